@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from runkit import steptree
 from runkit.errors import ContractError, UsageError
-from runkit.text import brief, shorten
+from runkit.text import brief, kind, shorten
 
 Json = dict[str, Any]
 
@@ -370,7 +369,7 @@ def page_fields(value: object, source: str) -> Json:
             items = [item if isinstance(item, dict) else {} for item in records]
             return {**envelope, "data": items}
     raise ContractError(
-        f"{source}: expected a list; got {steptree.kind(value)}. "
+        f"{source}: expected a list; got {kind(value)}. "
         "If this persists, the API has changed: please report it."
     )
 

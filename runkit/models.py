@@ -13,20 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
-from typing import Annotated, Any, Self, TypeVar
-
-import pydantic
-from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, PrivateAttr, ValidationError
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from runkit import contract, jsontext, style, text
+from runkit.contract import Json
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
-from runkit.steptree import flatten, link
 from runkit.text import Markup, plural, shorten
+from runkit.validation import Field, fields, tree, validated
 
-Time = Annotated[datetime, BeforeValidator(contract.parse_time)]
-Status = Annotated[str, BeforeValidator(contract.current_status)]
+Time = Annotated[datetime, contract.parse_time]
+Status = Annotated[str, contract.current_status]
 # What a repr shows, of the objects that have it: ids and fixed words.
 SHOWN = (
     *("id", "run_id", "artifact_id", "agent", "type", "document_type", "object_type", "actor_type"),
@@ -37,54 +34,62 @@ SHOWN = (
 # -------------------------------------------------------------------------------------------------- base
 
 
-class ApiObject(pydantic.BaseModel):
-    """The base of all objects: immutable, tolerant, and true to the JSON they came from."""
+class ApiObject:
+    """The base of all objects: an immutable view of the JSON they came from.
 
-    model_config = pydantic.ConfigDict(extra="allow", frozen=True)
-    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    The annotations of a subclass are its fields; `runkit.validation` checks JSON against them.
+    """
 
-    @pydantic.model_validator(mode="wrap")
-    @classmethod
-    def _keep_raw(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
-        built = handler(data)
-        if isinstance(data, dict):
-            built._raw = data
-        return built
-
-    @pydantic.field_validator("*", mode="wrap")
-    @classmethod
-    def _tolerate(
-        cls, value: Any, handler: pydantic.ValidatorFunctionWrapHandler, info: pydantic.ValidationInfo
-    ) -> Any:
-        """Read an optional field that breaks the contract as absent."""
-        try:
-            return handler(value)
-        except ValidationError:
-            field = cls.model_fields[str(info.field_name)]
-            if field.is_required():
-                raise
-        if value is not None:
-            log.warning("%s: %s breaks the contract, and reads as absent", cls.__name__, info.field_name)
-        return field.get_default(call_default_factory=True)
+    def __init__(self, clean: Json, raw: Json | None = None) -> None:
+        self.__dict__["_clean"] = self._read(clean)
+        self.__dict__["_raw"] = clean if raw is None else raw
 
     @classmethod
-    def from_json(cls, data: object) -> Self:
+    def _fields(cls) -> dict[str, Field]:
+        model: Any = cls
+        return fields(model)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
         """Build from parsed JSON data. Raises `ContractError` that names the fields, never their values."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            where = ", ".join(
-                f"{'.'.join(map(str, problem['loc'])) or 'the object'}: {problem['msg'].split(',')[0]}"
-                for problem in error.errors(include_input=False, include_url=False)[:5]
+        clean, notes = validated(cls, data)
+        if clean is None:
+            what = notes[0].detail.partition(", found ")[0]
+            raise ContractError(
+                f"the API's {cls.__name__} does not match its documentation ({what}). "
+                "If this persists, the API has changed: please report it."
             )
-        raise ContractError(
-            f"the API's {cls.__name__} does not match its documentation ({shorten(where, 300)}). "
-            "If this persists, the API has changed: please report it."
-        )
+        for note in notes:
+            if note.problem == "bad_field":
+                place = ".".join(map(str, note.path))
+                log.warning("%s: %s breaks the contract and is left out", cls.__name__, place)
+        return cls(clean, data)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the JSON object as it came (shared, not copied: treat it as read-only)."""
-        return self._raw
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        """Return the values of the fields, some of which may be elsewhere in the JSON."""
+        return clean
+
+    def __getattr__(self, name: str) -> Any:
+        clean = self.__dict__.get("_clean", {})
+        field = None if name.startswith("_") else self._fields().get(name)
+        if field is None:
+            if name in clean and not name.startswith("_"):
+                return clean[name]
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        value = self.__dict__[name] = field.shown(clean.get(name))
+        return value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *self._fields(), *self._clean}
+
+    def to_dict(self) -> Json:
+        """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
+        raw: Json = self._raw
+        return raw
 
     def to_json(self) -> str:
         """Write the object as compact JSON, as it came and at any depth.
@@ -108,7 +113,7 @@ class ApiObject(pydantic.BaseModel):
     def __repr__(self) -> str:
         values = {name: getattr(self, name, None) for name in SHOWN}
         parts = [f"{name}={shorten(value, 40)!r}" for name, value in values.items() if isinstance(value, str)]
-        lists = {name: getattr(self, name) for name in type(self).model_fields}
+        lists = {name: getattr(self, name) for name in self._fields() if not name.startswith("_")}
         parts += [f"{name}=<{len(value)}>" for name, value in lists.items() if isinstance(value, tuple)]
         return f"{type(self).__name__}({', '.join(parts)})"
 
@@ -118,23 +123,6 @@ class ApiObject(pydantic.BaseModel):
 Item = TypeVar("Item", bound=ApiObject)
 
 
-def each(cls: type[Item]) -> BeforeValidator:
-    """Read a list of `cls`; only a broken item is left out and logged."""
-
-    def read(value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
-        items = []
-        for item in value:
-            try:
-                items.append(cls.from_json(item))
-            except ContractError as error:
-                log.warning("left out: %s", error)
-        return tuple(items)
-
-    return BeforeValidator(read)
-
-
 # ----------------------------------------------------------------------------------- what a run is made of
 
 
@@ -142,9 +130,9 @@ class Source(ApiObject):
     """Where a finding comes from."""
 
     url: str
-    source_name: str | None = None
-    source_tier: str | None = None
-    source_type: str | None = None
+    source_name: str | None
+    source_tier: str | None
+    source_type: str | None
 
 
 class Artifact(ApiObject):
@@ -152,16 +140,16 @@ class Artifact(ApiObject):
 
     title: str
     type: str
-    confidence: str | None = None
-    summary: str | None = None
-    sources: Annotated[tuple[Source, ...], each(Source)] = ()
-    id: str | None = None
+    confidence: str | None
+    summary: str | None
+    sources: tuple[Source, ...]
+    id: str | None
 
 
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
+    artifacts: tuple[Artifact, ...]
 
 
 class Requester(ApiObject):
@@ -169,25 +157,41 @@ class Requester(ApiObject):
 
     id: str
     name: str
-    email: str | None = None
+    email: str | None
 
 
-class Interrupt(ApiObject):
-    """A question that waits for a person; one without an id cannot be answered through the API."""
+class Proposal(ApiObject):
+    """What an agent asks: free-form, these are the fields that runkit reads."""
 
-    id: str | None = None
-    agent: str | None = Field(None, validation_alias=AliasChoices("agent", AliasPath("value", "agent")))
+    agent: str | None
+    label: str | None
+    artifacts: tuple[Artifact, ...]
 
-    @property
-    def value(self) -> dict[str, Any]:
-        """What is asked, free-form and different from agent to agent; without a value, the item itself."""
-        return contract.interrupt_value(self._raw)
 
-    @property
-    def label(self) -> str | None:
-        """The question in words, if the agent gave one."""
-        label = self.value.get("label")
-        return label if isinstance(label, str) else None
+class CombinedProposal(Proposal):
+    """What several agents ask at once, or a proposal of one."""
+
+    proposals: tuple[Proposal, ...]
+
+
+class Interrupt(CombinedProposal):
+    """A question that waits for a person; one without an id cannot be answered through the API.
+
+    `value` is what is asked, free-form and different from agent to agent; without a value, the item itself.
+    """
+
+    id: str | None
+    value: Annotated[dict[str, Any], CombinedProposal]
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        value = contract.interrupt_value(clean)
+        return {
+            **value,
+            "agent": clean.get("agent") or value.get("agent"),
+            "id": clean.get("id"),
+            "value": value,
+        }
 
 
 class Step(ApiObject):
@@ -197,71 +201,85 @@ class Step(ApiObject):
     type: str
     status: Status
     started_at: Time
-    run_id: str | None = None
-    name: str | None = None
-    label: str | None = None
-    agent: str | None = Field(None, validation_alias=AliasChoices("agent", "graph"))
-    parent_step_id: str | None = None
-    completed_at: Time | None = None
-    result: dict[str, Any] | None = None
-    artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
-    _steps: tuple[Step, ...] = PrivateAttr(default=())
+    run_id: str | None
+    name: str | None
+    label: str | None
+    agent: str | None
+    graph: str | None
+    parent_step_id: str | None
+    completed_at: Time | None
+    result: dict[str, Any] | None
+    artifacts: tuple[Artifact, ...]
+    steps: tuple[Step, ...]
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The nested steps. Linked by `Run.steps`; empty on a step that was parsed alone."""
-        return self._steps
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
 
     @property
     def resolution(self) -> str | None:
         """How the interrupt policy settled this interrupt step, or None when a person did."""
-        return contract.resolution_of(self._raw)
+        return contract.resolution_of(self._clean)
 
 
-def _local(name: str) -> Any:
-    """Define a field that runkit may have stored under `LOCAL`."""
-    return Field(None, validation_alias=AliasChoices(AliasPath(contract.LOCAL, name), name))
+def linked_steps(raw_steps: list[Json]) -> tuple[Step, ...]:
+    """Build nested `Step` objects from steps in any accepted form, from the last to the first."""
+    records, parents, _ = tree(raw_steps)
+    children: list[list[Step]] = [[] for _ in records]
+    top: list[Step] = []
+    for position in reversed(range(len(records))):
+        step = Step(records[position])
+        step.__dict__["steps"] = tuple(reversed(children[position]))
+        parent = parents[position]
+        (top if parent < 0 else children[parent]).append(step)
+    return tuple(reversed(top))
 
 
-class Run(ApiObject):
+Steps = Annotated[tuple[Step, ...], linked_steps]
+
+
+class Local(ApiObject):
+    """What runkit knows of a run and the API does not return, stored under `_runkit`."""
+
+    business_id: str | None
+    business_name: str | None
+    business_status: str | None
+    business_status_at: Time | None
+    agent_name: str | None
+    read_at: Time | None
+    read_from: str | None
+
+
+class Run(Local):
     """One execution of an agent inside a thread.
 
-    `steps` is None when the API did not deliver them. The API's runs do not have `business_id`,
-    `business_name`, `business_status` and `business_status_at` (when the status was read). They are known if
-    the client created the run, listed it by business or read it from a file that has them; else None. The
-    same holds for `agent_name`. `read_at` is the server's time when this state was read and `read_from` the
-    host, or None.
+    `steps` are the top-level steps, each with its nested ones; None when the API did not deliver them. A step
+    that breaks the contract is left out; `runkit.frames(run).problems` says why. The API's runs do not have
+    `business_id`, `business_name`, `business_status` and `business_status_at` (when it was read). They are
+    known if the client created the run, listed it by business or read it from a file that has them; else
+    None. The same holds for `agent_name`. `read_at` is the server's time when this state was read and
+    `read_from` the host, or None.
     """
 
-    object: Annotated[str, Field(pattern="^run$")]
+    object: Literal["run"]
     id: str
     created_at: Time
     updated_at: Time
     status: Status
-    thread_id: str | None = None
-    agent: str | None = None
-    requester: Requester | None = None
-    started_at: Time | None = None
-    ended_at: Time | None = None
-    output: Output | None = None
-    interrupts: Annotated[tuple[Interrupt, ...], each(Interrupt)] = ()
-    business_id: str | None = _local("business_id")
-    business_name: str | None = _local("business_name")
-    business_status: str | None = _local("business_status")
-    business_status_at: Time | None = _local("business_status_at")
-    agent_name: str | None = _local("agent_name")
-    read_at: Time | None = _local("read_at")
-    read_from: str | None = _local("read_from")
+    thread_id: str | None
+    agent: str | None
+    prompt: str | None
+    requester: Requester | None
+    started_at: Time | None
+    ended_at: Time | None
+    output: Output | None
+    interrupts: tuple[Interrupt, ...]
+    steps: Steps | None
+    _runkit: Local | None
 
-    @pydantic.model_validator(mode="wrap")
-    @classmethod
-    def _read_agent(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
-        """Read the agent of a run that does not name it from its steps."""
-        if not isinstance(data, dict) or data.get("agent") is not None:
-            return handler(data)
-        run = handler(data | {"agent": contract.agent_of(data)})
-        run._raw = data
-        return run
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        return {**clean, **contract.local_fields(clean), "agent": contract.agent_of(clean)}
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
         """Give a copy with fields that the client knows and the API does not return.
@@ -290,15 +308,6 @@ class Run(ApiObject):
     def is_finished(self) -> bool:
         """Whether the run has ended: `completed` or `error`."""
         return self.status in contract.FINAL_STATUSES
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...] | None:
-        """The top-level steps, each with its nested ones; None when they were not delivered.
-
-        A step that breaks the contract is left out here, with a line in the log;
-        `runkit.frames(run).problems` says what is wrong with it.
-        """
-        return link_steps(self._raw["steps"]) if self._raw.get("steps") is not None else None
 
     def walk(self) -> Iterable[Step]:
         """Iterate over all steps in tree order."""
@@ -358,22 +367,3 @@ def run_duration(run: Run) -> float | None:
     if run.started_at is None or run.ended_at is None:
         return None
     return (run.ended_at - run.started_at).total_seconds()
-
-
-def link_steps(raw_steps: object) -> tuple[Step, ...]:
-    """Build nested `Step` objects from raw steps in any accepted form, bottom-up and without recursion."""
-    flat = flatten(raw_steps)
-    steps: dict[int, Step] = {}
-    for position, record in enumerate(flat.records):
-        try:
-            steps[position] = Step.from_json(record)
-        except ContractError as error:
-            log.warning("left out of the run's steps: %s", error)
-    flat = link(flat, set(range(len(flat.records))) - steps.keys())
-    children: list[list[Step]] = [[] for _ in flat.records]
-    top: list[Step] = []
-    for position in reversed(range(len(flat.records))):
-        step = steps[flat.origins[position]]
-        step._steps = tuple(reversed(children[position]))
-        (top if flat.parents[position] < 0 else children[flat.parents[position]]).append(step)
-    return tuple(reversed(top))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AliasChoices, Field
-
-from runkit.models import ApiObject, Run, Status, Step, Time, each, link_steps
+from runkit.contract import Json
+from runkit.models import ApiObject, Run, Status, Steps, Time
 
 
 class Agent(ApiObject):
@@ -16,10 +14,10 @@ class Agent(ApiObject):
     object: str
     id: str
     type: str
-    name: str | None = None
-    description: str | None = None
-    created_at: Time | None = None
-    updated_at: Time | None = None
+    name: str | None
+    description: str | None
+    created_at: Time | None
+    updated_at: Time | None
 
 
 class Thread(ApiObject):
@@ -30,14 +28,10 @@ class Thread(ApiObject):
     created_at: Time
     updated_at: Time
     status: Status
-    metadata: dict[str, Any] | None = None
-    requester: dict[str, Any] | None = None
-    business_id: str | None = None
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...] | None:
-        """The steps of the underlying agent state, None when they were not delivered."""
-        return link_steps(self._raw["steps"]) if self._raw.get("steps") is not None else None
+    metadata: dict[str, Any] | None
+    requester: dict[str, Any] | None
+    business_id: str | None
+    steps: Steps | None
 
 
 class Feedback(ApiObject):
@@ -51,22 +45,22 @@ class Feedback(ApiObject):
     reviewer: dict[str, Any]
     superseded_prior: bool
     created_at: Time
-    comment: str | None = None
+    comment: str | None
 
 
 class Effect(ApiObject):
     """What an action changed. `diff` has the values before and after, by field."""
 
     operation: str
-    diff: dict[str, Any] | None = None
-    target: dict[str, Any] | None = None
+    diff: dict[str, Any] | None
+    target: dict[str, Any] | None
 
 
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
     actor_type: str
-    data: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] | None
 
 
 class Action(ApiObject):
@@ -77,10 +71,10 @@ class Action(ApiObject):
     object_type: str
     object_id: str
     created_at: Time
-    effects: Annotated[tuple[Effect, ...], each(Effect)]
-    actors: Annotated[tuple[Actor, ...], each(Actor)]
-    note: str | None = None
-    metadata: dict[str, Any] | None = None
+    effects: tuple[Effect, ...]
+    actors: tuple[Actor, ...]
+    note: str | None
+    metadata: dict[str, Any] | None
 
 
 class Business(ApiObject):
@@ -104,24 +98,24 @@ class Document(ApiObject):
     """
 
     id: str
-    object: str | None = None
-    document_type: str | None = None
-    filename: str | None = None
-    content_type: str | None = None
-    size: int | None = None
-    download_url: str | None = None
-    created_at: Time | None = None
-    source: Any = None
-    filing_date: str | None = None
-    metadata: dict[str, Any] | None = None
+    object: str | None
+    document_type: str | None
+    filename: str | None
+    content_type: str | None
+    size: int | None
+    download_url: str | None
+    created_at: Time | None
+    source: Any | None
+    filing_date: str | None
+    metadata: dict[str, Any] | None
 
 
 class Page(ApiObject):
     """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
 
-    data: tuple[dict[str, Any], ...] = ()
-    has_more: bool | None = None
-    total_count: int | None = None
+    data: tuple[dict[str, Any], ...]
+    has_more: bool | None
+    total_count: int | None
 
 
 class Event(ApiObject):
@@ -132,12 +126,17 @@ class Event(ApiObject):
     """
 
     type: str
-    run_id: str | None = Field(None, validation_alias=AliasChoices("run_id", "runId"))
-    thread_id: str | None = Field(None, validation_alias=AliasChoices("thread_id", "threadId"))
-    timestamp: float | None = None
-    snapshot: dict[str, Any] | None = None
-    outcome: dict[str, Any] | None = None
-    message: str | None = None
+    run_id: str | None
+    thread_id: str | None
+    timestamp: float | None
+    snapshot: dict[str, Any] | None
+    outcome: dict[str, Any] | None
+    message: str | None
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        ids = {"run_id": clean.get("run_id") or clean.get("runId")}
+        return {**clean, **ids, "thread_id": clean.get("thread_id") or clean.get("threadId")}
 
     @property
     def run(self) -> Run | None:

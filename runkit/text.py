@@ -154,6 +154,14 @@ def brief(value: object, limit: int = BRIEF) -> str:
     return shorten(_brief.repr(value), limit)
 
 
+def kind(value: object) -> str:
+    """Name the JSON kind of a value: `an object`, `a list`, `text`, `a number`, `true or false`, `null`."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+    return names.get(type(value), "null" if value is None else type(value).__name__)
+
+
 def short_id(value: str) -> str:
     """Shorten an id for reading: `c1d2e3f4`, which is accepted wherever runs are at hand."""
     line = one_line(value)

@@ -158,7 +158,7 @@ def _watchlist_results(watchlist: object) -> Iterator[str]:
 
 def _row(action: Action) -> Json:
     """Give the columns that the action itself has."""
-    actors = {actor.actor_type: actor.data for actor in action.actors}
+    actors = {actor.actor_type: actor.data or {} for actor in action.actors}
     run_id = actors.get("run", {}).get("id")
     effects = action.to_dict()["effects"]
     return {

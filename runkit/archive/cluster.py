@@ -8,9 +8,9 @@ from typing import Any
 
 from runkit.archive.selection import Part, Selection
 from runkit.errors import MissingExtra
+from runkit.tables.columns import empty
 from runkit.tables.frames import Coverage, Frames, frames
 from runkit.tables.schema import COLUMNS, SCHEMA
-from runkit.tables.validate import empty
 
 try:
     import dask

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from runkit import contract, jsontext
 from runkit.contract import BUSINESS_FIELDS, LOCAL, Json
-from runkit.tables.batch import read_runs
+from runkit.tables.columns import run_fields
+from runkit.tables.flatten import read
 from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
 from runkit.tables.schema import TEXT, TIME
@@ -46,17 +47,12 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
 
     A run needs its id, its status and the times that the contract requires.
     """
-    runs = read_runs(records, problems)
-    texts = [jsontext.dumps(record.raw) for record in runs.records]
-    digests = [digest(record.raw, text) for record, text in zip(runs.records, texts, strict=True)]
-    columns = {
-        **runs.text,
-        **{name: micros.view("M8[us]") for name, micros in runs.time.items()},
-        "run_id": runs.text["id"],
-        "has_steps": runs.has_steps,
-        "digest": digests,
-        "json": texts,
-    }
+    rows = read(records, problems)
+    texts = [jsontext.dumps(record.raw) for record in rows.records]
+    digests = [digest(record.raw, text) for record, text in zip(rows.records, texts, strict=True)]
+    fields = run_fields(rows.runs)
+    times = {name: fields[name].view("M8[us]") for name, kind in _TYPES.items() if kind == TIME}
+    columns = fields | times | {"digest": digests, "json": texts}
     return pa.table(columns, SCHEMA)
 
 

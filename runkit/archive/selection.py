@@ -23,11 +23,10 @@ from runkit.archive.rows import business_of, resolve, with_business
 from runkit.archive.table import Place, Snapshot
 from runkit.arguments import one_or_several, time_bound
 from runkit.models import Run
-from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
 from runkit.tables.schema import TEXT
 from runkit.tables.sources import Record
-from runkit.text import visible
+from runkit.text import kind, visible
 
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames

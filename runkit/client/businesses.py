@@ -158,7 +158,9 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        several = [businesses] if isinstance(businesses, str | Business) else businesses
+        several: Iterable[str | Business] = (
+            [businesses] if isinstance(businesses, str | Business) else businesses
+        )
         if not isinstance(several, Iterable):
             raise UsageError(
                 f"business_id={brief(businesses)}; expected an id, a Business, or several of them."

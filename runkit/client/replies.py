@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from runkit import errors, jsontext, steptree
+from runkit import errors, jsontext
 from runkit.client.hosts import Target
 from runkit.contract import Json, page_fields
 from runkit.errors import ApiError, ContractError
 from runkit.models import ApiObject
 from runkit.objects import Page
-from runkit.text import shorten
+from runkit.text import kind, shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
@@ -56,7 +56,7 @@ class Reply(NamedTuple):
 
     def read(self, cls: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
         """Read the body as one object of a class, after changing its JSON."""
-        why = f"expected one object, the {cls.__name__.lower()}; got {steptree.kind(self.value)}"
+        why = f"expected one object, the {cls.__name__.lower()}; got {kind(self.value)}"
         try:
             if isinstance(self.value, dict):
                 return cls.from_json(change(self.value))

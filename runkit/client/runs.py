@@ -451,7 +451,7 @@ class Runs:
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
         """Give the ids, each checked when it is iterated, and remember the businesses of runs."""
-        several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         if not isinstance(several, Iterable):
             raise UsageError(f"got {type(several).__name__}; expected an id, a Run, or several of them")
         pages = self._pages_of_ids()

@@ -34,8 +34,8 @@ from runkit.sensitive import (
     spans,
     unescape_all,
 )
+from runkit.tables.columns import cast
 from runkit.tables.schema import COLUMNS
-from runkit.tables.validate import cast
 from runkit.text import brief
 
 # ---------------------------------------------------------------------------------------------------- policy

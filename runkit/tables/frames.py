@@ -24,11 +24,12 @@ from runkit.models import Run
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
-from runkit.tables.batch import read_batch
+from runkit.tables.columns import cast, empty, micros
+from runkit.tables.facts import tables
+from runkit.tables.flatten import read as read_runs
 from runkit.tables.problems import Problems, problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
-from runkit.tables.validate import cast, empty, micros
 from runkit.text import Markup, block, brief, plural, shorten, visible
 
 # JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
@@ -382,14 +383,14 @@ def frames(
     seen, batches = 0, []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
-            batches.append(read_batch(records, moment, problems))
+            batches.append(tables(read_runs(records, problems), moment))
             bar.update(len(records))
             seen += len(records)
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
-        problems.add(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(batches or [read_batch([], moment, problems)], problems)
+        problems.note(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
+    dataframes = _assemble(batches or [tables(read_runs([], problems), moment)], problems)
     n_runs = len(dataframes["runs"])
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
@@ -460,21 +461,21 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
     The batches are emptied on the way, so that memory holds only one frame twice.
     """
     names = list(batches[0])
-    tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in names}
+    joined = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in names}
     columns = ["run_id", "updated_at", "has_steps", "location"]
-    runs = tables["runs"].select(columns).append_column("read_at", tables["reads"]["read_at"]).to_pandas()
+    runs = joined["runs"].select(columns).append_column("read_at", joined["reads"]["read_at"]).to_pandas()
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if not is_kept.all():
         newest_at = newest.set_index("run_id")["location"]
         for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
             detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
-            problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
-        n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
+            problems.refuse(Record({"id": run_id}, location), "duplicate_run", detail)
+        n_rows = {name: joined["runs"][f"n_{name}"] for name in PARTS}
         for name in names:
             is_of_kept_run = np.repeat(is_kept, n_rows.get(name, 1))
-            tables[name] = tables[name].filter(pa.array(is_of_kept_run))
-    dataframes = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in names}
+            joined[name] = joined[name].filter(pa.array(is_of_kept_run))
+    dataframes = {name: cast(joined.pop(name).to_pandas(split_blocks=True), name) for name in names}
     return dataframes | {"problems": problems_frame(problems)}
 
 

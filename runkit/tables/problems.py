@@ -1,4 +1,4 @@
-"""The problems frame: one row per problem, instead of an exception or silence."""
+"""The problems frame: one row per refused record, and one per kind of note."""
 
 from __future__ import annotations
 
@@ -6,106 +6,104 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runkit.contract import Json
 from runkit.tables.sources import Record
 from runkit.text import brief, one_line
+from runkit.validation import Path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
-Kind = tuple[str, str, str]  # problem, place in the schema, value
-
 # Problems that cost a record or a value; in all others the record was kept.
 # (Of a duplicated run the newer record is kept, so nothing is lost.)
 ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
-REFUSED = frozenset({"bad_json", "not_a_run", "too_deep", "duplicate_run"})  # each costs a record
-MAX_LEVELS = 16  # of steps in steps, that a location names
-_INDEX = re.compile(r"\[\d+\]")
-_RUN = object()  # in place of a step: the problem is of the run
+MAX_PARTS = 40  # parts of a JSON path in a location
+_NESTED = re.compile(r"(\.steps\[\*\])+")  # a step is a step, at any depth
 
 
 @dataclass
 class Problems:
-    """Collects the rows of the problems frame, and finds the JSON path of a step.
+    """Collects the rows of the frame.
 
-    A refused record has a row of its own. Notes of one kind at one place in the schema, of records that are
-    kept, are one row: the first of them, and their number.
+    A refused record has a row of its own. Of records that are kept, notes of one kind at one place in the
+    schema are one row: the first of them, and their number.
     """
 
-    rows: list[Row] = field(default_factory=list)
-    owners: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
-    """By the id() of a run's raw JSON, of each raw step by its id() the owner and the position in its steps.
-    Valid while the JSON exists."""
-    _first: dict[Kind, Row] = field(default_factory=dict)
+    rows: list[Json] = field(default_factory=list)
+    _first: dict[tuple[str, ...], Json] = field(default_factory=dict)
 
-    def add(
+    def refuse(self, record: Record, problem: str, detail: str, path: Path = ()) -> None:
+        """Note a record that is not in the frames."""
+        self._add(record, problem, detail, path)
+
+    def note(
         self,
         record: Record,
         problem: str,
         detail: str,
-        field: str = "",
-        step: object = _RUN,
-        *,
-        is_refused: bool = False,
+        path: Path = (),
+        holder: Json | None = None,
+        repaired: Json | None = None,
     ) -> None:
-        """Note a problem of a record, or of a raw step of it, or of one of their fields.
+        """Note a problem of a record that is kept, at a path in it, or in a JSON object that it holds.
 
-        Each unknown value is a kind of its own.
+        An object that was repaired is in the repaired record only, perhaps at another position.
+        Each unknown value and each contradiction is a kind of its own.
         """
-        is_step = step is not _RUN
-        suffix = f".{field}" if field else ""
-        holder = "$.steps[*]" if is_step else "$"
-        place = _INDEX.sub("[*]", holder + suffix)
-        kind = (problem, place, detail if problem == "unknown_value" else "")
-        is_note = not is_refused and problem not in REFUSED
-        if is_note and kind in self._first:
+        place = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
+        value = detail if problem in ("unknown_value", "contradiction") else ""
+        kind = (problem, str(holder is None), _NESTED.sub(".steps[*]", place), value)
+        if kind in self._first:
             self._first[kind]["n"] += 1
-            return
-        path = f".{self._path(record, step)}{suffix}" if is_step else suffix
+        else:
+            if holder is not None:
+                path = (*(_path_to(record.raw, holder) or _path_to(repaired, holder)), *path)
+            self._first[kind] = self._add(record, problem, detail, path)
+
+    def _add(self, record: Record, problem: str, detail: str, path: Path) -> Json:
+        run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
         row = {
-            "run_id": _id_of(record.raw),
-            "step_id": _id_of(step),
-            "location": f"{record.location}{path}".removesuffix(" $"),
+            "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
+            "step_id": _step_id(record.raw, path),
+            "location": f"{record.location}{_json_path(path)}".removesuffix(" $"),
             "problem": problem,
             "n": 1,
             "detail": detail,
             "severity": "error" if problem in ERRORS else "warning",
         }
-        if is_note:
-            self._first[kind] = row
         self.rows.append(row)
-
-    def _path(self, record: Record, step: object) -> str:
-        """Give the path of a raw step; of one deeper than `MAX_LEVELS` the middle is left out."""
-        owners = self.owners.get(id(record.raw))
-        if owners is None:
-            owners = self.owners[id(record.raw)] = _owners(record.raw)
-        parts: list[str] = []
-        at = id(step)
-        while at in owners:
-            at, number = owners[at]
-            parts.insert(0, f"steps[{number}]")
-        n_more = len(parts) - MAX_LEVELS - 1
-        if n_more > 0:
-            parts[MAX_LEVELS:-1] = [f"…({n_more:,} levels)…"]
-        return ".".join(parts)
+        return row
 
 
-def _id_of(record: object) -> str | None:
-    value: Any = record.get("id") if isinstance(record, dict) else None
-    return value if value is None or isinstance(value, str) else brief(value)
-
-
-def _owners(run: Any) -> dict[int, tuple[int, int]]:
-    owners: dict[int, tuple[int, int]] = {}
-    stack = [run]
+def _path_to(raw: Json | None, holder: Json) -> Path:
+    """Find an object in a record; () for one that is not in it."""
+    stack: list[tuple[Any, Path]] = [(raw, ())]
     while stack:
-        owner = stack.pop()
-        steps = owner.get("steps") if isinstance(owner, dict) else None
-        for number, step in enumerate(steps if isinstance(steps, list) else ()):
-            owners[id(step)] = id(owner), number
-            stack.append(step)
-    return owners
+        value, path = stack.pop()
+        if value is holder:
+            return path
+        if isinstance(value, dict):
+            stack += [(item, (*path, name)) for name, item in value.items() if isinstance(item, dict | list)]
+        elif isinstance(value, list):
+            stack += [(item, (*path, n)) for n, item in enumerate(value) if isinstance(item, dict | list)]
+    return ()
+
+
+def _step_id(value: Any, path: Path) -> str | None:
+    """Return the id of the innermost step that a path goes through."""
+    step_id = None
+    for name, part in zip(("", *path), path, strict=False):
+        value = value.get(part) if isinstance(value, dict) else value[part]
+        if name == "steps" and isinstance(value, dict):
+            step_id = value.get("id")
+    return step_id if isinstance(step_id, str | None) else brief(step_id)
+
+
+def _json_path(path: Path) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    if len(parts) > MAX_PARTS:
+        parts[MAX_PARTS // 2 : -MAX_PARTS // 2] = ["…"]
+    return "".join(parts)
 
 
 def problem_words(problems: pd.DataFrame) -> str:

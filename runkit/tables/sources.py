@@ -21,8 +21,7 @@ import pandas as pd
 from runkit import jsontext
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.steptree import kind
-from runkit.text import brief, shorten
+from runkit.text import brief, kind, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from runkit.models import Run
-from runkit.tables.validate import records_to_arrow, validate
+from runkit.contract import read_time
 from support import at, run, runs, step
 
 GOOD = {
@@ -78,17 +77,16 @@ def time_texts(draw: st.DrawFn) -> str:
 
 
 @given(time_texts())
-def test_the_fast_reader_agrees_with_the_careful_one(text: str) -> None:
-    """Whatever Arrow accepts, the check of a single record accepts with the same value."""
-    record = run(created_at=text)
-    fast = records_to_arrow(Run, [record])
-    clean, flaws = validate(Run, record)
-    if fast is not None:
-        assert clean is not None
-        assert not flaws
-        careful = records_to_arrow(Run, [clean])
-        assert careful is not None
-        assert fast.time["created_at"].tolist() == careful.time["created_at"].tolist()
+def test_a_time_of_the_api_is_read_as_python_does(text: str) -> None:
+    """Whatever Arrow reads has the value that Python's own reader gives; the rest is refused."""
+    frames = runkit.frames(run(updated_at=text))
+    try:
+        expected, is_naive = read_time(text)
+    except ValueError:
+        assert frames.problems["problem"].tolist() == ["bad_field"]
+    else:
+        assert frames.runs["updated_at"].tolist() == [expected]
+        assert frames.problems["problem"].eq("naive_time").sum() == is_naive
 
 
 def test_an_ended_run_is_measured_to_its_end() -> None:

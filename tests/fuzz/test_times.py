@@ -14,7 +14,7 @@ from fuzz.made import Case, fuzz, python_values, texts, times
 from runkit.arguments import time_bound
 from runkit.contract import parse_time, read_time
 from runkit.errors import UsageError
-from runkit.tables.validate import micros
+from runkit.tables.columns import micros
 from runkit.text import duration, moment, timestamp
 from support import run, step
 

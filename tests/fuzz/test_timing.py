@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import heapq
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from fuzz.made import fuzz
 from runkit import timing
-from runkit.tables.validate import FIRST, LAST
+from runkit.tables.columns import micros
 
+FIRST, LAST = (micros(when.replace(tzinfo=UTC)) for when in (datetime.min, datetime.max))
 SMALL = 20
 PLACES = st.sampled_from(
     [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from runkit.contract import LOCAL, LOCAL_FIELDS
 from runkit.models import ApiObject, Run, Step
@@ -32,7 +32,8 @@ def filled(cls: type[ApiObject], text: str, **given: Any) -> Json:
 
     Ids differ, and times are times.
     """
-    made = {name: _value(field.annotation, text) for name, field in cls.model_fields.items()}
+    hints = get_type_hints(cls, include_extras=True)
+    made = {name: _value(hint, text) for name, hint in hints.items() if name not in ("steps", LOCAL)}
     if "id" in made:
         made["id"] = f"{text}{next(_numbers)}"
     if "object" in made:

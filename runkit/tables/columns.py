@@ -1,0 +1,393 @@
+"""Columns: conversions between JSON objects, Arrow, numpy and the frames' dtypes; the columns of steps.
+
+A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to numpy
+and Arrow cost little.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runkit import contract, jsontext, timing
+from runkit.contract import Json, read_time
+from runkit.models import Run, Step
+from runkit.tables.flatten import Rows, has_steps, resolution
+from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
+from runkit.text import brief
+from runkit.timing import Flags, Ints
+from runkit.validation import fields
+
+# columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
+Columns = dict[str, Any]
+
+NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
+ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; others have null
+
+
+def micros(when: datetime | str) -> int:
+    """Convert a time to microseconds since 1970, exactly. Raises `ValueError` if it is not a time."""
+    return (read_time(when)[0] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
+    """Convert the text and time fields of checked objects; times are int64 microseconds."""
+    scalars = {name: field.scalar for name, field in fields(model).items() if field.scalar in (str, datetime)}
+    arrays = pa.array(objects, pa.struct([(name, TEXT) for name in scalars])).flatten()
+    columns: Columns = dict(zip(scalars, arrays, strict=True))
+    for name, scalar in scalars.items():
+        if scalar is datetime:
+            columns[name] = pc.cast(columns[name], TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
+    return columns
+
+
+def text(values: Iterable[object]) -> pa.Array:
+    """Convert Python strings to Arrow text; any other value is null."""
+    return pa.array([value if isinstance(value, str) else None for value in values], TEXT)
+
+
+def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
+    """Translate each different word once."""
+    encoded = values.dictionary_encode()
+    return text(map(translate, encoded.dictionary.to_pylist())).take(encoded.indices)
+
+
+def flags(values: pa.Array) -> Flags:
+    """Convert an Arrow array of flags to numpy."""
+    converted: Flags = values.to_numpy(zero_copy_only=False)
+    return converted
+
+
+def is_word(values: pa.Array, *words: str) -> Flags:
+    """Whether each value is one of some words; false for null."""
+    return flags(pc.is_in(values, pa.array(words, TEXT)))
+
+
+def rank(values: pa.Array, words: Sequence[str]) -> Ints:
+    """Return the position of each value in `words`, -1 for null."""
+    ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(-1).to_numpy().astype(np.int64)
+    return ranks
+
+
+def extreme_word(of: Ints, values: pa.Array, n: int, words: Sequence[str], pick: np.ufunc) -> pa.Array:
+    """Return the lowest (`np.minimum`) or highest of the words in each of n groups, null where none is."""
+    ranks = rank(values, words)
+    extremes = np.full(n, len(words) if pick is np.minimum else -1)
+    pick.at(extremes, of[ranks >= 0], ranks[ranks >= 0])
+    return take(pa.array([*words, None], TEXT), extremes)
+
+
+def spread(rows: Ints, values: pa.Array, n: int) -> pa.Array:
+    """Return n values: those given at `rows`, null elsewhere."""
+    positions = np.full(n, -1)
+    positions[rows] = np.arange(len(rows))
+    return take(values, positions)
+
+
+def take(values: pa.Array, positions: Ints) -> pa.Array:
+    """Take the values at some positions, null where a position is negative."""
+    return values.take(pa.array(positions, mask=positions < 0))
+
+
+def count(of: Ints, n: int) -> Ints:
+    """Count how often each of 0 .. n-1 occurs; negative entries are ignored."""
+    counts: Ints = np.bincount(of[of >= 0], minlength=n)
+    return counts
+
+
+def position_in_group(group: Ints) -> Ints:
+    """Count the rows of each group from 0; `group` holds ascending group numbers."""
+    first: Ints = np.searchsorted(group, group)
+    return np.arange(len(group)) - first
+
+
+def empty(frame: str) -> pd.DataFrame:
+    """Make an empty frame with all columns, dtypes and categories."""
+    return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
+
+
+def to_arrow(frame: str, columns: Columns) -> pa.Table:
+    """Make the Arrow table of a frame; times and durations are int64 microseconds, `NEVER` for null."""
+    arrays = dict(columns)
+    fields = []
+    for column in COLUMNS[frame]:
+        values = columns[column.name]
+        if column.kind == "time":
+            values = values.view("M8[us]")
+        elif column.kind == "seconds":
+            values = np.where(values == NEVER, np.nan, values / 1e6)
+        arrays[column.name] = values
+        fields.append((column.name, TYPES[column.kind][1]))
+    return pa.table(arrays, pa.schema(fields))
+
+
+def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
+    """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
+    columns = {}
+    for column in COLUMNS[frame]:
+        dtype = "str" if column.words else TYPES[column.kind][0]
+        if column.name in df:
+            values = df[column.name].astype(pd.api.types.pandas_dtype(dtype))
+        else:
+            values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
+        columns[column.name] = _categorical(values, column) if column.words else values
+    return pd.DataFrame(columns, copy=False)
+
+
+def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
+    """Make a categorical column whose first categories are the known words."""
+    is_ordered = column.kind == "rank"
+    if is_ordered:
+        other, *_ = column.words
+        values = values.where(values.isin(column.words) | values.isna(), other)
+    codes, words = pd.factorize(values)
+    categories = pd.Index(list(dict.fromkeys([*column.words, *words])), dtype="str")
+    code_of_word = np.append(categories.get_indexer(words), -1)  # -1 is a missing word
+    ranked = pd.Categorical.from_codes(code_of_word[codes], categories, ordered=is_ordered)
+    return pd.Series(ranked, values.index)
+
+
+# ------------------------------------------------------------------------------------- fields of the JSON
+
+
+def run_fields(raws: Sequence[Json]) -> Columns:
+    """Return the columns of a run that are fields of the checked JSON."""
+    known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
+    columns = object_columns(known, Run)
+    return columns | {
+        "run_id": columns["id"],
+        "status": map_words(columns["status"], contract.current_status),
+        "agent": text(map(contract.agent_of, raws)),
+        "has_steps": np.array([has_steps(raw) for raw in raws], np.bool_),
+    }
+
+
+def step_fields(rows: Rows) -> Columns:
+    """Return the columns of a step that are fields of the checked JSON, and its place in the tree."""
+    columns = object_columns(rows.steps, Step)
+    names = [columns[name] for name in ("label", "name")]
+    is_blank = [pc.equal(pc.utf8_trim_whitespace(values), "") for values in names]
+    missing = pa.scalar(None, TEXT)
+    known = [pc.if_else(blank, missing, values) for blank, values in zip(is_blank, names, strict=True)]
+    is_question = is_word(columns["type"], "interrupt")
+    questions = np.flatnonzero(is_question)
+    resolutions = (resolution(rows.steps[row]) for row in questions.tolist())
+    resolved = spread(questions, text(resolutions), len(rows.steps))
+    return columns | {
+        "run": np.array(rows.run, np.int64),
+        "parent": np.array(rows.parent, np.int64),
+        "depth": np.array(rows.depth, np.int64),
+        "step_id": columns["id"],
+        "agent": pc.coalesce(columns["agent"], columns["graph"]),
+        "label": pc.coalesce(*known, columns["type"]),
+        "status": map_words(columns["status"], contract.current_status),
+        "resolution": resolved,
+        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
+        "is_open": columns["completed_at"] == NEVER,
+    }
+
+
+# --------------------------------------------------------------------------------------- what disagrees
+
+
+def _note_steps(rows: Rows, where: Flags, problem: str, detail: str, *path: str) -> None:
+    for row in np.flatnonzero(where).tolist():
+        rows.note_step(row, problem, detail, *path)
+
+
+def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
+    """Note steps whose fields contradict each other, their run or their parent."""
+    status, is_open = steps["status"], steps["is_open"]
+    is_question = is_word(steps["type"], "interrupt")
+    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_late = is_open & ~is_completed & ~is_question & is_over
+    _note_steps(rows, is_running & ~is_open, "contradiction", "status is running, but completed_at is set")
+    _note_steps(rows, is_completed & is_open, "contradiction", "status is completed, without completed_at")
+    _note_steps(rows, is_late, "contradiction", "has not ended, but its run has")
+    detail = "a question of status error; read as expired, not as answered"
+    _note_steps(rows, is_question & is_word(status, "error"), "contradiction", detail)
+
+    nested_in = take(steps["step_id"], steps["parent"])
+    differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
+    for row in np.flatnonzero(differs).tolist():
+        parent, named = brief(nested_in[row].as_py()), brief(steps["parent_step_id"][row].as_py())
+        detail = f"nested in {parent} but parent_step_id is {named}; nesting wins"
+        rows.note_step(row, "parent_disagrees", detail, "parent_step_id")
+
+
+def note_unknown_words(runs: Columns, steps: Columns, rows: Rows) -> None:
+    """Note the words of a category that the API's documentation does not have."""
+    for frame, columns in (("runs", runs), ("steps", steps)):
+        for column in COLUMNS[frame]:
+            if column.kind != "category":
+                continue
+            values = columns[column.name]
+            is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
+            for row in np.flatnonzero(is_unknown).tolist():
+                word = brief(values[row].as_py())
+                detail = f"{column.name}: {word} is not in the API's documentation; kept as is"
+                note = rows.note_step if frame == "steps" else rows.note
+                note(row, "unknown_value", detail, column.name)
+
+
+# ------------------------------------------------------------------------------------------------- times
+
+
+def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> None:
+    """Add `start` and `end` in microseconds to runs and steps; what is open ends with its run or at `as_of`.
+
+    A run that has not started spans 0 to 0.
+    """
+    runs |= _as_of(runs, steps, rows, as_of)
+    started, ended = runs["started_at"], runs["ended_at"]
+    is_started, has_ended = started != NEVER, ended != NEVER
+    last = np.where(has_ended, ended, runs["as_of"])
+    runs["start"] = np.where(is_started, started, 0)
+    runs["end"] = np.where(is_started, np.maximum(started, last), 0)
+    for row in np.flatnonzero(is_started & (started < runs["created_at"])).tolist():
+        detail = "started_at is before created_at; queued_s is null"
+        rows.note(row, "starts_before_created", detail, "started_at")
+    for row in np.flatnonzero(is_started & has_ended & (last < started)).tolist():
+        rows.note(row, "ends_before_start", "ended_at is before started_at; read as equal to it", "ended_at")
+
+    start, completed = steps["started_at"], steps["completed_at"]
+    end = np.where(steps["is_open"], last[steps["run"]], completed)
+    steps["start"], steps["end"] = start, np.maximum(start, end)
+    detail = "completed_at is before started_at; read as equal to it"
+    _note_steps(rows, ~steps["is_open"] & (end < start), "ends_before_start", detail, "completed_at")
+    _note_outside(runs, steps, rows)
+
+
+def _note_outside(runs: Columns, steps: Columns, rows: Rows) -> None:
+    """Note steps that are not inside their parent, and top-level ones that are not inside their run."""
+    run, parent, start, end = (steps[name] for name in ("run", "parent", "start", "end"))
+    is_inner = parent >= 0  # at the top, -1 as a position would be the last step
+    is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
+    detail = "runs outside its parent step; clipped for self time and critical path"
+    _note_steps(rows, is_outside, "outside_parent", detail)
+
+    is_started, has_ended = (runs[name] != NEVER for name in ("started_at", "ended_at"))
+    is_late = has_ended[run] & (end > runs["end"][run])  # an open run has no end yet
+    is_outside = ~is_inner & is_started[run] & ((start < runs["start"][run]) | is_late)
+    detail = "runs outside its run; clipped for the time budget and the critical path"
+    _note_steps(rows, is_outside, "outside_run", detail)
+
+
+def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Columns:
+    """Return up to when each run is measured: the argument, else when it was read, else its newest time.
+
+    It is never a maximum over several runs, so that a run's numbers do not depend on the other runs. A run is
+    undated if it is open and nobody knows when it was read.
+    """
+    names = ("created_at", "updated_at", "started_at", "ended_at")
+    newest = np.max([runs[name] for name in names], axis=0)
+    for name in ("started_at", "completed_at"):
+        np.maximum.at(newest, steps["run"], steps[name])
+    argument = np.full_like(newest, NEVER if moment is None else moment)
+    is_early = (argument < newest) & (argument != NEVER)
+    for row in np.flatnonzero(is_early).tolist():
+        rows.note(row, "contradiction", "as_of is before the newest time of the run; not used")
+
+    known = np.where(is_early | (argument == NEVER), runs["read_at"], argument)
+    is_unknown = known == NEVER
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)
+    return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_unknown & ~is_over}
+
+
+# ------------------------------------------------------------------------------------------------- steps
+
+
+def step_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+    """Return the columns of a step that depend on other steps."""
+    names = ("run", "parent", "depth", "start", "end")
+    run, parent, depth, start, end = (steps[name] for name in names)
+    n = len(run)
+    step_no = position_in_group(run)
+    path = timing.critical_path(start, end, parent, depth, run, runs["start"], runs["end"])
+    n_children = count(parent, n)
+    return {
+        "run_id": take(runs["run_id"], run),
+        "parent_step_id": take(steps["step_id"], parent),
+        "step_no": step_no,
+        "subtree_end": step_no + timing.subtree_sizes(parent, depth),
+        "completed_at": np.where(steps["is_open"], NEVER, end),
+        "duration_s": end - start,
+        "self_s": timing.self_time(start, end, parent),
+        "is_critical": path.is_on,
+        "critical_s": path.length,
+        "n_children": n_children,
+        "result": _results(rows.steps),
+        **_failures(steps, n_children),
+    }
+
+
+def _results(steps: Sequence[Json]) -> pa.Array:
+    """Return the payloads as compact JSON, uncut."""
+    payloads = [step.get("result") for step in steps]
+    # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
+    try:
+        return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
+    except orjson.JSONEncodeError:  # one is deeper than orjson writes
+        return text(None if value is None else jsontext.dumps(value) for value in payloads)
+
+
+def _failures(steps: Columns, n_children: Ints) -> Columns:
+    """Find the steps that failed, and the text of the failure where they are the cause.
+
+    A step fails if its type or its status is `error`; a question does not: a wait is not an error. A cause is
+    a failed step without a failed child. An instant error step that explains a failed step is no cause of its
+    own: its label is the error of that step.
+    """
+    parent = steps["parent"]
+    is_error = is_word(steps["type"], "error")
+    is_question = is_word(steps["type"], "interrupt")
+    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
+    is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
+    explained = _explained(steps, is_failed, is_note)
+
+    failed = [row for row in np.flatnonzero(is_failed).tolist() if row not in explained]
+    failed_child = {int(parent[row]): row for row in failed}
+    notes: dict[int, int] = {}
+    for note, row in explained.items():
+        while row in failed_child:
+            row = failed_child[row]
+        notes[row] = note
+    errors = {}
+    for row in failed:
+        if row not in failed_child:
+            is_own = bool(is_error[row]) or row in notes
+            label = steps["label"][notes.get(row, row)].as_py()
+            errors[row] = label if is_own else f"{label} failed"
+    causes = np.array(list(errors), np.int64)
+    return {"is_failed": is_failed, "error": spread(causes, text(errors.values()), len(parent))}
+
+
+def _explained(steps: Columns, is_failed: Flags, is_note: Flags) -> dict[int, int]:
+    """Return the step that each instant error step explains, as far as there is one.
+
+    It is the sibling that failed last before it, else the parent if that failed without other child steps.
+    """
+    run, parent, end = steps["run"], steps["parent"], steps["end"]
+    siblings: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in np.flatnonzero(is_failed).tolist():
+        siblings[int(run[row]), int(parent[row])].append(row)
+    n_others = count(parent[~is_note], len(run))
+    explained = {}
+    for (_, group), rows in siblings.items():
+        failed_group = group if group >= 0 and is_failed[group] and not n_others[group] else None
+        last = None
+        for row in sorted(rows, key=lambda row: (end[row], is_note[row])):
+            if not is_note[row]:
+                last = row
+            elif (target := failed_group if last is None else last) is not None:
+                explained[row] = target
+    return explained

@@ -1,0 +1,298 @@
+"""Check raw runs, and walk over them once: the rows of the frames, still as JSON objects.
+
+The API shows an interrupt as an item of `run.interrupts` while it is pending, and as a step of type
+`interrupt`. Here both are one row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runkit import contract
+from runkit.contract import Json, interrupt_value, proposals_of
+from runkit.models import Run
+from runkit.tables.problems import Problems
+from runkit.tables.schema import ORIGINS, OUTCOMES
+from runkit.tables.sources import Record, reject_reason
+from runkit.text import brief
+from runkit.validation import tree, validated
+
+STEP, PROPOSAL, OUTPUT = ORIGINS
+PENDING, ANSWERED, *_, LAPSED = OUTCOMES
+
+
+class InterruptRow(NamedTuple):
+    """A question: its step (-1 without one), its pending item, or both.
+
+    `interrupt_id` is None if it was never seen pending. `value` is that of the item, else the proposals of
+    the step in the same form.
+    """
+
+    run: int
+    step: int
+    item: Json | None
+    interrupt_id: str | None
+    agent: str | None
+    label: str | None
+    value: Json
+    outcome: str
+
+
+class ArtifactRow(NamedTuple):
+    """An artifact of a step, of an interrupt or of a run's output; `step` is -1 where there is none."""
+
+    run: int
+    step: int
+    origin: str
+    interrupt_id: str | None
+    agent: str | None
+    artifact: Json
+
+
+@dataclass
+class Rows:
+    """Rows of a batch in order of the runs, steps in tree order.
+
+    `records` are the runs as they came, `runs` the same without what breaks the contract. `run` and `parent`
+    number a step's run and the row of its parent, -1 at the top.
+    """
+
+    problems: Problems
+    records: list[Record] = field(default_factory=list)
+    runs: list[Json] = field(default_factory=list)
+    steps: list[Json] = field(default_factory=list)
+    run: list[int] = field(default_factory=list)
+    parent: list[int] = field(default_factory=list)
+    depth: list[int] = field(default_factory=list)
+    artifacts: list[ArtifactRow] = field(default_factory=list)
+    interrupts: list[InterruptRow] = field(default_factory=list)
+
+    def note(self, run: int, problem: str, detail: str, *path: str, holder: Json | None = None) -> None:
+        """Note a problem of a run, or of an object that it holds, at a path in it."""
+        self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
+
+    def note_step(self, row: int, problem: str, detail: str, *path: str) -> None:
+        """Note a problem of a step."""
+        self.note(self.run[row], problem, detail, *path, holder=self.steps[row])
+
+
+def read(records: Iterable[Record], problems: Problems) -> Rows:
+    """Check records, and return those that are runs; what is wrong is noted.
+
+    A run is checked by itself: what the check allocates is free for the next.
+    """
+    rows = Rows(problems)
+    for record in records:
+        reason = None if record.problem else reject_reason(record.raw)
+        if record.problem or reason:
+            problems.refuse(record, record.problem or "not_a_run", reason or record.detail)
+            continue
+
+        run, notes = validated(Run, record.raw)
+        if run is None:
+            problems.refuse(record, *notes[-1])
+            continue
+
+        for note in notes:
+            problems.note(record, *note)
+        rows.records.append(record)
+        rows.runs.append(run)
+    return rows
+
+
+def flatten(rows: Rows) -> None:
+    """Add the rows of all parts of the runs."""
+    for run in range(len(rows.runs)):
+        first = len(rows.steps)
+        _add_steps(rows, run, first)
+        questions = [row for row in range(first, len(rows.steps)) if rows.steps[row]["type"] == "interrupt"]
+        interrupts = _interrupts(rows, run, questions)
+        rows.interrupts += interrupts
+        rows.artifacts += _artifacts(rows, run, first, interrupts)
+
+
+def _add_steps(rows: Rows, run: int, first: int) -> None:
+    def note(problem: str, detail: str, step: Json) -> None:
+        rows.note(run, problem, detail, holder=step)
+
+    steps, parents, depths = tree(rows.runs[run].get("steps") or [], note)
+    rows.steps += steps
+    rows.run += [run] * len(steps)
+    rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
+    rows.depth += depths
+
+
+def has_steps(run: Json) -> bool:
+    """Whether the steps were delivered: the API sends an empty list when they are left out."""
+    steps = run.get("steps")
+    return bool(steps) or (steps == [] and contract.current_status(run["status"]) == "running")
+
+
+def agent_of_step(step: Json) -> str | None:
+    """Return the agent of a step; the API's first documentation called it the graph."""
+    return step.get("agent") or step.get("graph")
+
+
+def label_of_step(step: Json) -> str:
+    """Return the label of a step, else its name, else its type."""
+    texts = (step.get("label"), step.get("name"), step["type"])
+    return next((text for text in texts if text and text.strip()), "")
+
+
+def resolution(step: Json) -> str | None:
+    """Return how the interrupt policy settled an interrupt step, None if it did not."""
+    return contract.resolution_of(step) if step["type"] == "interrupt" else None
+
+
+# ---------------------------------------------------------------------------------------------- interrupts
+
+
+def _interrupts(rows: Rows, run: int, questions: Sequence[int]) -> list[InterruptRow]:
+    """Return the questions of a run in order of their steps; those without a step come last."""
+    items = _pending_items(rows, run)
+    of_steps = [_interrupt(rows, run, row) for row in questions]
+    matched, unmatched = _match_items(items, of_steps, rows)
+    interrupts = [
+        _interrupt(rows, run, question.step, matched[question.step]) if question.step in matched else question
+        for question in of_steps
+    ]
+    if has_steps(rows.runs[run]):
+        for item in unmatched:
+            detail = f"no step of the run matches interrupt {brief(item.get('id'))}"
+            rows.note(run, "unpaired_interrupt", detail, "interrupts")
+    elif not items and rows.runs[run]["status"] == "interrupted":
+        rows.note(run, "contradiction", "interrupted, but neither interrupts nor steps say by what")
+    return interrupts + [_interrupt(rows, run, -1, item) for item in unmatched]
+
+
+def _pending_items(rows: Rows, run: int) -> list[Json]:
+    """Return the pending items of a run; of those with the same id the first."""
+    items: dict[str | int, Json] = {}
+    for number, item in enumerate(rows.runs[run].get("interrupts") or []):
+        key = item.get("id") or number
+        if key in items:
+            detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
+            rows.note(run, "duplicate_step", detail, holder=item)
+        items.setdefault(key, item)
+    return list(items.values())
+
+
+def _interrupt(rows: Rows, run: int, row: int, item: Json | None = None) -> InterruptRow:
+    """Build the row of a step, of an item (then the step is -1), or of both."""
+    step: Json = rows.steps[row] if row >= 0 else {}
+    own: Json = {"proposals": [{"artifacts": [artifact]} for artifact in step.get("artifacts") or []]}
+    agent = agent_of_step(step)
+    label = label_of_step(step) if step else None
+    outcome = _outcome(step, item is not None, contract.current_status(rows.runs[run]["status"]))
+    if item is None:
+        return InterruptRow(run, row, None, _interrupt_id(step), agent, label, own, outcome)
+
+    value = interrupt_value(item) or own
+    agent, label = _agent(item) or agent, value.get("label") or label
+    return InterruptRow(run, row, item, item.get("id"), agent, label, value, outcome)
+
+
+def _outcome(step: Json, is_pending: bool, status: object) -> str:
+    settled = resolution(step) if step else None
+    if settled in contract.RESOLUTIONS:
+        return str(settled)
+    has_failed = contract.current_status(step.get("status")) == "error"
+    if not is_pending and (has_failed or step.get("completed_at")):
+        return LAPSED if has_failed else ANSWERED
+    return LAPSED if status in contract.FINAL_STATUSES else PENDING
+
+
+def _match_items(
+    items: Sequence[Json], of_steps: Sequence[InterruptRow], rows: Rows
+) -> tuple[dict[int, Json], list[Json]]:
+    """Match pending items to interrupt steps. Returns the items by the row of their step, and the others.
+
+    (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
+    else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
+    Items without an id that have the same agent and label are not told apart by their position.
+    """
+    by_id: dict[str, int] = {}
+    for question in of_steps:
+        for known_id in (question.interrupt_id, rows.steps[question.step]["id"]):
+            if known_id is not None:
+                by_id.setdefault(known_id, question.step)
+    matched: dict[int, Json] = {}
+    for item in items:
+        if item.get("id") in by_id:
+            matched.setdefault(by_id[item["id"]], item)
+
+    by_label: dict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
+    for question in of_steps:
+        if not rows.steps[question.step].get("completed_at") and question.step not in matched:
+            by_label[question.agent, question.label].append(question.step)
+    nameless = Counter(_agent_and_label(item) for item in items if item.get("id") is None)
+    with_step = list(map(id, matched.values()))
+    unmatched = []
+    for item in items:
+        if id(item) in with_step:
+            continue
+        key = _agent_and_label(item)
+        if by_label[key] and nameless[key] <= 1:
+            matched[by_label[key].popleft()] = item
+        else:
+            unmatched.append(item)
+
+    waiting = [row for of_label in by_label.values() for row in of_label]
+    if len(waiting) == len(unmatched) == 1:
+        matched[waiting[0]] = unmatched.pop()
+    return matched, unmatched
+
+
+def _agent(item: Json) -> str | None:
+    return item.get("agent") or interrupt_value(item).get("agent")
+
+
+def _agent_and_label(item: Json) -> tuple[str | None, str | None]:
+    return _agent(item), interrupt_value(item).get("label")
+
+
+def _interrupt_id(step: Json) -> str | None:
+    interrupt_id = (step.get("result") or {}).get("interrupt_id")
+    return interrupt_id if isinstance(interrupt_id, str) else None
+
+
+# ----------------------------------------------------------------------------------------------- artifacts
+
+
+def _artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptRow]) -> list[ArtifactRow]:
+    """Return the artifacts of a run: those of steps in tree order, then of the output.
+
+    The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
+    that those of its step are skipped. A completed run without an output of its own delivers what its
+    top-level output steps have.
+    """
+    raw = rows.runs[run]
+    output = (raw.get("output") or {}).get("artifacts") or []
+    lacks_output = not output and contract.current_status(raw["status"]) == "completed"
+    artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
+    in_value = {row.step for row in artifacts}
+    asked = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
+    for row in range(first, len(rows.steps)):
+        step = rows.steps[row]
+        is_final = lacks_output and step["type"] == "output" and rows.parent[row] < 0
+        origin = PROPOSAL if row in asked else OUTPUT if is_final else STEP
+        if row not in in_value:
+            owner = run, row, origin, asked.get(row), agent_of_step(step)
+            artifacts += [ArtifactRow(*owner, artifact) for artifact in step.get("artifacts") or []]
+
+    agent = contract.agent_of(raw)
+    artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
+    return sorted(artifacts, key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
+
+
+def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
+    """Iterate over what the item of a question proposes."""
+    run, step, item, interrupt_id, *_ = interrupt
+    value = interrupt_value(item) if item else {}
+    for proposal in proposals_of(value):
+        agent = proposal.get("agent") or _agent(item or {})
+        for artifact in proposal.get("artifacts") or []:
+            yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
