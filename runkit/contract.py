@@ -1,18 +1,18 @@
-"""The API's contract: its words and times, and every assumption about undocumented requests and responses.
+"""The API's contract: its words and times, request bodies, and how undocumented responses are read.
 
-`[A] n` is the number of an assumption in the contract. When Middesk documents the format, only this file
-changes. Needs no HTTP library.
+`[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file changes,
+or `questions` for answers. Needs no HTTP library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from runkit.errors import ContractError, UsageError
-from runkit.text import brief, kind, shorten
+from runkit.text import brief, kind
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
 def read_time(value: object) -> tuple[datetime, bool]:
-    """Read an ISO 8601 string as an aware UTC datetime, and give whether it had no offset (then it is UTC).
+    """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset (then it is UTC).
 
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
     second, a date without a time, or a time outside the range of datetime.
@@ -80,7 +80,7 @@ def create_body(
     agent: str, business_id: str | None, thread_id: str | None = None, prompt: str | None = None
 ) -> Json:
     """Build the body of POST /runs and of POST /threads. Only the object page has a prompt: sent if given."""
-    return _without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+    return without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
 
 
 def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
@@ -98,7 +98,7 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
         raise UsageError(
             f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
         )
-    return _without_none(rating=word, artifact_id=artifact_id, comment=text)
+    return without_none(rating=word, artifact_id=artifact_id, comment=text)
 
 
 def action_body(
@@ -116,7 +116,7 @@ def action_body(
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
     if not isinstance(payload, Mapping):
         raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
-    body = {"object_type": object_type, "object_id": object_id, **_without_none(**context)}
+    body = {"object_type": object_type, "object_id": object_id, **without_none(**context)}
     return {**body, "type": action_type, "payload": dict(payload)}
 
 
@@ -128,192 +128,23 @@ def verify_tin_payload(document_id: str) -> Json:
 def is_updated_at_reliable(status: str) -> bool:
     """Whether a run with this status changes only together with its `updated_at`.
 
-    [A], not numbered in the contract: nothing says that `updated_at` changes with every step, so a running
-    run may have changed without it; a waiting or finished one has not.
+    [A] 39: nothing says that `updated_at` changes with every step, so a running run may have changed without
+    it; a waiting or finished one has not.
     """
     return status != "running"
 
 
-def _without_none(**fields: object) -> Json:
+def without_none(**fields: object) -> Json:
+    """Build an object without the fields that are None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-# ---------------------------------------------------------------------------------------------- questions
-
-KINDS = (
-    *("decision", "dismissal", "verify_tin", "add_sources", "add_attributes"),
-    *("document", "mixed", "other"),
-)
-
-# [A] 2: the decisions of an answer; a kind that is not here has no fixed words.
-DECISIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*ACTION_TYPES, "document"), ("approve", "reject")),
-    "decision": ("approved", "rejected", "in_review"),
-}
-
-# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that propose
-# them and of requests for documents.
-KIND_OF_TYPE = {
-    **{action: action for action in ACTION_TYPES},
-    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
-    "tin_verification": "verify_tin",
-    "watchlist_dismissal": "dismissal",
-}
+# ----------------------------------------------------------------------------------- what a run is made of
 
 
-def _objects(holder: Mapping[str, Any], name: str) -> list[Json]:
-    """Give the objects in a field that should hold a list of them."""
-    value = holder.get(name)
-    items = value if isinstance(value, list) else []
-    return [item for item in items if isinstance(item, dict)]
-
-
-def proposals_of(value: Mapping[str, Any]) -> list[Json]:
-    """Give the proposals of an interrupt's value: those of a combined one, else the value itself.
-
-    Only objects count; a combined value without a usable proposal is one proposal itself.
-    """
-    return _objects(value, "proposals") or [dict(value)]
-
-
-def questions_in(value: Json) -> list[Json]:
-    """Give the questions with their own answer: each proposal of a combined value, else the whole value.
-
-    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one question.
-    """
-    proposals = proposals_of(value)
-    if len(proposals) == 1:
-        return [{**value, **proposals[0]}]
-    agents = [proposal.get("agent") for proposal in proposals]
-    names = {agent for agent in agents if isinstance(agent, str)}
-    is_combined = len(names) == len(agents) and response_schema_of(value) is None
-    return proposals if is_combined else [value]
-
-
-def interrupt_kind(value: Mapping[str, Any]) -> str:
-    """Classify an interrupt as one of `KINDS`.
-
-    The value's own type decides if it is known, else the types of its proposals and artifacts: one kind is
-    that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
-    """
-    kinds = _kinds_of(value)
-    if not kinds:
-        for proposal in proposals_of(value):
-            kinds |= _kinds_of(proposal) or _kinds_of(*_objects(proposal, "artifacts"))
-    if len(kinds) > 1:
-        return "mixed"
-    return kinds.pop() if kinds else "other"
-
-
-def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
-    kinds = (KIND_OF_TYPE.get(str(item.get("type"))) for item in items)
-    return {kind for kind in kinds if kind is not None}
-
-
-def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
-    """Give the JSON Schema of a question for its answer, if any, by AG-UI's name or [A] other names."""
-    for name in ("response_schema", "responseSchema", "schema"):
-        if isinstance(proposal.get(name), dict):
-            return dict(proposal[name])
-    return None
-
-
-def accepted_document_types(proposal: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the types of document that a request accepts ([A]: the field's name); empty if not given."""
-    words = proposal.get("document_types")
-    items = words if isinstance(words, list) else []
-    return tuple(word for word in items if isinstance(word, str))
-
-
-def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
-    """Give the payload of the proposed action, as far as the question contains it.
-
-    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the sources
-    cited by its artifacts of this kind are the ones to add; their `source_tier` is the action's `tier`.
-    """
-    artifacts = _objects(proposal, "artifacts")
-    for holder in (proposal, *artifacts):
-        if isinstance(holder.get("payload"), dict):
-            return dict(holder["payload"])
-    if action != "add_sources":
-        return {}
-    sources = []
-    for artifact in artifacts:
-        if _kinds_of(artifact) <= {action}:
-            sources += _objects(artifact, "sources")
-    renamed = {"source_tier": "tier"}
-    proposed = [{renamed.get(name, name): value for name, value in one.items()} for one in sources]
-    return {"sources": proposed} if proposed else {}
-
-
-def answer_to(
-    decision: str,
-    note: str | None = None,
-    document_id: str | None = None,
-    actions: Iterable[tuple[str, Json]] | None = None,
-) -> Json:
-    """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
-    changed = [{"type": word, "payload": payload} for word, payload in actions or ()]
-    answer = {"decision": decision, **_without_none(note=note, document_id=document_id)}
-    return answer if actions is None else {**answer, "actions": changed}
-
-
-def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
-    """Give the errors of an answer to one question, by field; empty for a kind without fixed words.
-
-    [A] 2, and [A] 13: the answer that leads to a dismissal needs a note, as the dismissal does.
-    """
-    words, decision = DECISIONS.get(kind), answer.get("decision")
-    if words is None:
-        return {}
-    if decision not in words:
-        return {"decision": f"decision must be {' or '.join(words)}; got {brief(decision)}"}
-    note = answer.get("note")
-    if (kind, decision) == ("dismissal", "approve") and not (isinstance(note, str) and note.strip()):
-        return {"note": "a dismissal needs a note that says why this is not a hit"}
-    if (kind, decision) == ("document", "approve") and not answer.get("document_id"):
-        return {"document_id": "choose a document, or continue without one"}
-    return {}
-
-
-def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for an answer that does not fit an interrupt with this value.
-
-    Questions with a schema, and those of a kind without fixed words, accept any answer.
-    """
-    parts = _objects(answer, "proposals")
-    for question in questions_in(value):
-        agent = question.get("agent")
-        if response_schema_of(question):
-            continue
-        own: Json = next((one for one in parts if one.get("agent") == agent), {})
-        part = {**answer, **own, "note": own.get("note") or answer.get("note")}
-        for message in answer_errors(interrupt_kind(question), part).values():
-            to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
-            raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
-
-
-def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
-    """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
-    return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
-
-
-def decision_of(answer: Mapping[str, Any]) -> str | None:
-    """Give the decision of an answer: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
-
-    Edited is an approval with changed actions, or of only some proposals.
-    """
-    is_combined = isinstance(answer.get("proposals"), list)
-    parts = _objects(answer, "proposals") if is_combined else [answer]
-    past_tense = {"approve": "approved", "reject": "rejected"}
-    decisions = [str(part.get("decision")) for part in parts]
-    words = {past_tense.get(word, word) for word in decisions}
-    if not words or not words <= {"approved", "rejected"}:
-        return None
-    if len(words) > 1:
-        return "edited"
-    is_changed = any(part.get("actions") is not None for part in parts)
-    return "edited" if is_changed and words == {"approved"} else words.pop()
+def objects(items: object) -> list[Json]:
+    """Return the objects of a list; none if it is not a list."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def agent_of(run: Mapping[str, Any]) -> str | None:
@@ -321,7 +152,7 @@ def agent_of(run: Mapping[str, Any]) -> str | None:
 
     The object page shows a run without its agent. A step's agent was called its graph at first.
     """
-    top = [step for step in _objects(run, "steps") if not step.get("parent_step_id")]
+    top = [step for step in objects(run.get("steps")) if not step.get("parent_step_id")]
     names = (holder.get(field) for holder in (run, *top) for field in ("agent", "graph"))
     return next((name for name in names if isinstance(name, str) and name.strip()), None)
 
@@ -342,14 +173,14 @@ def resolution_of(step: Json) -> str | None:
 
 
 def answerer_of(step: Mapping[str, Any]) -> str | None:
-    """Give who answered an interrupt step, if the API says so. [A]: this is not documented."""
+    """Read who answered an interrupt step. [A] 32: `result.answered_by`, which no page documents."""
     result = step.get("result")
     who = result.get("answered_by") if isinstance(result, dict) else None
     return actor_name(who if isinstance(who, dict) else {"name": who})
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:
-    """Give the name of an account or a user who did an action. [A]: a user has no documented fields."""
+    """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
     values = (data.get(name) for name in ("name", "email", "id"))
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
@@ -374,9 +205,9 @@ def page_fields(value: object, source: str) -> Json:
     )
 
 
-def is_same_id(one: str, other: str) -> bool:
+def is_same_id(left: str, right: str) -> bool:
     """Whether two ids are the same: UUIDs may be in upper or lower case."""
-    return one.lower() == other.lower()
+    return left.lower() == right.lower()
 
 
 # -------------------------------------------------------------------------- what runkit stores with a run
@@ -387,7 +218,7 @@ LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 
 
 def local_fields(raw: Json) -> Json:
-    """Give what is stored under `LOCAL` with a raw run."""
+    """Return what is stored under `LOCAL` with a raw run."""
     local = raw.get(LOCAL)
     if not isinstance(local, dict):
         return {}
@@ -395,11 +226,11 @@ def local_fields(raw: Json) -> Json:
 
 
 def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
-    """Give the raw object with what the client knows and the API does not return, under `LOCAL`.
+    """Return the raw object with what the client knows and the API does not return, under `LOCAL`.
 
     What was stored there before is left out.
     """
-    known = _without_none(**fields).items()
+    known = without_none(**fields).items()
     local = {name: format_time(value) if isinstance(value, datetime) else value for name, value in known}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
@@ -410,8 +241,6 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 # RUN_ERROR: [A] 8, from AG-UI
 EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")
 RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
-# smaller numbers are not milliseconds of a time after 1973
-_MILLISECONDS_FROM = 100_000_000_000
 
 
 def event_fields(name: str, data: object) -> Json | None:
@@ -433,10 +262,8 @@ def event_fields(name: str, data: object) -> Json | None:
     return fields
 
 
-def _event_time(milliseconds: object) -> datetime | None:
-    if not isinstance(milliseconds, int | float) or not milliseconds >= _MILLISECONDS_FROM:
-        return None
+def _event_time(milliseconds: Any) -> datetime | None:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
+    except (TypeError, ValueError, OverflowError, OSError):
         return None

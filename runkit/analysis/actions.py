@@ -16,10 +16,11 @@ import pandas as pd
 from runkit import jsontext
 from runkit.client import Client
 from runkit.client.businesses import concurrently
-from runkit.contract import FINAL_STATUSES, KIND_OF_TYPE, Json, actor_name
+from runkit.contract import FINAL_STATUSES, Json, actor_name
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.objects import Action
+from runkit.questions import KIND_OF_TYPE
 from runkit.tables.frames import Frames, frames
 from runkit.text import brief, plural, short_id
 

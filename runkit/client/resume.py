@@ -14,10 +14,11 @@ from runkit import answers, errors
 from runkit.answers import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
-from runkit.contract import interrupt_kind, resume_body
+from runkit.contract import resume_body
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
 from runkit.models import Run
+from runkit.questions import interrupt_kind
 from runkit.text import shorten
 
 # seconds before each check: most servers finish in 1, proxies in 10

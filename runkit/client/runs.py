@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeGuard
 
-from runkit import arguments, contract
+from runkit import arguments, contract, questions
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
 from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words, reusable
@@ -382,7 +382,7 @@ class Runs:
         if isinstance(run, Run):
             for item in run.interrupts:
                 if item.id == interrupt_id:
-                    contract.check_answer(item.value, answer)
+                    questions.check_answer(item.value, answer)
             columns |= log_columns(run, interrupt_id)
             before = run if is_pending(run, interrupt_id) else None
         if step_id:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from runkit.contract import MAX_COMMENT, answer_errors
+from runkit.contract import MAX_COMMENT
+from runkit.questions import answer_errors
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
 from runkit.server.registry import check_payload
 from runkit.server.scenarios import LETTER, Json

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from runkit.answers import CONFIRMED
-from runkit.contract import decision_of
 from runkit.errors import UsageError
+from runkit.questions import decision_of
 from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from runkit import contract, timing
 from runkit.models import Artifact, Source
+from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.columns import (
     NEVER,
     Columns,
@@ -134,8 +135,8 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
         "run": run,
         "run_id": take(runs["run_id"], run),
         "step_id": take(steps["step_id"], step),
-        "kind": text(contract.interrupt_kind(row.value) for row in interrupts),
-        "n_proposals": _numbers(len(contract.proposals_of(row.value)) for row in interrupts),
+        "kind": text(interrupt_kind(row.value) for row in interrupts),
+        "n_proposals": _numbers(len(proposals_of(row.value)) for row in interrupts),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": np.where(has_step & ~is_undated, until - asked, NEVER),

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runkit import contract
-from runkit.contract import Json, interrupt_value, proposals_of
+from runkit.contract import Json, interrupt_value
 from runkit.models import Run
+from runkit.questions import proposals_of
 from runkit.tables.problems import Problems
 from runkit.tables.schema import ORIGINS, OUTCOMES
 from runkit.tables.sources import Record, reject_reason

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from runkit.contract import CONFIDENCES, KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES, TIERS
+from runkit.contract import CONFIDENCES, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES, TIERS
+from runkit.questions import KINDS
 
 Kind = Literal["str", "category", "rank", "time", "seconds", "count", "flag"]
 

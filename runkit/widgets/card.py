@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import anywidget
 
+from runkit.contract import Json
 from runkit.errors import UsageError, WaitTimeout
 from runkit.logs import log
 from runkit.models import Run
@@ -24,7 +25,6 @@ from runkit.text import css_variables, duration, static_file
 from runkit.widgets import display
 from runkit.widgets.controller import Controller
 from runkit.widgets.display import SHARED_CSS, STATIC
-from runkit.widgets.fields import Json
 from runkit.widgets.jobs import Ticker
 from runkit.widgets.question import ALTERNATIVE
 

@@ -28,15 +28,14 @@ from runkit import answers
 from runkit.answers import CONFIRMED, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
-from runkit.contract import BUSINESS_FIELDS
+from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import brief, moment
 from runkit.widgets import drafts, jobs
-from runkit.widgets.fields import Json
 from runkit.widgets.question import ACCEPTED, Outcome, Question, Receipt, Sent, State, sent_of, verdict
-from runkit.widgets.questions import Entries, Questionnaire
+from runkit.widgets.questionnaire import Entries, Questionnaire
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
 UNCONFIRMED = "We couldn't confirm it arrived."

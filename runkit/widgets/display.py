@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from runkit import jsontext, style
 from runkit.client import Client
+from runkit.contract import Json, objects
 from runkit.models import Run
+from runkit.questions import AGAIN, FINAL, Verb
 from runkit.text import (
     Markup,
     agent_title,
@@ -31,9 +33,8 @@ from runkit.text import (
     web_host,
 )
 from runkit.widgets.controller import EDITABLE, OFFLINE, SHARED_LOGINS, AnswerController
-from runkit.widgets.fields import Json, objects
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
-from runkit.widgets.questions import AGAIN, FINAL, MAX_PROPOSALS, NO_LABEL, Verb
+from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text

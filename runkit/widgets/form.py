@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Literal
 
 from runkit.client import Client
+from runkit.contract import Json
 from runkit.errors import NotFound, RunkitError, UsageError
 from runkit.models import Interrupt, Run
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
-from runkit.widgets.fields import Json
 from runkit.widgets.question import Receipt, State, closed_receipt, question_of
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered

@@ -9,15 +9,15 @@ from typing import Any, Literal
 import pandas as pd
 
 from runkit.client import Client
+from runkit.contract import Json
 from runkit.html_tables import df_to_html, with_labels
 from runkit.style import MISSING, OUTCOMES
 from runkit.text import duration, plural, run_label, short_id, shorten, visible
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import READ_ONLY, Reasons, answer_options
-from runkit.widgets.fields import Json
 from runkit.widgets.inbox_controller import Closed, InboxController, Key, Row, Snapshot, key_of
-from runkit.widgets.questions import NO_LABEL
+from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # of the list; the oldest come first

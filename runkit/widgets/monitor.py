@@ -18,7 +18,7 @@ from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.client.resume import is_stale
-from runkit.contract import LOCAL
+from runkit.contract import LOCAL, Json
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames
@@ -26,7 +26,6 @@ from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
 from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
-from runkit.widgets.fields import Json
 from runkit.widgets.question import questions_of
 
 ALTERNATIVE = (

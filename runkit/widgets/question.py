@@ -17,16 +17,16 @@ from runkit import answers, style
 from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.client.resume import is_pending
-from runkit.contract import answerer_of, interrupt_kind, proposals_of
+from runkit.contract import Json, answerer_of, objects
 from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
+from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.frames import frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
 from runkit.widgets import drafts
-from runkit.widgets.fields import Json, objects
-from runkit.widgets.questions import NO_LABEL, Questionnaire
+from runkit.widgets.questionnaire import NO_LABEL, Questionnaire
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log

@@ -259,7 +259,7 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
             )
         ),
         (asks("dismissal"), {}, "must be approve or reject; got None"),
-        (asks("decision"), {"decision": "approve"}, "must be approved or rejected or in_review"),
+        (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
         (asks("document"), {"decision": "approve"}, "choose a document"),
         (asks("document"), {"document_id": "d-1"}, "must be approve or reject"),
         (COMBINED, {"decision": "approve"}, "to dismissal_agent: a dismissal needs a note"),

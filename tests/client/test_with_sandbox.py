@@ -13,9 +13,9 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.contract import interrupt_kind, proposals_of
 from runkit.errors import AuthError, Conflict, Invalid, NotFound
 from runkit.models import Run
+from runkit.questions import interrupt_kind, proposals_of
 from runkit.server import Sandbox, sandbox
 
 

@@ -164,25 +164,6 @@ def test_any_page_is_read_or_refused(value: Any, name: str) -> None:
 @fuzz(60)
 @given(
     st.dictionaries(
-        st.sampled_from(["type", "proposals", "artifacts", "label", "agent", "payload"]), json_values
-    )
-)
-def test_any_question_has_a_kind_and_proposals(value: Json) -> None:
-    """Free-form values are read for what they say."""
-    proposals = contract.proposals_of(value)
-    assert proposals
-    assert contract.interrupt_kind(value) in contract.KINDS
-    for proposal in proposals:
-        assert isinstance(contract.proposed_payload(proposal, "add_sources"), dict)
-        assert all(isinstance(word, str) for word in contract.accepted_document_types(proposal))
-        assert contract.response_schema_of(proposal) is None or isinstance(
-            contract.response_schema_of(proposal), dict
-        )
-
-
-@fuzz(60)
-@given(
-    st.dictionaries(
         st.sampled_from(["type", "snapshot", "timestamp", "run_id", "runId"]), json_values | numbers
     )
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
-from runkit.widgets.questions import Questionnaire
+from runkit.widgets.questionnaire import Questionnaire
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
 # Format signs with a shape of their own: they stand over or before numbers and words.

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from runkit.contract import MAX_COMMENT
 from runkit.objects import Document
-from runkit.widgets.questions import FINAL, MAX_NOTE, VERBS, Questionnaire
+from runkit.questions import FINAL, VERBS
+from runkit.widgets.questionnaire import Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
@@ -87,7 +89,7 @@ def test_nothing_is_chosen_at_first(kind: str) -> None:
         (asks("dismissal"), {"decision": "approve"}, "note", "is required"),
         (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "is required"),
         (asks("dismissal"), {"decision": "approve", "note": "half \ud83d"}, "note", "half of a character"),
-        (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_NOTE + 1)}, "note", "at most 5,000"),
+        (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_COMMENT + 1)}, "note", "at most 5,000"),
         (asks("document"), {"decision": "provide"}, "document_id", "is required"),
         (asks("decision"), {"decision": "approve"}, "decision", "choose an answer"),
         (asks("else"), {"decision": "raw"}, "raw", "is required"),

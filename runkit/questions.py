@@ -1,0 +1,293 @@
+"""The questions that agents ask: their kinds, how each is answered (verbs, inputs), and checks of an answer.
+
+No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes of it is
+here. `VERBS` has for each kind what its buttons, the second press and the receipt say, and what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from runkit.contract import ACTION_TYPES, MAX_COMMENT, Json, objects, without_none
+from runkit.errors import UsageError
+from runkit.text import brief, shorten
+
+# ----------------------------------------------------------------------------------------------- kinds
+
+KINDS = (
+    *("decision", "dismissal", "verify_tin", "add_sources", "add_attributes"),
+    *("document", "mixed", "other"),
+)
+# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that propose
+# them and of requests for documents.
+KIND_OF_TYPE = {
+    **{action: action for action in ACTION_TYPES},
+    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+}
+
+
+def interrupt_kind(value: Mapping[str, Any]) -> str:
+    """Classify an interrupt as one of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one kind is
+    that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
+    """
+    kinds = _kinds_of(value)
+    if not kinds:
+        for proposal in proposals_of(value):
+            kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
+    if len(kinds) > 1:
+        return "mixed"
+    return kinds.pop() if kinds else "other"
+
+
+def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
+    types = {str(item.get("type")) for item in items}
+    return {KIND_OF_TYPE[word] for word in types & KIND_OF_TYPE.keys()}
+
+
+def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+    """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without a usable proposal is one proposal itself.
+    """
+    return objects(value.get("proposals")) or [dict(value)]
+
+
+def questions_in(value: Json) -> list[Json]:
+    """Return the questions with their own answer: each proposal of a combined value, else the whole value.
+
+    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one question.
+    """
+    proposals = proposals_of(value)
+    if len(proposals) == 1:
+        return [{**value, **proposals[0]}]
+    agents = [proposal.get("agent") for proposal in proposals]
+    names = {agent for agent in agents if isinstance(agent, str)}
+    is_combined = len(names) == len(agents) and not has_schema(value)
+    return proposals if is_combined else [value]
+
+
+def has_schema(question: Mapping[str, Any]) -> bool:
+    """Whether a question has a JSON Schema for its answer. [A] 36: by AG-UI's name or a likely one."""
+    names = ("response_schema", "responseSchema", "schema")
+    return any(isinstance(question.get(name), dict) for name in names)
+
+
+def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
+    """Return the payload of the proposed action, as far as the question contains it.
+
+    [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the
+    sources that its artifacts of this kind cite are added; their `source_tier` is the action's `tier`.
+    """
+    artifacts = objects(proposal.get("artifacts"))
+    for holder in (proposal, *artifacts):
+        if isinstance(holder.get("payload"), dict):
+            return dict(holder["payload"])
+    if action != "add_sources":
+        return {}
+
+    cited = [artifact for artifact in artifacts if _kinds_of(artifact) <= {action}]
+    sources = [
+        {"tier" if name == "source_tier" else name: value for name, value in source.items()}
+        for artifact in cited
+        for source in objects(artifact.get("sources"))
+    ]
+    return {"sources": sources} if sources else {}
+
+
+# --------------------------------------------------------------------------------------- verbs and inputs
+
+FINAL, AGAIN = "Press again: can't be undone", "Press again"
+
+
+class Verb(NamedTuple):
+    """One way to answer. `sends` is the decision in the API's and the log's words, `key` its shortcut.
+
+    `again` is what the button says before the second press, `requires` names the inputs to fill in.
+    """
+
+    value: str
+    button: str
+    again: str
+    receipt: str
+    sends: str
+    key: str = ""
+    requires: tuple[str, ...] = ()
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it agrees with the agent."""
+        return self.key == "A"
+
+
+VERBS: dict[str, tuple[Verb, ...]] = {
+    "decision": (
+        Verb("approved", "Approve", FINAL, "Approved", "approved", "A"),
+        Verb("in_review", "Keep in review", AGAIN, "Kept in review", "in_review"),
+        Verb("rejected", "Reject", FINAL, "Rejected", "rejected", "X"),
+    ),
+    "dismissal": (
+        Verb("approve", "Dismiss the hit", FINAL, "Hit dismissed", "approve", "A", ("note",)),
+        Verb("reject", "Keep the hit", AGAIN, "Hit kept", "reject", "X"),
+    ),
+    "verify_tin": (
+        Verb("approve", "Verify the TIN", FINAL, "TIN verified", "approve", "A"),
+        Verb("reject", "Don't verify", AGAIN, "TIN not verified", "reject", "X"),
+    ),
+    "document": (
+        Verb("provide", "Provide the document", AGAIN, "Document provided", "approve", "A", ("document_id",)),
+        Verb("without", "Continue without", FINAL, "Continued without a document", "reject", "X"),
+    ),
+    "add_sources": (
+        Verb("approve", "Add the source{s}", FINAL, "Source{s} added", "approve", "A"),
+        Verb("reject", "Don't add", AGAIN, "Source{s} not added", "reject", "X"),
+    ),
+    "add_attributes": (
+        Verb("approve", "Add to the business", FINAL, "Added to the business", "approve", "A"),
+        Verb("reject", "Don't add", AGAIN, "Not added to the business", "reject", "X"),
+    ),
+    "other": (
+        Verb("approve", "Approve", FINAL, "Approved", "approve", "A"),
+        Verb("reject", "Reject", FINAL, "Rejected", "reject", "X"),
+        Verb("raw", "Send the JSON", FINAL, "JSON sent", "", "", ("raw",)),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input.
+
+    `kind` is text, long_text, choice, json, texts (one per line) or rows.
+    `is_folded`: shown after a press on Edit. `columns` are the inputs of each row, and `row` is its name.
+    """
+
+    name: str
+    title: str
+    kind: str = "text"
+    help: str = ""
+    is_required: bool = False
+    is_folded: bool = False
+    choices: tuple[tuple[str, str], ...] = ()  # (label, the JSON of its value)
+    max_length: int | None = None  # characters
+    is_web: bool = False  # must be an http or https address
+    columns: tuple[Field, ...] = ()
+    row: str = ""
+
+
+NOTE = Field("note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT)
+REASON = replace(NOTE, title="Reason", help="required to dismiss, goes into the audit record")
+FOLDED_NOTE = replace(NOTE, is_folded=True)
+DOCUMENT_ID = Field(
+    "document_id", "Document ID", help="Not listed? Upload it where you usually do, then rerun this cell."
+)
+JSON = Field("raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True)
+CODES = "Codes such as \\u202e are invisible characters. A cell that you change is sent as it stands here."
+SOURCE = (
+    Field("url", "URL", is_required=True, is_web=True),
+    Field("source_name", "Name"),
+    Field("tier", "Tier"),
+    Field("source_type", "Type"),
+)
+ADDRESS = (Field("full_address", "Address", is_required=True),)
+PERSON = (Field("name", "Name", is_required=True), Field("titles", "Titles, one per line", "texts"))
+
+
+def _rows(name: str, title: str, row: str, columns: tuple[Field, ...]) -> Field:
+    return Field(name, title, "rows", CODES, is_folded=True, columns=columns, row=row)
+
+
+FIELDS: dict[str, tuple[Field, ...]] = {
+    "decision": (NOTE,),
+    "dismissal": (REASON,),
+    "verify_tin": (
+        replace(DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True),
+        FOLDED_NOTE,
+    ),
+    "document": (DOCUMENT_ID, FOLDED_NOTE),
+    "add_sources": (_rows("sources", "Sources", "Source", SOURCE), FOLDED_NOTE),
+    "add_attributes": (
+        _rows("addresses", "Addresses", "Address", ADDRESS),
+        _rows("people", "People", "Person", PERSON),
+        FOLDED_NOTE,
+    ),
+    "other": (NOTE, JSON),
+}
+
+# ------------------------------------------------------------------------------------------------ answers
+
+REQUIRED = {
+    "note": "a dismissal needs a note that says why this is not a hit",
+    "document_id": "choose a document, or continue without one",
+}
+DECIDED = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+
+
+def answer_to(
+    decision: str,
+    note: str | None = None,
+    document_id: str | None = None,
+    actions: Iterable[tuple[str, Json]] | None = None,
+) -> Json:
+    """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
+    changed = None if actions is None else [{"type": word, "payload": payload} for word, payload in actions]
+    return without_none(decision=decision, note=note, document_id=document_id, actions=changed)
+
+
+def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
+    """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
+    return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
+
+
+def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the errors of an answer to one question, by field; none for a kind without fixed words.
+
+    [A] 2, and [A] 13: the answer that leads to a dismissal needs a note, as the dismissal does.
+    """
+    verbs = () if kind == "other" else VERBS.get(kind, ())
+    decision = answer.get("decision")
+    verb = next((verb for verb in verbs if verb.sends == decision), None)
+    if verb is None:
+        words = " or ".join(verb.sends for verb in verbs)
+        return {"decision": f"decision must be {words}; got {brief(decision)}"} if verbs else {}
+    return {name: REQUIRED[name] for name in verb.requires if not _has_text(answer.get(name))}
+
+
+def _has_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an answer that does not fit an interrupt with this value.
+
+    Questions with a schema, and those of a kind without fixed words, accept any answer.
+    """
+    parts = objects(answer.get("proposals"))
+    for question in questions_in(value):
+        if has_schema(question):
+            continue
+        agent = question.get("agent")
+        own = next((part for part in parts if part.get("agent") == agent), {})
+        part = {**answer, **own, "note": own.get("note") or answer.get("note")}
+        for message in answer_errors(interrupt_kind(question), part).values():
+            to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
+            raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
+
+
+def decision_of(answer: Mapping[str, Any]) -> str | None:
+    """Read the decision of an answer: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
+
+    Edited is an approval with changed actions, or of only some proposals.
+    """
+    parts = objects(answer.get("proposals")) or [dict(answer)]
+    decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}
+    if decisions == {"approved", "rejected"}:
+        return "edited"
+    if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):
+        return "edited"
+    return decisions.pop() if len(decisions) == 1 else None

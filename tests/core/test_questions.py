@@ -1,0 +1,61 @@
+"""The kinds of questions, and the proposals in them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit import questions
+
+
+def proposal(*types: str, **fields: Any) -> dict[str, Any]:
+    return {"artifacts": [{"title": "t", "type": word} for word in types], **fields}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"type": "decision"}, "decision"),
+        ({"type": "dismissal", **proposal("tin_verification")}, "dismissal"),
+        ({"type": "document_request"}, "document"),
+        (proposal("tin_verification"), "verify_tin"),
+        (proposal("add_sources", "add_sources"), "add_sources"),
+        (proposal("add_sources", "note"), "add_sources"),
+        (proposal("add_sources", "dismissal"), "mixed"),
+        ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
+        ({"type": "combined_proposal", "proposals": [proposal("dismissal"), proposal("document")]}, "mixed"),
+        ({"proposals": [{"type": "verify_tin"}, {"type": "verify_tin"}]}, "verify_tin"),
+        ({"type": "combined_proposal", "proposals": []}, "other"),
+        ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),
+        ({"artifacts": [None, 1, {"type": ["dismissal"]}], "proposals": [None]}, "other"),
+        ({}, "other"),
+    ],
+)
+def test_interrupt_kind(value: dict[str, Any], kind: str) -> None:
+    """The value's type decides, else the types of what it proposes."""
+    assert questions.interrupt_kind(value) == kind
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from([*questions.KIND_OF_TYPE, "x"]),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["type", "artifacts", "proposals"]), inner)
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "artifacts", "proposals"]), json_values))
+def test_any_value_has_a_kind_and_a_proposal(value: dict[str, Any]) -> None:
+    """Free-form values of any shape are classified, never refused."""
+    assert questions.interrupt_kind(value) in questions.KINDS
+    assert questions.proposals_of(value)
+
+
+def test_proposals_of() -> None:
+    """A combined value holds its proposals, any other is its own."""
+    assert questions.proposals_of({"proposals": [{"agent": "a"}, "broken", {"agent": "b"}]}) == [
+        {"agent": "a"},
+        {"agent": "b"},
+    ]
+    assert questions.proposals_of({"type": "decision"}) == [{"type": "decision"}]
