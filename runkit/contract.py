@@ -25,9 +25,9 @@ STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")
 # the words of the first documentation
 LEGACY_STATUSES = {"pending": "running", "failed": "error"}
-# both lowest first; any other word is `other`
+# [A] 16, 34: open words; lowest first, any other word is `other`
 CONFIDENCES = ("other", "low", "medium", "high")
-TIERS = ("other", "secondary", "primary", "government")  # [A] 34
+TIERS = ("other", "secondary", "primary", "government")
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
@@ -79,12 +79,12 @@ OBJECT_TYPES = ("businesses", "watchlist_result")
 def create_body(
     agent: str, business_id: str | None, thread_id: str | None = None, prompt: str | None = None
 ) -> Json:
-    """Build the body of POST /runs and of POST /threads. Only the object page has a prompt: sent if given."""
+    """Build the body of POST /runs and of POST /threads. [A] 35: the prompt is sent if given."""
     return without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
 
 
 def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
-    """Build the body of POST /runs/{id}/resume. [A] 1: one interrupt per call; [A] 2: the input is opaque."""
+    """Build the body of POST /runs/{id}/resume. [A] 1, 2, 4: one interrupt in a call."""
     return {"interrupt_id": interrupt_id, "input": dict(answer)}
 
 

@@ -78,7 +78,7 @@ class Action(ApiObject):
 
 
 class Business(ApiObject):
-    """A business of the account (contract, section 18). All its data is in `to_dict()`.
+    """A business of the account. All its data is in `to_dict()`.
 
     `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
     """

@@ -5,7 +5,7 @@
     any key      loopback                              SANDBOX
     any key      another host, https only              TEST for mk_test_, else LIVE
 
-Source of the two hosts and prefixes: Middesk's pages on API keys and environments.
+Source of the two hosts and prefixes: Middesk's pages on API keys and environments. [A] 22: both serve agents.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def _api_errors(body: bytes, field: str, target: Target) -> tuple[str, ...]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read `Retry-After` in seconds; None if missing, or a date, which a wrong clock would distort."""
+    """Read `Retry-After` in seconds; None if missing, or a date, which needs a right clock. [A] 21."""
     value = headers.get("Retry-After", "").strip()
     return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None
 

@@ -1,4 +1,4 @@
-"""The API: the contract's endpoints (section 2), and the sandbox's own under `/sandbox`.
+"""The API: Middesk's endpoints, and the sandbox's own under `/sandbox`.
 
 One FastAPI app serves all sandboxes of a process: `AccessMiddleware` gives each request the `Backend` of its
 server. Handlers run on one event loop without awaiting, so that requests are served one at a time, in order.
@@ -29,7 +29,7 @@ from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, bus
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
-# contract section 13
+# the documentation has no schema for errors and events
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
 EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
 # [A] 9: a run can be streamed for this many virtual milliseconds after its end
@@ -113,7 +113,7 @@ async def refused(request: Request, error: HTTPException) -> Response:
 
 @app.exception_handler(RequestValidationError)
 async def invalid(request: Request, error: RequestValidationError) -> Response:
-    """Answer 400 for a query or an unknown type of action (contract section 8), else 422."""
+    """Answer 400 for a query or an unknown type of action, else 422."""
     one = error.errors()[0]
     place = ".".join(map(str, one["loc"][1:]))
     is_unknown_type = one["type"] == "literal_error" and place in ("type", "object_type")
@@ -123,7 +123,7 @@ async def invalid(request: Request, error: RequestValidationError) -> Response:
 
 
 def paged(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item], Json]) -> Json:
-    """Make a page of a list (contract section 12); `show` is called for its items only."""
+    """Make a page of a list; `show` is called for its items only."""
     data = [show(item) for item in items[(page - 1) * per_page : page * per_page]]
     has_more = page * per_page < len(items)
     return {"object": "list", "has_more": has_more, "data": data, "total_count": len(items)}
@@ -140,7 +140,7 @@ def check_agent(kind: str) -> None:
 
 @app.get("/v1/agents")
 async def list_agents() -> Json:
-    """List the agents. [A] 29."""
+    """List the agents. [A] 29: with `object`."""
     return {"object": "list", "data": list(AGENTS.values())}
 
 
@@ -187,7 +187,7 @@ async def create_agent_run(store: Db, body: web.NewRun, person: Person) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
-    in audit ([A] 20: any other status is accepted).
+    in audit; [A] 20: any other status is accepted.
     """
     check_agent(body.type)
     business_id = body.business
@@ -275,7 +275,7 @@ async def list_actions(store: Db, object_type: web.ObjectType, object_id: Object
 
 @app.post("/v1/actions", status_code=201)
 async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
-    """Execute an action for the caller. It does not resume a run that proposed it (contract section 7).
+    """Execute an action for the caller. It does not resume a run that proposed it.
 
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
     """

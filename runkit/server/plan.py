@@ -238,7 +238,7 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-    policy, manual = p.scenario.get("policy", {}), {}  # [A] 24
+    policy, manual = p.scenario.get("policy", {}), {}  # [A] 24: by the type of the specialist
     for agent, question in questions.items():
         if agent in policy:
             at = _resolve_by_policy(p, agent, question, policy[agent], at)
@@ -268,7 +268,7 @@ def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -
 
 def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
     """Ask a reviewer; several questions become a combined proposal. Returns the answer, if there is one."""
-    interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"  # [A] 28
+    interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"  # [A] 28: any text
     proposals = [_proposal(p, agent, question) for agent, question in questions.items()]
     value: Json = proposals[0]
     if len(questions) > 1:

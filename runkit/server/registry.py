@@ -1,4 +1,4 @@
-"""Businesses and their actions. The rules are those of section 8 of the contract.
+"""Businesses and their actions, by the rules of Middesk's page on creating an action.
 
 Actions of agents are not stored, because the plans of their runs contain them.
 """
@@ -14,9 +14,9 @@ from runkit.text import brief
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
-"""Object type in requests: its name in responses (contract 16, no. 12), and the objects by id."""
+"""Object type in requests: its name in responses, which differs, and the objects by id."""
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
-# [A] 13, 30
+# [A] 13, 30: what an action changes
 CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}
 FINAL = ("approved", "rejected")
 OTHERS = {
@@ -36,8 +36,8 @@ def business_now(store: Store, business: Business) -> Json:
 def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[str, list[Json]]]:
     """Return what actions have changed up to now, and the actions in order; both by object.
 
-    Agents work on businesses in review, where the final-status rule would forbid their proposals (contract
-    section 16, no. 13). So the rule applies to `POST /v1/actions` only. [A] 30.
+    Agents work on businesses in review, where the final-status rule would forbid their proposals. So the rule
+    applies to `POST /v1/actions` only.
     """
     fields: dict[str, Fields] = {business.hit_id: {"status": "open"}}
     fields[business.id] = {"status": business.status, "verified_by": None}
@@ -131,7 +131,7 @@ def _effects(action: Json, object_id: str, fields: Fields, changed: dict[str, st
         diff = {key: {"before": fields[key], "after": value} for key, value in changed.items()}
         target = {"object": TARGETS[kind], "id": object_id}
         return [{"operation": "updated", "diff": diff, "target": target}]
-    # the target of a new source is named after its source type (section 8)
+    # the target of a new source is named after its source type
     if kind == "add_sources":
         sources = payload["sources"]
         added = [("created", source["source_type"]) for source in sources]

@@ -28,7 +28,7 @@ POLL_S = 0.05  # real seconds after which a live stream, or a delayed request, l
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
-    """Return the run (contract section 5) at virtual millisecond `t`, with or without its steps.
+    """Return the run at virtual millisecond `t`, with or without its steps.
 
     A run in the object page's form has an empty list of steps where it is read without them.
     """
@@ -138,7 +138,7 @@ def snapshot_times(p: Plan) -> list[int]:
 async def stream(
     load: Callable[[], Plan], clock: Clock, is_stopping: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """Yield a run's events (contract section 10) from its start, then live until it waits or ends.
+    """Yield a run's events from its start, then live until it waits or ends.
 
     [A] 7, 8, 10. Each iteration loads the plan again, so that a new answer takes effect. Stops when the
     server `is_stopping`.

@@ -32,7 +32,7 @@ MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 _TOO_LARGE = f"the body has more than {MAX_BODY:,} bytes"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
 _ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
-# [A] 21: both schemes of section 1
+# [A] 21: both schemes of the API, basic and bearer
 CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}
 
 
@@ -45,7 +45,7 @@ class RequestError(HTTPException):
 
 
 def error_response(status: int, message: str, parameter: str = "", headers: Any = None) -> JSONResponse:
-    """Make an error response (contract section 13): `{"errors": [{"message", "parameter"?}]}`."""
+    """Make an error response: `{"errors": [{"message", "parameter"?}]}`."""
     error = {"message": message} | ({"parameter": parameter} if parameter else {})
     return JSONResponse({"errors": [error]}, status, headers)
 
@@ -151,7 +151,7 @@ Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX
 
 
 class NewThread(BaseModel):
-    """Body of create-agent-thread (section 4)."""
+    """Body of create-agent-thread."""
 
     type: str
     business_id: Uuid = ""
@@ -165,7 +165,7 @@ class NewThread(BaseModel):
 
 
 class NewRun(NewThread):
-    """Body of create-agent-run (section 5), and the prompt of the object reference."""
+    """Body of create-agent-run, and the prompt of the object page."""
 
     thread_id: Uuid = ""
     prompt: str | None = Field(None, max_length=20_000)
@@ -182,7 +182,7 @@ class NewAnswer(BaseModel):
 
 
 class NewFeedback(BaseModel):
-    """Body of submit-agent-run-feedback (section 9)."""
+    """Body of submit-agent-run-feedback."""
 
     rating: Literal["POSITIVE", "NEGATIVE"]
     artifact_id: Uuid
@@ -190,7 +190,7 @@ class NewFeedback(BaseModel):
 
 
 class NewAction(BaseModel):
-    """Body of create-action (section 8)."""
+    """Body of create-action."""
 
     object_type: ObjectType
     object_id: Uuid
