@@ -102,7 +102,7 @@ typed_name = ""  # by a person into a form of this kernel; the forms that follow
 
 
 def declared_name() -> str:
-    """Give the name of the user: the one typed last, else JupyterHub's user, else the login. Not verified."""
+    """Return the user's name: the one typed last, else JupyterHub's user, else the login. Not verified."""
     try:
         return typed_name or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container without a passwd entry
@@ -110,7 +110,7 @@ def declared_name() -> str:
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of a JSON object in canonical form, in hex."""
+    """Return the SHA-256 of a JSON object in canonical form, in hex."""
     text = jsontext.dumps(dict(value), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -121,7 +121,7 @@ def begin(
     columns: Mapping[str, str | None],
     display: Display | None = None,
 ) -> int:
-    """Log that an answer is about to be sent, with other columns of the entry; gives its number."""
+    """Log that an answer is about to be sent, with other columns of the entry; returns its number."""
     row: dict[str, object] = {
         **columns,
         "shown_at": display and display.shown_at.astimezone(UTC).isoformat(),
@@ -150,19 +150,14 @@ def settle(answer_id: int, delivery: str, message: str | None, created_at: datet
 
 
 def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
-    """Give the answers to questions of these runs, or all, oldest first."""
+    """Return the answers to questions of these runs, or all, oldest first."""
     if not exists():
         return []
+    # one parameter for all ids: SQLite limits their number
+    ids = None if run_ids is None else jsontext.dumps(sorted(set(run_ids)))
+    select = "SELECT * FROM answers WHERE ?1 IS NULL OR run_id IN (SELECT value FROM json_each(?1))"
     with opened() as db:
-        if run_ids is None:
-            rows = db.execute("SELECT * FROM answers ORDER BY answer_id").fetchall()
-        else:
-            # one parameter for all ids: SQLite limits their number
-            ids = jsontext.dumps(sorted(set(run_ids)))
-            rows = db.execute(
-                "SELECT * FROM answers WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY answer_id",
-                (ids,),
-            ).fetchall()
+        rows = db.execute(f"{select} ORDER BY answer_id", (ids,)).fetchall()
     return [_entry(row) for row in rows]
 
 
@@ -174,7 +169,7 @@ def _entry(row: sqlite3.Row) -> Entry:
 
 
 def answer_log() -> pd.DataFrame:
-    """Give all answers sent from this machine, oldest first, by forms and by `client.runs.resume`.
+    """Return all answers sent from this machine, oldest first, by forms and by `client.runs.resume`.
 
     The log is stored in `RUNKIT_STATE_DIR`, readable by its owner only. It contains what reviewers typed.
 
@@ -198,7 +193,7 @@ def answer_log() -> pd.DataFrame:
 
 
 def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Give the rows of `answer_log()` about some runs; none, with a warning, if it cannot be read."""
+    """Return the rows of `answer_log()` about some runs; none, with a warning, if it cannot be read."""
     try:
         return _frame(entries(run_ids))
     except UsageError as error:
@@ -211,10 +206,8 @@ def _frame(rows: list[Entry]) -> pd.DataFrame:
 
     df = pd.DataFrame(rows, columns=list(Entry._fields))
     df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
-    for name in _TIMES:
-        df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    texts = [name for name in df if name not in (*_TIMES, "answer_id", _COUNT)]
-    return df.astype(dict.fromkeys(texts, "str") | {"answer_id": "int64", _COUNT: "Int32"})
+    dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
+    return df.astype(dtypes | {"answer_id": "int64", _COUNT: "Int32"})
 
 
 def _now() -> str:
@@ -225,7 +218,7 @@ def _now() -> str:
 
 
 def folder() -> Path:
-    """Give the folder of the file, which may not exist yet."""
+    """Return the folder of the file, which may not exist yet."""
     directory = os.environ.get(DIR_NAME)
     if directory:
         return Path(directory)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from runkit.errors import ContractError, UsageError
 from runkit.text import brief, kind
@@ -188,17 +188,26 @@ def actor_name(data: Mapping[str, Any]) -> str | None:
 # ---------------------------------------------------------------------------------------------- responses
 
 
-def page_fields(value: object, source: str) -> Json:
+class Page(NamedTuple):
+    """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
+
+    data: list[Json]
+    has_more: bool | None
+    total_count: int | None
+
+
+def read_page(value: object, source: str) -> Page:
     """Read one page of a list: the documented envelope, whose `data` may be missing, or a bare array.
 
     Raises `ContractError` for anything else; `source` names the request.
     """
     envelope = {"data": value} if isinstance(value, list) else value
     if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
-        records = [] if envelope.get("data") is None else envelope["data"]
-        if isinstance(records, list):
-            items = [item if isinstance(item, dict) else {} for item in records]
-            return {**envelope, "data": items}
+        data, has_more, total = (envelope.get(name) for name in Page._fields)
+        if data is None or isinstance(data, list):
+            items = [item if isinstance(item, dict) else {} for item in data or ()]
+            is_flag, is_count = isinstance(has_more, bool), type(total) is int
+            return Page(items, has_more if is_flag else None, total if is_count else None)
     raise ContractError(
         f"{source}: expected a list; got {kind(value)}. "
         "If this persists, the API has changed: please report it."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from runkit.text import brief
 
 
 def usable(path: str | Path) -> Path:
-    """Give a valid path, whether or not it exists; `~` is the user's home.
+    """Return a valid path, whether or not it exists; `~` is the user's home.
 
     Raises `UsageError` for a path that is too long, is below a file, or has an invalid character.
     """
@@ -32,7 +31,7 @@ def usable(path: str | Path) -> Path:
 
 
 def folder_at(path: str | Path) -> Path:
-    """Give a user's folder, created as `make_folder` does. Raises `UsageError`."""
+    """Return a user's folder, created as `make_folder` does. Raises `UsageError`."""
     folder = usable(path)
     try:
         make_folder(folder)
@@ -42,7 +41,7 @@ def folder_at(path: str | Path) -> Path:
 
 
 def file_at(path: str | Path) -> Path:
-    """Give a path to write a file to. Raises `UsageError` for a folder, pipe or device."""
+    """Return a path to write a file to. Raises `UsageError` for a folder, pipe or device."""
     file = usable(path)
     if file.exists() and not file.is_file():
         kind = "a folder" if file.is_dir() else "a pipe or a device"
@@ -57,20 +56,20 @@ def make_folder(path: Path) -> None:
 
 def make_file(path: Path) -> None:
     """Create an empty file for its owner only (0600), if there is none. Raises `OSError`."""
-    # O_EXCL: closing a file that SQLite uses would release its locks
+    # opening and closing a file that SQLite uses would release its locks
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        path.touch(0o600, exist_ok=False)
 
 
 @contextmanager
 def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
-    """Give a temporary file beside `path`, which replaces it atomically on success.
+    """Yield a temporary file beside `path`, which replaces it atomically on success.
 
     `mode` are its permissions, less the umask. Raises `UsageError` if it cannot be written.
     """
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        part.touch(mode, exist_ok=False)
         try:
             yield part
             part.replace(path)

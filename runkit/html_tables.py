@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.style import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
-from runkit.text import Markup, agent_title, duration, isolate, link, moment, plural, run_label
+from runkit.text import Markup, agent_title, duration, html_table, isolate, link, moment, plural, run_label
 
 MAX_ROWS = 20
 MAX_TEXT = 1_000  # characters of a cell
@@ -43,13 +43,8 @@ WORDS: dict[str, Callable[[str], str]] = {
 # Ids that join frames are for pandas; readers have names.
 JOINS = ["thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name"]
 LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
-MANY = 3  # columns; a table of more is a list of cards on a phone
 ROOM = 36  # characters, about: the least width of a column with longer texts
 
-_TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>{}')
-_ROW = Markup("<tr>{}</tr>")
-_HEAD = Markup('<th scope="col" style="{style}">{head}</th>')
-_CELL = Markup('<td style="{style}" data-label="{head}"><span>{value}</span></td>')
 _NOTE = Markup("<p>{}</p>")
 
 
@@ -71,7 +66,7 @@ def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
-    """Give a frame as an HTML table for people.
+    """Write a frame as an HTML table for people.
 
     By the name and dtype of a column: `…_s` (seconds) are durations, `…_percent` shares, flags yes or no,
     `url` a link with its host where that is certain; agents, statuses, outcomes and tiers have the words of
@@ -90,37 +85,37 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
         The first `MAX_ROWS` rows. Texts are escaped, each at most `MAX_TEXT` characters; a note says what is
         left out.
     """
+    heads, styles, columns = [], [], []
+    n_cut = 0
+    for at, column in enumerate(df):
+        name = "question" if column == "label" and "asked_at" in df else str(column)
+        values = df.iloc[:MAX_ROWS, at]
+        show = _words(name, values)
+        texts = [_shown(value, show) for value in values]
+        heads.append(_head(name))
+        styles.append(_cell_style(name, values.dtype, texts))
+        columns.append([_cell(text) for text in texts])
+        n_cut += sum(map(_is_cut, texts))
+
+    notes = []
     n_rows = len(df) if n_rows is None else n_rows
     n_shown = min(len(df), MAX_ROWS)
-    names = ["question" if name == "label" and "asked_at" in df else str(name) for name in df]
-    columns = [_column(name, df.iloc[:MAX_ROWS, at]) for at, name in enumerate(names)]
-    rows = zip(*(cells for _, cells, _ in columns), strict=True)
-    notes = [f"{n_shown:,} of {plural(n_rows, 'row')} shown."] if n_rows > n_shown else []
-    n_cut = sum(n for _, _, n in columns)
+    if n_rows > n_shown:
+        notes.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown.")
     if n_cut:
         notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
-    return _TABLE.format(
-        " runkit-many" if len(columns) > MANY else "",
-        Markup("").join(head for head, *_ in columns),
-        Markup("").join(_ROW.format(Markup("").join(cells)) for cells in rows),
-        _NOTE.format(" ".join(notes)) if notes else "",
-    )
+    table = html_table(heads, zip(*columns, strict=True), styles)
+    return table + _NOTE.format(" ".join(notes)) if notes else table
 
 
-def _column(name: str, values: pd.Series[Any]) -> tuple[Markup, list[Markup], int]:
-    """Give a column's head and cells as HTML, and how many of its texts are cut."""
-    head, show = _head(name), _words(name, values)
-    texts = [_shown(value, show) for value in values]
-    style = _cell_style(name, values.dtype, texts)
-    cells = []
-    n_cut = 0
-    for text in texts:
-        if len(text) > MAX_TEXT and not isinstance(text, Markup):
-            text = text[:MAX_TEXT] + "…"
-            n_cut += 1
-        value = text if isinstance(text, Markup) or text == MISSING else isolate(text)
-        cells.append(_CELL.format(style=style, head=head, value=value))
-    return _HEAD.format(style=style, head=head), cells, n_cut
+def _is_cut(text: str) -> bool:
+    return len(text) > MAX_TEXT and not isinstance(text, Markup)
+
+
+def _cell(text: str) -> str:
+    if isinstance(text, Markup) or text == MISSING:
+        return text
+    return isolate(text[:MAX_TEXT] + "…" if _is_cut(text) else text)
 
 
 def _shown(value: Any, show: Callable[[Any], str]) -> str:
@@ -153,7 +148,7 @@ def _words(name: str, values: pd.Series[Any]) -> Callable[[Any], str]:
 
 
 def share(percent: float) -> str:
-    """Give a share in words; only nothing is 0%, only all is 100%."""
+    """Write a share in words; only nothing is 0%, only all is 100%."""
     return "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
@@ -162,7 +157,7 @@ def _is_number(dtype: Any) -> bool:
 
 
 def _head(name: str) -> str:
-    """Give a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
+    """Write a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
     if name in HEADS:
         return HEADS[name]
     if side := re.fullmatch("(.+)_([ab])", name):

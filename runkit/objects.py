@@ -110,14 +110,6 @@ class Document(ApiObject):
     metadata: dict[str, Any] | None
 
 
-class Page(ApiObject):
-    """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
-
-    data: tuple[dict[str, Any], ...]
-    has_more: bool | None
-    total_count: int | None
-
-
 class Event(ApiObject):
     """One event of a run's stream, in Middesk's or AG-UI's format.
 

@@ -12,18 +12,25 @@ HIDDEN = "***"
 class Secret:
     """A key without a repr, a str or a pickle.
 
-    `reveal()` gives it, only for the header of a request. `redact()` replaces it in a text that may repeat
-    it.
+    `reveal()` returns it, only for the header of a request. `redact()` replaces it in a text that may repeat
+    it. A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
     """
 
     __slots__ = ("__weakref__", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: object, name: str = "key") -> None:
+        if not isinstance(value, str):
+            raise UsageError(f"{name} must be a str; got {type(value).__name__}")
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise UsageError(
+                f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a line "
+                "break or a character outside ASCII; copy only the key again"
+            )
         self._value = value
         IN_USE[self] = value
 
     def reveal(self) -> str:
-        """Give the key."""
+        """Return the key."""
         return self._value
 
     def redact(self, text: str) -> str:
@@ -31,7 +38,7 @@ class Secret:
         return text.replace(self._value, HIDDEN)
 
     def __repr__(self) -> str:
-        return repr(HIDDEN)
+        return HIDDEN
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")
@@ -39,15 +46,3 @@ class Secret:
 
 # what a report masks, whatever its format
 IN_USE: WeakKeyDictionary[Secret, str] = WeakKeyDictionary()
-
-
-def checked_key(name: str, key: object) -> str:
-    """Check an API key. The `UsageError` names the argument and never repeats the key."""
-    if not isinstance(key, str):
-        raise UsageError(f"{name} must be a str; got {type(key).__name__}")
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise UsageError(
-            f"{name} ({len(key)} characters, not shown) is empty, or contains white space, a line break or a "
-            "character outside ASCII; copy only the key again"
-        )
-    return key

@@ -211,9 +211,8 @@ def _groups(match: re.Match[str], text: str) -> list[Span]:
 # ---------------------------------------------------------------------------------------- characters, escapes
 
 MAX_ESCAPE_LAYERS = 2  # those of a text itself, and those of the text that contains it
-_ASCII = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
-_ASCII |= dict.fromkeys(map(ord, "‐‑‒–—−﹣"), "-") | dict.fromkeys(map(ord, "“”„«»"), '"') | {ord("’"): "'"}
-_ASCII |= {ord("﹫"): "@", ord("。"): "."}
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_ASCII = _FULL_WIDTH | str.maketrans("‐‑‒–—−﹣“”„«»’﹫。", '-------"""""\'@.')
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]"
@@ -391,7 +390,7 @@ def mask_fields(value: Any, rules: Collection[str], mask: Mask, edit: Callable[[
 
 
 def _rename(item: dict[str, Any], names: list[str]) -> None:
-    """Give the fields of an object new names, in the same order; two equal names stay apart."""
+    """Rename the fields of an object, in the same order; two equal names stay apart."""
     values = list(item.values())
     item.clear()
     for name, value in zip(names, values, strict=True):

@@ -38,7 +38,6 @@ _URL = re.compile(
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
-MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
 # what contains the outputs of a dark notebook: in JupyterLab, and in VS Code
 DARK_THEMES = (
@@ -61,10 +60,13 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 # JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
-_TH = Markup('<th scope="col" style="text-align:left">{}</th>')
-_TR = Markup("<tr>{}</tr>")
+_TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>')
+_HEAD = Markup('<th scope="col" style="{style}">{head}</th>')
+_ROW = Markup("<tr>{}</tr>")
+_CELL = Markup('<td style="{style}" data-label="{head}"><span>{value}</span></td>')
 # A very long word must not push the other columns out of sight; notebooks take no style sheet.
-_TD = Markup('<td style="text-align:left;overflow-wrap:anywhere">{}</td>')
+LEFT = "text-align:left;overflow-wrap:anywhere"
+MANY = 3  # columns; a table of more is a list of cards on a phone
 
 
 def esc(value: object) -> Markup:
@@ -78,7 +80,7 @@ def visible(text: str) -> str:
 
 
 def code(character: str) -> str:
-    """Give the Python escape of an invisible character, which every font can draw."""
+    """Return the Python escape of an invisible character, which every font can draw."""
     return character.encode("unicode_escape").decode()
 
 
@@ -88,7 +90,7 @@ def static_file(path: Path) -> Markup:
 
 
 def css_variables(selector: str, *, is_page: bool = False) -> Markup:
-    """Give the colors as CSS variables (`--runkit-ok`) within `selector`.
+    """Write the colors as CSS variables (`--runkit-ok`) within `selector`.
 
     They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is light.
     """
@@ -112,12 +114,21 @@ def block(*parts: Markup) -> str:
     return str(_BLOCK.format(Markup("").join(parts)))
 
 
-def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
-    """Build a plain `<table>` with a header row; every cell is escaped unless it is `Markup` already."""
-    empty = Markup("")
-    head = empty.join(_TH.format(header) for header in headers)
-    body = empty.join(_TR.format(empty.join(_TD.format(cell) for cell in row)) for row in rows)
-    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
+def html_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], styles: Sequence[str] | None = None
+) -> Markup:
+    """Build a `<table>` with a header row; every cell is escaped unless it is `Markup` already.
+
+    `styles` has the CSS of each column.
+    """
+    columns = list(zip(headers, styles or [LEFT] * len(headers), strict=True))
+    head = Markup("").join(_HEAD.format(head=head, style=style) for head, style in columns)
+    body = []
+    for row in rows:
+        pairs = zip(columns, row, strict=True)
+        cells = (_CELL.format(head=head, style=style, value=value) for (head, style), value in pairs)
+        body.append(_ROW.format(Markup("").join(cells)))
+    return _TABLE.format(" runkit-many" if len(columns) > MANY else "", head, Markup("").join(body))
 
 
 def one_line(text: str) -> str:
@@ -131,27 +142,17 @@ def shorten(text: str, limit: int = BRIEF) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-class _Brief(reprlib.Repr):
-    """A repr with limits: Python's own fails on deep values and large numbers, and is slow."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 6
-        self.maxstring = self.maxother = 2 * BRIEF
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 12
-
-    def repr_int(self, value: int, level: int) -> str:
-        if value.bit_length() > MAX_SHOWN_BITS:
-            return f"<about {round(value.bit_length() * math.log10(2)):,} digits>"
-        return repr(value)
-
-
-_brief = _Brief()
+# limits, because Python's own repr fails on deep values, and is slow
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 2 * BRIEF
 
 
 def brief(value: object, limit: int = BRIEF) -> str:
     """Show any value as `repr` does, on one line of at most `limit` characters."""
-    return shorten(_brief.repr(value), limit)
+    try:
+        return shorten(_repr.repr(value), limit)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"<a very long {type(value).__name__}>"
 
 
 def kind(value: object) -> str:
@@ -194,7 +195,7 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
 
 
 def web_host(url: str) -> str | None:
-    """Give the host that a browser would open for an http or https address, None if that is not certain.
+    """Return the host that a browser would open for an http or https address, None if that is not certain.
 
     Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login, so an
     address can look like one of another host. So can a host with letters outside ASCII. None of them matches.
@@ -216,9 +217,9 @@ def link(url: str, title: str | None = None) -> Markup:
     return Markup("{}: {}").format(label, isolate(url)) if title else label
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, singular: str, plural: str | None = None) -> str:
     """Count things: `1 step`, `2,000 steps`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -186,7 +186,7 @@ def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> list[str | None]
 
 
 def _status_after(effects: str) -> str | None:
-    """Read from `diff` ([A] 14) whether a decision approved or rejected its business; None for anything else."""
+    """Read from its effects' `diff` ([A] 14) whether a decision approved or rejected its business."""
     try:
         diffs = [effect["diff"] or {} for effect in json.loads(effects)]
         statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}

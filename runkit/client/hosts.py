@@ -19,7 +19,7 @@ from typing import Any, Literal
 import httpx
 
 from runkit.errors import UsageError
-from runkit.secret import Secret, checked_key
+from runkit.secret import Secret
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"
@@ -55,7 +55,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
             f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
             "Without an account, use runkit.sandbox(), a server on this machine."
         )
-    secret = Secret(checked_key("api_key", key))
+    secret = Secret(key, "api_key")
     prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), None)
     own_host = HOST_OF_KEY.get(prefix or "")
     is_from_code = base_url is not None

@@ -17,11 +17,11 @@ from typing import Generic, TypeVar
 from runkit.client.http import Http, Query, Until, never
 from runkit.client.replies import Reply
 from runkit.client.runlist import ApiList
-from runkit.contract import PER_PAGE, Json
+from runkit.contract import PER_PAGE, Json, Page
 from runkit.errors import ContractError
 from runkit.logs import log
 from runkit.models import Item, Run
-from runkit.objects import Business, Page, Thread
+from runkit.objects import Business, Thread
 from runkit.progress import Bar
 from runkit.text import plural
 

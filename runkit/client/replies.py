@@ -13,10 +13,9 @@ import httpx
 
 from runkit import errors, jsontext
 from runkit.client.hosts import Target
-from runkit.contract import Json, page_fields
+from runkit.contract import Json, Page, read_page
 from runkit.errors import ApiError, ContractError
 from runkit.models import ApiObject
-from runkit.objects import Page
 from runkit.text import kind, shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
@@ -66,7 +65,7 @@ class Reply(NamedTuple):
 
     def page(self) -> Page:
         """Read the body as one page of a list."""
-        return Page.from_json(page_fields(self.value, self.source))
+        return read_page(self.value, self.source)
 
 
 def read_reply(line: str, response: httpx.Response, body: bytes, target: Target) -> Reply:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.progress import say
-from runkit.secret import Secret, checked_key
+from runkit.secret import Secret
 from runkit.server.scenarios import BUSINESSES, Business, second_key
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def _join(ignored: list[str]) -> Sandbox:
             f"http://{HOST}:8100/v1, and its key; to start a sandbox, unset both"
         )
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
-    secret = Secret(checked_key(KEY_NAME, key))
+    secret = Secret(key, KEY_NAME)
     try:
         speed = float(_request(url, secret)["speed"])
     except (Unavailable, UsageError, TypeError, ValueError, KeyError) as error:

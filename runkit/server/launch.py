@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, validate_call
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runkit.errors import Unavailable, UsageError
-from runkit.secret import Secret, checked_key
+from runkit.secret import Secret
 from runkit.server.app import Backend, app
 from runkit.server.embedded import HOST
 from runkit.server.faults import FaultMiddleware, parse_faults
@@ -48,7 +48,7 @@ class SandboxServer(Backend):
         *,
         history: Annotated[int, Field(ge=0)] = 0,
         port: Annotated[int, Field(ge=0, le=65_535)] = 0,
-        key: Any = None,  # `checked_key` does not repeat it
+        key: Any = None,  # `Secret` does not repeat it
         latency: Annotated[float, Field(ge=0, le=600)] = 0,
         limit: Annotated[int, Field(ge=1)] | None = None,
         faults: str | Iterable[Any] = (),
@@ -56,7 +56,7 @@ class SandboxServer(Backend):
     ) -> None:
         initial_faults = parse_faults(faults, latency, limit)
         key = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
-        self.key = Secret(checked_key("key", key))
+        self.key = Secret(key)
         self.store = Store(**store_options)
         add_history(self.store, history)
         self.socket = _bind(port)

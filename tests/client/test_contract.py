@@ -46,7 +46,7 @@ def test_action_bodies() -> None:
 def test_what_is_no_list_is_no_empty_page(value: object) -> None:
     """Anything else than a list is a broken contract, not zero runs."""
     with pytest.raises(ContractError, match="expected a list"):
-        contract.page_fields(value, "GET /runs")
+        contract.read_page(value, "GET /runs")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from runkit.client import RunList
 from runkit.errors import ContractError
 from runkit.models import Interrupt, Run, Step
-from runkit.objects import Action, Agent, Event, Feedback, Page, Thread
+from runkit.objects import Action, Agent, Event, Feedback, Thread
 from support import artifact, at, example, flat, question, run, runs, step
 
 EVIL = "<script>alert(1)</script>"
@@ -213,7 +213,6 @@ def test_a_run_of_more_than_254_nested_steps_is_refused() -> None:
                 "actors": [{"actor_type": "account", "data": {"id": "c", "name": "Acme"}}],
             },
         ),
-        (Page, {"object": "list", "has_more": False, "data": [{"id": 1}], "total_count": 1}),
         (Event, {"type": "RUN_STARTED", "runId": "r", "threadId": "t"}),
     ],
 )
