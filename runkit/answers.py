@@ -124,14 +124,14 @@ def begin(
     """Log that an answer is about to be sent, with other columns of the entry; returns its number."""
     row: dict[str, object] = {
         **columns,
-        "shown_at": display and display.shown_at.astimezone(UTC).isoformat(),
-        _COUNT: display and display.n_sources_opened,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
         "answer": jsontext.dumps(dict(answer)),
         "answer_digest": digest(answer),
         "delivery": SENDING,
     }
+    if display:
+        row |= {"shown_at": display.shown_at.astimezone(UTC).isoformat(), _COUNT: display.n_sources_opened}
     names, places = ", ".join(row), ", ".join("?" * len(row))
     with opened() as db:
         cursor = db.execute(f"INSERT INTO answers ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608

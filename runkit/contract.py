@@ -175,8 +175,8 @@ def resolution_of(step: Json) -> str | None:
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Read who answered an interrupt step. [A] 32: `result.answered_by`, which no page documents."""
     result = step.get("result")
-    who = result.get("answered_by") if isinstance(result, dict) else None
-    return actor_name(who if isinstance(who, dict) else {"name": who})
+    answerer = result.get("answered_by") if isinstance(result, dict) else None
+    return actor_name(answerer if isinstance(answerer, dict) else {"name": answerer})
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:

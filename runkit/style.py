@@ -90,12 +90,12 @@ MISSING = "–"
 
 
 def status(word: str | None) -> Status:
-    """Give how a run's status is shown; a word that is not known stays as it is, in a neutral color."""
+    """Return how a run's status is shown; a word that is not known stays as it is, in a neutral color."""
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
 
 
 def outcome_words(kind: object, outcome: object, decision: object) -> str:
-    """Say how a question ended, as far as it is known; all three are the frames' words."""
+    """Describe how a question ended, as far as it is known; all three are the frames' words."""
     if outcome != "answered":
         return OUTCOMES.get(str(outcome), str(outcome))
     is_dismissal = kind == "dismissal" and decision == "approved"

@@ -61,9 +61,9 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
 _TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>')
-_HEAD = Markup('<th scope="col" style="{style}">{head}</th>')
+_HEAD = Markup('<th scope="col" style="{1}">{0}</th>')
 _ROW = Markup("<tr>{}</tr>")
-_CELL = Markup('<td style="{style}" data-label="{head}"><span>{value}</span></td>')
+_CELL = Markup('<td style="{1}" data-label="{0}"><span>{2}</span></td>')
 # A very long word must not push the other columns out of sight; notebooks take no style sheet.
 LEFT = "text-align:left;overflow-wrap:anywhere"
 MANY = 3  # columns; a table of more is a list of cards on a phone
@@ -121,14 +121,11 @@ def html_table(
 
     `styles` has the CSS of each column.
     """
-    columns = list(zip(headers, styles or [LEFT] * len(headers), strict=True))
-    head = Markup("").join(_HEAD.format(head=head, style=style) for head, style in columns)
-    body = []
-    for row in rows:
-        pairs = zip(columns, row, strict=True)
-        cells = (_CELL.format(head=head, style=style, value=value) for (head, style), value in pairs)
-        body.append(_ROW.format(Markup("").join(cells)))
-    return _TABLE.format(" runkit-many" if len(columns) > MANY else "", head, Markup("").join(body))
+    columns = styles or [LEFT] * len(headers)
+    join = Markup("").join
+    head = join(map(_HEAD.format, headers, columns))
+    body = join(_ROW.format(join(map(_CELL.format, headers, columns, row))) for row in rows)
+    return _TABLE.format(" runkit-many" if len(headers) > MANY else "", head, body)
 
 
 def one_line(text: str) -> str:

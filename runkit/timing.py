@@ -9,6 +9,9 @@ pandas, plotly or a file.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +116,7 @@ class CriticalPath(NamedTuple):
 
 
 def critical_path(
-    start: Ints, end: Ints, parent: Ints, depth: Ints, run: Ints, run_start: Ints, run_end: Ints
+    start: Ints, end: Ints, parent: Ints, run: Ints, run_start: Ints, run_end: Ints
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 
@@ -122,94 +125,39 @@ def critical_path(
     and then from its start. Children are clipped to their parent, and those that lie outside are no
     candidates. Time that no child covers belongs to the parent, so the lengths of a run and the time that no
     step of it covers add up to its duration exactly.
-
-    The step taken after step i depends on i alone (the cursor is i's start), so these links are found for all
-    steps at once; only the first child of a parent on the path depends on where the walk came from.
     """
     n = len(start)
-    by_level = levels(depth)
-    lo, hi = _clip_to_ancestors(start, end, parent, run, run_start, run_end, by_level)
-    n_families = n + len(run_start)
-    # Numbered times are small: a family and a time fit in one integer.
-    times, ticks = np.unique(np.concatenate([lo, hi, run_end]), return_inverse=True)
-    lo, hi, cursor = ticks[:n], ticks[n : 2 * n], ticks[2 * n :]
-    siblings = _Siblings(lo, hi, np.where(parent >= 0, parent, n + run), len(times))
-    following = siblings.latest_before(siblings.family, lo)
-    chain = following.tolist()
+    spans = list(zip(start.tolist(), end.tolist(), strict=True))
+    families: list[list[int]] = [[] for _ in range(n + len(run_start))]  # of each step, then of each run
+    for step, family in enumerate(np.where(parent >= 0, parent, n + run).tolist()):
+        families[family].append(step)
 
-    is_on, until = np.zeros(n, np.bool_), np.zeros(n, np.int64)
-    families = np.arange(n, n_families)
-    for level in by_level:
-        first = siblings.latest_before(families, cursor)
-        taken = first >= 0
-        until[first[taken]] = np.minimum(hi[first[taken]], cursor[taken])
-        path = np.array(_follow(first[taken].tolist(), chain), np.int64)
-        is_on[path] = True
-        path = path[following[path] >= 0]
-        after = following[path]
-        until[after] = np.minimum(hi[after], lo[path])
-        families = level[is_on[level]]
-        cursor = until[families]
-
-    length = np.where(is_on, times[until] - times[lo], 0)
-    nested = np.flatnonzero(is_on & (parent >= 0))
-    inner = np.zeros(n, np.int64)
-    np.add.at(inner, parent[nested], length[nested])
-    return CriticalPath(is_on, length - inner)
+    is_on, length = [False] * n, [0] * n
+    runs = enumerate(zip(run_start.tolist(), run_end.tolist(), strict=True), n)
+    todo = [(family, first, last, last) for family, (first, last) in runs]
+    while todo:
+        family, first, last, cursor = todo.pop()
+        own = cursor - first
+        if families[family]:
+            clipped = [(max(spans[i][0], first), i, min(spans[i][1], last)) for i in families[family]]
+            for since, step, until, step_end in _walk(clipped, cursor):
+                is_on[step] = True
+                own -= until - since
+                todo.append((step, since, step_end, until))
+        if family < n:
+            length[family] = own
+    return CriticalPath(np.array(is_on, np.bool_), np.array(length, np.int64))
 
 
-def _follow(starts: list[int], chain: list[int]) -> list[int]:
-    """All steps on the chains that begin at `starts`."""
-    path = []
-    for step in starts:
-        while step >= 0:
-            path.append(step)
-            step = chain[step]
-    return path
-
-
-def _clip_to_ancestors(
-    start: Ints, end: Ints, parent: Ints, run: Ints, run_start: Ints, run_end: Ints, by_level: list[Ints]
-) -> tuple[Ints, Ints]:
-    """Clip each step to all that it stands in; a step that lies outside comes out with start > end."""
-    lo, hi = start.copy(), end.copy()
-    for number, level in enumerate(by_level):  # level 0 stands in the run
-        above = parent[level]
-        if number:
-            first, last = lo[above], hi[above]
-        else:
-            first, last = run_start[run[level]], run_end[run[level]]
-        lo[level] = np.maximum(lo[level], first)
-        hi[level] = np.minimum(hi[level], last)
-    return lo, hi
-
-
-class _Siblings:
-    """The steps of all families (children of one step, or of a run), sorted for binary search.
-
-    Times come as ticks below `n_times`, so (family, time) is one integer that cannot overflow.
-    """
-
-    def __init__(self, lo: Ints, hi: Ints, family: Ints, n_times: int) -> None:
-        inside = np.flatnonzero(lo <= hi)
-        self.family = family
-        self._n_times = n_times
-        starts = family[inside] * n_times + lo[inside]
-        order = np.argsort(starts, kind="stable")  # by family, start, then tree order
-        self._steps = inside[order]
-        self._starts = starts[order]
-        self._latest_end = np.maximum.accumulate(family[self._steps] * n_times + hi[self._steps])
-
-    def latest_before(self, family: Ints, cursor: Ints) -> Ints:
-        """For each (family, cursor) the step that was open latest before the cursor, -1 if there is none."""
-        if not len(self._steps):
-            return np.full(len(family), -1)
-        at_cursor = family * self._n_times + cursor
-        # the last one that starts before the cursor
-        last = np.searchsorted(self._starts, at_cursor) - 1
-        is_family = (last >= 0) & (self.family[self._steps[last]] == family)
-        position = np.searchsorted(self._latest_end, np.minimum(at_cursor, self._latest_end[last]))
-        return np.where(is_family, self._steps[position % len(self._steps)], -1)
+def _walk(children: list[tuple[int, int, int]], cursor: int) -> Iterator[tuple[int, int, int, int]]:
+    """Walk back from the cursor along (start, step, end); yield start, step, end of its use, and end."""
+    children = sorted(child for child in children if child[0] <= child[2])
+    starts = [start for start, _, _ in children]
+    latest_end = list(accumulate((end for _, _, end in children), max))
+    while (last := bisect_left(starts, cursor) - 1) >= 0:  # the last one that starts before the cursor
+        start, step, end = children[bisect_left(latest_end, min(cursor, latest_end[last]))]
+        yield start, step, min(end, cursor), end
+        cursor = start
 
 
 def lanes(start: Ints, end: Ints) -> Ints:

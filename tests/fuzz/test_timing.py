@@ -111,7 +111,7 @@ def test_the_critical_path_is_the_same_on_every_clock(forest: Forest, place: tup
     """The same steps, each with its own time; together they are no more than the run."""
 
     def path(of: Forest) -> timing.CriticalPath:
-        return timing.critical_path(of.start, of.end, of.parent, of.depth, of.run, of.run_start, of.run_end)
+        return timing.critical_path(of.start, of.end, of.parent, of.run, of.run_start, of.run_end)
 
     there = forest.at(place)
     got, expected = path(there), path(forest)
