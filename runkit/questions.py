@@ -106,7 +106,7 @@ FINAL, AGAIN = "Press again: can't be undone", "Press again"
 
 
 class Verb(NamedTuple):
-    """One way to answer. `sends` is the decision in the API's and the log's words, `key` its shortcut.
+    """One way to answer. `value` is the decision in the API's and the log's words, `key` its shortcut.
 
     `again` is what the button says before the second press, `requires` names the inputs to fill in.
     """
@@ -115,7 +115,6 @@ class Verb(NamedTuple):
     button: str
     again: str
     receipt: str
-    sends: str
     key: str = ""
     requires: tuple[str, ...] = ()
 
@@ -127,34 +126,34 @@ class Verb(NamedTuple):
 
 VERBS: dict[str, tuple[Verb, ...]] = {
     "decision": (
-        Verb("approved", "Approve", FINAL, "Approved", "approved", "A"),
-        Verb("in_review", "Keep in review", AGAIN, "Kept in review", "in_review"),
-        Verb("rejected", "Reject", FINAL, "Rejected", "rejected", "X"),
+        Verb("approved", "Approve", FINAL, "Approved", "A"),
+        Verb("in_review", "Keep in review", AGAIN, "Kept in review"),
+        Verb("rejected", "Reject", FINAL, "Rejected", "X"),
     ),
     "dismissal": (
-        Verb("approve", "Dismiss the hit", FINAL, "Hit dismissed", "approve", "A", ("note",)),
-        Verb("reject", "Keep the hit", AGAIN, "Hit kept", "reject", "X"),
+        Verb("approve", "Dismiss the hit", FINAL, "Hit dismissed", "A", ("note",)),
+        Verb("reject", "Keep the hit", AGAIN, "Hit kept", "X"),
     ),
     "verify_tin": (
-        Verb("approve", "Verify the TIN", FINAL, "TIN verified", "approve", "A"),
-        Verb("reject", "Don't verify", AGAIN, "TIN not verified", "reject", "X"),
+        Verb("approve", "Verify the TIN", FINAL, "TIN verified", "A"),
+        Verb("reject", "Don't verify", AGAIN, "TIN not verified", "X"),
     ),
     "document": (
-        Verb("provide", "Provide the document", AGAIN, "Document provided", "approve", "A", ("document_id",)),
-        Verb("without", "Continue without", FINAL, "Continued without a document", "reject", "X"),
+        Verb("approve", "Provide the document", AGAIN, "Document provided", "A", ("document_id",)),
+        Verb("reject", "Continue without", FINAL, "Continued without a document", "X"),
     ),
     "add_sources": (
-        Verb("approve", "Add the source{s}", FINAL, "Source{s} added", "approve", "A"),
-        Verb("reject", "Don't add", AGAIN, "Source{s} not added", "reject", "X"),
+        Verb("approve", "Add the source{s}", FINAL, "Source{s} added", "A"),
+        Verb("reject", "Don't add", AGAIN, "Source{s} not added", "X"),
     ),
     "add_attributes": (
-        Verb("approve", "Add to the business", FINAL, "Added to the business", "approve", "A"),
-        Verb("reject", "Don't add", AGAIN, "Not added to the business", "reject", "X"),
+        Verb("approve", "Add to the business", FINAL, "Added to the business", "A"),
+        Verb("reject", "Don't add", AGAIN, "Not added to the business", "X"),
     ),
     "other": (
-        Verb("approve", "Approve", FINAL, "Approved", "approve", "A"),
-        Verb("reject", "Reject", FINAL, "Rejected", "reject", "X"),
-        Verb("raw", "Send the JSON", FINAL, "JSON sent", "", "", ("raw",)),
+        Verb("approve", "Approve", FINAL, "Approved", "A"),
+        Verb("reject", "Reject", FINAL, "Rejected", "X"),
+        Verb("raw", "Send the JSON", FINAL, "JSON sent", "", ("raw",)),
     ),
 }
 
@@ -251,9 +250,9 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
     """
     verbs = () if kind == "other" else VERBS.get(kind, ())
     decision = answer.get("decision")
-    verb = next((verb for verb in verbs if verb.sends == decision), None)
+    verb = next((verb for verb in verbs if verb.value == decision), None)
     if verb is None:
-        words = " or ".join(verb.sends for verb in verbs)
+        words = " or ".join(verb.value for verb in verbs)
         return {"decision": f"decision must be {words}; got {brief(decision)}"} if verbs else {}
     return {name: REQUIRED[name] for name in verb.requires if not _has_text(answer.get(name))}
 

@@ -76,7 +76,7 @@ def describe_form(controller: AnswerController) -> Json:
         }
         for section in sections
     ]
-    send = Verb("send", f"Send {len(sections)} answers", FINAL, "", "")
+    send = Verb("send", f"Send {len(sections)} answers", FINAL, "")
     which = "both" if len(sections) == 2 else "all"
     choices = [[f"Approve {which}", "A"], [f"Reject {which}", "X"]]
     is_combined = controller.form.is_combined

@@ -72,7 +72,7 @@ class Section:
             actions, document_id = [("verify_tin", verify_tin_payload(document_id))], None
         elif is_edited:
             actions = [(self.kind, self._payload(entries, values))]
-        return questions.answer_to(verb.sends, values.get("note"), document_id, actions), {}
+        return questions.answer_to(verb.value, values.get("note"), document_id, actions), {}
 
     def _payload(self, entries: Json, values: Json) -> Json:
         """Return the proposed payload with the rows that a person changed."""
@@ -148,7 +148,7 @@ class Questionnaire:
         words: list[str] = []
         for section in self.sections:
             part = next((part for part in parts if part.get("agent") == section.agent), answer)
-            receipts = {verb.sends: verb.receipt for verb in section.verbs}
+            receipts = {verb.value: verb.receipt for verb in section.verbs}
             word = receipts.get(str(part.get("decision")), "Answered")
             words.append(word[:1].lower() + word[1:] if words and word[1:2].islower() else word)
         return ", ".join(words)
