@@ -16,7 +16,7 @@ Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
 # Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`.
-# For type checkers they are in `__init__.pyi`.
+# `__init__.pyi` says where each is, for type checkers and for this module.
 
 from __future__ import annotations
 
@@ -24,30 +24,9 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.2.0"
-_NAMES = {
-    "runkit.analysis.actions": "actions",
-    "runkit.analysis.decisions": "decisions",
-    "runkit.analysis.export": "to_otlp to_perfetto",
-    "runkit.answers": "answer_log",
-    "runkit.archive.archive": "Archive",
-    "runkit.charts": "fleet one_run",
-    "runkit.charts.gantt": "gantt",
-    "runkit.charts.overview": "overview",
-    "runkit.client": "Client RunList",
-    "runkit.errors": "RunkitError",
-    "runkit.models": "Run",
-    "runkit.reports.data": "report_data",
-    "runkit.reports.redaction": "Redaction",
-    "runkit.reports.report": "report",
-    "runkit.server": "sandbox",
-    "runkit.tables.compare": "compare",
-    "runkit.tables.frames": "Frames frames read",
-    "runkit.widgets.feedback": "FeedbackForm",
-    "runkit.widgets.form": "InterruptForm",
-    "runkit.widgets.inbox": "InterruptInbox",
-    "runkit.widgets.monitor": "RunMonitor",
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+with open(f"{__file__}i", encoding="utf-8") as _stub:  # noqa: PTH123 - pathlib is slow to import
+    _lines = [line.split() for line in _stub if line.startswith("from runkit.")]
+_HOME = {name: module for _, module, _, name, *_ in _lines}
 __all__ = sorted(_HOME)
 
 

@@ -26,13 +26,6 @@ def test_every_public_name_loads_and_is_documented() -> None:
         runkit.nonsense  # noqa: B018
 
 
-def test_the_lazy_names_are_the_typed_ones() -> None:
-    """The stub that type checkers read and the table that loads agree."""
-    stub = Path(runkit.__file__).with_suffix(".pyi").read_text()
-    typed = {name: module for module, name in re.findall(r"from (runkit\.[\w.]*) import (\w+) as \2", stub)}
-    assert typed == runkit._HOME
-
-
 def test_no_module_bears_a_public_name() -> None:
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
