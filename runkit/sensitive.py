@@ -167,6 +167,7 @@ _PATTERNS = {
 RULES = tuple(_PATTERNS)
 """The names of the rules."""
 TAX_RULES = ("ein", "ssn")
+MIN_TAX_NUMBER = 1_000_000  # of at most two leading zeros; smaller numbers are counts
 
 Span = tuple[int, int]
 _COMPILED = [
@@ -251,9 +252,9 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
         kept: list[int] = []
         end = 0
         for match in _ESCAPE.finditer(text):
-            characters = _unescape_match(match)
-            parts += [text[end : match.start()], characters]
-            kept += [*places[end : match.start()], *[places[match.start()]] * len(characters)]
+            start, characters = match.start(), _unescape_match(match)
+            parts += [text[end:start], characters]
+            kept += [*places[end:start], *[places[start]] * len(characters)]
             end = match.end()
         if not end:
             return
@@ -353,12 +354,13 @@ def field_value(name: str, value: object, rule: str) -> str | None:
     if rule == "key":
         is_about = _NOT_A_VALUE.fullmatch(text) or (field_rule(name) == rule and _is_about(name, text))
         return None if is_about else _SCHEME.sub("", text, count=1)
-    text = fold(text)
     if isinstance(value, str):
-        digits = re.sub(r"[ ./-]", "", text)
-        return digits if re.fullmatch("[0-9]{9}", digits) else None
-    digits = text.removesuffix(".0").lstrip("-").zfill(9)  # a number has lost its leading zeros
-    return digits if re.fullmatch("0{0,2}[1-9][0-9]{6,8}", digits) else None
+        digits = re.sub(r"[ ./-]", "", fold(text))
+    elif abs(value) >= MIN_TAX_NUMBER:
+        digits = text.removesuffix(".0").lstrip("-").zfill(9)  # a number has lost its leading zeros
+    else:
+        return None
+    return digits if re.fullmatch("[0-9]{9}", digits) else None
 
 
 # ---------------------------------------------------------------------------------------------------- masking
