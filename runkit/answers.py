@@ -132,10 +132,9 @@ def begin(
     }
     if display:
         row |= {"shown_at": display.shown_at.astimezone(UTC).isoformat(), _COUNT: display.n_sources_opened}
-    names, places = ", ".join(row), ", ".join("?" * len(row))
+    insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
     with opened() as db:
-        cursor = db.execute(f"INSERT INTO answers ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608
-        return int(cursor.lastrowid or 0)
+        return int(db.execute(insert, row).lastrowid or 0)
 
 
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
@@ -257,8 +256,8 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                columns = {row["name"] for row in db.execute("PRAGMA table_info(answers)")}
-                for column in [name for name in Entry._fields if name not in columns]:
+                columns = [row["name"] for row in db.execute("PRAGMA table_info(answers)")]
+                for column in set(Entry._fields).difference(columns):  # of a file of 0.1
                     # another kernel has added it by now
                     with suppress(sqlite3.OperationalError):
                         db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
