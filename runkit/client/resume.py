@@ -41,8 +41,8 @@ class Delivery(NamedTuple):
     is_logged: bool = True
 
 
-class Question(NamedTuple):
-    """A question, and how its run is read.
+class PendingQuestion(NamedTuple):
+    """A question that is being answered, and how its run is read.
 
     `before` is the run while the question was open, if the caller has it: a response with an older state, or
     one that still shows the question as open, is no confirmation. `read_reply` makes a run of a response.
@@ -57,7 +57,7 @@ class Question(NamedTuple):
     on_checking: Callable[[str], object] | None = None
 
     def doubt(self, run: Run) -> str | None:
-        """Say why a run does not show that the question is closed; None if it does."""
+        """Return why a run does not show that the question is closed; None if it does."""
         if is_stale(run, self.before):
             return "an older state of the run is shown"
         if not is_pending(run, self.interrupt_id):
@@ -69,7 +69,7 @@ class Question(NamedTuple):
 
 def deliver(
     http: Http,
-    question: Question,
+    question: PendingQuestion,
     answer: Mapping[str, Any],
     columns: Mapping[str, str | None],
     *,
@@ -97,7 +97,7 @@ def deliver(
     return delivery._replace(is_logged=number is not None)
 
 
-def _send(http: Http, question: Question, answer: Mapping[str, Any]) -> Delivery:
+def _send(http: Http, question: PendingQuestion, answer: Mapping[str, Any]) -> Delivery:
     """Send the answer once, and look whether it arrived if the response does not say."""
     path = path_to("runs", question.run_id, "resume")
     try:
@@ -119,7 +119,7 @@ def _send(http: Http, question: Question, answer: Mapping[str, Any]) -> Delivery
     return _look(http, question, why)
 
 
-def _explain_refusal(failure: ApiError, question: Question) -> ApiError:
+def _explain_refusal(failure: ApiError, question: PendingQuestion) -> ApiError:
     """Read the run again and build the error that the refusal means."""
     try:
         run = question.read_run()
@@ -140,7 +140,7 @@ def _explain_refusal(failure: ApiError, question: Question) -> ApiError:
     return conflict
 
 
-def _look(http: Http, question: Question, why: str) -> Delivery:
+def _look(http: Http, question: PendingQuestion, why: str) -> Delivery:
     """Read the run until the question is closed or the last check is done."""
     state = "The run could not be read since then"
     run: Run | None = None

@@ -17,7 +17,7 @@ from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words,
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import Pages, read_pages
 from runkit.client.replies import Reply
-from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
+from runkit.client.resume import Delivery, PendingQuestion, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
 from runkit.errors import ApiError, AuthError, ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout
@@ -393,7 +393,7 @@ class Runs:
             return self._read(run_id, lambda: end, retry_for=CHECK_TIMEOUT)
 
         read_reply = partial(self._run, requested=run_id)
-        question = Question(run_id, interrupt_id, before, read_run, read_reply, on_checking)
+        question = PendingQuestion(run_id, interrupt_id, before, read_run, read_reply, on_checking)
         return deliver(self._http, question, answer, columns, by=who, display=display)
 
     def feedback(

@@ -44,28 +44,23 @@ class Section:
         entries = {**self.start, **entries} if isinstance(entries, dict) else self.start
         return _clean(self.fields, entries) | {"decision": str(entries["decision"])}
 
+    @property
+    def rows(self) -> list[str]:
+        """The names of the inputs that hold rows."""
+        return [field.name for field in self.fields if field.kind == "rows"]
+
     def answer(self, entries: Json) -> tuple[Json | None, dict[str, str]]:
         """Return the input to send, or errors by path."""
         verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
         if verb is None:
             return None, {"decision": "choose an answer"}
-        rows = [field.name for field in self.fields if field.kind == "rows"]
-        is_edited = verb.is_yes and any(entries[name] != self.start[name] for name in rows)
-
-        # unchanged rows, and the rows of a rejection, are not sent and need no validation
-        skipped = set() if is_edited else {*rows}
-        skipped |= {"raw"} if verb.value != "raw" else set()
-        parsed = [field for field in self.fields if field.name not in skipped]
-        values, errors = _parse_entries(parsed, entries)
-        missing = [name for name in verb.requires if name not in values]
-        errors = dict.fromkeys(missing, "is required") | errors
-        if not errors and is_edited and not any(values[name] for name in rows):
-            errors = {rows[-1]: f"add a row to the {rows[-1]}, or reject the proposal"}
+        is_edited = verb.is_yes and any(entries[name] != self.start[name] for name in self.rows)
+        values, errors = self._values(entries, verb, is_edited=is_edited)
         if errors:
             return None, errors
-
         if "raw" in values:
             return values["raw"], {}
+
         document_id = values.get("document_id") if verb.is_yes else None
         actions = None
         if self.kind == "verify_tin" and document_id:
@@ -73,6 +68,18 @@ class Section:
         elif is_edited:
             actions = [(self.kind, self._payload(entries, values))]
         return questions.answer_to(verb.value, values.get("note"), document_id, actions), {}
+
+    def _values(self, entries: Json, verb: Verb, *, is_edited: bool) -> tuple[Json, dict[str, str]]:
+        """Parse what is sent: unchanged rows, and the rows of a rejection, are not, and may be invalid."""
+        used = {"rows": is_edited, "json": verb.value == "raw"}
+        fields = [field for field in self.fields if used.get(field.kind, True)]
+        values, errors = _parse_entries(fields, entries)
+        missing = [name for name in verb.requires if name not in values]
+        errors = dict.fromkeys(missing, "is required") | errors
+        if is_edited and not errors and not any(values[name] for name in self.rows):
+            last = self.rows[-1]
+            errors = {last: f"add a row to the {last}, or reject the proposal"}
+        return values, errors
 
     def _payload(self, entries: Json, values: Json) -> Json:
         """Return the proposed payload with the rows that a person changed."""
