@@ -94,16 +94,15 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
 
     They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is light.
     """
-
-    def rule(where: str, theme: style.Theme) -> str:
-        values = (f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
-        return f"{where} {{ {'; '.join(values)} }}"
-
+    light, dark = (
+        "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
+        for theme in (style.LIGHT, style.DARK)
+    )
     if is_page:
-        dark = f"@media screen and (prefers-color-scheme: dark) {{ {rule(selector, style.DARK)} }}"
+        dark = f"@media screen and (prefers-color-scheme: dark) {{ {selector} {{ {dark} }} }}"
     else:
-        dark = rule(f":is({DARK_THEMES}) {selector}", style.DARK)
-    return Markup(f"{rule(selector, style.LIGHT)}\n{dark}\n")  # noqa: S704 - our own selectors and colors
+        dark = f":is({DARK_THEMES}) {selector} {{ {dark} }}"
+    return Markup(f"{selector} {{ {light} }}\n{dark}\n")  # noqa: S704 - our own selectors and colors
 
 
 def block(*parts: Markup) -> str:
