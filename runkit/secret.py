@@ -38,7 +38,7 @@ class Secret:
         return text.replace(self._value, HIDDEN)
 
     def __repr__(self) -> str:
-        return HIDDEN
+        return repr(HIDDEN)
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")
