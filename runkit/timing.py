@@ -12,13 +12,14 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Times = NDArray[Any]  # whole microseconds, or seconds as floats
 
 
 def levels(depth: Ints) -> list[Ints]:
@@ -79,33 +80,53 @@ def budget(
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
-def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int) -> tuple[Ints, Ints, Ints]:
-    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,).
+class _Pieces(NamedTuple):
+    """The time of each group, cut where something begins or ends, and whether waits and work are open."""
 
-    Walks over all starts and ends in order of time and counts what is open in between. What opens in a
-    group also closes in it, so the running counts are zero at every border between groups and one cumulative
-    sum serves them all.
+    group: Ints
+    start: Times
+    end: Times
+    waiting: Flags
+    working: Flags
+
+
+def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
+    """Cut the time of each group into pieces, in order of group and time.
+
+    Walks over all starts and ends in order of time and counts what is open in between. What opens in a group
+    also closes in it, so the running counts are zero at every border between groups and one cumulative sum
+    serves them all.
     """
-    length = end > start
-    group, start, end, is_waiting = group[length], start[length], end[length], is_waiting[length]
-    groups = np.concatenate([group, group])
-    times = np.concatenate([start, end])
+    groups, times = np.tile(group, 2), np.concatenate([start, np.maximum(start, end)])
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
-    change = np.repeat(np.array([1, -1], np.int64), len(start))
-    waits = np.tile(is_waiting, 2)
-    open_waits = np.cumsum(np.where(waits, change, 0)[order])
-    open_work = np.cumsum(np.where(waits, 0, change)[order])
-    times = times[order]
-    span = np.diff(times, append=times[-1:])
-    at = groups[order]
+    change = np.repeat(np.array([1, -1]), len(start))[order]
+    is_wait, times = np.tile(is_waiting, 2)[order], times[order]
+    waiting, working = (np.cumsum(change * chosen) > 0 for chosen in (is_wait, ~is_wait))
+    ends = np.append(times[1:], times[-1:])
+    columns: tuple[Any, ...] = groups[order], times, ends, waiting, working
+    return _Pieces(*(values[ends > times] for values in columns))
+
+
+def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int) -> tuple[Ints, Ints, Ints]:
+    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,)."""
+    pieces = _cut(group, start, end, is_waiting)
+    waiting, working = pieces.waiting, pieces.working
 
     def total(where: Flags) -> Ints:
         out = np.zeros(n_groups, np.int64)
-        np.add.at(out, at[where], span[where])
+        np.add.at(out, pieces.group[where], (pieces.end - pieces.start)[where])
         return out
 
-    waiting, working = open_waits > 0, open_work > 0
     return total(working & ~waiting), total(waiting), total(working & waiting)
+
+
+def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[float, float]]:
+    """Return the ranges of time, in order, in which a wait is open and no work is."""
+    pieces = _cut(np.zeros(len(start), np.int64), start, end, is_waiting)
+    is_blocked = pieces.waiting & ~pieces.working
+    edges = np.diff(is_blocked, prepend=False, append=False)
+    first, last = pieces.start[edges[:-1] & is_blocked], pieces.end[edges[1:] & is_blocked]
+    return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
 class CriticalPath(NamedTuple):

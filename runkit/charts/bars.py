@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
 from runkit.tables.frames import Frames, unmeasured_waits
 from runkit.text import agent_title, run_label
-from runkit.timing import Flags, Ints, levels
+from runkit.timing import Flags, Ints, levels, waiting_ranges
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
 WORDS = [
@@ -202,18 +201,5 @@ def is_any(words: pd.Series[Any], word: str) -> Flags:
 
 def blocked(bars: pd.DataFrame) -> list[tuple[float, float]]:
     """The ranges of time in which a question is open and no step works."""
-    bars = bars[bars["kind"] != GROUP]
-    change, waits = np.repeat([1, -1], len(bars)), np.tile(bars["kind"] == WAIT, 2)
-    events = pd.DataFrame({"waits": change * waits, "works": change * ~waits})
-    is_open = events.groupby(np.concatenate([bars["start"], bars["end"]])).sum().cumsum() > 0
-    is_blocked = is_open["waits"] & ~is_open["works"]
-    edges = is_open.index[np.diff(is_blocked, prepend=False)].tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
-
-
-def union(group: Ints, lo: NDArray[np.float64], hi: NDArray[np.float64]) -> pd.DataFrame:
-    """The union of the intervals [lo, hi) of each group, as intervals that do not touch."""
-    spans = pd.DataFrame({"group": group, "lo": lo, "hi": hi}).sort_values(["group", "lo"])
-    reach = spans.groupby("group")["hi"].cummax().groupby(spans["group"]).shift()
-    number = (~(spans["lo"] <= reach)).cumsum()
-    return spans.groupby(number).agg({"group": "first", "lo": "first", "hi": "max"})
+    start, end, kind = (bars.loc[bars["kind"] != GROUP, name].to_numpy() for name in ("start", "end", "kind"))
+    return waiting_ranges(start, end, kind == WAIT)

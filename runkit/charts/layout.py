@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.axis import PLOT_PX, relative_axis
-from runkit.charts.bars import WAIT, each, union
+from runkit.charts.bars import WAIT, each
 from runkit.charts.heading import Heading
 from runkit.charts.labels import bold, note, width_px
 from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, faded
 from runkit.charts.traces import STUB, Picture, is_stub
 from runkit.style import Theme
 from runkit.text import duration
+from runkit.timing import waiting_ranges
 
 LINE_PX = 22  # a line of the title
 EDGE_PX = 16
@@ -125,12 +126,11 @@ def _wait_bands(picture: Picture) -> pd.DataFrame:
 
 def _bands(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
     """Bands without overlaps: two over each other are too dark for words on them."""
-    if waits.empty:
-        return []
     look = {"layer": "below", "line": {"width": 0}, "fillcolor": faded(picture.theme.wait, 0.12)}
     band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5} | look
-    spans = union(waits["run"].to_numpy(), waits["x0"].to_numpy(), waits["x1"].to_numpy())
-    return [band | {"x0": lo, "x1": hi} for _, lo, hi in spans.itertuples(index=False)]
+    edges = waits["x0"].to_numpy(), waits["x1"].to_numpy()
+    spans = waiting_ranges(*edges, np.ones(len(waits), np.bool_))
+    return [band | {"x0": lo, "x1": hi} for lo, hi in spans]
 
 
 def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
