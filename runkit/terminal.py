@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.evidence import findings_of
 from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
 from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
-from runkit.tables.frames import Frames, unmeasured_waits
+from runkit.tables.facts import explanations, findings_of, is_shown, open_questions, unmeasured_waits
+from runkit.tables.frames import Frames
 from runkit.text import agent_title, day, moment, one_line, plural, short_id, shorten, visible
 
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
@@ -94,19 +94,20 @@ def totals(f: Frames) -> str:
 
 def inbox(f: Frames, checked_at: str) -> list[str]:
     """List the questions that wait for a reviewer, those first that have waited longest."""
-    asks = f.interrupts.loc[f.interrupts["outcome"] == "pending", ["run_id", "label", "asked_at", "wait_s"]]
-    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
-    unread = f.runs.loc[is_unread, ["run_id"]]
-    unread = unread.assign(label="The question is not in the data", wait_s=float("nan"))
-    waiting = pd.concat([asks.sort_values("asked_at"), unread])
-    if waiting.empty:
+    asks = open_questions(f)
+    if asks.empty:
         return [f"You're all caught up. Last check {checked_at}."]
-    named = waiting.merge(f.runs[["run_id", "business_name", "agent", "agent_name"]], on="run_id")
+    named = asks.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
     rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
     head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
-    wait = f", oldest {oldest(asks)}" if len(asks) else ""
     lines = table(("Waiting", "Business", "Run", "Question"), rows, right=("Waiting",))
-    return [f"{head}{wait} · last check {checked_at}", "", *lines, "", paint(ANSWER_HINT, "muted")]
+    return [
+        f"{head}, oldest {oldest(asks)} · last check {checked_at}",
+        "",
+        *lines,
+        "",
+        paint(ANSWER_HINT, "muted"),
+    ]
 
 
 def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
@@ -121,8 +122,7 @@ def run_tree(f: Frames) -> Iterator[str]:
     run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
     yield ""
-    is_note = f.steps["type"].eq("error") & f.steps["error"].isna() & f.steps["n_children"].eq(0)
-    steps = f.steps[~is_note].sort_values("step_no", ignore_index=True)
+    steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:
         yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return
@@ -144,7 +144,7 @@ def run_tree(f: Frames) -> Iterator[str]:
             f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
         )
         yield line.rstrip()
-        if isinstance(step["error"], str) and step["error"] not in (step["label"], f"{step['label']} failed"):
+        if pd.notna(step["error"]):
             yield f"{' ' * len(stem)}  {paint(words_of(step['error'], MAX_CELL), 'fail')}"
     if run["status"] != "error":  # what failed has no critical path
         yield f"\n{paint('◆ on the critical path', 'muted')}"
@@ -154,7 +154,6 @@ def run_tree(f: Frames) -> Iterator[str]:
 def _findings(f: Frames) -> Iterator[str]:
     """Name the findings of a run, and say how to see a step with its result."""
     rows = findings_of(f)
-    rows = rows[rows["origin"] != "output"]
     named = [
         f"{words_of(title, MAX_NAME)} ({words_of(sure)})"
         for title, sure in zip(rows["title"], rows["confidence"], strict=True)
@@ -179,7 +178,7 @@ def step_lines(panel: Panel) -> list[str]:
 
 def _run_head(run: dict[Any, Any]) -> Iterator[str]:
     """Describe a run in three lines: whose it is, how it ended, and where its time went."""
-    name, agent = name_of(run), agent_title(run["agent"], run["agent_name"])
+    name, agent = name_of(run), agent_title(None, run["agent_name"])
     state, by = status(run["status"]), "" if name == agent else f" · {paint(agent)}"
     yield (
         f"{paint(name, 'bold')} {paint(short_id(run['run_id']), 'muted')}{by}  "
@@ -221,8 +220,7 @@ def _ending(ask: dict[Any, Any]) -> str:
 
 def name_of(run: dict[Any, Any]) -> str:
     """Name a run by its business, else by its agent."""
-    agent = agent_title(run["agent"], run["agent_name"])
-    return str(run["business_name"]) if pd.notna(run["business_name"]) else agent
+    return agent_title(None, run["agent_name"]) if pd.isna(run["business_name"]) else run["business_name"]
 
 
 def confidence(word: object) -> Cell:

@@ -160,10 +160,7 @@ def _steps(f: Frames) -> Iterator[Json]:
     """Give the steps, with the id and the outcome of their question."""
     key = ["run_id", "step_id"]
     asked = f.interrupts.dropna(subset="step_id")[[*key, "interrupt_id", "outcome"]].drop_duplicates(key)
-    rows = f.steps.drop(columns="result").merge(asked, on=key, how="left")
-    rows = rows.assign(created_at=rows["started_at"])
-    for row in _records(rows):
-        yield row | {"title": row["label"] or row["name"] or row["step_id"]}
+    return _records(f.steps.drop(columns="result").merge(asked, on=key, how="left"))
 
 
 # ------------------------------------------------------------------------------------- Chrome trace events
@@ -186,7 +183,7 @@ def _trace_events(f: Frames) -> Iterator[Json]:
         start, end = _span(step)
         event = {
             "cat": "waiting" if step["is_wait"] else step["type"],
-            "name": step["title"],
+            "name": step["label"],
             "id2": {"local": hex(number)},
             "pid": pid,
             "tid": of_run[step["agent"]],
@@ -249,11 +246,11 @@ def _step_spans(f: Frames) -> Iterator[Json]:
         yield {
             **_ids(step["run_id"], step["step_id"]),
             "parentSpanId": _ids(step["run_id"], parent)["spanId"],
-            "name": f"invoke_agent {agent}" if agent else step["title"],
+            "name": f"invoke_agent {agent}" if agent else step["label"],
             "kind": INTERNAL,
             **_times(step),
             "attributes": _attributes(attributes),
-            "status": {"code": ERROR, "message": step["title"]} if step["is_failed"] else {},
+            "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
         }
 
 

@@ -8,30 +8,12 @@ import pandas as pd
 from runkit.charts.panel import Panel, counts, panel_of, percent, words_of
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
+from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import plural
 
-ORIGINS = ("output", "step", "proposal")  # the order in which a reader wants them
 ARTIFACT = ["run_id", "artifact_no"]
-STEP_KEY = ["run_id", "step_id"]
 MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
-
-
-def findings_of(f: Frames) -> pd.DataFrame:
-    """Give the artifacts that count: each finding once, a run's output first.
-
-    What an error step has is a record of the error, and no finding.
-    """
-    errors = f.steps.loc[f.steps["type"] == "error", STEP_KEY]
-    is_record = pd.MultiIndex.from_frame(f.artifacts[STEP_KEY]).isin(pd.MultiIndex.from_frame(errors))
-    rows = f.artifacts[~f.artifacts["is_repeat"] & ~is_record]
-    order = rows["origin"].astype("str").map(ORIGINS.index)
-    return rows.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
-
-
-def is_output(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Which findings are a run's output, which sums the others up."""
-    return rows["origin"].eq("output")
 
 
 def found(f: Frames) -> Panel:
@@ -53,8 +35,8 @@ def found(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    rows = findings_of(f)
-    own = rows[~is_output(rows)]
+    own = findings_of(f)
+    rows = pd.concat([outputs_of(f), own], ignore_index=True)
     n_strong = int((own["best_tier"] >= "primary").sum())
     n_bare = int((own["n_sources"] == 0).sum())
     tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
@@ -72,25 +54,19 @@ def found(f: Frames) -> Panel:
     return panel_of("Findings", sentence, table, f=f)
 
 
-def sources_of(f: Frames, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the different sources of these findings, a row for each address and name, with its tier."""
-    cited = f.sources.merge(rows["artifact_no"], on="artifact_no")
-    by = cited.groupby(["url", "source_name"], dropna=False, sort=False, as_index=False)
-    return by.agg(source_tier=("source_tier", "first"))
-
-
 def matched(a: Frames, b: Frames) -> pd.DataFrame:
     """Match the findings of two runs, a row for each pair and then for each finding of only one.
 
     Findings match by origin, agent and title, else by origin, agent and type where each run has one of it.
     """
-    sides = [findings_of(a).assign(run="a"), findings_of(b).assign(run="b")]
-    rows = pd.concat(sides, ignore_index=True)
+    sides = {"a": a, "b": b}
+    parts = [part(f).assign(run=letter) for letter, f in sides.items() for part in (outputs_of, findings_of)]
+    rows = pd.concat(parts, ignore_index=True)
     keys = ["run", "origin", "agent", "title"]
     rows["nth"] = rows.groupby(keys, dropna=False, observed=True).cumcount()
     rows["pair"], rest = rows.index, rows
     for key in (["title", "nth"], ["type"]):
-        named = rest[rest[key[0]].fillna("") != ""]
+        named = rest[rest[key[0]].ne("")]
         alike = named.groupby(["origin", "agent", *key], dropna=False)
         n_runs, n_rows = alike["run"].transform("nunique"), alike["run"].transform("size")
         is_pair = (n_runs == 2) & (n_rows == 2)  # several of one type cannot be told apart
@@ -99,11 +75,9 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
         rest = rest.drop(paired)
     left, right = (rows[rows["run"] == letter] for letter in "ab")
     table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
-    names = ("title", "confidence")
-    is_same_title, is_as_sure = (
-        table[f"{name}_a"].astype("str").fillna("") == table[f"{name}_b"].astype("str").fillna("")
-        for name in names
-    )
+    sure_a, sure_b = (table[f"confidence_{letter}"] for letter in sides)
+    is_same_title = table["title_a"].eq(table["title_b"])
+    is_as_sure = sure_a.eq(sure_b) | sure_a.isna() & sure_b.isna()
     matches = {
         "only in A": table["run_b"].isna(),
         "only in B": table["run_a"].isna(),
@@ -112,7 +86,7 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
         "own summary": table["origin_a"].eq("output"),
         "different result": table["run_a"].notna(),
     }
-    is_so = pd.DataFrame(matches).fillna(False).astype(bool)
+    is_so = pd.DataFrame(matches)
     table["match"] = is_so.idxmax(axis=1).astype("str")
     order = is_so["only in A"] + 2 * is_so["only in B"]
     return table.iloc[np.argsort(order, kind="stable")][MATCHED].reset_index(drop=True)

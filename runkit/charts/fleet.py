@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.evidence import ARTIFACT, findings_of, is_output
+from runkit.charts.evidence import ARTIFACT
 from runkit.charts.fleet_time import failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
 from runkit.charts.panel import (
     Panel,
-    agent_titles,
     counts,
     lasting,
     panel_of,
     percent,
 )
 from runkit.charts.stacked_bars import cross, stacked_bars
+from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames
 from runkit.text import plural
 
@@ -75,7 +75,7 @@ def outcomes(f: Frames) -> Panel:
     if took.notna().any():
         middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
         sentence += f" They took {middle} (median), {p90} (p90), with waits."
-    bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), KNOWN_STATUSES)
+    bars = cross(f.runs["agent_name"], known_status(f.runs), KNOWN_STATUSES)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
     figure = stacked_bars(bars, notes, "runs")
     return panel_of("Outcomes", sentence, table, figure, n=len(f.runs), what="runs")
@@ -97,16 +97,13 @@ def evidence(f: Frames) -> Panel:
         finding. Outputs are left out, as they repeat findings.
     """
     rows = findings_of(f)
-    rows = rows[~is_output(rows)]
     is_secondary = rows["confidence"].eq("high") & rows["best_tier"].eq("secondary")
     checks = {
         "no source": rows["n_sources"] == 0,
         "high confidence, secondary sources only": is_secondary,
         "high and low confidence on one source": _is_disputed(f, rows),
     }
-    parts = [
-        rows[is_weak.fillna(False).to_numpy(bool)].assign(weakness=name) for name, is_weak in checks.items()
-    ]
+    parts = [rows[is_weak].assign(weakness=name) for name, is_weak in checks.items()]
     named = ["run_id", "business_name", "agent_name"]
     table = pd.concat(parts, ignore_index=True).merge(f.runs[named], on="run_id")
     n_weak = len(table.drop_duplicates(ARTIFACT))

@@ -18,7 +18,8 @@ from runkit.charts.layout import figure_layout, row_axis
 from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
 from runkit.errors import UsageError
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
-from runkit.tables.frames import Frames, unmeasured_waits
+from runkit.tables.facts import unmeasured_waits
+from runkit.tables.frames import Frames
 from runkit.text import day, duration, moment, plural, run_label, short_id
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, lasting, panel_of
+from runkit.charts.panel import Panel, lasting, panel_of
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
-from runkit.style import MISSING
 from runkit.tables.frames import Frames
-from runkit.text import plural, run_label
+from runkit.text import agent_title, plural, run_label
 
 HOUR, DAY = 3_600, 86_400
 # Round waits, of which those that split the data best are the bounds of the buckets.
@@ -33,8 +32,8 @@ COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
 def step_names(steps: pd.DataFrame) -> list[str]:
     """Name steps by their label and their agent, as labels alone repeat; a cut name keeps its label."""
-    agents = agent_titles(steps["agent"]).fillna(MISSING)
-    return [f"{label} ({agent})" for agent, label in zip(agents, steps["label"], strict=True)]
+    names = zip(steps["label"], steps["agent"], strict=True)
+    return [f"{label} ({agent_title(agent)})" for label, agent in names]
 
 
 def spread(by: Any) -> pd.DataFrame:
@@ -212,7 +211,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     table = table.astype("float64")
     table.insert(0, "group", ["this run", "median of others", "p90 of others"])
     table.insert(1, "n_runs", np.array([1, len(others), len(others)], "int32"))
-    label = run_label(row["run_id"], row["business_name"], *agent_titles(run["agent"]))
+    label = run_label(row["run_id"], row["business_name"], row["agent_name"])
     if others.empty:
         return Panel(SLOW, f"{label}: no other run of its agent to compare.", table.head(1))
     own, usual = table.iloc[0], table.iloc[1]

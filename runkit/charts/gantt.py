@@ -174,6 +174,5 @@ def _heading(picture: Picture, title: str | None) -> Heading:
     if len(runs) > 1:
         return runs_heading(runs, picture.theme, title, picture.note)
     failing = bars[bars["is_failing"] & (runs["status"].iloc[0] == "error")]
-    steps = picture.scene.steps.loc[failing.nlargest(1, "end").index]
-    label = next(iter(steps["label"]), None)
+    label = next(iter(failing.nlargest(1, "end")["label"]), None)
     return run_heading(runs.iloc[0], picture.theme, label, title, picture.note)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runkit.charts.evidence import findings_of, is_output
-from runkit.charts.panel import Panel, agent_titles, words_of
+from runkit.charts.panel import Panel, words_of
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import MAX_ROWS
 from runkit.style import OUTCOMES
+from runkit.tables.facts import findings_of, open_questions, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import duration, plural
 
@@ -79,9 +79,8 @@ def needs_panels(f: Frames, *sizes: tuple[int, int]) -> list[Panel]:
     rows = rows[by.cumcount() == 0]  # the newest stands for them
     order = np.lexsort([-rows["n_runs"], rows["why"].map([*NEXT_STEPS].index)])
     rows = rows.iloc[order].reset_index(drop=True)
-    names = runs[["run_id", "business_name", "status"]].astype({"status": "str"})
-    names["agent_name"] = agent_titles(runs["agent_name"].fillna(runs["agent"]))
-    table = rows.merge(names, on="run_id", how="left").assign(next_step=rows["why"].map(NEXT_STEPS))
+    table = rows.merge(runs[[*LABEL, "status"]], on="run_id", how="left")
+    table["next_step"] = rows["why"].map(NEXT_STEPS)
     n_of = rows.groupby("why", sort=False)["n_runs"].sum()
     reasons = ", ".join(f"{n:,} {why}" for why, n in n_of.items())
     panels = []
@@ -98,18 +97,11 @@ def _of_questions(f: Frames, runs: pd.DataFrame) -> Rows:
     """Find questions that wait, that expired, and that the policy decided."""
     questions = runs[["run_id", "ended_at"]].merge(f.interrupts, on="run_id")
     questions["since"] = questions["asked_at"]
-    pending, expired = (questions[questions["outcome"] == word] for word in ("pending", "lapsed"))
-    pending = pending.assign(age_s=pending["wait_s"]).sort_values(
-        ["asked_at", "wait_s"], ascending=[True, False]
-    )
-    unread = runs[runs["status"].eq("interrupted") & runs["n_pending"].eq(0)]
-    unread = unread.assign(label="The question is not in the data", since=unread["updated_at"])
-    age_s = (unread["as_of"] - unread["since"]).dt.total_seconds()
-    unread["age_s"] = age_s.where(age_s > 0)
+    expired = questions[questions["outcome"] == "lapsed"]
     settled = questions[questions["outcome"].isin(["auto_approve", "skip"])]
     ways = settled["outcome"].astype("str").map(OUTCOMES)
     return {
-        "waiting": pd.concat([pending, unread]),
+        "waiting": open_questions(f).rename(columns={"asked_at": "since", "wait_s": "age_s"}),
         "expired": expired.assign(since=expired["ended_at"]),
         "decided by policy": settled.assign(label=ways + ": " + settled["label"].fillna("")),
     }
@@ -135,18 +127,17 @@ def _of_runs(f: Frames, runs: pd.DataFrame) -> Rows:
 def _of_findings(f: Frames, runs: pd.DataFrame) -> Rows:
     """Find runs whose findings are surer than their sources, unsure, or without a source."""
     done = runs[runs["status"] == "completed"].assign(since=runs["ended_at"])
-    rows = findings_of(f)
-    own, outputs = rows[~is_output(rows)], rows[is_output(rows)]
-    is_sure = own["confidence"].eq("high").fillna(False)
-    weak = own[is_sure & own["best_tier"].fillna("secondary").eq("secondary")]
-    has_output = done["run_id"].isin(outputs["run_id"])
+    own = findings_of(f)
+    is_weak = own["best_tier"].isna() | own["best_tier"].eq("secondary")
+    weak = own[own["confidence"].eq("high") & is_weak]
+    has_output = done["run_id"].isin(outputs_of(f)["run_id"])
     unsure = done[has_output & ~(done["confidence"] >= "medium")]
     unsure = unsure.sort_values("confidence", kind="stable")
-    levels = "Output has " + unsure["confidence"].astype("str").fillna("no") + " confidence"
+    levels = unsure["confidence"].astype("str").fillna("no").str.capitalize()
     bare = runs[runs["run_id"].isin(own.loc[own["n_sources"] == 0, "run_id"])]
     return {
         "overconfident": _most(done, weak["title"], weak["run_id"], "on weak or no sources"),
-        "low or no confidence": unsure.assign(label=levels),
+        "low or no confidence": unsure.assign(label=levels + " confidence: " + unsure["weakest"]),
         "without a source": bare.assign(label="Findings without a source", since=bare["created_at"]),
     }
 

@@ -53,14 +53,13 @@ def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, t
     theme = chosen_theme()
     bars = scene.bars
     own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
-    steps = scene.steps.loc[bars.index]
-    every = _matched(steps, *own)
+    every = _matched(bars, *own)
     most = 2 * MOST_ROWS if depth == "auto" else MOST_BARS // 2  # a row has up to two bars
     # the last one is for -1
     is_shown = np.append(visible_steps(bars, depth, most), False)
     pairs = every[is_shown[every].any(axis=1)]
     axes = _axes(bars, own, compress_waits)
-    first = first_difference(*(steps.iloc[at] for at in own)) or (None, None)
+    first = first_difference(*(bars.iloc[at] for at in own)) or (None, None)
     n_same = min((at for at in first if at is not None), default=0)
     marks = np.array([-1 if at is None else run[at] for run, at in zip(own, first, strict=True)])
     rows, rule = _place(scene, pairs, marks, n_same, theme)
@@ -139,7 +138,7 @@ def _place(scene: Scene, pairs: Pairs, marks: Pairs, n_same: int, theme: Theme) 
         places[at[at >= 0]] = row[at >= 0] + offset
     bars["row"] = places
     first = bars.iloc[np.where(pairs[:, 0] >= 0, pairs[:, 0], pairs[:, 1])].assign(row=row)
-    texts = tree_labels(scene, first)
+    texts = tree_labels(first)
     for at in np.flatnonzero(pairs.min(axis=1) < 0):
         texts[at] += colored(f" · only {'B' if pairs[at, 0] < 0 else 'A'}", theme.muted)
     if rule is not None:
@@ -153,7 +152,7 @@ def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
     """The durations in A and in B and their difference, as texts that end at a column's edge."""
     lengths = (bars["end"] - bars["start"]).to_numpy()
     took = np.where(pairs < 0, np.nan, lengths[pairs])
-    has_failed = bars["is_error"].to_numpy()[pairs] & (pairs >= 0)
+    has_failed = bars["is_failed"].to_numpy()[pairs] & (pairs >= 0)
     marks = np.where(has_failed, f"{cross(theme)} ", "")
     in_a, in_b = (
         [f"{mark}{lasting(seconds)}" for mark, seconds in zip(*side, strict=True)]

@@ -13,7 +13,6 @@ from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without
 from runkit.style import MISSING
 from runkit.text import (
     Markup,
-    agent_title,
     block,
     day,
     duration,
@@ -154,11 +153,6 @@ def counts(values: pd.Series[Any]) -> str:
     """Count words, the most frequent first: `4 high, 1 medium`."""
     numbers = values.astype("str").fillna(MISSING).value_counts()
     return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"
-
-
-def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:
-    """Name agents by their types; a missing one stays missing."""
-    return agents.map(agent_title, na_action="ignore").astype("str")
 
 
 def lasting(seconds: Any) -> str:

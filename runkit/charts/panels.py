@@ -6,17 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.evidence import findings_of, is_output, matched, sources_of
+from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, agent_titles, in_words, panel_of, quoted, words_of
+from runkit.charts.panel import Panel, in_words, panel_of, quoted, words_of
 from runkit.style import status
 from runkit.tables.compare import compare, first_difference
+from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import moment, plural
 
 DEEPEST = 12  # levels of indentation in a table
 LEAST_S = 0.05  # a smaller difference is not shown as one
 LETTERS = ("A", "B")
+SOURCE = ["url", "source_name"]
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 COUNTED = ("Steps", "Errors", "Findings", "Outputs", "Sources")  # not known without steps
 SPENT = ("duration_s", "working_s", "waiting_s", "idle_s")
@@ -36,7 +38,7 @@ def timeline(f: Frames) -> Panel:
 
 def _timed(f: Frames) -> pd.DataFrame:
     """Return the steps of one run in tree order, with their starts."""
-    steps = f.steps.sort_values("step_no", ignore_index=True)
+    steps = f.steps
     origin = f.runs["started_at"].fillna(steps["started_at"].min()).iloc[0]
     depths = steps["depth"].clip(upper=DEEPEST)
     indent = depths.map(lambda depth: "· " * depth).astype("str")
@@ -68,19 +70,18 @@ def facts(f: Frames) -> pd.DataFrame:
 
 def _facts(f: Frames) -> dict[str, Any]:
     """Return what names and measures one run: texts, times, lengths of time, and counts as far as known."""
-    run, rows = f.runs.iloc[0], findings_of(f)
-    n_outputs = int(is_output(rows).sum())
+    [run] = f.runs.to_dict("records")
     known = {
-        "Business": f.runs["business_name"].fillna(f.runs["business_id"]).iloc[0],
+        "Business": run["business_id"] if pd.isna(run["business_name"]) else run["business_name"],
         "Business status": words_of(run["business_status"]),
-        "Agent": agent_titles(f.runs["agent_name"].fillna(f.runs["agent"])).iloc[0],
+        "Agent": run["agent_name"],
         "Status": str(status(run["status"])),
         "Confidence": run["confidence"],
         "Steps": run["n_steps"],
         "Errors": run["n_errors"],
-        "Findings": len(rows) - n_outputs,
-        "Outputs": n_outputs,
-        "Sources": len(sources_of(f, rows)),
+        "Findings": len(findings_of(f)),
+        "Outputs": len(outputs_of(f)),
+        "Sources": len(f.sources.drop_duplicates(SOURCE)),
         "Questions": run["n_interrupts"],
         **{part.removesuffix("_s").capitalize(): pd.Timedelta(run[part], "s") for part in SPENT},
         "Requester": run["requester"],
@@ -102,7 +103,7 @@ def findings(f: Frames) -> pd.DataFrame:
 
 def parting(f: Frames) -> Panel:
     """Show the first step at which two runs differ, as it is in each."""
-    both = [side.steps.sort_values("step_no", ignore_index=True) for side in _sides(f)]
+    both = [side.steps for side in _sides(f)]
     is_known = f.runs["has_steps"].all()
     difference = first_difference(*both) if is_known else None
     places = difference or (None, None)

@@ -41,16 +41,15 @@ def tree_rows(scene: Scene) -> Rows:
     bars = scene.bars
     bars["row"] = row = np.arange(len(bars), dtype=float)
     px, chosen = _labelled(row, bars["depth"].to_numpy(), len(bars))
-    labels = tree_labels(scene, bars.iloc[chosen])
+    labels = tree_labels(bars.iloc[chosen])
     return Rows(len(bars), px, BAR_SHARE * px, row[chosen].tolist(), labels, tree_bands(bars))
 
 
-def tree_labels(scene: Scene, bars: pd.DataFrame) -> list[str]:
+def tree_labels(bars: pd.DataFrame) -> list[str]:
     """The labels of bars in a tree: groups are bold, steps in them indented."""
     texts = []
-    labels = scene.steps.loc[bars.index, "label"]
-    for bar, label in zip(each(bars), labels, strict=True):
-        words = plain(label, LABEL)
+    for bar in each(bars):
+        words = plain(bar.label, LABEL)
         indent = INDENT * min(bar.depth, DEEPEST_INDENT)
         texts.append(indent + (bold(words) if bar.kind == GROUP else words))
     return texts
@@ -67,7 +66,7 @@ def tree_bands(bars: pd.DataFrame) -> Bands:
 def agent_rows(scene: Scene) -> Rows:
     """A band per agent, in it one per run, in that as few rows as do not overlap."""
     bars, n_runs = scene.bars, len(scene.runs)
-    unit, band = np.unique(bars["agent"] * n_runs + bars["run"], return_inverse=True)
+    unit, band = np.unique(bars["agent_no"] * n_runs + bars["run"], return_inverse=True)
     lane = _lanes(band, bars)
     height = pd.Series(lane + 1).groupby(band).max().to_numpy()
     top = np.cumsum(height) - height

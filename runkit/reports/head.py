@@ -7,15 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts import one_run
-from runkit.charts.evidence import findings_of, sources_of
 from runkit.charts.overview import Tile, tiles
 from runkit.charts.panel import lasting, oldest
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.reports.bundle import ReportData, heading
-from runkit.reports.part import Part, own_findings, records
-from runkit.style import MISSING, OUTCOMES, TIERS
+from runkit.reports.part import Part, records
+from runkit.style import MISSING, OUTCOMES
+from runkit.tables.facts import findings_of, open_questions, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural
 
@@ -66,15 +65,13 @@ def _modes(f: Frames) -> list[str]:
 
 
 def _side(f: Frames) -> dict[str, Any]:
-    """Give a run and what says how it ended: its errors, the questions that wait, its output."""
+    """Return a run and what says how it ended: the questions that wait, its output."""
     [run] = records(f.runs)
-    asks, found = f.interrupts, one_run.found(f).table
     return {
         "run": run,
         "time": ", ".join(_time(run)),
-        "errors": _failed(f)["error"].tolist(),
-        "asks": records(asks[asks["outcome"] == "pending"].sort_values("asked_at")),
-        "outputs": records(found[found["origin"] == "output"]),
+        "asks": records(open_questions(f)),
+        "output": next(iter(records(outputs_of(f).tail(1))), None),
     }
 
 
@@ -103,11 +100,12 @@ def _totals(f: Frames) -> dict[str, Any]:
 
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
-    [run], own, sources = records(f.runs), own_findings(f), sources_of(f, findings_of(f))
+    [run], own = records(f.runs), findings_of(f)
+    sources = f.sources.drop_duplicates(["url", "source_name"])
     n_rated = dict(own["confidence"].value_counts()[[*reversed(CONFIDENCES)]])
     n_rated["unrated"] = own["confidence"].isna().sum()
     rated = [f"{n:,} {word}" for word, n in n_rated.items() if n]
-    n_strong = (sources["source_tier"].map(TIERS) == TIERS["government"]).sum()
+    n_strong = (sources["source_tier"] >= "primary").sum()
     outcomes = f.interrupts["outcome"]
     n_asked, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
     answered, note = MISSING, "no questions asked"
@@ -122,25 +120,17 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
     )
 
 
-def _failed(f: Frames) -> pd.DataFrame:
-    """Return the steps that are the cause of a failure, in tree order."""
-    return f.steps[f.steps["error"].notna()].sort_values("step_no")
-
-
 def _open_items(f: Frames) -> dict[str, Any]:
     """Return labels and titles of what one run left open, by kind: questions, steps, findings, problems."""
-    run, rows, asks, steps = f.runs.iloc[0], findings_of(f), f.interrupts, f.steps
-    waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
-    is_unread = run["status"] == "interrupted" and not run["n_pending"]
+    run, asks, steps = f.runs.iloc[0], f.interrupts, f.steps
     running = "step without an end" if run["status"] in FINAL_STATUSES else "step running"
-    is_question = steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])
-    own = own_findings(f)
+    own = findings_of(f)
+    unsure = pd.concat([outputs_of(f), own])
     return {
-        "question waiting": waiting["label"],
-        "question that cannot be read": ["not in the data"] if is_unread else [],
-        "question expired": expired["label"],
-        running: steps.loc[steps["is_open"] & ~is_question, "label"],
-        "finding of low or no confidence": rows.loc[~(rows["confidence"] >= "medium"), "title"],
+        "question waiting": open_questions(f)["label"],
+        "question expired": asks.loc[asks["outcome"] == "lapsed", "label"],
+        running: steps.loc[steps["is_open"] & ~steps["is_wait"], "label"],
+        "finding of low or no confidence": unsure.loc[~(unsure["confidence"] >= "medium"), "title"],
         "finding without a source": own.loc[own["n_sources"] == 0, "title"],
         "problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
     }
@@ -148,14 +138,12 @@ def _open_items(f: Frames) -> dict[str, Any]:
 
 def _needs(f: Frames) -> dict[str, list[Any]]:
     """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
-    [run], asks, own = records(f.runs), f.interrupts, own_findings(f)
+    [run], asks, steps = records(f.runs), f.interrupts, f.steps
     items = _open_items(f)
-    stated = run["confidence"]
-    for word in CONFIDENCES[CONFIDENCES.index(stated) - 1 : 0 : -1] if stated in CONFIDENCES[1:] else ():
-        titles = own.loc[own["confidence"] == word, "title"]
-        items[f"{word} finding under an output of {stated} confidence"] = titles
+    is_listed = run["weakest"] in [*items["finding of low or no confidence"]]
+    items["weakest finding"] = [] if is_listed or run["weakest"] is None else [run["weakest"]]
     for way in RESOLUTIONS:
         items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
-        items["step failed"] = _failed(f)["label"]
+        items["step failed"] = steps.loc[steps["error"].notna(), "label"]
     return {what: list(titles) for what, titles in items.items() if len(titles)}

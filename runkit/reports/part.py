@@ -9,12 +9,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
-from runkit.charts import one_run
 from runkit.charts.panel import lasting, waited, when, words_of
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import df_to_html, without_blanks
 from runkit.style import CONFIDENCE_COLORS, TIERS, UNKNOWN_TIER, status
-from runkit.tables.frames import Frames
 from runkit.text import (
     Markup,
     agent_title,
@@ -72,13 +70,6 @@ def _templates() -> Template:
     environment.globals |= {"final_statuses": FINAL_STATUSES}
     environment.filters |= _FILTERS
     return environment.get_template("parts.html.j2")
-
-
-def own_findings(f: Frames) -> pd.DataFrame:
-    """Give the findings of one run, without its output if that sums others up."""
-    found = one_run.found(f).table
-    own = found[found["origin"] != "output"]
-    return own if len(own) else found
 
 
 def records(df: pd.DataFrame) -> list[dict[Any, Any]]:

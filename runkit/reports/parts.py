@@ -24,9 +24,9 @@ from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.html_tables import with_labels
 from runkit.reports.bundle import ReportData
 from runkit.reports.head import head
-from runkit.reports.part import Part, own_findings, records, table_part
+from runkit.reports.part import Part, records, table_part
 from runkit.style import outcome_words, status
-from runkit.tables import compare
+from runkit.tables import compare, facts
 from runkit.tables.frames import Frames
 
 __all__ = [
@@ -68,13 +68,12 @@ def findings(data: ReportData) -> Part | None:
     UsageError
         For another number of runs.
     """
-    own, sources = own_findings(data.frames), data.frames.sources
-    found = one_run.found(data.frames).table
-    outputs = found[found["origin"] == "output"]
+    f = compare.one_run(data.frames, "data")
+    own, delivered, sources = facts.findings_of(f), facts.outputs_of(f), f.sources
     cited = sources.loc[sources["artifact_no"].isin(own["artifact_no"]), "url"]
     # only the output names them
     only_there = sources.loc[~sources["url"].isin(cited), "artifact_no"]
-    own = pd.concat([own, outputs[outputs["artifact_no"].isin(only_there)]])
+    own = pd.concat([own, delivered[delivered["artifact_no"].isin(only_there)]])
     rows = records(own.head(MAX_FINDINGS))
     for row in rows:
         row["sources"] = records(sources[sources["artifact_no"] == row["artifact_no"]].head(MAX_SOURCES))
@@ -173,7 +172,7 @@ def nothing(data: ReportData) -> Part | None:
     run, asks = data.frames.runs.iloc[0], data.frames.interrupts
     is_open = asks["outcome"].isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
     lacks = {
-        "No findings.": own_findings(data.frames).empty,
+        "No findings.": facts.findings_of(data.frames).empty,
         "No questions to reviewers.": asks.empty,
         "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
         "No questions waiting.": not is_open,

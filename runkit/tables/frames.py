@@ -24,8 +24,9 @@ from runkit.models import Run
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
+from runkit.tables.build import tables
 from runkit.tables.columns import cast, empty, micros
-from runkit.tables.facts import tables
+from runkit.tables.facts import unmeasured_waits
 from runkit.tables.flatten import read as read_runs
 from runkit.tables.problems import Problems, problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
@@ -319,13 +320,6 @@ def _summarize_run(row: pd.Series[Any]) -> str:
     since = f" since {text.day(row['waits_since'])}" if pd.notna(row["waits_since"]) else ""
     counts += [f"{plural(row['n_pending'], 'question')} waiting{since}"] if row["n_pending"] else []
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
-
-
-def unmeasured_waits(f: Frames) -> pd.Series[Any]:
-    """Return, aligned with the runs, when a question was asked that has waited for an unknown time."""
-    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
-    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
-    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
 
 
 def frames(

@@ -136,7 +136,7 @@ def test_what_needs_a_look():
     needs = re.findall("<li><bdi>(.*?)</bdi></li>", str(parts.head(data_of(raw)).html))
     assert needs == [
         "Finding without a source: Bare",
-        "Medium finding under an output of high confidence: Weak",
+        "Weakest finding: Weak",
         "Auto-approved, no reviewer asked: Approve?",
         "Step failed: Broken",
     ]
@@ -151,7 +151,7 @@ def test_what_needs_a_look():
     [
         (
             run(step("a", 0, None), end=None, status="interrupted", interrupts=[]),
-            ["Question that cannot be read: not in the data", "Step running: Step a"],
+            ["Question waiting: The question is not in the data", "Step running: Step a"],
         ),
         (run(question("q", 10, None, label="Sure?"), status="error"), ["Question expired: Sure?"]),
         (
