@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from runkit.charts.heading import time_words
 from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
 from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
 from runkit.tables.facts import explanations, findings_of, is_shown, open_questions, unmeasured_waits
@@ -189,13 +191,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[str]:
         yield f"No result: the review failed. {paint(error, 'fail')}"
     elif isinstance(run["outcome"], str):
         yield paint(run["outcome"])
-    total, work = (lasting(run[name]) for name in ("duration_s", "working_s"))
-    if pd.notna(run["waits_since"]):
-        wait = f"waiting since {moment(run['waits_since'])}"
-    else:
-        wait = f"{lasting(run['waiting_s'])} waiting"
-    budget = f": {work} work, {paint(wait, 'bold')}" if run["has_steps"] else ""
-    yield f"{total}{budget} · created {moment(run['created_at'])}"
+    yield f"{time_words(run, partial(paint, color='bold'))} · created {moment(run['created_at'])}"
 
 
 def _stems(steps: pd.DataFrame) -> list[str]:

@@ -18,7 +18,7 @@ from runkit.charts.layout import figure_layout, row_axis
 from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
 from runkit.errors import UsageError
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
-from runkit.tables.facts import unmeasured_waits
+from runkit.tables.facts import open_questions, unmeasured_waits
 from runkit.tables.frames import Frames
 from runkit.text import day, duration, moment, plural, run_label, short_id
 
@@ -119,19 +119,17 @@ def check_hours(sla_h: object) -> None:
 
 def _runs(f: Frames, sort: str) -> pd.DataFrame:
     """Give the runs in order, with what is drawn of them."""
-    statuses = f.runs["status"].astype(object).fillna("unknown")
-    is_open = statuses == "interrupted"
-    is_pending = f.interrupts["outcome"] == "pending"
-    pending_s = f.interrupts[is_pending].groupby("run_id")["wait_s"].max()
+    statuses = f.runs["status"].astype("str")
+    pending_s = open_questions(f).groupby("run_id")["wait_s"].max()
     waits_since = unmeasured_waits(f)
-    wait = f.runs["run_id"].map(pending_s).where(is_open).fillna(f.runs["waiting_s"])
+    wait = f.runs["run_id"].map(pending_s).where(statuses == "interrupted").fillna(f.runs["waiting_s"])
     rank = {word: number for number, word in enumerate(ORDER)}
     runs = f.runs.assign(
         status=statuses,
         rank=statuses.map(rank).fillna(len(ORDER)),
         wait=wait.mask(waits_since.notna()),
         waits_since=waits_since,
-        business=f.runs["business_name"].fillna(f.runs["agent_name"]).fillna(f.runs["agent"]),
+        business=f.runs["business_name"].fillna(f.runs["agent_name"]),
     )
     newest = runs["created_at"].rank(ascending=False, na_option="bottom")
     longest_wait = -runs["wait"].fillna(0)
@@ -177,7 +175,7 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str
 
 def _placed(runs: pd.DataFrame, group: str, theme: Theme) -> tuple[dict[float, str], pd.DataFrame]:
     """Put runs into groups: the headings by their row, and the runs with their row as `y`."""
-    key = runs["agent_name" if group == "agent" else group].astype(object).fillna("Unknown")
+    key = runs["agent_name" if group == "agent" else group].fillna("Unknown")
     urgency, size = runs["rank"].groupby(key).min(), key.value_counts()
     order = key.map(urgency if group == "status" else -size)
     runs = runs.assign(key=key).iloc[np.lexsort([key.rank(method="dense"), order])]

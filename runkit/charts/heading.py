@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -43,7 +43,7 @@ def _small(text: str, theme: Theme) -> str:
 def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str | None, note: str) -> Heading:
     """The heading of one run; `failing`: the label of the step that failed, `note`: what is left out."""
     names = _names(title) or _names(run["business_name"], run["agent_name"]) or ["Unknown agent"]
-    time = _time(run)
+    time = time_words(run)
     if failing is not None:
         time += f". Failed in {bold(plain(failing))}"
     head = [*map(plain, names), pill(run["status"], theme)]
@@ -73,7 +73,7 @@ def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) ->
     parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
     sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
     parts[0] = f"{colored(bold(letter), theme.text)}  {parts[0]}"
-    return [*parts, pill(run["status"], theme), *sure, _time(run, has_total=False)]
+    return [*parts, pill(run["status"], theme), *sure, time_words(run, has_total=False)]
 
 
 def _names(*words: object) -> list[str]:
@@ -85,8 +85,8 @@ def _id(run: Any) -> str:
     return f"run {plain(short_id(run['run_id']))}"
 
 
-def _time(run: Any, *, has_total: bool = True) -> str:
-    """Where a run's time went, with the waiting in bold."""
+def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
+    """Where a run's time went, with the waiting emphasized."""
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
         return "Not started"
@@ -97,7 +97,7 @@ def _time(run: Any, *, has_total: bool = True) -> str:
     if run["idle_s"] > SHOWN_IDLE * (total - waiting):
         parts.append(f"{duration(run['idle_s'])} idle")
     if pd.notna(run["waits_since"]):
-        parts.append(bold(f"waiting since {moment(run['waits_since'])}"))
+        parts.append(emphasize(f"waiting since {moment(run['waits_since'])}"))
     elif waiting:
-        parts.append(bold(f"{duration(waiting)} waiting"))
+        parts.append(emphasize(f"{duration(waiting)} waiting"))
     return (f"{whole}: " if has_total else "") + ", ".join(parts)

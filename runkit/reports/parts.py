@@ -169,10 +169,11 @@ def results(data: ReportData) -> Part | None:
 
 def nothing(data: ReportData) -> Part | None:
     """Name in one line what one run does not have: errors, open questions, findings."""
-    run, asks = data.frames.runs.iloc[0], data.frames.interrupts
+    f = compare.one_run(data.frames, "data")
+    run, asks = f.runs.iloc[0], f.interrupts
     is_open = asks["outcome"].isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
     lacks = {
-        "No findings.": facts.findings_of(data.frames).empty,
+        "No findings.": facts.findings_of(f).empty,
         "No questions to reviewers.": asks.empty,
         "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
         "No questions waiting.": not is_open,

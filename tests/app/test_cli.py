@@ -163,7 +163,7 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "CIP Orchestrator r  ✓ Completed –"
-    assert lines[1].startswith("1 min 40 s: 50 s work, 30 s waiting · created Feb 3, ")
+    assert lines[1].startswith("1 min 40 s: 50 s work, 20 s idle, 30 s waiting · created Feb 3, ")
     assert [line.split() for line in lines[3:7]] == [
         ["├─", "Group", "40", "s", "◆"],
         ["│", "└─", "Child", "20", "s", "◆"],
