@@ -229,7 +229,7 @@ def duration(seconds: float | None) -> str:
         return "-" + duration(-seconds)
     if 0 < seconds < 0.001:
         return "under 0.001 s"
-    if seconds < 10 and seconds != int(seconds):
+    if seconds < 9.95 and seconds != int(seconds):
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
     whole = int(seconds + 0.5)
     if whole < 60:

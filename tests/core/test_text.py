@@ -19,10 +19,15 @@ from runkit import text
         (0.001, "0.001 s"),
         (6e-60, "under 0.001 s"),
         (3.04, "3.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
         (59.4, "59 s"),
         (59.7, "1 min"),
         (300, "5 min"),
+        (3576, "59 min 36 s"),
         (3599.6, "1 h"),
+        (86_364, "23 h 59 min"),
+        (86_399, "1 d"),
         (50_520, "14 h 2 min"),
         (273_600, "3 d 4 h"),
         (-90, "-1 min 30 s"),
@@ -35,12 +40,20 @@ def test_durations_are_said_in_two_units(seconds: float | None, words: str) -> N
     assert text.duration(seconds) == words
 
 
-@given(st.floats(0, 1e9))
-def test_no_duration_says_sixty(seconds: float) -> None:
-    """Rounding carries into the next unit."""
-    words = text.duration(seconds)
-    assert "60 s" not in words
-    assert "60 min" not in words
+UNITS = {"s": (1, 60), "min": (60, 60), "h": (3600, 24), "d": (86_400, 10**9)}  # seconds, most of them
+
+
+@given(st.floats(0.001, 1e9), st.floats(1, 1.1))
+def test_rounding_a_duration_carries_into_the_next_unit(seconds: float, factor: float) -> None:
+    """No unit is full, and a longer duration is not said to be shorter."""
+    sums = []
+    for value in (seconds, seconds * factor):
+        words = text.duration(value).replace(",", "").split()
+        numbers = [float(number) for number in words[::2]]
+        assert all(0 < number < UNITS[unit][1] for number, unit in zip(numbers, words[1::2], strict=True))
+        sums.append(sum(number * UNITS[unit][0] for number, unit in zip(numbers, words[1::2], strict=True)))
+        assert abs(sums[-1] - value) <= max(0.05, value / 48)
+    assert sums[0] <= sums[1]
 
 
 def test_a_table_escapes_every_cell() -> None:
