@@ -2,66 +2,197 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from datetime import date, datetime
+import inspect
+import re
+from collections.abc import Callable, Iterable, Set
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, reduce, wraps
+from operator import or_
+from types import NoneType, SimpleNamespace, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from runkit.contract import RUN_STATUSES, parse_time
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from runkit import jsontext
+from runkit.contract import parse_time
 from runkit.errors import UsageError
+from runkit.style import STATUS_OF
 from runkit.text import brief
 
-# seconds; 11 days, as timers of some systems end at 24
-MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000
-MAX_WORKERS = 64
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+UNCHECKED = ("object", "Any", "Source")  # annotations of what is checked where it is read
+SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}  # may hold a key or a login
+PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages
+LIMIT = re.compile("greater than|less than")
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
+AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
-def check_limit(limit: int | None) -> None:
-    """Check a limit of items."""
-    if limit is not None and (type(limit) is not int or limit < 1):
-        raise UsageError(f"limit={brief(limit)}; expected a whole number from 1, or None for all")
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("text that is not blank")
+    return text
 
 
-def check_amount(name: str, value: float | None, unit: str, none_is: str = "") -> None:
-    """Check a number of seconds, or of requests a second; None only if `none_is` says what it means."""
-    if value is None and none_is:
-        return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or value is None or not MIN_AMOUNT <= value <= MAX_AMOUNT:
-        otherwise = f", or None {none_is}" if none_is else ""
+NonBlank = Annotated[str, AfterValidator(_not_blank)]
+# 11 days, as timers of some systems end at 24
+Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
+Rate = Annotated[float, Field(ge=0.001, le=1_000_000)]  # requests a second
+Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Workers = Annotated[int, Field(ge=1, le=64)]
+Moment = datetime | date | str  # as `read_moment` takes it
+Words = str | Iterable[str]  # one or several
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Parameter(NamedTuple):
+    name: str
+    hint: Any
+    adapter: TypeAdapter[Any]
+
+    def check(self, value: Any) -> Any:
+        """Return the value, a number or flag of numpy as one of Python. Raises `UsageError`."""
+        if getattr(value, "ndim", None) == 0:
+            value = value.item()
+        try:
+            self.adapter.validate_python(value)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+        else:
+            if not isinstance(value, str) or jsontext.is_unicode(value):
+                return value
+            details = []
+        kinds = get_args(self.hint) or (self.hint,)
+        choices = get_args(next((kind for kind in (self.hint, *kinds) if get_origin(kind) is Literal), None))
+        if isinstance(value, str) and choices and len(details) == 1:
+            raise UsageError.one_of(self.name, value, choices)
+        shown = f" is {type(value).__name__}" if self.name in SECRET else f"={brief(value)}"
+        reasons = [PREFIXES.sub("", detail["msg"]) for detail in details] or ["Unicode text"]
+        expected = [f"a number {reason}" if LIMIT.match(reason) else reason for reason in reasons]
+        expected += ["None"] if NoneType in kinds else []
+        raise UsageError(f"{self.name}{shown}; expected {' or '.join(dict.fromkeys(expected))}")
+
+
+def _by_class(hint: Any) -> Any:
+    """Return a hint that checks objects by their class alone: pydantic would look at their fields."""
+    if get_origin(hint) in (Union, UnionType):
+        return reduce(or_, map(_by_class, get_args(hint)))
+    if not isinstance(hint, type) or hint.__module__ == "builtins":
+        return hint
+
+    def check(value: object) -> object:
+        if not isinstance(value, hint):
+            raise ValueError(f"an instance of {hint.__name__}")
+        return value
+
+    return Annotated[Any, AfterValidator(check)]
+
+
+def checked(function: F) -> F:
+    """Check the arguments of a public function, or of a class, against its annotations at each call.
+
+    A wrong one is a `UsageError`. Nothing is converted, except numbers and flags of numpy. Parameters that
+    are annotated as `object` are not checked.
+    """
+    if isinstance(function, type):
+        constructor = vars(function)["__init__"]
+        setattr(function, "__init__", checked(constructor))  # noqa: B010 - mypy refuses the assignment
+        return function
+    signature = inspect.signature(function)
+
+    @cache
+    def parameters() -> list[_Parameter]:
+        """Build the validators at the first call, because they take time."""
+        annotations = {
+            name: parameter.annotation
+            for name, parameter in signature.parameters.items()
+            if parameter.annotation not in (inspect.Parameter.empty, *UNCHECKED)
+        }
+        # The type of the result may be imported for type checkers only.
+        holder = SimpleNamespace(__annotations__=annotations)
+        hints = get_type_hints(holder, function.__globals__, include_extras=True)
+        adapters = {name: TypeAdapter(_by_class(hint), config=STRICT) for name, hint in hints.items()}
+        return [_Parameter(name, hint, adapters[name]) for name, hint in hints.items()]
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        for parameter in parameters():
+            if parameter.name in bound.arguments:
+                bound.arguments[parameter.name] = parameter.check(bound.arguments[parameter.name])
+        return function(*bound.args, **bound.kwargs)
+
+    return cast(F, call)
+
+
+def read_moment(
+    name: str, value: Moment | None, clock: Callable[[], datetime] | None = None
+) -> datetime | None:
+    """Read a time that a person gives, in UTC.
+
+    Parameters
+    ----------
+    name
+        The name of the argument.
+    value
+        A datetime, a date (its midnight), either as ISO 8601, `now`, `today` or `yesterday` (midnight), or
+        how long ago: `30m`, `12h`, `7d`, `2w`. Without an offset it is in UTC. None stays None.
+    clock
+        The clock of what is relative; by default this machine's.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+    """
+    if value is None:
+        return None
+    word = value.strip().lower() if isinstance(value, str) else ""
+    ago = AGO.fullmatch(word)
+    if ago or word == "now" or word in DAYS_AGO:
+        now = (clock() if clock else datetime.now(UTC)).astimezone(UTC)
+        if ago:
+            return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return now if word == "now" else midnight - timedelta(days=DAYS_AGO[word])
+    try:
+        text = value.isoformat() if isinstance(value, date) else value
+        return parse_time(datetime.fromisoformat(text))
+    except (TypeError, ValueError):
         raise UsageError(
-            f"{name}={brief(value)}; expected {unit} from {MIN_AMOUNT:g} to {MAX_AMOUNT:,}{otherwise}"
-        )
+            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03, 2026-02-03T10:00:00Z, "
+            "7d, 12h, now, today or yesterday"
+        ) from None
 
 
-def check_texts(optional: Mapping[str, object] | None = None, **required: object) -> None:
-    """Check arguments that are text; the optional ones may be None."""
-    present = {name: value for name, value in (optional or {}).items() if value is not None}
-    for name, value in {**required, **present}.items():
-        if not isinstance(value, str):
-            raise UsageError(f"{name}={brief(value)}; expected a str. Nothing was sent.")
-
-
-def check_workers(workers: int) -> None:
-    """Check the number of workers."""
-    if type(workers) is not int or not 1 <= workers <= MAX_WORKERS:
-        raise UsageError(f"workers={brief(workers)}; expected a whole number from 1 to {MAX_WORKERS}")
-
-
-def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Check one status or several; an unknown word would silently match nothing."""
+def status_words(status: Words | None) -> frozenset[str] | None:
+    """Read one status or several, in the API's words or the screen's; an unknown word would match nothing."""
     words = one_or_several("status", status)
     for word in words or ():
-        if word not in RUN_STATUSES:
-            raise UsageError.one_of("status", word, RUN_STATUSES)
-    return words
+        if word.lower() not in STATUS_OF:
+            raise UsageError.one_of("status", word, STATUS_OF)
+    return None if words is None else frozenset(STATUS_OF[word.lower()] for word in words)
 
 
-def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
+def one_or_several(name: str, value: Words | None) -> frozenset[str] | None:
     """Read a word or several; None means no filter."""
     if value is None:
         return None
-    words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    words = [value] if isinstance(value, str) else list(value)
     if not all(isinstance(word, str) for word in words):
         raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
     return frozenset(words)
@@ -93,8 +224,8 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
     if len(prefix) < MIN_PREFIX:
         return None
     start = prefix.casefold()
-    matches = sorted(one for one in ids if one.casefold().startswith(start))
-    matches = [one for one in matches if len(one) == len(prefix)] or matches
+    matches = sorted(item for item in ids if item.casefold().startswith(start))
+    matches = [item for item in matches if len(item) == len(prefix)] or matches
     if len(matches) > 1:
         rest = len(matches) - MAX_CANDIDATES
         more = f" and {rest:,} more" if rest > 0 else ""
@@ -103,16 +234,3 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
             f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
         )
     return matches[0] if matches else None
-
-
-def time_bound(name: str, value: date | str | None) -> datetime | None:
-    """Read a bound; a date without a time is its midnight in UTC."""
-    if value is None:
-        return None
-    try:
-        text = value.isoformat() if isinstance(value, date) else value
-        return parse_time(datetime.fromisoformat(text))
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
-        ) from None

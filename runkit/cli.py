@@ -17,22 +17,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
-from runkit.arguments import time_bound
-from runkit.contract import RUN_STATUSES
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
+from runkit.style import STATUS_OF
 from runkit.text import UNSEEN, moment, plural, shorten, visible
 
 FAILED, USAGE_ERROR, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
 SHOWN_PROBLEMS = 5
 BUSINESSES_AT_ONCE = 100  # then we look whether a run is left; at 20 requests a second 5 s
@@ -138,16 +135,16 @@ def _serve_options(add: Add) -> None:
 def _fetch_options(add: Add) -> None:
     output = "runs/ to create or update an archive; runs.ndjson or runs.ndjson.gz; - for stdout"
     add("-o", "--output", required=True, help=output)
-    add("--status", choices=RUN_STATUSES, help="only runs with this status")
-    add("--since", type=natural_time, metavar="T", help=f"only runs created at or after {TIME_HELP}")
-    add("--until", type=natural_time, metavar="T", help=f"only runs created before {TIME_HELP}")
+    add("--status", choices=STATUS_OF, help="only runs with this status")
+    add("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}")
+    add("--until", metavar="T", help=f"only runs created before {TIME_HELP}")
     add("--business", metavar="ID", dest="business_id", help="only runs about this business")
     add("--limit", type=int, metavar="N", help="at most N runs, newest first")
 
 
 def _since_option(add: Add) -> None:
     since = f"only runs created at or after {TIME_HELP} (30d)"
-    add("--since", type=natural_time, default="30d", metavar="T", help=since)
+    add("--since", default="30d", metavar="T", help=since)
 
 
 def _source_options(add: Add) -> None:
@@ -197,24 +194,6 @@ def mask_rule(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text}: expected NAME=REGEX, such as license=LIC-[0-9]+")
     return name, pattern
-
-
-def natural_time(text: str) -> str:
-    """Read `7d`, `12h`, `today` or `yesterday` (from midnight UTC on) as an ISO 8601 time; that stays."""
-    now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    days = {"today": midnight, "yesterday": midnight - timedelta(days=1)}
-    ago = re.fullmatch(r"(\d{1,4}) ?([mhdw])", text)
-    if ago:
-        return (now - timedelta(**{UNITS[ago[2]]: int(ago[1])})).isoformat()
-    if text in days:
-        return days[text].isoformat()
-    try:
-        time_bound("time", text)
-    except UsageError:
-        expected = "7d, 12h, 30m, 2w, today, yesterday, or ISO 8601 such as 2026-02-03"
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; expected {expected}") from None
-    return text
 
 
 def demo(arguments: argparse.Namespace) -> int:

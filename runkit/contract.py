@@ -114,8 +114,6 @@ def action_body(
         raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
     if object_type not in OBJECT_TYPES:
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
-    if not isinstance(payload, Mapping):
-        raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
     body = {"object_type": object_type, "object_id": object_id, **without_none(**context)}
     return {**body, "type": action_type, "payload": dict(payload)}
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runkit.errors import RunkitError, UsageError
-from runkit.text import brief
 
 
 def usable(path: str | Path) -> Path:
@@ -16,8 +15,6 @@ def usable(path: str | Path) -> Path:
 
     Raises `UsageError` for a path that is too long, is below a file, or has an invalid character.
     """
-    if not isinstance(path, str | Path):
-        raise UsageError(f"path={brief(path)}; expected the path of a file or folder.")
     expanded = Path(path)
     try:
         with suppress(RuntimeError):  # no such user: a name that starts with ~

@@ -67,6 +67,8 @@ STATUSES = {  # by the API's word of a run's status
     "error": Status("Failed", "✕", "fail"),
     "running": Status("Running", "●", "accent"),
 }
+# the API's word by each word that a person may use: that one, and the one on the screen
+STATUS_OF = {word: word for word in STATUSES} | {shown.word.lower(): word for word, shown in STATUSES.items()}
 OUTCOMES = {  # by the word in `interrupts.outcome`
     "pending": "Waiting for a reviewer",
     "answered": "Answered",

@@ -195,7 +195,7 @@ def _annotations(cls: type) -> dict[str, str]:
 
 def _attributes(cls: type) -> dict[str, str]:
     """The public attributes that a constructor sets, with the annotation or the class that it calls."""
-    constructor = vars(cls).get("__init__")
+    constructor = inspect.unwrap(vars(cls).get("__init__", cls))
     if not inspect.isfunction(constructor) or constructor.__code__.co_filename == "<string>":  # a dataclass
         return {}
     found: dict[str, str] = {}

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from runkit import jsontext
+from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently
 from runkit.contract import FINAL_STATUSES, Json, actor_name
@@ -22,7 +23,7 @@ from runkit.logs import log
 from runkit.objects import Action
 from runkit.questions import KIND_OF_TYPE
 from runkit.tables.frames import Frames, frames
-from runkit.text import brief, plural, short_id
+from runkit.text import plural, short_id
 
 MAX_NAMED = 3  # runs in a warning
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
@@ -55,6 +56,7 @@ OBJECT_OF_CHANGE = {
 LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs in each operation
 
 
+@checked
 def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame:
     """Read the recorded actions on the businesses of some runs, and join each to the question that led to it.
 
@@ -111,8 +113,6 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
     >>> sorted(done["settled_by"].unique())
     ['policy', 'reviewer']
     """
-    if not isinstance(client, Client):
-        raise UsageError(f"client={brief(client)}; expected a runkit.Client to read the actions with.")
     f = frames(f)
     ids = f.runs["business_id"].dropna().unique().tolist()
     if len(f.runs) and not ids:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
 from runkit.analysis.actions import DTYPES as ACTION_DTYPES
 from runkit.analysis.actions import fully_known
+from runkit.arguments import checked
 from runkit.contract import RESOLUTIONS
 from runkit.errors import UsageError
 from runkit.tables.answers import logged_answers
@@ -16,7 +18,6 @@ from runkit.tables.frames import Frames, frames
 from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 
-GROUPS = ("kind", "agent", "answered_by", "week")
 UNKNOWN = "unknown"
 NOT_DONE = "not_done"
 DECIDED = {"approved", "rejected"}
@@ -34,13 +35,14 @@ COLUMNS = [
 ]
 
 
+@checked
 def decisions(
     f: object,
-    by: str = "kind",
+    by: Literal["kind", "agent", "answered_by", "week"] = "kind",
     answers: pd.DataFrame | None = None,
     actions: pd.DataFrame | None = None,
     *,
-    quick_s: float = 10,
+    quick_s: Annotated[float, Field(ge=0)] = 10,
 ) -> pd.DataFrame:
     """Count how reviewers decided, and measure how long questions waited, by group.
 
@@ -101,12 +103,7 @@ def decisions(
     >>> int(table["n_asked"].sum()) == len(f.interrupts)
     True
     """
-    if by not in GROUPS:
-        raise UsageError.one_of("by", by, GROUPS)
-    if isinstance(quick_s, bool) or not isinstance(quick_s, int | float) or not quick_s >= 0:
-        raise UsageError(f"quick_s={brief(quick_s)}; expected a number of seconds, 0 or more.")
-    is_frame = isinstance(actions, pd.DataFrame) and set(ACTION_DTYPES) <= set(actions)
-    if actions is not None and not is_frame:
+    if actions is not None and not set(ACTION_DTYPES) <= set(actions):
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     f = frames(f, answers=answers)
     questions = f.interrupts

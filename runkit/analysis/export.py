@@ -17,6 +17,7 @@ import pandas as pd
 
 import runkit
 from runkit import files
+from runkit.arguments import checked
 from runkit.contract import Json
 from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
@@ -35,6 +36,7 @@ MEASURED_ATTRIBUTES = ("self_s", "is_open", "is_critical", "critical_s")
 EVENT_ARGS = ("run_id", "step_id", "name", "status", "is_open", "is_critical", "critical_s", "outcome")
 
 
+@checked
 def to_perfetto(f: object, path: str | Path, *, redact: bool | Redaction = True) -> Path:
     """Write runs as Chrome trace events, which ui.perfetto.dev and chrome://tracing open.
 
@@ -77,6 +79,7 @@ def to_perfetto(f: object, path: str | Path, *, redact: bool | Redaction = True)
     return _write(path, trace)
 
 
+@checked
 def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> Path:
     """Write runs as OpenTelemetry traces and logs, as one document of OTLP JSON.
 

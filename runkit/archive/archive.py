@@ -10,7 +10,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runkit.arguments import one_or_several, status_words
+from pydantic import NonNegativeInt, PositiveInt
+
+import runkit
+from runkit.arguments import Moment, Words, Workers, checked, one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
 from runkit.tables.frames import full_ids, gc_paused
@@ -19,10 +22,9 @@ from runkit.text import plural
 
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames
-    from runkit.archive.selection import Moment, Selection, Words
+    from runkit.archive.selection import Selection
     from runkit.archive.sync import Synced
     from runkit.archive.writing import Added
-    from runkit.client import Client
     from runkit.models import Run
     from runkit.tables.frames import Frames
 
@@ -55,6 +57,7 @@ class Archive:
         For a path that cannot be an archive.
     """
 
+    @checked
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
         from runkit.archive.table import Place
 
@@ -70,6 +73,7 @@ class Archive:
         """All runs of the newest version, unchanged by later writes."""
         return self.select()
 
+    @checked
     def add(self, source: object, *, progress: bool = True) -> Added:
         """Add runs. Copies that the archive has already, or has newer, are not written again.
 
@@ -137,16 +141,17 @@ class Archive:
         compact(self._place)
         return self.version
 
+    @checked
     def sync(
         self,
-        client: Client,
+        client: runkit.Client,
         *,
-        limit: int | None = None,
-        status: Words = None,
-        since: Moment = None,
-        until: Moment = None,
+        limit: PositiveInt | None = None,
+        status: Words | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         business_id: str | None = None,
-        workers: int = 8,
+        workers: Workers = 8,
         progress: bool = True,
     ) -> Synced:
         """Update the archive: list the runs, and read those that are new, changed or still running.
@@ -184,16 +189,17 @@ class Archive:
         chosen: Any = {"status": status, "since": since, "until": until, "business_id": business_id}
         return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)
 
+    @checked
     def select(
         self,
         *,
-        run_id: Words = None,
-        status: Words = None,
-        since: Moment = None,
-        until: Moment = None,
-        agent: Words = None,
-        business_id: Words = None,
-        version: int | None = None,
+        run_id: Words | None = None,
+        status: Words | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        agent: Words | None = None,
+        business_id: Words | None = None,
+        version: NonNegativeInt | None = None,
     ) -> Selection:
         """Select runs of one version by their newest copies; their JSON is not read yet.
 
@@ -202,9 +208,9 @@ class Archive:
         run_id
             One id or several; the first 8 characters of an id are enough if they are unique.
         status, agent, business_id
-            One word or several.
+            One word or several; a status in the API's words or the screen's (`waiting`, `failed`).
         since, until
-            Bounds of `created_at`; `since` is included, `until` is not.
+            Bounds of `created_at`, as for `client.runs.list`; `since` is included, `until` is not.
         version
             A version of the archive, by default the newest.
 

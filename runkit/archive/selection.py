@@ -7,9 +7,8 @@ of a part have the same runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property, reduce
 from itertools import chain
 from operator import and_
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 from runkit import jsontext
 from runkit.archive.rows import business_of, resolve, with_business
 from runkit.archive.table import Place, Snapshot
-from runkit.arguments import one_or_several, time_bound
+from runkit.arguments import Moment, Words, one_or_several, read_moment
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames
 from runkit.tables.schema import TEXT
@@ -31,8 +30,6 @@ from runkit.text import kind, visible
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames
 
-Words = str | Iterable[str] | None
-Moment = date | str | None
 ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
 
 
@@ -70,7 +67,7 @@ class Part(NamedTuple):
                     yield Record(with_business(raw, business), n_bytes=len(text))
 
 
-def row_filter(since: Moment, until: Moment, **words: Words) -> pc.Expression | None:
+def row_filter(since: Moment | None, until: Moment | None, **words: Words | None) -> pc.Expression | None:
     """Build a filter of rows by their time and the allowed words of some columns; None is all rows.
 
     Raises `UsageError` for an invalid time or word.
@@ -79,7 +76,7 @@ def row_filter(since: Moment, until: Moment, **words: Words) -> pc.Expression | 
     terms = [
         pc.field(name).isin(pa.array(sorted(one), TEXT)) for name, one in allowed.items() if one is not None
     ]
-    first, end = time_bound("since", since), time_bound("until", until)
+    first, end = read_moment("since", since), read_moment("until", until)
     if first is not None:
         terms.append(pc.field("created_at") >= first)
     if end is not None:

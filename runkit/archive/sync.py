@@ -11,7 +11,6 @@ from runkit import contract
 from runkit.archive.rows import resolve
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
-from runkit.arguments import check_workers
 from runkit.client.fetch import collect, missing_words
 from runkit.errors import ApiError, AuthError
 from runkit.tables.sources import record_of
@@ -76,7 +75,6 @@ def sync(
     which neither it nor the archive knows them. Raises what listing raises, and `AuthError` if the key is
     refused later; then what has arrived is written.
     """
-    check_workers(workers)
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
     newest = resolve(snapshot.copies(["status"], listed.ids)).to_pylist()

@@ -63,12 +63,6 @@ class CommitConflict(ArchiveError):
     """Another writer's commit came first, and nothing was written."""
 
 
-def _is_text_mapping(value: object) -> bool:
-    if not isinstance(value, Mapping):
-        return False
-    return all(isinstance(one, str) for one in (*value.keys(), *value.values()))
-
-
 @dataclass(frozen=True)
 class Place:
     """The location of a table: a folder, or the address of an object store and its access options."""
@@ -80,13 +74,10 @@ class Place:
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
         """Read a user's path. Raises `UsageError` for an invalid one."""
         text = str(path)
-        is_path = isinstance(path, str | Path) and bool(text.strip())
         is_collapsed = isinstance(path, Path) and bool(_COLLAPSED_ADDRESS.match(text))
-        if not is_path or is_collapsed or text.startswith("file:"):
+        if not text.strip() or is_collapsed or text.startswith("file:"):
             raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
         options = {} if options is None else options
-        if not _is_text_mapping(options):
-            raise UsageError("storage_options: expected a mapping of text to text, as for deltalake.")
         if "://" in text:
             return cls(text, dict(options))
         folder = files.usable(text).absolute()
@@ -117,7 +108,7 @@ class Place:
             table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
             if version is not None:
                 newest = table.version()
-                if type(version) is not int or not 0 <= version <= newest:
+                if version > newest:
                     raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
                 table.load_as_version(version)
         missing = set(REQUIRED) - {field.name for field in table.schema().fields}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts.panel import Panel, counts, panel_of, percent, words_of
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
@@ -16,6 +17,7 @@ ARTIFACT = ["run_id", "artifact_no"]
 MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
 
 
+@checked
 def found(f: Frames) -> Panel:
     """Show what one run found, a row for each finding, the output first.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts.evidence import ARTIFACT
 from runkit.charts.fleet_time import failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
@@ -49,6 +50,7 @@ def known_status(runs: pd.DataFrame) -> Any:
     return words.where(words.isin(KNOWN_STATUSES[:-1]), "other").to_numpy(object)
 
 
+@checked
 def outcomes(f: Frames) -> Panel:
     """Show how runs ended, by agent and status, and how long they took.
 
@@ -81,6 +83,7 @@ def outcomes(f: Frames) -> Panel:
     return panel_of("Outcomes", sentence, table, figure, n=len(f.runs), what="runs")
 
 
+@checked
 def evidence(f: Frames) -> Panel:
     """Show findings whose evidence is weaker than they claim.
 

@@ -16,7 +16,6 @@ from runkit.charts.heading import LONGEST, Heading, heading_of
 from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
 from runkit.charts.layout import figure_layout, row_axis
 from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
-from runkit.errors import UsageError
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.facts import open_questions, unmeasured_waits
 from runkit.tables.frames import Frames
@@ -84,15 +83,9 @@ def fleet_chart(
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    UsageError
-        For an `sla_h` that cannot be used.
     """
     import plotly.graph_objects as go
 
-    check_hours(sla_h)
     keep_private()
     runs, theme = _runs(f, sort), chosen_theme()
     has_waits = bool(_has_waited(runs).any())
@@ -109,12 +102,6 @@ def fleet_chart(
 def _has_waited(runs: pd.DataFrame) -> pd.Series[bool]:
     """Flag the runs with a wait, of known length or not."""
     return (runs["wait"] > 0) | runs["waits_since"].notna()
-
-
-def check_hours(sla_h: object) -> None:
-    """Refuse what is no length of a wait."""
-    if not (isinstance(sla_h, int | float) and 0 < sla_h < float("inf")):
-        raise UsageError(f"sla_h={sla_h!r} cannot be used; expected a positive number of hours.")
 
 
 def _runs(f: Frames, sort: str) -> pd.DataFrame:

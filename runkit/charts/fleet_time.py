@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts.panel import Panel, lasting, panel_of
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.tables.frames import Frames
@@ -48,6 +49,7 @@ def spread(by: Any) -> pd.DataFrame:
     )
 
 
+@checked
 def waits(f: Frames) -> Panel:
     """Show how long questions waited for a reviewer, by length of the wait and by agent.
 
@@ -100,6 +102,7 @@ def _bucket_ends(waited: pd.Series[float]) -> list[float]:
     return [0.0, *sorted(bound for bound in bounds if bound < longest), longest]
 
 
+@checked
 def slowest_steps(f: Frames) -> Panel:
     """Show the kinds of steps, by agent and name, with most time on the critical path.
 
@@ -136,6 +139,7 @@ def slowest_steps(f: Frames) -> Panel:
     return panel_of("Slowest steps", sentence, table, figure, n=len(work), what="steps", f=f)
 
 
+@checked
 def failed_steps(f: Frames) -> Panel:
     """Show the kinds of steps that failed, and how many of their runs completed all the same.
 
@@ -177,6 +181,7 @@ def failed_steps(f: Frames) -> Panel:
     return panel_of("Failed steps", sentence, table, figure, n=len(bad), what="failed steps", f=f)
 
 
+@checked
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     """Compare one run with the other runs of its agent, a completed one with those that completed.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import PositiveInt
+
+from runkit.arguments import Hours, checked
 from runkit.charts.axis import Axis, axis_of
 from runkit.charts.bars import LETTERS, WAIT, Scene, blocked, scene_of, with_words
 from runkit.charts.fleet_chart import fleet_chart
@@ -25,21 +28,17 @@ if TYPE_CHECKING:
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
 WHAT_MATTERS = "failed steps, waits, the top level, then the longest"
 SLA_H = 4
-CHOICES = {
-    "sort": ("attention", "time", "duration", None),
-    "group": ("status", "business", "agent", None),
-    "compress_waits": ("auto", True, False),
-}
 
 
+@checked
 def gantt(
     source: object,
     *,
-    depth: int | Literal["auto"] | None = "auto",
+    depth: PositiveInt | Literal["auto"] | None = "auto",
     compress_waits: bool | Literal["auto"] = "auto",
     sort: Literal["attention", "time", "duration"] | None = None,
     group: Literal["status", "business", "agent"] | None = None,
-    sla_h: float | None = None,
+    sla_h: Hours | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw runs as a Gantt chart; their number decides how.
@@ -86,7 +85,6 @@ def gantt(
 
     of_steps: dict[str, object] = {"depth": depth, "compress_waits": compress_waits}
     of_fleet: dict[str, object] = {"sort": sort, "group": group, "sla_h": sla_h}
-    _check(depth, title, {"sort": sort, "group": group, "compress_waits": compress_waits})
     read = source if isinstance(source, Frames) else frames(source)
     n_runs = len(read.runs)
     if not n_runs:
@@ -108,18 +106,6 @@ def gantt(
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
     return go.Figure(data, layout(picture, data, _heading(picture, title), reach=reach))
-
-
-def _check(depth: object, title: object, words: dict[str, object]) -> None:
-    for name, word in words.items():
-        if word not in CHOICES[name]:
-            raise UsageError.one_of(name, word, map(str, CHOICES[name]))
-    if depth not in (None, "auto") and not (type(depth) is int and depth > 0):
-        raise UsageError(
-            f"depth={depth!r} cannot be used; expected 'auto', None, or a whole number from 1 on."
-        )
-    if title is not None and not isinstance(title, str):
-        raise UsageError(f"title={title!r} cannot be used; expected text, or None.")
 
 
 def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to: str) -> None:

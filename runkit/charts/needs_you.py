@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts.panel import Panel, words_of
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import MAX_ROWS
@@ -38,6 +39,7 @@ ROW = {"why": "str", "run_id": "str", "label": "str", "since": "datetime64[us, U
 Rows = dict[str, pd.DataFrame]
 
 
+@checked
 def look_first(f: Frames) -> Panel:
     """Show what needs somebody, worst first: at most 20 rows.
 

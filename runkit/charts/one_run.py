@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
+from runkit.arguments import checked
 from runkit.charts.evidence import found
 from runkit.charts.panel import Panel, counts, oldest, panel_of
 from runkit.charts.step_panel import step
@@ -25,6 +26,7 @@ __all__ = ["found", "people", "step"]
 ANSWER = 600  # characters of an answer
 
 
+@checked
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """Show what one run asked of reviewers, a row for each question in the order in which they were asked.
 

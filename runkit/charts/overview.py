@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
+from pydantic import PositiveInt
 
-from runkit.charts.fleet_chart import check_hours, fleet_chart
+from runkit.arguments import Hours, checked
+from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.needs_you import EACH, needs_panels
 from runkit.charts.panel import Panel, bundle, lasting, oldest, show, waited
 from runkit.client import Client
-from runkit.errors import ApiError, UsageError
+from runkit.errors import ApiError
 from runkit.html_tables import MAX_ROWS, with_labels
 from runkit.logs import log
 from runkit.style import STATUSES, status
@@ -100,11 +102,12 @@ class Overview:
         )
 
 
+@checked
 def overview(
     source: object,
     *,
-    limit: int = 200,
-    sla_h: float = 4,
+    limit: PositiveInt = 200,
+    sla_h: Hours = 4,
     progress: bool = True,
 ) -> Overview:
     """Show what is going on: counts, what needs somebody, and the newest runs in one chart.
@@ -132,12 +135,9 @@ def overview(
     ApiError
         If the runs cannot be read.
     """
-    check_hours(sla_h)
     if not isinstance(source, Client):
         f = source if isinstance(source, Frames) else frames(source, progress=progress)
         return _overview(f, len(f.runs), sla_h)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise UsageError(f"limit={limit!r} cannot be used; expected a positive whole number.")
     try:
         source.businesses.threads_of(source.businesses.list(limit=limit, progress=progress), progress)
     except ApiError as error:  # names are a help, and not every account has them

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import Panel, bundle, lasting, show, when, words_of
 from runkit.charts.results import Leaf, leaves, readable
 from runkit.errors import UsageError
@@ -39,7 +40,8 @@ class StepPanel(Panel):
         return bundle(self.html, repr(self))
 
 
-def step(f: Frames, name: str) -> Panel:
+@checked
+def step(f: Frames, name: NonBlank) -> Panel:
     """Show what one step returned: its result, its findings with their sources, and its times.
 
     Parameters
@@ -81,20 +83,19 @@ def step(f: Frames, name: str) -> Panel:
     return StepPanel(row["label"], sentence, table, html=html)
 
 
-def find_steps(steps: pd.DataFrame, name: object) -> pd.DataFrame:
+def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the steps with an id, the first characters of an id, a name, or a label.
 
     Raises `UsageError` if there is none.
     """
-    if isinstance(name, str) and name.strip():
-        is_long = len(name) >= SHORTEST_ID
-        by_id = steps["step_id"].str.startswith(name) if is_long else steps["step_id"].eq(name)
-        words = name.strip().casefold()
-        by_name, by_label = (steps[column].str.casefold().eq(words) for column in ("name", "label"))
-        for is_match in (steps["step_id"].eq(name), by_id, by_label, by_name):
-            if is_match.any():
-                return steps[is_match]
-    near = get_close_matches(str(name), [*steps["label"].unique()], NEAR, 0.4)
+    is_long = len(name) >= SHORTEST_ID
+    by_id = steps["step_id"].str.startswith(name) if is_long else steps["step_id"].eq(name)
+    words = name.strip().casefold()
+    by_name, by_label = (steps[column].str.casefold().eq(words) for column in ("name", "label"))
+    for is_match in (steps["step_id"].eq(name), by_id, by_label, by_name):
+        if is_match.any():
+            return steps[is_match]
+    near = get_close_matches(name, [*steps["label"].unique()], NEAR, 0.4)
     hint = f" Did you mean {' or '.join(map(brief, near))}?" if near else ""
     raise UsageError(
         f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, its name "

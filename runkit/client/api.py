@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx
 
-from runkit.arguments import check_amount, check_texts
+from runkit.arguments import Rate, Seconds, checked
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.client.http import Cert, Http, RateLimiter, connect
@@ -62,23 +62,21 @@ class Client:
     _sleep = staticmethod(time.sleep)  # tests replace the clock
     _clock = staticmethod(time.monotonic)
 
+    @checked
     def __init__(
         self,
         api_key: str | None = None,
         base_url: str | None = None,
         *,
         read_only: bool = False,
-        rate: float | None = 20,
-        timeout: float = 30,
+        rate: Rate | None = 20,
+        timeout: Seconds = 30,
         proxy: str | None = None,
         verify: bool | str | ssl.SSLContext = True,
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._target = choose_target(api_key, base_url, os.environ)
-        check_amount("rate", rate, "requests a second", "for no limit")
-        check_amount("timeout", timeout, "seconds")
-        check_texts({"proxy": proxy})
         connections = connect(self._target, verify, cert, proxy or None, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(self._target, connections, limiter, timeout, read_only)

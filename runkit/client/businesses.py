@@ -12,19 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from runkit.arguments import check_limit
+from pydantic import PositiveInt
+
+from runkit.arguments import checked
 from runkit.client.http import Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
 from runkit.contract import BUSINESS_FIELDS, Json
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import RunkitError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Thread
 from runkit.progress import Bar
-from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 # seconds for the name of a created run's business: the run exists, and its id is wanted
@@ -83,7 +84,8 @@ class Businesses:
         self._threads = threads
         self._known = known
 
-    def list(self, limit: int | None = None, progress: bool = True) -> ApiList[Business]:
+    @checked
+    def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
         """List the businesses of the account.
 
         Parameters
@@ -103,7 +105,6 @@ class Businesses:
         ApiError
             If the list cannot be read.
         """
-        check_limit(limit)
 
         def parse(raw: dict[str, Any], reply: Reply) -> Business:
             business = Business.from_json(raw)
@@ -112,6 +113,7 @@ class Businesses:
 
         return read_pages(self._http, "/businesses", parse, limit=limit, progress=progress)
 
+    @checked
     def get(self, business: str | Business) -> Business:
         """Read one business.
 
@@ -132,6 +134,7 @@ class Businesses:
         """
         return self._read(business.id if isinstance(business, Business) else business)
 
+    @checked
     def threads_of(
         self, businesses: str | Business | Iterable[str | Business], progress: bool = True
     ) -> dict[str, ApiList[Thread]]:
@@ -158,20 +161,16 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        several: Iterable[str | Business] = (
-            [businesses] if isinstance(businesses, str | Business) else businesses
-        )
-        if not isinstance(several, Iterable):
-            raise UsageError(
-                f"business_id={brief(businesses)}; expected an id, a Business, or several of them."
-            )
+        if isinstance(businesses, str | Business):
+            businesses = [businesses]
         by_id: dict[str, str | Business] = {}
-        for one in several:
-            business_id = one.id if isinstance(one, Business) else one
+        for business in businesses:
+            business_id = business.id if isinstance(business, Business) else business
             path_to(business_id)  # an empty id would list the threads of all businesses
-            by_id[business_id] = one
+            by_id[business_id] = business
         return dict(concurrently(self._read_threads, by_id.values(), "business", progress))
 
+    @checked
     def identified(self, run: Run) -> Run:
         """Give a run with what this client knows about its business, by its thread or its id.
 
@@ -188,6 +187,7 @@ class Businesses:
         facts = self._known.for_run(run.id, run.thread_id)
         return run.with_local_fields(**facts) if facts else run
 
+    @checked
     def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:
         """Read the name and status of a business if they are not known; a failure is only logged.
 

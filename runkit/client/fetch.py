@@ -133,11 +133,8 @@ def missing_words(
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:
     """Give the runs that need not be read again, by id: finished, and with their steps."""
-    runs = [] if have is None else have
-    if isinstance(runs, Run | str) or not isinstance(runs, Iterable):
-        raise UsageError(f"have= is a {type(runs).__name__}; expected several runs, such as a RunList")
     known = {}
-    for run in runs:
+    for run in () if have is None else have:
         if not isinstance(run, Run):
             raise UsageError(f"have= holds a {type(run).__name__}; expected runs, such as those of a RunList")
         if run.is_finished and run.to_dict().get("steps") is not None:

@@ -330,10 +330,8 @@ def _tls(verify: Verify, cert: Cert | None) -> ssl.SSLContext:
         context = ssl.create_default_context(capath=verify)
     elif isinstance(verify, str):
         context = ssl.create_default_context(cafile=verify)
-    elif isinstance(verify, bool | ssl.SSLContext):
-        context = httpx.create_ssl_context(verify=verify)
     else:
-        raise TypeError
+        context = httpx.create_ssl_context(verify=verify)
     if cert is not None:
         context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     return context

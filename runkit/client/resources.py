@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import PositiveInt
+
 from runkit import contract
-from runkit.arguments import check_limit, check_texts
+from runkit.arguments import checked
 from runkit.client.http import Http, path_to
 from runkit.client.paging import read_all, read_pages
 from runkit.client.runlist import ApiList
@@ -24,6 +26,7 @@ class Agents:
         """List all agents; the API does not page them. The list says whether it is complete."""
         return read_all(self._http, "/agents", Agent)
 
+    @checked
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
         return self._http.get(path_to("agents", agent_id)).read(Agent)
@@ -35,19 +38,19 @@ class Threads:
     def __init__(self, http: Http) -> None:
         self._http = http
 
+    @checked
     def create(self, agent: str, business_id: str) -> Thread:
         """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
-        check_texts(agent=agent, business_id=business_id)
         reply = self._http.post("/threads", contract.create_body(agent, business_id))
         return reply.read(Thread, partial(_with_business, business_id))
 
-    def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
+    @checked
+    def list(self, business_id: str | None = None, limit: PositiveInt | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
         The list says whether it is complete (`is_complete`, `why`); `limit` cuts it. Threads that are listed
         by business have its id.
         """
-        check_limit(limit)
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
 
@@ -59,6 +62,7 @@ class Threads:
             limit=limit,
         )
 
+    @checked
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
         return self._http.get(path_to("threads", thread_id)).read(Thread)
@@ -70,6 +74,7 @@ class Actions:
     def __init__(self, http: Http) -> None:
         self._http = http
 
+    @checked
     def create(
         self,
         object_type: str,
@@ -91,22 +96,21 @@ class Actions:
         `actions.list`.
         """
         context = {"note": note, "run_id": run_id, "thread_id": thread_id}
-        check_texts(context, object_id=object_id)
         body = contract.action_body(object_type, object_id, action_type, payload, **context)
         return self._http.post("/actions", body).read(Action)
 
+    @checked
     def list(self, object_type: str, object_id: str) -> ApiList[Action]:
         """List the actions on one object, named as for `create`; the API does not page them.
 
         The list says whether it is complete (`is_complete`, `why`).
         """
-        check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
         return read_all(self._http, "/actions", Action, query)
 
+    @checked
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
-        check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
         return self._http.get(path_to("actions", action_id), query).read(Action)
 
@@ -117,6 +121,7 @@ class Documents:
     def __init__(self, http: Http) -> None:
         self._http = http
 
+    @checked
     def list(self, business_id: str) -> ApiList[Document]:
         """List the documents of a business; the API does not page them. Raises `NotFound`.
 
@@ -124,6 +129,7 @@ class Documents:
         """
         return read_all(self._http, path_to("businesses", business_id, "documents"), Document)
 
+    @checked
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""
         return self._http.get(path_to("documents", document_id)).read(Document)

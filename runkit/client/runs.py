@@ -10,8 +10,21 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeGuard
 
-from runkit import arguments, contract, questions
+from pydantic import PositiveInt
+
+from runkit import contract, questions
 from runkit.answers import UNKNOWN, Display
+from runkit.arguments import (
+    Moment,
+    NonBlank,
+    Seconds,
+    Words,
+    Workers,
+    checked,
+    full_id,
+    read_moment,
+    status_words,
+)
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
 from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
@@ -48,6 +61,7 @@ class Runs:
         self._businesses = businesses
         self._known = known
 
+    @checked
     def create(
         self,
         agent: str,
@@ -78,8 +92,6 @@ class Runs:
         """
         business = business_id
         business_id = business.id if isinstance(business, Business) else business
-        optional = {"business_id": business_id, "prompt": prompt, "thread_id": thread_id}
-        arguments.check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = contract.create_body(agent, business_id, thread_id, prompt)
@@ -90,6 +102,7 @@ class Runs:
         self._businesses.ensure_known(business, NAME_TIMEOUT)
         return self._businesses.identified(run)
 
+    @checked
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
 
@@ -100,12 +113,13 @@ class Runs:
         end = self._http.clock() + max(2 * READ_TIMEOUT, self._http.timeout)
         return self._read(run_id, lambda: end, steps=steps, retry_for=READ_TIMEOUT)
 
+    @checked
     def list(
         self,
-        limit: int | None = None,
-        status: str | Iterable[str] | None = None,
-        since: datetime | str | None = None,
-        until: datetime | str | None = None,
+        limit: PositiveInt | None = None,
+        status: Words | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         business_id: str | Business | Iterable[str | Business] | None = None,
         progress: bool = True,
     ) -> RunList:
@@ -118,10 +132,11 @@ class Runs:
         limit
             The maximum number of runs after filtering.
         status
-            One status or several.
+            One status or several, in the API's words or the screen's (`waiting`, `failed`).
         since, until
-            Bounds of `created_at`, `since` included and `until` excluded: datetimes or ISO 8601 strings, in
-            UTC without an offset.
+            Bounds of `created_at`, `since` included and `until` excluded: datetimes, dates, ISO 8601 strings,
+            `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What is relative to now is
+            measured by the server's clock, which takes a request.
         business_id
             One id or `Business`, or several. Their threads are read first, and the runs know their business.
         progress
@@ -141,9 +156,8 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        arguments.check_limit(limit)
-        words = arguments.status_words(status)
-        after, before = arguments.time_bound("since", since), arguments.time_bound("until", until)
+        words = status_words(status)
+        after, before = read_moment("since", since, self._now), read_moment("until", until, self._now)
         threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
         unassigned: set[str] = set()  # runs without a thread and a business
 
@@ -166,12 +180,13 @@ class Runs:
         why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
         return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._now)
 
+    @checked
     def fetch(
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
         have: Iterable[Run] | None = None,
         progress: bool = True,
-        workers: int = 8,
+        workers: Workers = 8,
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
@@ -201,7 +216,6 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        arguments.check_workers(workers)
         known = reusable(have)
         ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
         loaded = {one: known[one.lower()] for one in ids if one.lower() in known}
@@ -219,11 +233,12 @@ class Runs:
             raise stop
         return runs
 
+    @checked
     def arriving(
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
         *,
-        workers: int = 8,
+        workers: Workers = 8,
         on_idle: Callable[[], object] | None = None,
     ) -> Generator[Arrival, None, None]:
         """Read many runs as `fetch` does, and give each id with its run or its error when it arrives.
@@ -251,10 +266,10 @@ class Runs:
         Unavailable, RateLimited
             If each worker in turn has failed, for 60 seconds, or for 5 if the host has never responded.
         """
-        arguments.check_workers(workers)
         return arrivals(self._http, self._read, self._ids(ids_or_runs), workers, on_idle)
 
-    def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
+    @checked
+    def wait(self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None) -> Run:
         """Wait until a run is no longer running (completed, error or interrupted); gives it with its steps.
 
         Parameters
@@ -274,8 +289,6 @@ class Runs:
         ApiError
             If the run cannot be read at first; later failures are retried.
         """
-        arguments.check_amount("timeout", timeout, "seconds", "to wait forever")
-        arguments.check_amount("poll", poll, "seconds", "to poll less and less often")
         deadline = math.inf if timeout is None else self._http.clock() + timeout
         pause = 0.0
         last: Run | None = None
@@ -304,8 +317,14 @@ class Runs:
             if last.status != "running":
                 return last
 
+    @checked
     def resume(
-        self, run: str | Run, interrupt_id: str | None, answer: Mapping[str, Any], *, who: str | None = None
+        self,
+        run: str | Run,
+        interrupt_id: NonBlank | None,
+        answer: Mapping[str, Any],
+        *,
+        who: NonBlank | None = None,
     ) -> Run:
         """Answer a question (interrupt).
 
@@ -354,13 +373,14 @@ class Runs:
             raise MaybeSent(delivery.message)
         return delivery.run
 
+    @checked
     def deliver(
         self,
         run: str | Run,
-        interrupt_id: str | None,
+        interrupt_id: NonBlank | None,
         answer: Mapping[str, Any],
         *,
-        who: str | None = None,
+        who: NonBlank | None = None,
         step_id: str | None = None,
         display: Display | None = None,
         on_checking: Callable[[str], object] | None = None,
@@ -372,7 +392,8 @@ class Runs:
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
-        interrupt_id = _checked_answer(interrupt_id, answer, who)
+        if interrupt_id is None:
+            raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         run_id = self.full_id(run)
         path_to(run_id)
         target = self._http.target
@@ -396,6 +417,7 @@ class Runs:
         question = PendingQuestion(run_id, interrupt_id, before, read_run, read_reply, on_checking)
         return deliver(self._http, question, answer, columns, by=who, display=display)
 
+    @checked
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
     ) -> Feedback:
@@ -403,8 +425,7 @@ class Runs:
 
         `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other `ApiError`.
         """
-        arguments.check_texts({"artifact_id": artifact_id, "comment": comment})
-        if artifact_id is None or not artifact_id.strip():
+        if not artifact_id or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "
                 "Only the API gives ids to artifacts."
@@ -413,6 +434,7 @@ class Runs:
         body = contract.feedback_body(artifact_id, rating, comment)
         return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
+    @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
 
@@ -428,6 +450,7 @@ class Runs:
         read_run = partial(self._read, run_id)
         return follow(run_id, open_stream, read_run, self._http.sleep, self._http.timeout)
 
+    @checked
     def full_id(self, run: str | Run) -> str:
         """Return the full id of a run that something is sent about: all runs are listed if it is short.
 
@@ -437,7 +460,7 @@ class Runs:
         if not _is_short(run):
             return self._known_id(run, iter(()))
         listed = self.list(progress=False)
-        run_id = arguments.full_id(run, listed.ids)
+        run_id = full_id(run, listed.ids)
         if run_id not in (None, run) and listed.why is not None:
             raise UsageError(
                 f"{brief(run)} may be the start of several ids: not all runs could be listed ({listed.why}). "
@@ -452,8 +475,6 @@ class Runs:
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
         """Give the ids, each checked when it is iterated, and remember the businesses of runs."""
         several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
-        if not isinstance(several, Iterable):
-            raise UsageError(f"got {type(several).__name__}; expected an id, a Run, or several of them")
         pages = self._pages_of_ids()
         return (self._checked_id(run, pages) for run in several)
 
@@ -485,7 +506,7 @@ class Runs:
         if not _is_short(run):
             return run
         for ids in chain([frozenset(self._known.run_ids)], pages):
-            run_id = arguments.full_id(run, ids)
+            run_id = full_id(run, ids)
             if run_id is not None:
                 return run_id
         return run
@@ -517,18 +538,3 @@ class Runs:
 def _is_short(run: str | Run) -> TypeGuard[str]:
     """Whether this is the start of an id."""
     return isinstance(run, str) and _SHORT_ID.fullmatch(run) is not None
-
-
-def _checked_answer(interrupt_id: str | None, answer: object, who: object) -> str:
-    """Return the id of a question. Raises `UsageError` for what cannot be an answer to it."""
-    if interrupt_id is None:
-        raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-    if not isinstance(interrupt_id, str) or not interrupt_id.strip():
-        raise UsageError(f"interrupt_id={brief(interrupt_id)}; expected the id of one of run.interrupts")
-    if not isinstance(answer, Mapping):
-        raise UsageError(
-            f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
-        )
-    if who is not None and (not isinstance(who, str) or not who.strip()):
-        raise UsageError(f"who={brief(who)}; expected the name of the person who answers, or None")
-    return interrupt_id

@@ -157,8 +157,6 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
 
     `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
     """
-    if not isinstance(redact, bool | Redaction):
-        raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
     policy = Redaction() if redact is True else redact or None
     keys = {*(os.environ.get(name, "") for name in KEY_VARIABLES), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])

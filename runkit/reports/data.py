@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import PositiveInt
+
 import runkit
+from runkit.arguments import checked
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.reports.bundle import ReportData, make_masker, read_data, read_source, redact_source
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import DATA_NAME
 from runkit.tables.frames import frames
-from runkit.text import brief, plural
+from runkit.text import plural
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -26,11 +29,12 @@ SANDBOX_URL = "RUNKIT_SANDBOX_URL"
 EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 
 
+@checked
 def report_data(
     run_ids: Sequence[str] = (),
     *,
-    examples: int = 1,
-    client: Client | None = None,
+    examples: PositiveInt = 1,
+    client: runkit.Client | None = None,
     redact: bool | Redaction = True,
 ) -> ReportData:
     """Return the data of a template.
@@ -65,12 +69,6 @@ def report_data(
     """
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
-    if isinstance(run_ids, str):
-        raise UsageError(f"run_ids={run_ids!r} is a str; expected a list of run ids: [{run_ids!r}].")
-    if not isinstance(run_ids, Iterable):
-        raise UsageError(f"run_ids={brief(run_ids)}; expected a list of run ids.")
-    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
-        raise UsageError(f"examples={examples!r} is invalid; expected a whole number, 1 or more.")
     masker, ids = make_masker(redact), list(run_ids)
     with ExitStack() as stack:
         if ids:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts.overview import Tile, tiles
 from runkit.charts.panel import lasting, oldest
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
@@ -21,6 +22,7 @@ from runkit.text import duration, moment, plural
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 
 
+@checked
 def head(data: ReportData) -> Part:
     """Show how one run ended, how two did, or how many did, and what needs a look.
 

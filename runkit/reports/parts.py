@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts import Panel, fleet, one_run
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.panel import lasting, words_of
@@ -50,6 +51,7 @@ MAX_STEPS, MAX_DIFFERENCES, MAX_LINES = 5, 12, 8
 _DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 
 
+@checked
 def findings(data: ReportData) -> Part | None:
     """Show what one run found: each finding with its summary, confidence and evidence.
 
@@ -80,6 +82,7 @@ def findings(data: ReportData) -> Part | None:
     return Part("findings", rows=rows, n_more=len(own) - len(rows)) if rows else None
 
 
+@checked
 def questions(data: ReportData) -> Part | None:
     """Show what each run asked of reviewers: a card for each question, with its answer where that is known.
 
@@ -118,6 +121,7 @@ def _questions(f: Frames, answers: pd.DataFrame) -> list[dict[Any, Any]]:
     return asks
 
 
+@checked
 def slowest_steps(data: ReportData) -> Part | None:
     """Show the five steps of one run that worked longest, and what they added to its total time.
 
@@ -143,6 +147,7 @@ def slowest_steps(data: ReportData) -> Part | None:
     return table_part(slow[["label", "self_s", "critical_s"]])
 
 
+@checked
 def results(data: ReportData) -> Part | None:
     """Show what the steps of one run returned, a row for each step with a result.
 
@@ -167,6 +172,7 @@ def results(data: ReportData) -> Part | None:
     return table_part(table[table["result"] != ""])
 
 
+@checked
 def nothing(data: ReportData) -> Part | None:
     """Name in one line what one run does not have: errors, open questions, findings."""
     f = compare.one_run(data.frames, "data")
@@ -182,6 +188,7 @@ def nothing(data: ReportData) -> Part | None:
     return Part("line", words=words) if words else None
 
 
+@checked
 def what_happened(data: ReportData) -> Part | None:
     """Show the course of one run in at most 8 lines: its top-level steps, its questions and its end.
 
@@ -246,6 +253,7 @@ def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
         yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
 
 
+@checked
 def differences(table: pd.DataFrame) -> Part | None:
     """Show the facts, findings or steps in which two runs differ.
 
@@ -262,6 +270,7 @@ def differences(table: pd.DataFrame) -> Part | None:
     return table_part(table, MAX_DIFFERENCES)
 
 
+@checked
 def needs_you(data: ReportData) -> Part | None:
     """Show what needs somebody among many runs, worst first.
 
@@ -279,6 +288,7 @@ def needs_you(data: ReportData) -> Part | None:
     return Part("needs_you", rows=records(panel.table), sentence=panel.sentence) if len(panel.table) else None
 
 
+@checked
 def all_runs(data: ReportData) -> Panel:
     """Show every run in the fleet chart, and as a table.
 
@@ -300,6 +310,7 @@ def all_runs(data: ReportData) -> Panel:
     return Panel("Work and waiting", sentence, table.reset_index(drop=True), figure)
 
 
+@checked
 def actions(data: ReportData) -> Part | None:
     """Show what was done on the businesses of these runs, and who settled it.
 
@@ -321,6 +332,7 @@ def actions(data: ReportData) -> Part | None:
     return table_part(with_labels(table)[["run", *columns]])
 
 
+@checked
 def problems(data: ReportData) -> Part | None:
     """Count what is wrong with the data, by kind; None if nothing is."""
     kinds = data.frames.problems.groupby(["severity", "problem"], observed=True)["n"].sum()

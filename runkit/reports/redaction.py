@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from runkit import jsontext
+from runkit.arguments import checked
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.sensitive import (
@@ -40,10 +42,10 @@ from runkit.text import brief
 
 # ---------------------------------------------------------------------------------------------------- policy
 
-KEPT_DIGITS = range(5)  # of an EIN or SSN: at most as many as banks and tax offices print
 _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 
 
+@checked
 @dataclass(frozen=True)
 class Redaction:
     """What is masked in a report: the built-in rules except those in `reveal`, and your own patterns.
@@ -90,13 +92,9 @@ class Redaction:
 
     patterns: Mapping[str, str | re.Pattern[str]] = field(default_factory=dict, repr=False)
     reveal: Collection[str] = ()
-    keep_last: int = 0
+    keep_last: Annotated[int, Field(ge=0, le=4)] = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.patterns, Mapping):
-            raise UsageError(f"patterns={brief(self.patterns)}; expected a dict of regular expressions.")
-        if not isinstance(self.reveal, Iterable):
-            raise UsageError(f"reveal={brief(self.reveal)}; expected a rule name, or several.")
         patterns = {name: _compile(name, pattern) for name, pattern in self.patterns.items()}
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
@@ -107,8 +105,6 @@ class Redaction:
                 raise UsageError("reveal='key' is not allowed: reports always mask API keys. Remove it.")
             if name not in known:
                 raise UsageError.one_of("reveal", name, known)
-        if type(self.keep_last) is not int or self.keep_last not in KEPT_DIGITS:
-            raise UsageError(f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to 4.")
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:

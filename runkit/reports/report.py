@@ -13,6 +13,7 @@ import nbformat
 import pandas as pd
 
 from runkit import files
+from runkit.arguments import NonBlank, checked
 from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
@@ -60,15 +61,16 @@ class Report:
     __repr__ = __str__
 
 
+@checked
 def report(
     source: object,
     path: str | Path,
     *,
     template: str | Path | None = None,
     redact: bool | Redaction = True,
-    title: str | None = None,
-    classification: str | None = None,
-    prepared_by: str | None = None,
+    title: NonBlank | None = None,
+    classification: NonBlank | None = None,
+    prepared_by: NonBlank | None = None,
     actions: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Report:
@@ -120,8 +122,9 @@ def report(
 
     html_path, notebook_path = output_paths(path)
     masker = make_masker(redact)
-    labels = _labels(title, classification, prepared_by)
-    if actions is not None and "effects" not in getattr(actions, "columns", ()):
+    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
+    labels = Labels(**{name: " ".join(text.split()) for name, text in texts.items() if text is not None})
+    if actions is not None and "effects" not in actions:
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     selected = templates.find_template(template) if template is not None else None
     if selected and selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
@@ -160,21 +163,9 @@ def report(
     )
 
 
-def _labels(title: object, classification: object, prepared_by: object) -> Labels:
-    """Check the labels, and put each on one line. Raises `UsageError`."""
-    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
-    return Labels(**{name: _label(name, text) for name, text in texts.items() if text is not None})
-
-
-def _label(name: str, text: object) -> str:
-    if not isinstance(text, str) or not text.strip():
-        raise UsageError(f"{name}={brief(text)} is invalid; expected text, or None.")
-    return " ".join(text.split())
-
-
 def output_paths(path: str | Path) -> tuple[Path, Path]:
     """Return the paths of a report: HTML and notebook. Raises `UsageError` for an invalid path."""
-    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
+    if Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} must end in .html.")
     html = files.file_at(path)
     return html, files.file_at(html.with_suffix(".ipynb"))

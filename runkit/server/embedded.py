@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from runkit.arguments import Moment, checked
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.progress import say
 from runkit.secret import Secret
@@ -56,6 +58,7 @@ class Sandbox:
         """The API key of the sandbox."""
         return self._key.reveal()
 
+    @checked
     def business(self, name: str) -> str:
         """Return the id of a seeded business.
 
@@ -80,6 +83,7 @@ class Sandbox:
                 return business.id
         raise UsageError.one_of("business", name, [business.scenario for business in self.businesses])
 
+    @checked
     def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:
         """Return a client of this sandbox.
 
@@ -101,6 +105,7 @@ class Sandbox:
         key = second_key(self.key) if second_reviewer else self.key
         return Client(api_key=key, base_url=self.url, **options)
 
+    @checked
     def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:
         """Inject a fault into the next requests that match.
 
@@ -128,6 +133,7 @@ class Sandbox:
         """Remove all faults, also those that the sandbox was started with."""
         _request(self.url, self._key, "DELETE", "/faults")
 
+    @checked
     def end_run(self, run_id: str) -> None:
         """End a run now, in error, so that its question expires.
 
@@ -174,12 +180,13 @@ class Sandbox:
         return f"Sandbox(url={self.url!r}, speed={self.speed:g})"
 
 
+@checked
 def sandbox(
     *,
     speed: float = 60,
     seed: int = 0,
     history: int = 0,
-    now: datetime | str | None = None,
+    now: Moment | None = None,
     port: int = 0,
     key: str | None = None,
     latency: float = 0,
@@ -227,8 +234,8 @@ def sandbox(
     Unavailable
         If the server does not start.
     """
-    arguments, defaults = locals(), sandbox.__kwdefaults__ or {}
-    options = {name: value for name, value in arguments.items() if value != defaults[name]}
+    arguments, parameters = locals(), inspect.signature(sandbox).parameters
+    options = {name: value for name, value in arguments.items() if value is not parameters[name].default}
     if os.environ.get(URL_NAME):
         return _join(list(options))
     server = _start(options)

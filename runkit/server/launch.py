@@ -46,7 +46,7 @@ class SandboxServer(Backend):
     def __init__(
         self,
         *,
-        history: Annotated[int, Field(ge=0)] = 0,
+        history: Annotated[int, Field(ge=0, le=100_000)] = 0,
         port: Annotated[int, Field(ge=0, le=65_535)] = 0,
         key: Any = None,  # `Secret` does not repeat it
         latency: Annotated[float, Field(ge=0, le=600)] = 0,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from random import Random
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, validate_call
 
-from runkit.arguments import time_bound
+from runkit.arguments import Moment, read_moment
 from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
@@ -42,7 +41,7 @@ class Store:
         self,
         speed: float = 60,
         seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
-        now: datetime | str | None = None,
+        now: Moment | None = None,
         real_time: Callable[[], float] = time.time,
     ) -> None:
         self.counts: dict[str, int] = defaultdict(int)
@@ -146,9 +145,9 @@ def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
     return known[key]
 
 
-def _start(now: datetime | str | None, real: float) -> int:
+def _start(now: Moment | None, real: float) -> int:
     """Return the virtual milliseconds at the start: `now`, else the real time."""
-    moment = time_bound("now", now)
+    moment = read_moment("now", now)
     if moment is None:
         return int(real * 1000)
     if moment.year > LAST_YEAR:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pydantic
+from pydantic import NonNegativeInt
 
 from runkit import files, text
-from runkit.arguments import full_id
+from runkit.arguments import Moment, Words, checked, full_id, read_moment
 from runkit.errors import DataError, UsageError
 from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
@@ -120,7 +121,8 @@ class Frames:
         is_older = self.problems["problem"] == "duplicate_run"
         return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
 
-    def select(self, run_ids: str | Iterable[str]) -> Frames:
+    @checked
+    def select(self, run_ids: Words) -> Frames:
         """Select some runs in all six frames.
 
         Parameters
@@ -138,8 +140,6 @@ class Frames:
         UsageError
             For an unknown id, and for a prefix of several ids.
         """
-        if not isinstance(run_ids, str | Iterable):
-            raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
         names = [run_ids] if isinstance(run_ids, str) else run_ids
         ids = full_ids(names, self.runs["run_id"], "these frames")
 
@@ -156,6 +156,7 @@ class Frames:
         """Iterate over (name, DataFrame)."""
         return ((name, getattr(self, name)) for name in SCHEMA)
 
+    @checked
     def save(self, directory: str | Path) -> Path:
         """Write the six frames as Parquet files, for `runkit.read` or `pandas.read_parquet`.
 
@@ -186,6 +187,7 @@ class Frames:
             part.write_text(json.dumps(coverage))
         return folder
 
+    @checked
     def to_excel(self, path: str | Path) -> Path:
         """Write the six frames as sheets of an Excel workbook; text stays text, also if it starts with `=`.
 
@@ -213,7 +215,8 @@ class Frames:
 
         return write_workbook(dict(self.items()), path)
 
-    def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
+    @checked
+    def sentences(self, most: NonNegativeInt = SHOWN_RUNS) -> list[str]:
         """Summarize the first `most` runs in one line each: status, time budget, counts."""
         runs = self.runs.assign(waits_since=unmeasured_waits(self)).head(most)
         return [_summarize_run(row) for _, row in runs.iterrows()]
@@ -322,11 +325,12 @@ def _summarize_run(row: pd.Series[Any]) -> str:
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
 
 
+@checked
 def frames(
     source: object,
     *,
     on_error: Literal["collect", "raise"] = "collect",
-    as_of: datetime | str | None = None,
+    as_of: Moment | None = None,
     answers: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Frames:
@@ -342,9 +346,10 @@ def frames(
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one `DataError` with
         that frame, if any record was refused or any value could not be read.
     as_of
-        The time up to which open runs and steps are measured: a datetime or an ISO 8601 string, in UTC if it
-        has no offset, or "now" (the server's clock if the source has one, else this machine's). By default,
-        each run is measured up to the time when it was read, else up to its own newest time.
+        The time up to which open runs and steps are measured: a datetime, a date, ISO 8601, `7d`, `12h`,
+        `yesterday`, `today` or `now` (by the server's clock if the source has one, else this machine's). It
+        is in UTC if it has no offset. By default, each run is measured up to the time when it was read, else
+        up to its own newest time.
     answers
         `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
         `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
@@ -365,15 +370,14 @@ def frames(
     """
     if isinstance(source, Frames):
         return source if answers is None else _with_answers(source, answers)
-    if on_error not in ("collect", "raise"):
-        raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     if isinstance(source, Run):
         # its unknown fields are attributes, and may be named as those below
         source = source.to_dict()
     # one version of an archive, even if others write to it
     source = getattr(source, "pinned", source)
     problems = Problems()
-    moment = _as_of_micros(as_of, source)
+    end = read_moment("as_of", as_of, getattr(source, "now", None))
+    moment = None if end is None else micros(end)
     seen, batches = 0, []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
@@ -422,18 +426,6 @@ def gc_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _as_of_micros(as_of: datetime | str | None, source: object) -> int | None:
-    if as_of is None:
-        return None
-    if as_of == "now":
-        clock = getattr(source, "now", None)
-        return micros(clock() if callable(clock) else datetime.now(UTC))
-    try:
-        return micros(as_of)
-    except ValueError as error:
-        raise UsageError(f'as_of: {error}; expected a datetime, an ISO 8601 string or "now".') from None
 
 
 def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -488,6 +480,7 @@ def problems_frame(problems: Problems) -> pd.DataFrame:
     return cast(pd.DataFrame(problems.rows, columns=columns), "problems")
 
 
+@checked
 def read(directory: str | Path) -> Frames:
     """Read frames written by `Frames.save`, also by an older version of runkit.
 

@@ -29,10 +29,10 @@ from runkit.answers import CONFIRMED, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import BUSINESS_FIELDS, Json
-from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
+from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.logs import log
 from runkit.models import Run
-from runkit.text import brief, moment
+from runkit.text import moment
 from runkit.widgets import drafts, jobs
 from runkit.widgets.question import ACCEPTED, Outcome, Question, Receipt, Sent, State, sent_of, verdict
 from runkit.widgets.questionnaire import Entries, Questionnaire
@@ -45,7 +45,6 @@ NO_ID = "This question has no id; answer it in Middesk."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
-RECEIPTS = ("full", "short")
 Reasons = Mapping[str, Sequence[str]]
 Errors = Mapping[str, Mapping[str, str]]
 S = TypeVar("S")
@@ -105,13 +104,7 @@ class Snapshot:
 def answer_options(
     who: str | None, *, drafts: bool, reasons: Reasons | None, receipts: str
 ) -> dict[str, Any]:
-    """Make the options of an `AnswerController` from those of a form. Raises `UsageError`."""
-    if receipts not in RECEIPTS:
-        raise UsageError.one_of("receipts", receipts, RECEIPTS)
-    lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
-    if not all(isinstance(one, list | tuple) and all(isinstance(text, str) for text in one) for one in lists):
-        example = '{"dismissal": ["Different date of birth"]}'
-        raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
+    """Make the options of an `AnswerController` from those of a form."""
     return {"who": who, "use_drafts": drafts, "reasons": reasons, "has_reason": receipts == "full"}
 
 

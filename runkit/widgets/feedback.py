@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from runkit.arguments import checked
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
@@ -56,6 +57,7 @@ class FeedbackForm(CellOutput[None]):
     _alternative = ALTERNATIVE
     _end_text = "Form closed. Rerun the cell to rate."
 
+    @checked
     def __init__(self, client: Client, run: str | Run) -> None:
         super().__init__()
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
+from runkit.arguments import NonBlank, Seconds, checked
 from runkit.client import Client
 from runkit.contract import Json
 from runkit.errors import NotFound, RunkitError, UsageError
@@ -60,13 +61,14 @@ class InterruptForm(CellOutput[AnswerController | None]):
 
     _end_text = "Form closed. Rerun the cell to answer."
 
+    @checked
     def __init__(
         self,
         client: Client,
         run: str | Run,
         interrupt: str | Interrupt | None = None,
         *,
-        who: str | None = None,
+        who: NonBlank | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
@@ -169,7 +171,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
         finally:
             self._wake()  # even after an error, since a cell may wait
 
-    async def answered(self, timeout: float | None = None) -> Run:
+    @checked
+    async def answered(self, timeout: Seconds | None = None) -> Run:
         """Wait until somebody closes the question; a cell can `await` it while the kernel keeps working.
 
         Parameters

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from runkit.arguments import NonBlank, checked
 from runkit.client import Client
 from runkit.contract import Json
 from runkit.html_tables import df_to_html, with_labels
@@ -66,11 +67,12 @@ class InterruptInbox(CellOutput[InboxController]):
 
     _end_text = "Inbox closed. Rerun the cell to use it."
 
+    @checked
     def __init__(
         self,
         client: Client,
         *,
-        who: str | None = None,
+        who: NonBlank | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import ipywidgets as w
 
 from runkit import style
+from runkit.arguments import NonBlank, Seconds, checked
 from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.client.resume import is_stale
@@ -72,12 +73,13 @@ class RunMonitor(CellOutput[None]):
     _end_text = "Live updates off. Rerun the cell to watch the run."
     _ticker: jobs.Ticker
 
+    @checked
     def __init__(
         self,
         client: Client,
         run: str | Run,
         *,
-        who: str | None = None,
+        who: NonBlank | None = None,
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
@@ -299,7 +301,8 @@ class RunMonitor(CellOutput[None]):
             for widget in (box.layout, self._live.layout, box, self._live):
                 widget.close()
 
-    async def ended(self, timeout: float | None = None) -> Run:
+    @checked
+    async def ended(self, timeout: Seconds | None = None) -> Run:
         """Wait until the run has ended, with all its questions answered; a cell can `await` it.
 
         Parameters

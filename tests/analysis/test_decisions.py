@@ -432,10 +432,7 @@ def test_no_questions(by: str) -> None:
     ("options", "message"),
     [
         ({"by": "agents"}, "by='agents' is not known; expected one of 'kind', 'agent'"),
-        ({"quick_s": -1}, "quick_s=-1; expected"),
-        ({"quick_s": "10"}, "quick_s='10'; expected"),
-        ({"answers": 3}, "answers is 3; expected"),
-        ({"actions": 3}, "actions=3; expected the frame of runkit.actions"),
+        ({"answers": pd.DataFrame()}, "expected the frame from runkit.answer_log"),
         ({"actions": pd.DataFrame()}, "expected the frame of runkit.actions"),
     ],
 )

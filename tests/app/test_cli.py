@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
@@ -22,7 +21,7 @@ import httpx
 import pytest
 
 import runkit
-from runkit.cli import main, natural_time, parser
+from runkit.cli import main, parser
 from support import question, step
 from support import run as raw
 from tests.app.conftest import environment, run
@@ -240,19 +239,6 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
         assert [int(days) for days, _ in rows] == sorted((int(days) for days, _ in rows), reverse=True)
         assert [name for _, name in rows] == ["Truckee River Freight Co", "Table Rock Ventures LP"]
         assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith("You're")
-
-
-@pytest.mark.parametrize(
-    ("text", "ago"),
-    [("7d", timedelta(days=7)), ("12h", timedelta(hours=12)), ("30 m", timedelta(minutes=30))],
-)
-def test_times_may_be_natural(text: str, ago: timedelta) -> None:
-    """So long ago; a day begins at midnight UTC; what is not known is left to the API's check."""
-    now = datetime.now(UTC)
-    assert abs(datetime.fromisoformat(natural_time(text)) + ago - now) < timedelta(minutes=1)
-    midnight = datetime.fromisoformat(natural_time("yesterday"))
-    assert (midnight.hour, (now - midnight).days) == (0, 1)
-    assert natural_time("2026-02-03") == "2026-02-03"
 
 
 def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:

@@ -98,24 +98,6 @@ def test_bars_draw_outside_their_parent_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("option", "hint"),
-    [
-        ({"depth": 0}, "from 1 on"),
-        ({"compress_waits": "yes"}, "'auto'"),
-        ({"group": "kind"}, "'status'"),
-        ({"sort": "newest"}, "'time'"),
-    ],
-)
-def test_an_option_that_cannot_be_used_is_refused(option, hint):
-    """The error names the option, what was given and what would do."""
-    [(name, given)] = option.items()
-    with pytest.raises(UsageError) as refused:
-        draw(nested(), **option)
-    assert f"{name}={given!r}" in str(refused.value)
-    assert hint in str(refused.value)
-
-
-@pytest.mark.parametrize(
     ("n_runs", "option", "hint"),
     [
         (1, {"sort": "attention"}, "1 run; it is for more than 4 runs"),

@@ -11,7 +11,6 @@ from plotly.graph_objects import Figure
 
 import runkit
 from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
-from runkit.errors import UsageError
 from runkit.text import duration
 from support import at, question, run, step
 
@@ -143,10 +142,3 @@ def test_points_are_bounded_and_the_rest_is_counted() -> None:
     assert len(waiting.x) == n // 10
     assert f"{MOST_POINTS:,} of {n:,} runs drawn" in figure.layout.title.text
     assert len(figure.to_json()) < 1_000_000
-
-
-@pytest.mark.parametrize("options", [{"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}])
-def test_unknown_choices_are_refused(options: dict[str, Any]) -> None:
-    """The error names the parameter."""
-    with pytest.raises(UsageError, match=next(iter(options))):
-        chart(*MIXED, **options)

@@ -75,10 +75,9 @@ def test_steps_of_the_same_label_are_listed() -> None:
     assert runkit.one_run.step(f, "aaaaaaaa").table["step"].tolist() == alike
 
 
-@pytest.mark.parametrize("name", ["nothing like it", "", 7, None])
-def test_an_unknown_step_is_an_error(name: Any) -> None:
+def test_an_unknown_step_is_an_error() -> None:
     with pytest.raises(UsageError, match="no step is"):
-        runkit.one_run.step(frames_of({}), name)
+        runkit.one_run.step(frames_of({}), "nothing like it")
     with pytest.raises(UsageError, match="Did you mean 'Looking up the TIN'"):
         runkit.one_run.step(frames_of({}, label="Looking up the TIN"), "looking up tin")
 

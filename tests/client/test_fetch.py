@@ -194,18 +194,11 @@ def test_what_is_no_id_is_not_sent(serve_runs: Server, client: Client, ids: Any)
     assert serve_runs.asked == []
 
 
-@pytest.mark.parametrize("ids", [None, 5])
-def test_arriving_checks_at_once(client: Client, ids: Any) -> None:
-    """Before anything is iterated."""
-    with pytest.raises(UsageError, match="expected an id, a Run, or several of them"):
-        client.runs.arriving(ids)
-
-
-@pytest.mark.parametrize("have", [5, "run-1", ["run-1"], Run])
+@pytest.mark.parametrize("have", ["run-1", ["run-1"], Run])
 def test_have_is_several_runs(serve_runs: Server, client: Client, run_json: Compose, have: Any) -> None:
     """One run, or ids, are said to be wrong before anything is sent."""
     have = Run.from_json(run_json()) if have is Run else have
-    with pytest.raises(UsageError, match=r"have= (is|holds) a"):
+    with pytest.raises(UsageError, match="have= holds a"):
         client.runs.fetch(IDS, have=have)
     assert serve_runs.asked == []
 

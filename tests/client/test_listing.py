@@ -290,12 +290,9 @@ def test_since_reads_on_in_any_other_order(server: Server, client: Client, run_j
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"limit": 0},
-        {"limit": True},
         {"business_id": ""},
         {"status": "complete"},
-        {"since": "yesterday"},
-        {"until": 7},
+        {"since": "tomorrow"},
     ],
 )
 def test_unusable_filters_are_refused(server: Server, client: Client, wrong: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ def test_an_open_question_has_no_decision() -> None:
     assert row(run(question("q", 10, None), end=None), answers=runkit.answer_log()) == [None, None]
 
 
-@pytest.mark.parametrize("answers", ["log", runkit.frames([]).interrupts, pd.DataFrame()])
+@pytest.mark.parametrize("answers", [runkit.frames([]).interrupts, pd.DataFrame()])
 def test_answers_that_are_no_answer_log_are_a_usage_error(answers: Any) -> None:
     """The message names the columns that are missing."""
     with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):

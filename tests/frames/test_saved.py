@@ -49,15 +49,6 @@ def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
         f.save(saved)
 
 
-@pytest.mark.parametrize("path", [None, 3, b"frames"])
-def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
-    """By everything that reads or writes files of frames."""
-    f = runkit.read(saved)
-    for use in (runkit.read, f.save, f.to_excel):
-        with pytest.raises(UsageError, match="expected the path"):
-            use(path)
-
-
 @pytest.mark.parametrize("name", SCHEMA)
 def test_a_column_that_is_not_there_is_empty(saved: Path, name: str) -> None:
     """As in frames of an older version: it has its dtype, and the others are what they were."""

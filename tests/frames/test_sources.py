@@ -154,14 +154,6 @@ def test_new_fields_of_a_run_are_not_facts_about_the_source() -> None:
     assert (f.version, f.is_complete, f.runs["run_id"].tolist()) == (None, True, ["one"])
 
 
-def test_wrong_options_are_clear_errors() -> None:
-    """`on_error` and `as_of` say what they take."""
-    with pytest.raises(UsageError, match="Did you mean 'raise'"):
-        runkit.frames([], on_error="rase")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match='or "now"'):
-        runkit.frames([], as_of="yesterday")
-
-
 def test_on_error_raise_carries_the_problems() -> None:
     """One error for the whole input, with the frame of problems and the first rows in its text."""
     with pytest.raises(DataError, match="not_a_run") as caught:

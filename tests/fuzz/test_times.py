@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import runkit
 from fuzz.made import Case, fuzz, python_values, texts, times
-from runkit.arguments import time_bound
+from runkit.arguments import read_moment
 from runkit.contract import parse_time, read_time
 from runkit.errors import UsageError
 from runkit.tables.columns import micros
@@ -74,7 +74,7 @@ def test_a_period_of_anything_is_chosen_or_a_usage_error(value: object) -> None:
     """`since` and `until` of lists and archives."""
     value = value.value if isinstance(value, Case) else value
     try:
-        time_bound("since", value)
+        read_moment("since", value)  # type: ignore[arg-type]
     except UsageError as error:
         assert len(str(error)) < 600  # noqa: PT017
 

@@ -1,0 +1,248 @@
+"""Arguments: times and statuses that people write, and wrong values in every parameter that is public."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+import runkit
+from runkit.charts import fleet, one_run
+from runkit.errors import UsageError
+from runkit.server import Sandbox
+from support import EXAMPLES
+
+NOW = datetime(2026, 2, 3, 10, 30, tzinfo=UTC)
+RUN = json.loads((EXAMPLES / "run_interrupted.json").read_text())
+OLD = {
+    "object": "run",
+    "id": "old",
+    "status": "running",
+    **dict.fromkeys(["created_at", "updated_at", "started_at"], "2000-01-01T00:00:00Z"),
+}
+HOST = "http://127.0.0.1:9/v1"
+
+
+# ----------------------------------------------------------------------------------------- times and statuses
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("now", NOW),
+        ("Today", datetime(2026, 2, 3, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 2, 2, tzinfo=UTC)),
+        ("7d", NOW - timedelta(days=7)),
+        ("12h", NOW - timedelta(hours=12)),
+        ("30 m", NOW - timedelta(minutes=30)),
+        ("2w", NOW - timedelta(days=14)),
+        ("2026-02-01", datetime(2026, 2, 1, tzinfo=UTC)),
+        ("2026-02-01T10:00:00+02:00", datetime(2026, 2, 1, 8, tzinfo=UTC)),
+        ("2026-02-01 10:00", datetime(2026, 2, 1, 10, tzinfo=UTC)),
+        (date(2026, 2, 1), datetime(2026, 2, 1, tzinfo=UTC)),
+        (datetime(2026, 2, 1, 10), datetime(2026, 2, 1, 10, tzinfo=UTC)),
+        (
+            pd.Timestamp("2026-02-01 10:00:00.123456789", tz="UTC"),
+            datetime(2026, 2, 1, 10, 0, 0, 123456, UTC),
+        ),
+    ],
+)
+def test_a_time_may_be_written_in_many_ways(value: Any, expected: datetime) -> None:
+    """What is relative is so to the server's clock."""
+    runs = replace(_client().runs.list(), items=(runkit.Run.from_json(OLD),))
+    assert runkit.frames(runs, as_of=value).runs["as_of"].item() == expected
+
+
+@pytest.mark.parametrize("value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7])
+def test_anything_else_is_no_time(value: Any) -> None:
+    with pytest.raises(UsageError, match=r"^since="):
+        _client().runs.list(since=value)
+
+
+def test_a_relative_time_is_measured_by_the_clock_of_the_server() -> None:
+    runs = _client().runs
+    assert len(runs.list(since="15m")) == 0
+    assert len(runs.list(since="1h", until="now")) == 1
+
+
+@pytest.mark.parametrize("status", ["waiting", "Waiting", "interrupted", ["failed", "waiting"]])
+def test_a_status_may_be_the_word_on_the_screen(status: Any, tmp_path: Path) -> None:
+    archive = runkit.Archive(tmp_path)
+    archive.add([RUN])
+    assert len(archive.select(status=status)) == len(_client().runs.list(status=status)) == 1
+    assert len(archive.select(status="failed")) == 0
+
+
+def test_an_unknown_status_is_an_error() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'waiting'"):
+        _client().runs.list(status="wating")
+
+
+# ---------------------------------------------------------------------------------------------- any argument
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    f = runkit.frames(RUN, progress=np.bool_(False))
+    assert runkit.gantt(f, depth=np.int64(1)) == runkit.gantt(f, depth=1)
+    for wrong in ({"depth": True}, {"depth": 1.0}, {"compress_waits": 1}, {"sla_h": "4"}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            runkit.gantt(f, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        runkit.gantt()  # type: ignore[call-arg]
+
+
+def test_a_key_is_not_repeated() -> None:
+    for name in ("api_key", "base_url", "proxy", "cert"):
+        with pytest.raises(UsageError, match=name) as error:
+            runkit.Client(**{"api_key": "mk_test_x", "base_url": HOST, name: b"mk_live_secret"})  # type: ignore
+        assert "secret" not in str(error.value)
+
+
+@cache
+def _empty() -> runkit.Frames:
+    return runkit.frames([])
+
+
+def _values() -> list[Any]:
+    """Values that no parameter, or few, can take."""
+    return [
+        *(None, -1, 0, 1.5, float("nan"), float("inf"), 10**400, np.int64(3), np.bool_(True), NOW),
+        *("", "x", "\ud800", b"x", Path("no\0pe"), [], {}, [1], {"x": 1}, iter("x")),
+        *(object(), int, lambda: 1, np.array([1, 2]), pd.NA, pd.NaT, pd.Series(["x"]), pd.DataFrame()),
+        _empty(),
+    ]
+
+
+def _respond(request: httpx.Request) -> httpx.Response:
+    """Serve one run that waits."""
+    path = request.url.path.removeprefix("/v1")
+    body: Any = {"errors": [{"message": "not here"}]}
+    if path == "/runs" and request.method == "GET":
+        body = {"object": "list", "data": [RUN], "total_count": 1, "has_more": False, "url": "/v1/runs"}
+    elif path == f"/runs/{RUN['id']}":
+        body = RUN
+    headers = {"Date": f"{NOW:%a, %d %b %Y %H:%M:%S} GMT"}
+    return httpx.Response(404 if "errors" in body else 200, json=body, headers=headers)
+
+
+def _client() -> runkit.Client:
+    return runkit.Client("mk_test_x", HOST, rate=None, transport=httpx.MockTransport(_respond))
+
+
+@cache
+def _valid() -> dict[str, Any]:
+    """A value for each parameter that has no default, by its name."""
+    return {
+        **dict.fromkeys(["source", "f", "a", "b"], runkit.frames(RUN)),
+        **dict.fromkeys(["run", "ids_or_runs"], runkit.Run.from_json(RUN)),
+        "client": _client(),
+        "name": RUN["steps"][0]["id"],
+        "kind": "limit",
+        "directory": "folder",
+        "path": "out.html",
+        "run_ids": RUN["id"],
+        "interrupt_id": "int-7",
+        "rating": "positive",
+        "answer": {"decision": "approve"},
+        "payload": {},
+        "agent": "cip_orchestrator",
+        "object_type": "businesses",
+        "action_type": "add_sources",
+        "business": "b-1",
+        "businesses": "b-1",
+        **{f"{name}_id": "an-id" for name in ("artifact", "object", "business", "thread", "agent", "action")},
+        "document_id": "an-id",
+        "run_id": RUN["id"],
+        "data": {"x": 1},
+        "table": pd.DataFrame(),
+    }
+
+
+HOLDERS: dict[str, Callable[[], Any]] = {
+    "runkit": lambda: runkit,
+    "fleet": lambda: fleet,
+    "one_run": lambda: one_run,
+    "parts": lambda: importlib.import_module("runkit.reports.parts"),
+    "Frames": lambda: _valid()["f"],
+    "Archive": lambda: runkit.Archive("archive"),
+    "Sandbox": lambda: Sandbox(HOST, "mk_test_x", 1, None),
+    **{
+        f"client.{name}": lambda name=name: getattr(_client(), name)
+        for name in ("runs", "threads", "agents", "businesses", "actions", "documents")
+    },
+}
+RESULTS = {"Frames", "Run", "RunList", "RunkitError"}  # nobody constructs them
+
+
+def _functions(holder: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The public functions, constructors or methods of what a user holds."""
+    for name in getattr(holder, "__all__", dir(holder)):
+        is_property = isinstance(inspect.getattr_static(holder, name, None), property)
+        if name[0] != "_" and name not in RESULTS and not is_property:
+            member = getattr(holder, name)
+            if inspect.isroutine(member) or inspect.isclass(member):
+                yield name, member
+
+
+def _raw_error(
+    name: str, function: Callable[..., Any], given: dict[str, Any], parameter: str, value: Any
+) -> list[str]:
+    """Call a function; describe an exception that is not runkit's."""
+    try:
+        result = function(**given | {parameter: value})
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+        if inspect.isgenerator(result):
+            list(islice(result, 3))
+    except runkit.RunkitError:
+        pass
+    except Exception as error:
+        return [f"{name}({parameter}={value!r:.40}): {error!r:.150}"]
+    return []
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_wrong_argument_is_an_error_of_runkit(
+    holder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every value in every public parameter is taken, or refused by a `RunkitError`."""
+    monkeypatch.chdir(tmp_path)
+    clock = iter(range(10**6))
+    monkeypatch.setattr(runkit.Client, "_sleep", lambda _self, seconds: None)
+    monkeypatch.setattr(runkit.Client, "_clock", lambda _self: next(clock))
+    raw: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        # these fail at the end, before anything slow starts
+        special: dict[str, dict[str, Any]] = {
+            "sandbox": {"port": used.getsockname()[1]},
+            "report": {"source": _empty()},
+            "overview": {"source": _empty()},
+            **{name: {"f": _empty()} for name in ("actions", "decisions", "to_perfetto", "to_otlp")},
+            "report_data": {"run_ids": [RUN["id"]], "client": _client()},
+        }
+        for name, function in _functions(HOLDERS[holder]()):
+            parameters = inspect.signature(function).parameters
+            named = [item for item in parameters.values() if item.kind is not item.VAR_KEYWORD]
+            given = {item.name: _valid()[item.name] for item in named if item.default is item.empty}
+            given |= special.get(name, {}) if holder == "runkit" else {}
+            for parameter in named:
+                if parameter.annotation in ("object", "Source") and name != "frames":
+                    continue  # read by `frames`
+                for value in _values():
+                    if value is not parameter.default:
+                        raw += _raw_error(name, function, given, parameter.name, value)
+    assert not raw, "\n".join(raw)
