@@ -76,10 +76,11 @@ class _Parameter(NamedTuple):
             if not isinstance(value, str) or jsontext.is_unicode(value):
                 return value
             details = []
-        kinds = get_args(self.hint) or (self.hint,)
-        choices = get_args(next((kind for kind in (self.hint, *kinds) if get_origin(kind) is Literal), None))
-        if isinstance(value, str) and choices and len(details) == 1:
-            raise UsageError.one_of(self.name, value, choices)
+
+        kinds = _alternatives(self.hint)
+        literals = [kind for kind in kinds if get_origin(kind) is Literal]
+        if literals and isinstance(value, str) and len(details) == 1:
+            raise UsageError.one_of(self.name, value, get_args(literals[0]))
         shown = f" is {type(value).__name__}" if self.name in SECRET else f"={brief(value)}"
         reasons = [PREFIXES.sub("", detail["msg"]) for detail in details] or ["Unicode text"]
         expected = [f"a number {reason}" if LIMIT.match(reason) else reason for reason in reasons]
@@ -87,10 +88,13 @@ class _Parameter(NamedTuple):
         raise UsageError(f"{self.name}{shown}; expected {' or '.join(dict.fromkeys(expected))}")
 
 
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """Return the parts of a union, or the hint itself."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
 def _by_class(hint: Any) -> Any:
     """Return a hint that checks objects by their class alone: pydantic would look at their fields."""
-    if get_origin(hint) in (Union, UnionType):
-        return reduce(or_, map(_by_class, get_args(hint)))
     if not isinstance(hint, type) or hint.__module__ == "builtins":
         return hint
 
@@ -100,6 +104,10 @@ def _by_class(hint: Any) -> Any:
         return value
 
     return Annotated[Any, AfterValidator(check)]
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(reduce(or_, map(_by_class, _alternatives(hint))), config=STRICT)
 
 
 def checked(function: F) -> F:
@@ -125,8 +133,7 @@ def checked(function: F) -> F:
         # The type of the result may be imported for type checkers only.
         holder = SimpleNamespace(__annotations__=annotations)
         hints = get_type_hints(holder, function.__globals__, include_extras=True)
-        adapters = {name: TypeAdapter(_by_class(hint), config=STRICT) for name, hint in hints.items()}
-        return [_Parameter(name, hint, adapters[name]) for name, hint in hints.items()]
+        return [_Parameter(name, hint, _adapter(hint)) for name, hint in hints.items()]
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

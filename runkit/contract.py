@@ -90,7 +90,7 @@ def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
 
 def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     """Build the body of POST /runs/{id}/feedback. Raises `UsageError` for what the API would refuse."""
-    word = str(rating).strip().upper()
+    word = rating.strip().upper()
     if word not in RATINGS:
         raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
     text = (comment or "").strip() or None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PositiveInt
 
 import runkit
-from runkit.arguments import checked
+from runkit.arguments import Words, checked
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.reports.bundle import ReportData, make_masker, read_data, read_source, redact_source
@@ -31,7 +30,7 @@ EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 
 @checked
 def report_data(
-    run_ids: Sequence[str] = (),
+    run_ids: Words = (),
     *,
     examples: PositiveInt = 1,
     client: runkit.Client | None = None,
@@ -69,7 +68,8 @@ def report_data(
     """
     if folder := os.environ.get(DATA_NAME):
         return read_data(Path(folder))
-    masker, ids = make_masker(redact), list(run_ids)
+    masker = make_masker(redact)
+    ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
     with ExitStack() as stack:
         if ids:
             reader = client or _reader(stack, is_example=False)

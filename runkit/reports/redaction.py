@@ -108,7 +108,7 @@ class Redaction:
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
-    if not isinstance(name, str) or not _RULE_NAME.fullmatch(name) or name in RULES:
+    if not _RULE_NAME.fullmatch(name) or name in RULES:
         raise UsageError(
             f"patterns: the name {brief(name)} is invalid; expected 1 to 40 letters, digits, spaces or _ . - "
             "that are not the name of a built-in rule."

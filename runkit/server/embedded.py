@@ -77,7 +77,7 @@ class Sandbox:
         UsageError
             For an unknown business.
         """
-        wanted = str(name).casefold()
+        wanted = name.casefold()
         for business in self.businesses:
             if wanted in (business.name.casefold(), business.scenario, business.id):
                 return business.id
@@ -147,7 +147,7 @@ class Sandbox:
         UsageError
             For an unknown run, and for one that has ended.
         """
-        _request(self.url, self._key, "POST", f"/runs/{quote(str(run_id), safe='')}/end")
+        _request(self.url, self._key, "POST", f"/runs/{quote(run_id, safe='')}/end")
 
     def now(self) -> datetime:
         """Return the virtual time, in UTC.

@@ -82,18 +82,10 @@ def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
     assert data.provenance.missing in repr(data.provenance)
 
 
-def test_one_text_is_no_list_of_ids():
-    """It would be read letter by letter."""
-    with pytest.raises(UsageError, match=r"run_ids='abc' is a str; expected a list of run ids: \['abc'\]"):
-        report_data("abc")
-
-
-def test_ids_may_be_a_column_of_a_frame(client, fetched):
-    """As whoever has frames gives them; what is no list is refused."""
+def test_ids_may_be_one_or_a_column_of_a_frame(client, fetched):
     ids = runkit.frames(fetched).runs["run_id"].head(2)
     assert report_data(ids, client=client).frames.runs["run_id"].tolist() == ids.tolist()
-    with pytest.raises(UsageError, match="run_ids=5; expected a list"):
-        report_data(5, client=client)
+    assert report_data(ids[0], client=client).frames.runs["run_id"].tolist() == [ids[0]]
 
 
 def test_a_sandbox_without_a_past_has_no_examples(monkeypatch):

@@ -490,7 +490,6 @@ def test_a_template_that_tells_its_folder_fails(completed, tmp_path):
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
         ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select runs, or'),
-        ("a.html", {"redact": "yes"}, "redact='yes' cannot be used; expected True, False or"),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb is the template itself"),
     ],
 )

