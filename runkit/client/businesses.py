@@ -161,10 +161,11 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        if isinstance(businesses, str | Business):
-            businesses = [businesses]
+        several: Iterable[str | Business] = (
+            [businesses] if isinstance(businesses, str | Business) else businesses
+        )
         by_id: dict[str, str | Business] = {}
-        for business in businesses:
+        for business in several:
             business_id = business.id if isinstance(business, Business) else business
             path_to(business_id)  # an empty id would list the threads of all businesses
             by_id[business_id] = business

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 import runkit
 from drawn import Drawn, values
-from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
+from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values
 from runkit.charts import fleet, one_run, panels
 from runkit.charts.panel import Panel
 from runkit.errors import UsageError
@@ -153,12 +153,3 @@ def test_any_frame_is_readable(case: Case) -> None:
         html = df_to_html(df)
         assert "<script" not in html
         assert html.count("<tr>") <= len(df) + 1
-
-
-@fuzz(15)
-@given(texts)
-def test_odd_options_are_usage_errors(word: str) -> None:
-    """Words that nobody knows are refused before anything is drawn."""
-    for options in ({"group": word}, {"sort": word}):
-        with pytest.raises(UsageError, match="is not known"):
-            runkit.gantt(run(), **options)

@@ -311,15 +311,6 @@ def test_select_of_anything(case: Case) -> None:
         assert len(words) < 700
 
 
-@pytest.mark.parametrize(
-    "wanted", [None, 3, object(), len, float("nan")], ids=lambda wanted: type(wanted).__name__
-)
-def test_select_of_no_ids_is_a_usage_error(wanted: Any) -> None:
-    """What is neither an id nor several."""
-    with pytest.raises(UsageError, match=r"run_ids=.* expected"):
-        runkit.frames(run()).select(wanted)
-
-
 @fuzz(16)
 @given(st.lists(times, min_size=5, max_size=5), st.booleans())
 def test_any_times_add_up(moments: list[str], is_open: bool) -> None:
@@ -345,18 +336,6 @@ def test_open_runs_are_measured_at_any_time(as_of: str) -> None:
     """Before everything began, or at the end of time."""
     f = sound(runkit.frames(run(step("a", 0, None), end=None), as_of=as_of))
     assert f.runs["duration_s"].ge(0).all()
-
-
-@fuzz(8)
-@given(python_values.map(Case) | times.map(Case))
-def test_any_as_of_is_a_time_or_a_usage_error(case: Case) -> None:
-    """The argument is looked at before anything is read."""
-    try:
-        f = runkit.frames(run(), as_of=case.value)
-    except UsageError as error:
-        assert "as_of" in str(error)  # noqa: PT017
-    else:
-        sound(f)
 
 
 # ---------------------------------------------------------------------------------------------- problems

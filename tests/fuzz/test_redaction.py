@@ -238,19 +238,3 @@ def test_any_pattern_is_used_or_refused(name: str, pattern: str) -> None:
     except UsageError:
         return
     assert Masker(policy).text("some text")
-
-
-@fuzz(20)
-@given(
-    st.dictionaries(st.sampled_from(["patterns", "reveal", "keep_last"]), python_values, min_size=1).map(Case)
-)
-def test_any_policy_is_made_or_refused(case: Case) -> None:
-    """Arguments of any kind are a policy or a `UsageError`."""
-    try:
-        policy = Redaction(**case.value)
-    except UsageError as error:
-        words = str(error)
-    else:
-        words = repr(policy)
-        assert Masker(policy).text("x") == "x" or policy.patterns
-    assert len(words) < 2_000

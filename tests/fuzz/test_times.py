@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 import runkit
 from fuzz.made import Case, fuzz, python_values, texts, times
-from runkit.arguments import read_moment
 from runkit.contract import parse_time, read_time
-from runkit.errors import UsageError
 from runkit.tables.columns import micros
 from runkit.text import duration, moment, timestamp
 from support import run, step
@@ -66,17 +64,6 @@ def test_frames_read_the_same_time(when: datetime) -> None:
         assert f.steps.empty
     else:
         assert f.steps["started_at"].tolist() == expected
-
-
-@fuzz(60)
-@given(python_values.map(Case) | texts | times)
-def test_a_period_of_anything_is_chosen_or_a_usage_error(value: object) -> None:
-    """`since` and `until` of lists and archives."""
-    value = value.value if isinstance(value, Case) else value
-    try:
-        read_moment("since", value)  # type: ignore[arg-type]
-    except UsageError as error:
-        assert len(str(error)) < 600  # noqa: PT017
 
 
 @fuzz(60)
