@@ -6,7 +6,7 @@
         f = runkit.frames(client.runs.fetch(client.runs.list()))
     runkit.overview(f)
 
-Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `read`, `Archive`
+Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `Archive`
 Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `FeedbackForm`, `answer_log`
 Analyze    `actions`, `decisions`

@@ -20,7 +20,6 @@ from runkit.server import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames
 from runkit.tables.frames import frames as frames
-from runkit.tables.frames import read as read
 from runkit.widgets.feedback import FeedbackForm as FeedbackForm
 from runkit.widgets.form import InterruptForm as InterruptForm
 from runkit.widgets.inbox import InterruptInbox as InterruptInbox

@@ -28,10 +28,11 @@ from runkit import jsontext
 from runkit.contract import parse_time
 from runkit.errors import UsageError
 from runkit.style import STATUS_OF
-from runkit.text import brief
+from runkit.text import brief, plural
 
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
-UNCHECKED = ("object", "Any", "Source")  # annotations of what is checked where it is read
+UNCHECKED = ("object", "Any", "Source", "Client | Source", "sources.Source")
+"""Annotations of what is checked where it is read."""
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}  # may hold a key or a login
 PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages
 LIMIT = re.compile("greater than|less than")
@@ -241,3 +242,20 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
             f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
         )
     return matches[0] if matches else None
+
+
+def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> list[str]:
+    """Find the ids of ids or unique prefixes, each once and in their order.
+
+    Raises `UsageError` if one is unknown or ambiguous.
+    """
+    known = set(known)
+    names = list(names)
+    found = [full_id(name, known) if isinstance(name, str) else None for name in names]
+    missing = [brief(name) for name, run_id in zip(names, found, strict=True) if run_id is None]
+    if missing:
+        raise UsageError(
+            f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
+            f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
+        )
+    return list(dict.fromkeys(run_id for run_id in found if run_id is not None))

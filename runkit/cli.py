@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
+from runkit.arguments import full_ids
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
@@ -369,13 +370,13 @@ def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
     return runkit.Redaction(dict(arguments.mask), arguments.reveal, arguments.keep_last)
 
 
-def _source(arguments: argparse.Namespace) -> object:
+def _source(arguments: argparse.Namespace) -> Any:
     """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
-    from runkit.tables.frames import COVERAGE_FILE, full_ids
-    from runkit.tables.sources import SUFFIXES, records_of
+    from runkit.tables.frames import opened
+    from runkit.tables.sources import has_suffix, records_of
 
     names, run_ids = arguments.source, arguments.run
-    files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
+    files = [name for name in names if _is_folder(name) or has_suffix(name)]
     if not files:
         return _runs_of_api(arguments)
     path = files[0]
@@ -384,17 +385,18 @@ def _source(arguments: argparse.Namespace) -> object:
             f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
             f"runkit {arguments.command.__name__} {path} --run ID"
         )
-    if (usable(path) / COVERAGE_FILE).is_file():
-        f = runkit.read(path)
-        return f.select(run_ids) if run_ids else f
-    if _is_folder(path):
-        archive = runkit.Archive(path)
-        return archive.select(run_id=run_ids) if run_ids else archive
+    source = opened(path)
     if not run_ids:
-        return path
-    runs = [record.raw for record in records_of(path) if isinstance(record.raw, dict)]
-    wanted = full_ids(run_ids, (str(raw.get("id")) for raw in runs), path)
-    return [raw for raw in runs if str(raw.get("id")) in wanted]  # all copies of them
+        return source
+    if isinstance(source, runkit.Frames):
+        return source.select(run_ids)
+    if not isinstance(source, str):
+        return runkit.Archive(path).select(run_id=run_ids)
+    records = [record for record in records_of(path) if isinstance(record.raw, dict)]
+    ids = [str(record.raw.get("id")) for record in records]
+    wanted = full_ids(run_ids, ids, path)
+    # all copies of them
+    return [record for name in wanted for record, run_id in zip(records, ids, strict=True) if run_id == name]
 
 
 def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:

@@ -34,25 +34,27 @@ def is_too_deep(error: orjson.JSONDecodeError) -> bool:
     return "depth" in str(error) or "recursion" in str(error).lower()
 
 
-def dumps(value: Any, *, sort_keys: bool = False) -> str:
+def dumps(value: Any, *, sort_keys: bool = False, large_integers: bool = False) -> str:
     """Write compact JSON.
 
     Raises `DataError` for what could not be read back: NaN, integers beyond 64 bits, lone surrogates, keys
-    that are not text, values that are too deep or contain themselves, and other Python objects.
+    that are not text, values that are too deep or contain themselves, and other Python objects. With
+    `large_integers`, integers beyond 64 bits are written, and read back as floats.
     """
     try:
-        return _dumps(value, sort_keys)
+        return _dumps(value, sort_keys, large_integers)
     except RecursionError:
         raise TooDeepError("the value is nested too deep to be written as JSON and read again") from None
     except (TypeError, ValueError) as error:
         raise DataError(str(error)) from None
 
 
-def _dumps(value: Any, sort_keys: bool) -> str:
+def _dumps(value: Any, sort_keys: bool, large_integers: bool) -> str:
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
     except TypeError as error:
-        if "ecursion" not in str(error):  # orjson writes 254 levels
+        is_known = "ecursion" in str(error) or (large_integers and "64-bit" in str(error))
+        if not is_known:  # orjson writes 254 levels and integers of 64 bits, and reads more
             raise
         options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
         text = json.dumps(value, sort_keys=sort_keys, **options)

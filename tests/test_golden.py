@@ -90,7 +90,7 @@ def test_fetched_runs(golden: Path) -> None:
 
 def test_saved_frames(golden: Path) -> None:
     """Columns that came later are there, too, with the dtypes of today; what was refused is still known."""
-    f = runkit.read(golden / "frames")
+    f = runkit.frames(golden / "frames")
     check_rows(f)
     assert f.coverage[:3] == (6, 5, 1)
     assert not f.is_complete
@@ -159,3 +159,52 @@ def test_a_draft(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         entries = form.controller.entries
         form.close()
     assert "Half a thought about the name" in json.dumps(entries)
+
+
+# -------------------------------------------------------------------------------------------- files of 0.2
+
+OLD_RUNS = {
+    "888d6a61-dc5c-5780-8f09-ff1b066ba628": ("completed", 194.458, 192.422, 0, 2.036),
+    "80c8b83e-8967-595d-9ba8-aa691080affe": ("completed", 704.365, 203.183, 496.883, 4.299),
+    "7036b343-c660-555c-90e1-faee53e03772": ("error", 128.702, 127.363, 0, 1.339),
+    "cc79c394-00f6-5441-9e9c-792e6a61fb7a": ("interrupted", 101350.088, 170.614, 101176.745, 2.729),
+}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The files of 0.2, which a test may change."""
+    return Path(shutil.copytree(GOLDEN / "0.2", tmp_path / "old"))
+
+
+def test_saved_frames_of_02(old: Path) -> None:
+    """Columns of today follow from those of 0.2 where they can; each row of its problems counts once."""
+    f = runkit.frames(old / "frames")
+    assert budgets(f) == OLD_RUNS | {"odd-steps": OLD_RUNS[f.runs["run_id"][0]]}
+    assert f.coverage == (6, 5, 1, None)
+    assert (f.steps["is_failed"].sum(), f.steps["label"].isna().sum()) == (3, 0)
+    assert f.interrupts["outcome"].tolist() == ["answered", "answered", "pending"]
+    problems = ["not_a_run", *["unknown_value"] * 4]
+    assert f.problems["problem"].tolist() == problems
+    order = f.steps["step_no" if "step_no" in f.steps else "order"]
+    assert order.max() == f.runs["n_steps"].max() - 1
+    if "n" in f.problems:
+        assert f.problems["n"].tolist() == [1] * 5
+    for name, empty in runkit.frames([]).items():
+        assert (f[name].dtypes.astype(str) == empty.dtypes.astype(str)).all(), name
+
+
+def test_an_archive_of_02(old: Path) -> None:
+    f = runkit.frames(old / "archive")
+    assert (budgets(f), f.version) == (OLD_RUNS, 2)
+    assert f.runs["business_name"].notna().all()
+    assert set(runkit.Archive(old / "archive").frames(version=1).runs["run_id"]) == set([*OLD_RUNS][:3])
+
+
+def test_an_answer_log_of_02(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNKIT_STATE_DIR", str(old / "state"))
+    f = runkit.frames(old / "frames", answers=runkit.answer_log())
+    question = f.interrupts[f.interrupts["outcome"] == "pending"].iloc[0]
+    [entry] = runkit.answer_log().to_dict("records")
+    assert (entry["run_id"], entry["interrupt_id"]) == (question["run_id"], question["interrupt_id"])
+    assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")

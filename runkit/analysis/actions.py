@@ -23,6 +23,7 @@ from runkit.logs import log
 from runkit.objects import Action
 from runkit.questions import KIND_OF_TYPE
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Source
 from runkit.text import plural, short_id
 
 MAX_NAMED = 3  # runs in a warning
@@ -57,7 +58,7 @@ LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs
 
 
 @checked
-def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame:
+def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame:
     """Read the recorded actions on the businesses of some runs, and join each to the question that led to it.
 
     An action belongs to the run that it names. Within the run it belongs to the newest question that was

@@ -16,6 +16,7 @@ from runkit.errors import UsageError
 from runkit.tables.answers import logged_answers
 from runkit.tables.frames import Frames, frames
 from runkit.tables.schema import DECISIONS
+from runkit.tables.sources import Source
 from runkit.text import brief
 
 UNKNOWN = "unknown"
@@ -37,7 +38,7 @@ COLUMNS = [
 
 @checked
 def decisions(
-    f: object,
+    f: Source,
     by: Literal["kind", "agent", "answered_by", "week"] = "kind",
     answers: pd.DataFrame | None = None,
     actions: pd.DataFrame | None = None,

@@ -22,6 +22,7 @@ from runkit.contract import Json
 from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Source
 from runkit.text import run_label
 
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
@@ -37,7 +38,7 @@ EVENT_ARGS = ("run_id", "step_id", "name", "status", "is_open", "is_critical", "
 
 
 @checked
-def to_perfetto(f: object, path: str | Path, *, redact: bool | Redaction = True) -> Path:
+def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True) -> Path:
     """Write runs as Chrome trace events, which ui.perfetto.dev and chrome://tracing open.
 
     A run is a process, an agent in it a thread, and a step a pair of async events, because steps overlap. The
@@ -80,7 +81,7 @@ def to_perfetto(f: object, path: str | Path, *, redact: bool | Redaction = True)
 
 
 @checked
-def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> Path:
+def to_otlp(f: Source, path: str | Path, *, redact: bool | Redaction = True) -> Path:
     """Write runs as OpenTelemetry traces and logs, as one document of OTLP JSON.
 
     A run is a trace: its root span is `invoke_agent {agent}`, a step that delegates to another agent is
@@ -128,7 +129,7 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
     return _write(path, document)
 
 
-def _redacted(f: object, redact: bool | Redaction) -> Frames:
+def _redacted(f: Source, redact: bool | Redaction) -> Frames:
     """Read the frames and mask them as a report does."""
     masker = make_masker(redact)
     f = frames(f)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import NonNegativeInt, PositiveInt
 
 import runkit
-from runkit.arguments import Moment, Words, Workers, checked, one_or_several, status_words
+from runkit.arguments import Moment, Words, Workers, checked, full_ids, one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
-from runkit.tables.frames import full_ids, gc_paused
-from runkit.tables.sources import records_of
+from runkit.tables.frames import gc_paused, opened
+from runkit.tables.sources import Source, records_of
 from runkit.text import plural
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Archive:
         return self.select()
 
     @checked
-    def add(self, source: object, *, progress: bool = True) -> Added:
+    def add(self, source: Source, *, progress: bool = True) -> Added:
         """Add runs. Copies that the archive has already, or has newer, are not written again.
 
         The newest copy of a run has the latest `updated_at`; at a tie a copy with steps wins, then the one
@@ -106,7 +106,7 @@ class Archive:
         """
         from runkit.archive.writing import Writer
 
-        records = records_of(source)
+        records = records_of(opened(source))
         first = list(islice(records, 1))  # an invalid source raises before anything is created
         writer = Writer(self._place.make())
         is_interrupted = False
@@ -230,10 +230,11 @@ class Archive:
         from runkit.archive.selection import Selection, row_filter
 
         snapshot = self._place.latest(version)
-        ids, words = one_or_several("run_id", run_id), status_words(status)
-        if ids is not None:
+        names, words = one_or_several("run_id", run_id), status_words(status)
+        ids = None
+        if names is not None:
             known = snapshot.copies()["run_id"].to_pylist()
-            ids = full_ids(ids, known, f"version {snapshot.version} of {self._place.uri}")
+            ids = full_ids(names, known, f"version {snapshot.version} of {self._place.uri}")
         chosen = row_filter(since, until, run_id=ids, status=words, agent=agent, business_id=business_id)
         return Selection(snapshot, chosen)
 

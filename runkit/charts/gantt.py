@@ -19,7 +19,8 @@ from runkit.charts.selection import MOST_BARS, MOST_ROWS, critical_path, visible
 from runkit.charts.style import chosen_theme, keep_private
 from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
 from runkit.errors import UsageError
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import frames
+from runkit.tables.sources import Source
 from runkit.text import plural
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SLA_H = 4
 
 @checked
 def gantt(
-    source: object,
+    source: Source,
     *,
     depth: PositiveInt | Literal["auto"] | None = "auto",
     compress_waits: bool | Literal["auto"] = "auto",
@@ -85,7 +86,7 @@ def gantt(
 
     of_steps: dict[str, object] = {"depth": depth, "compress_waits": compress_waits}
     of_fleet: dict[str, object] = {"sort": sort, "group": group, "sla_h": sla_h}
-    read = source if isinstance(source, Frames) else frames(source)
+    read = frames(source)
     n_runs = len(read.runs)
     if not n_runs:
         raise UsageError(

@@ -20,6 +20,7 @@ from runkit.html_tables import MAX_ROWS, with_labels
 from runkit.logs import log
 from runkit.style import STATUSES, status
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Source
 from runkit.text import css_variables, esc, moment, plural, static_file, visible
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Overview:
 
 @checked
 def overview(
-    source: object,
+    source: Client | Source,
     *,
     limit: PositiveInt = 200,
     sla_h: Hours = 4,
@@ -136,7 +137,7 @@ def overview(
         If the runs cannot be read.
     """
     if not isinstance(source, Client):
-        f = source if isinstance(source, Frames) else frames(source, progress=progress)
+        f = frames(source, progress=progress)
         return _overview(f, len(f.runs), sla_h)
     try:
         source.businesses.threads_of(source.businesses.list(limit=limit, progress=progress), progress)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -25,8 +25,8 @@ from runkit.errors import DISTRIBUTION, ContractError, UsageError
 from runkit.models import Run
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.secret import IN_USE
-from runkit.tables.frames import Frames, frames
-from runkit.tables.sources import Record, records_of
+from runkit.tables import sources
+from runkit.tables.frames import Frames, frames, opened
 from runkit.text import Markup, agent_title, block, html_table, plural, shorten, timestamp, visible
 
 if TYPE_CHECKING:
@@ -162,11 +162,11 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
-class _Records(list[Record]):
+class _Records(list[Any]):
     """The records of a source, read once, with the source's version and the reason if it is incomplete."""
 
-    def __init__(self, source: object) -> None:
-        super().__init__(records_of(source))
+    def __init__(self, source: sources.Source) -> None:
+        super().__init__(sources.records_of(source))
         self.why, self.version = getattr(source, "why", None), getattr(source, "version", None)
 
 
@@ -184,13 +184,14 @@ class Source(NamedTuple):
         return dict(self.frames.items()) | {name: df for name, df in more.items() if df is not None}
 
 
-def read_source(source: object, actions: pd.DataFrame | None = None) -> Source:
+def read_source(source: sources.Source, actions: pd.DataFrame | None = None) -> Source:
     """Read the frames, the same runs as objects if the source has them, and the sent answers."""
     runs: dict[str, Run] = {}
+    source = opened(source)
     if isinstance(source, Frames):
         f = source
     else:
-        records = _Records(getattr(source, "pinned", source))  # one version of an archive
+        records = _Records(source)
         f = frames(records)
         for record in records:
             with suppress(ContractError, RecursionError):  # it is a row of `Frames.problems`

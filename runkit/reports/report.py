@@ -26,6 +26,7 @@ from runkit.reports.bundle import (
     write_data,
 )
 from runkit.reports.redaction import MASK, Masker, Redaction
+from runkit.tables import sources
 from runkit.text import brief, moment, plural, short_id, visible
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
@@ -63,7 +64,7 @@ class Report:
 
 @checked
 def report(
-    source: object,
+    source: sources.Source,
     path: str | Path,
     *,
     template: str | Path | None = None,
@@ -134,12 +135,12 @@ def report(
             f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
             "Choose another name for the report."
         )
-    source = read_source(source, actions)
-    n_runs = len(source.frames.runs)
+    read = read_source(source, actions)
+    n_runs = len(read.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
     masker.page = lambda: selected.text + page_text()
-    data = redact_source(source, masker, selected, labels)
+    data = redact_source(read, masker, selected, labels)
     about, name = data.provenance, data.labels.title
     if selected.is_ours and not name:
         name = f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
@@ -154,7 +155,7 @@ def report(
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. Print the data instead."
         )
-    _check_leaks(html, executed, masker, source)
+    _check_leaks(html, executed, masker, read)
     _write(html_path, html, notebook_path, executed)
     page = html.encode()
     digest = hashlib.sha256(page).hexdigest()

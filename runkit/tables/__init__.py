@@ -1,1 +1,1 @@
-"""Runs as linked DataFrames: `runkit.frames`, `runkit.read`."""
+"""Runs as linked DataFrames: `runkit.frames`, `runkit.compare`."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Source
 from runkit.text import plural, shorten
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
@@ -28,7 +29,7 @@ class Difference(NamedTuple):
     b: int | None
 
 
-def compare(a: object, b: object) -> pd.DataFrame:
+def compare(a: Source, b: Source) -> pd.DataFrame:
     """Compare two runs step by step: one row per (agent, step name), in order of appearance.
 
     Parameters
@@ -70,9 +71,9 @@ def compare(a: object, b: object) -> pd.DataFrame:
     return pd.DataFrame(columns | _difference_columns(rows, left.steps, right.steps))
 
 
-def one_run(source: object, name: str) -> Frames:
+def one_run(source: Source, name: str) -> Frames:
     """Read frames of exactly one run. Raises `UsageError` with the number of runs otherwise."""
-    f = source if isinstance(source, Frames) else frames(source)
+    f = frames(source)
     if len(f.runs) != 1:
         raise UsageError(
             f"{name} holds {plural(len(f.runs), 'run')}; expected exactly one. "

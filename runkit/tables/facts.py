@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from runkit.tables.frames import Frames
+    from runkit.tables.linked import Frames
 
 NOT_IN_THE_DATA = "The question is not in the data"
 

@@ -1,7 +1,7 @@
-"""Read raw runs from any source, one at a time, as parsed JSON.
+"""The sources that `runkit.frames` reads, and the raw runs in them, one at a time, as parsed JSON.
 
-A JSON document that does not parse is one bad record; in NDJSON each line is a document. Python objects are
-written as JSON and read back, so that whatever JSON cannot hold is refused here, and nowhere else.
+A JSON document that does not parse is one bad record; where each line is a document, a broken line is one.
+Python objects are written as JSON and read back, so that whatever JSON cannot hold is refused here.
 """
 
 from __future__ import annotations
@@ -12,21 +12,47 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import pandas as pd
 
-from runkit import jsontext
+from runkit import files, jsontext
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.text import brief, kind, shorten
 
-LINES = (".ndjson", ".jsonl")
-SUFFIXES = (".json", *LINES)
+if TYPE_CHECKING:
+    from runkit.tables.linked import Frames
+
+
+class HasRuns(Protocol):
+    """An object with an iterator of runs, such as `Archive`."""
+
+    def runs(self) -> Iterable[Run]:
+        """Iterate over the runs."""
+
+
+class OpenFile(Protocol):
+    """An open file, text or binary, or anything else with `read()`."""
+
+    def read(self) -> str | bytes:
+        """Read all that is left."""
+
+
+JsonText: TypeAlias = bytes | bytearray | memoryview
+_One: TypeAlias = "Run | Frames | HasRuns | OpenFile | dict[str, Any] | JsonText | str | Path"
+Source: TypeAlias = "_One | Iterable[_One]"
+"""What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
+
+SUFFIXES = (".json", ".ndjson", ".jsonl")
+GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
+IN_MEMORY = ("$", "line ")  # how the location of a record starts that was read from no file
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Record(NamedTuple):
@@ -43,47 +69,56 @@ class Record(NamedTuple):
     n_bytes: int = 0
 
 
-def records_of(source: object) -> Iterator[Record]:
+# ----------------------------------------------------------------------------------------------- objects
+
+
+def records_of(source: Source, location: str = "$") -> Iterator[Record]:
     """Iterate over the records of a source. Raises `UsageError` for a type that cannot hold runs."""
-    if isinstance(source, str | Path):
-        yield from _from_path(source)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        yield from _from_bytes(bytes(source))
-    elif isinstance(source, Run):
-        yield record_of(source, "$")
+    if isinstance(source, Run):
+        yield record_of(source, location)
     elif isinstance(source, dict):
-        yield from (record_of(raw, location) for raw, location in _runs_in(source, "$"))
+        yield from (record_of(raw, place) for raw, place in _runs_in(source, location))
+    elif isinstance(source, str | Path):
+        yield from _from_path(path_of(source))
+    elif isinstance(source, JsonText):
+        yield from _from_file(io.BytesIO(bytes(source)), "" if location == "$" else location)
+    elif callable(getattr(source, "read", None)):
+        yield from _from_open_file(source)
     elif callable(stored := getattr(source, "stored_records", None)):  # an archive
-        for number, record in enumerate(stored()):
-            yield record._replace(location=f"$[{number}]")
+        yield from stored()
     elif callable(runs := getattr(source, "runs", None)):
-        for number, item in enumerate(runs()):
-            yield record_of(item, f"$[{number}]")
-    elif isinstance(source, Iterable) and not isinstance(source, pd.DataFrame):
-        for number, item in enumerate(source):
-            yield from _from_item(item, f"$[{number}]")
+        yield from _from_items(runs())
+    elif isinstance(source, Iterable) and not isinstance(source, pd.DataFrame) and location == "$":
+        yield from _from_items(source)
     else:
         raise UsageError(
-            f"source is {type(source).__name__}; expected a Run, an iterable of runs, parsed JSON, JSON "
-            "bytes, a path or several, or an object with runs()."
+            f"source{location[1:]} is {type(source).__name__}; expected a Run, an iterable of runs, parsed "
+            "JSON, JSON bytes, an open file, a path or several, a list of Frames, or an object with runs()."
         )
 
 
-def _from_item(item: object, location: str) -> Iterator[Record]:
-    """Read an item of a list: a path, a run, or a record that was read before."""
-    if isinstance(item, Record):
-        yield item
-    elif isinstance(item, Path) or (isinstance(item, str) and item.removesuffix(".gz").endswith(SUFFIXES)):
-        yield from _from_path(item)
-    else:  # text in an object is not a path: the content of a document must not open files
-        yield record_of(item, location)
+def _from_items(items: Iterable[Any]) -> Iterator[Record]:
+    """Read runs one after the other. Text is a path if the first item is one, so that no run opens a file."""
+    are_paths = False
+    for number, item in enumerate(items):
+        are_paths = isinstance(item, str | Path) if number == 0 else are_paths
+        is_path = are_paths and isinstance(item, str)
+        if isinstance(item, Record):
+            yield item
+        elif item is None or (isinstance(item, str | int | float | list | tuple) and not is_path):
+            yield record_of(item, f"$[{number}]")
+        else:
+            yield from records_of(item, f"$[{number}]")
 
 
 def record_of(value: object, location: str) -> Record:
-    """Write a run or a Python object as JSON, and read it back, so that it is what JSON can hold."""
+    """Build the record of a run, or of a Python object as JSON holds it, by writing and reading it."""
     raw = value.to_dict() if isinstance(value, Run) else value
+    if isinstance(value, Run):
+        with suppress(TypeError):  # made by hand from what JSON cannot hold
+            return Record(raw, location, n_bytes=len(orjson.dumps(raw)))
     try:
-        text = jsontext.dumps(raw)
+        text = jsontext.dumps(raw, large_integers=True)
     except ValueError as error:
         own_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(own_id, str) and jsontext.is_unicode(own_id)
@@ -91,83 +126,131 @@ def record_of(value: object, location: str) -> Record:
     return Record(orjson.loads(text), location, n_bytes=len(text))
 
 
-def _refused(raw: object, location: str, error: Any) -> Record:
-    is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
-    return Record(raw, location, "too_deep" if is_deep else "bad_json", f"not JSON: {error}")
-
-
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
-    """Find the runs in a document: a list of runs, a list page, a webhook event, or one run."""
-    data = value.get("data") if isinstance(value, dict) and value.get("object") != "run" else None
-    if isinstance(data, dict) and value.get("object") == "event":
-        yield data.get("object"), f"{location}.data.object"
-    elif isinstance(data, list):
-        for number, raw in enumerate(data):
-            yield raw, f"{location}.data[{number}]"
-    elif isinstance(value, list):
-        for number, raw in enumerate(value):
-            yield raw, f"{location}[{number}]"
-    else:
-        yield value, location
+    """Find the runs in a document: one run or webhook event, or a list or list page of them."""
+    items: Any = value
+    if isinstance(value, dict) and isinstance(value.get("data"), list) and value.get("object") != "run":
+        items, location = value["data"], f"{location}.data"
+    is_list = isinstance(items, list)
+    for number, item in enumerate(items if is_list else [items]):
+        place = f"{location}[{number}]" if is_list else location
+        data = item.get("data") if isinstance(item, dict) and item.get("object") == "event" else None
+        yield (data.get("object"), f"{place}.data.object") if isinstance(data, dict) else (item, place)
 
 
-def _from_path(source: str | Path) -> Iterator[Record]:
-    path = Path(source)
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix not in SUFFIXES:
+# ----------------------------------------------------------------------------------------- files and text
+
+
+def path_of(source: str | Path) -> Path:
+    """Return the path that a source names, `~` as the user's home. Raises `UsageError` for other text."""
+    if isinstance(source, str) and source.lstrip()[:1] in ("", "{", "["):
         raise UsageError(
-            f"{shorten(str(path))} is not a file of runs; expected {', '.join(SUFFIXES)}, also with .gz. "
-            "Pass JSON text as bytes."
+            f"source is {brief(source)}; expected a path. Pass JSON text as bytes: text.encode()."
         )
-    try:
-        with suppress(RuntimeError):  # no such user: a name that starts with ~
-            path = path.expanduser()
-        file = path.open("rb") if path.is_file() else None
-    except (OSError, ValueError) as error:
-        raise UsageError.of_path(source, error) from None
-    if file is None:
-        name = shorten(str(path), 300)
-        raise UsageError(f"{name} does not exist; give the path of an existing file.")
-    # a name may have bytes that are not text
-    name = str(path).encode("utf-8", "replace").decode()
-    with file, gzip.open(file) if path.suffix == ".gz" else file as text:
+    return files.usable(source)
+
+
+def has_suffix(path: str | Path) -> bool:
+    """Whether a path ends as that of a file of runs, in any case."""
+    return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
+def _from_path(path: Path) -> Iterator[Record]:
+    """Read a file of runs, or all such files of a folder in the order of their names."""
+    found = sorted(path.glob("[!.]*")) if path.is_dir() else [path]
+    paths = [file for file in found if has_suffix(file) and file.is_file()]
+    if not paths:
+        raise UsageError(
+            f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file that ends in "
+            f"{', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of Frames.save() or of an "
+            "archive."
+        )
+    for file_path in paths:
         try:
-            if suffix in LINES:
-                yield from _from_lines(text, f"{name}:")
-            else:
-                yield from _from_document(text.read(), f"{name} $")
-        except GZIP_ERRORS as error:
-            yield Record(None, name, "bad_json", f"the file is truncated or not gzip: {error}")
+            file = file_path.open("rb")
+        except OSError as error:
+            raise UsageError.of_path(file_path, error) from None
+        with file:  # its name may have bytes that are not text
+            yield from _from_file(file, str(file_path).encode("utf-8", "replace").decode())
 
 
-def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
-    for number, line in enumerate(lines, 1):
+def _from_open_file(file: Any) -> Iterator[Record]:
+    try:
+        content = file.read()
+        text = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else bytes(content)
+    except (OSError, TypeError, ValueError) as error:  # such as a closed file, or one in another encoding
+        raise UsageError(
+            f"{brief(file)} cannot be read: {error}; expected an open file of JSON in UTF-8. "
+            'Open it with mode "rb".'
+        ) from None
+    name = getattr(file, "name", None)
+    yield from _from_file(io.BytesIO(text), name if isinstance(name, str) else "file")
+
+
+def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
+    """Read JSON text by its content, also gzipped; `name` is that of the file, "" for text in memory."""
+    is_gzip = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    try:
+        yield from _from_text(gzip.GzipFile(fileobj=file) if is_gzip else file, name)
+    except GZIP_ERRORS as error:
+        yield Record(None, name or "$", "bad_json", f"the file is truncated or not gzip: {error}")
+
+
+def _from_text(file: Any, name: str) -> Iterator[Record]:
+    """Read one document, or one on each line.
+
+    Each line is a document if the first of several is one. If neither that nor the whole text is one, and a
+    later line holds a run, the first line is broken.
+    """
+    number, first = 1, file.readline()
+    while first.isspace():
+        number, first = number + 1, file.readline()
+    second = file.readline()
+    lines: Iterable[bytes] = chain([first, second], file)
+    if not second or _is_broken(_from_document(first, "")):
+        text = first + second + file.read()
+        document = _from_document(text, f"{name} $".lstrip()) if text else []
+        lines = text.splitlines() if _is_broken(document) else []
+        found = (record for line in lines for record in _from_document(line, ""))
+        if all(reject_reason(record.raw) for record in found):
+            yield from document
+            return
+    for line_number, line in enumerate(lines, number):
         if line and not line.isspace():
-            yield from _from_document(line, f"{name}{number} $")
+            yield from _from_document(line, f"{name}:{line_number} $" if name else f"line {line_number} $")
 
 
-def _from_bytes(text: bytes) -> Iterator[Record]:
-    """Read JSON or NDJSON: text that is not one document but has lines that are objects is NDJSON."""
-    if not text or text.isspace():
-        return
-    records = list(_from_document(text, "$"))
-    is_broken = bool(records and records[0].problem and b"\n" in text.strip())
-    if is_broken and any(isinstance(line.raw, dict) for line in _from_lines(io.BytesIO(text), "")):
-        yield from _from_lines(io.BytesIO(text), "line ")
-    else:
-        yield from records
+def _is_broken(records: list[Record]) -> bool:
+    return any(record.problem for record in records)
 
 
-def _from_document(text: bytes, location: str) -> Iterator[Record]:
+def _from_document(text: bytes, location: str) -> list[Record]:
     try:
         value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        yield _refused(None, location, error)
-    else:
-        runs = list(_runs_in(value, location))
-        n_bytes = len(text) // max(1, len(runs))
-        for raw, place in runs:
-            yield Record(raw, place, n_bytes=n_bytes)
+        return [_refused(None, location, error, text)]
+    runs = list(_runs_in(value, location))
+    n_bytes = len(text) // max(1, len(runs))
+    return [Record(raw, place, n_bytes=n_bytes) for raw, place in runs]
+
+
+def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
+    is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
+    return Record(
+        raw, location, "too_deep" if is_deep else "bad_json", _not_utf8(text) or f"not JSON: {error}"
+    )
+
+
+def _not_utf8(text: bytes) -> str | None:
+    """Describe the encoding of text that is not in UTF-8; None if it is."""
+    encoding = "UTF-16" if b"\0" in text[:2] or text.startswith(UTF16) else None
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{text[error.start]:02x} at {error.start:,}"
+        encoding = encoding or f"another encoding, such as Windows-1252 ({byte})"
+    return encoding and f"the text is in {encoding}; expected UTF-8: save it again as UTF-8"
 
 
 def reject_reason(raw: object) -> str | None:

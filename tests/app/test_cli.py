@@ -90,7 +90,7 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
-        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson does not exist"),
+        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is no file or folder of runs"),
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "a", "-o", "report.html", "--mask", "license"), "NAME=REGEX"),
@@ -206,7 +206,9 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert re.match("Incomplete: 1 of 2 .*\n  runs.ndjson:2: bad_json: not JSON", done.stderr)
     (tmp_path / "runs.ndjson").write_text("{broken\n")
-    assert run("show", "runs.ndjson", cwd=tmp_path).stdout == "No runs.\n"
+    done = run("show", "runs.ndjson", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "all records were refused" in done.stderr
 
 
 def test_saved_frames_are_shown(tmp_path: Path) -> None:

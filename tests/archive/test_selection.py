@@ -140,7 +140,7 @@ def test_a_version_can_be_read_again(archive: runkit.Archive) -> None:
 
 def test_the_version_is_saved_with_frames(archive: runkit.Archive, tmp_path: Path) -> None:
     """And read back."""
-    assert runkit.read(archive.frames().save(tmp_path / "saved")).version == archive.version
+    assert runkit.frames(archive.frames().save(tmp_path / "saved")).version == archive.version
     assert runkit.frames(RUNS).version is None
 
 

@@ -260,13 +260,12 @@ def cyclic() -> dict[str, Any]:
     [
         (step("a", result={"x": {1, 2}}), "bad_json"),
         (step("a", result={"x": float("nan")}), "bad_json"),
-        (step("a", result={"n": 2**64}), "bad_json"),
         (step("a", label="\ud800"), "bad_json"),
         (step("a", **{"\ud800": 1}), "bad_json"),
         (nested(5000), "too_deep"),
         (cyclic(), "bad_json"),
     ],
-    ids=["set", "NaN", "65 bits", "half a pair", "as a key", "5,000 levels", "cycle"],
+    ids=["set", "NaN", "half a pair", "as a key", "5,000 levels", "cycle"],
 )
 def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: str) -> None:
     """Python objects are subject to the rules of text; the problem names the run, and costs no other."""

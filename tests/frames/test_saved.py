@@ -16,6 +16,7 @@ from runkit.errors import DataError, RunkitError, UsageError
 from runkit.tables.schema import SCHEMA, TYPES
 from support import artifact, at, example, question, run, step
 
+COMPUTED = ("label", "is_failed")  # from other columns
 FILES = [*(f"{name}.parquet" for name in SCHEMA), "coverage.json", "reads.parquet"]
 
 
@@ -42,33 +43,42 @@ def saved(whole: Path, tmp_path: Path) -> Path:
 
 def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
     """Also after it was created."""
-    f = runkit.read(saved)
+    f = runkit.frames(saved)
     (saved / "steps.parquet").unlink()
     (saved / "steps.parquet").mkdir()
     with pytest.raises(UsageError, match="cannot be used"):
         f.save(saved)
 
 
+@pytest.mark.parametrize("path", [None, 3, b"frames"])
+def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
+    """By everything that writes files of frames."""
+    f = runkit.frames(saved)
+    for use in (f.save, f.to_excel):
+        with pytest.raises(UsageError, match="expected the path"):
+            use(path)
+
+
 @pytest.mark.parametrize("name", SCHEMA)
 def test_a_column_that_is_not_there_is_empty(saved: Path, name: str) -> None:
     """As in frames of an older version: it has its dtype, and the others are what they were."""
-    path, before = saved / f"{name}.parquet", runkit.read(saved)
+    path, before = saved / f"{name}.parquet", runkit.frames(saved)
     kept = getattr(before, name).columns[::2]
     pd.read_parquet(path)[kept].to_parquet(path, index=False)
-    for one, df in runkit.read(saved).items():
+    for one, df in runkit.frames(saved).items():
         columns = kept if one == name else df.columns
         pd.testing.assert_frame_equal(df[columns], getattr(before, one)[columns])
         for column in SCHEMA[one]:
-            if column.name not in columns:
+            if column.name not in columns and column.name not in COMPUTED:
                 assert (df[column.name].isna() | (df[column.name] == 0)).all()
                 assert str(df[column.name].dtype) == TYPES[column.kind][0]
 
 
 def test_a_column_more_is_passed_over(saved: Path) -> None:
     """As in frames of a newer version."""
-    path, before = saved / "steps.parquet", runkit.read(saved)
+    path, before = saved / "steps.parquet", runkit.frames(saved)
     pd.read_parquet(path).assign(newer=1).to_parquet(path, index=False)
-    pd.testing.assert_frame_equal(runkit.read(saved).steps, before.steps)
+    pd.testing.assert_frame_equal(runkit.frames(saved).steps, before.steps)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -78,8 +88,8 @@ def test_a_damaged_file_is_named(saved: Path, name: str) -> None:
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PAR1" + b"x" * 99):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=rf"{name} cannot be read as .*Save the frames again"):
-            runkit.read(saved)
+        with pytest.raises(DataError, match=rf"{name} cannot be read .*Save the frames again"):
+            runkit.frames(saved)
 
 
 @pytest.mark.parametrize(
@@ -89,21 +99,21 @@ def test_a_coverage_that_is_none_is_named(saved: Path, value: object) -> None:
     """JSON of something else."""
     (saved / "coverage.json").write_text(json.dumps(value))
     with pytest.raises(DataError, match=r"coverage\.json cannot be read"):
-        runkit.read(saved)
+        runkit.frames(saved)
 
 
 def test_values_of_another_kind_are_named(saved: Path) -> None:
     """A time that is none."""
     path = saved / "runs.parquet"
     pd.read_parquet(path).assign(created_at="soon").to_parquet(path, index=False)
-    with pytest.raises(RunkitError, match=r"runs\.parquet cannot be read as the frame runs"):
-        runkit.read(saved)
+    with pytest.raises(RunkitError, match=r"runs\.parquet cannot be read"):
+        runkit.frames(saved)
 
 
 def test_frames_of_01_are_read_without_reads(saved: Path) -> None:
     """They were not written from the start."""
     (saved / "reads.parquet").unlink()
-    f = runkit.read(saved)
+    f = runkit.frames(saved)
     assert f.coverage == (2, 2, 0, None)
     assert (f.read_at, f.read_from) == (None, ())
 
@@ -117,7 +127,7 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(work)
     f = runkit.frames(run())
     assert f.save("~/x") == home / "x"
-    assert len(runkit.read("~/x").runs) == 1
+    assert len(runkit.frames("~/x").runs) == 1
     (home / "runs.json").write_text(json.dumps(run()))
     assert len(runkit.frames("~/runs.json").runs) == 1
     assert list(work.iterdir()) == []
@@ -133,10 +143,10 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
     f = runkit.frames(
         [read_at("a", 50), read_at("b", 10), read_at("c", 30, "api.middesk.com"), run(run_id="d")]
     )
-    for each in (f, runkit.read(f.save(tmp_path)), f.select(["a", "b", "c"])):
+    for each in (f, runkit.frames(f.save(tmp_path)), f.select(["a", "b", "c"])):
         assert each.read_from == ("127.0.0.1:8100", "api.middesk.com")
         assert each.read_at == (time_at(10), time_at(50))
-    for each in (f.select("c"), runkit.read(f.select(["c", "d"]).save(tmp_path / "cut"))):
+    for each in (f.select("c"), runkit.frames(f.select(["c", "d"]).save(tmp_path / "cut"))):
         assert (each.read_from, each.read_at) == (("api.middesk.com",), (time_at(30), time_at(30)))
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
 

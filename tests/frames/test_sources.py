@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import re
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,8 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from support import example, question, run, step
+from runkit.tables.sources import records_of
+from support import at, example, question, run, step
 
 RUNS = [
     run(step("a", 0, 10, steps=[step("b", 1, 5, parent_step_id="a")]), run_id="one"),
@@ -53,26 +59,121 @@ def test_a_run_with_data_of_its_own(data: object) -> None:
         {"object": "list", "has_more": False, "data": RUNS},
         json.dumps(RUNS).encode(),
         json.dumps({"data": RUNS}, indent=1).encode(),
+        b"\xef\xbb\xbf" + json.dumps(RUNS).encode(),
         LINES,
+        b"\n \n" + LINES + b"\n\n",
         b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n\r\n"),
+        bytearray(LINES),
+        memoryview(LINES),
+        memoryview(bytes(byte for pair in zip(LINES, LINES, strict=True) for byte in pair))[::2],
+        gzip.compress(LINES),
+        io.BytesIO(LINES),
+        io.BytesIO(json.dumps(RUNS, indent=1).encode()),
+        io.StringIO(LINES.decode()),
+        [{"object": "event", "type": "run.completed", "data": {"object": item}} for item in RUNS],
+        json.dumps([{"object": "event", "data": {"object": item}} for item in RUNS]).encode(),
+        [json.dumps(item).encode() for item in RUNS],
         [runkit.Run.from_json(item) for item in RUNS],
+        runkit.RunList(tuple(map(runkit.Run.from_json, RUNS))),
         Holder(),
+        [runkit.frames(RUNS)],
+        [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
     ],
-    ids=["list", "iterator", "page", "json", "page-json", "ndjson", "bom-crlf", "Run", "runs()"],
+    ids=[
+        *("list", "iterator", "page", "json", "page-json", "bom-json", "ndjson", "blank-lines", "bom-crlf"),
+        *("bytearray", "memoryview", "strided", "gzip", "BytesIO", "BytesIO-indented", "StringIO", "events"),
+        *("events-json", "several-bytes", "Run", "RunList", "runs()", "Frames", "two-Frames"),
+    ],
 )
-def test_every_form_gives_the_same_frames(source: object) -> None:
-    """Objects, pages, text and holders of the same runs are the same frames."""
+def test_every_form_gives_the_same_frames(source: Any) -> None:
     same(runkit.frames(source), runkit.frames(RUNS))
 
 
-@pytest.mark.parametrize("name", ["runs.json", "runs.ndjson", "runs.jsonl", "runs.json.gz", "runs.ndjson.gz"])
-def test_files_are_read_by_their_ending(tmp_path: Path, name: str) -> None:
-    """JSON and NDJSON files, plain and gzipped, give the same frames."""
-    text = json.dumps(RUNS).encode() if ".json." in name + "." else LINES
+@pytest.mark.parametrize("name", ["runs.json", "RUNS.JSON", "runs.ndjson", "runs.Jsonl", "runs.json.gz"])
+@pytest.mark.parametrize(
+    "text",
+    [LINES, json.dumps(RUNS).encode(), json.dumps(RUNS, indent=2).encode()],
+    ids=["lines", "json", "indented"],
+)
+def test_files_are_read_by_their_content(tmp_path: Path, name: str, text: bytes) -> None:
+    """Whatever their name, plain or gzipped, as a path or opened."""
     path = tmp_path / name
-    path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
-    same(runkit.frames(path), runkit.frames(RUNS))
-    same(runkit.frames(str(path)), runkit.frames(RUNS))
+    for content in (text, gzip.compress(text)):
+        path.write_bytes(content)
+        same(runkit.frames(path), runkit.frames(RUNS))
+        same(runkit.frames(str(path)), runkit.frames(RUNS))
+        with path.open("rb") as file:
+            same(runkit.frames(file), runkit.frames(RUNS))
+    path.write_bytes(text)
+    with path.open() as file:
+        same(runkit.frames(file), runkit.frames(RUNS))
+
+
+def test_an_ndjson_file_is_not_read_whole(tmp_path: Path) -> None:
+    """The first runs are there while the rest is still on the disk."""
+    path = tmp_path / "runs.ndjson"
+    path.write_bytes((LINES + b"\n") * 5_000)
+    tracemalloc.start()
+    assert next(records_of(path)).location == f"{path}:1 $"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 50
+
+
+def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for number, item in reversed(list(enumerate(RUNS))):
+        (tmp_path / f"{number}.json").write_text(json.dumps(item))
+    (tmp_path / ".hidden.json").write_text("{")
+    (tmp_path / "notes.txt").write_text("{")
+    (tmp_path / "folder.json").mkdir()
+    for source in (tmp_path, str(tmp_path), f"{tmp_path}/", [tmp_path]):
+        same(runkit.frames(source), runkit.frames(RUNS))
+
+
+def test_a_folder_of_saved_frames(tmp_path: Path) -> None:
+    f = runkit.frames(RUNS)
+    for number in range(3):
+        runkit.frames(RUNS[number]).save(tmp_path / str(number))
+    same(runkit.frames(f.save(tmp_path / "all")), f)
+    same(runkit.frames([str(tmp_path / str(number)) for number in range(3)]), f)
+    same(runkit.frames([runkit.frames(RUNS[0]), tmp_path / "1", tmp_path / "2"]), f)
+
+
+def test_a_folder_of_an_archive(tmp_path: Path) -> None:
+    archive = runkit.Archive(tmp_path / "runs")
+    archive.add(RUNS, progress=False)
+    f = runkit.frames(tmp_path / "runs")
+    same(f, archive.frames())
+    assert f.version == archive.version
+    files = [tmp_path / "new.json", tmp_path / "runs"]
+    files[0].write_text(json.dumps(run(run_id="new")))
+    assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
+
+
+def test_an_archive_takes_every_source(tmp_path: Path) -> None:
+    archive = runkit.Archive(tmp_path / "runs")
+    (tmp_path / "runs.json").write_bytes(LINES)
+    added = archive.add([tmp_path / "runs.json"], progress=False)
+    assert (added.n_new, archive.add(io.BytesIO(LINES), progress=False).n_unchanged) == (3, 3)
+    with pytest.raises(UsageError, match="source is Frames"):
+        archive.add(runkit.frames(RUNS))
+
+
+def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
+    older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
+    odd = run(run_id="c", status="paused", agent="x")
+    parts = [runkit.frames([newer, 5]), runkit.frames([older, odd])]
+    for f in (runkit.frames(parts), runkit.frames(tuple(reversed(parts)))):
+        assert f.runs.set_index("run_id")["n_steps"].to_dict() == {"b": 1, "c": 0}
+        assert f.coverage == (4, 2, 2, None)
+        assert sorted(f.problems["problem"].astype("str")) == ["duplicate_run", "not_a_run", "unknown_value"]
+    assert runkit.frames([parts[0]]).is_complete == parts[0].is_complete
+
+
+def test_several_frames_say_why_they_are_cut() -> None:
+    cut = runkit.RunList((runkit.Run.from_json(RUNS[0]),), why="cut at limit=1")
+    f = runkit.frames([runkit.frames(cut), runkit.frames(RUNS[1:])])
+    assert (f.coverage.why, f.is_complete) == ("cut at limit=1", False)
 
 
 def test_several_paths_are_read_in_order(tmp_path: Path) -> None:
@@ -80,12 +181,6 @@ def test_several_paths_are_read_in_order(tmp_path: Path) -> None:
     for number, item in enumerate(RUNS):
         (tmp_path / f"{number}.json").write_text(json.dumps(item))
     same(runkit.frames(sorted(tmp_path.iterdir())), runkit.frames(RUNS))
-
-
-def test_a_webhook_event_holds_a_run() -> None:
-    """The run inside an event envelope is read."""
-    event = {"object": "event", "type": "run.completed", "data": {"object": RUNS[0]}}
-    assert runkit.frames(event).runs["run_id"].tolist() == ["one"]
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"[]", b"", b"\n\n"])
@@ -124,27 +219,147 @@ def test_ndjson_isolates_a_broken_line(tmp_path: Path) -> None:
 
 
 def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
-    """What was read before the cut is kept and the cut is said."""
+    """What was read before the cut is kept."""
     path = tmp_path / "runs.ndjson.gz"
-    path.write_bytes(gzip.compress(LINES)[:-20])
-    assert runkit.frames(path).problems["problem"].tolist()[-1] == "bad_json"
+    lines = b"\n".join(json.dumps(run(run_id=f"{number}")).encode() for number in range(9_000))
+    path.write_bytes(gzip.compress(lines)[:-2_000])
+    f = runkit.frames(path)
+    assert len(f.runs) > 100
+    assert f.problems["problem"].tolist()[-1] == "bad_json"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("cp1252", "such as Windows-1252 \\(byte 0xe9 at"),
+    ],
+)
+def test_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, words: str) -> None:
+    data = json.dumps(run(agent="é"), ensure_ascii=False).encode(encoding)
+    for text in (data, json.dumps([run(agent="é")], ensure_ascii=False, indent=1).encode(encoding)):
+        [detail] = runkit.frames(text).problems["detail"]
+        assert re.search(f"the text is in .*{words}.*expected UTF-8", detail)
+        (tmp_path / "runs.json").write_bytes(text)
+        with pytest.raises(DataError, match="expected UTF-8"):
+            runkit.frames(tmp_path / "runs.json")
+
+
+def test_of_several_texts_the_broken_one_is_named() -> None:
+    f = runkit.frames([LINES, b"{", json.dumps(RUNS[0]).encode() + b"\n{"])
+    assert f.problems["location"].tolist() == ["$[1]", "$[2]:2", "$[0]:1"]
+    assert f.problems["problem"].tolist() == ["bad_json", "bad_json", "duplicate_run"]
+
+
+def test_only_a_line_in_another_encoding_is_refused() -> None:
+    f = runkit.frames(LINES + b"\n" + json.dumps(run(agent="é"), ensure_ascii=False).encode("cp1252"))
+    assert (len(f.runs), f.problems["location"].tolist()) == (3, ["line 4"])
+
+
+@pytest.mark.parametrize(
+    "text", [b"{broken", b'[{"object": "thread"}]', b'{"a": 1}\n{"b": 2}\n', b"\xff\xfe{\x00"]
+)
+def test_files_without_any_run_are_an_error(tmp_path: Path, text: bytes) -> None:
+    """It carries the problems; bytes of the same text, and objects, give empty frames with problems."""
+    path = tmp_path / "runs.json"
+    path.write_bytes(text)
+    problems = runkit.frames(text).problems
+    with path.open("rb") as file:
+        for source in (path, str(path), [path], tmp_path, file, io.BytesIO(text), iter([path])):
+            with pytest.raises(DataError, match="all records were refused") as caught:
+                runkit.frames(source)
+            assert caught.value.problems is not None
+            assert caught.value.problems["problem"].tolist() == problems["problem"].tolist()
+    path.with_name("more.json").write_bytes(LINES)
+    assert len(runkit.frames(tmp_path).runs) == 3
+
+
+@pytest.mark.parametrize("text", [b"", b"\n\n", b"[]", b'{"data": []}'])
+def test_files_without_any_record_are_empty_frames(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "runs.json").write_bytes(text)
+    assert runkit.frames(tmp_path / "runs.json").coverage == (0, 0, 0, None)
+
+
+def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
+    source = run(step("s", result={"n": 2**70}))
+    for each in (source, json.dumps(source).encode(), runkit.Run.from_json(source), [source]):
+        f = runkit.frames(each)
+        assert json.loads(f.steps["result"][0]) == {"n": float(2**70)}
+        assert f.is_complete
+
+
+class Closed(io.BytesIO):
+    """A file that is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.close()
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         (42, "source is int"),
-        ("nowhere.json", "does not exist"),
-        ("runs.csv", "not a file of runs"),
         (None, "source is NoneType"),
-        ('{"object": "run"}', "JSON text as bytes"),
         (pd.DataFrame({"run_id": ["r"]}), "source is DataFrame"),
+        (run, "source is function"),
+        ("nowhere.json", "expected an existing file"),
+        ("nowhere/", "expected an existing file"),
+        ("runs.csv", "expected an existing file that ends in .json"),
+        ("83fe7317", "expected an existing file"),
+        ("", "expected a path"),
+        ('{"object": "run"}', "Pass JSON text as bytes"),
+        (json.dumps(RUNS), "Pass JSON text as bytes"),
+        ([json.dumps(item) for item in RUNS], "Pass JSON text as bytes"),
+        (["nowhere.json"], "expected an existing file"),
+        (["83fe7317", "93fe7317"], "expected an existing file"),
+        ([RUNS[0], object()], r"source\[1\] is object"),
+        ([runkit.frames(RUNS), RUNS[0]], "expected only Frames"),
+        ([RUNS[0], runkit.frames(RUNS)], r"source\[1\] is Frames"),
+        ([runkit.RunList()], r"source\[0\] is RunList"),
+        (Closed(), "closed file"),
+        (open, "source is builtin"),
     ],
 )
 def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
-    """The message names what was given and what is expected."""
     with pytest.raises(UsageError, match=words):
         runkit.frames(source)
+
+
+def test_a_folder_without_runs_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no run")
+    with pytest.raises(UsageError, match="or a folder of such files"):
+        runkit.frames(tmp_path)
+
+
+def test_frames_are_measured_already(tmp_path: Path) -> None:
+    f = runkit.frames(RUNS)
+    for source in (f, f.save(tmp_path)):
+        with pytest.raises(UsageError, match="pass it with the runs"):
+            runkit.frames(source, as_of="now")
+
+
+def test_a_type_checker_knows_the_sources(tmp_path: Path) -> None:
+    """It takes what holds runs, in every function that shows runs, and refuses what does not."""
+    good = ["run", "runs", "f", "[f, f]", "archive", "b''", "'runs'", "pathlib.Path('runs')", "io.BytesIO()"]
+    good += ["[run]", "{'id': 'x'}", "[{'id': 'x'}]", "pathlib.Path().glob('*.json')", "open('x')"]
+    bad = ["42", "None", "f.runs", "client", "[1]", "runkit"]
+    head = ["import io, pathlib, runkit"]
+    types = {"run": "Run", "runs": "RunList", "f": "Frames", "archive": "Archive", "client": "Client"}
+    arguments = ", ".join(f"{name}: runkit.{word}" for name, word in types.items())
+    head += [f"def check({arguments}) -> None:"]
+    calls = [f"    runkit.frames({source})" for source in good]
+    calls += ["    runkit.compare(run, run)", "    runkit.overview(client)", "    runkit.report('x', 'y')"]
+    refused = [f"    runkit.{name}({source})" for source in bad for name in ("frames", "gantt")]
+    path = tmp_path / "user.py"
+    path.write_text("\n".join([*head, *calls, *refused]))
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "pyproject.toml", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wrong = {int(line) for line in re.findall(r"user\.py:(\d+): error", done.stdout)}
+    first = len(head) + len(calls) + 1
+    assert wrong == set(range(first, first + len(refused))), done.stdout
 
 
 def test_new_fields_of_a_run_are_not_facts_about_the_source() -> None:

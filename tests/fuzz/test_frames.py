@@ -68,7 +68,10 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
 @given(st.lists(mangled(python_values) | python_values, max_size=3).map(Case))
 def test_any_objects_get_a_verdict(case: Case) -> None:
     """Python's own objects anywhere in runs, or in place of them."""
-    f = sound(runkit.frames(case.value))
+    try:
+        f = sound(runkit.frames(case.value))
+    except UsageError:  # something in place of a run that no JSON holds
+        return
     assert f.coverage.seen == len(case.value)
 
 
@@ -196,7 +199,7 @@ def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, so
     """All six frames, by runkit and, where there are rows, by pandas alone."""
     f = runkit.frames(sources)
     folder = f.save(tmp_path_factory.mktemp("saved"))
-    same(f, runkit.read(folder))
+    same(f, runkit.frames(folder))
     for name, df in f.items():
         if len(df):
             pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), df)
@@ -219,6 +222,11 @@ def test_files_say_what_bytes_say(
     plain, packed = folder / f"runs{suffix}", folder / f"runs{suffix}.gz"
     plain.write_bytes(text)
     packed.write_bytes(gzip.compress(text))
+    if runkit.frames(text).runs.empty:
+        for path in (plain, packed):
+            with pytest.raises(DataError, match="all records were refused"):
+                runkit.frames(path)
+        return
     f = sound(runkit.frames(plain))
     for name, df in runkit.frames(packed).items():
         pd.testing.assert_frame_equal(
@@ -234,7 +242,10 @@ def test_any_file_gets_a_verdict(tmp_path_factory: pytest.TempPathFactory, text:
     path = tmp_path_factory.mktemp("files") / f"runs{suffix}"
     for content in (text, gzip.compress(text)[: 10 + len(text)], gzip.compress(text)):
         path.write_bytes(content)
-        sound(runkit.frames(path))
+        try:
+            sound(runkit.frames(path))
+        except DataError as error:
+            assert "all records were refused" in str(error)  # noqa: PT017
 
 
 ODD_PATHS = [
@@ -242,8 +253,6 @@ ODD_PATHS = [
     "x" * 5_000 + ".json",
     "\ud800.json",
     "",
-    ".",
-    "/",
     "nowhere.json",
     "~.json",
     "a.txt",
@@ -256,14 +265,12 @@ def test_an_odd_path_is_a_usage_error(path: str) -> None:
     for source in (path, Path(path), [Path(path)]):
         with pytest.raises(UsageError, match=r"expected|give|use another"):
             runkit.frames(source)
-    with pytest.raises(UsageError, match=r"expected|give|use another"):
-        runkit.read(path)
 
 
 def test_a_folder_under_the_name_of_a_file_is_a_usage_error(tmp_path: Path) -> None:
     """It is not opened."""
     (tmp_path / "runs.json").mkdir()
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="is no file or folder of runs"):
         runkit.frames(tmp_path / "runs.json")
 
 

@@ -144,7 +144,7 @@ def test_many_problems_of_a_kind_are_counted_exactly() -> None:
 def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
     """What was refused is still said after `save` and `read`."""
     f = runkit.frames([run(), {"object": "thread"}])
-    again = runkit.read(f.save(tmp_path / "frames"))
+    again = runkit.frames(f.save(tmp_path / "frames"))
     assert not f.is_complete
     assert not again.is_complete
     assert again.coverage == f.coverage

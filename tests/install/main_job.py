@@ -30,7 +30,7 @@ def sandbox() -> None:
     assert len(f.runs) == 7
     assert len(f.problems) == 0
     f.save("saved")
-    assert runkit.read("saved").steps.equals(f.steps)
+    assert runkit.frames("saved").steps.equals(f.steps)
     runkit.gantt(f).write_html("gantt.html", include_plotlyjs=True)
     with runkit.sandbox(speed=3000) as box, box.client() as client:
         run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))

@@ -153,7 +153,7 @@ def test_a_report_on_frames_says_when_and_where_they_were_read(fetched, tmp_path
     of_runs = facts(about(runkit.frames([run for run in fetched if run.id in ids])))["read"]
     f.save(tmp_path)
     assert fetched[0].read_from in of_runs
-    for part in (f.select(ids), runkit.read(tmp_path).select(ids)):
+    for part in (f.select(ids), runkit.frames(tmp_path).select(ids)):
         assert facts(about(part))["read"] == of_runs
 
 

@@ -1,0 +1,314 @@
+"""`Frames`: six DataFrames that join on ids, what can be done with them together, and how they print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import NonNegativeInt
+
+from runkit import text
+from runkit.arguments import checked, full_ids
+from runkit.errors import UsageError
+from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
+from runkit.style import status
+from runkit.tables.columns import empty
+from runkit.tables.facts import unmeasured_waits
+from runkit.tables.problems import problem_words
+from runkit.tables.saved import write_saved
+from runkit.tables.schema import SCHEMA, schema_frame
+from runkit.text import Markup, block, brief, plural, shorten, visible
+
+SHOWN_RUNS = 3
+COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
+MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
+SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
+
+
+class Coverage(NamedTuple):
+    """How complete the frames are. `why` is the reason why the source was cut short, None if it was not."""
+
+    seen: int
+    kept: int
+    refused: int
+    why: str | None = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Frames:
+    """Six linked DataFrames, which join on `run_id`, `step_id` and `artifact_no`; `schema` explains columns.
+
+    | frame | one row per |
+    | --- | --- |
+    | `runs` | run: how long it took, and how much of that was working, waiting for a reviewer, idle |
+    | `steps` | step, in tree order: what took the time, and how steps are nested |
+    | `artifacts` | finding, proposal or delivered artifact |
+    | `sources` | source of an artifact |
+    | `interrupts` | question to a reviewer: what is waiting, since when, and the outcome |
+    | `problems` | problem in the data: what was refused, repaired or unusual, and where |
+
+    At each moment a run is waiting if a question to a reviewer is open, otherwise working if a step without
+    children is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC. `coverage` says
+    how many records were seen, kept and refused. A CSV file has no types, so that a spreadsheet may run text
+    as a formula; `to_excel` keeps text as text.
+
+    `version` is the version of the archive that the runs were read from, else None. `reads` has the time and
+    host of each run's read; `read_at` and `read_from` summarize them.
+    """
+
+    runs: pd.DataFrame
+    steps: pd.DataFrame
+    artifacts: pd.DataFrame
+    sources: pd.DataFrame
+    interrupts: pd.DataFrame
+    problems: pd.DataFrame
+    coverage: Coverage
+    version: int | None = None
+    reads: pd.DataFrame | None = None
+
+    @property
+    def schema(self) -> pd.DataFrame:
+        """All columns of the six frames, one row each: frame, column, dtype, unit, meaning."""
+        return schema_frame()
+
+    @property
+    def read_from(self) -> tuple[str, ...]:
+        """The hosts that the runs were read from, if known."""
+        return () if self.reads is None else tuple(sorted(self.reads["read_from"].dropna().unique()))
+
+    @property
+    def read_at(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of the runs were read, by the server's clock; None if not known."""
+        if self.reads is None or self.reads["read_at"].isna().all():
+            return None
+        times = self.reads["read_at"]
+        return times.min().to_pydatetime(), times.max().to_pydatetime()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything requested is here; a refused older copy of a run does not count."""
+        if self.coverage.why is not None or not self.coverage.refused:
+            return self.coverage.why is None
+        is_older = self.problems["problem"] == "duplicate_run"
+        return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return the frame of a name: `f["steps"]` is `f.steps`."""
+        if name not in SCHEMA:
+            raise UsageError.one_of("name", name, SCHEMA)
+        df: pd.DataFrame = getattr(self, name)
+        return df
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the six frames."""
+        return tuple(SCHEMA)
+
+    def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Iterate over (name, DataFrame)."""
+        return ((name, self[name]) for name in SCHEMA)
+
+    def select(self, runs: str | Iterable[str] | Iterable[bool] | pd.DataFrame) -> Frames:
+        """Select some runs in all six frames, in the order given.
+
+        Parameters
+        ----------
+        runs
+            Ids of runs, or one; the first 8 characters of an id are enough where they are unique. Or rows of
+            any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a boolean mask of `f.runs`,
+            such as `f.runs["n_errors"] > 0`. Or what pandas computes for each `run_id`, such as
+            `f.steps.groupby("run_id")["self_s"].sum().nlargest(3)`.
+
+        Returns
+        -------
+        Frames
+            The rows of these runs.
+
+        Raises
+        ------
+        UsageError
+            For an unknown id, a prefix of several ids, and a mask that does not fit.
+        """
+        ids = full_ids(self._run_ids(runs), self.runs["run_id"], "these frames")
+
+        def rows_of(df: pd.DataFrame) -> pd.DataFrame:
+            place = pd.Index(ids, dtype="str").get_indexer(pd.Index(df["run_id"]))
+            rows = np.argsort(place, kind="stable")
+            return df.iloc[rows[place[rows] >= 0]].reset_index(drop=True)
+
+        selected = {name: rows_of(df) for name, df in self.items()}
+        reads = None if self.reads is None else rows_of(self.reads)
+        coverage = Coverage(seen=len(ids), kept=len(ids), refused=0, why=self.coverage.why)
+        return Frames(**selected, coverage=coverage, version=self.version, reads=reads)
+
+    def _run_ids(self, runs: Any) -> Iterable[object]:
+        """Return the ids, or prefixes of ids, that the argument of `select` stands for."""
+        is_pandas = isinstance(runs, pd.DataFrame | pd.Series)
+        if is_pandas and "run_id" in runs.index.names:
+            chosen = runs[runs] if runs.dtypes is np.dtype(bool) else runs
+            return list(chosen.index.get_level_values("run_id"))
+        if is_pandas and "run_id" in runs:  # rows, or one row
+            return pd.Series(runs["run_id"]).dropna()
+        if isinstance(runs, str):
+            return [runs]
+        if isinstance(runs, pd.DataFrame) or not isinstance(runs, Iterable):
+            raise UsageError(
+                f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of the runs."
+            )
+        items = list(runs)
+        if not items or not all(isinstance(item, bool | np.bool_) for item in items):
+            return items
+        mask = pd.Series(items, runs.index if isinstance(runs, pd.Series) else None)
+        if len(mask) != len(self.runs) or not mask.index.isin(self.runs.index).all():
+            raise UsageError(
+                f"the mask has {plural(len(mask), 'value')}; expected one for each of the "
+                f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: f.select(f.steps[mask])."
+            )
+        return self.runs.loc[mask, "run_id"]
+
+    @checked
+    def save(self, directory: str | Path) -> Path:
+        """Write the six frames as Parquet files, for `runkit.frames` or `pandas.read_parquet`.
+
+        Each file is replaced atomically. The files and a new folder are readable by their owner only.
+
+        Parameters
+        ----------
+        directory
+            A folder, created if needed; `~` is the user's home.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UsageError
+            For a path that is a file, and for a folder that cannot be written.
+        """
+        reads = empty("reads") if self.reads is None else self.reads
+        coverage = self.coverage._asdict() | {"version": self.version}
+        return write_saved(directory, dict(self.items()) | {"reads": reads}, coverage)
+
+    @checked
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the six frames as sheets of an Excel workbook; text stays text, also if it starts with `=`.
+
+        Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its length. The
+        file is readable by its owner only.
+
+        Parameters
+        ----------
+        path
+            The file to write, such as `frames.xlsx`; `~` is the user's home.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        UsageError
+            For a path that cannot be written, and a frame with more than 1,048,575 rows.
+        MissingExtra
+            Without the extra `[excel]`.
+        """
+        from runkit.tables.excel import write_workbook
+
+        return write_workbook(dict(self.items()), path)
+
+    @checked
+    def sentences(self, most: NonNegativeInt = SHOWN_RUNS) -> list[str]:
+        """Summarize the first `most` runs in one line each: status, time budget, counts."""
+        runs = self.runs.head(most).assign(waits_since=unmeasured_waits(self))
+        return [_summarize_run(row) for _, row in runs.iterrows()]
+
+    def summary(self) -> list[str]:
+        """Summarize the frames in a few lines: counts, time range, completeness."""
+        runs = self.runs
+        lines = [
+            plural(len(runs), "run") + (f" ({status_counts(runs)})" if len(runs) else ""),
+            ", ".join(plural(len(self[name]), word) for name, word in COUNTED.items())
+            + f" ({int(runs['n_pending'].sum())} waiting)",
+        ]
+        if len(runs):
+            first, last = runs["created_at"].min(), runs["created_at"].max()
+            lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        n_undated = 0 if self.reads is None else int(self.reads["is_undated"].sum())
+        if n_undated:
+            runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
+            lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')
+        lines.append(self._completeness())
+        return lines
+
+    def _completeness(self) -> str:
+        parts = []
+        if self.coverage.refused:
+            records = plural(self.coverage.seen, "record")
+            parts.append(f"{self.coverage.refused} of {records} refused")
+        if self.coverage.why:
+            parts.append(f"not complete: {shorten(self.coverage.why, 1_000)}")
+        if len(self.problems):
+            n_problems = int(self.problems["n"].sum())
+            parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
+        if not parts:
+            parts.append("complete, no problems")
+        if self.version is not None:
+            parts.append(f"archive version {self.version}")
+        return "; ".join(parts)
+
+    def __repr__(self) -> str:
+        lines = [*self.summary(), *self.sentences()]
+        if len(self.runs) > SHOWN_RUNS:
+            lines.append(f"… and {plural(len(self.runs) - SHOWN_RUNS, 'more run')} in .runs")
+        return visible("\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])]))
+
+    def _repr_html_(self) -> str:
+        head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
+        runs = self.runs.head(MAX_ROWS)
+        table = runs[SHOWN_COLUMNS].assign(
+            agent=runs["agent_name"].fillna(runs["agent"]),
+            n_findings=runs["n_findings"].where(runs["has_steps"]),
+            working_s=runs["working_s"],
+            waiting_s=runs["waiting_s"].mask(unmeasured_waits(self)[runs.index].notna()),
+        )
+        rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
+        return block(head, rows)
+
+
+def status_counts(runs: pd.DataFrame) -> str:
+    """Count runs by status, "3 completed, 1 failed", at most `MAX_WORDS` statuses."""
+    n_by_status = runs["status"].astype("str").value_counts()
+    n_of = n_by_status.groupby(lambda word: status(word).word.lower(), sort=False).sum()
+    counts = [f"{n:,} {shorten(str(word), MAX_WORD)}" for word, n in n_of.head(MAX_WORDS).items()]
+    if n_others := n_of.iloc[MAX_WORDS:].sum():
+        counts.append(f"{n_others:,} of {plural(len(n_of) - MAX_WORDS, 'other kind')}")
+    return ", ".join(counts)
+
+
+def _summarize_run(row: pd.Series[Any]) -> str:
+    """Summarize a row of the runs frame in one sentence, which starts with the run's label.
+
+    Its `waits_since` is that of `unmeasured_waits`.
+    """
+    head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
+    if row["status"] != "completed":
+        head += f" ({shorten(status(row['status']).word.lower(), MAX_WORD)})"
+    took, has_steps = text.duration(row["duration_s"]), row["has_steps"]
+    if pd.isna(row["duration_s"]):
+        time = "not started"
+    elif has_steps:
+        time = f"{took} = {text.budget_words(row['working_s'], row['waiting_s'], row['idle_s'])}"
+    else:
+        time = f"{took}; no time budget, because the steps were not delivered"
+    counts = [plural(row["n_steps"], "step")] if has_steps or row["n_steps"] else []
+    counts += [plural(row["n_errors"], "error")] if row["n_errors"] else []
+    since = f" since {text.day(row['waits_since'])}" if pd.notna(row["waits_since"]) else ""
+    counts += [f"{plural(row['n_pending'], 'question')} waiting{since}"] if row["n_pending"] else []
+    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
