@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 import httpx
-import pandas as pd
 import pytest
 
 import runkit
@@ -17,7 +16,6 @@ from support import artifact, at, question, run
 
 NOW = "2026-11-02T10:00:00Z"
 OBJECT = "11111111-1111-4111-8111-111111111111"
-OTHER = "22222222-2222-4222-8222-222222222222"
 
 
 @pytest.mark.parametrize("policy", [{}, {"tin_verification": "auto_approve"}])
@@ -32,23 +30,6 @@ def test_equal_proposals_are_told_apart(monkeypatch: pytest.MonkeyPatch, policy:
     assert found.groupby("run_id").size().max() > 1
     if not policy:
         assert found["proposal_no"].max() == 1
-
-
-def test_one_of_two_equal_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The question that was half approved is known, and which proposal it was is not."""
-    equal_proposals(monkeypatch)
-    with sandbox(seed=72, now=NOW, speed=3_000) as (_, client):
-        business = next(one for one in client.businesses.list() if "Elena Marchetti" in one.to_json())
-        opened = client.runs.wait(client.runs.create("cip_orchestrator", business_id=business.id))
-        verdicts = {"watchlist_resolution": "approve", "tin_verification": "reject"}
-        parts = [{"agent": agent, "decision": word} for agent, word in verdicts.items()]
-        answer = {"proposals": parts, "note": "another person"}
-        client.runs.wait(client.runs.resume(opened, opened.interrupts[0].id, answer))
-        runs = client.runs.fetch(client.runs.list(business_id=business), progress=False)
-        [row] = runkit.actions(runs, client).to_dict("records")
-    assert (row["interrupt_id"], row["settled_by"]) == (opened.interrupts[0].id, "reviewer")
-    assert row["step_id"] is not None
-    assert pd.isna(row["proposal_no"])
 
 
 def test_what_people_do_themselves() -> None:
@@ -147,15 +128,6 @@ def test_which_question_led_to_an_action(
 ) -> None:
     """By run, type and time; by object where one is named, else in order; null where it is not sure."""
     assert joined(asked, *(recorded(n, seconds) for n, seconds in enumerate(actions))) == expected
-
-
-def test_a_known_rejection_led_to_nothing() -> None:
-    """With the answer log, the question that was rejected is no candidate."""
-    raw = run(dismissals("a", 0, 5), dismissals("b", 10, 20)) | {"_runkit": {"business_id": "b"}}
-    f = runkit.frames(raw)
-    f.interrupts["decision"] = f.interrupts["decision"].where(f.interrupts["step_id"] != "b", "rejected")
-    with client_of(recorded(0, 25)) as client:
-        assert runkit.actions(f, client)["step_id"].tolist() == ["a"]
 
 
 def test_actions_of_runs_that_are_not_in_the_frames(caplog: pytest.LogCaptureFixture) -> None:

@@ -347,39 +347,6 @@ def test_a_run_that_goes_on_may_still_act() -> None:
     assert not_done(ended, actions_of([], ended)) == 1
 
 
-def test_an_action_that_fits_two_questions_leaves_both_unknown() -> None:
-    steps = [
-        question(name, start, end, artifacts=[artifact(type="dismissal")])
-        for name, start, end in (("a", 0, 8), ("b", 1, 5))
-    ]
-    f = runkit.frames(run(*steps, run_id="run-0") | {"_runkit": {"business_id": "b"}})
-    [row] = runkit.decisions(f, actions=actions_of([Case("answered", status_after="dismissed")], f)).to_dict(
-        "records"
-    )
-    assert (row["n_answered"], row["n_unknown"]) == (2, 2)
-
-
-@pytest.mark.parametrize(
-    "effects",
-    [
-        "",
-        "5",
-        "[5]",
-        "[{}]",
-        '[{"diff": 1}]',
-        '[{"diff": {"status": 1}}]',
-        '[{"diff": {"status": {"after": []}}}]',
-    ],
-)
-def test_effects_without_a_status_are_unknown(effects: str) -> None:
-    cases = [Case("answered", kind="decision", status_after="approved")]
-    f = frames_of(cases)
-    actions = actions_of(cases, f)
-    assert runkit.decisions(f, actions=actions)["n_approved"].tolist() == [1]
-    changed = runkit.decisions(f, actions=actions.assign(effects=effects))
-    assert changed["n_unknown"].tolist() == [1]
-
-
 def test_a_rubber_stamper_is_found() -> None:
     """One of five reviewers approves everything within seconds and opens nothing."""
     cases = []
@@ -400,15 +367,6 @@ def test_a_rubber_stamper_is_found() -> None:
     assert suspects.index.tolist() == ["Chi Okafor"]
     assert table["n_quick"].drop("Chi Okafor").eq(0).all()
     assert runkit.decisions(f, "answered_by", log, quick_s=3)["n_quick"].eq(0).all()
-
-
-def test_decisions_of_the_frames_count_without_the_log() -> None:
-    """Frames that were joined with the answer log know them; how they were shown is not in frames."""
-    cases = [Case("answered", answer="rejected", shown_s=5)] * 2 + [Case("answered")]
-    f = runkit.frames(frames_of(cases), answers=log_of(cases))
-    [row] = runkit.decisions(f).to_dict("records")
-    assert [row[name] for name in ("n_answered", *RESULTS)] == [3, 0, 2, 0, 1]
-    assert pd.isna([row["n_shown"], row["n_quick"]]).all()
 
 
 def test_a_log_of_runkit_0_1_has_no_displays() -> None:

@@ -16,11 +16,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 import runkit
-from hostile.payloads import SCRIPTS
-from runkit.errors import UsageError
-from support import artifact, example, question, run, step
+from support import example, question, run, step
 
-RUN_ID = "7b0f6c1e-0a51-4a6e-9d6e-2f6f0f8f1a11"  # of the completed example
 EXPORTS = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}
 
 
@@ -107,30 +104,6 @@ def test_absolute_times(tmp_path: Path) -> None:
         assert again["ts"] == first["ts"]
 
 
-def test_agents_and_what_they_delegate(tmp_path: Path) -> None:
-    """The run and each delegating step invoke an agent; other steps are internal spans of a chain."""
-    spans, _, _ = otlp(example("completed"), tmp_path)
-    root, *steps = spans
-    assert (root.name, root.kind) == ("invoke_agent cip_orchestrator", Span.SPAN_KIND_CLIENT)
-    assert attributes(root)["gen_ai.conversation.id"] == "7b0f6c1e-0a51-4a6e-9d6e-2f6f0f8f1a12"
-    assert attributes(root)["middesk.run.id"] == RUN_ID
-    assert {span.kind for span in steps} == {Span.SPAN_KIND_INTERNAL}
-    kinds = {span.name: attributes(span)["openinference.span.kind"] for span in spans}
-    called = [name for name, kind in kinds.items() if kind == "AGENT"]
-    assert called == [root.name, "invoke_agent tin_verification", "invoke_agent watchlist_resolution"]
-    assert Counter(kinds.values()) == {"AGENT": 3, "CHAIN": 6}
-
-
-def test_a_run_sent_twice_is_one_trace(f: runkit.Frames, tmp_path: Path) -> None:
-    """Ids depend on the run and the step alone, not on the other runs in the file."""
-    one = f.select(f.runs["run_id"].iloc[3])
-    every, _, _ = otlp(f, tmp_path)
-    alone, _, _ = otlp(one, tmp_path)
-    assert {(span.trace_id, span.span_id) for span in alone} <= {
-        (span.trace_id, span.span_id) for span in every
-    }
-
-
 def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
     """Questions have the status unset, also where the run failed; errors are those of the frames."""
     asked = question("q", 1, 3, status="error")  # it failed with its run
@@ -195,25 +168,6 @@ def test_trace_events_follow_the_format(f: runkit.Frames, tmp_path: Path) -> Non
     assert spent == pytest.approx(seconds_by_type(f.steps))
 
 
-def test_runs_are_processes_and_agents_are_threads(f: runkit.Frames, tmp_path: Path) -> None:
-    """Every id of a process and a thread has a name; waits have a category of their own."""
-    events = perfetto(f, tmp_path)
-    named = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
-    assert len(named) == len(f.runs)
-    assert all(run_id[:8] in name for run_id, name in zip(f.runs["run_id"], named.values(), strict=True))
-    names = [event for event in events if event["name"] == "thread_name"]
-    threads = {(event["pid"], event["tid"]) for event in names}
-    agents = f.steps[["run_id", "agent"]].drop_duplicates()
-    assert len(threads) == len(agents)
-    begins = [event for event in events if event["ph"] == "b"]
-    assert {(event["pid"], event["tid"]) for event in begins} == threads
-    waits = [event["args"]["outcome"] for event in begins if event["cat"] == "waiting"]
-    assert Counter(waits) == Counter(
-        word for word in f.interrupts["outcome"] if word in ("answered", "pending", "lapsed")
-    )
-    assert sum(event["args"]["is_critical"] for event in begins) == f.steps["is_critical"].sum()
-
-
 # -------------------------------------------------------------------------------------------- both formats
 
 SECRETS = {"key": "mk_live_9f8e7d6c5b4a39281706", "ein": "12-3456789", "email": "ana.ortiz@bank.example"}
@@ -238,38 +192,3 @@ def test_planted_secrets_are_absent(kind: str, tmp_path: Path) -> None:
     assert (SECRETS["ein"] in unmasked, SECRETS["key"] in unmasked) == (True, False)
     assert "[ask 1]" in export(redact=runkit.Redaction(patterns={"ask": "await_review"}))
     assert path.stat().st_mode & 0o077 == 0
-
-
-@pytest.mark.parametrize("kind", EXPORTS)
-def test_odd_runs(kind: str, tmp_path: Path) -> None:
-    """Hostile texts, missing agents, an unknown parent, open steps, no steps, no runs."""
-    nasty = [step(f"s{n}", label=text, name=text, agent=text) for n, text in enumerate(SCRIPTS.values())]
-    raw = [
-        run(*nasty, run_id="nasty", agent=None),
-        run(step("o", parent_step_id="gone"), step("p", 3, None), run_id="open", end=None),
-        run(run_id="bare", started_at=None, ended_at=None, status="running") | {"steps": None},
-    ]
-    f = runkit.frames(raw)
-    if kind == "perfetto":
-        assert sum(event["ph"] == "b" for event in perfetto(f, tmp_path)) == len(f.steps)
-        return
-    spans, records, _ = otlp(f, tmp_path)
-    assert (len(spans), len(records)) == (3 + len(f.steps), 0)
-    known = {span.span_id for span in spans}
-    assert all(span.parent_span_id in known for span in spans if span.parent_span_id)
-    assert otlp([], tmp_path)[:2] == ([], [])
-
-
-@pytest.mark.parametrize("kind", EXPORTS)
-def test_files_that_cannot_be_written(kind: str, tmp_path: Path) -> None:
-    """A folder, a file in a folder that does not exist, what is no path, and no policy."""
-    raw = run(step("s", artifacts=[artifact()]))
-    for path, words in (
-        (tmp_path, "is a folder"),
-        (tmp_path / "no" / "trace.json", "cannot be used: No such file"),
-    ):
-        with pytest.raises(UsageError, match=words):
-            EXPORTS[kind](raw, path)
-    with pytest.raises(UsageError, match="redact='yes'"):
-        EXPORTS[kind](raw, tmp_path / "trace.json", redact="yes")
-    assert not list(tmp_path.iterdir())

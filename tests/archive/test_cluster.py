@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -104,20 +103,6 @@ def test_each_frame_alone_has_its_dtypes(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_the_lines_of_pandas_give_the_same(archive: runkit.Archive) -> None:
-    """Groups, sums and joins."""
-    f, d = archive.frames(), archive.dask()
-    for frames in (f, d):
-        assert frames.runs.columns.tolist() == f.runs.columns.tolist()
-    by_agent = f.steps.groupby("agent")["self_s"].sum()
-    assert d.steps.groupby("agent")["self_s"].sum().compute().sort_index().equals(by_agent.sort_index())
-    by_type = f.steps.groupby("type", observed=True)["critical_s"].max().sort_index()
-    found = d.steps.groupby("type", observed=True)["critical_s"].max().compute().sort_index()
-    assert dict(found) == dict(by_type)
-    assert d.runs["waiting_s"].sum().compute() == pytest.approx(f.runs["waiting_s"].sum())
-
-
-@pytest.mark.usefixtures("cluster")
 def test_partitions_of_all_frames_hold_the_same_runs(archive: runkit.Archive) -> None:
     """So that a join needs no shuffle, and a whole run is at hand in one place."""
     import dask.dataframe as dd
@@ -167,16 +152,6 @@ def test_a_choice_goes_to_the_cluster(archive: runkit.Archive) -> None:
     assert nothing.npartitions == 1
     for name, df in nothing.compute().items():
         same(df, getattr(runkit.frames([]), name))
-
-
-def test_a_version_stays_the_same_on_the_cluster(tmp_path: Path) -> None:
-    """What is written after the frames were asked for is not in them."""
-    archive = runkit.Archive(tmp_path / "runs")
-    archive.add(RUNS[:2])
-    d = archive.dask()
-    archive.add([run(run_id="later")])
-    assert len(d.runs["run_id"].compute(scheduler="synchronous")) == 2
-    assert repr(d) == f"DaskFrames({d.npartitions} partitions, version {d.version} of the archive)"
 
 
 @pytest.mark.usefixtures("cluster")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 
 import runkit
 from runkit.archive import table, writing
-from runkit.errors import ArchiveError
 from support import at, run, step
 
 Json = dict[str, Any]
@@ -71,46 +68,6 @@ def test_nothing_to_do_writes_nothing(archive: runkit.Archive) -> None:
     assert archive.compact() == version
 
 
-def test_there_must_be_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
-    """Compaction makes none."""
-    with pytest.raises(ArchiveError, match="no archive at"):
-        archive.compact()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_business_outlives_the_copy_that_knew_it(archive: runkit.Archive) -> None:
-    """It is chosen by, and the run still names it, when the older copy is gone."""
-    archive.add([item("a", 100, _runkit={"business_id": "b-1"}), item("b")])
-    archive.add([item("a", 200, status="error")])
-    for _ in range(2):
-        assert [one.business_id for one in archive.runs(business_id="b-1", status="error")] == ["b-1"]
-        assert archive.frames(business_id="b-1").runs["run_id"].tolist() == ["a"]
-        archive.compact()
-
-
-def test_many_superseded_copies_take_several_commits(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The table's library takes only so many rows at once; a run may have more copies than that."""
-    monkeypatch.setattr(writing, "DROPPED_AT_ONCE", 7)
-    for number in range(9):
-        archive.add([item("often", 100 + number), *(item(f"r{one}", 100 + number % 3) for one in range(10))])
-    before = held(archive)
-    archive.compact()
-    assert rows_in(tmp_path / "runs") == {"often": 1} | {f"r{number}": 1 for number in range(10)}
-    assert held(archive) == before
-
-
-def test_ids_like_sql_are_compacted(archive: runkit.Archive, tmp_path: Path) -> None:
-    """What a run is called has no part in what is deleted."""
-    ids = ["x' OR '1'='1", '"; DROP', "\u202e\x00", "", "100%", "'"]
-    for updated in (100, 200):
-        archive.add([item(one, updated) for one in [*ids, "other"]])
-    archive.compact()
-    assert rows_in(tmp_path / "runs") == dict.fromkeys([*ids, "other"], 1)
-    assert {one["updated_at"] for one in held(archive).values()} == {at(200)}
-
-
 def test_an_append_that_comes_first_makes_it_decide_again(
     archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,26 +87,6 @@ def test_an_append_that_comes_first_makes_it_decide_again(
     assert rows_in(tmp_path / "runs") == {"a": 1, "b": 1}
 
 
-def test_a_compaction_that_comes_first_does_not_stop_an_append(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Files that an append never looked at are gone: it is tried again."""
-    for updated in (100, 200):
-        archive.add([item("a", updated)])
-    real = deltalake.write_deltalake
-    calls: list[str] = []
-
-    def write(*given: Any, mode: str, **more: Any) -> None:
-        calls.append(mode)
-        if calls == ["append"]:
-            runkit.Archive(tmp_path / "runs").compact()
-        real(*given, mode=mode, **more)
-
-    monkeypatch.setattr(deltalake, "write_deltalake", write)
-    assert archive.add([item("b"), item("a", 300)]).n_new == 1
-    assert held(archive) == {"a": item("a", 300), "b": item("b")}
-
-
 def test_two_compactions_of_one_version(archive: runkit.Archive, tmp_path: Path) -> None:
     """Whether or not the table's library lets both commit, each run is read once."""
     for number in range(8):
@@ -166,60 +103,6 @@ def test_two_compactions_of_one_version(archive: runkit.Archive, tmp_path: Path)
         assert held(archive) == before
     archive.compact()
     assert held(archive) == before
-    assert set(rows_in(tmp_path / "runs").values()) == {1}
-
-
-def test_writers_that_are_always_in_the_way(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`compact` says that it is not done; nothing is lost, and adding goes on."""
-    archive.add([item("a", 100)])
-    archive.add([item("a", 200)])
-
-    def conflict(*given: object) -> None:
-        raise table.CommitConflict
-
-    monkeypatch.setattr(table.Snapshot, "replace", conflict)
-    with pytest.raises(ArchiveError, match="try again"):
-        archive.compact()
-    assert held(archive) == {"a": item("a", 200)}
-    assert archive.add([item("b")]).n_new == 1
-
-
-def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -> None:
-    """Two threads add, two compact: nothing is lost, and in the end each run has one row."""
-    archive.add([])
-    is_done = threading.Event()
-    errors: list[BaseException] = []
-
-    def add(name: str) -> None:
-        chance = random.Random(name)
-        for number in range(5):
-            shared = item(f"shared-{chance.randrange(5)}", 100 + number, writer=name)
-            runkit.Archive(tmp_path / "runs").add([item(f"{name}-{number}"), shared], progress=False)
-
-    def compact() -> None:
-        while not is_done.is_set():
-            writing.compact(archive._place)
-
-    def guarded(work: Any, *given: Any) -> None:
-        try:
-            work(*given)
-        except BaseException as error:
-            errors.append(error)
-
-    adders = [threading.Thread(target=guarded, args=(add, name)) for name in "ab"]
-    compacters = [threading.Thread(target=guarded, args=(compact,)) for _ in range(2)]
-    for thread in adders + compacters:
-        thread.start()
-    for thread in adders:
-        thread.join()
-    is_done.set()
-    for thread in compacters:
-        thread.join()
-    assert errors == []
-    ids = {f"{name}-{number}" for name in "ab" for number in range(5)}
-    assert {one for one in held(archive) if not one.startswith("shared")} == ids
-    archive.compact()
-    assert ids <= held(archive).keys()
     assert set(rows_in(tmp_path / "runs").values()) == {1}
 
 

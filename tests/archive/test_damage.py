@@ -6,14 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import deltalake
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import runkit
-from runkit.archive.rows import SCHEMA
-from runkit.errors import ArchiveError
 from support import run, step
 
 
@@ -86,29 +83,3 @@ def test_damage_is_one_error(
         with pytest.raises(runkit.RunkitError):
             read()
     assert repr(archive)
-
-
-@pytest.mark.parametrize("name", ["a file is gone", "a file is cut", "the log is noise"])
-def test_the_error_says_where_and_why(archive: runkit.Archive, tmp_path: Path, name: str) -> None:
-    """It names the place, is an `ArchiveError`, and holds no page of another library's words."""
-    DAMAGES[name](tmp_path / "runs")
-    with pytest.raises(ArchiveError) as caught:
-        archive.frames()
-    assert str(tmp_path / "runs") in str(caught.value)
-    assert len(str(caught.value)) < 600
-
-
-def test_a_file_that_is_gone_may_have_been_vacuumed(archive: runkit.Archive, tmp_path: Path) -> None:
-    """The error says so, since that is what takes files away."""
-    first_file(tmp_path / "runs").unlink()
-    with pytest.raises(ArchiveError, match="vacuumed"):
-        archive.frames()
-
-
-def test_a_table_without_statistics_is_read(tmp_path: Path, archive: runkit.Archive) -> None:
-    """Another tool that rewrites the table may leave them out."""
-    table = deltalake.DeltaTable(tmp_path / "runs")
-    rows = table.to_pyarrow_table().cast(SCHEMA)
-    table.alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "0"}, raise_if_not_exists=False)
-    deltalake.write_deltalake(tmp_path / "runs", rows, mode="overwrite")
-    assert sorted(one.id for one in archive) == ["r0", "r1", "r2"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,71 +52,6 @@ def doubled(tmp_path: Path) -> Path:
     archive.add([item(f"r{number}", 200, status="error") for number in range(4)])
     double(tmp_path / "doubled")
     return tmp_path / "doubled"
-
-
-READERS: dict[str, Callable[[Any], list[str]]] = {
-    "len": lambda chosen: [f"r{number}" for number in range(len(chosen))],
-    "runs": lambda chosen: [one.id for one in chosen.runs()],
-    "iter": lambda chosen: [one.id for one in chosen],
-    "frames": lambda chosen: chosen.frames().runs["run_id"].tolist(),
-    "runkit.frames": lambda chosen: runkit.frames(chosen).runs["run_id"].tolist(),
-    "dask": lambda chosen: chosen.dask().runs["run_id"].compute().tolist(),
-    "dask.compute": lambda chosen: chosen.dask().compute().runs["run_id"].tolist(),
-    "steps": lambda chosen: chosen.frames().steps["run_id"].tolist(),
-    "dask.steps": lambda chosen: chosen.dask().steps["run_id"].compute().tolist(),
-}
-
-
-@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-@pytest.mark.parametrize("is_select", [False, True])
-def test_every_reader_sees_each_run_once(
-    doubled: Path, read: Callable[[Any], list[str]], is_select: bool
-) -> None:
-    """In the archive and in a selection of it."""
-    assert sum(rows_in(doubled).values()) == 28
-    archive = runkit.Archive(doubled)
-    assert sorted(read(archive.select() if is_select else archive)) == [f"r{number}" for number in range(10)]
-
-
-def test_an_older_copy_is_not_chosen(doubled: Path) -> None:
-    """A filter looks at the newest copy of a run, not at what the run once was."""
-    archive = runkit.Archive(doubled)
-    changed, rest = {f"r{number}" for number in range(4)}, {f"r{number}" for number in range(4, 10)}
-    assert {one.id for one in archive.runs(status="interrupted")} == rest
-    assert set(archive.frames(status="error").runs["run_id"]) == changed
-    assert len(archive.select(status="error")) == 4
-    assert set(archive.dask(status="interrupted").runs["run_id"].compute()) == rest
-
-
-def test_sums_count_once_and_frames_are_complete(doubled: Path) -> None:
-    """Ten runs of ten seconds are 100 seconds, in memory and on a cluster."""
-    f, d = runkit.Archive(doubled).frames(), runkit.Archive(doubled).dask()
-    assert f.steps["self_s"].sum() == d.steps["self_s"].sum().compute() == 100
-    assert f.is_complete
-    assert d.compute().is_complete
-    assert len(f.problems) == 0
-
-
-def test_copies_far_apart_are_resolved_across_partitions(doubled: Path) -> None:
-    """Though each file is a partition of its own, and the copies of a run lie in several."""
-    for number in range(0, 10, 3):
-        runkit.Archive(doubled).add([item(f"r{number}", 300), item(f"r{number + 1}", 300)])
-    d = runkit.Archive(doubled).dask()
-    assert d.npartitions > 1
-    per_partition = [set(d.runs.get_partition(number).compute()["run_id"]) for number in range(d.npartitions)]
-    assert sum(map(len, per_partition)) == len(set.union(*per_partition)) == 11
-    for name, frame in d.items():
-        for number, run_ids in enumerate(per_partition):
-            assert set(frame.get_partition(number).compute()["run_id"].dropna()) <= run_ids, name
-
-
-def test_adding_to_a_doubled_archive(doubled: Path) -> None:
-    """What is new, changed and unchanged is counted by runs, whatever rows there are."""
-    archive = runkit.Archive(doubled)
-    added = archive.add([item("r0", 200, status="error"), item("r1", 300), item("new", 100)])
-    assert (added.n_new, added.n_changed, added.n_unchanged) == (1, 1, 1)
-    assert len(archive) == 11
-    assert next(one for one in archive.runs() if one.id == "r1").status == "completed"
 
 
 def test_an_archive_that_01_doubled_is_read(by_01: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.archive import selection, table
+from runkit.archive import selection
 from runkit.errors import ArchiveError, UsageError
 from support import at, question, run, step
 
@@ -103,41 +102,6 @@ def test_only_files_with_chosen_runs_are_parsed(
     assert len(archive.select(**chosen).parts) == 1
 
 
-def test_a_part_is_a_file(tmp_path: Path) -> None:
-    """The oldest runs come first; no run is in two."""
-    archive = runkit.Archive(tmp_path / "runs")
-    for item in reversed(RUNS):
-        archive.add([item])
-    parts = archive.select().parts
-    assert len({part.path for part in parts}) == len(RUNS)
-    stored = [record.raw["id"] for part in parts for record in part.stored_records()]
-    assert stored == [item["id"] for item in RUNS]
-    assert archive.frames().runs["run_id"].tolist() == [f"r{number}" for number in range(5)]
-
-
-def test_runs_of_one_moment_come_as_they_were_written(tmp_path: Path) -> None:
-    """The same each time, here and on a cluster, though nothing else tells their files apart."""
-    archive = runkit.Archive(tmp_path / "runs")
-    ids = [f"r{number * 7 % 10}" for number in range(10)]
-    for run_id in ids:
-        archive.add([run(step("s"), run_id=run_id)])
-    for _ in range(5):
-        assert [one.id for one in archive] == ids
-    assert archive.dask().runs["run_id"].compute().tolist() == ids
-
-
-def test_a_version_can_be_read_again(archive: runkit.Archive) -> None:
-    """Whatever was written since; frames know which version they are of, also when they are saved."""
-    before = archive.version
-    archive.add([RUNS[0] | {"updated_at": at(9000), "status": "error"}, run(run_id="new")])
-    old, new = archive.frames(version=before), archive.frames()
-    assert len(old.runs) == 5
-    assert len(new.runs) == 6
-    assert old.runs["status"].tolist()[0] == "completed"
-    assert (old.version, new.version) == (before, archive.version)
-    assert old.select("r1").version == before
-
-
 def test_the_version_is_saved_with_frames(archive: runkit.Archive, tmp_path: Path) -> None:
     """And read back."""
     assert runkit.frames(archive.frames().save(tmp_path / "saved")).version == archive.version
@@ -195,16 +159,6 @@ def test_an_archive_is_iterated_like_its_runs(archive: runkit.Archive) -> None:
     assert [one.id for one in list(archive.select(status="error"))] == ["r1", "r2"]
 
 
-def test_whether_there_is_an_archive_object_opens_nothing(tmp_path: Path) -> None:
-    """It is true, also where no table is to be read; `list` and `len` say that none is."""
-    archive = runkit.Archive(tmp_path / "runz")
-    assert archive
-    for read in (list, len):
-        with pytest.raises(ArchiveError, match="no archive at"):
-            read(archive)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:
     """With all their columns and dtypes."""
     archive = runkit.Archive(tmp_path / "runs")
@@ -212,20 +166,3 @@ def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:
     assert len(archive) == 0
     for name, df in archive.frames().items():
         pd.testing.assert_frame_equal(df, getattr(runkit.frames([]), name))
-
-
-def test_it_says_what_it_holds(archive: runkit.Archive, tmp_path: Path) -> None:
-    """Place, runs, size and version; access to an object store is not shown."""
-    assert repr(archive) == f"Archive({str(tmp_path / 'runs')!r}, 5 runs, 0.0 MB, version 1)"
-    place = table.Place.of("s3://bucket/runs", {"aws_secret_access_key": "canary"})
-    assert "canary" not in repr(place)
-    assert "version 1 of" in repr(archive.select(status="error"))
-
-
-def test_problems_are_those_of_the_runs(tmp_path: Path) -> None:
-    """What is odd about a run is told when it is read, as if it came from a file."""
-    archive = runkit.Archive(tmp_path / "runs")
-    odd = run(step("x", type="novel"), run_id="odd")
-    archive.add(json.dumps(odd).encode())
-    assert archive.frames().problems["problem"].tolist() == ["unknown_value"]
-    assert "novel" in archive.frames().steps["type"].cat.categories

@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import httpx
 import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import ArchiveError, AuthError, UsageError
+from runkit.errors import AuthError, UsageError
 from runkit.server import Sandbox
 
 N_RUNS = 30
@@ -77,39 +76,6 @@ def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client
     fetched = client.runs.fetch(client.runs.list())
     now = max(run.read_at for run in fetched if run.read_at)
     same(runkit.frames(archive, as_of=now), runkit.frames(fetched, as_of=now))
-
-
-def test_what_has_not_changed_is_not_read_again(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
-) -> None:
-    """A second sync reads nothing; after an answer and a new run it reads these two."""
-    archive.sync(client)
-    wire.read.clear()
-    version = archive.version
-    again = archive.sync(client)
-    assert (wire.read, again.n_unchanged, again.version) == ([], N_RUNS, version)
-    waiting = client.runs.list(status="interrupted")[0]
-    new = client.runs.create("cip_orchestrator", business_id=box.business("clean_pass"))
-    box.end_run(waiting.id)
-    client.runs.wait(new.id)
-    wire.read.clear()
-    synced = archive.sync(client)
-    assert sorted(wire.read) == sorted([waiting.id, new.id])
-    assert (synced.added.n_new, synced.added.n_changed, synced.n_unchanged) == (1, 1, N_RUNS - 1)
-    f = archive.frames()
-    assert len(f.runs) == N_RUNS + 1
-    assert f.runs.set_index("run_id").loc[waiting.id, "status"] == "error"
-
-
-def test_a_run_that_works_is_read_each_time(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
-) -> None:
-    """Nothing says that updated_at moves with every step."""
-    slow = client.runs.create("cip_orchestrator", business_id=box.business("long_5000"))
-    archive.sync(client, status="running")
-    wire.read.clear()
-    archive.sync(client, status="running")
-    assert wire.read == [slow.id]
 
 
 def test_a_run_without_steps_is_read(archive: runkit.Archive, client: runkit.Client, wire: Watched) -> None:
@@ -181,55 +147,6 @@ def test_what_arrives_is_written_as_it_goes(
     assert archive.sync(client).version > N_RUNS / 2
 
 
-def test_what_arrived_is_written_while_nothing_arrives(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One run that takes long does not keep the others from being written."""
-    monkeypatch.setattr("runkit.archive.sync.WRITE_INTERVAL", 0.2)
-    last = client.runs.list()[-1].id
-    box.fault("slow", f"GET /runs/{last}", times=1, seconds=1.5)
-    seen: list[int] = []
-
-    def look() -> None:
-        for _ in range(30):
-            threading.Event().wait(0.05)
-            with suppress(ArchiveError):  # there is none before the first write
-                seen.append(len(archive))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    archive.sync(client, progress=False)
-    thread.join()
-    assert N_RUNS - 1 in seen
-    assert len(archive) == N_RUNS
-
-
-def test_a_business_is_learned_by_a_sync(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client
-) -> None:
-    """Runs that were kept before their business was known."""
-    archive.sync(client)
-    business = box.business("watchlist_hit")
-    with box.client(rate=None) as fresh:
-        archive.sync(fresh, business_id=business)
-        assert len(archive.select(business_id=business)) == len(fresh.runs.list(business_id=business)) > 0
-
-
-@pytest.mark.parametrize("status", [403, 404, 422])
-def test_a_run_that_cannot_be_read_is_named(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client, status: int
-) -> None:
-    """Its neighbours are kept, the error too, and each sync tries it again, also when it is alone."""
-    bad = client.runs.list(limit=1)[0].id
-    box.fault("refuse", f"GET /runs/{bad}", times=2, status=status)
-    for _ in range(2):
-        synced = archive.sync(client)
-        assert {one: error.status for one, error in synced.errors.items()} == {bad: status}
-        assert bad in (synced.why or "")
-        assert len(archive) == N_RUNS - 1
-    assert archive.sync(client).added.n_new == 1
-
-
 def test_a_key_that_is_refused_meanwhile_stops_it(
     archive: runkit.Archive, box: Sandbox, client: runkit.Client
 ) -> None:
@@ -252,13 +169,3 @@ def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:
     """A client that may not write is enough."""
     with box.client(read_only=True, rate=None) as client:
         assert archive.sync(client).is_complete
-
-
-def test_progress_leaves_nothing(
-    archive: runkit.Archive, client: runkit.Client, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The bar goes to stderr and is wiped."""
-    archive.sync(client)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""

@@ -3,48 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runkit
-from archive.writers import check, environment, own, writers, written
+from archive.writers import environment, own
 from runkit.archive import table
 from runkit.errors import ArchiveError
-from support import run, step
-
-NAMES = ("ann", "bob", "cyd")
-N = 12  # runs that each of them adds; the soak adds more
-
-
-def test_three_writers_of_which_one_is_killed(tmp_path: Path) -> None:
-    """Three processes add single runs, of which some are the same, and compact; one of them is killed.
-
-    The others go on; what the dead one said to be written is there.
-    """
-    folder = tmp_path / "runs"
-    with writers(folder, NAMES, N, compacts=True) as processes:
-        victim = processes[0]
-        assert victim.stdout is not None
-        said = [int(line) for line, _ in zip(victim.stdout, range(5), strict=False) if line != "ready\n"]
-        victim.send_signal(signal.SIGKILL)
-        numbers = {"ann": said + written(victim)}
-        numbers |= {name: written(one) for name, one in zip(NAMES[1:], processes[1:], strict=True)}
-        assert [process.returncode for process in processes] == [-signal.SIGKILL, 0, 0]
-    assert list(numbers.values())[1:] == [[*range(N)]] * 2
-    assert 4 <= len(numbers["ann"]) < N
-    check(folder, numbers, killed=["ann"])
-    archive = runkit.Archive(folder)
-    before = {one.id: one.to_dict() for one in archive}
-    archive.compact()
-    assert {one.id: one.to_dict() for one in archive} == before
-    assert archive.add([own("after", 0)]).n_new == 1
-
 
 FETCH = "import sys; from runkit.cli import main; sys.exit(main(['fetch', '--sandbox', '-o', sys.argv[1]]))"
 
@@ -70,25 +39,6 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
     assert len(f.steps) == len(d.steps) == len(runkit.frames(list(archive)).steps)
 
 
-def test_a_run_that_another_writer_added_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read once, and the newer copy wins whichever is written last."""
-    archive = runkit.Archive(tmp_path / "runs")
-    archive.add([own("a", 0)])
-    real = table.Snapshot.append
-    newer = own("b", 0) | {"updated_at": "2100-01-01T00:00:00Z", "status": "error"}
-
-    def append(snapshot: table.Snapshot, rows: Any) -> None:
-        monkeypatch.setattr(table.Snapshot, "append", real)
-        runkit.Archive(tmp_path / "runs").add([newer])
-        real(snapshot, rows)
-
-    monkeypatch.setattr(table.Snapshot, "append", append)
-    archive.add([own("b", 0), own("c", 0)])
-    f = archive.frames()
-    assert sorted(f.runs["run_id"]) == ["a-0", "b-0", "c-0"]
-    assert f.runs.set_index("run_id").loc["b-0", "status"] == "error"
-
-
 def test_a_version_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the table refuses every try, that is said; what was there can be read."""
     archive = runkit.Archive(tmp_path / "runs")
@@ -103,18 +53,3 @@ def test_a_version_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mo
             archive.add([own("b", 0)])
     assert [one.id for one in archive] == ["a-0"]
     assert archive.add([own("b", 0)]).n_new == 1
-
-
-def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """It is one error, and what was there can be read."""
-    archive = runkit.Archive(tmp_path / "runs")
-    archive.add([run(step("s"), run_id="a")])
-    log = tmp_path / "runs" / "_delta_log"
-    moved = tmp_path / "log"
-    log.rename(moved)
-    log.write_text("not a folder")
-    with pytest.raises(runkit.RunkitError):
-        archive.add([run(run_id="b")])
-    log.unlink()
-    moved.rename(log)
-    assert archive.frames().runs["run_id"].tolist() == ["a"]

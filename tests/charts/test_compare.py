@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 from runkit.errors import UsageError
 from runkit.tables.compare import compare
-from runkit.tables.frames import frames
-from support import example, question, run, step
+from support import question, run, step
 
 
 def test_one_row_per_agent_and_step_name():
@@ -21,28 +19,6 @@ def test_one_row_per_agent_and_step_name():
     assert rows.loc["work", ["total_s_a", "total_s_b", "total_s_diff"]].tolist() == [30, 5, -25]
     assert rows.loc["work", ["self_s_a", "self_s_b", "self_s_diff"]].tolist() == [26, 5, -21]
     assert rows.loc["await_review", ["waiting_s_a", "waiting_s_b", "waiting_s_diff"]].tolist() == [60, 0, -60]
-
-
-def test_a_question_settled_by_policy_is_no_wait():
-    """Its time counts in the total only."""
-    [row] = compare(run(question("1", 0, 9, result={"resolution": "skip"})), run()).to_dict("records")
-    assert (row["total_s_a"], row["waiting_s_a"]) == (9, 0)
-
-
-def test_a_resolution_that_is_not_documented_is_a_wait():
-    """As in the time budget of the run."""
-    f = frames(run(question("1", 0, 9, result={"resolution": "manual"})))
-    assert compare(f, run())["waiting_s_a"].tolist() == f.runs["waiting_s"].tolist() == [9]
-
-
-def test_the_columns_have_plain_dtypes():
-    """No object column, counts int32, seconds float64; also where both runs are empty."""
-    for table in (compare(example("completed"), example("interrupted")), compare(run(), run())):
-        kinds = {name: str(dtype) for name, dtype in table.dtypes.items()}
-        assert {kinds[name] for name in ("agent", "name", "where")} == {"str"}
-        assert {kinds[name] for name in kinds if name.startswith("n_")} == {"int32"}
-        assert {kinds[name] for name in kinds if "_s_" in name} == {"float64"}
-        assert kinds["is_parting"] == "bool"
 
 
 def test_where_they_part_is_marked_in_both_rows():
@@ -66,13 +42,6 @@ def test_an_outcome_is_a_parting_too(change):
     assert not compare(run(step("1", 0, 5)), run(step("1", 0, 50)))["is_parting"].any()
 
 
-def test_the_shorter_run_ends_where_they_part():
-    """A run that goes on where the other ends is marked at its next step."""
-    table = compare(run(step("1"), step("2", name="more")), run(step("1")))
-    assert table.loc[table["is_parting"], "name"].tolist() == ["more"]
-    assert table["where"].dropna().iloc[0].endswith("b: ends after step 1")
-
-
 def test_missing_names_are_one_row():
     """Steps without agent or name are counted together, and can be where runs part."""
     table = compare(run(step("1", agent=None)), run(step("1", agent=None), step("2", agent=None)))
@@ -80,12 +49,6 @@ def test_missing_names_are_one_row():
     assert table["agent"].isna().all()
     assert table["n_b"].tolist() == [2]
     assert table["is_parting"].all()
-
-
-def test_it_takes_what_frames_takes():
-    """Frames with one run compare like the run itself."""
-    a, b = example("completed"), example("interrupted")
-    pd.testing.assert_frame_equal(compare(frames(a), frames([b])), compare(a, b))
 
 
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])

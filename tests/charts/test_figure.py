@@ -10,12 +10,11 @@ import plotly.io
 import pytest
 
 import runkit
-from drawn import FAILING, GROUP, INSTANT, WAIT, draw, values, words
+from drawn import FAILING, WAIT, draw, values, words
 from runkit import style
-from runkit.charts import style as charts_style
 from runkit.charts.gantt import gantt
 from runkit.tables.frames import frames
-from support import artifact, at, example, question, run, step
+from support import at, example, question, run, step
 
 MARKS = (*style.AGENT_COLORS, style.OTHER_COLOR, style.FAILED_COLOR)
 
@@ -56,26 +55,6 @@ def test_the_title_names_business_agent_and_state():
     assert words(drawn.layout["title"]["text"].split("<br>")[1]) in drawn.layout["meta"]["alt"]
 
 
-def test_a_run_that_waits_says_since_when():
-    """The time so far, in the title and over the band of the wait."""
-    read = frames(example("interrupted"), as_of="2026-02-03T10:40:12Z")
-    drawn = draw(read)
-    assert "◷ Waiting 40 min 11 s so far" in drawn.title
-    assert any("so far waiting for a reviewer" in note for note in drawn.notes)
-
-
-def test_a_title_of_ones_own_replaces_the_names():
-    """The state and the time stay."""
-    drawn = draw(example("completed"), title="Acme & Co")
-    assert drawn.title.startswith("Acme & Co · ✓ Completed 40 min 59 s")
-
-
-def test_each_bar_says_how_long_it_took():
-    """Its duration stands at its end."""
-    drawn = draw(run(step("a", 0, 10), step("b", 10, 55), end=55))
-    assert drawn.durations == {0: "10 s", 1: "45 s"}
-
-
 def test_steps_off_the_critical_path_are_pale():
     """They have a fill that lets the ground through and an outline in full color; the path is one line."""
     drawn = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
@@ -89,16 +68,6 @@ def test_steps_off_the_critical_path_are_pale():
     path = drawn.trace("critical path")
     assert (path["x"], path["y"]) == ([0, 50], [1, 1])
     assert path["line"]["width"] == 1.7
-
-
-def test_the_path_runs_through_its_steps_in_order_of_time():
-    """It changes rows where one step ends and the next begins, and leaves short parts of groups out."""
-    inner = [step("a", 0.01, 20), step("b", 5, 40)]
-    drawn = draw(run(step("g", 0, 40, steps=inner), step("c", 40, 100)))
-    path = drawn.trace("critical path")
-    pairs = list(zip(path["x"], path["y"], strict=True))
-    assert pairs == [(0.01, 1), (5, 1), (5, 2), (40, 2), (40, 3), (100, 3)]
-    assert drawn.numbers("x", GROUP).tolist() == [40]
 
 
 def test_a_failed_run_has_no_critical_path():
@@ -115,13 +84,6 @@ def test_a_failed_run_has_no_critical_path():
     assert len(drawn.rows) == 3
 
 
-def test_an_error_of_its_own_keeps_its_row():
-    """Where no step failed beside it, the error step is drawn as it is."""
-    drawn = draw(run(step("a", 0, 10), step("e", 10, 10, type="error", status="error"), status="error"))
-    assert list(drawn.rows) == ["Step a", "Step e"]
-    assert values(drawn.trace(INSTANT)["x"]).tolist() == [10]
-
-
 def test_a_wait_is_a_band_with_its_length_in_words():
     """Dotted in its row, a band over all rows, and what is known of the answer at its end."""
     drawn = draw(run(step("a", 0, 100), question("q", 100, 160), step("b", 160, 200), end=200))
@@ -132,16 +94,6 @@ def test_a_wait_is_a_band_with_its_length_in_words():
     assert (band["x0"], band["x1"]) == (100, 160)
     assert band["y1"] == 2.5
     assert drawn.durations[1] == "Answered"
-
-
-def test_questions_at_the_same_time_have_one_band():
-    """Bands over each other would be too dark for the words on them; the path has no line to explain."""
-    asked = [question(f"q{n}", 10 * n, None) for n in range(4)]
-    f = runkit.frames(run(*asked, end=None, status="interrupted"), as_of=at(5_000))
-    drawn = draw(f, compress_waits=False)
-    [band] = drawn.layout["shapes"]
-    assert (band["x0"], band["x1"]) == (0, 5_000)
-    assert "critical path" not in [trace["name"] for trace in drawn.json["data"] if trace["showlegend"]]
 
 
 def test_an_answer_says_who_gave_it_where_that_is_known():
@@ -167,18 +119,6 @@ def test_color_follows_the_agent():
     source = run(*agents, step("x", 20, 30, type="output"))
     assert draw(source).legend[:2] == ["CIP Orchestrator", "Agent 0"]
     assert "Other agents" in draw(source).legend
-
-
-def test_a_reader_who_points_at_a_step_sees_what_it_found():
-    """Name, agent, times, and the finding with its confidence."""
-    inner = step("b", 10, 30)
-    found = step(
-        "a", 0, 90, label="Screening", artifacts=[artifact("One hit", confidence="low")], steps=[inner]
-    )
-    texts = draw(run(found)).hover
-    [text] = [words(text) for text in texts if "Screening" in text]
-    assert "1 min 30 s (own time 1 min 10 s)" in text
-    assert "◆ One hit (low confidence)" in text
 
 
 def test_two_runs_are_compared_step_under_step():
@@ -209,18 +149,6 @@ def test_two_runs_are_marked_at_their_first_difference():
     assert "first difference" not in draw([first, first | {"id": "s"}]).legend
 
 
-def test_a_difference_in_steps_that_are_not_shown_is_marked_in_its_row():
-    """The rule stands before the next step that is shown, and no mark stands elsewhere."""
-    inner = [step("b", 0, 5, name="left")]
-    first = run(step("a", 0, 10, steps=inner), step("z", 10, 20))
-    second = run(step("c", 0, 10, steps=[step("d", 0, 5, name="right")]), step("y", 10, 20), run_id="s")
-    drawn = draw([first, second], depth=1)
-    assert list(drawn.rows) == ["Step a", "◆ Identical for 1 step, then:", "Step z"]
-    assert not [
-        one for one in drawn.json["data"] if one.get("name") == "first difference" and values(one["x"]).size
-    ]
-
-
 @pytest.mark.parametrize("ground", [style.LIGHT, style.DARK])
 def test_marks_are_seen_on_both_grounds(ground):
     """Each color has 3:1 against white and against dark; text has 7:1, muted text 4.5:1."""
@@ -237,16 +165,6 @@ def test_the_ground_follows_plotlys_own_switch(monkeypatch):
     dark = draw(example("completed"))
     assert dark.layout["template"]["layout"]["paper_bgcolor"] == style.DARK.ground
     assert dark.trace("critical path")["line"]["color"] == style.DARK.text
-
-
-def test_figures_are_not_offered_to_a_cloud():
-    """After the first chart every renderer leaves out "Share chart", and keeps what the user has set."""
-    plotly.io.renderers["notebook"].config = {"displaylogo": True}
-    figure = gantt(example("completed"))
-    bundle = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-    config = bundle["application/vnd.plotly.v1+json"]["config"]
-    assert config["showSendToCloud"] is False
-    assert plotly.io.renderers["notebook"].config == charts_style.CONFIG | {"displaylogo": True}
 
 
 def test_the_path_has_as_much_time_of_each_step_as_the_frames():

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pandas as pd
 import pytest
 
-from runkit.charts import fleet, one_run
+from runkit.charts import fleet
 from runkit.errors import UsageError
 from runkit.tables.frames import frames
-from support import artifact, at, example, question, run, step
-
-PANELS = [getattr(fleet, name) for name in fleet.__all__]
-HOSTILE = '<img src=x onerror=alert(1)> <a href="https://evil.example">$x$</a> %{y}'
+from support import artifact, at, question, run, step
 
 
 def source(name="Register", tier="government", **more):
@@ -29,47 +23,6 @@ def found(confidence, *sources):
 def many(n, **more):
     """Runs that are alike."""
     return [run(step(f"s{k}", 0, 60), run_id=f"r{k}", end=60, **more) for k in range(n)]
-
-
-ODD = [
-    run(run_id="no-steps") | {"steps": None},
-    run(run_id="unstarted", started_at=None, ended_at=None, status="running"),
-    run(step("a", 0, None), run_id="open", end=None, agent=None),
-    run(step("b", agent=None, name=None, label=None), run_id="odd", status="paused", agent=HOSTILE),
-    run(
-        step("c", artifacts=[found(None), found("sure", source(None, HOSTILE, url=None))]),
-        question("q", 10, None, agent=None, label=None),
-        run_id="lapsed",
-        status="error",
-    ),
-    {"id": "not-a-run"},
-]
-
-
-@pytest.mark.parametrize(
-    "source", [[], [example("minimal")], [example("completed")], [example("interrupted")], ODD, many(60)]
-)
-def test_every_panel_takes_any_runs(source):
-    """A sentence, a table and a private, bounded figure without a complaint, whatever the runs hold."""
-    f = frames(source)
-    for shown in [panel(f) for panel in PANELS]:
-        assert shown.sentence.endswith(".")
-        assert "nan" not in shown.sentence.split()
-        assert "–" not in shown.sentence or source is ODD  # where labels may be missing
-        if shown.figure is not None:
-            meta = shown.figure.layout.meta
-            assert shown.figure.layout.yaxis.fixedrange  # a drag cannot crush its rows
-            assert meta["summary"] == shown.sentence
-            assert shown.sentence in meta["alt"]
-            assert shown.figure.layout.height <= 1_100
-            assert shown.figure.layout.width is None
-
-
-def test_a_question_that_cannot_be_read_is_not_denied():
-    """An interrupted run waits for something, whatever its list of questions holds."""
-    runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], ["?"])]
-    for f in map(frames, runs):
-        assert fleet.look_first(f).table["next_step"].iloc[0] == "Answer"
 
 
 def failed(n, label, **more):
@@ -145,39 +98,6 @@ def test_completed_runs_that_need_somebody():
     assert fleet.look_first(frames(runs[0])).sentence == "You're all caught up."
 
 
-def test_decisions_of_the_policy_and_findings_without_a_source_are_listed():
-    """Each is a row with its runs."""
-    by_policy = question("s", 60, 61, label="Dismiss it?", result={"resolution": "auto_approve"})
-    bare = step("a", artifacts=[artifact("Bare", confidence="medium"), found("high", source())])
-    assert todo(run(by_policy, run_id="p"), run(bare, run_id="b")) == [
-        ("Check the decision", "p"),
-        ("Ask for evidence", "b"),
-    ]
-
-
-def test_expired_questions_and_unreadable_data_are_listed():
-    """The run that ended without an answer, and the record that is not in the frames."""
-    asked = question("q", 10, None)
-    expired = run(asked, run_id="x", status="error")
-    bad = run(run_id="bad", created_at=5)
-    assert {("Decide what was left open", "x"), ("Check the data", "bad")} <= set(todo(expired, bad))
-
-
-def test_a_row_names_the_business_or_the_agent():
-    """As far as the data knows it: no title, website or question is a business."""
-    f = frames([waiting(1), waiting(2)])
-    names = pd.Series({"w1": "Acme LLC"}, dtype="str").reindex(f.runs["run_id"]).array
-    table = fleet.look_first(replace(f, runs=f.runs.assign(business_name=names))).table.set_index("run_id")
-    assert table["business_name"].dropna().to_dict() == {"w1": "Acme LLC"}
-    assert set(table["agent_name"]) == {"CIP Orchestrator"}
-
-
-def test_a_run_that_took_far_longer_is_listed():
-    """One run of an hour among runs of a minute."""
-    slow = run(step("x", 0, 3600), run_id="slow", end=3600)
-    assert todo(*many(20), slow) == [("See why it was slow", "slow")]
-
-
 def test_a_slow_run_is_compared_with_the_others_of_its_agent():
     """Steps, work and waits beside medians and 90th percentiles; another agent's runs do not count."""
     slow = run(*[step(f"s{n}", n * 60, n * 60 + 60) for n in range(4)], run_id="slow", end=240)
@@ -219,45 +139,6 @@ def test_outcomes_add_up():
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
-def test_waits_tell_pending_answered_expired_and_settled_apart():
-    """What the policy settled is not counted; an expired question is neither answered nor pending."""
-    steps = [question("a", 0, 60), question("s", 60, 61, result={"resolution": "skip"})]
-    expired = run(question("l", 0, None), run_id="l", status="error")
-    panel = fleet.waits(frames([run(*steps), expired]))
-    assert panel.table[["n_answered", "n_pending", "n_lapsed"]].sum().tolist() == [1, 0, 1]
-    assert "1 decided by policy" in panel.sentence
-
-
-def test_buckets_of_waits_fit_the_data():
-    """Ninety waits of seconds and four of days are not all in one bucket, and all are in one."""
-    short = [question(f"q{n}", n * 100, n * 100 + 5 + n) for n in range(90)]
-    long = [question(f"l{n}", 10_000, 10_000 + (n + 1) * 86_400) for n in range(4)]
-    panel = fleet.waits(frames(run(*short, *long, end=400_000)))
-    by_bucket = panel.table.groupby("wait")["n_questions"].sum()
-    assert by_bucket.sum() == 94
-    assert by_bucket.max() < 60
-    assert sum(sum(trace.x) for trace in panel.figure.data[:-1]) == 94
-
-
-def test_slowest_steps_leave_out_waits_and_containers():
-    """The child that worked counts, its container and the question do not; its bar names its agent."""
-    outer = step("o", 0, 50, name="outer", steps=[step("i", 0, 50, name="inner", label="Inner")])
-    panel = fleet.slowest_steps(frames(run(outer, question("q", 50, 100))))
-    columns = ["name", "label", "n_steps", "n_runs", "p90_s", "total_s", "critical_s"]
-    assert panel.table[columns].to_numpy().tolist() == [["inner", "Inner", 1, 1, 50, 50, 50]]
-    assert panel.figure.data[1].text[0] == "Inner (CIP Orchestrator) · 50 s in 1 run"
-    assert panel.sentence.startswith("1 step without child steps, of 1 kind: ")
-
-
-def test_the_slowest_of_many_kinds_say_what_they_add_up():
-    """A bar is the total of its runs, and the axis says how many kinds are left out."""
-    steps = [step(f"s{n}", n, n + 1, name=f"n{n}") for n in range(17)]
-    runs = [run(*steps, run_id=run_id, end=17) for run_id in ("r", "s")]
-    figure = fleet.slowest_steps(frames(runs)).figure
-    assert figure.data[1].text[0].endswith(" · 2 s in 2 runs")
-    assert figure.layout.xaxis.title.text == "total on the critical path · 15 of 17 kinds shown"
-
-
 def test_failed_steps_are_counted_with_the_runs_that_completed():
     """By agent, name and label; the newest run stands for them, containers are left out."""
     bad = step("b", 5, 10, status="error", name="look_up", label="Looking up")
@@ -273,15 +154,6 @@ def test_failed_steps_are_counted_with_the_runs_that_completed():
     assert panel.sentence == "2 failed steps in 2 of 3 runs. 1 of these runs completed."
 
 
-def test_failed_steps_have_the_name_of_their_newest_run():
-    """Where it has none, not that of an older run."""
-    bad = step("b", 5, 10, status="error")
-    f = frames([run(bad, run_id="old"), run(bad | {"started_at": at(6)}, run_id="new")])
-    named = f.runs.assign(business_name=f.runs["run_id"].map({"old": "Old Business"}).astype("str"))
-    [row] = fleet.failed_steps(replace(f, runs=named)).table.to_dict("records")
-    assert (row["run_id"], pd.isna(row["business_name"])) == ("new", True)
-
-
 def test_a_failure_counts_once():
     """The call that failed, with what the error step after it says; an error step alone is one, too."""
     call = step("c", 5, 10, status="error", label="Looking up")
@@ -295,13 +167,3 @@ def test_a_failure_counts_once():
     assert known.to_dict() == {"Looking up": "No answer", "Stopped": "Stopped"}
     completed = fleet.look_first(frames(run(outer))).table
     assert completed["reason"].tolist() == ["1 failed: Looking up"]
-
-
-def test_the_record_of_an_error_is_no_finding():
-    """It is none in any panel: neither a sure one, nor one without a source."""
-    record = artifact("Step failed", confidence="high")
-    failure = step("e", 1, 2, type="error", status="error", artifacts=[record])
-    f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare", confidence="low")]))])
-    assert fleet.evidence(f).table["title"].tolist() == ["Bare"]
-    assert "overconfident" not in fleet.look_first(f).sentence
-    assert one_run.found(f).table["title"].tolist() == ["Bare"]

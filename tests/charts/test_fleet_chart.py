@@ -109,30 +109,6 @@ def test_more_than_rows_are_points() -> None:
     assert chart(*many(n), has_list=False).layout.annotations == ()
 
 
-def test_runs_that_no_point_can_show_are_counted():
-    """A run without a time of creation has no place on the axis."""
-    f = runkit.frames(many(MOST_ROWS + 5))
-    f.runs["created_at"] = f.runs["created_at"].where(f.runs.index > 2)
-    figure = fleet_chart(f)
-    assert sum(len(trace.x) for trace in figure.data) == len(f.runs) - 3
-    assert f"{len(f.runs) - 3} of {len(f.runs)} runs drawn" in figure.layout.title.text
-    assert "3 without a time of creation" in figure.layout.meta["alt"]
-
-
-def test_where_no_run_waited_the_work_has_the_room():
-    """Nothing is said of waits."""
-    figure = chart(made(1, "error"))
-    assert figure.layout.xaxis.domain[1] > 0.9
-    assert not figure.layout.xaxis2.visible
-    assert figure.layout.shapes == ()
-
-
-def test_the_list_is_filled_by_what_there_is():
-    """Twenty failed runs where no run waits."""
-    figure = chart(*[made(n, "error") for n in range(MOST_ROWS + 1)])
-    assert [len(re.findall(r"\d{8}", note.text)) for note in figure.layout.annotations] == [0, 20, 0]
-
-
 def test_points_are_bounded_and_the_rest_is_counted() -> None:
     """At most 1 MB of JSON whatever the number; no waiting run is left out before a completed one."""
     n = MOST_POINTS + 100

@@ -16,9 +16,6 @@ from runkit.charts.page import figure_div, offline_page, wide
 from runkit.text import html_table
 from support import example, run, step
 
-HOSTILE = '</script><img src=x onerror="window.hacked=1"><a href="https://evil.example">$x$</a> %{y}'
-
-PAPER = "document.querySelector('.js-plotly-plot').layout.template.layout.paper_bgcolor"
 RANGES = "['xaxis', 'yaxis'].map(name => document.querySelector('.js-plotly-plot')._fullLayout[name].range)"
 
 
@@ -40,24 +37,7 @@ def page_of(*sources, **options):
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(opened):
-    """Opened from disk with the network off, it asks for nothing but itself, and complains of nothing."""
-    seen = opened(page_of(example("completed"), example("interrupted")))
-    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
-    assert seen.complaints == []
-
-
-@pytest.mark.browser
-def test_as_many_bars_as_steps(opened):
-    """plotly.js draws each step, and the durations of all but the answered question."""
-    seen = opened(page_of(example("completed")))
-    assert seen.page.locator(".barlayer .point path").count() == 8
-    assert seen.page.locator(".scatterlayer .textpoint").count() == 8
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("n_runs", [1, 3])
-@pytest.mark.parametrize("offset", [5, 200])
+@pytest.mark.parametrize(("n_runs", "offset"), [(1, 5), (3, 200)])
 def test_a_drag_zooms_on_time_only(opened, n_runs, offset):
     """Near time 0, where plotly puts the handle of the row axis, as elsewhere: the rows stay as they are."""
     page = opened(page_of([example("completed") | {"id": f"r{number}"} for number in range(n_runs)])).page
@@ -74,24 +54,6 @@ def test_a_drag_zooms_on_time_only(opened, n_runs, offset):
 
 
 @pytest.mark.browser
-def test_a_step_without_duration_is_seen(opened):
-    """Its tick is three pixels wide."""
-    seen = opened(page_of(run(step("a", 0, 10), step("b", 10, 10))))
-    widths = seen.page.locator(".scatterlayer .point").evaluate_all(
-        "all => all.map(e => e.style.strokeWidth)"
-    )
-    assert "3px" in widths
-
-
-@pytest.mark.browser
-def test_the_mode_bar_has_a_picture_and_a_reset(opened):
-    """No way to a cloud, no logo, and no tool that gets a reader lost."""
-    seen = opened(page_of(example("completed")))
-    titles = [button.get_attribute("data-title") for button in seen.page.locator(".modebar-btn").all()]
-    assert sorted(titles) == ["Download plot as a PNG", "Reset axes"]
-
-
-@pytest.mark.browser
 def test_the_wheel_scrolls_the_page(opened):
     """And does not zoom."""
     page = opened(page_of(*[example("completed")] * 4)).page
@@ -101,20 +63,6 @@ def test_the_wheel_scrolls_the_page(opened):
     page.mouse.wheel(0, 300)
     page.wait_for_function("() => window.scrollY > 0")
     assert page.evaluate(RANGES) == before
-
-
-@pytest.mark.browser
-def test_ticks_become_finer_and_a_new_theme_keeps_the_zoom(opened):
-    """Seconds between the ticks of the whole; the range stays when the reader's setting changes."""
-    page = opened(page_of(run(step("a", 0, 150), end=150))).page
-    page.evaluate("Plotly.relayout(document.querySelector('.js-plotly-plot'), {'xaxis.range': [61, 65]})")
-    page.wait_for_function("() => document.querySelector('.xtick text').textContent.includes('1 min')")
-    ticks = page.locator(".xtick text").all_text_contents()
-    assert len(ticks) >= 3
-    assert "1 min 2 s" in ticks
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"() => {PAPER} === {style.DARK.ground!r}")
-    assert page.evaluate(RANGES)[0] == [61, 65]
 
 
 @pytest.mark.browser
@@ -142,8 +90,10 @@ def test_ticks_become_finer_for_any_length(opened, length, zoomed, label):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("scheme", "ground"), [("light", style.LIGHT), ("dark", style.DARK)])
-@pytest.mark.parametrize("made_in", ["plotly", "plotly_dark"])
+@pytest.mark.parametrize(
+    ("scheme", "ground", "made_in"),
+    [("light", style.LIGHT, "plotly_dark"), ("dark", style.DARK, "plotly")],
+)
 def test_page_and_figure_follow_the_readers_scheme(opened, scheme, ground, made_in, monkeypatch):
     """Ground, text, path and title of the figure are those of the page, whatever it was made in."""
     monkeypatch.setattr(plotly.io.templates, "default", made_in)
@@ -190,28 +140,15 @@ def test_the_library_is_in_the_page_once():
     assert len(offline_page("Empty", [Markup("<p>None</p>")])) < 5_000
 
 
-def test_a_figure_is_data_and_no_script():
-    """Its JSON cannot end its element, and its label says what it shows."""
-    div = figure_div(gantt(example("completed"), title="</script><!--"))
-    assert div.startswith('<div class="runkit-figure" role="figure" aria-label="Timeline of ')
-    assert div.count("</script>") == 1
-    assert "<!--" not in div
-
-
-def test_the_page_is_safe_and_has_a_language():
-    """A content security policy, a language, and an escaped title."""
-    html = offline_page("<b>&", [Markup("<p>None</p>")])
-    assert '<html lang="en">' in html
-    assert "default-src &#39;none&#39;" in html
-    assert "<title>&lt;b&gt;&amp;</title>" in html
-
-
 @pytest.mark.browser
 def test_a_wide_table_can_be_scrolled_by_keyboard(opened):
     """On a phone its box is a tab stop; where it fits it is none."""
     table = wide(html_table(["a long header"] * 3, [["0123456789" * 3] * 3], ["white-space:nowrap"] * 3))
     html = offline_page("Wide", [Markup("<h1>Wide</h1>"), table])
-    phone, desk = opened(html, width=390), opened(html, width=1280)
-    assert [seen.page.locator(".wide").evaluate("e => e.tabIndex") for seen in (phone, desk)] == [0, -1]
+    phone, laptop = opened(html, width=390), opened(html, width=1280)
+    assert [seen.page.locator(".wide").evaluate("e => e.tabIndex") for seen in (phone, laptop)] == [
+        0,
+        -1,
+    ]
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert phone.complaints == desk.complaints == []
+    assert phone.complaints == laptop.complaints == []

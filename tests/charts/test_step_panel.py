@@ -10,7 +10,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from support import artifact, example, run, step
+from support import example, run, step
 
 
 def frames_of(result: Any, **more: Any) -> runkit.Frames:
@@ -27,13 +27,6 @@ def test_a_result_is_a_row_for_each_of_its_values() -> None:
     panel = runkit.one_run.step(frames_of(result), "step-0001")
     expected = {"match": "true", "names[0]": "A", "names[1].b": "null", "empty": "{}", "score": "0.5"}
     assert values(panel) == expected
-
-
-@pytest.mark.parametrize("result", [None, {}])
-def test_a_step_without_a_result_returned_no_values(result: Any) -> None:
-    panel = runkit.one_run.step(frames_of(result), "step-0001")
-    assert values(panel) == {}
-    assert "It returned no values." in panel.sentence
 
 
 def test_a_step_has_its_times_findings_and_sources() -> None:
@@ -102,9 +95,3 @@ def test_a_secret_field_of_a_result_is_masked(tmp_path: Path, capsys: pytest.Cap
     assert "password: [key" in report
     for text in (json.dumps(panel._repr_mimebundle_()), runkit.gantt(f).to_json(), report):
         assert not any(secret in text for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts"))
-
-
-def test_the_hover_has_the_first_values_and_counts_the_others() -> None:
-    f = frames_of({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, artifacts=[artifact("Found")])
-    [hover] = [text for trace in runkit.gantt(f).data for text in trace.customdata or ()]
-    assert hover.endswith("◆ Found (high confidence)<br>a: 1<br>b: 2<br>c: 3<br>and 2 more values")

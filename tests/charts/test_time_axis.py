@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import WAIT, draw
-from runkit.charts.axis import axis_of, relative_ticks
+from runkit.charts.axis import axis_of
 from support import at, question, run, step
 
 NIGHT = 14 * 3600
@@ -38,30 +38,12 @@ def test_relative_time_starts_at_zero_for_every_run():
     assert drawn.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])
 
 
-@pytest.mark.parametrize("length", [0.02, 0.7, 3, 9, 100, 5_000, 1e5, 3e6, 1e8, 1e10])
-def test_any_length_has_a_few_round_ticks(length):
-    """From milliseconds to centuries there are two to ten different labels."""
-    places, texts = relative_ticks(axis_of(0, length))
-    assert 2 <= len(texts) <= 10
-    assert len(set(texts)) == len(texts)
-    assert min(places) == 0
-
-
 def test_ticks_of_seconds_become_finer_when_a_reader_zooms():
     """Plotly places them, and each second of the run has its words."""
     axis = draw(run(step("a", 0, 150), end=150)).layout["xaxis"]
     assert axis["tickmode"] == "auto"
     assert axis["labelalias"]["0 s"] == "0"
     assert axis["labelalias"]["90 s"] == "1 min 30 s"
-
-
-def test_ticks_of_a_longer_run_are_even():
-    """From end to end, without gaps."""
-    drawn = draw(run(step("a", 0, 5_000), end=5_000))
-    places = sorted(drawn.ticks.values())
-    assert len(set(np.diff(places).tolist())) == 1
-    assert places[0] == 0
-    assert places[-1] + 2 * places[1] > 5_000
 
 
 def test_an_overnight_wait_does_not_flatten_the_run():
@@ -74,13 +56,6 @@ def test_an_overnight_wait_does_not_flatten_the_run():
     unfolded_wait = draw(overnight(), compress_waits=False)
     assert unfolded_wait.numbers("x", WAIT).tolist() == [NIGHT]
     assert unfolded_wait.notes == ["14 h waiting for a reviewer"]
-
-
-def test_ticks_begin_again_behind_a_fold():
-    """As time since its end."""
-    drawn = draw(overnight(wait=NIGHT))
-    end = 120 + drawn.numbers("x", WAIT)[0]
-    assert drawn.ticks["+1 min"] == pytest.approx(end + 60)
 
 
 @pytest.mark.parametrize(("wait", "is_folded"), [(100, False), (250, True)])
@@ -97,35 +72,6 @@ def test_work_during_a_wait_is_not_folded():
     drawn = draw(busy)
     assert np.allclose(sorted(drawn.numbers("x", "CIP Orchestrator")), [60, 120, 300])
     assert drawn.notes.count("not to scale") == 2
-
-
-def test_a_wait_is_folded_only_where_all_runs_are_blocked():
-    """On a shared axis, a run that works keeps its time; one that is over does not hold the fold up."""
-    long = run(step("x", 0, 20_000), run_id="s", end=20_000)
-    drawn = draw([overnight(), long, run(step("z", 0, 9), run_id="t", end=9)], compress_waits=True)
-    assert 20_000 in drawn.numbers("x").tolist()
-    assert drawn.notes == ["not to scale"]
-
-
-def test_each_run_of_a_comparison_has_its_own_fold():
-    """Two runs that waited differently long have waits of one width."""
-    drawn = draw([overnight("r", wait=NIGHT), overnight("s", wait=600)])
-    waits = drawn.numbers("x", WAIT)
-    assert len(waits) == 2
-    assert waits[0] == pytest.approx(waits[1])
-    assert max(drawn.ticks.values()) <= 120
-
-
-def test_a_short_wait_stays_as_it_is():
-    """What is no longer than a fold is not folded."""
-    assert "not to scale" not in draw(overnight(wait=5), compress_waits=True).notes
-
-
-def test_a_question_settled_by_policy_is_not_folded():
-    """The policy's answer is no wait for a reviewer."""
-    source = overnight()
-    source["steps"][1] |= {"result": {"resolution": "skip"}}
-    assert draw(source).notes == []
 
 
 def test_an_open_wait_is_folded_too():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 import runkit
 from runkit.errors import NotFound, UsageError
-from support import run
-from tests.client.conftest import Answer, Asked, Server
 
 
 @pytest.fixture(scope="module")
@@ -81,60 +78,3 @@ def test_what_is_no_business(client: runkit.Client, wrong: object) -> None:
     """An empty id would list the runs of everybody."""
     with pytest.raises(UsageError):
         client.runs.list(business_id=wrong)  # type: ignore[arg-type]
-
-
-BUSINESS = {
-    "object": "business",
-    "name": "A",
-    "status": "open",
-    "created_at": "2026-02-03T10:00:00Z",
-    "updated_at": "2026-02-03T10:00:00Z",
-}
-
-
-def test_many_businesses_of_one_name(server: Server, make_client: Callable[..., runkit.Client]) -> None:
-    """3,000 are read in 30 requests; runs of two of the same name are told apart by their ids."""
-
-    def answer(asked: Asked) -> Answer:
-        page = int(asked.query.get("page", "1"))
-        if asked.path == "/businesses":
-            data = [{**BUSINESS, "id": f"b-{n}"} for n in range(100 * page - 100, 100 * page)]
-            return Answer({"object": "list", "data": data, "total_count": 3_000, "has_more": page < 30})
-        if asked.path == "/threads":
-            business_id = asked.query["business_id"]
-            thread = {"object": "thread", "id": f"t-{business_id}", "status": "completed"}
-            thread |= {"created_at": BUSINESS["created_at"], "updated_at": BUSINESS["updated_at"]}
-            return Answer({"object": "list", "data": [thread], "has_more": False})
-        runs = [run(run_id=f"{n:08d}-r", thread_id=f"t-b-{n}") for n in (1, 2, 3)]
-        return Answer({"object": "list", "data": runs, "has_more": False})
-
-    server.script = answer
-    client = make_client()
-    businesses = client.businesses.list(progress=False)
-    assert len(businesses) == 3_000
-    assert len(server.asked) == 30
-    runs = client.runs.list(business_id=businesses[1:3], progress=False)
-    assert [run.business_id for run in runs] == ["b-1", "b-2"]
-    assert [run.label for run in runs] == ["A · 00000001-r", "A · 00000002-r"]
-
-
-def test_a_server_that_ignores_the_page(server: Server, make_client: Callable[..., runkit.Client]) -> None:
-    """A page that brings nothing new ends the list; every business is there once."""
-
-    def answer(asked: Asked) -> Answer:
-        return Answer({"object": "list", "data": [{**BUSINESS, "id": f"b-{n}"} for n in range(100)]})
-
-    server.script = answer
-    assert len(make_client().businesses.list()) == 100
-    assert len(server.asked) == 2
-
-
-def test_an_archive_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client, tmp_path: Path) -> None:
-    """A run keeps the name of its business; one that was read again is not taken for a changed one."""
-    business = client.businesses.get(box.business("clean_pass"))
-    runs = client.runs.fetch(client.runs.list(business_id=business))
-    archive = runkit.Archive(tmp_path / "runs")
-    assert archive.add(runs).n_new == len(runs) > 0
-    assert set(archive.frames().runs["business_name"]) == {business.name}
-    client.businesses.get(business)  # its status was read later
-    assert archive.add(client.runs.fetch(runs.ids)).n_changed == 0

@@ -7,18 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runkit.cli import main
 from runkit.client import Client
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.client.http import BACKOFF_MAX, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
-from tests.client.conftest import DROP, KEY, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
@@ -48,17 +46,6 @@ def test_fetch_keeps_the_order_asked(serve_runs: Server, client: Client) -> None
     assert {asked.query.get("include") for asked in serve_runs.asked} == {"steps"}
 
 
-@pytest.mark.parametrize("as_run", [False, True])
-def test_fetch_takes_a_single_run(
-    serve_runs: Server, client: Client, run_json: Compose, as_run: bool
-) -> None:
-    """One id is one run, not its letters; a run brings its business along."""
-    one = Run.from_json(run_json("run-1")).with_local_fields(business_id="b-1") if as_run else "run-1"
-    runs = client.runs.fetch(one)
-    assert runs.ids == ("run-1",)
-    assert runs[0].business_id == ("b-1" if as_run else None)
-
-
 def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) -> None:
     """Finished runs with steps are not read again; the others of `have` are."""
     have = [
@@ -85,14 +72,6 @@ def test_missing_run_does_not_sink_the_batch(server: Server, client: Client, run
     assert isinstance(runs.errors["run-7"], NotFound)
 
 
-def test_many_missing_runs_are_named_within_bounds(server: Server, client: Client) -> None:
-    """`why` names a few, `errors` all."""
-    runs = client.runs.fetch(IDS)
-    assert len(runs.errors) == 20
-    assert runs.why is not None
-    assert "17 more, see .errors" in runs.why
-
-
 @pytest.mark.parametrize("status", [403, 422])
 @pytest.mark.parametrize("refused", ["run-0", "run-19"])
 @pytest.mark.parametrize("is_listed_first", [True, False])
@@ -116,13 +95,6 @@ def test_a_run_that_is_refused_is_one_error(
     assert runs.ids == tuple(one for one in IDS if one != refused)
     assert {one: error.status for one, error in runs.errors.items()} == {refused: status}
     assert f"1 run could not be read: {refused}" in (runs.why or "")
-
-
-def test_the_only_run_is_refused_by_a_host_that_is_known(server: Server, client: Client) -> None:
-    """The key was good a moment ago, so it is about the run."""
-    server.script = lambda asked: Answer({"data": []}) if asked.path == "/runs" else Answer(status=403)
-    client.runs.list()
-    assert dict(client.runs.arriving(["run-1"]))["run-1"].status == 403
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -155,27 +127,6 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     assert len(server.asked) <= 20 + TASKS_PER_WORKER
 
 
-def test_the_command_keeps_what_arrived_before_a_401(
-    server: Server, run_json: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A 401 for the last of 20 runs ends the fetch; the runs before it are saved, and the exit code tells."""
-    listed = [run_json(f"run-{number}") for number in range(20)]
-
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/runs":
-            return Answer({"data": listed, "has_more": False})
-        return (
-            Answer(status=401) if asked.path == "/runs/run-19" else Answer(run_json(asked.path[6:], steps=[]))
-        )
-
-    server.script = answer
-    monkeypatch.setenv("MIDDESK_API_KEY", KEY)
-    monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
-    assert main(["fetch", "-o", str(tmp_path / "runs.ndjson")]) == 3
-    n_saved = len((tmp_path / "runs.ndjson").read_text().splitlines())
-    assert 12 <= n_saved < 20  # eight at most are on their way with the last one
-
-
 def test_ids_are_equal_in_either_case(serve_runs: Server, client: Client, run_json: Compose) -> None:
     """An id that is written in capitals is the same run: read once, or not at all if it is at hand."""
     serve_runs.script = lambda asked: Answer(run_json(asked.path.lower()[6:], steps=[]))
@@ -194,19 +145,10 @@ def test_what_is_no_id_is_not_sent(serve_runs: Server, client: Client, ids: Any)
     assert serve_runs.asked == []
 
 
-@pytest.mark.parametrize("have", ["run-1", ["run-1"], Run])
-def test_have_is_several_runs(serve_runs: Server, client: Client, run_json: Compose, have: Any) -> None:
-    """One run, or ids, are said to be wrong before anything is sent."""
-    have = Run.from_json(run_json()) if have is Run else have
-    with pytest.raises(UsageError, match="have= holds a"):
-        client.runs.fetch(IDS, have=have)
-    assert serve_runs.asked == []
-
-
 def test_host_that_is_gone_stops_the_batch(
     server: Server, client: Client, run_json: Compose, fake_time: Time
 ) -> None:
-    """When patience is at its end the rest is not tried, and what came is kept."""
+    """After the time allowed for an outage the rest is not tried, and what came is kept."""
     server.script = lambda asked: (
         Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
     )
@@ -267,20 +209,6 @@ def test_progress_leaves_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("workers", [0, -1, 65, True, 1.5])
-def test_workers_are_checked(client: Client, workers: Any) -> None:
-    """A pool of no thread, or of a thousand, is a mistake."""
-    with pytest.raises(UsageError):
-        client.runs.fetch(IDS, workers=workers)
-
-
-def test_bad_id_is_said_before_anything_is_sent(serve_runs: Server, client: Client) -> None:
-    """An empty id in the middle does not cost half a batch."""
-    with pytest.raises(UsageError):
-        client.runs.fetch(["run-1", ""])
-    assert serve_runs.asked == []
-
-
 def test_runs_arrive_one_by_one(serve_runs: Server, client: Client) -> None:
     """Each comes with its id and steps, and ids are taken from a lazy iterable only a few ahead."""
     taken: list[str] = []
@@ -307,50 +235,6 @@ def test_a_slow_consumer_is_waited_for(serve_runs: Server, client: Client) -> No
     time.sleep(0.05)
     assert len(serve_runs.asked) == 2 * TASKS_PER_WORKER
     arriving.close()
-
-
-def test_closing_sends_nothing_more(
-    server: Server, make_client: Callable[..., Client], fake_time: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Requests that wait for their turn when the iterator is closed are not sent."""
-    server.script = lambda asked: Answer(status=404)
-    turn, client = threading.Event(), make_client(rate=10)
-    limiter = client._http.limiter
-    monkeypatch.setattr(limiter, "sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
-    arriving = client.runs.arriving(IDS, workers=8)
-    next(arriving)
-    arriving.close()
-    turn.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("runkit-fetch"):
-            thread.join(10)
-    assert len(server.asked) == 1
-    assert list(arriving) == []
-
-
-def test_errors_arrive_too(server: Server, client: Client, run_json: Compose) -> None:
-    """A run that is not there arrives as its error, and the others as runs."""
-    server.script = lambda asked: (
-        Answer(status=404) if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
-    )
-    came = dict(client.runs.arriving(IDS))
-    assert len(came) == 20
-    assert [one for one, run in came.items() if isinstance(run, NotFound)] == ["run-7"]
-
-
-def test_a_wrong_key_is_raised_on_arrival(server: Server, client: Client) -> None:
-    """401 is no matter of one run."""
-    server.script = lambda asked: Answer(status=401)
-    with pytest.raises(AuthError):
-        next(client.runs.arriving(IDS))
-
-
-def test_what_is_no_id_is_said_in_its_turn(serve_runs: Server, client: Client) -> None:
-    """A lazy iterable is checked as it is read; what is asked for at all is checked at once."""
-    with pytest.raises(UsageError):
-        list(client.runs.arriving(iter(["run-1", ""])))
-    with pytest.raises(UsageError):
-        client.runs.arriving(IDS, workers=0)
 
 
 TROUBLES = {
@@ -384,38 +268,6 @@ def test_what_got_no_answer_is_asked_again(
     assert set(answered.values()) == {1}
 
 
-def test_a_run_that_is_always_lost_does_not_sink_the_others(
-    server: Server, client: Client, run_json: Compose
-) -> None:
-    """It is tried again among the others, and in the end is an error of its own."""
-    server.script = lambda asked: (
-        DROP if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
-    )
-    runs = client.runs.fetch([f"run-{number}" for number in range(60)])
-    assert len(runs) == 59
-    assert isinstance(runs.errors["run-7"], Unavailable)
-
-
-def test_the_last_run_that_is_lost_is_its_own_error(
-    server: Server, client: Client, run_json: Compose
-) -> None:
-    """Nobody else is left to be answered in between; that the host answers was seen before."""
-
-    def script(asked: Asked) -> Answer:
-        if not asked.path.endswith("run-7"):
-            return Answer(run_json(asked.path[6:], steps=[]))
-        while len(server.asked) < 8:
-            time.sleep(0.01)
-        if len(server.asked) == 8:
-            time.sleep(0.2)  # the others are answered first
-        return DROP
-
-    server.script = script
-    runs = client.runs.fetch([f"run-{number}" for number in range(8)])
-    assert len(runs) == 7
-    assert isinstance(runs.errors["run-7"], Unavailable)
-
-
 def test_a_run_that_breaks_the_server_is_its_own_error(
     server: Server, client: Client, run_json: Compose
 ) -> None:
@@ -426,17 +278,6 @@ def test_a_run_that_breaks_the_server_is_its_own_error(
     came = dict(client.runs.arriving(IDS))
     assert isinstance(came["run-19"], Unavailable)
     assert len(came) == 20
-
-
-def test_a_host_that_stays_away_is_raised(server: Server, client: Client, run_json: Compose) -> None:
-    """When patience is at its end, whoever takes runs as they arrive learns it as an error."""
-    server.script = lambda asked: (
-        Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
-    )
-    arriving = client.runs.arriving(IDS, workers=1)
-    assert next(arriving)[0] == "run-0"
-    with pytest.raises(Unavailable):
-        next(arriving)
 
 
 def test_a_limiter_that_wants_an_hour_ends_it(server: Server, client: Client, fake_time: Time) -> None:

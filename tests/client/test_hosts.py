@@ -6,7 +6,6 @@ import pytest
 from runkit.client import Client
 from runkit.client.hosts import choose_target
 from runkit.errors import UsageError
-from tests.client.conftest import Answer, Server
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
 PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk.com/v1"
@@ -93,15 +92,6 @@ def test_environment_moves_no_live_key(key: str, url: str) -> None:
     """A URL from the environment does not lead a key that may be live away from its host."""
     with pytest.raises(UsageError, match="base_url= in code"):
         choose_target(key, None, {"MIDDESK_BASE_URL": url})
-
-
-def test_loopback_uses_no_proxy_of_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy could not reach this machine; `tests/secrets/test_logins.py` shows the other case."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    server.script = lambda asked: Answer({"data": []})
-    with Client(TEST, server.url) as client:
-        assert len(client.agents.list()) == 0
 
 
 def test_proxy_to_loopback_is_refused() -> None:

@@ -1,7 +1,6 @@
 """Retries, pace, and what is known about a request that was lost."""
 
 import itertools
-import socket
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,6 @@ import runkit
 from runkit.client import Client
 from runkit.client.http import (
     FIRST_ANSWER_TIMEOUT,
-    MARGIN,
-    MAX_ATTEMPTS,
     OUTAGE_TIMEOUT,
     RETRY_AFTER_MAX,
     RateLimiter,
@@ -23,21 +20,9 @@ from runkit.client.http import (
 from runkit.client.replies import retry_after
 from runkit.client.runs import READ_TIMEOUT
 from runkit.errors import RateLimited, Unavailable
-from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
-
-
-def test_get_after_a_timeout_is_tried_again(
-    server: Server, make_client: Callable[..., Client], run_json: Compose
-) -> None:
-    """Silence is a failure like the others, and the error names host and seconds."""
-    server.say(HANG, Answer(run_json()))
-    assert make_client(timeout=1).runs.get("run-1").id == "run-1"
-    client = make_client(timeout=0.1)
-    server.script = lambda asked: HANG
-    with pytest.raises(Unavailable, match=rf"{client.host}: no response within 0\.1 s"):
-        client.runs.get("run-1")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 418, 422])
@@ -86,14 +71,6 @@ def test_a_silent_network(make_client: Callable[..., Client], fake_time: Time) -
     assert (len(asked), fake_time.now - begun) == (1, 30)
 
 
-def test_a_run_that_breaks_the_server_is_given_up_soon(server: Server, client: Client) -> None:
-    """A 500 is about this request: it is sent a few times only."""
-    server.script = lambda asked: Answer(status=500)
-    with pytest.raises(Unavailable):
-        client.runs.get("run-1")
-    assert len(server.asked) == MAX_ATTEMPTS
-
-
 def test_post_does_not_go_where_the_server_may_be_hanging_up(
     server: Server, client: Client, run_json: Compose
 ) -> None:
@@ -119,25 +96,6 @@ def test_post_refused_by_the_limiter_is_not_sent_again(server: Server, client: C
     with pytest.raises(RateLimited) as caught:
         client.runs.create("cip_orchestrator", business_id="b-1")
     assert (len(server.asked), caught.value.retry_after) == (1, 7)
-
-
-def test_post_without_any_connection_is_unavailable(server: Server, key: str) -> None:
-    """Nothing was changed, and the error says so."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-
-    class Quick(Client):
-        _passed = 0.0
-
-        def _clock(self) -> float:  # type: ignore[override]
-            return self._passed
-
-        def _sleep(self, seconds: float) -> None:  # type: ignore[override]
-            self._passed += seconds
-
-    with Quick(key, url) as client, pytest.raises(Unavailable, match=r"no connection .*Nothing was changed"):
-        client.runs.create("cip_orchestrator", business_id="b-1")
 
 
 def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_time: Time) -> None:
@@ -174,17 +132,6 @@ def test_wait_of_one_thread_holds_all(fake_time: Time) -> None:
     limiter.wait()
     limiter.wait()
     assert fake_time.slept == [5]
-
-
-def test_requests_are_paced(
-    server: Server, make_client: Callable[..., Client], run_json: Compose, fake_time: Time
-) -> None:
-    """Each request of a client takes a slot."""
-    server.script = lambda asked: Answer(run_json())
-    client = make_client(rate=4)
-    for _ in range(5):
-        client.runs.get("run-1")
-    assert sum(fake_time.slept) == pytest.approx(1 + MARGIN)
 
 
 def test_answers_may_be_compressed(server: Server, client: Client, run_json: Compose) -> None:

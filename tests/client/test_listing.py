@@ -2,7 +2,6 @@
 
 import itertools
 import pickle
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,18 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client import Client, RunList, paging
-from runkit.errors import NotFound, UsageError
+from runkit.errors import UsageError
 from runkit.models import Run
 from tests.client.conftest import Answer, Asked, Server
 
 Compose = Callable[..., Any]
-LISTS: dict[str, Callable[[Client], Any]] = {
-    "runs": lambda client: client.runs.list(),
-    "threads": lambda client: client.threads.list(),
-    "agents": lambda client: client.agents.list(),
-    "actions": lambda client: client.actions.list("businesses", "b-1"),
-    "documents": lambda client: client.documents.list("b-1"),
-}
 
 
 class Book:
@@ -82,46 +74,12 @@ def test_each_page_is_read_once(
     assert book.reads == list(range(1, n_requests + 1))
 
 
-def test_a_short_page_is_the_last(server: Server, client: Client, run_json: Compose) -> None:
-    """Where nothing says what is left, a page shorter than the first one is the end."""
-    book = Book(run_json, 25, has_more=False, total_count=False)
-    server.script = book.answer
-    assert len(client.runs.list()) == 25
-    assert book.reads == [1, 2, 3]
-
-
-@pytest.mark.parametrize("body", [{}, {"data": None}, {"object": "list", "has_more": False}])
-@pytest.mark.parametrize("ask", LISTS)
-def test_a_page_without_data_is_empty(server: Server, client: Client, ask: str, body: Any) -> None:
-    """`data` is optional in the contract: without it there is nothing."""
-    server.script = lambda asked: Answer(body)
-    assert len(LISTS[ask](client)) == 0
-
-
 def test_a_page_without_data_is_not_the_end(server: Server, client: Client, run_json: Compose) -> None:
     """An empty page of a list that says there is more leaves it incomplete, and the list says why."""
     server.say(Answer({"data": [run_json()], "has_more": True}), Answer({"object": "list", "has_more": True}))
     runs = client.runs.list()
     assert (len(runs), runs.is_complete) == (1, False)
     assert "page 2 had nothing new" in (runs.why or "")
-
-
-def test_bare_array_is_one_page(server: Server, client: Client, run_json: Compose) -> None:
-    """A list without an envelope, which has no pages, is read and is whole."""
-    server.script = lambda asked: Answer([run_json("a"), run_json("b")])
-    runs = client.runs.list()
-    assert (runs.ids, runs.is_complete) == (("a", "b"), True)
-
-
-@pytest.mark.parametrize("total_count", [True, False])
-def test_run_created_meanwhile(server: Server, client: Client, run_json: Compose, total_count: bool) -> None:
-    """What comes twice is kept once, and the list is complete as of its first page."""
-    book = Book(run_json, 25, total_count=total_count)
-    book.between[2] = lambda: book.runs.insert(0, book.compose(99))
-    server.script = book.answer
-    runs = client.runs.list()
-    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(25)))
-    assert (runs.why, book.reads) == (None, [1, 2, 3])
 
 
 def test_run_deleted_meanwhile(server: Server, client: Client, run_json: Compose) -> None:
@@ -132,17 +90,6 @@ def test_run_deleted_meanwhile(server: Server, client: Client, run_json: Compose
     runs = client.runs.list()
     assert (len(runs), book.reads) == (24, [1, 2, 3])
     assert runs.why == "total_count dropped from 25 to 24 while the list was read"
-
-
-@pytest.mark.parametrize("step", [1, -1])
-def test_a_list_in_order_of_creation_is_whole(
-    server: Server, client: Client, run_json: Compose, step: int
-) -> None:
-    """Newest first or oldest first."""
-    book = Book(run_json, 25)
-    book.runs = book.runs[::step]
-    server.script = book.answer
-    assert client.runs.list().is_complete
 
 
 def test_a_list_in_another_order_is_not_whole(server: Server, client: Client, run_json: Compose) -> None:
@@ -167,15 +114,6 @@ def endless(run_json: Compose, page: Compose, total: int | None) -> Callable[[As
     """Answer each page with a new run, and with more to come."""
     numbers = itertools.count()
     return lambda asked: page(run_json(f"run-{next(numbers)}"), has_more=True, total=total)
-
-
-def test_an_endless_list_ends_at_its_count(
-    server: Server, client: Client, run_json: Compose, page: Compose
-) -> None:
-    server.script = endless(run_json, page, total=3)
-    runs = client.runs.list()
-    assert (len(runs), len(server.asked), runs.is_complete) == (3, 3, False)
-    assert runs.why is not None
 
 
 def test_an_endless_list_without_a_count_ends(
@@ -206,36 +144,6 @@ def test_broken_record_does_not_sink_the_list(
     assert (runs.ids, runs.why) == (("ok",), "2 records could not be read (see the log)")
 
 
-@pytest.mark.parametrize(
-    ("name", "good"),
-    [
-        ("agents", {"object": "agent", "id": "a-1", "type": "cip_orchestrator"}),
-        (
-            "actions",
-            {
-                "id": "a-1",
-                "type": "decision",
-                "object_type": "businesses",
-                "object_id": "b-1",
-                "created_at": "2026-02-03T10:00:00Z",
-                "effects": [],
-                "actors": [],
-            },
-        ),
-        ("documents", {"id": "d-1"}),
-    ],
-)
-def test_a_broken_record_is_left_out_of_a_list_without_pages(
-    server: Server, client: Client, page: Compose, name: str, good: dict[str, Any]
-) -> None:
-    server.say(page({"id": 7}, good, "nonsense"), page(good), page(good, has_more=True))
-    items, whole, cut = (LISTS[name](client) for _ in range(3))
-    assert (items.ids, items.is_complete) == ((good["id"],), False)
-    assert items.why == "2 records could not be read (see the log)"
-    assert (whole.ids, whole.is_complete) == ((good["id"],), True)
-    assert (cut.ids, cut.is_complete) == ((good["id"],), False)
-
-
 def test_limit_counts_after_filtering(server: Server, client: Client, run_json: Compose) -> None:
     """`limit` is what the caller gets, not what the server is asked for; and cutting is said."""
     book = Book(run_json, 50)
@@ -249,24 +157,6 @@ def test_limit_counts_after_filtering(server: Server, client: Client, run_json: 
     assert runs.is_cut_only
 
 
-def test_a_cut_list_may_lack_more(server: Server, client: Client, run_json: Compose, page: Compose) -> None:
-    """A limit that is not the only reason does not hide the other."""
-    server.say(page({"id": "x"}, run_json("a"), run_json("b"), total=3))
-    runs = client.runs.list(limit=1)
-    assert (runs.is_cut_only, runs.why) == (
-        False,
-        "cut at limit=1; 1 record could not be read (see the log)",
-    )
-
-
-def test_limit_that_cuts_nothing(server: Server, client: Client, run_json: Compose) -> None:
-    """A limit that the list just reaches leaves it whole."""
-    server.script = Book(run_json, 20).answer
-    assert client.runs.list(limit=20).is_complete
-    assert not client.runs.list(limit=19).is_complete
-    assert client.runs.list(limit=21).is_complete
-
-
 def test_since_and_until_bound_created_at(server: Server, client: Client, run_json: Compose) -> None:
     """`since` is included, `until` is not; while the list is newest first, `since` ends the reading."""
     book = Book(run_json, 50)
@@ -275,16 +165,6 @@ def test_since_and_until_bound_created_at(server: Server, client: Client, run_js
     assert runs.ids == ("run-37", "run-36", "run-35")
     assert runs.is_complete
     assert book.reads == [1, 2]
-
-
-def test_since_reads_on_in_any_other_order(server: Server, client: Client, run_json: Compose) -> None:
-    """Newest first is an assumption, so a list that is not is read to its end."""
-    book = Book(run_json, 50)
-    book.runs.reverse()
-    server.script = book.answer
-    runs = client.runs.list(since="2026-02-03T00:48:00Z")
-    assert (runs.ids, runs.is_complete) == (("run-48", "run-49"), True)
-    assert book.reads == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -340,17 +220,6 @@ def test_runs_without_a_thread_may_be_of_the_business(
     assert runs.why == "1 run without a thread may be missing"
 
 
-@pytest.mark.parametrize("thread_id", ["thread-1", None])
-def test_business_without_threads(
-    server: Server, client: Client, run_json: Compose, page: Compose, thread_id: str | None
-) -> None:
-    """Runs that have no thread may be of it, so they are looked at before the list is called complete."""
-    server.say(page(total=0), Answer(status=404), page(run_json("a", thread_id=thread_id), run_json("b")))
-    runs = client.runs.list(business_id="b-1")
-    assert (len(runs), server.lines) == (0, ["GET /threads", "GET /businesses/b-1", "GET /runs"])
-    assert runs.why == (None if thread_id else "1 run without a thread may be missing")
-
-
 moves = st.lists(
     st.tuples(st.integers(2, 8), st.sampled_from(["create", "delete"]), st.integers(0, 40)), max_size=3
 )
@@ -403,15 +272,6 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
-def test_a_slice_asked_for_its_own_runs_only(run_json: Compose) -> None:
-    """What goes on where a slice ends reads no run that is not in it; the whole keeps what was asked."""
-    runs = tuple(Run.from_json(run_json(f"run-{number}")) for number in range(3))
-    asked = RunList(runs, "x", requested=("run-0", "run-1", "run-2", "lost"), errors={"lost": NotFound("no")})
-    assert (asked[:1].requested, asked[:1].errors) == (("run-0",), {})
-    assert asked[1:].requested == ("run-1", "run-2")
-    assert (asked[:].requested, list(asked[:].errors)) == (asked.requested, ["lost"])
-
-
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
     runs = RunList(
@@ -425,26 +285,3 @@ def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     assert "<script>" not in html
     assert len(html) < 20_000
     assert repr(RunList()) == "RunList(0; complete)"
-
-
-@pytest.mark.parametrize("progress", [True, False])
-def test_a_long_listing_shows_progress(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    progress: bool,
-) -> None:
-    """After a while a bar on stderr counts the runs, and is wiped; a short list shows none."""
-    book = Book(run_json, 35)
-    server.script = book.answer
-    client.runs.list(progress=progress)
-    assert capfd.readouterr() == ("", "")
-    monkeypatch.setattr("runkit.progress.DELAY", 0.001)
-    book.between = {1: lambda: time.sleep(0.2), 3: lambda: time.sleep(0.2)}
-    book.reads.clear()
-    client.runs.list(progress=progress)
-    out, err = capfd.readouterr()
-    assert (out, "/35" in err) == ("", progress)
-    assert err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""

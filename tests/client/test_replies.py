@@ -13,16 +13,13 @@ from runkit.errors import (
     Conflict,
     ContractError,
     Invalid,
-    MaybeSent,
     NotFound,
     RateLimited,
     Unavailable,
-    UsageError,
 )
 from tests.client.conftest import Answer, Server
 
 ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
-Compose = Callable[..., dict[str, Any]]
 WRITES: dict[str, Callable[[Client], object]] = {
     "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
     "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
@@ -61,35 +58,6 @@ def test_status_becomes_its_class(server: Server, client: Client, status: int, k
     assert caught.value.parameter == "type"
 
 
-@pytest.mark.parametrize("status", [500, 503])
-def test_post_answered_5xx_was_maybe_done(server: Server, client: Client, status: int) -> None:
-    """A server that fails in the middle of a POST may have done it."""
-    server.script = lambda asked: Answer(ERRORS, status=status)
-    with pytest.raises(MaybeSent) as caught:
-        client.runs.create("cip_orchestrator", business_id="b-1")
-    assert caught.value.status == status
-
-
-@pytest.mark.parametrize(
-    "body", [b"<html>secret</html>", b"", b"[" * 2000, {"errors": "no"}, {"errors": [1]}]
-)
-def test_error_without_messages(server: Server, client: Client, body: Any) -> None:
-    """An error page of a proxy still becomes the class of its status, without its text."""
-    server.script = lambda asked: Answer(body, status=404)
-    with pytest.raises(NotFound) as caught:
-        client.runs.get("run-1")
-    assert caught.value.messages == ()
-    assert "secret" not in str(caught.value)
-
-
-def test_long_messages_are_cut(server: Server, client: Client) -> None:
-    """A message of the API is repeated within bounds, and the cut is seen."""
-    server.script = lambda asked: Answer({"errors": [{"message": "x" * 5000}] * 50}, status=422)
-    with pytest.raises(Invalid, match="…") as caught:
-        client.runs.get("run-1")
-    assert len(str(caught.value)) < 2000
-
-
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_not_followed(server: Server, client: Client, status: int) -> None:
     """The key goes to one host only."""
@@ -97,15 +65,6 @@ def test_redirect_is_not_followed(server: Server, client: Client, status: int) -
     with pytest.raises(ContractError, match=r"redirect.*one host only\. Check"):
         client.runs.get("run-1")
     assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("status", [302, 303, 304])
-def test_a_redirected_write_may_have_been_done(server: Server, client: Client, status: int) -> None:
-    """A redirect after a POST often means that it was: the error says to look before it is repeated."""
-    server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/runs/run-1"})
-    with pytest.raises(ContractError, match="may have been carried out"):
-        client.runs.create("cip_orchestrator", business_id="b-1")
-    assert server.lines == ["POST /runs"]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +102,6 @@ def test_unreadable_success_of_a_post_says_that_it_was_done(
     assert len(server.asked) == 1
 
 
-def test_headers_of_any_bytes_are_taken(server: Server, client: Client, run_json: Compose) -> None:
-    """Header text beyond ASCII spoils no answer."""
-    server.say(Answer(run_json(), headers={"X-Who": "J\u00f6\u00ff", "Retry-After": "\u00b2"}))
-    assert client.runs.get("run-1").id == "run-1"
-
-
 @pytest.mark.parametrize(
     ("given", "path"),
     [
@@ -164,14 +117,6 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
     with pytest.raises(NotFound):
         client.runs.get(given)
     assert server.asked[0].path == path
-
-
-@pytest.mark.parametrize("given", ["", " ", ".", "..", None, 7, "\ud800"])
-def test_what_is_no_id_is_not_sent(server: Server, client: Client, given: Any) -> None:
-    """An empty id would list instead of read; it is refused here."""
-    with pytest.raises(UsageError):
-        client.runs.get(given)
-    assert server.asked == []
 
 
 def test_errors_survive_pickling(server: Server, client: Client) -> None:

@@ -89,25 +89,6 @@ def account(server: Server, run_json: Callable[..., Any], page: Callable[..., An
     return answer
 
 
-@pytest.mark.usefixtures("account")
-def test_one_listing_for_all_unknown_ids(server: Server, client: Client) -> None:
-    runs = client.runs.fetch(["aaaaaaaa", "bbbbbbbb", IDS[25][:8], "cccccccc"], progress=False)
-    assert (runs.ids, set(runs.errors)) == ((IDS[25],), {"aaaaaaaa", "bbbbbbbb", "cccccccc"})
-    assert server.lines.count("GET /runs") == 3
-    assert len(server.asked) == 3 + 4
-
-
-@pytest.mark.usefixtures("account")
-def test_a_read_stops_at_the_page_that_has_the_run(server: Server, client: Client) -> None:
-    assert client.runs.get(IDS[4][:8]).id == IDS[4]
-    assert server.lines.count("GET /runs") == 1
-    fetched = client.runs.fetch([IDS[14][:8], IDS[3][:8], IDS[12][:8]], progress=False)
-    assert fetched.ids == (IDS[14], IDS[3], IDS[12])
-    assert server.lines.count("GET /runs") == 3
-    assert client.runs.wait(IDS[1][:8]).id == IDS[1]
-    assert server.lines.count("GET /runs") == 3
-
-
 WRITES: dict[str, Callable[[Client, str], Any]] = {
     "resume": lambda client, run_id: client.runs.resume(run_id, "int-1", POST),
     "feedback": lambda client, run_id: client.runs.feedback(run_id, "artifact-1", "positive"),

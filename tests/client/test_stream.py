@@ -3,7 +3,6 @@
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client import Client, stream
+from runkit.client import Client
 from runkit.client.stream import MAX_RECONNECTS, events
-from runkit.errors import AuthError, ContractError, NotFound, Unavailable
+from runkit.errors import ContractError
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -84,26 +83,6 @@ def test_any_chunking_gives_the_same_events(data: st.DataObject) -> None:
     assert [kind for kind, _ in told(chunks)] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED"]
 
 
-@given(st.lists(st.binary(max_size=30), max_size=10))
-def test_noise_is_no_event(chunks: list[bytes]) -> None:
-    """Bytes that mean nothing break nothing."""
-    assert told(chunks) == []
-
-
-def test_bad_data_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """An event that is no JSON costs itself only, and its data stays out of the log."""
-    body = b"event: STATE_SNAPSHOT\ndata: {Jane Doe\n\n" + middesk("RUN_STARTED", STARTED)
-    assert [kind for kind, _ in told([body])] == ["RUN_STARTED"]
-    assert "STATE_SNAPSHOT" in caplog.text
-    assert "Doe" not in caplog.text
-
-
-def test_unknown_types_are_left_out() -> None:
-    """The protocol has more types than Middesk documents, and may get more."""
-    body = agui("TEXT_MESSAGE_START", {}) + middesk("CUSTOM", {"type": "RUN_STARTED"}) + b"data: 7\n\n"
-    assert told([body]) == []
-
-
 # ------------------------------------------------------------------------------------------------ following
 
 
@@ -143,13 +122,6 @@ def test_a_snapshot_of_another_run_is_refused(
         kinds(client)
 
 
-def test_a_snapshot_names_its_run_in_either_case(server: Server, client: Client, run_json: Compose) -> None:
-    """Ids compare without case."""
-    named = {"run_id": "RUN-1", "snapshot": run_json("run-1")}
-    serve(server, Answer(chunks=[middesk("STATE_SNAPSHOT", named)]), runs=[run_json()])
-    assert [event.type for event in client.runs.stream("Run-1")] == ["STATE_SNAPSHOT", "RUN_READ"]
-
-
 @pytest.mark.parametrize("status", [404, 410])
 def test_stream_that_is_no_longer_kept(
     server: Server, client: Client, run_json: Compose, status: int
@@ -157,19 +129,6 @@ def test_stream_that_is_no_longer_kept(
     """A run whose stream is gone is read instead."""
     serve(server, Answer(status=status), runs=[run_json()])
     assert kinds(client) == ["RUN_READ"]
-
-
-def test_stream_of_no_run(server: Server, client: Client) -> None:
-    """A run that does not exist is not found."""
-    with pytest.raises(NotFound):
-        kinds(client)
-
-
-def test_stream_with_a_wrong_key(server: Server, client: Client) -> None:
-    """A wrong key is said, not followed."""
-    server.script = lambda asked: Answer(status=401)
-    with pytest.raises(AuthError):
-        kinds(client)
 
 
 def test_dropped_stream_is_opened_again(server: Server, client: Client, run_json: Compose) -> None:
@@ -186,14 +145,6 @@ def test_dropped_stream_is_opened_again(server: Server, client: Client, run_json
         "RUN_READ",
     ]
     assert [event.snapshot["n"] for event in found[1:3] if event.snapshot] == [1, 2]
-
-
-def test_snapshot_that_says_the_same_is_told_once(server: Server, client: Client, run_json: Compose) -> None:
-    """An equal snapshot under a new time is no news."""
-    again = {**snapshot(1), "timestamp": 1_770_113_009_999}
-    body = middesk("STATE_SNAPSHOT", snapshot(1)) + middesk("STATE_SNAPSHOT", again)
-    serve(server, Answer(chunks=[body]), runs=[run_json()])
-    assert kinds(client) == ["STATE_SNAPSHOT", "RUN_READ"]
 
 
 def test_interrupted_stage_is_not_the_end_of_a_replay(
@@ -224,40 +175,6 @@ def test_silent_stream_is_looked_behind(
     assert kinds(make_client(timeout=0.2)) == ["RUN_STARTED", "RUN_FINISHED", "RUN_READ"]
 
 
-def test_a_stream_of_comments_only_is_given_up(
-    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert stream.SILENCE_TIMEOUT == 60
-    monkeypatch.setattr(stream, "SILENCE_TIMEOUT", 0.3)
-
-    def pings() -> Iterator[bytes]:
-        yield middesk("RUN_STARTED", STARTED)
-        while not server.is_over.wait(0.02):
-            yield b": ping\n\n"
-
-    serve(server, Answer(chunks=pings()), runs=[run_json()])
-    assert kinds(client) == ["RUN_STARTED", "RUN_READ"]
-
-
-def test_events_keep_a_stream_open(
-    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "SILENCE_TIMEOUT", 1)
-
-    def slow() -> Iterator[bytes]:
-        for number in range(6):
-            server.is_over.wait(0.3)
-            yield middesk("STATE_SNAPSHOT", snapshot(number))
-
-    serve(server, Answer(chunks=slow()), runs=[run_json()])
-    events = []
-    for event in client.runs.stream("run-1"):
-        events.append(event.type)
-        time.sleep(1.2 if len(events) == 1 else 0)  # the time of the caller is not silence
-    assert events == ["STATE_SNAPSHOT"] * 6 + ["RUN_READ"]
-    assert server.lines == ["GET /runs/run-1/stream", "GET /runs/run-1"]
-
-
 @pytest.mark.parametrize("end", [b"", b"\ndata: "])
 def test_a_line_or_event_that_never_ends_is_an_error(server: Server, client: Client, end: bytes) -> None:
     piece = b"x" * 2**20 + end
@@ -265,17 +182,6 @@ def test_a_line_or_event_that_never_ends_is_an_error(server: Server, client: Cli
     with pytest.raises(ContractError, match="8 MB"):
         kinds(client)
     assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_large_snapshot_is_read(server: Server, client: Client, run_json: Compose, end: str) -> None:
-    large = {"run_id": "run-1", "snapshot": {"n": "x" * 7_000_000}}
-    body = middesk("STATE_SNAPSHOT", large, end)
-    chunks = [body[at : at + 500_000] for at in range(0, len(body), 500_000)]
-    serve(
-        server, Answer(chunks=[*chunks, *chunks, middesk("RUN_FINISHED", FINISHED, end)]), runs=[run_json()]
-    )
-    assert kinds(client) == ["STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
 
 
 def test_stream_gives_up_in_the_end(
@@ -288,13 +194,6 @@ def test_stream_gives_up_in_the_end(
     assert sum(line.endswith("/stream") for line in server.lines) == MAX_RECONNECTS + 1
     assert fake_time.slept[:3] == [0.25, 0.5, 1]
     assert max(fake_time.slept) == 10
-
-
-def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> None:
-    """Without stream and run there is no truth to tell."""
-    server.script = lambda asked: DROP
-    with pytest.raises(Unavailable):
-        kinds(client)
 
 
 # ------------------------------------------------------------------------------------------------- closing

@@ -13,9 +13,9 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.errors import AuthError, Conflict, Invalid, NotFound
+from runkit.errors import Conflict
 from runkit.models import Run
-from runkit.questions import interrupt_kind, proposals_of
+from runkit.questions import interrupt_kind
 from runkit.server import Sandbox, sandbox
 
 
@@ -60,68 +60,6 @@ def test_from_creation_to_rating(box: Sandbox, client: Client) -> None:
     assert client.runs.fetch(client.runs.list())[0].steps == ended.steps
 
 
-def test_refused_answer_leaves_the_question_open(box: Sandbox, client: Client) -> None:
-    """An answer that the server does not understand is invalid, and the question still waits."""
-    run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
-    with pytest.raises(Invalid, match="still open"):
-        client.runs.resume(run.id, run.interrupts[0].id, {"decision": "perhaps"})
-    assert client.runs.get(run).status == "interrupted"
-
-
-@pytest.mark.parametrize(
-    ("answer", "parameter"),
-    [
-        ({"decision": "approve"}, "input.note"),
-        ({"decision": "yes", "note": "another person"}, "input.decision"),
-        ({"decision": "APPROVE", "note": "another person"}, "input.decision"),
-    ],
-)
-def test_the_sandbox_enforces_words_and_notes(
-    box: Sandbox, client: Client, answer: dict[str, str], parameter: str
-) -> None:
-    """It dismisses no hit without them, says which parameter is wrong, and goes on asking."""
-    run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
-    with pytest.raises(Invalid) as caught:
-        client.runs.resume(run.id, run.interrupts[0].id, answer)
-    assert (caught.value.status, caught.value.parameter) == (422, parameter)
-    assert client.runs.get(run).interrupts[0].id == run.interrupts[0].id
-
-
-def test_an_id_in_capitals_is_the_same_run(box: Sandbox, client: Client) -> None:
-    """The sandbox takes a UUID in either case, and the client knows the run again."""
-    run = client.runs.create("cip_orchestrator", box.business("clean_pass"))
-    assert client.runs.wait(run.id.upper()).id == run.id
-    assert client.runs.fetch([run.id.upper(), run]).ids == (run.id,)
-
-
-def test_combined_proposals(box: Sandbox, client: Client) -> None:
-    """A combined question holds several proposals and is of several kinds."""
-    run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("combined_proposal")))
-    value = run.interrupts[0].value
-    assert len(proposals_of(value)) > 1
-    assert interrupt_kind(value) == "mixed"
-
-
-def test_past_runs_are_listed_whole() -> None:
-    """A list of several pages is read to its end and knows that it is whole; a limit cuts it."""
-    with sandbox(history=130) as past, past.client(rate=None) as client:
-        runs = client.runs.list()
-        assert (len(runs), runs.is_complete) == (runs.total_count, True)
-        assert len(runs) >= 130
-        assert not client.runs.list(limit=10).is_complete
-        completed = client.runs.list(status="completed")
-        assert {run.status for run in completed} == {"completed"}
-        assert completed.is_complete
-
-
-def test_refusals(box: Sandbox, client: Client) -> None:
-    """A wrong key and an unknown id are what they are."""
-    with pytest.raises(NotFound):
-        client.runs.get("00000000-0000-4000-8000-000000000000")
-    with Client("mk_test_wrong", box.url) as stranger, pytest.raises(AuthError):
-        stranger.agents.list()
-
-
 def test_a_list_knows_the_servers_time(box: Sandbox, client: Client) -> None:
     """`as_of="now"` measures an open run by the sandbox's virtual clock, not this machine's."""
     run = client.runs.create("cip_orchestrator", box.business("long_5000"))
@@ -153,17 +91,6 @@ def test_the_pace_meets_no_limiter() -> None:
         runs = client.runs.fetch(client.runs.list())
         assert (len(runs), runs.is_complete) == (50, True)
     assert statuses.count(429) <= 5  # a busy machine delays some and bunches the next; without a pace: dozens
-
-
-@pytest.mark.parametrize("retry_after", [True, False])
-def test_a_limiter_loses_nothing(retry_after: bool) -> None:
-    """A client without a pace is refused, waits, and has every run in the end."""
-    with sandbox(history=60) as box, watched(box, rate=None) as (client, statuses):
-        ids = client.runs.list().ids
-        box.fault("limit", on="GET /", times=None, per_second=30, retry_after=retry_after)
-        runs = client.runs.fetch(ids)
-        assert (runs.ids, runs.why) == (ids, None)
-    assert 429 in statuses
 
 
 def test_a_restart_loses_nothing() -> None:

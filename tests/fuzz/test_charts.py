@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +14,12 @@ from markupsafe import Markup
 import runkit
 from drawn import Drawn, values
 from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values
-from runkit.charts import fleet, one_run, panels
+from runkit.charts import fleet, one_run
 from runkit.charts.panel import Panel
 from runkit.errors import UsageError
 from runkit.html_tables import df_to_html
-from support import question, run, step
+from support import run, step
 
-Json = dict[str, Any]
 OF_ONE = (one_run.found, one_run.people)
 OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
 
@@ -61,21 +59,6 @@ def test_any_frames_are_drawn(
         drawn(f, **options)
 
 
-@pytest.mark.parametrize("compress_waits", [True, False])
-def test_all_of_time_is_drawn(compress_waits: bool) -> None:
-    """A run from the year 1 to the year 9999, as one that started and ended at the edge."""
-    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
-    whole = {"started_at": first, "completed_at": last}
-    edges = [(first, last), (first, first), (last, last)]
-    for start, end in edges:
-        source = run(step("a") | whole, question("q", 0, None) | whole, started_at=start, ended_at=end)
-        f = runkit.frames(source)
-        made = drawn(f, compress_waits=compress_waits)
-        axis = made.layout["xaxis"]
-        assert axis.get("ticktext") or axis["labelalias"]
-        assert repr(f)
-
-
 @fuzz(20)
 @given(st.sampled_from(ODD_TIMES), st.sampled_from(ODD_TIMES))
 def test_odd_times_are_drawn(start: str, end: str) -> None:
@@ -84,21 +67,6 @@ def test_odd_times_are_drawn(start: str, end: str) -> None:
         run(step("a") | {"started_at": start, "completed_at": end}, started_at=start, ended_at=end)
     )
     drawn(f)
-
-
-@fuzz(15)
-@given(mangled(python_values).map(Case), mangled(python_values).map(Case))
-def test_any_two_runs_are_compared(a: Case, b: Case) -> None:
-    """A table of numbers that add up, or a refusal that says how many runs there are."""
-    left, right = runkit.frames(a.value), runkit.frames(b.value)
-    if len(left.runs) != 1 or len(right.runs) != 1:
-        with pytest.raises(UsageError, match="run"):
-            runkit.compare(left, right)
-        return
-    table = runkit.compare(left, right)
-    assert isinstance(table, pd.DataFrame)
-    counted = table.select_dtypes("number").sum()
-    assert counted.filter(like="n_a").sum() in (0, len(left.steps))
 
 
 def shown(made: Panel) -> None:
@@ -122,18 +90,6 @@ def test_any_run_is_reported(case: Case) -> None:
         else:
             with pytest.raises(UsageError, match="expected exactly one"):
                 exhibit(f)
-
-
-@fuzz(10)
-@given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
-def test_any_two_runs_are_reported(case: Case) -> None:
-    """Each part of the report of two runs."""
-    f = runkit.frames(case.value)
-    if len(f.runs) == 2:
-        shown(panels.timeline(f))
-        shown(panels.parting(f))
-        for table in (panels.facts(f), panels.findings(f), panels.steps(f)):
-            assert isinstance(df_to_html(table), Markup)
 
 
 @fuzz(10)

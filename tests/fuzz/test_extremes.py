@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 import runkit
-from fuzz.made import nested
-from runkit.reports.bundle import make_masker, read_source, redact_source
 from support import artifact, run, step
 
 Json = dict[str, Any]
@@ -67,38 +65,6 @@ def test_deep_steps_are_objects(tmp_path: Path) -> None:
         assert made.sentence().endswith("5,000 steps")
         added = runkit.Archive(tmp_path / "runs").add([made, chain(400)], progress=False)
     assert added.problems["problem"].tolist() == ["too_deep"]
-
-
-def test_what_is_wrong_in_deep_steps_is_noted_in_short() -> None:
-    """Three problems on each of 400 levels: places of bounded length, in bounded time."""
-    with within(10):
-        f = runkit.frames(chain(400, type="odd", status="odd", agent=5))
-    assert f.problems["n"].tolist() == [400] * 3
-    assert f.problems["location"].str.len().max() < 300
-
-
-def test_deep_steps_that_are_refused_cost_no_more() -> None:
-    """Orphans of orphans, each at the top."""
-    source = chain(400)
-    inner = source["steps"][0]
-    while inner["steps"]:
-        inner["type"] = None
-        inner = inner["steps"][0]
-    with within(10):
-        f = runkit.frames(source)
-    assert f.steps["step_id"].tolist() == ["399"]
-    assert f.problems["n"].sum() == 400
-
-
-def test_a_deep_result_is_masked() -> None:
-    """At the very bottom stands a tax number."""
-    source = run(step("a", result=nested({"tin": "12-3456789"}, 400)))
-    with within(10):
-        done = redact_source(read_source(source), make_masker())
-    [masked], [text] = done.runs, done.frames.steps["result"]
-    assert masked.to_json().count("[ein 1]") == 1
-    assert "3456789" not in masked.to_json() + text
-    assert text.count("{") == 401
 
 
 # ---------------------------------------------------------------------------------------- wide and large

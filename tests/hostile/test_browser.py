@@ -12,12 +12,11 @@ import pytest
 from playwright.sync_api import Browser, Error, Page
 
 import runkit
-from hostile.made import filled, hostile_run, hostile_runs, models
+from hostile.made import filled, hostile_runs, models
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
 from runkit.charts import fleet, one_run
 from runkit.charts.page import figure_div, figure_scripts
 from runkit.client import RunList
-from runkit.models import Run
 
 pytestmark = pytest.mark.browser
 
@@ -124,32 +123,4 @@ def test_figures_and_their_hover_texts(
     said = page.evaluate(HOVER)
     assert len(said) > 100
     assert page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0
-    watched.check()
-
-
-def test_the_mouse_over_a_hostile_bar(watched: Watched, tmp_path: Path) -> None:
-    """The hover text is drawn inside the figure, however long a word of it is, and a click opens nothing."""
-    run = Run.from_json(hostile_run(PAYLOADS["figure's"] + PAYLOADS["long"] + PAYLOADS["bidi"], is_tame=True))
-    scripts = "".join(f"<script>{script}</script>" for script in figure_scripts())
-    watched.show(str(figure_div(runkit.gantt(run))) + scripts, tmp_path / "bar.html")
-    page = watched.page
-    page.wait_for_selector(".barlayer .point path", state="attached")
-    bars = page.locator(".barlayer .point path").all()
-    box = max((bar.bounding_box() or {"width": 0} for bar in bars), key=lambda one: one["width"])
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
-    page.wait_for_selector(".hoverlayer .hovertext")
-    assert PAYLOADS["figure's"] in (page.locator(".hovertext").first.text_content() or "")
-    text = page.wait_for_function(  # plotly may draw it anew at any moment
-        """() => {
-            const rect = document.querySelector(".hoverlayer .hovertext")?.getBoundingClientRect();
-            return rect?.width ? { x: rect.x, width: rect.width } : null;
-        }"""
-    ).json_value()
-    page.screenshot(path=tmp_path / "hover.png")
-    assert text
-    assert text["x"] >= 0
-    assert text["x"] + text["width"] <= 1280
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.locator(".ytick text, .hovertext").first.click(force=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     watched.check()

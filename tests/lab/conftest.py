@@ -27,7 +27,7 @@ from runkit.server import Sandbox, sandbox
 START_SECONDS = 60
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 NOTEBOOK = "Notebook 7"
-PATIENCE = 30_000  # milliseconds
+TIMEOUT = 30_000  # milliseconds
 MANY = 1_000_000  # faults, so that some are left at the end
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}.sessionContext.session.kernel"
@@ -153,8 +153,8 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def new_context(browser: Browser) -> BrowserContext:
     """Make a context whose pages share nothing with those of others."""
     opened = browser.new_context(viewport={"width": 1280, "height": 1000})
-    opened.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+    opened.set_default_timeout(TIMEOUT)
+    expect.set_options(timeout=TIMEOUT)
     return opened
 
 
@@ -226,7 +226,7 @@ def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
 
 
 @dataclass
-class Desk:
+class Session:
     """A notebook in a page, whose kernel has joined the sandbox of the tests, and the run it is about."""
 
     page: Page
@@ -315,14 +315,14 @@ def posts(box: Sandbox) -> Posts:
 
 
 @pytest.fixture
-def open_desk(lab: Lab, pages: BrowserContext, box: Sandbox) -> Callable[..., Desk]:
+def open_session(lab: Lab, pages: BrowserContext, box: Sandbox) -> Callable[..., Session]:
     """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
 
     The key is not in the notebook but in a module beside it, as are `setup`, code that comes before the
     client, and the client's `options`. What runkit keeps is kept beside it as well.
     """
 
-    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "") -> Desk:
+    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "") -> Session:
         folder = lab.folder / secrets.token_hex(4)
         folder.mkdir()
         with box.client() as client:
@@ -330,7 +330,7 @@ def open_desk(lab: Lab, pages: BrowserContext, box: Sandbox) -> Callable[..., De
             run = client.runs.wait(run, poll=0.02)
         environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         environment["RUNKIT_STATE_DIR"] = str(folder / "state")
-        (folder / "desk.py").write_text(f"""import os
+        (folder / "session.py").write_text(f"""import os
 os.environ |= {environment!r}
 import runkit
 box = runkit.sandbox()
@@ -338,13 +338,13 @@ box = runkit.sandbox()
 client = box.client({options})
 run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id!r})
 """)
-        write_notebook(folder / "n.ipynb", "from desk import box, client, run, runkit", *cells)
+        write_notebook(folder / "n.ipynb", "from session import box, client, run, runkit", *cells)
         page = pages.new_page()
         page.goto(lab.address(f"{folder.name}/n.ipynb"))
         wait_until_ready(page)
-        desk = Desk(page, folder / "n.ipynb", run)
-        desk.run_all()
-        return desk
+        session = Session(page, folder / "n.ipynb", run)
+        session.run_all()
+        return session
 
     return open_it
 

@@ -14,23 +14,17 @@ from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, e
 
 from runkit.server import Sandbox
 from support import until
-from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Desk, Posts
+from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Posts, Session
 
-Open = Callable[..., Desk]
+Open = Callable[..., Session]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
 KEEP = "Keep in review"
 DISMISS = "Dismiss the hit"
 NOTE = "born in another year"
-QUICK = """import time, runkit.widgets.form
-runkit.widgets.form.CHECK_INTERVAL = 0.5
-runkit.Client._sleep = staticmethod(lambda seconds: time.sleep(seconds / 5))
-"""  # looks for other answers, and the looks after a doubtful failure
 FOCUS = """() => {
     const at = document.activeElement;
     return at.labels?.[0]?.textContent || at.textContent.trim();
 }"""
-THREADS = "sorted(t.name for t in __import__('threading').enumerate() if t.name.startswith('runkit-'))"
-
 # The contrast of each text, also in controls, with the ground that is seen behind it.
 CONTRAST = (
     "() => {"
@@ -85,11 +79,6 @@ def press(button: Locator, times: int = 2) -> None:
         button.click()
 
 
-def busy_prompt(page: Page, number: int) -> Locator:
-    """The prompt of a cell that runs, counted from 1."""
-    return page.locator(".jp-CodeCell").nth(number - 1).get_by_text("[*]:")
-
-
 def tab_to(page: Page, words: str) -> None:
     """Press Tab until something has the focus."""
     for _ in range(30):
@@ -121,10 +110,10 @@ OPEN = """() => {
 
 
 @light
-def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
+def test_the_keyboard_is_enough(open_session: Open, posts: Posts, tmp_path: Path) -> None:
     """From the cell to the receipt of a combined proposal by keys alone, with one POST at the end."""
-    desk = open_desk("combined_proposal", FORM)
-    page = desk.page
+    session = open_session("combined_proposal", FORM)
+    page = session.page
     verb(page, "Send 2 answers").wait_for()
     focus_card(page)
     page.evaluate(OPEN)  # a source, which stays closed here
@@ -140,8 +129,8 @@ def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -
     page.wait_for_function("() => document.activeElement.matches('.jp-Cell')")
     assert posts.count() == 1
     log = "runkit.answer_log().iloc[-1]"
-    assert desk.value(f"int({log}['n_sources_opened'])") == 1
-    assert 0 < desk.value(f"float(({log}['sent_at'] - {log}['shown_at']).total_seconds())") < 60
+    assert session.value(f"int({log}['n_sources_opened'])") == 1
+    assert 0 < session.value(f"float(({log}['sent_at'] - {log}['shown_at']).total_seconds())") < 60
 
 
 def dismiss(page: Page) -> None:
@@ -152,9 +141,9 @@ def dismiss(page: Page) -> None:
 
 
 @light
-def test_what_is_no_second_press(open_desk: Open, posts: Posts) -> None:
+def test_what_is_no_second_press(open_session: Open, posts: Posts) -> None:
     """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
-    page = open_desk("watchlist_hit", FORM).page
+    page = open_session("watchlist_hit", FORM).page
     keep = verb(page, "Keep the hit")
     keep.dblclick()
     is_armed(page)
@@ -185,17 +174,6 @@ def test_what_is_no_second_press(open_desk: Open, posts: Posts) -> None:
     assert posts.count() == 0
     press(keep)
     see(page, "Hit kept")
-
-
-@light
-def test_a_second_press_that_is_doubled(open_desk: Open, posts: Posts) -> None:
-    """However quickly the armed button is pressed, it is one POST."""
-    page = open_desk("decision", FORM).page
-    press(verb(page, KEEP), times=1)
-    is_armed(page)
-    verb(page, KEEP).click(click_count=3, delay=5)
-    see(page, "Kept in review")
-    assert posts.count() == 1
 
 
 SIX = """asked = ("combined_proposal", "tin_mismatch", "address_gap", "decision", *["watchlist_hit"] * 2)
@@ -258,10 +236,10 @@ def by_keys(hand: Inputs, question: str) -> None:
 @light
 @pytest.mark.parametrize(("way", "most"), [(by_mouse, MOST_CLICKS), (by_keys, MOST_KEYS)])
 def test_an_inbox_of_six(
-    open_desk: Open, posts: Posts, way: Callable[[Inputs, str], None], most: int, tmp_path: Path
+    open_session: Open, posts: Posts, way: Callable[[Inputs, str], None], most: int, tmp_path: Path
 ) -> None:
     """Six questions take at most 16 clicks or 18 keys, notes aside, and no answer fewer than two presses."""
-    page = open_desk("clean_pass", SIX).page
+    page = open_session("clean_pass", SIX).page
     hand = Inputs(page)
     page.locator("[data-id^=press]").first.wait_for()
     page.locator(".rk-pane").focus()
@@ -280,84 +258,47 @@ def test_an_inbox_of_six(
 
 
 @light
-def test_a_refusal_keeps_the_text(open_desk: Open, posts: Posts) -> None:
-    """After a 500 the card looks, finds the question still open, has kept the text, and sends it again."""
-    page = open_desk("watchlist_hit", FORM, setup=QUICK).page
-    dismiss(page)
-    posts.fail("refuse", status=500)
-    verb(page, DISMISS).click()
-    see(page, "Checking whether your answer arrived…")
-    see(page, "The question is still open.")
-    expect(card(page).locator("textarea")).to_have_value(NOTE)
-    press(verb(page, DISMISS))
-    see(page, "Hit dismissed, ")
-    assert posts.count() == 2
-
-
-@light
-def test_answered_elsewhere(open_desk: Open, box: Sandbox, posts: Posts) -> None:
-    """When a colleague was first the card is closed, says when and, as the API tells it, by whom."""
-    desk = open_desk("watchlist_hit", FORM, setup=QUICK)
-    verb(desk.page, DISMISS).wait_for()
-    with box.client(second_reviewer=True) as colleague:
-        colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
-    see(desk.page, "Already answered by Priya Raman")
-    expect(card(desk.page)).to_have_count(0)
-    assert posts.count() == 1
-
-
-@light
-@pytest.mark.parametrize("fault", [{"kind": "lose_reply"}, {"kind": "slow", "seconds": 2}])
-def test_a_lost_reply(open_desk: Open, posts: Posts, fault: dict[str, object]) -> None:
-    """An answer whose reply never came is found settled: one POST, and a receipt that claims no more."""
-    page = open_desk("watchlist_hit", FORM, options="timeout=1").page
-    dismiss(page)
-    posts.fail(**fault)
-    verb(page, DISMISS).click()
-    see(page, "Checking whether your answer arrived…")
-    see(page, "couldn't confirm")
-    see(page, "unconfirmed: the API doesn't tell whose answer it took")
-    assert posts.count() == 1
-
-
-@light
-def test_offline_while_sending(open_desk: Open, context: BrowserContext, box: Sandbox, posts: Posts) -> None:
+def test_offline_while_sending(
+    open_session: Open, context: BrowserContext, box: Sandbox, posts: Posts
+) -> None:
     """The browser loses the server in mid-send; when it is back the receipt is there."""
     sockets: list[WebSocketRoute] = []
     context.route_web_socket(
         "**/channels*", lambda socket: sockets.append(socket) or socket.connect_to_server()
     )
-    desk = open_desk("decision", FORM)
-    press(verb(desk.page, KEEP), times=1)
-    is_armed(desk.page)
+    session = open_session("decision", FORM)
+    press(verb(session.page, KEEP), times=1)
+    is_armed(session.page)
     posts.fail("slow", seconds=1)
-    verb(desk.page, KEEP).click()
-    see(desk.page, "Sending your answer…")
+    verb(session.page, KEEP).click()
+    see(session.page, "Sending your answer…")
     context.set_offline(True)
     for socket in sockets:
         socket.close()
-    desk.page.wait_for_function(f"() => {KERNEL}.connectionStatus !== 'connected'")
+    session.page.wait_for_function(f"() => {KERNEL}.connectionStatus !== 'connected'")
     with box.client() as client:
-        until(lambda: not client.runs.get(desk.run).interrupts)
-    see(desk.page, "Sending your answer…")
+        until(lambda: not client.runs.get(session.run).interrupts)
+    see(session.page, "Sending your answer…")
     context.set_offline(False)
-    desk.page.evaluate(f"() => {{ void {KERNEL}.reconnect(); }}")  # it would try by itself, ever less often
-    see(desk.page, "Kept in review")
+    session.page.evaluate(
+        f"() => {{ void {KERNEL}.reconnect(); }}"
+    )  # it would try by itself, ever less often
+    see(session.page, "Kept in review")
     assert posts.count() == 1
 
 
 @light
-def test_a_reload(open_desk: Open, posts: Posts) -> None:
+def test_a_reload(open_session: Open, posts: Posts) -> None:
     """After the page was reloaded the form still works, and its receipt is seen."""
-    desk = open_desk("watchlist_hit", FORM)
-    card(desk.page).locator("textarea").fill("typed before")
-    until(lambda: desk.value("form.controller.entries['0']['note']") == "typed before")
-    desk.saved()
-    desk.page.reload()
-    expect(card(desk.page).locator("textarea")).to_have_value("typed before")
-    dismiss(desk.page)
-    verb(desk.page, DISMISS).click()
-    see(desk.page, "Hit dismissed")
+    session = open_session("watchlist_hit", FORM)
+    card(session.page).locator("textarea").fill("typed before")
+    until(lambda: session.value("form.controller.entries['0']['note']") == "typed before")
+    session.saved()
+    session.page.reload()
+    expect(card(session.page).locator("textarea")).to_have_value("typed before")
+    dismiss(session.page)
+    verb(session.page, DISMISS).click()
+    see(session.page, "Hit dismissed")
     assert posts.count() == 1
 
 
@@ -368,34 +309,12 @@ URL.createObjectURL = (blob) => make.call(URL, blob.type !== "text/javascript" ?
 """  # the code of a card, in a page that is busy for 3 s; anywidget waits for 2 s
 
 
-RATE = """sent, send = [], client.runs.feedback
-client.runs.feedback = lambda *values: (sent.append(values[2:]), send(*values))[1]
-form = runkit.FeedbackForm(client, run)
-form"""
-
-
 @light
-def test_ratings(open_desk: Open, tmp_path: Path) -> None:
-    desk = open_desk("clean_pass", RATE)
-    page = desk.page
-    page.get_by_role("button", name="Helpful", exact=True).first.click()
-    see(page, "Rated positive")
-    page.get_by_placeholder("Comment").first.press_sequentially("well found")
-    page.get_by_role("button", name="Send comment").first.click()
-    see(page, "Replaced an earlier rating")
-    page.get_by_role("button", name="Not helpful", exact=True).first.click()
-    see(page, "Rated negative")
-    see(page, "1 of ")
-    page.screenshot(path=tmp_path / "ratings.png")
-    assert desk.value("sent") == [("positive", ""), ("positive", "well found"), ("negative", "well found")]
-
-
-@light
-def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts, tmp_path: Path) -> None:
+def test_a_slow_page(open_session: Open, context: BrowserContext, posts: Posts, tmp_path: Path) -> None:
     """Cards of all three kinds are filled though their code came late, and they work."""
     context.add_init_script(SLOW_CODE)
     monitor, inbox = "runkit.RunMonitor(client, run)", "inbox = runkit.InterruptInbox(client)\ninbox"
-    page = open_desk("watchlist_hit", monitor, inbox, ASK, "ask('watchlist_hit')").page
+    page = open_session("watchlist_hit", monitor, inbox, ASK, "ask('watchlist_hit')").page
     expect(card(page)).to_have_count(3)
     expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
     for number in range(3):
@@ -409,78 +328,42 @@ def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts, tmp
 
 
 @light
-def test_anywidget_is_missing_on_the_server(open_desk: Open, context: BrowserContext) -> None:
+def test_anywidget_is_missing_on_the_server(open_session: Open, context: BrowserContext) -> None:
     """The question and what to do without buttons stand there; a card that has loaded hides the hint."""
-    with_card = open_desk("decision", FORM).page
+    with_card = open_session("decision", FORM).page
     verb(with_card, KEEP).wait_for()
     expect(with_card.locator(".runkit-nobuttons")).to_have_count(1)
     expect(with_card.locator(".runkit-nobuttons")).to_be_hidden()
     context.route("**/extensions/anywidget/**", lambda route: route.abort())
-    page = open_desk("watchlist_hit", FORM).page
+    page = open_session("watchlist_hit", FORM).page
     see(page, "No buttons below? Install anywidget where JupyterLab runs")
     see(page, "Watchlist hit is another person")
     expect(card(page)).to_have_count(0)
 
 
 @light
-def test_a_restart_of_the_kernel(open_desk: Open, posts: Posts) -> None:
+def test_a_restart_of_the_kernel(open_session: Open, posts: Posts) -> None:
     """The header can be read, a click is harmless, and running the cell again brings back what was typed."""
-    desk = open_desk("watchlist_hit", FORM)
-    card(desk.page).locator("textarea").fill(NOTE)
-    kept = desk.path.parent / "state" / "runkit.sqlite3"
+    session = open_session("watchlist_hit", FORM)
+    card(session.page).locator("textarea").fill(NOTE)
+    kept = session.path.parent / "state" / "runkit.sqlite3"
     until(lambda: kept.exists() and NOTE.encode() in kept.read_bytes())
-    desk.restart()
-    see(desk.page, "Watchlist hit is another person")
-    press(verb(desk.page, DISMISS))
-    desk.run_all()
-    see(desk.page, "Draft restored.")
-    expect(card(desk.page).locator("textarea")).to_have_value(NOTE)
-    dismiss(desk.page)
-    verb(desk.page, DISMISS).click()
-    see(desk.page, "Hit dismissed")
+    session.restart()
+    see(session.page, "Watchlist hit is another person")
+    press(verb(session.page, DISMISS))
+    session.run_all()
+    see(session.page, "Draft restored.")
+    expect(card(session.page).locator("textarea")).to_have_value(NOTE)
+    dismiss(session.page)
+    verb(session.page, DISMISS).click()
+    see(session.page, "Hit dismissed")
     assert posts.count() == 1
 
 
 @light
-@pytest.mark.parametrize(
-    "busy",
-    [
-        "import time; time.sleep(2)",
-        "import asyncio; await asyncio.sleep(2)",
-        "await form.answered(timeout=20)",
-    ],
-)
-def test_a_click_while_a_cell_runs(open_desk: Open, posts: Posts, busy: str) -> None:
-    """A click is heard while or after another cell runs, and is one POST."""
-    desk = open_desk("decision", FORM, busy)
-    page = desk.page
-    busy_prompt(page, 3).wait_for()
-    press(verb(page, KEEP))
-    see(page, "Kept in review")
-    page.wait_for_selector("text=[3]:")
-    assert page.locator("text=Traceback").count() == 0
-    assert posts.count() == 1
-
-
-@light
-def test_a_click_does_not_overtake(open_desk: Open, posts: Posts) -> None:
-    """What was chosen and typed last is what is sent, even if the kernel was busy all the while."""
-    busy = "import time; time.sleep(2)"
-    desk = open_desk("decision", FORM, busy, "print(runkit.answer_log().answer[0])")
-    page = desk.page
-    busy_prompt(page, 3).wait_for()
-    card(page).get_by_role("textbox", name="Note").press_sequentially("to be looked at")
-    press(verb(page, KEEP))
-    see(page, "Kept in review")
-    desk.run_cell(3)
-    see(page, "to be looked at")
-    assert posts.count() == 1
-
-
-@light
-def test_d_d_is_harmless(open_desk: Open) -> None:
+def test_d_d_is_harmless(open_session: Open) -> None:
     """The keys that delete a cell do nothing while a control of a form has the focus."""
-    page = open_desk("address_gap", FORM).page
+    page = open_session("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()
     focus_card(page)
     for words in ("Close", "Remove 1", "Add to sources", "Add the source"):
@@ -495,11 +378,11 @@ def test_d_d_is_harmless(open_desk: Open) -> None:
 
 
 @light
-def test_where_the_focus_goes(open_desk: Open, posts: Posts) -> None:
+def test_where_the_focus_goes(open_session: Open, posts: Posts) -> None:
     """To the first error, and after a receipt to the next card, or to the cell if it was the last."""
     second = """other = client.runs.create("cip_orchestrator", box.business("decision"))
 runkit.InterruptForm(client, client.runs.wait(other))"""
-    page = open_desk("watchlist_hit", FORM, second).page
+    page = open_session("watchlist_hit", FORM, second).page
     first, last = card(page).nth(0), card(page).nth(1)
     last.locator("[data-id=press-in_review]").wait_for()
     first.locator("[data-id=press-approve]").click()
@@ -516,39 +399,25 @@ runkit.InterruptForm(client, client.runs.wait(other))"""
     assert posts.count() == 2
 
 
-@light
-def test_ten_runs_of_a_cell(open_desk: Open) -> None:
-    """Ten runs of one cell leave one card and one set of threads; clearing the output ends them."""
-    desk = open_desk("watchlist_hit", FORM)
-    verb(desk.page, DISMISS).wait_for()
-    for _ in range(9):
-        desk.run_cell(1)
-    desk.page.wait_for_selector("text=[11]:")
-    expect(card(desk.page)).to_have_count(1)
-    until(lambda: desk.value(THREADS) == ["runkit-form"])
-    desk.clear_cell(1)
-    until(lambda: desk.value(THREADS) == [])
-
-
 ASK = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
 
 
 @light
-def test_what_is_saved(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
+def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None:
     """The saved notebook holds the question and the receipt, no widget and no key.
 
     Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.
     """
     short = FORM.replace("run)", "run, receipts='short')")
-    desk = open_desk("watchlist_hit", short)
-    dismiss(desk.page)
-    verb(desk.page, DISMISS).click()
-    see(desk.page, "Hit dismissed, ")
-    expect(card(desk.page)).to_have_count(0)
-    notebook = desk.saved()
-    text = desk.path.read_text()
+    session = open_session("watchlist_hit", short)
+    dismiss(session.page)
+    verb(session.page, DISMISS).click()
+    see(session.page, "Hit dismissed, ")
+    expect(card(session.page)).to_have_count(0)
+    notebook = session.saved()
+    text = session.path.read_text()
     for absent in ("widget-view", "mk_test_", NOTE):
         assert absent not in text
     assert "widgets" not in notebook["metadata"]
@@ -557,12 +426,12 @@ def test_what_is_saved(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
     assert "Hit dismissed" in receipt
 
     notebook["metadata"]["changed"] = "so it is not the one that was signed"
-    copy = desk.path.with_name("untrusted.ipynb")
+    copy = session.path.with_name("untrusted.ipynb")
     copy.write_text(json.dumps(notebook))
-    page = desk.page
+    page = session.page
     page.evaluate(
         "path => window.jupyterapp.commands.execute('docmanager:open', {path})",
-        f"{desk.path.parent.name}/untrusted.ipynb",
+        f"{session.path.parent.name}/untrusted.ipynb",
     )
     page.wait_for_function(
         f"() => {PANEL}.context?.path.endsWith('untrusted.ipynb') && {PANEL}.context.isReady"
@@ -588,9 +457,9 @@ def test_what_is_saved(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
 KINDS = ("decision", "tin_mismatch", "address_gap", "combined_proposal")
 
 
-def test_the_looks(open_desk: Open, tmp_path: Path) -> None:
+def test_the_looks(open_session: Open, tmp_path: Path) -> None:
     """In both themes each kind of form, errors, the last question and a receipt can be read and are named."""
-    page = open_desk("watchlist_hit", FORM, ASK, *(f"ask({one!r})" for one in KINDS)).page
+    page = open_session("watchlist_hit", FORM, ASK, *(f"ask({one!r})" for one in KINDS)).page
     expect(card(page)).to_have_count(5)
     hit, decision, document, sources, combined = (card(page).nth(number) for number in range(5))
     combined.get_by_role("button", name="Send 2 answers").wait_for()
@@ -611,9 +480,9 @@ def test_the_looks(open_desk: Open, tmp_path: Path) -> None:
 
 
 @light
-def test_a_phone(open_desk: Open, tmp_path: Path) -> None:
+def test_a_phone(open_session: Open, tmp_path: Path) -> None:
     """At 360 px the list is above the card, and nothing is wider than the page."""
-    page = open_desk("clean_pass", SIX).page
+    page = open_session("clean_pass", SIX).page
     page.locator("[data-id^=press]").first.wait_for()
     page.evaluate("() => { void window.jupyterapp.commands.execute('application:toggle-left-area'); }")
     page.set_viewport_size({"width": 360, "height": 1200})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -12,12 +11,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
-from tests.lab.conftest import LIGHT, Desk, Lab, wait_until_ready
-from tests.lab.test_answering import FORM, card, outputs, press, see
+from tests.lab.conftest import LIGHT, Lab, Session, wait_until_ready
+from tests.lab.test_answering import FORM, card, outputs
 
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
-Open = Callable[..., Desk]
+Open = Callable[..., Session]
 SHOWN = ".jp-OutputArea-output"
 TYPESET = "from IPython.display import HTML\nHTML('<p>$\\\\beta$</p>')"  # MathJax has been here
 # In the kernel: every text of a run and of its documents becomes a hostile one, but what the client needs.
@@ -80,7 +79,7 @@ def watched(context: BrowserContext) -> Watched:
 
 
 @light
-def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
+def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
     """Forms of each kind, their errors, the inbox, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
@@ -92,8 +91,10 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
         TYPESET,
     ]
     setup = SPOIL.format(texts=[*SCRIPTS.values(), *TELLING.values()])
-    desk = open_desk("combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()")
-    page = desk.page
+    session = open_session(
+        "combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()"
+    )
+    page = session.page
     expect(card(page)).to_have_count(5, timeout=90_000)
     page.get_by_role("button", name="Send comment").first.wait_for()
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
@@ -111,41 +112,6 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     )
     assert wide == 0
     watched.check(page)
-
-
-@light
-def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
-    """What cannot be seen stands in the form as codes; a cell that is not edited is sent as it came."""
-    text = PAYLOADS["bidi"] + PAYLOADS["zero-width"] + PAYLOADS["img"] + "\r\nend\r\n"
-    setup = SPOIL.format(texts=[text])
-    desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
-    page = desk.page
-    card(page).wait_for()
-    card(page).get_by_role("button", name="Edit").click()
-    proposed = "form.controller.question.proposals[0]"
-    name = card(page).get_by_label("Source 1: name")
-    shown = name.input_value()
-    assert "\\u202egpj.exe\\u2066" in shown
-    assert "\\nend" in shown
-    see(page, "Codes such as \\u202e are invisible characters.")
-    page.screenshot(path=tmp_path / "codes.png")
-    name.press("End")
-    name.press_sequentially("!")
-    press(page.locator("[data-id=press-approve]"))
-    see(page, "Source added")
-    [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
-    offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]
-    assert text in offered[0]["source_type"]
-    assert sent["source_type"] == offered[0]["source_type"]
-    assert sent["source_name"] == f"{shown}!"
-    watched.check(page)
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    """All objects in a value."""
-    if isinstance(value, dict):
-        return [value, *(found for one in value.values() for found in _dicts(one))]
-    return [found for one in value for found in _dicts(one)] if isinstance(value, list) else []
 
 
 @light

@@ -7,14 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
 
 from runkit.server import Sandbox, sandbox
-from support import until
-from tests.lab.conftest import LIGHT, Desk
-from tests.lab.test_answering import DISMISS, NOTE, THREADS, card, press, see, verb
+from tests.lab.conftest import LIGHT, Session
+from tests.lab.test_answering import DISMISS, NOTE, card, press, see, verb
 
-Open = Callable[..., Desk]
+Open = Callable[..., Session]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
 NEW = 'run = client.runs.create("cip_orchestrator", box.business({!r}))\n' + MONITOR
 PLOT = "application/vnd.plotly.v1+json"
@@ -47,10 +45,10 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @light
 @pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
-def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
+def test_a_run_from_start_to_end(open_session: Open, tmp_path: Path) -> None:
     """The chart grows and is never away, the question is answered in place, and what was found is kept."""
-    desk = open_desk("watchlist_hit", NEW.format("watchlist_hit"))
-    page = desk.page
+    session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
+    page = session.page
     page.wait_for_selector(".js-plotly-plot .bars .point")
     page.evaluate(SAMPLE)
     page.screenshot(path=tmp_path / "running.png")
@@ -62,14 +60,14 @@ def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
     see(page, "Run finished. Live updates off.")
     page.locator(".js-plotly-plot .bars").first.wait_for()
     page.screenshot(path=tmp_path / "ended.png")
-    ended = desk.value("[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]")
+    ended = session.value("[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]")
     assert page.evaluate(RANGE) == pytest.approx(ended)  # nobody has zoomed
     check_frames(page.evaluate("window.looks"))
-    notebook = desk.saved()
+    notebook = session.saved()
     [words, _, chart] = (one["data"] for one in notebook["cells"][1]["outputs"])
     assert "was dismissed: date of birth and country differ" in "".join(words["text/html"])
     assert len(chart[PLOT]["data"]) > 1
-    assert "widget-view" not in desk.path.read_text()
+    assert "widget-view" not in session.path.read_text()
 
 
 def check_frames(looks: list[tuple[float, int, int]]) -> None:
@@ -82,25 +80,3 @@ def check_frames(looks: list[tuple[float, int, int]]) -> None:
     drawn = sum(max(0, now - before) for (_, before, _), (_, now, _) in pairwise(looks))
     seconds = (looks[-1][0] - looks[0][0]) / 1000
     assert 3 < drawn <= MOST_REDRAWS * seconds + 4
-
-
-@light
-def test_a_second_person_answers(open_desk: Open, box: Sandbox) -> None:
-    """When somebody else answers, the form goes, and the monitor says so and follows on."""
-    desk = open_desk("watchlist_hit", MONITOR)
-    verb(desk.page, DISMISS).wait_for()
-    with box.client(second_reviewer=True) as colleague:
-        colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
-    see(desk.page, "by Priya Raman")
-    expect(card(desk.page).locator("textarea")).to_have_count(0)
-    see(desk.page, "Run finished. Live updates off.")
-
-
-@light
-def test_clearing_the_output(open_desk: Open) -> None:
-    """Ends the thread that follows the run, as closing the notebook does."""
-    desk = open_desk("watchlist_hit", MONITOR)
-    verb(desk.page, DISMISS).wait_for()
-    until(lambda: desk.value(THREADS) == ["runkit-watch"])
-    desk.clear_cell(1)
-    until(lambda: desk.value(THREADS) == [])

@@ -15,7 +15,7 @@ import pytest
 from runkit.client import Client, http
 from runkit.errors import RunkitError
 from runkit.server.faults import Fault
-from tests.matrix.world import CALLS, Call, World, eventually
+from tests.matrix.calls import CALLS, Api, Call, eventually
 from tests.sandbox.conftest import serving
 
 ALWAYS = 1_000_000  # how often a fault hits that does not pass
@@ -111,10 +111,10 @@ CELLS = [
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def api() -> Iterator[Api]:
     """One sandbox for all cells."""
     with serving() as serve:
-        yield World(serve())
+        yield Api(serve())
 
 
 def test_the_matrix_is_whole() -> None:
@@ -130,7 +130,7 @@ def test_the_matrix_is_whole() -> None:
 
 @pytest.mark.parametrize(("name", "fault", "times"), CELLS)
 def test_a_call_under_a_fault(
-    world: World,
+    api: Api,
     record_property: Callable[[str, object], None],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -139,20 +139,20 @@ def test_a_call_under_a_fault(
 ) -> None:
     """The outcome is right or one clear error, in time; work is done at most once; nothing is left over."""
     call = CALLS[name]
-    given = call.before(world)
-    before, threads = world.done(call.counts or ""), set(threading.enumerate())
+    given = call.before(api)
+    before, threads = api.done(call.counts or ""), set(threading.enumerate())
     is_late = fault in LATE and name != "runs.stream"
     if is_late:
         monkeypatch.setattr(http, "REQUEST_TIMEOUT", SHORT_TIMEOUT)
     pause = {"seconds": 0} if fault == "drip" and name == "runs.stream" else {}  # byte by byte, and no faster
-    world.box.fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause})
+    api.box.fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause})
     begun = time.monotonic()
     try:
-        with world.client(SHORT_TIMEOUT if is_late else TIMEOUT) as client:
-            outcome = come_of(call, world, client, given)
+        with api.client(SHORT_TIMEOUT if is_late else TIMEOUT) as client:
+            outcome = come_of(call, api, client, given)
     finally:
         took = time.monotonic() - begun
-        hits = times - world.faults_left()
+        hits = times - api.faults_left()
     kind = "once" if times == 1 else "always"
     record_property(f"table:client x fault ({LEGEND})", (name, fault, kind, WORDS.get(outcome, outcome)))
 
@@ -163,19 +163,19 @@ def test_a_call_under_a_fault(
     if call.counts:
         assert hits == (0 if fault == "limit" else 1)  # nothing is sent twice
         is_done = fault in HARMLESS | WORKING
-        assert eventually(lambda: world.done(call.counts or "") - before == is_done)
+        assert eventually(lambda: api.done(call.counts or "") - before == is_done)
     elif fault not in ("limit", "restart"):
         assert hits >= 1
-    assert eventually(lambda: not set(threading.enumerate()) - threads - {world.server.running.thread})
-    assert eventually(lambda: world.n_connections() == 0)
+    assert eventually(lambda: not set(threading.enumerate()) - threads - {api.server.running.thread})
+    assert eventually(lambda: api.n_connections() == 0)
 
 
-def come_of(call: Call, world: World, client: Client, given: Any) -> str:
+def come_of(call: Call, api: Api, client: Client, given: Any) -> str:
     """Name what came of a call: `right`, `wrong`, `said` for an error as data, else the error's class."""
     try:
-        found = call.does(world, client, given)
+        found = call.does(api, client, given)
     except RunkitError as error:
         return type(error).__name__
     if call.is_said(found):
         return "said"
-    return "right" if call.is_right(world, found) else "wrong"
+    return "right" if call.is_right(api, found) else "wrong"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
-from runkit.reports.bundle import read_data, write_data
 from runkit.reports.data import report_data
 from runkit.server import Sandbox
 
@@ -34,21 +32,6 @@ def test_without_ids_one_example_that_waited():
     assert [run.id for run in data.runs] == [row["run_id"]]
     assert data.provenance.template == "a notebook"
     assert data.provenance.hosts[0].startswith("127.0.0.1")
-
-
-def test_two_examples_differ_in_their_waiting():
-    """The one that waited longest for a person, and the one that waited least."""
-    first, second = report_data(examples=2).frames.runs["waiting_s"]
-    assert {first > 0, second > 0} == {True, False}
-
-
-def test_many_examples():
-    """As many as asked for, the frames and the runs the same ones in the same order."""
-    data = report_data(examples=40)
-    assert len(data.frames.runs) == 40
-    assert data.frames.runs["status"].nunique() > 1
-    assert [run.id for run in data.runs] == data.frames.runs["run_id"].tolist()
-    assert repr(data).startswith("40 runs, read 2")
 
 
 def test_ids_are_read_with_a_client(client, completed):
@@ -82,25 +65,10 @@ def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
     assert data.provenance.missing in repr(data.provenance)
 
 
-def test_ids_may_be_one_or_a_column_of_a_frame(client, fetched):
-    ids = runkit.frames(fetched).runs["run_id"].head(2)
-    assert report_data(ids, client=client).frames.runs["run_id"].tolist() == ids.tolist()
-    assert report_data(ids[0], client=client).frames.runs["run_id"].tolist() == [ids[0]]
-
-
-def test_a_sandbox_without_a_past_has_no_examples(monkeypatch):
-    """The error says how to start one that has."""
-    with runkit.sandbox() as empty:
-        monkeypatch.setenv("RUNKIT_SANDBOX_URL", empty.url)
-        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", empty.key)
-        with pytest.raises(UsageError, match="0 completed runs, too few for 1 example; start it with"):
-            report_data()
-
-
-def test_the_client_stays_open(client, completed):
-    """It is the caller's."""
-    report_data([completed[0].id], client=client)
-    assert client.runs.get(completed[0].id).id == completed[0].id
+def test_one_text_is_no_list_of_ids():
+    """It would be read letter by letter."""
+    with pytest.raises(UsageError, match=r"run_ids='abc' is a str; expected a list of run ids: \['abc'\]"):
+        report_data("abc")
 
 
 def test_data_are_redacted_here_too(client, completed, monkeypatch):
@@ -114,16 +82,3 @@ def test_data_are_redacted_here_too(client, completed, monkeypatch):
     own = report_data([run_id], client=client, redact=policy)
     assert own.provenance.masked["word"] == 1
     assert "TIN" not in own.frames.artifacts["title"].str.cat()
-
-
-def test_a_kernel_receives_what_was_handed_over(tmp_path):
-    """Frames, runs, answers and provenance come back equal, from a file for nobody else."""
-    data = report_data(examples=2)
-    write_data(data, tmp_path)
-    back = read_data(tmp_path)
-    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
-    for (name, one), (_, other) in zip(data.frames.items(), back.frames.items(), strict=True):
-        pd.testing.assert_frame_equal(one, other, obj=name)
-    assert back.runs == data.runs
-    assert back.provenance == data.provenance
-    pd.testing.assert_frame_equal(back.answers, data.answers)

@@ -14,10 +14,9 @@ import runkit
 from runkit import answers
 from runkit.errors import UsageError
 from runkit.reports import parts
-from runkit.reports.bundle import digest_of, make_masker, read_source, redact_source
+from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
-from runkit.reports.templates import notebooks
-from support import example, question, run, step
+from support import example, question, run
 from tests.reports.conftest import kernels, make, write_template
 
 READ = "import runkit\ndata = runkit.report_data()"
@@ -26,13 +25,6 @@ READ = "import runkit\ndata = runkit.report_data()"
 def material(*sources):
     """Runs as a report hands them over."""
     return redact_source(read_source(list(sources)), make_masker())
-
-
-def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
-    """A report may replace an executed notebook of an earlier report only."""
-    (tmp_path / "analysis.ipynb").write_text('{"cells": [], "metadata": {}}')
-    with pytest.raises(UsageError, match=r"analysis\.ipynb exists and was not made by a report"):
-        make(example("completed"), tmp_path / "analysis.html")
 
 
 @pytest.mark.usefixtures("without_kernel")
@@ -63,15 +55,6 @@ def test_a_pipe_is_neither_read_nor_replaced(tmp_path, name):
     assert (tmp_path / name).is_fifo()
 
 
-def test_the_digest_does_not_tell_the_order_of_runs():
-    """Masks are numbered as runs come; the digest does not see their numbers."""
-    a, b = (
-        run(step(f"{name}-1", label=f"EIN {ein}"), run_id=name)
-        for name, ein in (("a", "12-3456789"), ("b", "98-7654321"))
-    )
-    assert digest_of(material(a, b).frames) == digest_of(material(b, a).frames)
-
-
 def test_there_is_no_digest_of_an_answer(state_dir):
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
@@ -79,29 +62,6 @@ def test_there_is_no_digest_of_an_answer(state_dir):
     [row] = material(run(question("q", 10, 20))).answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
-
-
-@pytest.mark.usefixtures("without_kernel")
-def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
-    """`Max` is masked in the data, and `max-width` in the page's style is no leak."""
-    source = run(step("s", label="Reviewed by Max today"))
-    template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
-    policy = Redaction(patterns={"person": r"\bMax\b"})
-    done = make(source, tmp_path / "a.html", template=template, redact=policy)
-    assert "Reviewed by [person 1] today" in done.html
-
-
-@pytest.mark.parametrize("key", ["none", "1", "comp"])
-def test_a_word_for_no_key_is_not_masked(monkeypatch, key):
-    """What is too short for a key is not looked for."""
-    monkeypatch.setenv("MIDDESK_API_KEY", key)
-    assert make_masker().text(f"it is {key}!") == f"it is {key}!"
-
-
-def test_half_a_surrogate_pair_is_refused(tmp_path):
-    """No JSON text can hold it."""
-    with pytest.raises(UsageError, match="contains no runs"):
-        make(run(step("s", label="bad \ud800 sign")), tmp_path / "a.html")
 
 
 @pytest.mark.usefixtures("without_kernel")
@@ -150,22 +110,7 @@ def test_the_title_names_the_business_and_the_time(tmp_path):
     assert "LIC-" not in done.html
 
 
-def test_the_run_template_answers_in_this_order():
-    """From what was found to what happened; the outcome stands before, and all else in the appendix."""
-    template = json.loads((notebooks() / "templates" / "run.ipynb").read_text())
-    sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
-    headings = [text.removeprefix("## ") for text in sources if text.startswith("## ")]
-    case = ["Findings", "Questions to reviewers", "What happened", "Actions"]
-    assert headings == [*case, "Technical appendix"]
-
-
 def test_examples_come_from_the_sandbox_only():
     """A client that was given without ids is not asked for anything: it might be the real one."""
     client = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")
     assert len(runkit.report_data(examples=1, client=client).frames.runs) == 1
-
-
-def test_a_key_of_the_environment_is_masked_without_a_report_too(monkeypatch):
-    """`report_data()` in a notebook that is opened by itself."""
-    monkeypatch.setenv("MIDDESK_API_KEY", "corporate-key-4711-8142")
-    assert make_masker().text("it is corporate-key-4711-8142!") == "it is [key 1]!"

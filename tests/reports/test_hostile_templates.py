@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from html.parser import HTMLParser
 
@@ -10,10 +9,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-from runkit.errors import ReportError, UsageError
 from runkit.html_tables import df_to_html
 from runkit.reports.export import to_html
-from support import example, run, step
+from support import run, step
 from tests.reports.conftest import make, write_template
 
 READ = "import runkit\ndata = runkit.report_data()"
@@ -44,15 +42,6 @@ def test_a_raw_cell_does_nothing(kind):
     page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>", metadata=kind))
     assert "<b>words</b>" in page
     assert not [word for word in ("<meta", "<script", "<form") if word in page]
-
-
-def test_a_picture_in_markdown_is_there_by_its_words():
-    """One that was pasted, one that is lost and one on the web: none is loaded, and none ends the report."""
-    pasted = {"a.png": {"image/png": "AAAA"}}
-    text = "![pasted](attachment:a.png) ![lost](attachment:b.png) ![web](https://evil.example/x.png)"
-    page = page_of(nbformat.v4.new_markdown_cell(text, attachments=pasted))
-    assert "<p>pasted lost web</p>" in page
-    assert "evil.example" not in page
 
 
 @pytest.mark.parametrize(
@@ -105,16 +94,6 @@ def test_a_hostile_address_makes_no_element(query):
     assert elements(f"https://a.example/{query}") == elements("https://a.example/tame")
 
 
-def test_only_headings_of_the_template_have_anchors():
-    """An output that calls itself a part of the page is none, and no other id stays."""
-    html = '<h2 id="part-0">x</h2><h2 id="about">y</h2><p id="part-1">z</p>'
-    page = page_of(
-        nbformat.v4.new_markdown_cell("## Words"),
-        nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {"text/html": html})]),
-    )
-    assert re.findall(' id="([^"]*)"', page) == ["part-0"]
-
-
 RAISE = "raise ValueError(data.frames.steps['label'][1])"
 PUBLISH = "get_ipython().display_pub.publish"
 
@@ -149,43 +128,7 @@ def test_no_text_of_a_run_hides_where_the_data_comes_from(own):
     assert "About this report" in own.page
 
 
-def test_an_output_in_lines_is_whole(own):
-    """A notebook's file may hold a text as a list of lines; a cell may give one too."""
-    assert "<b>a b</b>" in own.html
-
-
 def test_a_traceback_holds_masks(own):
     """A cell that may raise leaves its error in both files, and no secret with it."""
     assert "ValueError: EIN [ein 1]" in own.html
     assert "47-1839265" not in own.html + own.report.notebook.read_text()
-
-
-@pytest.mark.parametrize("name", ["own.ipynb", "a.ipynb"])
-def test_what_is_nested_without_end_is_no_notebook(tmp_path, name):
-    """Neither as a template, nor where the executed notebook would go."""
-    (tmp_path / name).write_text('{"metadata": ' + "[" * 100_000 + "]" * 100_000 + "}")
-    template = tmp_path / name if name == "own.ipynb" else "run"
-    with pytest.raises(
-        UsageError, match=f"{name} is not a notebook|{name} exists and was not made by a report"
-    ):
-        make(example("completed"), tmp_path / "a.html", template=template)
-
-
-SEND = "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'display_data', {}, parent=k.get_parent())"
-
-
-@pytest.mark.parametrize("code", [PUBLISH + "({'text/html': None})", SEND])
-def test_an_output_that_is_none_is_said(tmp_path, code):
-    """What no notebook can hold ends the report in words, and nothing is written."""
-    template = write_template(tmp_path / "own.ipynb", READ, code)
-    with pytest.raises(ReportError, match="not in Jupyter's format"):
-        make(example("completed"), tmp_path / "a.html", template=template)
-    assert not (tmp_path / "a.html").exists()
-
-
-@pytest.mark.parametrize("figure", [[1], {"layout": 1}, {"data": {}}])
-def test_a_figure_that_is_none_is_said(figure):
-    """What no page can show ends the report in words."""
-    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
-    with pytest.raises(ReportError, match="marked as a plotly figure but is not one"):
-        page_of(nbformat.v4.new_code_cell(outputs=[output]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from itertools import product
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from runkit.text import visible
-from support import artifact, example, question, run, step
+from support import artifact, example, question, step
 from tests.reports.conftest import Made, make, write_template
 
 TEMPLATES = ["run", "compare", "fleet"]
@@ -30,82 +29,60 @@ def opened(made: Callable[[str], Made], open_file: Callable[..., Any]) -> Callab
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("view", VIEWS)
-def test_it_asks_for_nothing_and_fits_the_screen(opened, template, view):
+def test_a_report_asks_for_nothing_and_fits_the_screen(opened):
     """No request but the file, no complaint in the console, no scrolling sideways."""
-    seen = opened(template, *view)
-    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
-    assert seen.complaints == []
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= view[0]
+    for template, view in product(TEMPLATES, VIEWS):
+        seen = opened(template, *view)
+        assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
+        assert seen.complaints == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= view[0]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing_serious(opened, template, view):
+def test_axe_finds_nothing_serious(opened):
     """Neither on a wide light screen nor on a narrow dark one."""
-    found = Axe().run(opened(template, *view).page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_ground_is_the_readers(opened, view):
-    """Light or dark, for the page and its figures alike."""
-    grounds = opened("run", *view).page.evaluate(
-        "[document.body, ...document.querySelectorAll('.main-svg:first-child')]"
-        ".map(e => getComputedStyle(e).backgroundColor)"
-    )
-    assert set(grounds) == {"rgb(255, 255, 255)" if view[1] == "light" else "rgb(17, 17, 17)"}
-    assert len(grounds) > 1
+    for template, view in product(TEMPLATES, VIEWS):
+        found = Axe().run(opened(template, *view).page).response["violations"]
+        serious = [item["id"] for item in found if item["impact"] in ("serious", "critical")]
+        assert serious == [], (template, view)
 
 
 # ------------------------------------------------------------------------------------------------ readable
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_the_contents_link_to_every_part(opened, template):
+def test_the_contents_link_to_every_part(opened):
     """Each second-level heading once, in order, by an anchor that is there."""
-    page = opened(template, *VIEWS[0]).page
-    links = page.get_by_role("navigation", name="Contents").get_by_role("link").all()
-    assert [link.inner_text() for link in links] == page.locator("h2").all_inner_texts()
-    for link in links:
-        target = page.locator(link.get_attribute("href"))
-        assert target.inner_text() == link.inner_text()
-    assert page.locator("h1").count() == 1
-    assert page.title().startswith(f"{page.locator('h1').inner_text()}, ")
+    for template in TEMPLATES:
+        page = opened(template, *VIEWS[0]).page
+        links = page.get_by_role("navigation", name="Contents").get_by_role("link").all()
+        assert [link.inner_text() for link in links] == page.locator("h2").all_inner_texts()
+        for link in links:
+            target = page.locator(link.get_attribute("href"))
+            assert target.inner_text() == link.inner_text()
+        assert page.locator("h1").count() == 1
+        assert page.title().startswith(f"{page.locator('h1').inner_text()}, ")
 
 
 @pytest.mark.browser
-def test_a_click_in_the_contents_goes_there(made, open_file):
-    """The heading is then on the screen."""
-    page = open_file(made("fleet").report.html).page
-    page.emulate_media(reduced_motion="reduce")
-    page.get_by_role("navigation").get_by_role("link").last.click()
-    heading = page.locator("h2").last
-    page.wait_for_function("e => e.getBoundingClientRect().top < innerHeight", arg=heading.element_handle())
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_each_figure_has_words_and_a_table(opened, template):
+def test_each_figure_has_words_and_a_table(opened):
     """A label that says what it shows, and right behind it a table with as many headers as columns."""
-    page = opened(template, *VIEWS[0]).page
-    figures = page.evaluate("""
-        [...document.querySelectorAll('.runkit-figure')].map((figure) => {
-            const outputs = [...figure.closest('.outputs').querySelectorAll('.runkit-figure, table')];
-            const table = outputs[outputs.indexOf(figure) + 1];
-            return [figure.getAttribute('role'), figure.getAttribute('aria-label'), table?.tagName,
-                    table?.rows.length, table?.querySelectorAll('th').length === table?.rows[0].cells.length];
-        })
-    """)
-    assert figures
-    for role, label, tag, n_rows, has_headers in figures:
-        assert (role, tag, has_headers) == ("figure", "TABLE", True)
-        assert len(label) > 20
-        assert n_rows > 1
+    for template in TEMPLATES:
+        page = opened(template, *VIEWS[0]).page
+        figures = page.evaluate("""
+            [...document.querySelectorAll('.runkit-figure')].map((figure) => {
+                const outputs = [...figure.closest('.outputs').querySelectorAll('.runkit-figure, table')];
+                const table = outputs[outputs.indexOf(figure) + 1];
+                return [figure.getAttribute('role'), figure.getAttribute('aria-label'), table?.tagName,
+                        table?.rows.length,
+                        table?.querySelectorAll('th').length === table?.rows[0].cells.length];
+            })
+        """)
+        assert figures
+        for role, label, tag, n_rows, has_headers in figures:
+            assert (role, tag, has_headers) == ("figure", "TABLE", True)
+            assert len(label) > 20
+            assert n_rows > 1
 
 
 @pytest.mark.browser
@@ -120,38 +97,25 @@ def test_tables_are_folded_behind_figures_and_open(made, open_file):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_no_button_sends_a_figure_away(opened, template):
+def test_no_button_sends_a_figure_away(opened):
     """No mode bar has a way to a cloud, or a logo."""
-    page = opened(template, *VIEWS[0]).page
-    titles = page.evaluate(
-        "[...document.querySelectorAll('.modebar-btn')].map(e => e.dataset.title || e.ariaLabel || '')"
-    )
-    assert titles
-    assert not [title for title in titles if re.search("share|cloud|chart studio", title, re.IGNORECASE)]
-    assert page.locator(".modebar-btn--logo").count() == 0
+    for template in TEMPLATES:
+        page = opened(template, *VIEWS[0]).page
+        titles = page.evaluate(
+            "[...document.querySelectorAll('.modebar-btn')].map(e => e.dataset.title || e.ariaLabel || '')"
+        )
+        assert titles
+        assert not [title for title in titles if re.search("share|cloud|chart studio", title, re.IGNORECASE)]
+        assert page.locator(".modebar-btn--logo").count() == 0
 
 
 @pytest.mark.browser
-def test_a_figure_can_be_saved_as_a_picture(made, open_file):
-    """By the button of plotly's mode bar, with the network off; what comes is a PNG."""
-    seen = open_file(made("run").report.html)
-    figure = seen.page.locator(".runkit-figure").first
-    figure.hover()
-    with seen.page.expect_download() as download:
-        figure.locator(".modebar-btn[data-attr='toImage'], .modebar-btn[data-title*='PNG']").first.click()
-    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
-    assert [url for url in seen.requests if not url.startswith(("data:", "blob:"))] == [seen.page.url]
-    assert seen.complaints == []
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_a_phone_shows_the_outcome_first(opened, template):
+def test_a_phone_shows_the_outcome_first(opened):
     """The status or the counts of the first banner end within 200 pixels from the top."""
-    banner = opened(template, *VIEWS[1]).page.locator(".banner .headline :is(.pill, strong)").first
-    box = banner.bounding_box()
-    assert box["y"] + box["height"] < 200
+    for template in TEMPLATES:
+        banner = opened(template, *VIEWS[1]).page.locator(".banner .headline :is(.pill, strong)").first
+        box = banner.bounding_box()
+        assert box["y"] + box["height"] < 200
 
 
 @pytest.mark.browser
@@ -185,39 +149,6 @@ def test_it_prints(made, open_file):
     assert page.locator("main :is(table, .runkit-figure)").evaluate_all(wide) == 0
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
-
-
-@pytest.mark.browser
-def test_paper_has_the_proportions_of_the_screen(opened):
-    """A host is smaller than the name of its source there, too, and a head no larger than its cells."""
-    page = opened("run", *VIEWS[0]).page
-    places = (".sources a", ".sources small", ".findings td", ".findings th", ".by", "p")
-    size = "e => parseFloat(getComputedStyle(e).fontSize) / parseFloat(getComputedStyle(e).zoom)"
-    sizes = []
-    for media in ("screen", "print"):
-        page.emulate_media(media=media)
-        sizes.append([page.locator(place).first.evaluate(size) for place in places])
-    page.emulate_media(media="screen")
-    assert sizes[0] == sizes[1]
-
-
-@pytest.mark.browser
-def test_a_tall_figure_is_printed_in_slices(made, open_file):
-    """Each fits on a page and begins above a row; together they are the figure, which comes back."""
-    page = open_file(made("fleet").report.html).page
-    page.evaluate("Plotly.relayout(document.querySelector('.js-plotly-plot'), {height: 2500})")
-    height = page.locator(".runkit-figure").first.bounding_box()["height"]
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.emulate_media(media="print")
-    heights = page.locator(".slice").evaluate_all("all => all.map(e => parseFloat(e.style.height))")
-    assert len(heights) > 1
-    assert max(heights) <= 980
-    assert sum(heights) == pytest.approx(height, abs=2)
-    figures = page.locator(".runkit-figure:not(.slice *)")
-    assert not figures.first.is_visible()
-    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert page.locator(".slice").count() == 0
-    assert figures.first.is_visible()
 
 
 # ------------------------------------------------------------------------------------------------ harmless
@@ -308,37 +239,39 @@ def hostile(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", HOSTILE_REPORTS)
-def test_hostile_text_does_nothing(hostile, name):
+def test_hostile_text_does_nothing(hostile):
     """No script of it ran, nothing was asked for, and the browser did not even have to refuse a thing."""
-    _, seen = hostile(name)
-    assert seen.page.evaluate("window.hacked") is None
-    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
-    assert seen.complaints == []
+    for name in HOSTILE_REPORTS:
+        _, seen = hostile(name)
+        assert seen.page.evaluate("window.hacked") is None
+        assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
+        assert seen.complaints == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", HOSTILE_REPORTS)
-def test_nothing_hides_in_the_page(hostile, name):
+def test_nothing_hides_in_the_page(hostile):
     """Signs that cannot be seen are codes, also in what cells printed and in other people's HTML."""
-    _, seen = hostile(name)
-    words = seen.page.evaluate("document.body.innerText + document.title")
-    assert visible(words) == words
+    for name in HOSTILE_REPORTS:
+        _, seen = hostile(name)
+        words = seen.page.evaluate("document.body.innerText + document.title")
+        assert visible(words) == words
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", HOSTILE_REPORTS)
-def test_hostile_text_becomes_no_element(hostile, name):
+def test_hostile_text_becomes_no_element(hostile):
     """No form, frame, picture, base or refresh, no handler, and no id but of headings."""
-    _, seen = hostile(name)
-    assert seen.page.locator("form, input, iframe, object, embed, base, main img, link").count() == 0
-    metas = seen.page.locator("meta[http-equiv]").all()
-    assert [meta.get_attribute("http-equiv") for meta in metas] == ["Content-Security-Policy"]
-    mine = "[...document.querySelectorAll('main *:not(.runkit-figure *)')]"
-    named = seen.page.evaluate(f"{mine}.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))")
-    assert named == []
-    ids = seen.page.evaluate(f"{mine}.map(e => e.id).filter(Boolean)")
-    assert all(re.fullmatch(r"part-\d+", one) for one in ids)
+    for name in HOSTILE_REPORTS:
+        _, seen = hostile(name)
+        assert seen.page.locator("form, input, iframe, object, embed, base, main img, link").count() == 0
+        metas = seen.page.locator("meta[http-equiv]").all()
+        assert [meta.get_attribute("http-equiv") for meta in metas] == ["Content-Security-Policy"]
+        mine = "[...document.querySelectorAll('main *:not(.runkit-figure *)')]"
+        named = seen.page.evaluate(
+            f"{mine}.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
+        )
+        assert named == []
+        ids = seen.page.evaluate(f"{mine}.map(e => e.id).filter(Boolean)")
+        assert all(re.fullmatch(r"part-\d+", one) for one in ids)
 
 
 @pytest.mark.browser
@@ -380,33 +313,3 @@ def test_what_a_template_displays_is_cleaned(hostile):
     assert seen.page.locator("pre.output", has_text="[mark](https://evil.example/mark)").count() >= 3
     links = seen.page.locator(".outputs a").evaluate_all("all => all.map(e => [e.href, e.rel])")
     assert {tuple(one) for one in links} <= {("https://evil.example/tag", "noopener noreferrer")}
-
-
-@pytest.mark.browser
-def test_the_policy_holds(made, open_file):
-    """A script that comes into the page by any other way does not run, and no request leaves."""
-    seen = open_file(made("run").report.html)
-    seen.page.evaluate("""() => {
-        const script = document.createElement("script");
-        script.textContent = "window.hacked = 1";
-        document.body.append(script);
-        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.hacked = 2'>");
-    }""")
-    seen.page.wait_for_timeout(200)
-    assert seen.page.evaluate("window.hacked") is None
-    assert len([one for one in seen.complaints if "Content Security Policy" in one]) >= 2
-
-
-@pytest.mark.browser
-def test_a_notebook_without_figures_has_no_library(tmp_path, open_file):
-    """Then the page is small; it gets its name as a title, and where the data comes from."""
-    template = write_template(
-        tmp_path / "own.ipynb", "import runkit\ndata = runkit.report_data()\nprint(data)"
-    )
-    done = make(run(step("a")), tmp_path / "my report.html", template=template)
-    page = open_file(done.report.html).page
-    assert len(done.html) < 30_000
-    assert page.title() == page.locator("h1").inner_text() == "my report"
-    assert page.locator("h2").all_inner_texts() == ["About this report"]
-    assert page.locator(".runkit-provenance table").is_visible()
-    assert json.loads(done.report.notebook.read_text())["cells"][-1]["source"] == ["data.provenance"]

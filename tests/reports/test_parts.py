@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from runkit import answers
-from runkit.charts import Panel, panels
+from runkit.charts import panels
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -75,17 +75,6 @@ def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
     )
 
 
-def test_a_summary_is_quoted_and_can_be_unfolded():
-    """As the agent's own words, at most 200 characters of it, and all of it in a fold."""
-    output = {"artifacts": [artifact("Summary", summary="word " * 100, confidence="medium")]}
-    head = words(parts.head(data_of(run(step("a"), output=output))))
-    quote = re.search("The agent's own words “(.*)”", head)
-    assert quote
-    assert 190 <= len(quote[1]) <= 200
-    assert f"Whole text {'word ' * 100}".strip() in head
-    assert "Medium confidence" in head
-
-
 @pytest.mark.parametrize(
     ("raw", "numbers"),
     [
@@ -146,25 +135,6 @@ def test_what_needs_a_look():
     assert "Needs a look" not in words(parts.head(data_of(clean)))
 
 
-@pytest.mark.parametrize(
-    ("raw", "needs"),
-    [
-        (
-            run(step("a", 0, None), end=None, status="interrupted", interrupts=[]),
-            ["Question waiting: The question is not in the data", "Step running: Step a"],
-        ),
-        (run(question("q", 10, None, label="Sure?"), status="error"), ["Question expired: Sure?"]),
-        (
-            run(step("a", artifacts=[artifact("Weak", confidence="low", sources=[SOURCE])])),
-            ["Finding of low or no confidence: Weak"],
-        ),
-    ],
-)
-def test_what_is_open_needs_a_look(raw, needs):
-    html = str(parts.head(data_of(raw)).html)
-    assert re.findall("<li><bdi>(.*?)</bdi></li>", html) == needs
-
-
 def test_findings_have_their_evidence():
     """A row for each, with its sources; a link only where the host is certain."""
     sources = [SOURCE, {"url": "javascript:1", "source_name": "Odd", "source_tier": "secondary"}]
@@ -177,15 +147,6 @@ def test_findings_have_their_evidence():
     assert "No source" in html
 
 
-def test_many_findings_are_capped():
-    """The rest is counted."""
-    raw = run(step("a", artifacts=[artifact(f"F{n}", sources=[SOURCE] * 7) for n in range(35)]))
-    html = str(parts.findings(data_of(raw)).html)
-    assert html.count("<tr>") == 31
-    assert "5 more findings left out here." in html
-    assert html.count("and 2 more") == 30
-
-
 def test_a_question_has_its_answer(state_dir):
     """What was answered, by whom as far as it is known, when, after how long, and whether it arrived."""
     raw = run(question("q", 10, 70, label="Dismiss 1 potential hit?", artifacts=[artifact(type="dismissal")]))
@@ -195,22 +156,6 @@ def test_a_question_has_its_answer(state_dir):
     shown = words(parts.questions(data_of(raw)))
     assert "“Other birth date”" in shown
     assert "Ana Ortiz (self-declared) · Feb 3, 10:01 UTC · after 1 min · delivery confirmed" in shown, shown
-
-
-def test_a_question_without_an_answer_names_nobody():
-    """Where neither the data nor this machine's log have a name."""
-    shown = words(parts.questions(data_of(run(question("q", 10, 70, label="Approve?")))))
-    assert shown == "Approve? Answered Feb 3, 10:01 UTC · after 1 min · answer not returned by the API"
-    assert "asked by CIP Orchestrator" in words(parts.questions(data_of(waiting())))
-    assert parts.questions(data_of(run(step("a")))) is None
-
-
-def test_two_runs_show_the_questions_that_differ():
-    """Those that both asked, and that ended alike, are left out."""
-    a = run(question("q", 10, 70, label="Same?"), question("p", 70, 80, label="Only A?"))
-    b = run(question("q", 10, 50, label="Same?"), run_id="s")
-    assert words(parts.questions(data_of(a, b))).startswith("A Only A? Answered")
-    assert parts.questions(data_of(b, b | {"id": "t"})) is None
 
 
 def test_what_happened_has_at_most_eight_lines():
@@ -231,33 +176,6 @@ def test_what_happened_has_at_most_eight_lines():
     assert "16 more lines left out here." in words(part)
 
 
-def test_what_a_run_does_not_have_is_one_line():
-    """Instead of an empty section each."""
-    assert words(parts.nothing(data_of(run(step("a"))))) == (
-        "No findings. No questions to reviewers. No errors. No questions waiting."
-    )
-    assert words(parts.nothing(data_of(waiting()))) == "No findings. No errors."
-    assert parts.nothing(data_of(run(step("e", type="error"), question("q", 5, None), end=None))) is not None
-
-
-def test_the_heading_names_what_the_report_is_about():
-    """The business; else the agent; two businesses; the number of runs."""
-
-    def heading(*raws: dict[str, Any], **labels: str) -> str:
-        return re.search("<h1>(.*?)</h1>", str(parts.head(data_of(*raws, **labels)).html))[1]
-
-    named = run(step("a")) | {"_runkit": {"business_name": "<b> Imports"}}
-    other = run(step("a"), run_id="s") | {"_runkit": {"business_name": "Else LLC"}}
-    assert heading(named) == "&lt;b&gt; Imports"
-    assert heading(run(step("a"))) == "CIP Orchestrator"
-    assert heading(run() | {"agent": None}) == "Unknown agent"
-    assert heading(named, run(run_id="s")) == "2 runs"
-    assert heading(named, other) == "&lt;b&gt; Imports and Else LLC"
-    assert heading(named, named | {"id": "s"}) == "&lt;b&gt; Imports: 2 runs"
-    assert heading(named, other, run(run_id="t")) == "3 runs"
-    assert heading(named, title="My title") == "My title"
-
-
 @pytest.mark.parametrize(
     ("host", "mode"),
     [
@@ -274,22 +192,6 @@ def test_the_head_says_live_or_sandbox(host, mode):
     assert "SANDBOX" not in parts.head(data_of(run(step("a")))).html
 
 
-def test_the_labels_are_shown():
-    """Classification, and who prepared it."""
-    data = data_of(run(step("a")), classification="Internal", prepared_by="Ana")
-    assert "Internal" in words(parts.head(data))
-    assert "Prepared by Ana" in words(parts.head(data))
-
-
-def test_columns_of_only_zeros_or_dashes_are_left_out():
-    """In every table of a report; the frame of the panel keeps them."""
-    columns = {"label": ["a", "b"], "n_errors": [0, 0], "wait_s": [None, 0.0], "is_open": [False, False]}
-    panel = Panel("Steps", "Two.", pd.DataFrame(columns).astype({"wait_s": "float64"}))
-    html = panel._repr_mimebundle_()["text/html"]
-    assert re.findall("<th .*?>(.*?)</th>", html) == ["Step", "Open"]
-    assert list(panel.table) == list(columns)
-
-
 def test_two_runs_show_their_differences_only():
     """The facts, findings and steps in which they differ."""
     a = run(step("a", 0, 10, artifacts=[artifact("One")]), step("b", 10, 20, name="other"), end=20)
@@ -303,16 +205,6 @@ def test_two_runs_show_their_differences_only():
     assert "10 s 40 s 30 s" in steps
     assert "Step a" not in steps
     assert parts.differences(panels.findings(data_of(b, b | {"id": "t"}).frames)) is None
-
-
-def test_many_differences_are_counted():
-    """Twelve are shown, and how many there are."""
-    a, b = (
-        run(*(step(f"{n}", n, n + s, name=f"n{n}") for n in range(14)), run_id=name)
-        for name, s in (("r", 1), ("s", 2))
-    )
-    shown = words(parts.differences(panels.steps(data_of(a, b).frames)))
-    assert "12 of 14 rows shown." in shown
 
 
 def test_a_fleet_is_counted_and_lists_what_needs_somebody():
@@ -343,9 +235,3 @@ def test_actions_are_listed():
     assert "reviewer" in shown
     assert "of [ein 1]" in shown
     assert parts.actions(data._replace(actions=None)) is None
-
-
-def test_a_duplicate_that_was_left_out_is_named():
-    """On the first page, although nothing is missing."""
-    shown = words(parts.head(data_of(run(step("a")), run(step("a")))))
-    assert "1 older copy of runs left out." in shown

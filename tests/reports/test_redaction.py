@@ -13,8 +13,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
-from runkit.reports.redaction import Masker, Redaction, texts_with
-from runkit.sensitive import PREFILTER, mask_keys
+from runkit.reports.redaction import Masker, Redaction
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
 
@@ -167,22 +166,10 @@ def test_no_example_of_a_secret_is_left():
     assert [text for text, part in secrets if part in masked(text)] == []
 
 
-def test_an_escaped_value_elsewhere_in_a_text_hides_no_secret():
-    before = "a%40b.example or EIN&#32;12-3456789:\n"
-    secrets = [(text, part) for text, part in examples("mask") if text[0] not in "{["]
-    assert [text for text, part in secrets if part in masked(before + text)] == []
-
-
 def test_at_most_three_ordinary_examples_are_masked():
     ordinary = [text for text, _ in examples("keep")]
     assert len(ordinary) > 400
     assert len([text for text in ordinary if masked(text) != text]) <= 3
-
-
-def test_ids_and_times_are_not_searched():
-    """A first look, which is fast, passes over what each run holds a lot of."""
-    plain = ["00000041-0002-4000-8000-000000000023", "2026-02-03T10:00:00.123456Z", "Comparing records"]
-    assert texts_with([*plain, f"EIN {EIN}"], [PREFILTER]) == [f"EIN {EIN}"]
 
 
 MASKED_JSON = [
@@ -230,18 +217,6 @@ STAYS_JSON = [
 ]
 
 
-def test_runs_and_frames_are_masked_alike():
-    """Each text as a label, and each value in a result."""
-    texts, values = [text for text, _ in MASKED] + STAYS, [value for value, _ in MASKED_JSON] + STAYS_JSON
-    steps = [step(f"t{n}", label=text) for n, text in enumerate(texts)]
-    steps += [step(f"v{n}", result={"it": value}) for n, value in enumerate(values)]
-    done = material([run(*steps)])
-    raw = done.runs[0].to_dict()["steps"]
-    assert [one["label"] for one in raw] == done.frames.steps["label"].tolist()
-    results = done.frames.steps["result"].dropna()
-    assert [one["result"] for one in raw if one.get("result")] == [json.loads(text) for text in results]
-
-
 @pytest.mark.parametrize(("value", "result"), MASKED_JSON)
 def test_what_is_masked_in_json(value, result):
     """By the name of its field, or a name beside it; and a text in it as any text."""
@@ -252,16 +227,6 @@ def test_what_is_masked_in_json(value, result):
 def test_what_stays_in_json(value):
     """Names that only sound like it, words for a number, counts and amounts."""
     assert masked_json(value) == value
-
-
-def test_a_result_is_masked_by_key_for_a_screen():
-    result = json.dumps({"password": "hunter", "note": f"token=abc123, {EMAIL}", "amount": 250000000})
-    assert json.loads(mask_keys(result)) == {
-        "password": "[key]",
-        "note": f"token=[key], {EMAIL}",
-        "amount": 250000000,
-    }
-    assert mask_keys("used Bearer%200123456789abcdef") == "used Bearer%20[key]"
 
 
 # ------------------------------------------------------------------------------- what looks like a secret
@@ -285,15 +250,6 @@ def test_what_looks_like_a_secret_is_masked_everywhere(found):
     text = row.to_json()
     assert "S3cr3t" not in text
     assert len(set(re.findall(r"\[\w+ \d+\]", text))) == 1
-
-
-@pytest.mark.parametrize(
-    "secret", [SECRET, "Tr0ub4dor&3-correct", "пароль-12345", "a1" * 200, r"Tr\E(1234567890"]
-)
-def test_a_secret_of_any_signs_is_masked_everywhere(secret):
-    """Found by the name of its field."""
-    done = material([run(step("s", label=f"in with {secret}!", result={"password": secret}))])
-    assert done.frames.steps["label"].tolist() == ["in with [key 1]!"]
 
 
 @pytest.mark.parametrize(
@@ -350,14 +306,6 @@ def test_counts_tell_values_and_texts():
 
 
 # ----------------------------------------------------------------------------------------------- the policy
-
-
-def test_nothing_is_shown_by_accident():
-    """No repr holds a value."""
-    masker = Masker(Redaction(patterns={"person": "Jane Doe"}), [KEY])
-    masker.text(f"{EIN} Jane Doe")
-    assert EIN not in repr(masker)
-    assert "Jane" not in repr(Redaction(patterns={"person": "Jane Doe"}))
 
 
 def test_own_patterns():
@@ -443,15 +391,6 @@ def poisoned() -> dict[str, Any]:
 SECRETS = ["12-3456789", "123456789", "jane.doe", "acme.example", "pw123", "abcdef99", KEY]
 
 
-def test_a_run_stays_a_run():
-    """Times come through, all else that tells is masked."""
-    raw = runkit.Run.from_json(poisoned())
-    [done] = material(raw, Redaction(patterns={"number": r"\d+"})).runs
-    assert (done.status, done.created_at) == (raw.status, raw.created_at)
-    assert [secret for secret in SECRETS if secret in done.to_json()] == []
-    assert EIN in raw.to_json()
-
-
 def test_no_file_of_the_frames_holds_a_secret(tmp_path):
     """Neither Parquet, its schema and dictionaries, nor CSV; columns and dtypes stay."""
     f = runkit.frames([poisoned(), run(step(f"x/{EIN}", started_at=EMAIL), run_id="b", status=EMAIL)])
@@ -475,33 +414,9 @@ def dtypes_of(df: pd.DataFrame) -> list[Any]:
     return [type(t) if isinstance(t, pd.CategoricalDtype) else t for t in df.dtypes]
 
 
-def test_ids_join_across_frames_and_runs():
-    """A run and its frames have the same ids."""
-    done = material(poisoned())
-    assert done.runs[0].id == done.frames.runs["run_id"].iloc[0]
-
-
 def test_frames_are_masked_as_runs_are():
     """A report on frames works where one on their runs does, and says the same."""
     of_runs = material(poisoned()).frames
     of_frames = material(runkit.frames(poisoned())).frames
     for name, df in of_runs.items():
         pd.testing.assert_frame_equal(getattr(of_frames, name), df)
-
-
-def test_an_ordinary_run_is_not_masked():
-    """The sandbox's runs hold registration numbers and last digits; none of them is taken for a secret."""
-    with runkit.sandbox(history=20) as box, box.client() as client:
-        runs = client.runs.fetch(client.runs.list(), progress=False)
-    f = runkit.frames(runs)
-    done = material(runs, Redaction(reveal=["email"]))
-    for name, df in f.items():
-        pd.testing.assert_frame_equal(getattr(done.frames, name), df)
-    assert list(done.runs) == list(runs)
-    assert done.provenance.masked == {}
-
-
-def test_two_words_may_become_one():
-    """Unknown statuses that are the same address end as one category."""
-    done = material([run(run_id=n, status=s) for n, s in [("a", EMAIL), ("b", EMAIL.upper())]])
-    assert done.frames.runs["status"].tolist() == ["[email 1]", "[email 1]"]

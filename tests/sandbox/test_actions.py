@@ -6,14 +6,6 @@ import pytest
 
 from tests.sandbox.conftest import BUSINESS, Server
 
-PLACE = {"addresses": [{"full_address": "1 Main Street"}]}
-SOURCE = {
-    "source_type": "sos",
-    "source_name": "Register",
-    "tier": "government",
-    "url": "https://sos.example.gov/1",
-}
-
 
 def action(scenario: str, kind: str, payload: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
@@ -69,23 +61,6 @@ def test_the_state_machine_of_a_business(server: Server, path: list[str], allowe
     server.post("/actions", decide("clean_pass", path[-1]), status=201 if allowed else 422)
 
 
-@pytest.mark.parametrize(
-    ("kind", "payload"),
-    [
-        ("add_sources", {"sources": [{**SOURCE, **PLACE}]}),
-        ("add_attributes", {"people": [{"name": "A. Person"}]}),
-    ],
-)
-def test_final_status_rule(server: Server, kind: str, payload: dict[str, Any]) -> None:
-    """Sources and attributes are added to a business that is approved or rejected, not to one in review."""
-    body = action("clean_pass", kind, payload)
-    server.post("/actions", body, status=422)
-    server.post("/actions", decide("clean_pass", "rejected"))
-    made = server.post("/actions", body)
-    assert made["effects"][0]["operation"] == "created"
-    assert made["effects"][0]["target"]["object"] == {"add_sources": "sos", "add_attributes": "person"}[kind]
-
-
 def test_verify_tin_needs_a_document_of_the_business(server: Server) -> None:
     """A TIN is verified with a document that the business has on file."""
     scenario = "tin_mismatch"
@@ -96,16 +71,6 @@ def test_verify_tin_needs_a_document_of_the_business(server: Server) -> None:
     own = BUSINESS[scenario].documents[0]["id"]
     server.post("/actions", action(scenario, "verify_tin", {"document_id": own}))
     assert server.get(f"/businesses/{BUSINESS[scenario].id}")["tin"]["verified_by"] == "document"
-
-
-def test_a_dismissal_needs_a_note(server: Server) -> None:
-    """A watchlist result is dismissed with a reason, and not without."""
-    server.post("/actions", dismissal(), status=422)
-    server.post("/actions", dismissal(note="  "), status=422)
-    made = server.post("/actions", dismissal(note="another date of birth"))
-    assert made["object_type"] == "Watchlist::Result"
-    business = server.get(f"/businesses/{BUSINESS['watchlist_hit'].id}")
-    assert business["watchlist"]["lists"][0]["results"][0]["status"] == "dismissed"
 
 
 REFUSED: list[tuple[dict[str, Any], int]] = [
@@ -133,28 +98,6 @@ def test_refused_actions(server: Server) -> None:
         assert server.get(f"/businesses/{BUSINESS['clean_pass'].id}")["status"] == "approved", change
 
 
-def test_lists_need_object_type_and_id(server: Server) -> None:
-    """Both parameters are required, and a wrong type is a 400."""
-    some = BUSINESS["clean_pass"].id
-    server.get("/actions", status=400)
-    server.get("/actions", status=400, object_id=some)
-    server.get("/actions", status=400, object_type="people", object_id=some)
-    server.get("/actions/unknown", status=400, object_type="people", object_id=some)
-    server.get("/actions/unknown", status=404, object_type="businesses", object_id=some)
-
-
-def test_a_run_can_be_named_as_actor(server: Server) -> None:
-    """An action of a run or of a thread has two actors; it does not resume the run."""
-    run = server.reach("watchlist_hit")
-    for where in ({"run_id": run["id"]}, {"thread_id": run["thread_id"]}):
-        made = server.post("/actions", dismissal(note="why", **where))
-        account, actor = made["actors"]
-        assert account["actor_type"] == "account"
-        data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
-        assert actor == {"actor_type": "run", "data": data}
-    assert server.run(run["id"])["status"] == "interrupted"
-
-
 @pytest.mark.parametrize(
     ("scenario", "decision", "kind", "object_type"),
     [
@@ -180,10 +123,3 @@ def test_an_approved_agent_acts(
     [made] = server.get("/actions", **where)["data"]
     assert (made["type"], made["note"]) == (kind, "fine")
     assert made["actors"][1]["data"]["id"] == run["id"]
-
-
-def test_a_rejected_agent_does_not_act(server: Server) -> None:
-    """After a rejection there is no action."""
-    server.answer(server.reach("watchlist_hit"), decision="reject")
-    where = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
-    assert server.get("/actions", **where)["data"] == []

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import BUSINESS, Serve, Server
-from tests.sandbox.test_scenarios import letter, names, summary
+from tests.sandbox.conftest import BUSINESS, Server
+from tests.sandbox.test_scenarios import names, summary
 
 
 @pytest.fixture
@@ -49,20 +49,6 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
     assert [one["target"]["object"] for one in made["effects"]] == ["lease", "lease"]
 
 
-def test_an_edited_payload_in_a_proposal(server: Server) -> None:
-    """A proposal of several can be carried out with another document, said in either place."""
-    document = letter(server, "combined_proposal")
-    for one in (
-        {"document_id": document},
-        {"actions": [{"type": "verify_tin", "payload": {"document_id": document}}]},
-    ):
-        run = server.reach("combined_proposal")
-        proposals = [{"agent": TIN, "decision": "approve", **one}]
-        server.answer(run, decision="reject", proposals=proposals)
-        [act] = server.running.store.plan_of(run["id"]).actions
-        assert (act["type"], act["payload"]) == ("verify_tin", {"document_id": document})
-
-
 @pytest.mark.parametrize(
     ("own", "parameter"),
     [
@@ -87,34 +73,3 @@ def test_a_refusal_names_the_proposal(server: Server, own: dict[str, Any], param
     [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
     assert error["parameter"] == f"input.proposals[1].{parameter}"
     assert server.run(run["id"]) == run
-
-
-@pytest.mark.parametrize(
-    ("payload", "parameter"),
-    [
-        ({"sources": []}, "sources"),
-        ({"sources": [{**SOURCE, "tier": 1}]}, "sources.tier"),
-        ({"sources": [{**SOURCE, "addresses": ["here"]}]}, "sources.addresses"),
-    ],
-)
-def test_an_edited_payload_keeps_the_rules(server: Server, payload: Any, parameter: str) -> None:
-    """A payload that no action could have is refused before the agent takes it."""
-    run = server.reach("address_gap")
-    given = {"decision": "approve", "actions": [{"type": "add_sources", "payload": payload}]}
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
-    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
-    assert error["parameter"] == f"input.actions[0].payload.{parameter}"
-
-
-def test_rich_answers_give_equal_bytes(serve: Serve) -> None:
-    """Equal seeds, answers and virtual times give equal bytes, whatever the answers hold."""
-    found = []
-    for _ in range(2):
-        server = serve(seed=5)
-        run = server.reach("address_gap")
-        edited = [{"type": "add_sources", "payload": {"sources": [SOURCE]}}]
-        server.answer(run, note="fine", actions=edited, decision="approve")
-        paths = (f"/runs/{run['id']}?include=steps", "/runs")
-        where = f"/actions?object_type=businesses&object_id={BUSINESS['address_gap'].id}"
-        found.append([server.http.get(path).content for path in (*paths, where)])
-    assert found[0] == found[1]

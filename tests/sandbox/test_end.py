@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from runkit.errors import UsageError
@@ -68,13 +67,6 @@ def test_work_in_hand_fails(server: Server, scenario: str, seconds: float) -> No
         assert after[key]["completed_at"] <= ended["ended_at"]
 
 
-def test_an_answered_question_stays_answered(server: Server) -> None:
-    """What was settled before the end stays so, and what the agent had carried out, too."""
-    run = server.answer(server.reach("two_questions"), decision="approve", note="why")
-    steps = [step for step in end(server, run["id"])["steps"] if step["type"] == "interrupt"]
-    assert [step["status"] for step in steps] == ["completed", "running"]
-
-
 def test_what_cannot_be_ended(server: Server) -> None:
     """A run that has ended, by itself or so, and one that is unknown are a UsageError."""
     done = server.reach("clean_pass")["id"]
@@ -83,21 +75,3 @@ def test_what_cannot_be_ended(server: Server) -> None:
     for run_id, why in ((done, "it is completed"), (ended, "it is error"), ("unknown", "run not found")):
         with pytest.raises(UsageError, match=why):
             end(server, run_id)
-
-
-def test_the_stream_of_an_ended_run_closes(server: Server) -> None:
-    """A stream that is open when its run is ended says why and closes, and so does a later one."""
-    run_id = server.start("clean_pass")
-    server.time.seconds += 20
-    path = f"{server.running.url}/runs/{run_id}/stream"
-    headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.stream("GET", path, headers=headers, trust_env=False, timeout=5) as live:
-        lines = live.iter_lines()
-        assert next(lines) == "event: RUN_STARTED"
-        server.time.seconds += 1
-        end(server, run_id)
-        told = list(lines)
-    for lines_ in (told, server.http.get(path).text.splitlines()):
-        events = [line for line in lines_ if line.startswith("event: ")]
-        assert events[-2:] == ["event: STATE_SNAPSHOT", "event: RUN_ERROR"]
-        assert "ended by the sandbox's operator" in lines_[-2]

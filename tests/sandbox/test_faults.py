@@ -13,7 +13,7 @@ import pytest
 from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
 from support import until
-from tests.sandbox.conftest import KEY, Serve, Server
+from tests.sandbox.conftest import KEY, Server
 
 
 @pytest.fixture
@@ -41,16 +41,6 @@ def resume(server: Server, run_id: str, timeout: float = 5) -> httpx.Response:
 
 def is_asked(server: Server, run_id: str) -> bool:
     return bool(server.run(run_id)["interrupts"])
-
-
-def test_refuse(server: Server, box: Sandbox) -> None:
-    """A refused request is not worked on and gets the status, in the shape of every error; once."""
-    run_id = server.reach("watchlist_hit")["id"]
-    box.fault("refuse", status=429)
-    answer = resume(server, run_id)
-    assert (answer.status_code, list(answer.json())) == (429, ["errors"])
-    assert is_asked(server, run_id)
-    assert resume(server, run_id).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -112,28 +102,6 @@ def test_slow(server: Server, box: Sandbox) -> None:
         assert time.monotonic() - begun >= 0.5
 
 
-def test_a_slow_request_is_done_without_its_caller(server: Server, box: Sandbox) -> None:
-    """A caller who gives up while the server is slow has been heard all the same."""
-    run_id = server.reach("watchlist_hit")["id"]
-    box.fault("slow", seconds=0.5)
-    with pytest.raises(httpx.ReadTimeout):
-        resume(server, run_id, timeout=0.1)
-    assert is_asked(server, run_id)
-    until(lambda: not is_asked(server, run_id))
-
-
-def test_a_slow_request_does_not_keep_the_server(serve: Serve) -> None:
-    """A server that is closed does not wait for the rest of the seconds."""
-    server = serve(faults="slow GET /runs seconds=60 times=1")
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(server.http.get, "/runs")
-        until(lambda: not server.running.faults.active)  # the request is there
-        begun = time.monotonic()
-        server.running.close()
-        assert time.monotonic() - begun < 30
-        assert waiting.result().status_code == 200
-
-
 def test_which_requests_are_hit(server: Server, box: Sandbox) -> None:
     """Only the method and path meant are hit, as often as told, one fault after another."""
     box.fault("refuse", on="GET /agents", times=2)
@@ -181,25 +149,6 @@ def test_a_limit(server: Server, box: Sandbox) -> None:
     assert server.http.get("/agents").status_code == 200
 
 
-def test_a_limit_that_does_not_say_how_long(server: Server, box: Sandbox) -> None:
-    """`Retry-After` can be left out, and `times` counts what is refused."""
-    box.fault("limit", on="ANY /", times=1, per_second=1, retry_after=False)
-    answers = [server.http.get("/agents") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 429, 200]
-    assert "Retry-After" not in answers[1].headers
-
-
-def test_several_faults_hold_at_once(server: Server, box: Sandbox) -> None:
-    """A request passes a limit, then a delay, then what else is wrong; what the limit refuses is not slow."""
-    box.fault("limit", on="GET /", times=None, per_second=2)
-    box.fault("slow", on="GET /", times=None, seconds=0.1)
-    box.fault("refuse", on="GET /", status=500)
-    begun = time.monotonic()
-    statuses = [server.http.get("/agents").status_code for _ in range(3)]
-    assert statuses == [500, 200, 429]
-    assert time.monotonic() - begun >= 0.2
-
-
 def test_a_sandbox_starts_with_latency_and_limit() -> None:
     """Both are faults, so they can be taken back."""
     with sandbox(latency=0.2, limit=1) as box, httpx.Client(trust_env=False) as http:
@@ -210,10 +159,3 @@ def test_a_sandbox_starts_with_latency_and_limit() -> None:
         assert http.get(f"{box.url}/agents", headers=headers).status_code == 429
         box.clear_faults()
         assert http.get(f"{box.url}/agents", headers=headers).status_code == 200
-
-
-@pytest.mark.parametrize(("options", "named"), [({"latency": -1}, "latency"), ({"limit": 0}, "limit")])
-def test_a_latency_or_limit_that_is_none(options: dict[str, int], named: str) -> None:
-    """Numbers that cannot be are a UsageError that names the option."""
-    with pytest.raises(UsageError, match=f"^{named}: "):
-        sandbox(**options)

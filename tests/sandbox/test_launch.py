@@ -41,15 +41,6 @@ def test_it_works_where_a_loop_runs() -> None:
         assert pool.submit(asyncio.run, cell()).result() == 200
 
 
-def test_the_key_is_not_shown() -> None:
-    """The repr names the place and the speed; the key is a test key, random unless given."""
-    with sandbox(speed=300) as box, sandbox(key="mk_test_mine") as other:
-        assert repr(box) == f"Sandbox(url='{box.url}', speed=300)"
-        assert box.key.startswith("mk_test_sandbox_")
-        assert box.key not in repr(box)
-        assert other.key == "mk_test_mine"
-
-
 def test_businesses_are_found_by_name_or_scenario() -> None:
     """A business is named by its name, its scenario or its id; a wrong word gets the choices."""
     with sandbox() as box:
@@ -123,16 +114,6 @@ def test_joining_names_the_options_without_effect(
     assert line.endswith(": speed, history, key.")
     assert "mk_test_mine" not in line
     assert shown.err == ""
-
-
-def test_joining_needs_the_key_and_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the key, with a wrong one, or where nobody answers, joining says so."""
-    monkeypatch.setenv("RUNKIT_SANDBOX_URL", "http://127.0.0.1:9/v1")
-    with pytest.raises(UsageError, match="RUNKIT_SANDBOX_KEY"):
-        sandbox()
-    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", "k")
-    with pytest.raises(UsageError, match="no sandbox answers"):
-        sandbox()
 
 
 SERVE = """

@@ -80,13 +80,6 @@ def test_the_step_names_who_answered(server: Server) -> None:
     assert set(question(server.settle(by_account["id"]))["result"]) == {"interrupt_id"}
 
 
-def test_first_come_first_served(server: Server) -> None:
-    """Of two people who answer the second is refused, and the first stays the one who answered."""
-    run = server.reach("watchlist_hit")
-    assert [answer(server, is_second, run).status_code for is_second in (True, False)] == [200, 422]
-    assert question(server.run(run["id"]))["result"]["answered_by"]["name"] == SECOND_REVIEWER
-
-
 def test_feedback_and_actions_are_the_reviewers(server: Server) -> None:
     """Ratings are hers and supersede hers only; an action has her as its actor."""
     run = server.reach("clean_pass")

@@ -1,7 +1,6 @@
 """The stream of a run, replayed and live."""
 
 import json
-import threading
 import time
 from typing import Any
 
@@ -9,7 +8,6 @@ import httpx
 import pytest
 
 from runkit.server import sandbox
-from runkit.server.state import snapshot_times
 from tests.sandbox.conftest import Server
 
 
@@ -63,33 +61,6 @@ def test_a_pause_closes_the_stream(server: Server) -> None:
     assert again[-1][1]["outcome"] == {"type": "success"}
 
 
-def test_a_failed_run_ends_in_run_error(server: Server) -> None:
-    """The stream of a failed run closes with RUN_ERROR and the cause."""
-    word, data = replay(server, server.reach("specialist_fails")["id"])[-1]
-    assert word == "RUN_ERROR"
-    assert "irs_unavailable" in data["message"]
-
-
-def test_streams_are_kept_for_an_hour(server: Server) -> None:
-    """An hour after its end a run can no longer be streamed; one that waits still can."""
-    done, waiting = server.reach("clean_pass"), server.reach("watchlist_hit")
-    server.time.seconds += 3000
-    replay(server, done["id"])
-    server.time.seconds += 3600
-    server.get(f"/runs/{done['id']}/stream", status=404)
-    replay(server, waiting["id"])
-    server.get("/runs/unknown/stream", status=404)
-
-
-def test_a_long_stream_is_thinned(server: Server) -> None:
-    """Snapshots of 5,000 steps are an even choice, bounded in size, with the first and the last change."""
-    run_id = server.start("long_5000")
-    planned = server.running.store.plan_of(run_id)
-    chosen = snapshot_times(planned)
-    assert len(chosen) <= 25
-    assert {planned.started, planned.ended} <= set(chosen)
-
-
 @pytest.mark.parametrize("scenario", ["clean_pass", "watchlist_hit"])
 def test_a_live_run_streams_as_time_passes(scenario: str) -> None:
     """Events arrive while the run works, in virtual time, and the stream ends where the run stops."""
@@ -103,35 +74,6 @@ def test_a_live_run_streams_as_time_passes(scenario: str) -> None:
         assert arrived[-1][1] == "event: RUN_FINISHED"
         live = len(arrived)
         assert live == http.get(f"/runs/{run_id}/stream").text.count("event: ")
-
-
-def test_a_live_stream_ends_with_the_server() -> None:
-    """Closing the sandbox ends a stream that waits, at once."""
-    box = sandbox(speed=1)
-    with connect(box.url, box.key) as http:
-        body = {"type": "cip_orchestrator", "business_id": box.business("clean_pass")}
-        run_id = http.post("/runs", json=body).json()["id"]
-        with http.stream("GET", f"/runs/{run_id}/stream") as answer:
-            lines = answer.iter_lines()
-            assert next(lines) == "event: RUN_STARTED"
-            begun = time.monotonic()
-            threading.Timer(0.1, box.close).start()
-            list(lines)
-            assert time.monotonic() - begun < 5
-        box.close()
-
-
-def test_a_client_that_leaves_ends_its_stream() -> None:
-    """After a client has left, the server stops at once: nothing is left streaming."""
-    box = sandbox(speed=1)
-    with connect(box.url, box.key) as http:
-        body = {"type": "cip_orchestrator", "business_id": box.business("clean_pass")}
-        run_id = http.post("/runs", json=body).json()["id"]
-        with http.stream("GET", f"/runs/{run_id}/stream") as answer:
-            next(answer.iter_lines())
-    begun = time.monotonic()
-    box.close()
-    assert time.monotonic() - begun < 5
 
 
 def connect(url: str, key: str) -> httpx.Client:

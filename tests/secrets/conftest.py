@@ -154,7 +154,7 @@ class _Attended(NotebookClient):
         return connected
 
 
-class World:
+class Leftovers:
     """What is left of it: the executed notebook, and the folder with all that was written."""
 
     def __init__(self, folder: Path, executed: Any) -> None:
@@ -169,9 +169,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def leftovers(tmp_path_factory: pytest.TempPathFactory) -> Leftovers:
     """Execute it, with a sandbox that has the key and a server that repeats it."""
-    folder = tmp_path_factory.mktemp("world")
+    folder = tmp_path_factory.mktemp("leftovers")
     nbformat.write(notebook(TEMPLATE), folder / "mine.ipynb")
     running = SandboxServer(key=CANARY, speed=300, history=3)
     given = {"RUNKIT_SANDBOX_URL": running.url, "RUNKIT_SANDBOX_KEY": CANARY, "LOGIN": LOGIN}
@@ -187,4 +187,4 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         assert server.seen == {f"Bearer {CANARY}"}
     running.close()
     assert {one.pid for one in psutil.Process().children(recursive=True)} <= before
-    return World(folder, executed)
+    return Leftovers(folder, executed)

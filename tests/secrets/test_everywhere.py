@@ -8,25 +8,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.secrets.canary import CANARY, found_in
-from tests.secrets.conftest import LOGIN, World
+from tests.secrets.conftest import LOGIN, Leftovers
 
 SECRETS = (CANARY, LOGIN)
 
 
-def test_the_notebook_did_all_that_was_asked(world: World) -> None:
+def test_the_notebook_did_all_that_was_asked(leftovers: Leftovers) -> None:
     """The cells that were to fail did, each with its error, and no other."""
-    assert world.errors() == [
+    assert leftovers.errors() == [
         *("NotFound", "AuthError", "UsageError", "UsageError", "UsageError", "UsageError", "AuthError"),
         *("ContractError", "Conflict", "UsageError", "Unavailable", "Unavailable", "ContractError"),
     ]
 
 
-def test_no_output_of_a_cell_holds_it(world: World) -> None:
+def test_no_output_of_a_cell_holds_it(leftovers: Leftovers) -> None:
     """Errors, lists of variables, members, frames, charts, widgets and their state."""
-    assert "'***'" in world.text
-    assert world.executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
-    assert not found_in(world.text, *SECRETS)
-    for cell in world.executed.cells:
+    assert "'***'" in leftovers.text
+    assert leftovers.executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert not found_in(leftovers.text, *SECRETS)
+    for cell in leftovers.executed.cells:
         assert not found_in(json.dumps(cell.outputs, ensure_ascii=False), *SECRETS)
         assert not found_in(str(cell.outputs), *SECRETS)
 
@@ -44,16 +44,16 @@ FILES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_no_file_holds_it(world: World, name: str) -> None:
+def test_no_file_holds_it(leftovers: Leftovers, name: str) -> None:
     """Debug log, embedded widgets, crash dump, command lines, report, drafts and answer log."""
-    content = (world.folder / name).read_bytes()
+    content = (leftovers.folder / name).read_bytes()
     assert FILES[name].encode() in content
     assert not found_in(content, *SECRETS)
 
 
-def test_no_file_at_all_holds_it(world: World) -> None:
+def test_no_file_at_all_holds_it(leftovers: Leftovers) -> None:
     """Whatever lies in the folder, as bytes and, where it is Parquet, as the values in it."""
-    files = [path for path in world.folder.rglob("*") if path.is_file()]
+    files = [path for path in leftovers.folder.rglob("*") if path.is_file()]
     tables = [path for path in files if path.suffix == ".parquet"]
     assert len(tables) >= 7
     assert any("runs" in str(path) for path in tables)

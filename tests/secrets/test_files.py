@@ -6,8 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -76,25 +74,6 @@ def test_what_is_replaced_is_closed_too(tmp_path: Path) -> None:
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    """And nothing beside it."""
-    path = tmp_path / "a.json"
-    path.write_text("old")
-    with suppress(ZeroDivisionError), files.replacing(path) as part:
-        part.write_text(str(1 / 0))
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("make", [files.make_file, files.make_folder])
-def test_what_is_there_already_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A file or folder that somebody made keeps what it holds and who may see it."""
-    make(tmp_path / "x")
-    (tmp_path / "x").chmod(0o755)
-    make(tmp_path / "x")
-    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o755
 
 
 STAND_IN = """

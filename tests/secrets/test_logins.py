@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from runkit.archive.archive import Archive
 from runkit.client import Client
-from runkit.errors import ArchiveError, RunkitError, UsageError
-from runkit.server import sandbox, serve
+from runkit.errors import ArchiveError, RunkitError
 from tests.secrets.canary import CANARY, found_in, told_by
 from tests.secrets.conftest import LOGIN
 from tests.secrets.hostile import hostile
@@ -49,65 +47,6 @@ def test_a_proxy_that_repeats_its_login(
         assert server.seen
     assert not found_in(told_by(caught.value) + ours(caplog), LOGIN, CANARY)
     assert not found_in(f"{client!r} {vars(client)}", LOGIN, CANARY)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"base_url": f"https://ana:{LOGIN}@host.example/v1"},
-        {"base_url": f"https://host.example/v1?key={LOGIN}"},
-        {"base_url": f"https://host.example:port/{LOGIN}"},
-        {"base_url": f"http://127.0.0.1:9/v1#{LOGIN}"},
-        {"proxy": f"gopher://ana:{LOGIN}@127.0.0.1:9"},
-        {"proxy": f"http://ana:{LOGIN}@127.0.0.1:port"},
-        {"proxy": f"http://ana:{LOGIN}@127.0.0.1:9", "base_url": "http://127.0.0.1:9/v1"},
-        {"cert": ("no.pem", "no.key", LOGIN)},
-        {"cert": (LOGIN, LOGIN, LOGIN)},
-        {"verify": "no.pem", "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
-        {"rate": -1, "cert": None, "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
-        {"timeout": "x", "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
-    ],
-    ids=str,
-)
-def test_a_client_that_cannot_be_made_shows_no_login(options: dict[str, Any]) -> None:
-    """The error does not repeat it."""
-    with pytest.raises(UsageError) as caught:
-        Client(CANARY, **{"base_url": "https://host.example/v1", **options})
-    assert not found_in(told_by(caught.value), LOGIN, CANARY)
-
-
-@pytest.mark.parametrize(
-    ("name", "url"),
-    [
-        *(("MIDDESK_BASE_URL", url) for url in ("http://ana:{}@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?{}")),
-        *(("RUNKIT_SANDBOX_URL", url) for url in ("http://ana:{}@127.0.0.1:9/v1", "http://127.0.0.1:9/{}")),
-        *(("RUNKIT_SANDBOX_URL", url) for url in ("http://127.0.0.1:9/v1?{}", "http://[{}", "{}")),
-    ],
-)
-def test_an_address_of_the_environment_is_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, name: str, url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """One that holds a password is refused without saying it, in the log too."""
-    caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv(name, url.format(LOGIN))
-    monkeypatch.setenv("MIDDESK_API_KEY", CANARY)
-    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", CANARY)
-    with pytest.raises(UsageError) as caught:
-        Client() if name == "MIDDESK_BASE_URL" else sandbox(speed=3)
-    assert not found_in(told_by(caught.value), LOGIN, CANARY)
-    assert not found_in(caplog.text, LOGIN, CANARY)
-
-
-@pytest.mark.parametrize("start", [sandbox, serve])
-@pytest.mark.parametrize(
-    "options",
-    [{"port": 99_999}, {"history": -1}, {"faults": "no"}, {"speed": 0}],
-)
-def test_a_sandbox_that_cannot_start_shows_no_key(start: Callable[..., Any], options: dict[str, Any]) -> None:
-    """The error does not hold the key that it was to have."""
-    with pytest.raises(UsageError) as caught:
-        start(key=CANARY, **options)
-    assert not found_in(told_by(caught.value), CANARY)
 
 
 @pytest.mark.parametrize("use", [lambda archive: archive.add([run()]), lambda archive: archive.frames()])

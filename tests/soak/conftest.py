@@ -27,7 +27,7 @@ from support import until
 
 ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
-PATIENCE = 120  # seconds; on a busy machine processes start slowly
+TIMEOUT = 120  # seconds; on a busy machine processes start slowly
 Told = Callable[[str, str, object], None]
 
 
@@ -86,7 +86,7 @@ class Served(NamedTuple):
     def stop(self) -> None:
         """Stop it as a service manager does; it must end by itself, and well."""
         self.process.terminate()
-        assert self.process.wait(PATIENCE) == 0
+        assert self.process.wait(TIMEOUT) == 0
 
 
 @pytest.fixture

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import runkit
-from archive.writers import check, writers, written
 from tests.soak.conftest import MB, Served, Told, environment, grown, held, nothing_left
 
 WRITERS, RUNS = 3, 1_000
-ADDERS, ROUNDS, KILLS = 20, 12, 2
 SYNC = """
 import json, sys
 import runkit
@@ -82,44 +76,3 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
                     told("MB", f"look {number + 1}", f"{sizes[-1] / MB:.0f}")
     # After eight looks the allocators of Arrow and of Python have what they need.
     assert grown(sizes[8:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
-
-
-@pytest.mark.timeout(1800)
-def test_adders_that_are_killed(tmp_path: Path, told: Told) -> None:
-    """Twenty processes add single runs, some compact; in twelve rounds two are killed and replaced."""
-    chance, folder = random.Random(11), tmp_path / "runs"
-    numbers: dict[str, list[int]] = {}
-    running: dict[str, subprocess.Popen[str]] = {}
-    with ExitStack() as stack:
-
-        def start() -> None:
-            name = f"w{len(numbers)}"
-            is_compacting = len(numbers) % 5 == 0
-            numbers[name] = []
-            started = stack.enter_context(writers(folder, [name], 100_000, compacts=is_compacting))
-            running[name] = started[0]
-
-        def kill(name: str) -> None:
-            process = running.pop(name)
-            process.send_signal(signal.SIGKILL)
-            numbers[name] += written(process)
-
-        for _ in range(ADDERS):
-            start()
-        for _ in range(ROUNDS):
-            for name in chance.sample(sorted(running), KILLS):
-                output = running[name].stdout
-                assert output is not None
-                for _ in range(chance.choice([0, 3])):  # after some runs, or perhaps before it has a table
-                    line = output.readline()
-                    numbers[name] += [int(line)] if line != "ready\n" else []
-                time.sleep(chance.uniform(0, 0.2))  # at whatever moment
-                kill(name)
-                start()
-        for name in sorted(running):
-            kill(name)
-    told("runs added", "in all", sum(map(len, numbers.values())))
-    told("versions", "in all", runkit.Archive(folder).version)
-    check(folder, numbers, killed=numbers)
-    runkit.Archive(folder).compact()
-    check(folder, numbers, killed=numbers)

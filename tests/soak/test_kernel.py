@@ -80,7 +80,7 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sandbox], Kernel]]:
     """Start a kernel that has joined a sandbox; it ends with the test."""
-    monkeypatch.setattr("tests.kernels.conftest.PATIENCE", 120)  # twenty monitors draw beside each cell
+    monkeypatch.setattr("tests.kernels.conftest.TIMEOUT", 120)  # twenty monitors draw beside each cell
     kernels: list[Kernel] = []
 
     def begin(box: Sandbox) -> Kernel:

@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from fuzz.test_extremes import within
-from support import artifact, run, step
+from support import run, step
 
 WIDE = 200_000
 
@@ -41,24 +41,6 @@ def test_200_000_steps_are_read_and_drawn(wide: bytes) -> None:
     assert f.problems.empty
     assert len(figure) < 2_000_000
     assert "200,000 steps" in repr(f)
-
-
-def test_steps_without_nesting_find_their_parents() -> None:
-    """Fifty thousand, each of which names the last one."""
-    steps = [step("0", 0, 99), *(step(str(number), 0, 1, parent_step_id="0") for number in range(1, 50_000))]
-    with within(20):
-        f = runkit.frames(run(*reversed(steps)))
-    assert f.steps["n_children"].max() == 49_999
-    assert f.problems.empty
-
-
-def test_a_step_with_many_findings() -> None:
-    """A hundred thousand sources of one finding."""
-    source = artifact(sources=[{"url": f"https://a{number}.example/"} for number in range(100_000)])
-    with within(10):
-        f = runkit.frames(run(step("a", artifacts=[source])))
-    assert f.artifacts["n_sources"].tolist() == [100_000]
-    assert f.sources["host"].nunique() == 100_000
 
 
 def test_a_result_of_50_mb(tmp_path: Path) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runkit import answers
-from runkit.client import Client
 from runkit.widgets import drafts
 from runkit.widgets.controller import AnswerController, Snapshot
-from runkit.widgets.question import question_of
 from tests.widgets.asking import finish
 
 WHO = "Ada of tests"
@@ -39,13 +37,6 @@ def told(controller: AnswerController) -> str:
 
 def deliveries() -> list[str]:
     return [entry.delivery for entry in answers.entries()]
-
-
-def scripted(client: Client) -> AnswerController:
-    """A form of the scriptable server's only question."""
-    question = question_of(client.runs.get("run-1"))
-    assert question is not None
-    return AnswerController(client, question)
 
 
 def saved(controller: AnswerController) -> Any:

@@ -61,12 +61,12 @@ class Asking:
             if self.pauses:
                 self.pauses.pop(0)()
 
-        class Hasty(Client):
+        class QuickClient(Client):
             _clock = staticmethod(lambda: passed[0])
             _sleep = staticmethod(pause)
 
         wire = self.wire if not hasattr(self, "client") else Wire()
-        made = Hasty(self.box.key, self.box.url, rate=None, transport=wire, **options)
+        made = QuickClient(self.box.key, self.box.url, rate=None, transport=wire, **options)
         return self._stack.enter_context(made)
 
     def run(self, scenario: str = "watchlist_hit") -> Run:

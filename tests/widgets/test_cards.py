@@ -37,18 +37,6 @@ def test_what_is_left_out_is_said(asking: Asking) -> None:
         assert "1,000 more proposals not shown here" in text
 
 
-def test_a_heavy_question(asking: Asking) -> None:
-    """However much is sent, a card has its bounds."""
-    source = {"url": "https://a.example/" + "&" * 1900, "source_name": "<" * 9000}
-    finding = {"title": "<" * 9000, "sources": [source] * 40}
-    proposals = [{"label": "<" * 9000, "artifacts": [finding] * 10}] * 10
-    shown, page = both(asking, {"proposals": proposals})
-    assert len(shown) < 2_600_000
-    assert len(json.dumps(page)) < 2_500_000
-    assert "more findings not shown here." in shown
-    assert page["proposals"][2]["left_out"]
-
-
 def test_a_link_leads_where_it_says(asking: Asking) -> None:
     """An address whose host is not certain is text, and invisible characters are codes."""
     sources = [

@@ -13,20 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from runkit import answers
-from runkit.client import Client
-from runkit.models import Run
-from runkit.widgets import drafts
 from runkit.widgets.controller import READ_ONLY, AnswerController
 from runkit.widgets.question import State
-from support import step
-from tests.client.conftest import DROP, Answer, Server
-from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, scripted, submit, told
+from tests.client.conftest import Answer
+from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, submit
 from tests.widgets.asking import Asking, finish
 
 DOUBT = "Closed. We couldn't confirm that your answer of "
 STILL = "The question is still open. Your answer was sent once and may still arrive."
 UNKNOWN = "We couldn't confirm it arrived. "
-PAUSE = step("pause", end=None, type="interrupt", run_id="run-1")
 Before = Callable[[Asking, AnswerController], object]
 
 
@@ -55,7 +50,7 @@ def another_notebook(asking: Asking, controller: AnswerController) -> None:
     answer(AnswerController(asking.another(), controller.question, who="Bob"), NO)
 
 
-def gremlin(asking: Asking, _: AnswerController) -> None:
+def client_error(asking: Asking, _: AnswerController) -> None:
     asking.wire.broken = ZeroDivisionError()
 
 
@@ -98,7 +93,7 @@ PRESSES = {
         ["confirmed"],
         "Answered from another notebook on this machine: Hit kept",
     ),
-    "an error in the client": Case(gremlin, State.UNKNOWN, 1, ["sending"], UNKNOWN),
+    "an error in the client": Case(client_error, State.UNKNOWN, 1, ["sending"], UNKNOWN),
 }
 
 
@@ -178,100 +173,12 @@ def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> N
 # ---------------------------------------------------------------------------- a server that follows a script
 
 
-class Api(NamedTuple):
-    """What the API answers to each read in turn, the last one again and again, and to an answer."""
-
-    reads: tuple[dict[str, Any], ...]
-    reply: Answer
-    state: State
-    words: str
-    errors: dict[str, dict[str, str]]
-
-
 def refused(parameter: str | None) -> Answer:
     return Answer({"errors": [{"message": "no", "parameter": parameter}]}, status=422)
 
 
-NO_READ: dict[str, Any] = {"status": 401}
 OPEN, CHANGED = ({"status": "interrupted", "label": label} for label in ("Dismiss?", "Dismiss everything?"))
-OLDER = {"status": "running", "updated_at": "2026-02-03T10:00:01Z"}
-NOT_TAKEN, AT_NOTE = "The API refused the answer. ", {"0": {"note": "no"}}
-ODD = {
-    "changed": Api((OPEN, CHANGED), DROP, State.CONFLICT, "Not sent. The question has changed.", {}),
-    "changed when looked for": Api((OPEN, OPEN, CHANGED), DROP, State.CONFLICT, "We couldn't confirm", {}),
-    "still shown": Api((OPEN,), Answer({}), State.OPEN, STILL, {}),
-    "an older state": Api((OPEN, OLDER), DROP, State.FAILED, "Not delivered. The API shows an older", {}),
-    "another run": Api((OPEN, {"id": "run-2"}), DROP, State.FAILED, "Not delivered. ", {}),
-    "refused": Api((OPEN,), refused("input.note"), State.FAILED, NOT_TAKEN, AT_NOTE),
-    "refused within a payload": Api(
-        (OPEN,), refused("input.actions[0].payload.note"), State.FAILED, NOT_TAKEN, AT_NOTE
-    ),
-    "refused for no field": Api((OPEN,), refused("input.secret"), State.FAILED, NOT_TAKEN, {}),
-    "refused for nothing": Api((OPEN,), refused(None), State.FAILED, NOT_TAKEN, {}),
-    "refused, then ended": Api(
-        (OPEN, OPEN, {"status": "error"}, NO_READ), refused(None), State.EXPIRED, "Expired", {}
-    ),
-    "refused, then older": Api((OPEN, OPEN, OLDER), refused(None), State.FAILED, NOT_TAKEN, {}),
-}
-
-
-@pytest.mark.parametrize("name", ODD)
-def test_an_odd_api(server: Server, client: Client, run_json: Any, question: Any, name: str) -> None:
-    """Only the question that was displayed is answered, once; no odd reply is taken for a receipt."""
-    case = ODD[name]
-
-    def read(changes: dict[str, Any]) -> Answer:
-        if changes is NO_READ:
-            return Answer(status=401)
-        fields = {"updated_at": "2026-02-03T10:00:40Z", **changes}
-        if label := fields.pop("label", None):
-            fields["interrupts"] = [{**question, "value": {**question["value"], "label": label}}]
-        return Answer(run_json(steps=[PAUSE], **fields))
-
-    left = list(case.reads)
-    reply = read(OPEN) if name == "still shown" else case.reply
-    server.script = lambda asked: (
-        reply if asked.method == "POST" else read(left.pop(0) if len(left) > 1 else left[0])
-    )
-    controller = scripted(client)
-    pressed = answer(controller)
-    assert (pressed.state, pressed.errors) == (case.state, case.errors)
-    assert pressed.message.startswith(case.words)
-    n_posts = sum(asked.method == "POST" for asked in server.asked)
-    assert n_posts == (0 if name in ("changed", "an older state", "another run") else 1)
-    controller.edit(NO)
-    assert controller.snapshot.errors == {}
-
-
-def test_a_look_in_between(server: Server, client: Client, run_json: Any, question: Any) -> None:
-    """A look that finds our own answer before its reply comes is not mistaken for somebody else's."""
-    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
-    was_sent: list[object] = []
-
-    def script(asked: Any) -> Answer:
-        if asked.method == "POST":
-            was_sent.append(asked)
-            controller.update_run(Run.from_json(run_json(steps=[])))
-        return Answer(run_json(steps=[])) if was_sent else pending
-
-    server.script = script
-    controller = scripted(client)
-    assert answer(controller).state is State.SETTLED
-    assert told(controller).startswith("Hit dismissed")
-
-
 # ----------------------------------------------------------------------------------------------- this machine
-
-
-def test_what_does_not_validate_is_not_sent(asking: Asking) -> None:
-    """The errors stand beside their fields until something is typed."""
-    controller = asking.controller()
-    invalid = answer(controller, {"0": {"decision": "approve", "note": ""}})
-    assert (invalid.state, invalid.errors) == (State.INVALID, {"0": {"note": "is required"}})
-    assert invalid.message == "Not sent. Fix the field marked below."
-    controller.edit(YES)
-    assert (controller.snapshot.state, controller.snapshot.errors) == (State.OPEN, {})
-    assert asking.wire.posts == 0
 
 
 def test_fifty_presses_at_once(asking: Asking) -> None:
@@ -321,59 +228,6 @@ def test_a_refusal_stands_at_its_field(asking: Asking) -> None:
     assert answer(controller, entries).state is State.SETTLED
 
 
-def test_a_refusal_of_json_is_shown_beside_the_json(
-    server: Server, client: Client, run_json: Any, question: Any
-) -> None:
-    question["value"]["response_schema"] = {"type": "object"}
-    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[PAUSE]))
-    server.script = lambda request: refused("input.risk") if request.method == "POST" else pending
-    controller = scripted(client)
-    snapshot = answer(controller, {"0": {"decision": "raw", "note": "", "raw": '{"risk": 9}'}})
-    assert (snapshot.state, snapshot.errors) == (State.FAILED, {"0": {"raw": "no"}})
-
-
-def no_thread(*_: object) -> None:
-    raise RuntimeError("can't start new thread")
-
-
-def test_no_thread(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a thread to give sends nothing, says so, and can be asked again."""
-    controller = asking.controller()
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_thread)
-        failed = answer(controller)
-    assert (failed.state, failed.message) == (State.FAILED, "Not sent. can't start new thread. Try again.")
-    assert submit(controller).state is State.SETTLED
-
-
-def test_errors_around_the_verdict(
-    asking: Asking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A listener that raises, and drafts that cannot be dropped, cost the answer nothing."""
-    controller = asking.controller()
-    heard: list[State] = []
-    controller.subscribe(lambda snapshot: 1 / 0)
-    controller.subscribe(lambda snapshot: heard.append(snapshot.state))
-    monkeypatch.setattr(drafts, "drop", lambda _key: 1 / 0)
-    assert answer(controller).state is heard[-1] is State.SETTLED
-    assert "ZeroDivisionError" in caplog.text
-
-
-@pytest.mark.parametrize("kind", [None, "lose_reply"])
-def test_a_folder_that_cannot_be_written(
-    asking: Asking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, kind: str | None
-) -> None:
-    """Without a log and drafts an answer is sent all the same, and its receipt says what is missing."""
-    monkeypatch.setenv("RUNKIT_STATE_DIR", "/dev/null/state")
-    controller = asking.controller()
-    if kind:
-        asking.box.fault(kind)
-    assert (answer(controller).state, asking.wire.posts) == (State.SETTLED, 1)
-    assert ("couldn't confirm" in told(controller)) is bool(kind)
-    assert ("NOT saved" in told(controller)) is not bool(kind)
-    assert "the answer log was not written" in caplog.text
-
-
 def test_two_forms_of_one_question(asking: Asking) -> None:
     """A form does not send beside an answer that may still arrive: it warns first, each form once."""
     first = asking.controller()
@@ -405,26 +259,3 @@ def test_drafts(asking: Asking) -> None:
     asking.answer_elsewhere(first.question)
     second.refresh()
     assert saved(first) is None
-
-
-def test_drafts_of_a_question_that_changed(
-    server: Server, client: Client, run_json: Any, question: Any
-) -> None:
-    """It begins empty; the form that is behind leaves what the new one keeps, and an answer drops both."""
-    old, new = (
-        Answer(run_json(status="interrupted", interrupts=[{**question, "value": value}], steps=[]))
-        for value in ({"type": "dismissal", "n": 1}, {"type": "dismissal", "n": 2})
-    )
-    server.script = lambda asked: old
-    behind, left = scripted(client), scripted(client)
-    behind.edit(NO)
-    server.script = lambda asked: new
-    ahead = scripted(client)
-    assert ahead.entries == ahead.form.start()
-    ahead.edit(YES)
-    behind.refresh()
-    assert (saved(behind), saved(ahead)) == (None, YES)
-    left.edit(NO)
-    server.script = lambda asked: Answer(run_json(steps=[])) if asked.method == "POST" else new
-    assert submit(ahead).state is State.SETTLED
-    assert (saved(left), saved(ahead)) == (None, None)

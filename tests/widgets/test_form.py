@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,9 @@ import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit import answers
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.widgets import display
 from runkit.widgets.feedback import FeedbackForm
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
@@ -26,9 +23,6 @@ from support import until
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish
 from tests.widgets.pages import Page
-
-HOSTILE = "<img src=x onerror=alert(1)> $x$ \u202e"
-
 
 Open = Callable[[InterruptForm], Page]
 
@@ -71,18 +65,6 @@ def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
         assert one.drawn["status"]["final"]
 
 
-def test_errors_are_told(asking: Asking, in_a_page: Open) -> None:
-    """An answer that does not fit is not sent; its errors are by field, and go when they are mended."""
-    form = InterruptForm(asking.client, asking.run())
-    page = in_a_page(form)
-    page.answer("approve")
-    assert page.drawn["status"]["errors"] == {"0": {"note": "is required"}}
-    assert page.drawn["status"]["message"] == "Not sent. Fix the field marked below."
-    page.type(note="not him", decision="approve")
-    assert (form.state, page.drawn["status"]["errors"]) == ("open", {})
-    assert asking.wire.posts == 0
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -119,62 +101,6 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     assert form.receipt is not None
     assert form.receipt.title.endswith("signed Ana Ortiz")
     assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
-
-
-def test_a_name_is_kept_for_the_session(
-    asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The next form offers the name that was typed into one before; `who=` still wins."""
-    monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
-    in_a_page(InterruptForm(asking.client, asking.run())).tell(who=" Ana Ortiz ")
-    named = in_a_page(InterruptForm(asking.client, asking.run(), who="Bo")).drawn["status"]
-    status = in_a_page(InterruptForm(asking.client, asking.run())).drawn["status"]
-    assert (named["who"], named["login"], named["ask"]) == ("Bo", False, False)
-    assert (status["who"], status["login"], status["ask"]) == ("Ana Ortiz", False, False)
-    run = asking.run()
-    asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
-    assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
-
-
-def test_the_server_is_away(asking: Asking, in_a_page: Open) -> None:
-    """A form that cannot reach the server says so, and that it can again."""
-    form = InterruptForm(asking.client, asking.run())
-    page = in_a_page(form)
-    asking.box.fault("refuse", on="GET /runs", status=503, times=99)
-    form._tick()
-    assert page.drawn["status"]["message"].startswith("Offline. ")
-    asking.box.clear_faults()
-    form._tick()
-    assert page.drawn["status"]["message"] == ""
-
-
-def test_a_conflict_offers_what_was_typed(asking: Asking, in_a_page: Open) -> None:
-    """Whoever typed a reason and came second can copy it."""
-    form = InterruptForm(asking.client, asking.run())
-    page = in_a_page(form)
-    assert form.controller is not None
-    asking.answer_elsewhere(form.controller.question)
-    page.answer("approve", note="not him")
-    finish()
-    status = page.drawn["status"]
-    assert (status["state"], status["copy"]) == ("conflict", "not him")
-    assert status["receipt"].startswith("Already answered by Priya Raman, ")
-
-
-def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any, in_a_page: Open) -> None:
-    """Whatever a question says is escaped in the static twin, and has no invisible character in the page."""
-    proposals = [
-        {"type": "dismissal", "agent": f"{HOSTILE} {n}", "label": HOSTILE, "artifacts": [{"title": HOSTILE}]}
-        for n in range(2)
-    ]
-    value = {"label": HOSTILE, "proposals": proposals}
-    pending = run_json(status="interrupted", interrupts=[{"id": "i", "value": value}], steps=[])
-    server.script = lambda asked: Answer(pending)
-    form = InterruptForm(client, "run-1")
-    assert form.controller is not None
-    assert "<img" not in display.question_twin(form.controller.question, client)["text/html"]
-    page = in_a_page(form)
-    assert "\u202e" not in json.dumps(page.drawn, ensure_ascii=False)
 
 
 # ----------------------------------------------------------------------------------------------- in a cell
@@ -287,14 +213,6 @@ def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any
     form.close()
 
 
-def test_nothing_waits(asking: Asking) -> None:
-    """A run without a question, and a question that is none of it, say so."""
-    run = asking.run()
-    assert "'another' isn't waiting" in str(InterruptForm(asking.client, run, "another").receipt)
-    asking.box.end_run(run.id)
-    assert "no question of this run is waiting" in str(InterruptForm(asking.client, run).receipt)
-
-
 @pytest.mark.parametrize("interrupts", [[], None, ["?"], 7])
 @pytest.mark.parametrize("name", [None, "int-1"])
 def test_a_question_that_cannot_be_read(
@@ -333,30 +251,12 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
     assert [asked.path for asked in server.asked if asked.method == "POST"] == []
 
 
-def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Client, run_json: Any) -> None:
-    """It cannot list it, and does not pass over it."""
-    broken = run_json(status="interrupted", interrupts=[], steps=[])
-    listed = {"object": "list", "data": [broken], "has_more": False, "total_count": 1}
-    server.script = lambda asked: Answer(listed if asked.path == "/runs" else broken)
-    controller = InterruptInbox(client).controller
-    assert controller.snapshot.waiting == ()
-    assert "the questions of 1 run can't be read (" in controller.snapshot.coverage
-
-
 def test_a_prefix_of_the_run_id(asking: Asking) -> None:
-    """All take 8 characters of the id, and show the business and the short id, never the whole one."""
-    run = asking.client.runs.get(asking.run())  # the client learns its business
-    short = run.id[:8]
-    label = f"Tacoma Harbor Imports LLC · {short}"
-    form = InterruptForm(asking.client, short)
-    monitor, ratings = RunMonitor(asking.client, short), FeedbackForm(asking.client, short)
-    assert form.run.id == monitor.run.id == run.id
-    assert [repr(one).partition("(")[2].startswith(label) for one in (form, monitor, ratings)] == [True] * 3
-    assert form.controller is not None
-    header = str(display.question_twin(form.controller.question, asking.client))
-    for text in (repr(form), repr(monitor), repr(ratings), header, str(ratings._static())):
-        assert label in text
-        assert run.id not in text
+    run = asking.run()
+    widgets = [kind(asking.client, run.id[:8]) for kind in (InterruptForm, RunMonitor, FeedbackForm)]
+    for widget in widgets:
+        assert run.id[:8] in repr(widget)
+        assert run.id not in repr(widget)
 
 
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -366,20 +266,6 @@ def test_which_of_several(server: Server, client: Client, run_json: Any, questio
     with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
         InterruptForm(client, "run-1")
     assert InterruptForm(client, "run-1", "int-2").state == "open"
-
-
-def test_after_a_kernel_died_in_mid_send(asking: Asking) -> None:
-    """An answer without a verdict: warned of while the question waits, unconfirmed once it is closed."""
-    run = asking.run()
-    known = {"host": asking.client.host, "interrupt_id": run.interrupts[0].id, "run_id": run.id}
-    answers.begin({"decision": "reject"}, "Ada", known)
-    form = InterruptForm(asking.client, run)
-    assert form.controller is not None
-    assert "may still arrive" in form.controller.snapshot.message
-    asking.answer_elsewhere(form.controller.question)
-    again = InterruptForm(asking.client, run)
-    assert again.receipt is not None
-    assert again.receipt.title.startswith("Closed. We couldn't confirm ")
 
 
 def awaited(form: InterruptForm) -> Run:
@@ -393,24 +279,3 @@ def test_nobody_can_click_here(asking: Asking) -> None:
     form = runkit.InterruptForm(asking.client, asking.run())
     with pytest.raises(UsageError, match="needs an open notebook; answer with client"):
         awaited(form)
-
-
-def test_waiting_for_what_is_closed(asking: Asking) -> None:
-    """An answered question needs no waiting."""
-    run = asking.run()
-    asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
-    assert awaited(InterruptForm(asking.client, run)).id == run.id
-
-
-def test_documents_that_cannot_be_listed(asking: Asking) -> None:
-    """The form asks for a document by its id then."""
-    run = asking.run("tin_mismatch")
-    assert [bool(fields_of(InterruptForm(asking.client, run)))] == [True]
-    asking.box.fault("drop", on="GET /businesses", times=99)
-    assert fields_of(InterruptForm(asking.client, run)) == ()
-
-
-def fields_of(form: InterruptForm) -> tuple[Any, ...]:
-    """The documents that a form offers."""
-    assert form.controller is not None
-    return next(one for one in form.controller.form.sections[0].fields if one.name == "document_id").choices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from nbclient import NotebookClient
 
 import runkit
 from runkit.client import Client
-from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.server import Sandbox
 from runkit.text import esc
@@ -115,18 +113,6 @@ def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, show
     assert PLOTLY in shown.outputs()[2]
 
 
-def test_while_it_works_the_chart_is_in_the_card(box: Sandbox, client: Client, shown: Shown) -> None:
-    """There it can be redrawn; when the run waits it is an output, which a saved notebook keeps."""
-    monitor = watch(client, begin(box, client, "watchlist_hit"))
-    charts = monitor._live
-    assert charts is not None
-    assert PLOTLY in charts.outputs[0]["data"]
-    assert PLOTLY not in shown.outputs()[2]
-    until(lambda: monitor.run.status == "interrupted" and charts.outputs == (), 30)
-    assert PLOTLY in shown.outputs()[2]
-    monitor.close()
-
-
 def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> None:
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
@@ -200,13 +186,8 @@ def test_a_run_is_followed_through_trouble(
     assert "CIP summary" in shown.html()
 
 
-def test_nobody_looks(box: Sandbox, client: Client, shown: Shown) -> None:
-    """Without a front end the run is shown as it is, and no thread follows it."""
-    monitor = RunMonitor(client, begin(box, client, "clean_pass"))
-    monitor._ipython_display_()
-    assert "(running)" in shown.html()
-    assert followers() == 0
-    monitor.close()
+def range_of_chart(shown: Shown) -> Any:
+    return shown.outputs()[2].get(PLOTLY, {}).get("layout", {}).get("xaxis", {}).get("range")
 
 
 def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) -> None:
@@ -217,62 +198,6 @@ def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) ->
     monitor._on_views(1)
     until(lambda: monitor.run.status == "interrupted", 30)
     monitor.close()
-
-
-def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
-    """The card says that live updates are off, its widgets are closed, and the chart stays."""
-    monitor = watch(client, begin(box, client, "watchlist_hit"))
-    box_widget = monitor._box
-    monitor.close()
-    assert "Live updates off" in shown.outputs()[1]["text/html"]
-    assert PLOTLY in shown.outputs()[2]
-    assert box_widget is not None
-    assert box_widget.comm is None
-
-
-def test_closing_is_at_once(box: Sandbox, client: Client, shown: Shown) -> None:
-    """It does not wait for the documents that a form asks for."""
-    box.fault("slow", on="/documents", seconds=20)
-    monitor = watch(client, begin(box, client, "tin_mismatch"))
-    until(lambda: monitor.run.status == "interrupted", 30)
-    time.sleep(0.3)
-    begun = time.monotonic()
-    monitor.close()
-    assert time.monotonic() - begun < 5
-
-
-def test_a_run_is_shown_once(box: Sandbox, client: Client, shown: Shown) -> None:
-    """Showing it again, as when a cell is run again, closes the earlier monitor."""
-    run = begin(box, client, "watchlist_hit")
-    first, second = watch(client, run), watch(client, run)
-    assert first._box is None
-    assert second._box is not None
-    until(lambda: followers() == 1)
-    second.close()
-
-
-def test_a_run_that_has_ended(box: Sandbox, client: Client, shown: Shown) -> None:
-    """It has words and a chart and no card; there is nothing to follow."""
-    monitor = RunMonitor(client, client.runs.wait(begin(box, client, "clean_pass")))
-    monitor._ipython_display_()
-    assert [WIDGET in one for one in shown.outputs()] == [False] * 3
-    assert PLOTLY in shown.outputs()[2]
-    assert "Completed" in repr(monitor)
-
-
-def test_the_zoom_stays(box: Sandbox, client: Client, shown: Shown) -> None:
-    """A chart that is redrawn shows the range of time that the person has chosen."""
-    monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
-    assert monitor._card is not None
-    Page(monitor._card).tell(zoom=[10, 20])
-    ask(monitor).answer("reject")
-    until(lambda: monitor.run.is_finished, 30)
-
-    until(lambda: range_of_chart(shown) == [10, 20])
-
-
-def range_of_chart(shown: Shown) -> Any:
-    return shown.outputs()[2].get(PLOTLY, {}).get("layout", {}).get("xaxis", {}).get("range")
 
 
 def test_a_reset_shows_the_whole_run(box: Sandbox, client: Client, shown: Shown) -> None:
@@ -288,14 +213,6 @@ def test_a_reset_shows_the_whole_run(box: Sandbox, client: Client, shown: Shown)
 
 async def until_ended(monitor: RunMonitor) -> None:
     await monitor.ended(timeout=1)
-
-
-def test_waiting_where_nobody_can_click(box: Sandbox, client: Client) -> None:
-    """Outside a notebook it fails at once."""
-    monitor = RunMonitor(client, begin(box, client, "watchlist_hit"))
-    waiting = until_ended(monitor)
-    with pytest.raises(UsageError, match=r"needs an open notebook.*client\.runs\.resume"):
-        waiting.send(None)
 
 
 UNATTENDED = """

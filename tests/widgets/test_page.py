@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from runkit.models import Run
 from runkit.widgets import display
 from runkit.widgets.card import STATIC, Card
 from runkit.widgets.controller import AnswerController
 from tests.widgets.asking import Asking
 
-Json = dict[str, Any]
 MODEL = """
 window.sent = [];
 const layout = {on: (_, hear) => { window.hear = hear; }, off: () => {}};
@@ -54,11 +51,6 @@ class Drawn:
     def wait_until_armed(self) -> None:
         """Wait until the second press counts."""
         self.page.locator("[data-armed=true]").wait_for()
-
-
-def asked(asking: Asking, value: Json) -> AnswerController:
-    """A form of a question with this value."""
-    return AnswerController(asking.client, replace(asking.question(), value=value), use_drafts=False)
 
 
 def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,47 +98,3 @@ def test_a_slow_server(asking: Asking, page: Page) -> None:
     drawn.show(state="failed", message="Not delivered.")
     page.clock.run_for(5000)
     expect(page.locator(".rk-message")).to_have_text("Not delivered.")
-
-
-def test_a_client_that_may_not_write(asking: Asking, page: Page) -> None:
-    """The question and its evidence can be read, and nothing can be typed or pressed."""
-    Drawn(page, AnswerController(asking.another(read_only=True), asking.question(), use_drafts=False))
-    expect(page.locator(".rk-finding").first).to_contain_text("Watchlist hit is another person")
-    expect(page.locator(".rk-message")).to_contain_text("Read-only.")
-    expect(page.locator(".rk-pane :is(textarea, input, button)")).to_have_count(0)
-
-
-def test_a_required_field_that_is_folded(asking: Asking, page: Page) -> None:
-    """It is unfolded, marked and has the focus."""
-    drawn = Drawn(page, asked(asking, {"label": "Anything"}))
-    drawn.press("Send the JSON")
-    field = page.get_by_label("Answer as JSON")
-    expect(field).to_be_focused()
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_text("is required")).to_be_visible()
-
-
-def test_the_rows_have_names(asking: Asking, page: Page) -> None:
-    """Each input says of which row it is."""
-    value = {"type": "add_attributes", "label": "Add?", "actions": []}
-    Drawn(page, asked(asking, value))
-    page.get_by_role("button", name="Edit").click()
-    for words in ("addresses", "people"):
-        page.get_by_role("button", name=f"Add to {words}").click()
-    page.get_by_label("Address 1: address").wait_for()
-    page.get_by_label("Person 1: titles").wait_for()
-
-
-def test_a_business_that_is_identified_later(asking: Asking, page: Page) -> None:
-    """The second press says that the business is not known as long as that is so, and no longer."""
-    question = asking.question()
-    sent = {name: value for name, value in question.run.to_dict().items() if name != "_runkit"}
-    question = replace(question, run=Run.from_json(sent))
-    controller = AnswerController(asking.client, question, use_drafts=False)
-    drawn = Drawn(page, controller)
-    again = page.locator(".rk-bar .rk-main-verb .rk-again")
-    assert "business not identified" in str(again.text_content())
-    controller.identify(question.run.with_local_fields(business_id="b-1", business_name="Acme Imports LLC"))
-    drawn.show()
-    assert "business not identified" not in str(again.text_content())
-    assert page.locator("h2").text_content() == "Acme Imports LLC"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from runkit.widgets.questions import Questionnaire
 
 from runkit.contract import MAX_COMMENT
 from runkit.objects import Document
-from runkit.questions import FINAL, VERBS
-from runkit.widgets.questionnaire import Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
-PERSON = {"name": "Priya Raman", "titles": ["Owner", "Dentist"], "id": 7}
 LETTER = {"document_types": ["irs_letter"]}
 
 
@@ -67,22 +65,6 @@ def test_each_kind(value: Json, entries: Json, sent: Json, receipt: str) -> None
     assert Questionnaire(value).receipt({**entries, **sent}) == receipt
 
 
-def test_the_table_of_verbs() -> None:
-    """A kind has at most one yes and one no by key, and every yes that acts on the business is final."""
-    for verbs in VERBS.values():
-        assert len(verbs) <= 3
-        assert [verb.key for verb in verbs if verb.key] in (["A"], ["A", "X"])
-        assert all(verb.button and verb.again and verb.receipt for verb in verbs)
-    final = {verb.button for verbs in VERBS.values() for verb in verbs if verb.again == FINAL}
-    assert {"Approve", "Reject", "Dismiss the hit", "Verify the TIN", "Continue without"} <= final
-
-
-@pytest.mark.parametrize("kind", [*VERBS, "else"])
-def test_nothing_is_chosen_at_first(kind: str) -> None:
-    """No answer is chosen for the person, and without one nothing can be sent."""
-    assert answer(asks(kind)) == (None, {"decision": "choose an answer"})
-
-
 @pytest.mark.parametrize(
     ("value", "entries", "field", "error"),
     [
@@ -108,31 +90,7 @@ def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -
     assert error in errors[field]
 
 
-def test_any_json_for_an_unknown_question() -> None:
-    """What is written is sent as it stands, and only by its own button."""
-    raw = '{"verdict": [1234567890123456789, null]}'
-    assert answer(asks("else"), decision="raw", note="x", raw=raw)[0] == {
-        "verdict": [1234567890123456789, None]
-    }
-    assert answer(asks("else"), decision="reject", raw=raw)[0] == {"decision": "reject"}
-
-
 # ------------------------------------------------------------------------------------------- what is proposed
-
-
-@pytest.mark.parametrize(
-    ("kind", "payload"),
-    [
-        ("add_sources", {"sources": [SOURCE]}),
-        ("add_sources", {"sources": [{"url": " ftp://old ", "tier": 3}, {"source_name": "no url"}, {}]}),
-        ("add_attributes", {"addresses": [{"full_address": "1 Main St", "zip": 1}], "people": [PERSON]}),
-        ("add_attributes", {"people": [{"titles": [1]}], "more": "x"}),
-    ],
-)
-@pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_an_unchanged_proposal_is_not_sent(kind: str, payload: Json, decision: str) -> None:
-    """What the agent proposed, fit or not, is approved or rejected as it is and not sent back."""
-    assert answer(asks(kind, payload=payload), decision=decision)[0] == {"decision": decision}
 
 
 def test_a_changed_proposal_is_sent_whole() -> None:
@@ -150,19 +108,6 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         "note": "two",
         "actions": [{"type": "add_sources", "payload": payload}],
     }
-
-
-def test_a_person_is_changed() -> None:
-    """Titles stand one per line; a table that is left empty is not sent."""
-    form = Questionnaire(
-        asks("add_attributes", payload={"addresses": [{"full_address": "x"}], "people": [PERSON]})
-    )
-    people = [{**form.start()["0"]["people"][0], "titles": "Owner\n\nPartner"}]
-    sent, _ = form.answer(form.received({"0": {"decision": "approve", "addresses": [], "people": people}}))
-    assert sent is not None
-    assert sent["actions"] == [
-        {"type": "add_attributes", "payload": {"people": [{**PERSON, "titles": ["Owner", "Partner"]}]}}
-    ]
 
 
 @pytest.mark.parametrize(
@@ -200,22 +145,6 @@ def test_a_document_is_chosen() -> None:
     assert form.answer(form.received(no))[0] == {"decision": "reject"}
 
 
-def test_documents_of_the_same_name() -> None:
-    """They are told apart by their ids."""
-    on_file = [Document.from_json({"id": name, "filename": "a.pdf"}) for name in ("d1", "d2")]
-    fields = Questionnaire(asks("document"), on_file).sections[0].fields
-    field = next(one for one in fields if one.name == "document_id")
-    assert [shown for shown, _ in field.choices] == ["document: a.pdf, d1", "document: a.pdf, d2"]
-
-
-def test_many_rows() -> None:
-    """Rows that are too many to lay out are approved, rejected or answered as JSON, and it is said why."""
-    form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE] * 2000}))
-    assert [field.name for field in form.sections[0].fields] == ["note", "raw"]
-    assert "10,002 inputs are too many" in form.sections[0].reason
-    assert form.answer(form.received({"0": {"decision": "approve"}}))[0] == {"decision": "approve"}
-
-
 # --------------------------------------------------------------------------------------------- several in one
 
 
@@ -233,30 +162,6 @@ def test_a_combined_proposal(decisions: tuple[str, str]) -> None:
     assert [key for key, found in errors.items() if "decision" in found] == [
         str(n) for n, word in enumerate(decisions) if not word
     ]
-
-
-def test_an_error_in_one_of_them() -> None:
-    """It stands in its own section."""
-    form = Questionnaire(both())
-    sent, errors = form.answer(form.received({key: {"decision": "approve"} for key in "01"}))
-    assert (sent, errors) == (None, {"1": {"note": "is required"}})
-
-
-@pytest.mark.parametrize("second", [{"agent": "tin"}, {"agent": None}, {"agent": 7}])
-def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
-    """Without an agent for each, they are answered together."""
-    form = Questionnaire(both(**second))
-    assert len(form.sections) == 1
-    assert form.answer(form.received({"0": {"decision": "reject"}}))[0] == {"decision": "reject"}
-
-
-def test_many_proposals() -> None:
-    """Proposals that are too many to lay out are answered together, and it is said why."""
-    agents = [{"type": "dismissal", "agent": f"a{number}"} for number in range(1000)]
-    form = Questionnaire(asks("mixed", proposals=agents))
-    assert len(form.sections) == 1
-    assert "inputs are too many to show here. One answer applies to all." in form.sections[0].reason
-    assert form.answer(form.received({"0": {"decision": "reject"}}))[0] == {"decision": "reject"}
 
 
 @pytest.mark.parametrize("name", ["response_schema", "responseSchema", "schema"])

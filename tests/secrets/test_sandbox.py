@@ -15,7 +15,7 @@ import pytest
 from runkit.server import Sandbox
 from runkit.server.launch import SandboxServer
 from tests.secrets.canary import CANARY, found_in
-from tests.secrets.doors import PATHS, ask
+from tests.secrets.requests import PATHS, ask
 
 
 @pytest.fixture(scope="module")
@@ -68,62 +68,6 @@ def test_no_other_name_is_answered(running: SandboxServer, host: str) -> None:
             )
             assert status == 400, (path, content)
             assert b"run" not in content
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        *(
-            "null",
-            "https://evil.example.com",
-            "http://127.0.0.1.evil.com",
-            "http://localhost.evil.com:80",
-            "",
-        ),
-        *(
-            "file://",
-            "http://evil.com@localhost",
-            "http://localhost@evil.com",
-            "127.0.0.1",
-            "http://2130706433",
-        ),
-        *(
-            "chrome-extension://abc",
-            "http://localhost/x",
-            "http://http://localhost",
-            "http://localhost evil.com",
-        ),
-    ],
-)
-def test_no_other_page_is_answered(running: SandboxServer, origin: str) -> None:
-    """A request that a foreign page makes is refused on every path, and nothing allows it to read answers."""
-    for path in PATHS:
-        for method in ("GET", "POST", "OPTIONS"):
-            given = ["Host: 127.0.0.1", f"Origin: {origin}", "Access-Control-Request-Method: POST"]
-            status, told, _ = ask(running, f"{method} {path}", given)
-            assert status == 403
-            assert not [name for name in told if name.startswith("access-control")]
-    two = ["Host: 127.0.0.1", "Origin: http://localhost:8888", f"Origin: {origin}"]
-    assert ask(running, "GET /v1/agents", two)[0] == 403
-    assert ask(running, "GET /v1/agents", two[:2])[0] == 200
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        CANARY[:-1],
-        CANARY + "x",
-        CANARY.upper(),
-        CANARY.swapcase(),
-        f" {CANARY[:-2]}",
-        "",
-        "x" * 60_000,
-        "\x7f",
-    ],
-)
-def test_no_other_key_opens(running: SandboxServer, key: str) -> None:
-    """Part of it, more than it, in capitals, nothing, or a great deal."""
-    assert ask(running, "GET /v1/agents", ["Host: 127.0.0.1"], key=key)[0] in (401, 400)
 
 
 def test_no_answer_or_document_holds_the_key(

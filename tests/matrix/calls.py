@@ -19,15 +19,15 @@ from tests.sandbox.conftest import BUSINESS, KEY, Server
 SPEED = 60  # seconds that a client's waits take in a real one
 
 
-class Hasty(Client):
-    """A client whose pace and pauses pass faster than the world; its network does not."""
+class QuickClient(Client):
+    """A client whose pace and pauses pass faster than the api; its network does not."""
 
     _clock = staticmethod(lambda: time.monotonic() * SPEED)
     _sleep = staticmethod(lambda seconds: time.sleep(seconds / SPEED))
 
 
 @dataclass
-class World:
+class Api:
     """The sandbox, what is on it, and what counts as having been done there."""
 
     server: Server
@@ -49,14 +49,14 @@ class World:
 
     def client(self, timeout: float) -> Client:
         """Give a client of its own to each cell."""
-        return Hasty(KEY, self.server.running.url, rate=None, timeout=timeout)
+        return QuickClient(KEY, self.server.running.url, rate=None, timeout=timeout)
 
     def question(self) -> Run:
         """Let a run come to its question."""
         return Run.from_json(self.server.reach("watchlist_hit"))
 
     def done(self, kind: str) -> int:
-        """How often something of a kind was done since the world began."""
+        """How often something of a kind was done since the api began."""
         store = self.server.running.store
         return sum(map(len, store.answers.values())) if kind == "answers" else store.counts[kind]
 
@@ -100,29 +100,29 @@ class Call(NamedTuple):
     """One call: which requests a fault is to hit, what it does, what is right, and what it counts as."""
 
     on: str
-    does: Callable[[World, Client, Any], Any]
-    is_right: Callable[[World, Any], bool]
+    does: Callable[[Api, Client, Any], Any]
+    is_right: Callable[[Api, Any], bool]
     counts: str | None = None  # None is a call that only reads
-    before: Callable[[World], Any] = lambda world: None
+    before: Callable[[Api], Any] = lambda api: None
     is_said: Callable[[Any], bool] = lambda found: False  # whether it came back with an error as data
 
 
-def _is_the_run(world: World, found: Any) -> bool:
-    return isinstance(found, Run) and found.to_dict()["steps"] == world.run["steps"]
+def _is_the_run(api: Api, found: Any) -> bool:
+    return isinstance(found, Run) and found.to_dict()["steps"] == api.run["steps"]
 
 
-def _has_the_run(world: World, found: Any) -> bool:
-    return isinstance(found, RunList) and found.is_complete and world.run["id"] in found.ids
+def _has_the_run(api: Api, found: Any) -> bool:
+    return isinstance(found, RunList) and found.is_complete and api.run["id"] in found.ids
 
 
-def _followed(world: World, events: Any) -> bool:
+def _followed(api: Api, events: Any) -> bool:
     """Whether no event came twice and the last one holds the run as it is."""
     told = [str({**event.to_dict(), "timestamp": None}) for event in events]
-    return len(told) == len(set(told)) and _is_the_run(world, events[-1].run)
+    return len(told) == len(set(told)) and _is_the_run(api, events[-1].run)
 
 
-def _arrived(world: World, found: Any) -> bool:
-    return all(isinstance(one, Run) and _is_the_run(world, one) for _, one in found) and len(found) == 1
+def _arrived(api: Api, found: Any) -> bool:
+    return all(isinstance(one, Run) and _is_the_run(api, one) for _, one in found) and len(found) == 1
 
 
 DOCUMENTS = BUSINESS["tin_mismatch"]
@@ -182,14 +182,14 @@ CALLS: dict[str, Call] = {
         lambda w, c, run: c.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "no"}),
         lambda w, run: not run.interrupts,
         "answers",
-        World.question,
+        Api.question,
     ),
     "runs.deliver": Call(
         "POST /resume",
         lambda w, c, run: c.runs.deliver(run, run.interrupts[0].id, {"decision": "approve", "note": "no"}),
         lambda w, told: told.outcome in ("confirmed", "unconfirmed") and not told.run.interrupts,
         "answers",
-        World.question,
+        Api.question,
         lambda told: told.outcome == "unknown",
     ),
     "runs.feedback": Call(
