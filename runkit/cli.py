@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
-from runkit.arguments import full_ids
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
@@ -372,6 +371,7 @@ def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
 
 def _source(arguments: argparse.Namespace) -> Any:
     """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
+    from runkit.arguments import full_ids
     from runkit.tables.frames import opened
     from runkit.tables.sources import has_suffix, records_of
 

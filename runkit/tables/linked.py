@@ -226,7 +226,7 @@ class Frames:
     @checked
     def sentences(self, most: NonNegativeInt = SHOWN_RUNS) -> list[str]:
         """Summarize the first `most` runs in one line each: status, time budget, counts."""
-        runs = self.runs.head(most).assign(waits_since=unmeasured_waits(self))
+        runs = self.runs.assign(waits_since=unmeasured_waits(self)).head(most)
         return [_summarize_run(row) for _, row in runs.iterrows()]
 
     def summary(self) -> list[str]:

@@ -170,7 +170,7 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     errors.UsageError: Example(usage, "limit=0", "expected a number greater than 0", "or None"),
     errors.ReadOnlyError: Example(read_only, "POST /runs", "read_only", "make a client with read_only=False"),
     errors.DataError: Example(
-        data, "updated_at: required but absent", "expected runs as the API", 'Use on_error="collect"'
+        data, "id: required but absent", "expected runs as the API", 'Use on_error="collect"'
     ),
     errors.MissingExtra: Example(missing_extra, "opening JupyterLab", "not installed", "pip install"),
     errors.ReportError: Example(report, "1 / 0", "ZeroDivisionError", "Open the template as a notebook"),

@@ -74,7 +74,7 @@ def test_hover_tells_what_the_table_tells():
 @pytest.mark.parametrize(
     ("option", "hint"),
     [
-        ({"depth": 0}, "from 1 on"),
+        ({"depth": 0}, "depth=0"),
         ({"compress_waits": "yes"}, "'auto'"),
         ({"group": "kind"}, "'status'"),
         ({"sort": "newest"}, "'time'"),

@@ -155,6 +155,7 @@ def _valid() -> dict[str, Any]:
         "directory": "folder",
         "path": "out.html",
         "run_ids": RUN["id"],
+        "runs": RUN["id"],
         "interrupt_id": "int-7",
         "rating": "positive",
         "answer": {"decision": "approve"},

@@ -16,7 +16,7 @@ from runkit.errors import DataError, RunkitError, UsageError
 from runkit.tables.schema import SCHEMA, TYPES
 from support import artifact, at, example, question, run, step
 
-COMPUTED = ("label", "is_failed")  # from other columns
+COMPUTED = ("label", "is_failed", "is_wait", "n_findings", "n")  # from other columns
 FILES = [*(f"{name}.parquet" for name in SCHEMA), "coverage.json", "reads.parquet"]
 
 
@@ -55,7 +55,7 @@ def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
     """By everything that writes files of frames."""
     f = runkit.frames(saved)
     for use in (f.save, f.to_excel):
-        with pytest.raises(UsageError, match="expected the path"):
+        with pytest.raises(UsageError, match="(path|directory)="):
             use(path)
 
 

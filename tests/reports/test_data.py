@@ -65,12 +65,6 @@ def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
     assert data.provenance.missing in repr(data.provenance)
 
 
-def test_one_text_is_no_list_of_ids():
-    """It would be read letter by letter."""
-    with pytest.raises(UsageError, match=r"run_ids='abc' is a str; expected a list of run ids: \['abc'\]"):
-        report_data("abc")
-
-
 def test_data_are_redacted_here_too(client, completed, monkeypatch):
     """As under `report()`; `redact=False` leaves what is no key."""
     [run_id] = [run.id for run in completed if "@" in run.to_json() or "TIN" in run.to_json()][:1]

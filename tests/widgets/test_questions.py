@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runkit.widgets.questions import Questionnaire
 
 from runkit.contract import MAX_COMMENT
 from runkit.objects import Document
+from runkit.widgets.questionnaire import Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
