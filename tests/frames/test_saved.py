@@ -55,7 +55,7 @@ def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
     """By everything that writes files of frames."""
     f = runkit.frames(saved)
     for use in (f.save, f.to_excel):
-        with pytest.raises(UsageError, match="(path|directory)="):
+        with pytest.raises(UsageError, match=r"(path|directory)="):
             use(path)
 
 
