@@ -8,9 +8,7 @@ pandas, plotly or a file.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -137,7 +135,7 @@ class CriticalPath(NamedTuple):
 
 
 def critical_path(
-    start: Ints, end: Ints, parent: Ints, run: Ints, run_start: Ints, run_end: Ints
+    start: Ints, end: Ints, parent: Ints, depth: Ints, run: Ints, run_start: Ints, run_end: Ints
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 
@@ -148,52 +146,28 @@ def critical_path(
     step of it covers add up to its duration exactly.
     """
     n = len(start)
-    spans = list(zip(start.tolist(), end.tolist(), strict=True))
-    families: list[list[int]] = [[] for _ in range(n + len(run_start))]  # of each step, then of each run
-    for step, family in enumerate(np.where(parent >= 0, parent, n + run).tolist()):
-        families[family].append(step)
+    owner = np.where(parent >= 0, parent, n + run)  # a run stands behind the steps, and owns its top steps
+    start, end = np.concatenate([start, run_start]), np.concatenate([end, run_end])
+    for level in levels(depth):
+        start[level] = np.maximum(start[level], start[owner[level]])
+        end[level] = np.minimum(end[level], end[owner[level]])
 
-    is_on, length = [False] * n, [0] * n
-    runs = enumerate(zip(run_start.tolist(), run_end.tolist(), strict=True), n)
-    todo = [(family, first, last, last) for family, (first, last) in runs]
+    order = np.lexsort((start[:n], owner))
+    order = order[start[order] <= end[order]]
+    families = np.arange(len(start))
+    lows, highs = (np.searchsorted(owner[order], families, side).tolist() for side in ("left", "right"))
+    steps, starts, ends, begins = (items.tolist() for items in (order, start[order], end[order], start))
+
+    is_on, length = [False] * len(start), [0] * len(start)
+    todo = list(enumerate(run_end.tolist(), n))
     while todo:
-        family, first, last, cursor = todo.pop()
-        own = cursor - first
-        if families[family]:
-            clipped = [(max(spans[i][0], first), i, min(spans[i][1], last)) for i in families[family]]
-            for since, step, until, step_end in _walk(clipped, cursor):
-                is_on[step] = True
-                own -= until - since
-                todo.append((step, since, step_end, until))
-        if family < n:
-            length[family] = own
-    return CriticalPath(np.array(is_on, np.bool_), np.array(length, np.int64))
-
-
-def _walk(children: list[tuple[int, int, int]], cursor: int) -> Iterator[tuple[int, int, int, int]]:
-    """Walk back from the cursor along (start, step, end); yield start, step, end of its use, and end."""
-    children = sorted(child for child in children if child[0] <= child[2])
-    starts = [start for start, _, _ in children]
-    latest_end = list(accumulate((end for _, _, end in children), max))
-    while (last := bisect_left(starts, cursor) - 1) >= 0:  # the last one that starts before the cursor
-        start, step, end = children[bisect_left(latest_end, min(cursor, latest_end[last]))]
-        yield start, step, min(end, cursor), end
-        cursor = start
-
-
-def lanes(start: Ints, end: Ints) -> Ints:
-    """The lowest free lane for each interval, taken in order of start.
-
-    The number of lanes is the peak concurrency. An interval may begin where another ends in the same lane.
-    """
-    lane = np.zeros(len(start), np.int64)
-    busy: list[tuple[int, int]] = []
-    free: list[int] = []
-    starts, ends = start.tolist(), end.tolist()
-    for position in np.lexsort((end, start)).tolist():
-        while busy and busy[0][0] <= starts[position]:
-            heapq.heappush(free, heapq.heappop(busy)[1])
-        number = heapq.heappop(free) if free else len(busy)
-        lane[position] = number
-        heapq.heappush(busy, (ends[position], number))
-    return lane
+        family, cursor = todo.pop()
+        is_on[family], length[family] = True, cursor - begins[family]
+        low, high = lows[family], highs[family]
+        latest_end = list(accumulate(ends[low:high], max))
+        while (last := bisect_left(starts, cursor, low, high) - 1) >= low:  # starts before the cursor
+            child = low + bisect_left(latest_end, min(cursor, latest_end[last - low]))
+            until, cursor = min(ends[child], cursor), starts[child]
+            length[family] -= until - cursor
+            todo.append((steps[child], until))
+    return CriticalPath(np.array(is_on[:n], np.bool_), np.array(length[:n], np.int64))

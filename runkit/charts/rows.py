@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit import timing
 from runkit.charts.bars import GROUP, LETTERS, Scene, each
 from runkit.charts.labels import bold, plain
 from runkit.timing import Ints
@@ -85,16 +85,19 @@ def agent_rows(scene: Scene) -> Rows:
 
 
 def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
-    """Lanes within each band, by one call; of steps that start together the outer one comes first.
+    """The lowest free lane of its band for each bar, in order of start; the outer one of two comes first.
 
-    Starts and ends are numbered in order of band, time, ends before starts, and tree order: so each band
-    comes when all lanes of the one before are free.
+    A bar may begin where another ends in the same lane.
     """
-    n = len(band)
-    times = np.concatenate([bars["end"], bars["start"]])
-    order = np.lexsort((np.tile(np.arange(n), 2), np.repeat([0, 1], n), times, np.tile(band, 2)))
-    number = np.argsort(order)
-    return timing.lanes(number[n:], number[:n])
+    bands, starts, ends = band.tolist(), bars["start"].tolist(), bars["end"].tolist()
+    lane = np.zeros(len(bars), np.int64)
+    free_from: dict[int, list[float]] = defaultdict(list)  # by band, the end of the last bar of each lane
+    for bar in np.argsort(starts, kind="stable").tolist():
+        times = free_from[bands[bar]]
+        number = next((n for n, end in enumerate(times) if end <= starts[bar]), len(times))
+        times[number : number + 1] = [ends[bar]]
+        lane[bar] = number
+    return lane
 
 
 def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int) -> tuple[float, list[int]]:

@@ -312,7 +312,7 @@ def step_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     run, parent, depth, start, end = (steps[name] for name in names)
     n = len(run)
     step_no = position_in_group(run)
-    path = timing.critical_path(start, end, parent, run, runs["start"], runs["end"])
+    path = timing.critical_path(start, end, parent, depth, run, runs["start"], runs["end"])
     n_children = count(parent, n)
     return {
         "run_id": take(runs["run_id"], run),

