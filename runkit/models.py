@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from runkit import contract, jsontext, style, text
 from runkit.contract import Json
-from runkit.errors import ContractError, DataError
+from runkit.errors import ContractError
 from runkit.logs import log
-from runkit.text import Markup, plural, shorten
+from runkit.text import plural, shorten
 from runkit.validation import Field, fields, tree, validated
 
 Time = Annotated[datetime, contract.parse_time]
@@ -96,12 +96,7 @@ class ApiObject:
 
         Raises `DataError` for values that JSON cannot hold, such as NaN.
         """
-        try:
-            return jsontext.dumps(self._raw)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"this {type(self).__name__} is not JSON: {error}; expected only values that JSON can hold."
-            ) from None
+        return jsontext.dumps(self._raw)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, ApiObject) and self._raw == other._raw
@@ -302,7 +297,8 @@ class Run(Local):
     @property
     def label(self) -> str:
         """The run's name for people: its business, else its agent, and the first 8 characters of its id."""
-        return text.run_label(self.id, self.business_name, self._agent_title())
+        agent = text.agent_title(self.agent, self.agent_name)
+        return text.run_label(self.id, self.business_name, agent)
 
     @property
     def is_finished(self) -> bool:
@@ -317,53 +313,8 @@ class Run(Local):
             yield step
             stack += reversed(step.steps)
 
-    def sentence(self) -> str:
-        """Summarize the run in one line; `runkit.frames` has the time budget."""
-        words = self._status_word()
-        if self.business_name:  # else the label names the agent
-            words = f"{shorten(self._agent_title())}, {words}"
-        took = run_duration(self)
-        if took is not None:
-            words += f" after {text.duration(took)}"
-        if self.steps or (self.steps is not None and self.status == "running"):
-            words += f"; {plural(sum(1 for _ in self.walk()), 'step')}"
-        else:
-            words += "; steps not delivered"
-        if self.interrupts:
-            words += f"; {plural(len(self.interrupts), 'question')} waiting"
-        return f"{self.label}: {words}"
-
-    def _agent_title(self) -> str:
-        return text.agent_title(self.agent, self.agent_name)
-
-    def _status_word(self) -> str:
-        return shorten(str(style.status(self.status)))
-
     def __repr__(self) -> str:
         questions = f", {plural(len(self.interrupts), 'question')}" if self.interrupts else ""
-        return f"Run({self.label}: {self._status_word()}{questions})"
+        return f"Run({self.label}: {shorten(str(style.status(self.status)))}{questions})"
 
     __str__ = __repr__
-
-    def _repr_html_(self) -> str:
-        findings = self.output.artifacts if self.output else ()
-        rows = [("Status", self._status_word()), ("Agent", self._agent_title())]
-        if self.business_status:
-            at = f", as of {text.moment(self.business_status_at)}" if self.business_status_at else ""
-            rows.append(("Business", f"{self.business_status.replace('_', ' ')}{at}"))
-        times = {"Created": self.created_at, "Started": self.started_at, "Ended": self.ended_at}
-        rows += [(name, text.moment(when) if when else style.MISSING) for name, when in times.items()]
-        rows += [("Finding", f"{item.title} ({item.confidence or 'no'} confidence)") for item in findings]
-        rows += [("Question", question.label or "no label") for question in self.interrupts]
-        return text.block(
-            Markup("<p><strong>{}</strong></p>{}<p>runkit.gantt(run) shows where the time went.</p>").format(
-                self.sentence(), text.html_table(("", ""), rows)
-            )
-        )
-
-
-def run_duration(run: Run) -> float | None:
-    """Give the seconds from the start of a run to its end; None if it has not ended."""
-    if run.started_at is None or run.ended_at is None:
-        return None
-    return (run.ended_at - run.started_at).total_seconds()

@@ -10,7 +10,7 @@ from typing import Generic, Self, SupportsIndex, TypeVar, overload
 from runkit.arguments import full_id
 from runkit.contract import CONFIDENCES
 from runkit.errors import ApiError, UsageError
-from runkit.models import ApiObject, Run, run_duration
+from runkit.models import ApiObject, Run
 from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
@@ -132,6 +132,7 @@ def _row(run: Run) -> dict[str, object]:
     """Give what a table of runs shows; `confidence` is the lowest of the output's artifacts."""
     words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
     agent = agent_title(run.agent, run.agent_name)
+    took = run.ended_at - run.started_at if run.started_at and run.ended_at else None
     return {
         "run_id": run.id,
         "business_name": run.business_name,
@@ -140,6 +141,6 @@ def _row(run: Run) -> dict[str, object]:
         "agent": agent,
         "confidence": next((word for word in CONFIDENCES if word in words), None),
         "created_at": run.created_at,
-        "duration_s": run_duration(run),
+        "duration_s": took.total_seconds() if took is not None else None,
         "n_questions": len(run.interrupts),
     }

@@ -111,4 +111,4 @@ def test_a_text_that_looks_like_ours_is_shown_whole() -> None:
     """Escaping loses nothing: the words of the text are in the page, and a code is not a sign."""
     text = PAYLOADS["img"] + PAYLOADS["bidi"]
     run = Run.from_json(hostile_run(text, is_tame=True))
-    assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(run._repr_html_())
+    assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(RunList((run,))._repr_html_())
