@@ -227,19 +227,15 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
         If several ids match; the error lists them.
     """
     ids = ids if isinstance(ids, Set) else set(ids)
-    if prefix in ids:
-        return prefix
-    if len(prefix) < MIN_PREFIX:
-        return None
+    if prefix in ids or len(prefix) < MIN_PREFIX:
+        return prefix if prefix in ids else None
     start = prefix.casefold()
     matches = sorted(item for item in ids if item.casefold().startswith(start))
     matches = [item for item in matches if len(item) == len(prefix)] or matches
     if len(matches) > 1:
-        rest = len(matches) - MAX_CANDIDATES
-        more = f" and {rest:,} more" if rest > 0 else ""
         raise UsageError(
-            f"{brief(prefix)} is the start of {len(matches):,} ids: "
-            f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
+            f"{brief(prefix)} is the start of {len(matches):,} ids, such as "
+            f"{', '.join(matches[:MAX_CANDIDATES])}. Give more characters."
         )
     return matches[0] if matches else None
 
