@@ -277,7 +277,7 @@ class Run(Local):
         return {**clean, **contract.local_fields(clean), "agent": contract.agent_of(clean)}
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
-        """Give a copy with fields that the client knows and the API does not return.
+        """Return a copy with fields that the client knows and the API does not return.
 
         Parameters
         ----------

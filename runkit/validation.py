@@ -194,15 +194,18 @@ def _repaired(cls: Any, raw: Any, errors: list[ErrorDetails]) -> tuple[Json | No
 
 def _smallest_omissible(cls: Any, path: Path) -> Path:
     """Shorten a path to an optional field or an item of a list; () is the whole object."""
-    shapes = [fields(cls)]
-    for part in path[:-1]:
-        field = shapes[-1].get(str(part)) if isinstance(part, str) else None
-        shapes.append(fields(field.cls) if field and field.cls else shapes[-1])
-    for depth in range(len(path), 0, -1):
-        part = path[depth - 1]
-        if isinstance(part, int) or not shapes[depth - 1][part].is_required:
-            return path[:depth]
-    return ()
+    length, shape = 0, fields(cls)
+    for depth, part in enumerate(path, 1):
+        if isinstance(part, int):
+            length = depth
+            continue
+        field = shape[part]
+        if not field.is_required:
+            length = depth
+        if field.cls is None:
+            break
+        shape = fields(field.cls)
+    return path[:length]
 
 
 def _other_time(error: ErrorDetails) -> tuple[datetime, bool] | None:

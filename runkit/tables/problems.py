@@ -34,7 +34,7 @@ class Problems:
 
     def refuse(self, record: Record, problem: str, detail: str, path: Path = ()) -> None:
         """Note a record that is not in the frames."""
-        self._add(record, problem, detail, path)
+        self._add(record, problem, detail, path, _step_id(record.raw, path))
 
     def note(
         self,
@@ -56,15 +56,17 @@ class Problems:
         if kind in self._first:
             self._first[kind]["n"] += 1
         else:
+            raw = record.raw
             if holder is not None:
-                path = (*(_path_to(record.raw, holder) or _path_to(repaired, holder)), *path)
-            self._first[kind] = self._add(record, problem, detail, path)
+                raw = raw if _path_to(raw, holder) else repaired
+                path = (*_path_to(raw, holder), *path)
+            self._first[kind] = self._add(record, problem, detail, path, _step_id(raw, path))
 
-    def _add(self, record: Record, problem: str, detail: str, path: Path) -> Json:
+    def _add(self, record: Record, problem: str, detail: str, path: Path, step_id: str | None) -> Json:
         run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
         row = {
             "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
-            "step_id": _step_id(record.raw, path),
+            "step_id": step_id,
             "location": f"{record.location}{_json_path(path)}".removesuffix(" $"),
             "problem": problem,
             "n": 1,

@@ -179,6 +179,16 @@ def test_orphans_stand_at_the_top() -> None:
     assert sorted(words(frames)) == ["bad_field", "orphan_step", "orphan_step"]
 
 
+def test_a_problem_of_a_repaired_step_has_its_id() -> None:
+    """Also of a step that stands elsewhere since its parent was refused."""
+    late = "2026-02-03T10:00:05"
+    kids = [step(name, started_at=late, parent_step_id="gone") for name in "bc"]
+    kids[1]["completed_at"] = None
+    frames = runkit.frames(run(step("a", type=None, steps=kids)))
+    problems = frames.problems.set_index("problem")["step_id"]
+    assert problems[["bad_field", "orphan_step", "contradiction"]].tolist() == ["a", "b", "c"]
+
+
 def test_one_step_of_a_cycle_stands_at_the_top() -> None:
     """All are kept, one of each cycle is noted, and what hangs on them keeps its place."""
     frames = runkit.frames(
