@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from runkit.errors import ContractError, UsageError
-from runkit.text import brief, kind
+from runkit.text import brief, first_text, kind
 
 Json = dict[str, Any]
 
@@ -151,8 +151,7 @@ def agent_of(run: Mapping[str, Any]) -> str | None:
     The object page shows a run without its agent. A step's agent was called its graph at first.
     """
     top = [step for step in objects(run.get("steps")) if not step.get("parent_step_id")]
-    names = (holder.get(field) for holder in (run, *top) for field in ("agent", "graph"))
-    return next((name for name in names if isinstance(name, str) and name.strip()), None)
+    return first_text(*(holder.get(field) for holder in (run, *top) for field in ("agent", "graph")))
 
 
 def interrupt_value(item: Json) -> Json:
@@ -161,26 +160,25 @@ def interrupt_value(item: Json) -> Json:
     return value if isinstance(value, dict) else {name: item[name] for name in item if name != "id"}
 
 
+def _result(step: Mapping[str, Any]) -> Json:
+    result = step.get("result")
+    return result if isinstance(result, dict) else {}
+
+
 def resolution_of(step: Json) -> str | None:
     """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
-    result = step.get("result")
-    word = result.get("resolution") if isinstance(result, dict) else None
-    if word is None:
-        word = step.get("resolution")
-    return word if isinstance(word, str) else None
+    return first_text(_result(step).get("resolution"), step.get("resolution"))
 
 
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Read who answered an interrupt step. [A] 32: `result.answered_by`, which no page documents."""
-    result = step.get("result")
-    answerer = result.get("answered_by") if isinstance(result, dict) else None
+    answerer = _result(step).get("answered_by")
     return actor_name(answerer if isinstance(answerer, dict) else {"name": answerer})
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:
     """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
-    values = (data.get(name) for name in ("name", "email", "id"))
-    return next((value for value in values if isinstance(value, str) and value.strip()), None)
+    return first_text(*map(data.get, ("name", "email", "id")))
 
 
 # ---------------------------------------------------------------------------------------------- responses

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from runkit.contract import ACTION_TYPES, MAX_COMMENT, Json, objects, without_none
 from runkit.errors import UsageError
-from runkit.text import brief, shorten
+from runkit.text import brief, first_text, shorten
 
 # ----------------------------------------------------------------------------------------------- kinds
 
@@ -254,11 +254,7 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
     if verb is None:
         words = " or ".join(verb.value for verb in verbs)
         return {"decision": f"decision must be {words}; got {brief(decision)}"} if verbs else {}
-    return {name: REQUIRED[name] for name in verb.requires if not _has_text(answer.get(name))}
-
-
-def _has_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return {name: REQUIRED[name] for name in verb.requires if not first_text(answer.get(name))}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:

@@ -165,16 +165,19 @@ def short_id(value: str) -> str:
     return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID]
 
 
+def first_text(*values: object) -> str | None:
+    """Return the first of some values that is text and not blank."""
+    return next((value for value in values if isinstance(value, str) and value.strip()), None)
+
+
 def agent_title(agent_type: object, name: object = None) -> str:
     """Name an agent by its name, else by its type: `cip_orchestrator` becomes CIP Orchestrator.
 
     Missing words may be None or pandas' NA.
     """
-    if isinstance(name, str) and name:
-        return name
-    if not isinstance(agent_type, str) or not agent_type:
-        return "Unknown agent"
-    words = one_line(agent_type).replace("_", " ").split()
+    if named := first_text(name):
+        return named
+    words = one_line(first_text(agent_type) or "Unknown agent").replace("_", " ").split()
     return " ".join(
         word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words
     )
@@ -185,9 +188,8 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
 
     Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit` characters.
     """
-    names = (name for name in (business_name, agent_name) if isinstance(name, str) and name.strip())
-    end = f" · {short_id(run_id)}"
-    return shorten(next(names, "Unknown agent"), limit - len(end)) + end
+    name, end = first_text(business_name, agent_name), f" · {short_id(run_id)}"
+    return shorten(name or "Unknown agent", limit - len(end)) + end
 
 
 def web_host(url: str) -> str | None:

@@ -42,10 +42,8 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     Children overlap, so their durations are never added up.
     """
     child = np.flatnonzero(parent >= 0)
-    owner = parent[child]
-    lo = np.clip(start[child], start[owner], end[owner])
-    hi = np.clip(end[child], start[owner], end[owner])
-    union, _, _ = _sweep(owner, lo, hi, np.zeros(len(owner), np.bool_), len(start))
+    is_waiting = np.zeros(len(child), np.bool_)
+    union, _, _ = _sweep(parent[child], start[child], end[child], is_waiting, start, end)
     return end - start - union
 
 
@@ -71,10 +69,8 @@ def budget(
     `is_leaf` is; else *idle*. Other steps are containers and count for nothing. Steps are clipped to the run.
     """
     counts = np.flatnonzero(is_waiting | is_leaf)
-    owner = run[counts]
-    lo = np.clip(start[counts], run_start[owner], run_end[owner])
-    hi = np.clip(end[counts], run_start[owner], run_end[owner])
-    working, waiting, overlap = _sweep(owner, lo, hi, is_waiting[counts], len(run_start))
+    spans = run[counts], start[counts], end[counts], is_waiting[counts]
+    working, waiting, overlap = _sweep(*spans, run_start, run_end)
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
@@ -105,13 +101,19 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     return _Pieces(*(values[ends > times] for values in columns))
 
 
-def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int) -> tuple[Ints, Ints, Ints]:
-    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,)."""
-    pieces = _cut(group, start, end, is_waiting)
+def _sweep(
+    group: Ints, start: Ints, end: Ints, is_waiting: Flags, first: Ints, last: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,).
+
+    `first` and `last` are the limits of each group, to which its intervals are clipped.
+    """
+    since, until = (np.clip(times, first[group], last[group]) for times in (start, end))
+    pieces = _cut(group, since, until, is_waiting)
     waiting, working = pieces.waiting, pieces.working
 
     def total(where: Flags) -> Ints:
-        out = np.zeros(n_groups, np.int64)
+        out = np.zeros(len(first), np.int64)
         np.add.at(out, pieces.group[where], (pieces.end - pieces.start)[where])
         return out
 

@@ -86,9 +86,7 @@ class Field(NamedTuple):
 def fields(cls: Any) -> dict[str, Field]:
     """Return the fields of a model by name."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return {
-        name: _field(hint) for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar
-    }
+    return {name: _field(hint) for name, hint in hints.items()}
 
 
 def _field(hint: Any) -> Field:

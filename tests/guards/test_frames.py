@@ -151,10 +151,10 @@ def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
 
 
 def test_hostile_text_is_text_in_html() -> None:
-    """In the notebook's form of frames, of lists of runs and of a run."""
+    """In the notebook's form of frames and of lists of runs."""
     hostile = run(run_id=HOSTILE, agent=HOSTILE, status=HOSTILE)
     made = runkit.Run.from_json(hostile)
-    for shown in (runkit.frames(hostile), runkit.RunList((made,)), made):
+    for shown in (runkit.frames(hostile), runkit.RunList((made,))):
         html = shown._repr_html_()
         assert "bold" in html
         assert "<img" not in html
