@@ -269,7 +269,7 @@ def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
     Of steps with the same id the first is kept, with the children of all. A step whose parent is unknown, and
     one step of each cycle, are at depth 0. Each is noted.
     """
-    nested = _preorder(top, lambda step: step.get("steps") or (), lambda step: step)
+    nested: Tree = _preorder(top, lambda step: step.get("steps"))
     steps, parents, _ = nested
     is_plain = not any(step.get("parent_step_id") for step in top)
     if is_plain and len({step["id"] for step in steps}) == len(steps):
@@ -277,21 +277,20 @@ def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
     return _linked(steps, parents, note)
 
 
-def _preorder(
-    top: Sequence[Any], children_of: Callable[[Any], Sequence[Any]], step_of: Callable[[Any], Json]
-) -> Tree:
-    steps: list[Json] = []
+def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | None]) -> Any:
+    nodes: list[Any] = []
     parents: list[int] = []
     depths: list[int] = []
     stack = [(node, -1, 0) for node in reversed(top)]
     while stack:
         node, parent, depth = stack.pop()
-        position = len(steps)
-        steps.append(step_of(node))
+        if children := children_of(node):
+            position = len(nodes)
+            stack += [(child, position, depth + 1) for child in reversed(children)]
+        nodes.append(node)
         parents.append(parent)
         depths.append(depth)
-        stack += [(child, position, depth + 1) for child in reversed(children_of(node))]
-    return steps, parents, depths
+    return nodes, parents, depths
 
 
 def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> Tree:
@@ -320,7 +319,8 @@ def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> 
     children: dict[int, list[int]] = defaultdict(list)
     for position, parent in parent_of.items():
         children[parent].append(position)
-    return _preorder(children[-1], lambda position: children[position], steps.__getitem__)
+    positions, parents, depths = _preorder(children[-1], children.get)
+    return [steps[position] for position in positions], parents, depths
 
 
 def _one_of_each_cycle(parent_of: dict[int, int]) -> list[int]:

@@ -59,8 +59,10 @@ def logged_answers(
     is_same_run = log["run_created_at"] == log["run_id"].map(created)
     log = log[is_same_run | log["run_created_at"].isna()]
     entries = log.to_dict("records")
-    by_step = {(one["run_id"], one["step_id"]): one for one in entries if pd.notna(one["step_id"])}
-    by_id = {(one["run_id"], one["interrupt_id"]): one for one in entries if pd.isna(one["step_id"])}
+    by_step = {(entry["run_id"], entry["step_id"]): entry for entry in entries if pd.notna(entry["step_id"])}
+    by_id = {
+        (entry["run_id"], entry["interrupt_id"]): entry for entry in entries if pd.isna(entry["step_id"])
+    }
     is_unique = ~interrupts.duplicated(KEY, keep=False)
     return [
         by_step.get((row.run_id, row.step_id))

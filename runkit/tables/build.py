@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,11 @@ import pyarrow.compute as pc
 
 from runkit import contract, timing
 from runkit.models import Artifact, Source
-from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.columns import (
     NEVER,
     Columns,
     count,
-    extreme_word,
+    first_in_group,
     flags,
     is_word,
     map_words,
@@ -26,6 +25,7 @@ from runkit.tables.columns import (
     object_columns,
     position_in_group,
     rank,
+    ranked,
     run_fields,
     step_columns,
     step_fields,
@@ -33,9 +33,9 @@ from runkit.tables.columns import (
     text,
     to_arrow,
 )
-from runkit.tables.flatten import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP, Rows, flatten
+from runkit.tables.flatten import LAPSED, OUTPUT, PENDING, ArtifactRow, InterruptRow, Rows, flatten
 from runkit.tables.schema import TEXT
-from runkit.text import agent_title, brief
+from runkit.text import agent_title
 from runkit.timing import Flags, Ints
 
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
@@ -49,6 +49,8 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     flatten(rows)
     runs, steps = run_fields(rows.runs), step_fields(rows)
     note_contradictions(runs, steps, rows)
+    note_unknown_words("runs", runs, rows)
+    note_unknown_words("steps", steps, rows)
     measure(runs, steps, rows, as_of)
     steps |= step_columns(runs, steps, rows)
     artifacts = artifact_columns(runs, steps, rows)
@@ -57,7 +59,6 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
     runs |= _run_columns(runs, parts, rows)
-    note_unknown_words(runs, steps, rows)
 
     built = {name: to_arrow(name, columns) for name, columns in (parts | {"runs": runs}).items()}
     built["runs"] = built["runs"].append_column("location", text(record.location for record in rows.records))
@@ -66,131 +67,75 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 
 def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the artifacts frame, and the rows of their runs and steps."""
-    artifacts = rows.artifacts
-    run = _numbers(artifact.run for artifact in artifacts)
-    step = _numbers(artifact.step for artifact in artifacts)
-    fields = object_columns([artifact.artifact for artifact in artifacts], Artifact)
-    n_sources = _numbers(len(artifact.artifact.get("sources") or ()) for artifact in artifacts)
-
-    def note(row: int, detail: str) -> None:
-        holder = artifacts[row].artifact
-        rows.note(artifacts[row].run, "unknown_value", detail, "confidence", holder=holder)
-
-    columns = fields | {
-        "run": run,
-        "step": step,
-        "run_id": take(runs["run_id"], run),
-        "artifact_no": position_in_group(run),
-        "step_id": take(steps["step_id"], step),
-        "origin": text(artifact.origin for artifact in artifacts),
-        "interrupt_id": text(artifact.interrupt_id for artifact in artifacts),
-        "artifact_id": fields["id"],
-        "agent": text(artifact.agent for artifact in artifacts),
-        "confidence": _known_words(fields["confidence"], "confidence", contract.CONFIDENCES, note),
-        "n_sources": n_sources,
-    }
-    return columns | {"is_repeat": _repeats(columns, runs, steps)}
+    values = _by_field(rows.artifacts, ArtifactRow)
+    run, step, artifacts = values["run"], values["step"], values["artifact"]
+    fields = object_columns(artifacts, Artifact)
+    columns = (
+        fields
+        | values
+        | {
+            "object": artifacts,
+            "run_id": take(runs["run_id"], run),
+            "artifact_no": position_in_group(run),
+            "is_repeat": np.array(rows.is_repeat, np.bool_),
+            "step_id": take(steps["step_id"], step),
+            "artifact_id": fields["id"],
+            "n_sources": np.array([len(artifact.get("sources") or ()) for artifact in artifacts], np.int64),
+        }
+    )
+    note_unknown_words("artifacts", columns, rows)
+    return columns
 
 
 def source_columns(artifacts: Columns, rows: Rows) -> Columns:
     """Build the columns of the sources frame; adds to the artifacts what their sources tell."""
-    sources = [source for row in rows.artifacts for source in row.artifact.get("sources") or ()]
-    owner = np.repeat(np.arange(len(rows.artifacts)), artifacts["n_sources"])
-    fields = object_columns(sources, Source)
-
-    def note(row: int, detail: str) -> None:
-        run = rows.artifacts[owner[row]].run
-        rows.note(run, "unknown_value", detail, "source_tier", holder=sources[row])
-
-    tiers = _known_words(fields["source_tier"], "source_tier", contract.TIERS, note)
-    host = _hosts(fields["url"])
     n = len(rows.artifacts)
+    sources = [source for artifact in artifacts["object"] for source in artifact.get("sources") or ()]
+    owner = np.repeat(np.arange(n), artifacts["n_sources"])
+    fields = object_columns(sources, Source)
+    host, tiers = _hosts(fields["url"]), fields["source_tier"]
     artifacts["n_hosts"] = _count_hosts(owner, host, n)
-    artifacts["best_tier"] = extreme_word(owner, tiers, n, contract.TIERS, np.maximum)
-    return fields | {
+    highest_first = ranked(tiers, contract.TIERS)[::-1]
+    artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
+    columns = fields | {
         **{name: take(artifacts[name], owner) for name in ("run_id", "step_id", "title", "origin")},
+        "object": sources,
         "run": artifacts["run"][owner],
         "artifact_no": artifacts["artifact_no"][owner],
         "source_no": position_in_group(owner),
-        "source_tier": tiers,
         "host": host,
     }
+    note_unknown_words("sources", columns, rows)
+    return columns
 
 
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the interrupts frame, and the rows of their runs."""
-    interrupts = rows.interrupts
-    run = _numbers(row.run for row in interrupts)
-    step = _numbers(row.step for row in interrupts)
-    names = ("interrupt_id", "agent", "label", "outcome")
-    texts = {name: text(getattr(row, name) for row in interrupts) for name in names}
-    answered = (row.step if row.outcome == ANSWERED else -1 for row in interrupts)
-    answerers = (contract.answerer_of(rows.steps[row]) if row >= 0 else None for row in answered)
+    values = _by_field(rows.interrupts, InterruptRow)
+    run, step, outcome = (values[name] for name in ("run", "step", "outcome"))
     has_step = step >= 0
-    is_settled = has_step & ~is_word(texts["outcome"], PENDING, LAPSED)
-    is_undated = is_word(texts["outcome"], PENDING) & runs["is_undated"][run]
+    is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
     # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
     asked, until = (np.append(steps[name], 0)[step] for name in ("start", "end"))
-    return texts | {
-        "run": run,
+    is_measured = has_step & ~(is_word(outcome, PENDING) & runs["is_undated"][run])
+    return values | {
         "run_id": take(runs["run_id"], run),
         "step_id": take(steps["step_id"], step),
-        "kind": text(interrupt_kind(row.value) for row in interrupts),
-        "n_proposals": _numbers(len(proposals_of(row.value)) for row in interrupts),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
-        "wait_s": np.where(has_step & ~is_undated, until - asked, NEVER),
+        "wait_s": np.where(is_measured, until - asked, NEVER),
         "decision": pa.nulls(len(run), TEXT),
-        "answered_by": text(answerers),
     }
 
 
-def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
-    ranks = np.maximum(rank(artifacts["confidence"], contract.CONFIDENCES), 0)
-    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & ~artifacts["is_repeat"]
-    order = np.lexsort((ranks, ~is_finding, artifacts["run"]))
-    rows = order[is_weak[order]]
-    runs, first = np.unique(artifacts["run"][rows], return_index=True)
-    positions = np.full(n, -1)
-    positions[runs] = rows[first]
-    return take(artifacts["title"], positions)
-
-
-def _numbers(values: Iterable[int]) -> Ints:
-    return np.array(list(values), np.int64)
-
-
-def _known_words(
-    values: pa.Array, name: str, words: Sequence[str], note: Callable[[int, str], object]
-) -> pa.Array:
-    """Return a ranked column, in which each word that is not in `words` is the first of them, `other`."""
-    is_unknown = flags(values.is_valid()) & ~is_word(values, *words)
-    for row in np.flatnonzero(is_unknown).tolist():
-        word = brief(values[row].as_py())
-        note(row, f"{name}: {word} is not in the API's documentation; read as other")
-    return pc.if_else(pa.array(is_unknown), words[0], values)
-
-
-def _repeats(artifacts: Columns, runs: Columns, steps: Columns) -> Flags:
-    """Find proposals that repeat a finding of a step of their run: same agent, title and type.
-
-    An answered combined proposal has the run's agent, which groups the proposals of other agents. What an
-    output step has may repeat the run's output: same title and type.
-    """
-    run_agents = runs["agent"].to_pylist()
-    is_of_output: Flags = np.append(is_word(steps["type"], "output"), [False])[artifacts["step"]]
-    columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
-    rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
-    found, delivered = set(), set()
-    for run, origin, agent, *finding in rows:
-        if origin == STEP:
-            found |= {(run, agent, *finding), (run, run_agents[run], *finding)}
-        elif origin == OUTPUT:
-            delivered.add((run, *finding))
-    is_repeat = [origin == PROPOSAL and (run, *finding) in found for run, origin, *finding in rows]
-    is_same = [origin == STEP and (run, *finding) in delivered for run, origin, _, *finding in rows]
-    return np.array(is_repeat, np.bool_) | np.array(is_same, np.bool_) & is_of_output
+def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
+    """Convert the fields of named tuples that are text or whole numbers; others are lists."""
+    columns: Columns = {}
+    for position, (name, hint) in enumerate(get_type_hints(cls).items()):
+        values = [row[position] for row in rows]
+        is_text = hint in (str, str | None)
+        columns[name] = np.array(values, np.int64) if hint is int else text(values) if is_text else values
+    return columns
 
 
 def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
@@ -217,11 +162,14 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     is_started = started != NEVER
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
-    is_cause = flags(steps["error"].is_valid())
-    is_output = is_word(artifacts["origin"], OUTPUT)
-    is_finding = ~is_output & ~artifacts["is_repeat"]
-    confidences = artifacts["confidence"].filter(pa.array(is_output))
-    lowest = extreme_word(artifacts["run"][is_output], confidences, n, contract.CONFIDENCES, np.minimum)
+    counted = {
+        **{f"n_{name}": columns["run"] for name, columns in parts.items()},
+        "n_errors": steps["run"][flags(steps["error"].is_valid())],
+        "n_pending": interrupts["run"][is_word(interrupts["outcome"], PENDING)],
+        "n_findings": artifacts["run"][_is_finding(artifacts)],
+    }
+    lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
+    of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
     return {
         "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
         "requester": text(requester.get("name") for requester in requesters),
@@ -229,43 +177,41 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
         **_budget(runs, steps),
-        **{f"n_{name}": count(columns["run"], n) for name, columns in parts.items()},
-        "n_errors": count(steps["run"][is_cause], n),
-        "n_pending": count(interrupts["run"][is_word(interrupts["outcome"], PENDING)], n),
-        "n_findings": count(artifacts["run"][is_finding], n),
-        "outcome": text(_outcomes(runs, parts)),
-        "weakest": _weakest(artifacts, is_finding, n),
-        "confidence": lowest,
+        **{name: count(of, n) for name, of in counted.items()},
+        "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
+        "weakest": _weakest(artifacts, n),
+        "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
     }
 
 
-def _outcomes(runs: Columns, parts: dict[str, Columns]) -> list[str | None]:
+def _is_finding(artifacts: Columns) -> Flags:
+    is_finding: Flags = ~(is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"])
+    return is_finding
+
+
+def _weakest(artifacts: Columns, n: int) -> pa.Array:
+    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
+    ranks = rank(artifacts["confidence"], contract.CONFIDENCES)
+    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & ~artifacts["is_repeat"]
+    weakest_first = np.lexsort((ranks, ~_is_finding(artifacts)))
+    rows = weakest_first[is_weak[weakest_first]]
+    return first_in_group(artifacts["run"], rows, artifacts["title"], n)
+
+
+def _outcomes(status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
     """Return how each run ended: by an error, in a question, or with the title of its last output."""
-    steps, interrupts, artifacts = (parts[name] for name in ("steps", "interrupts", "artifacts"))
-    errors = _by_run(steps["run"], steps["error"])
+    n = len(status)
+    causes = np.flatnonzero(flags(steps["error"].is_valid()))
+    pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
+    outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
     labels = pc.coalesce(interrupts["label"], interrupts["kind"])
-    questions = _by_run(interrupts["run"], labels, is_word(interrupts["outcome"], PENDING))
-    titles = _by_run(artifacts["run"], artifacts["title"], is_word(artifacts["origin"], OUTPUT))
-    outcomes: list[str | None] = []
-    for run, status in enumerate(runs["status"].to_pylist()):
-        if status == "error":
-            outcomes.append(errors[run][0] if run in errors else None)
-        elif run in questions:
-            outcomes.append(questions[run][0])
-        else:
-            *others, last = titles.get(run, [""])
-            outcomes.append(f"{last} +{len(others)}" if others else last or None)
-    return outcomes
-
-
-def _by_run(run: Ints, values: pa.Array, is_chosen: Flags | None = None) -> dict[int, list[str]]:
-    """Collect the texts of each run; missing ones and those that are not chosen are left out."""
-    chosen = flags(values.is_valid())
-    rows = np.flatnonzero(chosen if is_chosen is None else chosen & is_chosen)
-    texts: dict[int, list[str]] = defaultdict(list)
-    for number, value in zip(run[rows].tolist(), take(values, rows).to_pylist(), strict=True):
-        texts[number].append(value)
-    return texts
+    error = first_in_group(steps["run"], causes, steps["error"], n)
+    question = first_in_group(interrupts["run"], pending, labels, n)
+    title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
+    n_others = count(artifacts["run"][outputs], n) - 1
+    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
+    delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
+    return pc.if_else(is_word(status, "error"), error, pc.coalesce(question, delivered))
 
 
 def _budget(runs: Columns, steps: Columns) -> Columns:

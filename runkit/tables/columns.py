@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from runkit import contract, jsontext, timing
 from runkit.contract import Json, read_time
 from runkit.models import Run, Step
-from runkit.tables.flatten import Rows, has_steps, resolution
+from runkit.tables.flatten import Rows, has_steps, label_of_step, resolution
 from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
 from runkit.text import brief
 from runkit.timing import Flags, Ints
@@ -51,7 +51,11 @@ def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
 
 def text(values: Iterable[object]) -> pa.Array:
     """Convert Python strings to Arrow text; any other value is null."""
-    return pa.array([value if isinstance(value, str) else None for value in values], TEXT)
+    items = list(values)
+    try:
+        return pa.array(items, TEXT)
+    except pa.ArrowTypeError:  # one is not text
+        return pa.array([item if isinstance(item, str) else None for item in items], TEXT)
 
 
 def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
@@ -72,17 +76,21 @@ def is_word(values: pa.Array, *words: str) -> Flags:
 
 
 def rank(values: pa.Array, words: Sequence[str]) -> Ints:
-    """Return the position of each value in `words`, -1 for null."""
-    ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(-1).to_numpy().astype(np.int64)
+    """Return the position of each value in `words`, 0 for any other value and null."""
+    ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(0).to_numpy().astype(np.int64)
     return ranks
 
 
-def extreme_word(of: Ints, values: pa.Array, n: int, words: Sequence[str], pick: np.ufunc) -> pa.Array:
-    """Return the lowest (`np.minimum`) or highest of the words in each of n groups, null where none is."""
-    ranks = rank(values, words)
-    extremes = np.full(n, len(words) if pick is np.minimum else -1)
-    pick.at(extremes, of[ranks >= 0], ranks[ranks >= 0])
-    return take(pa.array([*words, None], TEXT), extremes)
+def ranked(values: pa.Array, words: Sequence[str]) -> Ints:
+    """Return the rows that are not null, in the order of `words`."""
+    rows: Ints = np.argsort(rank(values, words), kind="stable")
+    return rows[flags(values.is_valid())[rows]]
+
+
+def first_in_group(group: Ints, rows: Ints, values: pa.Array, n: int) -> pa.Array:
+    """Return for each of n groups the value at the first of some rows that is in the group."""
+    groups, first = np.unique(group[rows], return_index=True)
+    return spread(groups, take(values, rows[first]), n)
 
 
 def spread(rows: Ints, values: pa.Array, n: int) -> pa.Array:
@@ -163,6 +171,8 @@ def run_fields(raws: Sequence[Json]) -> Columns:
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
     return columns | {
+        "object": [None] * len(raws),  # a problem of a run is at a path in it
+        "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "status": map_words(columns["status"], contract.current_status),
         "agent": text(map(contract.agent_of, raws)),
@@ -173,24 +183,18 @@ def run_fields(raws: Sequence[Json]) -> Columns:
 def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, and its place in the tree."""
     columns = object_columns(rows.steps, Step)
-    names = [columns[name] for name in ("label", "name")]
-    is_blank = [pc.equal(pc.utf8_trim_whitespace(values), "") for values in names]
-    missing = pa.scalar(None, TEXT)
-    known = [pc.if_else(blank, missing, values) for blank, values in zip(is_blank, names, strict=True)]
-    is_question = is_word(columns["type"], "interrupt")
-    questions = np.flatnonzero(is_question)
-    resolutions = (resolution(rows.steps[row]) for row in questions.tolist())
-    resolved = spread(questions, text(resolutions), len(rows.steps))
+    resolved = text(map(resolution, rows.steps))
     return columns | {
+        "object": rows.steps,
         "run": np.array(rows.run, np.int64),
         "parent": np.array(rows.parent, np.int64),
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": pc.coalesce(*known, columns["type"]),
+        "label": text(map(label_of_step, rows.steps)),
         "status": map_words(columns["status"], contract.current_status),
         "resolution": resolved,
-        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
+        "is_wait": is_word(columns["type"], "interrupt") & ~is_word(resolved, *contract.RESOLUTIONS),
         "is_open": columns["completed_at"] == NEVER,
     }
 
@@ -198,45 +202,45 @@ def step_fields(rows: Rows) -> Columns:
 # --------------------------------------------------------------------------------------- what disagrees
 
 
-def _note_steps(rows: Rows, where: Flags, problem: str, detail: str, *path: str) -> None:
-    for row in np.flatnonzero(where).tolist():
-        rows.note_step(row, problem, detail, *path)
-
-
 def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
-    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_completed = is_word(status, "completed")
     is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
-    is_late = is_open & ~is_completed & ~is_question & is_over
-    _note_steps(rows, is_running & ~is_open, "contradiction", "status is running, but completed_at is set")
-    _note_steps(rows, is_completed & is_open, "contradiction", "status is completed, without completed_at")
-    _note_steps(rows, is_late, "contradiction", "has not ended, but its run has")
-    detail = "a question of status error; read as expired, not as answered"
-    _note_steps(rows, is_question & is_word(status, "error"), "contradiction", detail)
+    contradictions = {
+        "status is running, but completed_at is set": is_word(status, "running") & ~is_open,
+        "status is completed, without completed_at": is_completed & is_open,
+        "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
+        "a question of status error; read as expired, not as answered": is_question
+        & is_word(status, "error"),
+    }
+    for detail, where in contradictions.items():
+        rows.note_steps(where, "contradiction", detail)
 
     nested_in = take(steps["step_id"], steps["parent"])
     differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
     for row in np.flatnonzero(differs).tolist():
         parent, named = brief(nested_in[row].as_py()), brief(steps["parent_step_id"][row].as_py())
         detail = f"nested in {parent} but parent_step_id is {named}; nesting wins"
-        rows.note_step(row, "parent_disagrees", detail, "parent_step_id")
+        rows.note(rows.run[row], "parent_disagrees", detail, "parent_step_id", holder=rows.steps[row])
 
 
-def note_unknown_words(runs: Columns, steps: Columns, rows: Rows) -> None:
-    """Note the words of a category that the API's documentation does not have."""
-    for frame, columns in (("runs", runs), ("steps", steps)):
-        for column in COLUMNS[frame]:
-            if column.kind != "category":
-                continue
-            values = columns[column.name]
-            is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
-            for row in np.flatnonzero(is_unknown).tolist():
-                word = brief(values[row].as_py())
-                detail = f"{column.name}: {word} is not in the API's documentation; kept as is"
-                note = rows.note_step if frame == "steps" else rows.note
-                note(row, "unknown_value", detail, column.name)
+def note_unknown_words(frame: str, columns: Columns, rows: Rows) -> None:
+    """Note the words of a category that the API's documentation does not have.
+
+    `columns` has the rows of the runs, and the JSON object of each row.
+    """
+    for column in COLUMNS[frame]:
+        if not column.words or column.name not in columns:
+            continue
+        values = columns[column.name]
+        reading = "read as other" if column.kind == "rank" else "kept as is"
+        is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
+        for row in np.flatnonzero(is_unknown).tolist():
+            word, holder = brief(values[row].as_py()), columns["object"][row]
+            detail = f"{column.name}: {word} is not in the API's documentation; {reading}"
+            rows.note(int(columns["run"][row]), "unknown_value", detail, column.name, holder=holder)
 
 
 # ------------------------------------------------------------------------------------------------- times
@@ -253,17 +257,17 @@ def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> Non
     last = np.where(has_ended, ended, runs["as_of"])
     runs["start"] = np.where(is_started, started, 0)
     runs["end"] = np.where(is_started, np.maximum(started, last), 0)
-    for row in np.flatnonzero(is_started & (started < runs["created_at"])).tolist():
-        detail = "started_at is before created_at; queued_s is null"
-        rows.note(row, "starts_before_created", detail, "started_at")
-    for row in np.flatnonzero(is_started & has_ended & (last < started)).tolist():
-        rows.note(row, "ends_before_start", "ended_at is before started_at; read as equal to it", "ended_at")
+    detail = "started_at is before created_at; queued_s is null"
+    is_early = is_started & (started < runs["created_at"])
+    rows.note_runs(is_early, "starts_before_created", detail, "started_at")
+    detail = "ended_at is before started_at; read as equal to it"
+    rows.note_runs(is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at")
 
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     steps["start"], steps["end"] = start, np.maximum(start, end)
     detail = "completed_at is before started_at; read as equal to it"
-    _note_steps(rows, ~steps["is_open"] & (end < start), "ends_before_start", detail, "completed_at")
+    rows.note_steps(~steps["is_open"] & (end < start), "ends_before_start", detail, "completed_at")
     _note_outside(runs, steps, rows)
 
 
@@ -273,13 +277,13 @@ def _note_outside(runs: Columns, steps: Columns, rows: Rows) -> None:
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
-    _note_steps(rows, is_outside, "outside_parent", detail)
+    rows.note_steps(is_outside, "outside_parent", detail)
 
     is_started, has_ended = (runs[name] != NEVER for name in ("started_at", "ended_at"))
     is_late = has_ended[run] & (end > runs["end"][run])  # an open run has no end yet
     is_outside = ~is_inner & is_started[run] & ((start < runs["start"][run]) | is_late)
     detail = "runs outside its run; clipped for the time budget and the critical path"
-    _note_steps(rows, is_outside, "outside_run", detail)
+    rows.note_steps(is_outside, "outside_run", detail)
 
 
 def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Columns:
@@ -294,8 +298,7 @@ def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Col
         np.maximum.at(newest, steps["run"], steps[name])
     argument = np.full_like(newest, NEVER if moment is None else moment)
     is_early = (argument < newest) & (argument != NEVER)
-    for row in np.flatnonzero(is_early).tolist():
-        rows.note(row, "contradiction", "as_of is before the newest time of the run; not used")
+    rows.note_runs(is_early, "contradiction", "as_of is before the newest time of the run; not used")
 
     known = np.where(is_early | (argument == NEVER), runs["read_at"], argument)
     is_unknown = known == NEVER

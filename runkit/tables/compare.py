@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,17 +58,28 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
     UsageError
         Unless both hold exactly one run.
     """
-    left, right = one_run(a, "a"), one_run(b, "b")
-    steps = {"a": left.steps, "b": right.steps}
-    rows = pd.concat(steps.values())[KEY].drop_duplicates(ignore_index=True)
-    columns: dict[str, pd.Series[Any]] = {name: rows[name] for name in KEY}
-    sums = {side: rows.merge(_sums(df), how="left", on=KEY) for side, df in steps.items()}
+    steps = pd.concat({side: one_run(run, side).steps for side, run in (("a", a), ("b", b))}, names=["side"])
+    steps = steps.reset_index("side").assign(
+        row=lambda df: df.groupby(KEY, dropna=False, sort=False).ngroup(),
+        n=1,
+        total_s=lambda df: df["duration_s"],
+        waiting_s=lambda df: df["duration_s"].where(df["is_wait"], 0.0),
+    )
+    in_a, in_b = (steps[steps["side"].eq(side)] for side in "ab")
+    sums_a, sums_b = (df.groupby("row")[list(MEASURES)].sum() for df in (in_a, in_b))
+    table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure in MEASURES:
         dtype = np.int32 if measure == "n" else np.float64
-        in_a = sums["a"][measure].fillna(0).astype(dtype)
-        in_b = sums["b"][measure].fillna(0).astype(dtype)
-        columns |= {f"{measure}_a": in_a, f"{measure}_b": in_b, f"{measure}_diff": in_b - in_a}
-    return pd.DataFrame(columns | _difference_columns(rows, left.steps, right.steps))
+        of_a, of_b = (
+            sums[measure].reindex(table.index, fill_value=0).astype(dtype) for sums in (sums_a, sums_b)
+        )
+        table = table.assign(**{f"{measure}_a": of_a, f"{measure}_b": of_b, f"{measure}_diff": of_b - of_a})
+    difference = first_difference(in_a, in_b)
+    sides = list(zip((in_a, in_b), difference or (None, None), strict=True))
+    is_parting = table.index.isin([df["row"].iloc[at] for df, at in sides if at is not None])
+    words = "; ".join(f"{side}: {_describe(*steps)}" for side, steps in zip("ab", sides, strict=True))
+    where = pd.Series([words if is_marked else None for is_marked in is_parting], dtype="str")
+    return table.assign(is_parting=is_parting, where=where)
 
 
 def one_run(source: Source, name: str) -> Frames:
@@ -84,38 +95,16 @@ def one_run(source: Source, name: str) -> Frames:
 
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
-    for position, (one, other) in enumerate(zip_longest(_keys(a), _keys(b))):
-        if one != other:
-            return Difference(None if one is None else position, None if other is None else position)
+    for position, (ours, other) in enumerate(zip_longest(_keys(a), _keys(b))):
+        if ours != other:
+            return Difference(None if ours is None else position, None if other is None else position)
     return None
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
-    """Give for each step the values that are compared."""
+    """Return for each step the values that are compared."""
     columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED]
     return list(zip(*columns, steps["is_failed"], strict=True))
-
-
-def _sums(steps: pd.DataFrame) -> pd.DataFrame:
-    waiting = steps["duration_s"].where(steps["is_wait"], 0.0)
-    measured = steps.assign(n=1, total_s=steps["duration_s"], waiting_s=waiting)
-    by_step = measured.groupby(KEY, dropna=False, sort=False, as_index=False)
-    return by_step[list(MEASURES)].sum()
-
-
-def _difference_columns(rows: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    """Mark the rows of the steps at the first difference, and describe it there."""
-    difference = first_difference(a, b)
-    if difference is None:
-        marked = rows.iloc[:0]
-    else:
-        steps = [df.iloc[[at]] for df, at in zip((a, b), difference, strict=True) if at is not None]
-        marked = pd.concat(steps)[KEY].drop_duplicates()
-    is_marked = rows.merge(marked.assign(is_parting=True), how="left", on=KEY)["is_parting"].notna()
-    where = pd.Series(None, index=rows.index, dtype="str")
-    if difference is not None:
-        where[is_marked] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
-    return {"is_parting": is_marked, "where": where}
 
 
 def _describe(steps: pd.DataFrame, position: int | None) -> str:

@@ -6,19 +6,22 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from runkit import contract
 from runkit.contract import Json, interrupt_value
 from runkit.models import Run
-from runkit.questions import proposals_of
+from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.problems import Problems
 from runkit.tables.schema import ORIGINS, OUTCOMES
 from runkit.tables.sources import Record, reject_reason
 from runkit.text import brief
+from runkit.timing import Flags
 from runkit.validation import tree, validated
 
 STEP, PROPOSAL, OUTPUT = ORIGINS
@@ -28,8 +31,7 @@ PENDING, ANSWERED, *_, LAPSED = OUTCOMES
 class InterruptRow(NamedTuple):
     """A question: its step (-1 without one), its pending item, or both.
 
-    `interrupt_id` is None if it was never seen pending. `value` is that of the item, else the proposals of
-    the step in the same form.
+    `interrupt_id` is None if it was never seen pending.
     """
 
     run: int
@@ -38,8 +40,10 @@ class InterruptRow(NamedTuple):
     interrupt_id: str | None
     agent: str | None
     label: str | None
-    value: Json
+    kind: str
+    n_proposals: int
     outcome: str
+    answered_by: str | None
 
 
 class ArtifactRow(NamedTuple):
@@ -69,15 +73,22 @@ class Rows:
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
+    is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
 
     def note(self, run: int, problem: str, detail: str, *path: str, holder: Json | None = None) -> None:
         """Note a problem of a run, or of an object that it holds, at a path in it."""
         self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
 
-    def note_step(self, row: int, problem: str, detail: str, *path: str) -> None:
-        """Note a problem of a step."""
-        self.note(self.run[row], problem, detail, *path, holder=self.steps[row])
+    def note_runs(self, where: Flags, problem: str, detail: str, *path: str) -> None:
+        """Note a problem of some runs."""
+        for run in np.flatnonzero(where).tolist():
+            self.note(run, problem, detail, *path)
+
+    def note_steps(self, where: Flags, problem: str, detail: str, *path: str) -> None:
+        """Note a problem of some steps."""
+        for row in np.flatnonzero(where).tolist():
+            self.note(self.run[row], problem, detail, *path, holder=self.steps[row])
 
 
 def read(records: Iterable[Record], problems: Problems) -> Rows:
@@ -109,10 +120,9 @@ def flatten(rows: Rows) -> None:
     for run in range(len(rows.runs)):
         first = len(rows.steps)
         _add_steps(rows, run, first)
-        questions = [row for row in range(first, len(rows.steps)) if rows.steps[row]["type"] == "interrupt"]
-        interrupts = _interrupts(rows, run, questions)
+        interrupts = _interrupts(rows, run, first)
         rows.interrupts += interrupts
-        rows.artifacts += _artifacts(rows, run, first, interrupts)
+        _add_artifacts(rows, run, first, interrupts)
 
 
 def _add_steps(rows: Rows, run: int, first: int) -> None:
@@ -139,8 +149,10 @@ def agent_of_step(step: Json) -> str | None:
 
 def label_of_step(step: Json) -> str:
     """Return the label of a step, else its name, else its type."""
-    texts = (step.get("label"), step.get("name"), step["type"])
-    return next((text for text in texts if text and text.strip()), "")
+    label, name = step.get("label"), step.get("name")
+    if label and not label.isspace():
+        return str(label)
+    return str(name if name and not name.isspace() else step["type"])
 
 
 def resolution(step: Json) -> str | None:
@@ -151,22 +163,21 @@ def resolution(step: Json) -> str | None:
 # ---------------------------------------------------------------------------------------------- interrupts
 
 
-def _interrupts(rows: Rows, run: int, questions: Sequence[int]) -> list[InterruptRow]:
+def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
+    questions = {
+        row: step for row, step in enumerate(rows.steps[first:], first) if step["type"] == "interrupt"
+    }
     items = _pending_items(rows, run)
-    of_steps = [_interrupt(rows, run, row) for row in questions]
-    matched, unmatched = _match_items(items, of_steps, rows)
-    interrupts = [
-        _interrupt(rows, run, question.step, matched[question.step]) if question.step in matched else question
-        for question in of_steps
-    ]
+    matched, unmatched = _match_items(items, questions)
     if has_steps(rows.runs[run]):
         for item in unmatched:
             detail = f"no step of the run matches interrupt {brief(item.get('id'))}"
             rows.note(run, "unpaired_interrupt", detail, "interrupts")
     elif not items and rows.runs[run]["status"] == "interrupted":
         rows.note(run, "contradiction", "interrupted, but neither interrupts nor steps say by what")
-    return interrupts + [_interrupt(rows, run, -1, item) for item in unmatched]
+    of_steps = [_interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()]
+    return of_steps + [_interrupt(rows, run, -1, {}, item) for item in unmatched]
 
 
 def _pending_items(rows: Rows, run: int) -> list[Json]:
@@ -181,19 +192,24 @@ def _pending_items(rows: Rows, run: int) -> list[Json]:
     return list(items.values())
 
 
-def _interrupt(rows: Rows, run: int, row: int, item: Json | None = None) -> InterruptRow:
+def _interrupt(rows: Rows, run: int, row: int, step: Json, item: Json | None) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
-    step: Json = rows.steps[row] if row >= 0 else {}
     own: Json = {"proposals": [{"artifacts": [artifact]} for artifact in step.get("artifacts") or []]}
-    agent = agent_of_step(step)
-    label = label_of_step(step) if step else None
+    value = own if item is None else interrupt_value(item) or own
+    agent, label = _agent(item) if item else None, value.get("label")
     outcome = _outcome(step, item is not None, contract.current_status(rows.runs[run]["status"]))
-    if item is None:
-        return InterruptRow(run, row, None, _interrupt_id(step), agent, label, own, outcome)
-
-    value = interrupt_value(item) or own
-    agent, label = _agent(item) or agent, value.get("label") or label
-    return InterruptRow(run, row, item, item.get("id"), agent, label, value, outcome)
+    return InterruptRow(
+        run,
+        row,
+        item,
+        _interrupt_id(step) if item is None else item.get("id"),
+        agent or agent_of_step(step),
+        label or (label_of_step(step) if step else None),
+        interrupt_kind(value),
+        len(proposals_of(value)),
+        outcome,
+        contract.answerer_of(step) if outcome == ANSWERED else None,
+    )
 
 
 def _outcome(step: Json, is_pending: bool, status: object) -> str:
@@ -206,44 +222,43 @@ def _outcome(step: Json, is_pending: bool, status: object) -> str:
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
-def _match_items(
-    items: Sequence[Json], of_steps: Sequence[InterruptRow], rows: Rows
-) -> tuple[dict[int, Json], list[Json]]:
+def _match_items(items: list[Json], questions: dict[int, Json]) -> tuple[dict[int, Json], list[Json]]:
     """Match pending items to interrupt steps. Returns the items by the row of their step, and the others.
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
     else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
     Items without an id that have the same agent and label are not told apart by their position.
     """
-    by_id: dict[str, int] = {}
-    for question in of_steps:
-        for known_id in (question.interrupt_id, rows.steps[question.step]["id"]):
-            if known_id is not None:
-                by_id.setdefault(known_id, question.step)
+    by_id: dict[str | None, int] = {}
+    for row, step in questions.items():
+        by_id.setdefault(_interrupt_id(step), row)
+        by_id.setdefault(step["id"], row)
     matched: dict[int, Json] = {}
     for item in items:
-        if item.get("id") in by_id:
+        if item.get("id") and item["id"] in by_id:
             matched.setdefault(by_id[item["id"]], item)
 
-    by_label: dict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
-    for question in of_steps:
-        if not rows.steps[question.step].get("completed_at") and question.step not in matched:
-            by_label[question.agent, question.label].append(question.step)
+    is_matched = set(map(id, matched.values()))
+    waiting = {
+        row: (agent_of_step(step), label_of_step(step))
+        for row, step in questions.items()
+        if row not in matched and not step.get("completed_at")
+    }
     nameless = Counter(_agent_and_label(item) for item in items if item.get("id") is None)
-    with_step = list(map(id, matched.values()))
     unmatched = []
     for item in items:
-        if id(item) in with_step:
-            continue
         key = _agent_and_label(item)
-        if by_label[key] and nameless[key] <= 1:
-            matched[by_label[key].popleft()] = item
+        row = next((row for row, known in waiting.items() if known == key), -1)
+        if id(item) in is_matched:
+            continue
+        if row >= 0 and nameless[key] <= 1:
+            matched[row] = item
+            del waiting[row]
         else:
             unmatched.append(item)
 
-    waiting = [row for of_label in by_label.values() for row in of_label]
     if len(waiting) == len(unmatched) == 1:
-        matched[waiting[0]] = unmatched.pop()
+        matched[next(iter(waiting))] = unmatched.pop()
     return matched, unmatched
 
 
@@ -263,8 +278,8 @@ def _interrupt_id(step: Json) -> str | None:
 # ----------------------------------------------------------------------------------------------- artifacts
 
 
-def _artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptRow]) -> list[ArtifactRow]:
-    """Return the artifacts of a run: those of steps in tree order, then of the output.
+def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptRow]) -> None:
+    """Add the artifacts of a run: those of steps in tree order, then of the output.
 
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
     that those of its step are skipped. A completed run without an output of its own delivers what its
@@ -276,24 +291,43 @@ def _artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptR
     artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
     in_value = {row.step for row in artifacts}
     asked = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
-    for row in range(first, len(rows.steps)):
-        step = rows.steps[row]
+    for row, step in enumerate(rows.steps[first:], first):
+        if not step.get("artifacts") or row in in_value:
+            continue
         is_final = lacks_output and step["type"] == "output" and rows.parent[row] < 0
         origin = PROPOSAL if row in asked else OUTPUT if is_final else STEP
-        if row not in in_value:
-            owner = run, row, origin, asked.get(row), agent_of_step(step)
-            artifacts += [ArtifactRow(*owner, artifact) for artifact in step.get("artifacts") or []]
+        owner = run, row, origin, asked.get(row), agent_of_step(step)
+        artifacts += [ArtifactRow(*owner, artifact) for artifact in step["artifacts"]]
 
     agent = contract.agent_of(raw)
     artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
-    return sorted(artifacts, key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
+    artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
+    rows.artifacts += artifacts
+    rows.is_repeat += _repeats(artifacts, agent, rows.steps)
 
 
 def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     """Iterate over what the item of a question proposes."""
     run, step, item, interrupt_id, *_ = interrupt
-    value = interrupt_value(item) if item else {}
-    for proposal in proposals_of(value):
+    for proposal in proposals_of(interrupt_value(item)) if item else ():
         agent = proposal.get("agent") or _agent(item or {})
         for artifact in proposal.get("artifacts") or []:
             yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
+
+
+def _repeats(artifacts: Sequence[ArtifactRow], agent: str | None, steps: Sequence[Json]) -> list[bool]:
+    """Find proposals of a run that repeat a finding of its steps: same agent, title and type.
+
+    An answered combined proposal has the run's agent, which groups the proposals of other agents. What an
+    output step has may repeat the run's output: same title and type.
+    """
+    keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
+    rows = list(zip(artifacts, keys, strict=True))
+    found = {(name, key) for row, key in rows if row.origin == STEP for name in (row.agent, agent)}
+    delivered = {key for row, key in rows if row.origin == OUTPUT}
+    return [
+        (row.agent, key) in found
+        if row.origin == PROPOSAL
+        else row.origin == STEP and steps[row.step]["type"] == "output" and key in delivered
+        for row, key in rows
+    ]

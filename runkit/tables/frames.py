@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -100,17 +101,21 @@ def opened(source: Source) -> Any:
 
     Of an archive it is one version, even if others write to it. Other sources are returned as they are.
     """
-    if isinstance(source, str | Path) and (folder := path_of(source)).is_dir():
-        if is_saved(folder):
-            dataframes, saved = read_saved(folder)
+    if isinstance(source, str | Path):
+        path = path_of(source)
+        if not os.path.isdir(path):  # noqa: PTH112 - never raises
+            return path
+        if is_saved(path):
+            dataframes, saved = read_saved(path)
             coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
             return Frames(**dataframes, coverage=coverage, version=saved.version)
-        if (folder / "_delta_log").is_dir():
+        if (path / "_delta_log").is_dir():
             from runkit import Archive  # of a package above this one
 
-            return Archive(folder).pinned
+            return Archive(path).pinned
+        return path
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
-        parts = [opened(path_of(part)) if isinstance(part, str | Path) else part for part in source]
+        parts = [opened(part) if isinstance(part, str | Path) else part for part in source]
         return _combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
     if isinstance(source, Run):  # its unknown fields are attributes, and may be named as those of a source
         return [record_of(source, "$")]
@@ -123,17 +128,16 @@ def _combined(parts: Sequence[Any]) -> Frames:
         raise UsageError("source has Frames and others; expected only Frames: [f, runkit.frames(other)].")
     batches = []
     for number, part in enumerate(parts):
-        reads = cast(part.runs[["run_id"]], "reads") if part.reads is None else part.reads
-        dfs = dict(part.items()) | {"reads": reads}
-        del dfs["problems"]
-        dfs["runs"] = part.runs.assign(location=f"source[{number}]")
+        runs = part.runs.assign(location=f"source[{number}]")
+        dfs = dict(part.items()) | {"runs": runs, "reads": part.reads}
         batches.append({name: pa.Table.from_pandas(df, preserve_index=False) for name, df in dfs.items()})
+        del batches[-1]["problems"]
     joined: dict[str, Any] = _assemble(batches, Problems())
-    problems = [*(part.problems for part in parts), joined.pop("problems")]
+    problems = pd.concat([*(part.problems for part in parts), joined.pop("problems")])
     n_seen, n_kept = sum(part.coverage.seen for part in parts), len(joined["runs"])
     why = "; ".join(filter(None, (part.coverage.why for part in parts))) or None
     coverage = Coverage(n_seen, n_kept, n_seen - n_kept, why)
-    return Frames(**joined, problems=cast(pd.concat(problems), "problems"), coverage=coverage)
+    return Frames(**joined, problems=cast(problems, "problems"), coverage=coverage)
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
@@ -141,12 +145,15 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else micros(end)
     problems = Problems()
-    seen, batches, are_files = 0, [], False
-    with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
+    seen, batches, are_files, bar = 0, [], False, None
+    with gc_paused(), ExitStack() as stack:
         for records in _in_batches(records_of(source)):
             batches.append(tables(read(records, problems), moment))
-            bar.update(len(records))
             seen += len(records)
+            if progress and len(batches) == 2:  # few runs need none
+                bar = stack.enter_context(Bar(desc="reading", unit=" runs", initial=seen))
+            elif bar is not None:
+                bar.update(len(records))
             are_files |= not records[0].location.startswith(IN_MEMORY)
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ class Frames:
     problems: pd.DataFrame
     coverage: Coverage
     version: int | None = None
-    reads: pd.DataFrame | None = None
+    reads: pd.DataFrame = field(default_factory=partial(empty, "reads"))
 
     @property
     def schema(self) -> pd.DataFrame:
@@ -79,15 +80,13 @@ class Frames:
     @property
     def read_from(self) -> tuple[str, ...]:
         """The hosts that the runs were read from, if known."""
-        return () if self.reads is None else tuple(sorted(self.reads["read_from"].dropna().unique()))
+        return tuple(sorted(self.reads["read_from"].dropna().unique()))
 
     @property
     def read_at(self) -> tuple[datetime, datetime] | None:
         """When the first and the last of the runs were read, by the server's clock; None if not known."""
-        if self.reads is None or self.reads["read_at"].isna().all():
-            return None
-        times = self.reads["read_at"]
-        return times.min().to_pydatetime(), times.max().to_pydatetime()
+        times = self.reads["read_at"].dropna()
+        return None if times.empty else (times.min().to_pydatetime(), times.max().to_pydatetime())
 
     @property
     def is_complete(self) -> bool:
@@ -120,8 +119,7 @@ class Frames:
         runs
             Ids of runs, or one; the first 8 characters of an id are enough where they are unique. Or rows of
             any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a boolean mask of `f.runs`,
-            such as `f.runs["n_errors"] > 0`. Or what pandas computes for each `run_id`, such as
-            `f.steps.groupby("run_id")["self_s"].sum().nlargest(3)`.
+            such as `f.runs["n_errors"] > 0`.
 
         Returns
         -------
@@ -141,17 +139,12 @@ class Frames:
             return df.iloc[rows[place[rows] >= 0]].reset_index(drop=True)
 
         selected = {name: rows_of(df) for name, df in self.items()}
-        reads = None if self.reads is None else rows_of(self.reads)
         coverage = Coverage(seen=len(ids), kept=len(ids), refused=0, why=self.coverage.why)
-        return Frames(**selected, coverage=coverage, version=self.version, reads=reads)
+        return Frames(**selected, coverage=coverage, version=self.version, reads=rows_of(self.reads))
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the ids, or prefixes of ids, that the argument of `select` stands for."""
-        is_pandas = isinstance(runs, pd.DataFrame | pd.Series)
-        if is_pandas and "run_id" in runs.index.names:
-            chosen = runs[runs] if runs.dtypes is np.dtype(bool) else runs
-            return list(chosen.index.get_level_values("run_id"))
-        if is_pandas and "run_id" in runs:  # rows, or one row
+        if isinstance(runs, pd.DataFrame | pd.Series) and "run_id" in runs:  # rows, or one row
             return pd.Series(runs["run_id"]).dropna()
         if isinstance(runs, str):
             return [runs]
@@ -159,16 +152,15 @@ class Frames:
             raise UsageError(
                 f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of the runs."
             )
-        items = list(runs)
-        if not items or not all(isinstance(item, bool | np.bool_) for item in items):
-            return items
-        mask = pd.Series(items, runs.index if isinstance(runs, pd.Series) else None)
-        if len(mask) != len(self.runs) or not mask.index.isin(self.runs.index).all():
+        values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs))
+        if values.dtype != bool:
+            return values
+        if set(values.index) != set(self.runs.index):
             raise UsageError(
-                f"the mask has {plural(len(mask), 'value')}; expected one for each of the "
+                f"the mask has {plural(len(values), 'value')}; expected one for each of the "
                 f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: f.select(f.steps[mask])."
             )
-        return self.runs.loc[mask, "run_id"]
+        return self.runs.loc[values, "run_id"]
 
     @checked
     def save(self, directory: str | Path) -> Path:
@@ -191,9 +183,8 @@ class Frames:
         UsageError
             For a path that is a file, and for a folder that cannot be written.
         """
-        reads = empty("reads") if self.reads is None else self.reads
         coverage = self.coverage._asdict() | {"version": self.version}
-        return write_saved(directory, dict(self.items()) | {"reads": reads}, coverage)
+        return write_saved(directory, dict(self.items()) | {"reads": self.reads}, coverage)
 
     @checked
     def to_excel(self, path: str | Path) -> Path:
@@ -240,8 +231,7 @@ class Frames:
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
-        n_undated = 0 if self.reads is None else int(self.reads["is_undated"].sum())
-        if n_undated:
+        if n_undated := int(self.reads["is_undated"].sum()):
             runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
             lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')
         lines.append(self._completeness())

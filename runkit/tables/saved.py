@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pydantic
 
 from runkit import files
 from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError
 from runkit.tables.columns import cast
-from runkit.tables.schema import COLUMNS
+from runkit.tables.schema import SCHEMA
 from runkit.text import shorten
 
 COVERAGE_FILE = "coverage.json"
@@ -59,40 +60,35 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
     Raises `DataError` for a file that is missing or damaged; names it.
     """
     saved = _read_file(folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes()))
-    tables: Tables = {}
-    absent: set[tuple[str, str]] = set()
-    for name in COLUMNS:
-        file = folder / f"{name}.parquet"
-        if file.is_file() or name != "reads":  # not written by version 0.1
-            tables[name], missing = _read_file(file, partial(_read_frame, name))
-            absent |= missing
-    return _completed(tables, absent), saved
+    tables = {name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in SCHEMA}
+    if "is_failed" not in pq.read_schema(folder / "steps.parquet").names:
+        tables = _completed(tables)
+    reads = folder / "reads.parquet"
+    if reads.is_file():  # not written by version 0.1
+        return tables | {"reads": _read_file(reads, partial(_read_frame, "reads"))}, saved
+    return tables | {"reads": cast(tables["runs"][["run_id"]], "reads")}, saved
 
 
-def _read_frame(name: str, file: Path) -> tuple[pd.DataFrame, set[tuple[str, str]]]:
-    """Read a frame with the names and dtypes of today, and return which of its columns were not written."""
-    names = {column.name for column in COLUMNS[name]}
-    df = pd.read_parquet(file).rename(columns={old: new for old, new in RENAMED.items() if old not in names})
-    return cast(df, name), {(name, column) for column in names.difference(df)}
+def _read_frame(name: str, file: Path) -> pd.DataFrame:
+    return cast(pd.read_parquet(file).rename(columns=RENAMED), name)
 
 
-def _completed(tables: Tables, absent: set[tuple[str, str]]) -> Tables:
-    """Compute columns that an older version did not write, where they follow from others."""
+def _completed(tables: Tables) -> Tables:
+    """Compute the columns that version 0.2 did not write, where they follow from others."""
     runs, steps, artifacts = (tables[name] for name in ("runs", "steps", "artifacts"))
     is_question = steps["type"].eq("interrupt")
     is_finding = ~artifacts["is_repeat"] & artifacts["origin"].ne("output")
     n_findings = artifacts[is_finding].groupby("run_id").size()
-    columns: dict[tuple[str, str], Any] = {
-        ("problems", "n"): 1,
-        ("runs", "n_findings"): runs["run_id"].map(n_findings).fillna(0),
-        ("steps", "is_failed"): (steps["type"].eq("error") | steps["status"].eq("error")) & ~is_question,
-        ("steps", "is_wait"): is_question & ~steps["resolution"].isin(RESOLUTIONS),
+    completed = {
+        "problems": tables["problems"].assign(n=1),
+        "runs": runs.assign(n_findings=runs["run_id"].map(n_findings).fillna(0)),
+        "steps": steps.assign(
+            label=steps["label"].fillna(steps["name"]).fillna(steps["type"].astype("str")),
+            is_failed=steps[["type", "status"]].eq("error").any(axis=1) & ~is_question,
+            is_wait=is_question & ~steps["resolution"].isin(RESOLUTIONS),
+        ),
     }
-    if absent & columns.keys():
-        steps["label"] = steps["label"].fillna(steps["name"]).fillna(steps["type"].astype("str"))
-    for name, column in absent & columns.keys():
-        tables[name] = cast(tables[name].assign(**{column: columns[name, column]}), name)
-    return tables
+    return tables | {name: cast(df, name) for name, df in completed.items()}
 
 
 def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import pandas as pd
 
-from runkit import files, jsontext
+from runkit import jsontext
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.text import brief, kind, shorten
@@ -122,7 +123,7 @@ def record_of(value: object, location: str) -> Record:
     except ValueError as error:
         own_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(own_id, str) and jsontext.is_unicode(own_id)
-        return _refused({"id": own_id} if is_usable else None, location, error)
+        return _refused({"id": own_id if is_usable else None}, location, error)
     return Record(orjson.loads(text), location, n_bytes=len(text))
 
 
@@ -147,7 +148,7 @@ def path_of(source: str | Path) -> Path:
         raise UsageError(
             f"source is {brief(source)}; expected a path. Pass JSON text as bytes: text.encode()."
         )
-    return files.usable(source)
+    return Path(os.path.expanduser(source))  # noqa: PTH111 - that of pathlib raises for ~ and other names
 
 
 def has_suffix(path: str | Path) -> bool:
@@ -157,8 +158,8 @@ def has_suffix(path: str | Path) -> bool:
 
 def _from_path(path: Path) -> Iterator[Record]:
     """Read a file of runs, or all such files of a folder in the order of their names."""
-    found = sorted(path.glob("[!.]*")) if path.is_dir() else [path]
-    paths = [file for file in found if has_suffix(file) and file.is_file()]
+    found = sorted(path.glob("[!.]*")) if os.path.isdir(path) else [path]  # noqa: PTH112 - never raises
+    paths = [file for file in found if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
     if not paths:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file that ends in "
@@ -201,28 +202,30 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     """Read one document, or one on each line.
 
     Each line is a document if the first of several is one. If neither that nor the whole text is one, and a
-    later line holds a run, the first line is broken.
+    line holds a run, the first line is broken.
     """
-    number, first = 1, file.readline()
-    while first.isspace():
-        number, first = number + 1, file.readline()
-    second = file.readline()
-    lines: Iterable[bytes] = chain([first, second], file)
-    if not second or _is_broken(_from_document(first, "")):
-        text = first + second + file.read()
-        document = _from_document(text, f"{name} $".lstrip()) if text else []
-        lines = text.splitlines() if _is_broken(document) else []
-        found = (record for line in lines for record in _from_document(line, ""))
-        if all(reject_reason(record.raw) for record in found):
+    lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
+    head = list(islice(lines, 2))
+    if len(head) < 2 or not _is_json(head[0][1]):
+        file.seek(0)
+        text = file.read()
+        document = _from_document(text, f"{name} $".lstrip()) if head else []
+        is_broken = any(record.problem for record in document)
+        head = [*enumerate(text.splitlines(), 1)] if is_broken else []
+        found = (record.raw for _, line in head for record in _from_document(line, ""))
+        if all(map(reject_reason, found)):
             yield from document
             return
-    for line_number, line in enumerate(lines, number):
+    for number, line in chain(head, lines):
         if line and not line.isspace():
-            yield from _from_document(line, f"{name}:{line_number} $" if name else f"line {line_number} $")
+            yield from _from_document(line, f"{name}:{number} $" if name else f"line {number} $")
 
 
-def _is_broken(records: list[Record]) -> bool:
-    return any(record.problem for record in records)
+def _is_json(text: bytes) -> bool:
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(text.removeprefix(codecs.BOM_UTF8))
+        return True
+    return False
 
 
 def _from_document(text: bytes, location: str) -> list[Record]:

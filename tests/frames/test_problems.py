@@ -303,3 +303,12 @@ def test_a_problem_names_run_step_and_place() -> None:
 def test_a_lapsed_question_is_no_problem() -> None:
     """A run that ended with an open question is data, not an error."""
     assert words(runkit.frames(run(question("q", 5, None)))) == []
+
+
+def test_a_problem_of_a_step_that_moved_names_the_step() -> None:
+    """It moved to the top, because its parent was refused, and was repaired itself."""
+    inner = [step(f"c{n}", n, n + 1, label=5) for n in range(3)]
+    inner[2]["completed_at"] = None
+    problems = runkit.frames(run(without(step("p", steps=inner), "type"))).problems
+    is_noted = problems["problem"].eq("contradiction")
+    assert problems.loc[is_noted, "step_id"].tolist() == ["c2"]

@@ -66,7 +66,7 @@ def test_a_column_that_is_not_there_is_empty(saved: Path, name: str) -> None:
     kept = getattr(before, name).columns[::2]
     pd.read_parquet(path)[kept].to_parquet(path, index=False)
     for one, df in runkit.frames(saved).items():
-        columns = kept if one == name else df.columns
+        columns = [column for column in (kept if one == name else df.columns) if column not in COMPUTED]
         pd.testing.assert_frame_equal(df[columns], getattr(before, one)[columns])
         for column in SCHEMA[one]:
             if column.name not in columns and column.name not in COMPUTED:
