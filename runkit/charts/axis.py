@@ -43,12 +43,14 @@ STEPS = (  # between ticks, in seconds
 class Axis(NamedTuple):
     """The map from seconds since the origin to positions: linear between `times` and `places`.
 
-    `folds` are the time ranges that were folded: every second one of the ranges between `times`.
+    `folds` are the time ranges that were folded: every second one of the ranges between `times`. `px` is the
+    width in a figure of usual width.
     """
 
     times: Floats
     places: Floats
     folds: list[Fold]
+    px: float = PLOT_PX
 
     def at(self, seconds: Floats) -> Floats:
         """Positions of times; exact where nothing is folded."""
@@ -67,7 +69,7 @@ class Axis(NamedTuple):
     @property
     def scale(self) -> float:
         """Pixels a second, in a figure of usual width."""
-        return PLOT_PX / self.length
+        return self.px / self.length
 
     @property
     def pieces(self) -> list[Fold]:
@@ -98,15 +100,17 @@ def axis_of(first: float, last: float, folds: Sequence[Fold] = (), width: float 
 def relative_axis(axis: Axis) -> dict[str, Any]:
     """The ticks of plotly's axis in time since the start; after a fold they begin again, as `+30 s`.
 
-    Up to `REFINED` seconds they become finer when a reader zooms; plotly knows no multiples of 60.
+    Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms, and only a static
+    picture has these; plotly knows no multiples of 60.
     """
+    ticks = array_ticks(*relative_ticks(axis))
     if not axis.folds and 4 < axis.length <= REFINED:
         words = {f"{at} s": duration(at) for at in range(60, REFINED + 1)}
-        return {"tickmode": "auto", "ticksuffix": " s", "labelalias": {"0 s": "0"} | words}
-    return array_ticks(*relative_ticks(axis))
+        ticks |= {"tickmode": "auto", "ticksuffix": " s", "labelalias": {"0 s": "0"} | words}
+    return ticks
 
 
-def array_ticks(places: list[float], texts: list[str]) -> dict[str, Any]:
+def array_ticks(places: Sequence[object], texts: list[str]) -> dict[str, Any]:
     """Some ticks of plotly's axis."""
     return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 

@@ -7,15 +7,17 @@ answers stand out.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from runkit.charts.axis import array_ticks
 from runkit.charts.heading import LONGEST, Heading, heading_of
 from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
-from runkit.charts.layout import figure_layout, row_axis
-from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
+from runkit.charts.layout import AXIS_PX, LEGEND_EDGE_PX, LEGEND_PX, figure_layout, row_axis
+from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, lines
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.facts import open_questions, unmeasured_waits
 from runkit.tables.frames import Frames
@@ -30,7 +32,7 @@ Group = Literal["status", "business", "agent"]
 ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the most urgent first
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
-ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 380, 14  # heights
+ROW_PX, HEAD_PX, TICKS_PX, POINTS_PX, EDGE_PX = 20, 34, 16, 380, 14  # heights
 RIGHT_PX, LIST_PX = 190, 460  # status and confidence; the list
 NAME = 28  # characters
 # rows: more room before the heading of a group, and from it to its runs
@@ -47,6 +49,13 @@ ROW_TICKS = (60, 3_600, 86_400, 864_000)  # beside the bars there is no room for
 MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
+INDENT = NBSP * 3  # from the middle of a dot to its words
+DATE_STEPS = (
+    *(f"{n}h" for n in (1, 3, 6, 12)),
+    *(f"{n}D" for n in (1, 2, 4, 7, 14, 28, 91, 182, 364, 3_640)),
+)
+MOST_DATES = 5  # ticks in a narrow figure
+DATES_EDGE = 0.03  # of the time shown, before the first and after the last point
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 BARS: Trace = {"type": "bar", "orientation": "h", "showlegend": False}
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}  # an axis
@@ -84,19 +93,18 @@ def fleet_chart(
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go
+    from runkit.charts.figure import RunFigure
 
-    keep_private()
     runs, theme = _runs(f, sort), chosen_theme()
     has_waits = bool(_has_waited(runs).any())
     heading = heading_of(theme, *_title(runs, title, sla_h))
     if len(runs) > MOST_ROWS:
         layout = _points_layout(runs, heading, theme, sla_h, has_list)
-        return go.Figure(_markers(runs, theme), layout)
+        return RunFigure(_markers(runs, theme), layout)
     heads, runs = _placed(runs, group, theme)
     layout = _rows_layout(runs, heads, heading, theme, sla_h if has_waits else None)
     layout |= _scales(runs, has_waits)
-    return go.Figure([_work(runs, theme), *_waits(runs, theme)], layout)
+    return RunFigure([*_work(runs, theme), *_waits(runs, theme)], layout)
 
 
 def _has_waited(runs: pd.DataFrame) -> pd.Series[bool]:
@@ -190,25 +198,33 @@ def _rows_layout(
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
     layout = figure_layout(theme, heading, int(ROW_PX * (last + 1.4)), margin)
     beyond = {"xref": "x2", "x0": (sla_h or 0) * 3_600, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
+    corner = {"xref": "x2", "x": _log(sla_h), "yref": "paper", "y": 1, "yanchor": "top"}
+    layout |= _band(theme, sla_h, beyond, corner)
+    layout["annotations"] += _scale_names(theme, sla_h is not None)
     return layout | {
-        "shapes": _band(theme, sla_h, "top left", beyond),
         "yaxis": rows,
         "yaxis2": rows | ended | {"anchor": "x2", "ticklabelstandoff": 8},
     }
+
+
+def _scale_names(theme: Theme, has_waits: bool) -> list[dict[str, Any]]:
+    """Name both scales, over their ticks."""
+    names = {"x": "Agent work", "x2": "Waiting for a reviewer (log scale)"}
+    place = {"x": 0.5, "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": TICKS_PX}
+    shown = [*names.items()][: 1 + has_waits]
+    return [note(name, theme.muted, SIZE, xref=f"{axis} domain", **place) for axis, name in shown]
 
 
 def _scales(runs: pd.DataFrame, has_waits: bool) -> dict[str, Any]:
     """The linear scale of work, which needs no ticks beside its texts, and the logarithmic one of waits."""
     longest = max(1.0, runs["working_s"].max())
     work = {
-        "title": {"text": "Agent work", "standoff": 4},
         "domain": [0, 0.4 if has_waits else NO_WAITS],
         "range": [0, longest * 1.6],
         "tickvals": [0],
         "ticktext": ["0"],
     }
     waits = {
-        "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
         "domain": [0.44 if has_waits else NO_WAITS, 1],
         "range": _wait_range(runs),
@@ -226,20 +242,22 @@ def _wait_range(runs: pd.DataFrame) -> list[float]:
     return [low, low + (high - low) / (1 - TEXT_SHARE)]
 
 
-def _work(runs: pd.DataFrame, theme: Theme) -> Trace:
+def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw agent work: bars with their duration."""
     runs = runs[runs["working_s"].notna()]
     is_failed, is_open = runs["status"] == "error", runs["status"] == "running"
     fill = np.select([is_failed, is_open], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
     edge = {"color": AGENT_COLORS[0], "width": is_open.astype(float).tolist()}
+    work, y = runs["working_s"], runs["y"].tolist()
     bars = {
-        "x": runs["working_s"].tolist(),
-        "y": runs["y"].tolist(),
+        "base": [0] * len(runs),
+        "x": work.tolist(),
+        "y": y,
         "width": 0.6,
         "marker": {"color": fill.tolist(), "line": edge, "cornerradius": 3},
-        "textposition": "outside",
     }
-    return BARS | bars | _durations(runs["working_s"], is_open, theme) | _hover(runs)
+    texts = _texts(work.tolist(), y, _durations(work, is_open), theme)
+    return [BARS | bars | _hover(runs), texts]
 
 
 def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
@@ -259,17 +277,23 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         "hoverinfo": "skip",
     }
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
-    look = place | {"mode": "markers+text", "textposition": "middle right", "marker": mark}
-    texts = _durations(runs["wait"], is_open, theme)
-    unknown = zip(texts["text"], runs["waits_since"], strict=True)
-    texts["text"] = [words if pd.isna(since) else f"  since {day(since)}" for words, since in unknown]
-    return [BARS | bars | place, lines(ends.tolist(), y, **look | texts | _hover(runs))]
+    look = place | {"mode": "markers", "marker": mark, "cliponaxis": False}
+    unknown = zip(_durations(runs["wait"], is_open), runs["waits_since"], strict=True)
+    words = [INDENT + (length if pd.isna(since) else f"since {day(since)}") for length, since in unknown]
+    texts = _texts(ends.tolist(), y, words, theme, **place)
+    return [BARS | bars | place, lines(ends.tolist(), y, **look | _hover(runs)), texts]
 
 
-def _durations(seconds: pd.Series[float], is_open: pd.Series[bool], theme: Theme) -> dict[str, Any]:
-    """Write a duration at each mark."""
-    texts = [f"  {duration(s)}{' so far' * more}" for s, more in zip(seconds, is_open, strict=True)]
-    return {"text": texts, "textfont": {"size": SIZE - 1, "color": theme.text}, "cliponaxis": False}
+def _durations(seconds: pd.Series[float], is_open: pd.Series[bool]) -> list[str]:
+    """Return a duration for each mark."""
+    return [f"{duration(s)}{' so far' * more}" for s, more in zip(seconds, is_open, strict=True)]
+
+
+def _texts(x: list[float], y: list[float], words: list[str], theme: Theme, **look: Any) -> Trace:
+    """Write a text behind each mark."""
+    font = {"size": SIZE - 1, "color": theme.text}
+    look |= {"mode": "text", "textposition": "middle right", "textfont": font, "cliponaxis": False}
+    return lines(x, y, text=[f"{NBSP}{text}" for text in words], **look)
 
 
 def _points_layout(
@@ -281,22 +305,35 @@ def _points_layout(
     longest = np.nanmax([LEAST_POINTS_S, runs["wait"].max() * 1.5])
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": sla_h * 3_600, "y1": 1e20}
+    corner = {"xref": "paper", "x": 0, "yref": "y", "y": _log(sla_h), "yanchor": "bottom"}
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
-    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
-    layout = figure_layout(theme, heading, POINTS_PX, margin)
+    below = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (1 + has_list)  # beside a list the legend has two lines
+    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": below}
+    rows = row_axis(theme, margin["l"] - EDGE_PX, [*ticks], [*ticks.values()]) | {"showgrid": True}
+    layout = figure_layout(theme, heading, POINTS_PX, margin) | _band(theme, sla_h, beyond, corner)
+    layout["shapes"].append(SHADE | across | lane)
+    layout["annotations"] += _list(runs, theme) if has_list else []
     return layout | {
-        "xaxis": {"type": "date"},
-        "yaxis": {
-            "type": "log",
-            "range": np.log10([NO_WAIT * 0.55, longest]).tolist(),
-            "tickvals": [*ticks],
-            "ticktext": [*ticks.values()],
-            "fixedrange": True,
-        },
-        "legend": LEGEND | {"y": -0.09},
-        "shapes": [*_band(theme, sla_h, "bottom left", beyond), SHADE | across | lane],
-        "annotations": _list(runs, theme) if has_list else [],
+        "xaxis": _dates(runs),
+        "yaxis": rows | {"type": "log", "range": np.log10([NO_WAIT * 0.55, longest]).tolist()},
+        "legend": LEGEND | {"y": -AXIS_PX / POINTS_PX},
     }
+
+
+def _dates(runs: pd.DataFrame) -> dict[str, Any]:
+    """The axis of dates in UTC; plotly sets ticks of its own, and only a static picture has these."""
+    created = runs["created_at"].dropna().dt.tz_localize(None)
+    if created.empty:
+        return {"type": "date", "range": ["2000-01-01", "2000-01-02"], "visible": False}
+    edge = max((created.max() - created.min()) * DATES_EDGE, pd.Timedelta(minutes=30))
+    first, last = created.min() - edge, created.max() + edge
+    step = next(step for step in DATE_STEPS if (last - first) / MOST_DATES <= pd.Timedelta(step))
+    ticks = pd.date_range(first.ceil(step), last, freq=step)
+    has_time = pd.Timedelta(step) < pd.Timedelta("1D")
+    texts = [f"{day(tick)}, {tick:%H:%M}" if has_time else day(tick) for tick in ticks]
+    places = [tick.isoformat() for tick in ticks]
+    span = [first.isoformat(), last.isoformat()]
+    return {"type": "date", "range": span} | array_ticks(places, texts) | {"tickmode": "auto"}
 
 
 def _markers(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
@@ -318,7 +355,8 @@ def _markers(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         # Runs without a wait are spread over their lane, so that points do not hide each other.
         spread = NO_WAIT * np.exp((own.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
         waits = own["wait"].clip(lower=LEAST_WAIT).where(own["wait"] > 0, spread)
-        created = own["created_at"].dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
+        # numbers would be dates in the reader's time zone
+        created = own["created_at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
         name = f"{plain(status(word), 30)} {n_of[word]:,}"
         look = {"mode": "markers", "name": name, "marker": mark, "showlegend": True}
         traces.insert(0, lines(created.tolist(), waits.tolist(), **look | _hover(own)))
@@ -355,13 +393,19 @@ def _so_far(run: dict[Any, Any]) -> str:
     return f"{duration(run['wait'])} so far" if pd.isna(since) else f"since {day(since)}"
 
 
-def _band(theme: Theme, sla_h: float | None, corner: str, place: dict[str, Any]) -> list[dict[str, Any]]:
-    """Shade the waits beyond the time within which a reviewer should answer."""
+def _band(
+    theme: Theme, sla_h: float | None, place: dict[str, Any], corner: dict[str, Any]
+) -> dict[str, list[Any]]:
+    """Shade the waits beyond the time within which a reviewer should answer, with words in a corner."""
     if sla_h is None:
-        return []
-    font = {"size": SIZE - 0.5, "color": theme.attention}
-    label = {"text": f"over {sla_h:g} h", "font": font, "textposition": corner}
-    return [SHADE | place | {"fillcolor": faded(theme.wait, 0.1), "label": label}]
+        return {"shapes": [], "annotations": []}
+    words = note(f"{NBSP}over {sla_h:g} h", theme.attention, SIZE - 0.5, xanchor="left", **corner)
+    return {"shapes": [SHADE | place | {"fillcolor": faded(theme.wait, 0.1)}], "annotations": [words]}
+
+
+def _log(sla_h: float | None) -> float:
+    """Return the place of words on a scale of waits, which plotly wants as a logarithm."""
+    return math.log10((sla_h or 1) * 3_600)
 
 
 def _hover(runs: pd.DataFrame) -> dict[str, Any]:

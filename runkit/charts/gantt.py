@@ -16,7 +16,7 @@ from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.rows import agent_rows, tree_rows
 from runkit.charts.selection import MOST_BARS, MOST_ROWS, critical_path, visible_steps
-from runkit.charts.style import chosen_theme, keep_private
+from runkit.charts.style import chosen_theme
 from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
 from runkit.errors import UsageError
 from runkit.tables.frames import frames
@@ -82,7 +82,7 @@ def gantt(
         For a word, a title or a number that cannot be used, for an argument that does not apply to so many
         runs, and for a source without runs.
     """
-    import plotly.graph_objects as go
+    from runkit.charts.figure import RunFigure
 
     of_steps: dict[str, object] = {"depth": depth, "compress_waits": compress_waits}
     of_fleet: dict[str, object] = {"sort": sort, "group": group, "sla_h": sla_h}
@@ -99,14 +99,13 @@ def gantt(
         return fleet_chart(read, sort=sort or "attention", group=group or "status", sla_h=hours, title=title)
     _refuse(of_fleet, None, n_runs, f"more than {len(LETTERS)} runs")
 
-    keep_private()
     scene = scene_of(read)
     if n_runs == 2 and can_pair(read):
         return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title)
     picture = _picture(scene, depth, _axis(scene, compress_waits))
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
-    return go.Figure(data, layout(picture, data, _heading(picture, title), reach=reach))
+    return RunFigure(data, layout(picture, data, _heading(picture, title), reach=reach))
 
 
 def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to: str) -> None:

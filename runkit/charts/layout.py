@@ -21,8 +21,8 @@ LINE_PX = 22  # a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # over the title
 AXIS_PX = 30  # below the rows: the ticks
-LEGEND_PX = 24  # a line of the legend
-FIGURE_PX = 900  # the usual width of a figure, for the legend
+LEGEND_PX, LEGEND_EDGE_PX = 19, 24  # a line of the legend, and what plotly keeps free around all lines
+FIGURE_PX = 800  # of a rather narrow figure, for the legend
 ENTRY_PX = 48  # of an entry of the legend beside its word
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
@@ -47,10 +47,11 @@ def layout(
     rows, waits, absences = picture.rows, _wait_bands(picture), _absences(picture)
     top = -0.5 - (above or (0.15 if waits.empty else STRIP))
     last = rows.n - 0.5 + len(absences)
-    entries_px = sum(width_px(trace["name"]) * 0.9 + ENTRY_PX for trace in data if trace["showlegend"])
-    below = AXIS_PX + LEGEND_PX * -int(-entries_px // FIGURE_PX)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0)), "b": below}
+    margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0))}
+    entries_px = sum(entry_px(trace["name"]) for trace in data if trace["showlegend"])
+    n_lines = -int(-entries_px // (FIGURE_PX - margin["r"]))
+    margin["b"] = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * n_lines
     area = round((last - top) * rows.px)
     figure = figure_layout(picture.theme, heading, area, margin)
     figure["meta"]["refines"] = not picture.axis.folds  # ticks, by a page's zoom
@@ -78,6 +79,11 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
         "dragmode": "zoom",
         "uirevision": "zoom",
     }
+
+
+def entry_px(name: str) -> float:
+    """The width of an entry of the legend."""
+    return width_px(name) * 0.9 + ENTRY_PX
 
 
 def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> dict[str, Any]:

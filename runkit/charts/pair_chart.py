@@ -48,7 +48,7 @@ def can_pair(frames: Frames) -> bool:
 
 def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, title: str | None) -> Figure:
     """Draw two runs; the arguments are those of `gantt`. Each wait of each run is folded to a fixed width."""
-    import plotly.graph_objects as go
+    from runkit.charts.figure import RunFigure
 
     theme = chosen_theme()
     bars = scene.bars
@@ -79,7 +79,7 @@ def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, t
     heading = runs_heading(scene.runs, theme, title, left_out)
     look = layout(picture, data, heading, above=0.1 - HEAD)
     _add_columns(look, axes, rule, theme)
-    return go.Figure(data, look)
+    return RunFigure(data, look)
 
 
 def _add_columns(look: dict[str, Any], axes: list[Axis], rule: int | None, theme: Theme) -> None:
@@ -187,6 +187,7 @@ def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:
 def _ticks(axes: list[Axis]) -> dict[str, Any]:
     """The ticks that hold for both runs: up to the first fold."""
     longest = max(axes, key=lambda axis: axis.length)
+    longest = longest._replace(px=DOMAIN * longest.px)
     first_fold = min((axis.folds[0][0] for axis in axes if axis.folds), default=None)
     if first_fold is None:
         return relative_axis(longest)

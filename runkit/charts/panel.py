@@ -86,10 +86,9 @@ def bundle(html: str, text: str, figure: Figure | None = None) -> dict[str, Any]
     words: dict[str, Any] = {"text/html": html, "text/plain": visible(text)}
     if figure is None:
         return words
-    import plotly.io
+    from runkit.charts.figure import plotly_bundle
 
-    words |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-    return words
+    return words | plotly_bundle(figure)
 
 
 def show(words: dict[str, Any], figure: Figure | None = None) -> None:

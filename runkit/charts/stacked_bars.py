@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from runkit.charts.labels import plain
-from runkit.charts.style import SIZE, Trace, base_layout, chosen_theme, keep_private, lines
+from runkit.charts.axis import array_ticks
+from runkit.charts.labels import note, plain
+from runkit.charts.layout import LEGEND_EDGE_PX, LEGEND_PX
+from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, chosen_theme, lines
 from runkit.style import MISSING, STATUSES
 from runkit.text import duration, plural
 
@@ -25,8 +27,7 @@ LABEL = 54  # characters of a label with its note, which fit into a phone's plot
 SHORTEST = 12  # characters of a label before a long note
 MOST_TICKS = 5
 OK, WORK, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#D97706", "#E03131", "#808080"
-# Below the drawing, from the figure's left edge on.
-LEGEND = {"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
+BELOW_PX, EDGE_PX = 44, 12  # the ticks and the title of the axis; around the drawing
 HATCHES = {WAIT: "/", FAIL: "x"}  # a color alone tells nothing to many readers
 LOOKS = {  # of a part of a bar, by its column: the name for people, and the color
     "completed": (str(STATUSES["completed"]), OK),
@@ -76,15 +77,17 @@ def stacked_bars(
         axis = f"{axis} · {plural(len(parts) - MOST_BARS, 'more bar')} not shown"
     labels, parts = [*map(str, parts.index[:MOST_BARS])], parts.head(MOST_BARS).reset_index(drop=True)
     traces: list[Trace] = []
+    starts = parts.cumsum(axis=1) - parts
     for part in parts.columns.astype(str):
         own = parts.loc[parts[part] != 0, part]
         amounts = [f"{n:,.0f}" if unit == "count" else duration(n) for n in own]
         texts = [f"{plain(labels[at])}: {amount}" for at, amount in zip(own.index, amounts, strict=True)]
-        bar = _bar(part, own.tolist(), (own.index + 0.2).tolist(), texts)
-        traces += [bar | {"orientation": "h", "width": BAR_PX / ROW_PX}] if len(own) else []
+        if len(own):
+            place = {"x": own.tolist(), "base": starts.loc[own.index, part].tolist()}
+            traces.append(_bar(part, texts) | place | {"y": (own.index + 0.2).tolist()})
     most = float(parts.sum(axis=1).max())
-    ticks = _whole(most) if unit == "count" else {"showticklabels": False}
-    values = {"range": [0.0, most], "title": {"text": axis, "standoff": 6}, "nticks": MOST_TICKS}
+    ticks = _ticks(most) if unit == "count" else []
+    values = {"range": [0.0, most]} | array_ticks(ticks, [f"{tick:,}" for tick in ticks])
     rows = {"range": [len(parts) - 0.4, -0.6], "visible": False}
     words = [  # above the bars; a label is cut so that its note fits
         f"{plain(label, max(LABEL - 3 - len(note), SHORTEST))} · {plain(note)}"
@@ -93,41 +96,48 @@ def stacked_bars(
     y = [at - 0.22 for at in range(len(words))]
     look = {"mode": "text", "textposition": "middle right", "textfont": {"size": SIZE}, "cliponaxis": False}
     traces.append(lines([0.0] * len(y), y, text=words, **look))
-    return _figure(traces, values | ticks, rows, ROW_PX * len(parts))
+    return _figure(traces, values, rows, axis, ROW_PX * len(parts))
 
 
-def _whole(most: float) -> dict[str, Any]:
-    """Give the ticks of a scale of counts."""
-    return {"tickformat": ",d"} | ({"dtick": 1} if most <= MOST_TICKS else {})
+def _ticks(most: float) -> list[float]:
+    """Return the ticks of a scale of counts."""
+    steps = (k * 10**power for power in range(15) for k in (1, 2, 5))
+    step = next(step for step in steps if most <= step * MOST_TICKS)
+    return [*range(0, int(most) + 1, step)]
 
 
-def _figure(traces: list[Trace], xaxis: dict[str, Any], yaxis: dict[str, Any], height: int) -> Figure:
-    """Give a figure with its legend below."""
-    import plotly.graph_objects as go
+def _figure(
+    traces: list[Trace], xaxis: dict[str, Any], yaxis: dict[str, Any], axis: str, height: int
+) -> Figure:
+    """Return a figure with the words of its axis and its legend below."""
+    from runkit.charts.figure import RunFigure
 
-    keep_private()
-    below = 44 + 20 * -(-len(traces) // 2)
-    margin = {"l": 12, "r": 16, "t": 12, "b": below}
+    below = BELOW_PX + LEGEND_EDGE_PX + LEGEND_PX * -(-len(traces) // 2)
+    margin = {"l": EDGE_PX, "r": 16, "t": EDGE_PX, "b": below}
+    theme = chosen_theme()
+    place = {"xref": "paper", "x": 0.5, "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
     layout = {
-        "barmode": "relative",
+        "annotations": [note(axis, theme.muted, SIZE, **place)] if axis else [],
+        "barmode": "overlay",
         "dragmode": False,
-        "legend": LEGEND | {"traceorder": "normal"},
+        "legend": LEGEND | {"y": -BELOW_PX / height},
         "showlegend": True,
         "xaxis": {"fixedrange": True, "tickangle": 0} | xaxis,
         "yaxis": {"fixedrange": True} | yaxis,
     }
-    return go.Figure(traces, base_layout(chosen_theme(), height + below + 12, margin) | layout)
+    return RunFigure(traces, base_layout(theme, height + below + EDGE_PX, margin) | layout)
 
 
-def _bar(part: str, x: list[Any], y: list[float], texts: list[str]) -> Trace:
-    """Give the trace of one part."""
+def _bar(part: str, texts: list[str]) -> Trace:
+    """Return the trace of one part, but for its place."""
     name, color = LOOKS[part]
     pattern = {"fillmode": "overlay", "size": 7, "solidity": 0.25, "fgcolor": "#FFFFFF"}
     return {
         "type": "bar",
+        "orientation": "h",
+        "width": BAR_PX / ROW_PX,
+        "textposition": "none",
         "name": name,
-        "x": x,
-        "y": y,
         "marker": {"color": color, "line": {"width": 0}, "pattern": pattern | {"shape": HATCHES.get(color)}},
         "customdata": texts,
         "hovertemplate": f"%{{customdata}}<extra>{name}</extra>",

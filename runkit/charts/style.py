@@ -83,13 +83,3 @@ def chosen_theme() -> Theme:
 
     names = (plotly.io.templates.default or "").split("+")
     return DARK if any(name.endswith("dark") for name in names) else LIGHT
-
-
-def keep_private() -> None:
-    """Make `CONFIG` the default of all of plotly's renderers; what the user set on one of them stays."""
-    import plotly.io
-
-    for name in plotly.io.renderers:
-        renderer = plotly.io.renderers[name]
-        if hasattr(renderer, "config"):
-            renderer.config = CONFIG | (renderer.config or {})

@@ -236,13 +236,12 @@ class RunMonitor(CellOutput[None]):
 
     def _chart_bundle(self, f: Frames) -> dict[str, Any]:
         """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
-        import plotly.io
+        from runkit.charts.figure import plotly_bundle
 
         figure = gantt(f)
         if self._zoom is not None:
             figure.update_xaxes(range=self._zoom, autorange=False)
-        bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-        return {**bundle, **display.note(str(figure.layout.meta["alt"]))}
+        return {**plotly_bundle(figure), **display.note(str(figure.layout.meta["alt"]))}
 
     def _draw(self, chart: dict[str, Any], *, is_live: bool) -> None:
         """Draw a chart in the card, or in its own output; there always is one."""

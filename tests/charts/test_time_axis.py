@@ -46,6 +46,12 @@ def test_ticks_of_seconds_become_finer_when_a_reader_zooms():
     assert axis["labelalias"]["90 s"] == "1 min 30 s"
 
 
+def test_labels_of_ticks_stand_apart_in_the_narrow_column_of_a_pair():
+    """The bars of a pair have about half of the width, which "1 min 15 s" must not fill three times."""
+    runs = [run(step("a", 0, 100), run_id=name, end=100) for name in "ab"]
+    assert draw(runs).ticks == {"0": 0, "30 s": 30, "1 min": 60, "1 min 30 s": 90}
+
+
 def test_an_overnight_wait_does_not_flatten_the_run():
     """Folded, the wait has a fixed width, and the work keeps its length."""
     drawn = draw(overnight())

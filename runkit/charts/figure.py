@@ -1,0 +1,56 @@
+"""A figure of ours: plotly's in all it does, and in a notebook a static picture and a sentence beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import plotly.graph_objects as go
+import plotly.io
+from IPython import get_ipython
+from IPython.display import display
+
+from runkit.charts.style import CONFIG
+from runkit.charts.svg import Unsupported, svg
+from runkit.text import Markup, visible
+
+PLOTLY = "application/vnd.plotly.v1+json"
+# Percent signs, not base64: a search for what was masked finds it.
+IMAGE = Markup('<img alt="{}" style="max-width:100%" src="data:image/svg+xml,{}">')
+KEPT = " !$&'()*+,-./:;=?@[]_~{}|^"  # characters that need no percent sign there
+
+
+class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
+    """A figure whose output in a notebook survives its export."""
+
+    _ipython_display_ = None  # plotly would display its JSON only
+    _repr_html_ = None  # it would load plotly.js from the web
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
+        """Build plotly's JSON, a picture and a sentence, and what the renderers add that the user chose."""
+        bundle = plotly_bundle(self)
+        alt = (self.layout.meta or {}).get("alt", "A figure")
+        words = {"text/plain": visible(alt)}
+        try:
+            picture = quote(svg(bundle[PLOTLY]), safe=KEPT)
+            words["text/html"] = str(IMAGE.format(alt, picture))
+        except Unsupported:  # a reader's own addition
+            pass
+        chosen: dict[str, Any] = super()._repr_mimebundle_(**{"config": CONFIG} | options)
+        return words | chosen | bundle
+
+    def show(self, *args: Any, **options: Any) -> None:
+        """Show the figure; outside a notebook, or with plotly's arguments, by plotly's renderers."""
+        is_plain = not args and not options and hasattr(get_ipython(), "kernel")
+        if is_plain:
+            display(self)
+        else:
+            super().show(*args, **options | {"config": CONFIG | (options.get("config") or {})})
+
+
+def plotly_bundle(figure: go.Figure) -> dict[str, Any]:
+    """Return plotly's JSON as an output; what the user set for all of plotly's figures stays."""
+    renderer = plotly.io.renderers["plotly_mimetype"]
+    bundle: dict[str, Any] = renderer.to_mimebundle(figure.to_dict())
+    bundle[PLOTLY]["config"] = CONFIG | (renderer.config or {})
+    return bundle

@@ -1,0 +1,96 @@
+"""What a figure leaves in a notebook, and what an export of the notebook shows."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import nbformat
+import plotly.graph_objects as go
+import plotly.io
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+import runkit
+from support import example, run, step
+
+PLOTLY = "application/vnd.plotly.v1+json"
+CELLS = (
+    "import json, runkit\nruns = json.loads({runs!r})\nrunkit.gantt(runs[0])",
+    "runkit.gantt(runs[:2]).show()",
+    "runkit.gantt(runs).update_layout(title_text='Mine')",
+    "from runkit.charts import fleet\ndisplay(fleet.slowest_steps(runkit.frames(runs)))",
+)
+
+
+def bundle(figure: Any) -> dict[str, Any]:
+    """What a notebook keeps of a figure."""
+    return dict(figure._repr_mimebundle_())
+
+
+@pytest.mark.parametrize("template", ["lab", "classic"])
+def test_an_exported_notebook_shows_each_chart(template: str, exported: dict[str, str]) -> None:
+    """As an image whose alternative text is the figure's sentence."""
+    assert exported[template].count('src="data:image/svg+xml,') == len(CELLS)
+    assert f'alt="{runkit.gantt(example("completed")).layout.meta["alt"]}"' in exported[template]
+
+
+@pytest.fixture(scope="module")
+def exported() -> dict[str, str]:
+    """An executed notebook as HTML, by the name of the template."""
+    runs = [example("completed"), *(run(step("a", 0, 9 + n), run_id=f"{n}") for n in range(5))]
+    sources = [CELLS[0].format(runs=json.dumps(runs)), *CELLS[1:]]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(notebook, timeout=120).execute()
+    templates = ("lab", "classic")
+    return {name: HTMLExporter(template_name=name).from_notebook_node(notebook)[0] for name in templates}
+
+
+@pytest.mark.parametrize(
+    "change", [copy.copy, copy.deepcopy, lambda figure: pickle.loads(pickle.dumps(figure))]
+)
+def test_an_output_has_json_picture_and_sentence(change: Any) -> None:
+    """Also of a copy; the picture is an SVG whose address needs no decoding to be searched."""
+    figure = change(runkit.gantt(example("completed")))
+    output = bundle(figure)
+    assert output.keys() == {PLOTLY, "text/html", "text/plain"}
+    assert output["text/plain"] == figure.layout.meta["alt"]
+    assert "CIP Orchestrator" in output["text/html"]
+    address = output["text/html"].split('src="data:image/svg+xml,')[1].rpartition('"')[0]
+    assert ElementTree.fromstring(unquote(address)).attrib["width"] == "900"  # noqa: S314 - our own
+
+
+def test_a_figure_with_a_reader_s_own_trace_has_no_picture() -> None:
+    """It would be wrong; plotly's JSON and the sentence stay."""
+    figure = runkit.gantt(example("completed")).add_pie(values=[1, 2])
+    assert bundle(figure).keys() == {PLOTLY, "text/plain"}
+
+
+def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours applies to our figures only, over what is set for all."""
+    renderer = plotly.io.renderers["plotly_mimetype"]
+    monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
+    config = bundle(runkit.gantt(example("completed")))[PLOTLY]["config"]
+    assert (config["scrollZoom"], config["displaylogo"], config["showSendToCloud"]) == (True, True, False)
+    assert renderer.config == {"scrollZoom": True, "displaylogo": True}
+    assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]
+
+
+def test_a_renderer_that_the_user_chose_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it makes goes before the picture."""
+    monkeypatch.setattr(plotly.io.renderers, "default", "iframe")
+    monkeypatch.setattr(plotly.io.renderers["iframe"], "to_mimebundle", lambda _: {"text/html": "<iframe>"})
+    assert bundle(runkit.gantt(example("completed")))["text/html"] == "<iframe>"
+
+
+def test_outside_a_notebook_plotly_shows_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a script `show()` opens a browser, as for any figure, with our configuration."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(plotly.io, "show", lambda _, **options: calls.append(options))
+    runkit.gantt(example("completed")).show()
+    assert [call["config"]["showSendToCloud"] for call in calls] == [False]

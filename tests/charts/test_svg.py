@@ -1,0 +1,194 @@
+"""Figures as static SVG: the same drawing as plotly's, harmless, and without script."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from plotly.graph_objects import Figure, Scatter
+from plotly.offline import get_plotlyjs
+
+import runkit
+from hostile.payloads import PAYLOADS
+from runkit.charts import fleet
+from runkit.charts.fleet_chart import MOST_ROWS
+from runkit.charts.svg import Unsupported, svg
+from runkit.style import DARK, LIGHT
+from support import example, question, run, step
+
+# Boxes of bars, marks and lines of text; the legend wraps by widths that plotly measures, and is left out.
+MEASURE = r"""
+async ([html, figure]) => {
+  document.body.innerHTML = '<div id="plotly" style="width:900px"></div>' + html;
+  const { data, layout } = JSON.parse(figure);
+  await Plotly.newPlot("plotly", data, { ...layout, width: 900 }, { displayModeBar: false });
+  const boxes = (root, selectors) => {
+    const { x, y } = root.getBoundingClientRect();
+    return Object.entries(selectors).flatMap(([kind, selector]) => [...root.querySelectorAll(selector)]
+      .filter((mark) => mark.getBoundingClientRect().height && !mark.querySelector("tspan.line"))
+      .map((mark) => {
+        const box = mark.getBoundingClientRect();
+        const style = getComputedStyle(mark);
+        const fill = (mark.getAttribute("d") ?? "Z").includes("Z") ? style.fill : style.stroke;
+        const color = fill.startsWith("url") ? "pattern" : fill;
+        const name = kind === "text" ? mark.textContent.replace(/\u00a0/g, " ") : color;
+        return [kind, name, [box.left - x, box.right - x, box.top - y, box.bottom - y]];
+      }));
+  };
+  const texts = ".textpoint text, [class$=tick] text, .annotation-text, .gtitle";
+  const lines = texts.split(", ").flatMap((text) => [text, `${text} tspan.line`]).join(", ");
+  return [
+    boxes(document.querySelector("#plotly"), {
+      bar: ".barlayer .point > path", mark: ".scatterlayer .points path", text: lines,
+    }),
+    boxes(document.querySelector("svg.runkit-chart"), {
+      bar: ":scope > rect:not(:first-of-type)",
+      mark: ":scope > circle, :scope > path[transform]",
+      text: ":scope > text",
+    }),
+  ];
+}
+"""
+
+
+def root_of(figure: Figure) -> ElementTree.Element:
+    """The picture as XML."""
+    return ElementTree.fromstring(svg(figure))  # noqa: S314 - our own
+
+
+def runs(n: int) -> list[dict[str, Any]]:
+    """Runs of different states, with all kinds of steps."""
+    return [one_of(number, 4_000.0 * number) for number in range(n)]
+
+
+def one_of(number: int, start: float) -> dict[str, Any]:
+    """A run with a group, a question, and a last step that failed, has no end, or ended."""
+    state = ("completed", "interrupted", "error", "running")[number % 4]
+    asked, answered = start + 40 + number, start + 5_000
+    inner = [step("a", start, start + 10), step("b", start + 10, start + 30, agent="tin")]
+    ends = {"error": {"status": "error"}, "running": {"status": "running"}}
+    steps = [
+        step("g", start, asked, label="Group", steps=inner),
+        question("q", asked, None if state == "interrupted" else answered),
+        step("i", answered, answered),
+        step("o", answered, None if state == "running" else answered + 30, **ends.get(state, {})),
+    ]
+    return run(
+        *(steps[:2] if state == "interrupted" else steps),
+        run_id=f"{number:08d}-0000-4000-8000-000000000000",
+        status=state,
+        start=start,
+        end=answered + 40 if state in ("completed", "error") else None,
+    )
+
+
+def figures() -> dict[str, Figure]:
+    """A figure of each kind."""
+    many = runkit.frames(runs(MOST_ROWS + 10))
+    panels = (fleet.waits(many), fleet.slowest_steps(many), fleet.failed_steps(many))
+    return {
+        "completed": runkit.gantt(example("completed")),
+        "object page": runkit.gantt(example("object_page")),
+        "interrupted": runkit.gantt(example("interrupted")),
+        "failed": runkit.gantt(runs(3)[2], compress_waits=False),
+        "pair": runkit.gantt(runs(2)),
+        "three": runkit.gantt(runs(3)),
+        "rows": runkit.gantt(runs(20)),
+        "points": runkit.gantt(many),
+        **{panel.title: panel.figure for panel in panels if panel.figure is not None},
+    }
+
+
+def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:
+    """The boxes of one kind and name whose edges are at most 2 px from those of `box`."""
+    kind, name, edges = box
+    return [
+        other
+        for other in others
+        if (other[0], (kind == "bar" and "pattern" in (name, other[1])) or other[1] == name) == (kind, True)
+        and max(abs(a - b) for a, b in zip(edges, other[2], strict=True)) <= 2
+    ]
+
+
+def test_the_svg_is_what_plotly_draws(browser: Any) -> None:
+    """Bars, marks and texts of each kind of figure stand within 2 px of plotly's, and the other way round."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.add_script_tag(content=get_plotlyjs())
+    for kind, figure in figures().items():
+        # plotly's own ticks are where a reader's zoom puts them
+        figure.update_xaxes(tickmode="array")
+        theirs, ours = page.evaluate(MEASURE, [svg(figure), figure.to_json()])
+        assert len(theirs) == len(ours) > 4, kind
+        for boxes, others in ((theirs, ours), (ours, theirs)):
+            assert [box for box in boxes if not partners(box, others)] == [], kind
+    page.close()
+
+
+def test_an_svg_follows_the_theme_of_its_page(browser: Any) -> None:
+    """Ground and ticks are those of the theme that the page says it has."""
+    page = browser.new_page(color_scheme="dark")
+    for scheme, theme in {"light": LIGHT, "light dark": DARK}.items():
+        page.set_content(f"<style>:root {{ color-scheme: {scheme} }}</style>{svg(runkit.gantt(runs(1)))}")
+        fills = page.evaluate(
+            "() => ['rect', 'text'].map((name) => getComputedStyle(document.querySelector(name)).fill)"
+        )
+        rgb = (
+            f"rgb({', '.join(map(str, bytes.fromhex(color[1:])))})" for color in (theme.ground, theme.muted)
+        )
+        assert fills == [*rgb]
+    page.close()
+
+
+def test_an_svg_has_a_label_and_titles() -> None:
+    """Its label is the figure's sentence, and each bar says what plotly's hover says."""
+    figure = runkit.gantt(run(step("a", 0, 30, label="Looking"), end=30))
+    root = root_of(figure)
+    assert root.attrib["aria-label"] == figure.layout.meta["alt"]
+    titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert [title.split("\n")[0] for title in titles if title] == ["Looking"]
+
+
+@pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+def test_hostile_text_stays_text(text: str) -> None:
+    """In labels, agents, statuses and names: well-formed XML of our own elements only."""
+    steps = step("a", label=text, agent=text, error=text, status="error")
+    for n_runs in (1, 2, 3, 5):
+        sources = [run(steps, status=text, agent=text, run_id=f"{n}{text}") for n in range(n_runs)]
+        root = root_of(runkit.gantt(sources, title=text))
+        names = {element.tag.split("}")[1] for element in root.iter()}
+        assert names <= {"svg", "g", "style", "rect", "path", "circle", "text", "tspan", "title"}
+        keys = {key for element in root.iter() for key in element.attrib}
+        assert not [key for key in keys if re.match("on|href|id$", key)]
+
+
+def test_json_of_a_notebook_is_drawn_as_its_figure() -> None:
+    """A saved figure gives the same picture."""
+    figure = runkit.gantt(runs(5))
+    assert svg(json.loads(figure.to_json())) == svg(figure)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda figure: figure.add_pie(values=[1, 2]),
+        lambda figure: figure.add_bar(x=[1], y=[1]),
+        lambda figure: figure.add_trace(Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "star"})),
+        lambda figure: figure.add_annotation(text="Here", x=1, y=1),
+        lambda figure: figure.update_xaxes(range=None),
+        lambda figure: figure.update_xaxes(type="category"),
+        lambda figure: figure.update_xaxes(title="Mine"),
+        lambda figure: figure.update_traces(visible="legendonly"),
+        lambda figure: figure.add_layout_image(source="https://example.com/a.png"),
+        lambda figure: figure.add_trace(Scatter(x=["a"], y=[1], mode="lines", line={"width": 1})),
+    ],
+)
+def test_what_ours_do_not_have_is_refused(change: Any) -> None:
+    """A reader's own additions are not drawn wrongly or left out."""
+    figure = copy.copy(runkit.gantt(runs(1)))
+    change(figure)
+    with pytest.raises(Unsupported):
+        svg(figure)
