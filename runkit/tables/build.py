@@ -162,11 +162,12 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     is_started = started != NEVER
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
+    is_finding = _is_finding(artifacts, steps)
     counted = {
         **{f"n_{name}": columns["run"] for name, columns in parts.items()},
         "n_errors": steps["run"][flags(steps["error"].is_valid())],
         "n_pending": interrupts["run"][is_word(interrupts["outcome"], PENDING)],
-        "n_findings": artifacts["run"][_is_finding(artifacts)],
+        "n_findings": artifacts["run"][is_finding],
     }
     lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
     of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
@@ -179,21 +180,24 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         **_budget(runs, steps),
         **{name: count(of, n) for name, of in counted.items()},
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
-        "weakest": _weakest(artifacts, n),
+        "weakest": _weakest(artifacts, is_finding, n),
         "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
     }
 
 
-def _is_finding(artifacts: Columns) -> Flags:
-    is_finding: Flags = ~(is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"])
-    return is_finding
+def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
+    """Flag what is neither an output, nor a repeat, nor the record of an error in an error step ([A] 23)."""
+    is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
+    is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
+    return ~is_other
 
 
-def _weakest(artifacts: Columns, n: int) -> pa.Array:
+def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
     """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
     ranks = rank(artifacts["confidence"], contract.CONFIDENCES)
-    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & ~artifacts["is_repeat"]
-    weakest_first = np.lexsort((ranks, ~_is_finding(artifacts)))
+    is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
+    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
+    weakest_first = np.lexsort((ranks, ~is_finding))
     rows = weakest_first[is_weak[weakest_first]]
     return first_in_group(artifacts["run"], rows, artifacts["title"], n)
 

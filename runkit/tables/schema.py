@@ -92,7 +92,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("n_pending", "questions waiting for a reviewer"),
         _count("n_artifacts", "rows in artifacts"),
         _count("n_sources", "rows in sources"),
-        _count("n_findings", "artifacts that are neither a repeat nor an output"),
+        _count(
+            "n_findings", "artifacts that are neither a repeat, nor an output, nor the record of an error"
+        ),
         _text("outcome", "how it ended: the error, the question, or the title of the last output"),
         _text("weakest", "title of the weakest finding, else of the output; null if both are high"),
         _rank("confidence", "the lowest confidence among the output's artifacts", CONFIDENCES),
