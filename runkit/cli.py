@@ -122,14 +122,12 @@ def _lab_options(add: Add) -> None:
 
 
 def _serve_options(add: Add) -> None:
-    fault = "inject a fault, such as 'refuse GET /runs status=502 chance=0.1'; repeatable"
     add("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)")
     add("--speed", type=positive, default=60, help="simulation speed (×) (60)")
     add("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
     add("--history", type=int, default=0, help="number of past runs at the start (0)")
     add("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)")
     add("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)")
-    add("--fault", action="append", default=[], metavar="FAULT", dest="faults", help=fault)
 
 
 def _fetch_options(add: Add) -> None:

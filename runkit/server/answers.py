@@ -9,8 +9,8 @@ from collections.abc import Container, Mapping
 
 from runkit.contract import MAX_COMMENT
 from runkit.questions import answer_errors
+from runkit.server.actions import check_payload
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
-from runkit.server.registry import check_payload
 from runkit.server.scenarios import LETTER, Json
 from runkit.server.web import RequestError, object_list
 

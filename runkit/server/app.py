@@ -1,33 +1,31 @@
 """The API: Middesk's endpoints, and the sandbox's own under `/sandbox`.
 
-One FastAPI app serves all sandboxes of a process: `AccessMiddleware` gives each request the `Backend` of its
-server. Handlers run on one event loop without awaiting, so that requests are served one at a time, in order.
+Handlers are plain functions that run on the event loop: requests are served one at a time, in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Annotated, TypeVar
+from functools import partial, wraps
+from typing import Annotated, Any, TypeVar
 
 import orjson
-import uvicorn
-from fastapi import Depends, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Match
 
 from runkit.secret import Secret
 from runkit.server import state, web
+from runkit.server.actions import OBJECTS, actions_on, business_now, check_action
 from runkit.server.answers import read_answer
-from runkit.server.faults import Fault, FaultMiddleware
-from runkit.server.registry import OBJECTS, business_now, check_action, review
 from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, business_of, iso, user_of
 from runkit.server.store import Store, get_or_404
-from runkit.server.web import RequestError, error_response, or_list
+from runkit.server.web import AccessMiddleware, PaceMiddleware, RequestError, error_response, or_list
 
 # the documentation has no schema for errors and events
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
@@ -35,51 +33,30 @@ EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["e
 # [A] 9: a run can be streamed for this many virtual milliseconds after its end
 STREAM_KEPT = 3_600_000
 Item = TypeVar("Item")
-
-
-class Backend:
-    """What the handlers of one sandbox work with; `runkit.server.launch.SandboxServer` runs it."""
-
-    key: Secret
-    store: Store
-    faults: FaultMiddleware
-    server: uvicorn.Server
-    restart: Callable[[float], None]
-
-    def is_stopping(self) -> bool:
-        """Whether waits and streams are to end."""
-        return self.server.should_exit
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 # -- what FastAPI gives to handlers
 
 
-async def strict_json(request: Request) -> None:
-    """Refuse JSON that orjson cannot read and write: `NaN`, half a surrogate pair, 300 levels."""
+async def _store(request: Request) -> Store:
+    """Return the store, unless the body has JSON that orjson cannot read: `NaN`, 300 levels."""
     if request.method == "POST" and (body := await request.body()):
         try:
             orjson.dumps(orjson.loads(body))
         except (ValueError, TypeError) as error:
             raise RequestError(422, f"the body is not valid JSON: {error}") from error
+    store: Store = request.app.state.store
+    return store
 
 
-async def _backend(request: Request) -> Backend:
-    backend: Backend = request.state.backend
-    return backend
-
-
-async def _store(request: Request) -> Store:
-    return (await _backend(request)).store
-
-
-async def _person(request: Request) -> str | None:
+def person_of(request: Request) -> str | None:
+    """Return the second reviewer's name, or None for the account."""
     person: str | None = request.state.person
     return person
 
 
-Box = Annotated[Backend, Depends(_backend)]
 Db = Annotated[Store, Depends(_store)]
-Person = Annotated[str | None, Depends(_person)]  # the second reviewer's name, or None for the account
 _lower = AfterValidator(str.lower)  # UUIDs are equal in either case
 Id = Annotated[str, Path(alias="id"), _lower]
 BusinessId = Annotated[str, _lower]
@@ -87,38 +64,68 @@ ObjectId = Annotated[str, Query(), _lower]
 PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 100
 PerPage = Annotated[int, Query(ge=1, le=100)]
 
-app = FastAPI(
-    title="runkit sandbox: Middesk's Agents API, served from scenarios",
-    docs_url=None,
-    redoc_url=None,
-    redirect_slashes=False,
+router = APIRouter(
     # the contract's operation ids
     generate_unique_id_function=lambda route: route.name.replace("_", "-"),
     # The middleware has checked the key; this describes it in the OpenAPI document.
-    dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(strict_json)],
+    dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(_store)],
     responses={"4XX": {"description": "Refused; nothing was changed.", "content": ERRORS}},
 )
 
 
-@app.exception_handler(HTTPException)
-async def refused(request: Request, error: HTTPException) -> Response:
+def on_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a plain function run on the event loop, where FastAPI would run it on one of many threads."""
+
+    @wraps(function)
+    async def run(*arguments: Any, **fields: Any) -> Any:
+        return function(*arguments, **fields)
+
+    return run
+
+
+def serves(method: str, path: str, status: int = 200, **more: Any) -> Callable[[Handler], Handler]:
+    """Serve a path with a plain function."""
+
+    def register(handler: Handler) -> Handler:
+        router.add_api_route(path, on_loop(handler), methods=[method], status_code=status, **more)
+        return handler
+
+    return register
+
+
+def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None = None) -> FastAPI:
+    """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
+    access = Middleware(AccessMiddleware, clock=store.clock, key=key)
+    app = FastAPI(
+        title="runkit sandbox: Middesk's Agents API, served from scenarios",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[access, Middleware(PaceMiddleware, latency=latency, limit=limit)],
+        exception_handlers={HTTPException: on_loop(refused), RequestValidationError: on_loop(invalid)},
+    )
+    app.state.store = store
+    app.router.routes += router.routes
+    return app
+
+
+def refused(request: Request, error: HTTPException) -> Response:
     """Answer with the message in the API's format."""
     headers = error.headers
     if error.status_code == 405:  # FastAPI names only the methods of one route of this path
-        matching = (one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for one in matching for method in getattr(one, "methods", None) or ()}
+        matching = (route for route in router.routes if route.matches(request.scope)[0] is not Match.NONE)
+        methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
         headers = {"Allow": ", ".join(sorted(methods))}
     return error_response(error.status_code, error.detail, getattr(error, "parameter", ""), headers)
 
 
-@app.exception_handler(RequestValidationError)
-async def invalid(request: Request, error: RequestValidationError) -> Response:
+def invalid(request: Request, error: RequestValidationError) -> Response:
     """Answer 400 for a query or an unknown type of action, else 422."""
-    one = error.errors()[0]
-    place = ".".join(map(str, one["loc"][1:]))
-    is_unknown_type = one["type"] == "literal_error" and place in ("type", "object_type")
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"][1:]))
+    is_unknown_type = first["type"] == "literal_error" and place in ("type", "object_type")
     status = 400 if request.method == "GET" or is_unknown_type else 422
-    message = one["msg"] if place else "the body must be an object, sent as application/json"
+    message = first["msg"] if place else "the body must be an object, sent as application/json"
     return error_response(status, message, place)
 
 
@@ -135,23 +142,28 @@ def check_agent(kind: str) -> None:
         raise RequestError(404, f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}", "type")
 
 
+def has_steps(include: str) -> bool:
+    """Return whether `steps` is in a list of words; it is the only documented one, others are ignored."""
+    return "steps" in map(str.strip, include.split(","))
+
+
 # -- agents and threads
 
 
-@app.get("/v1/agents")
-async def list_agents() -> Json:
+@serves("GET", "/v1/agents")
+def list_agents() -> Json:
     """List the agents. [A] 29: with `object`."""
     return {"object": "list", "data": list(AGENTS.values())}
 
 
-@app.get("/v1/agents/{id}")
-async def get_agent(agent_id: Id) -> Json:
+@serves("GET", "/v1/agents/{id}")
+def get_agent(agent_id: Id) -> Json:
     """Get an agent."""
     return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
 
 
-@app.get("/v1/threads")
-async def list_agent_threads(
+@serves("GET", "/v1/threads")
+def list_agent_threads(
     store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
 ) -> Json:
     """List threads, newest first, of one business or of all."""
@@ -160,15 +172,15 @@ async def list_agent_threads(
     return paged(ids, page, per_page, store.thread)
 
 
-@app.post("/v1/threads", status_code=201)
-async def create_agent_thread(store: Db, body: web.NewThread, person: Person) -> Json:
+@serves("POST", "/v1/threads", 201)
+def create_agent_thread(store: Db, body: web.NewThread, request: Request) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
-    return store.thread(store.add_thread(body.business, person, store.clock.now()))
+    return store.thread(store.add_thread(body.business, person_of(request), store.clock.now()))
 
 
-@app.get("/v1/threads/{id}")
-async def get_agent_thread(store: Db, thread_id: Id) -> Json:
+@serves("GET", "/v1/threads/{id}")
+def get_agent_thread(store: Db, thread_id: Id) -> Json:
     """Get a thread."""
     return store.thread(thread_id)
 
@@ -176,14 +188,14 @@ async def get_agent_thread(store: Db, thread_id: Id) -> Json:
 # -- runs
 
 
-@app.get("/v1/runs")
-async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+@serves("GET", "/v1/runs")
+def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List runs, newest first, without steps."""
     return paged(list(store.runs)[::-1], page, per_page, store.run)
 
 
-@app.post("/v1/runs", status_code=201)
-async def create_agent_run(store: Db, body: web.NewRun, person: Person) -> Json:
+@serves("POST", "/v1/runs", 201)
+def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
@@ -199,41 +211,40 @@ async def create_agent_run(store: Db, body: web.NewRun, person: Person) -> Json:
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
-    more = {"prompt": body.prompt, "person": person}
+    more = {"prompt": body.prompt, "person": person_of(request)}
     return store.run(store.add_run(body.type, business_id, body.thread_id, store.clock.now(), **more))
 
 
-@app.get("/v1/runs/{id}")
-async def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
-    """Get a run; `steps` is the only documented word of `include`, others are ignored."""
-    return store.run(run_id, "steps" in map(str.strip, include.split(",")))
+@serves("GET", "/v1/runs/{id}")
+def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
+    """Get a run, with its steps if asked for."""
+    return store.run(run_id, has_steps(include))
 
 
 # Not in the published reference: only descriptions of fields mention it.
-@app.post("/v1/runs/{id}/resume")
-async def resume_agent_run(
-    store: Db, run_id: Id, body: web.NewAnswer, person: Person, include: str = ""
-) -> Json:
+@serves("POST", "/v1/runs/{id}/resume")
+def resume_agent_run(store: Db, run_id: Id, body: web.NewAnswer, request: Request, include: str = "") -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
     """
     run_plan, now = store.plan_of(run_id), store.clock.now()
-    pending = {one.item["id"]: one for one in state.pending(run_plan, now)}
+    pending = {item.item["id"]: item for item in state.pending(run_plan, now)}
     if body.interrupt_id not in pending:
         status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
         message = f"{body.interrupt_id[:80]!r} is not pending: the run is {status}"
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
-    answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person)
+    answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person_of(request))
     store.add_answer(run_id, answer)
-    return await get_agent_run(store, run_id, include)
+    return store.run(run_id, has_steps(include))
 
 
-@app.post("/v1/runs/{id}/feedback", status_code=201)
-async def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback, person: Person) -> Json:
+@serves("POST", "/v1/runs/{id}/feedback", 201)
+def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback, request: Request) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
-    now, reviewer = store.clock.now(), user_of(person)["id"]
+    now, person = store.clock.now(), person_of(request)
+    reviewer = user_of(person)["id"]
     if body.artifact_id not in state.visible_artifacts(store.plan_of(run_id), now):
         raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
     row = {
@@ -251,30 +262,28 @@ async def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback
     return row
 
 
-@app.get("/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
-async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
+@serves("GET", "/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
+def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
-    store = box.store
     ended = store.plan_of(run_id).ended
     if ended is not None and store.clock.now() > ended + STREAM_KEPT:
         raise RequestError(404, "the stream of this run is no longer available; get the run instead")
-    events = state.stream(lambda: store.plan_of(run_id), store.clock, box.is_stopping)
+    events = state.stream(lambda: store.plan_of(run_id), store.clock, lambda: store.is_closing)
     return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 
 
 # -- actions, businesses and documents
 
 
-@app.get("/v1/actions")
-async def list_actions(store: Db, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+@serves("GET", "/v1/actions")
+def list_actions(store: Db, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
-    business = OBJECTS[object_type][1].get(object_id)
-    actions = review(store, business)[1][object_id][::-1] if business else []
-    return {"object": "list", "data": actions, "url": "/v1/actions"}
+    data = list(actions_on(store, object_type, object_id).values())[::-1]
+    return {"object": "list", "data": data, "url": "/v1/actions"}
 
 
-@app.post("/v1/actions", status_code=201)
-async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
+@serves("POST", "/v1/actions", 201)
+def create_action(store: Db, body: web.NewAction, request: Request) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it.
 
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
@@ -292,73 +301,59 @@ async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
         "business_id": business.id,
         "at": store.clock.now(),
         "note": body.note or None,
-        "actors": actors(person, run),
+        "actors": actors(person_of(request), run),
     }
     store.actions[business.id].append(row)
-    return await get_action(store, row["id"], body.object_type, body.object_id)
+    return actions_on(store, body.object_type, body.object_id)[row["id"]]
 
 
-@app.get("/v1/actions/{id}")
-async def get_action(store: Db, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+@serves("GET", "/v1/actions/{id}")
+def get_action(store: Db, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """Get an action on an object."""
-    actions = (await list_actions(store, object_type, object_id))["data"]
-    return get_or_404({action["id"]: action for action in actions}, "action", action_id)
+    return get_or_404(actions_on(store, object_type, object_id), "action", action_id)
 
 
-@app.get("/v1/businesses")
-async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+@serves("GET", "/v1/businesses")
+def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
     return paged(BUSINESSES, page, per_page, partial(business_now, store))
 
 
-@app.get("/v1/businesses/{business_id}")
-async def get_business(store: Db, business_id: BusinessId) -> Json:
+@serves("GET", "/v1/businesses/{business_id}")
+def get_business(store: Db, business_id: BusinessId) -> Json:
     """Get a seeded business."""
     return business_now(store, get_or_404(BY_ID, "business", business_id))
 
 
-@app.get("/v1/businesses/{business_id}/documents")
-async def list_documents(business_id: BusinessId) -> Json:
+@serves("GET", "/v1/businesses/{business_id}/documents")
+def list_documents(business_id: BusinessId) -> Json:
     """List all documents of a business, in one page. [A] 25: they are on file from the start."""
     documents = get_or_404(BY_ID, "business", business_id).documents
     return paged(documents, 1, len(documents) + 1, lambda document: document)
 
 
-@app.get("/v1/documents/{id}")
-async def get_document(document_id: Id) -> Json:
+@serves("GET", "/v1/documents/{id}")
+def get_document(document_id: Id) -> Json:
     """Get a document."""
-    documents = {one["id"]: one for business in BUSINESSES for one in business.documents}
+    documents = {item["id"]: item for business in BUSINESSES for item in business.documents}
     return get_or_404(documents, "document", document_id)
 
 
 # -- the sandbox's own
 
 
-@app.get("/sandbox")
-async def sandbox_clock(store: Db) -> Json:
+@serves("GET", "/sandbox")
+def sandbox_clock(store: Db) -> Json:
     """Get the virtual time, its speed and the seed."""
     clock = store.clock
     return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": store.seed}
 
 
-@app.post("/sandbox/runs/{id}/end")
-async def sandbox_end_run(store: Db, run_id: Id) -> Json:
+@serves("POST", "/sandbox/runs/{id}/end")
+def sandbox_end_run(store: Db, run_id: Id) -> Json:
     """End a run now, in error, so that its question expires; 422 if it has ended."""
     run_plan, now = store.plan_of(run_id), store.clock.now()
     if run_plan.ended is not None and run_plan.ended <= now:
         raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
     store.end_run(run_id, now)
     return store.run(run_id)
-
-
-@app.post("/sandbox/faults", status_code=201)
-async def sandbox_add_fault(box: Box, body: Fault) -> Json:
-    """Add a fault after the active ones."""
-    box.faults.add(body)
-    return body.model_dump()
-
-
-@app.delete("/sandbox/faults")
-async def sandbox_clear_faults(box: Box) -> Json:
-    """Remove all faults, and return those that were still active."""
-    return {"object": "list", "data": box.faults.clear()}

@@ -9,7 +9,7 @@ import re
 import signal
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
-Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 
 
@@ -106,34 +105,6 @@ class Sandbox:
         return Client(api_key=key, base_url=self.url, **options)
 
     @checked
-    def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:
-        """Inject a fault into the next requests that match.
-
-        Parameters
-        ----------
-        kind
-            One of `limit`, `slow` and `skew`, which combine with the others; `refuse`, `drop`, `reset` and
-            `restart`, which do not handle the request; `lose_reply`, `cut`, `garble`, `drip`, `duplicate`
-            and `reorder`, which do. `runkit.server.faults.Fault` describes them.
-        on
-            A part of the path, optionally after a method: `/resume` (POST), `GET /stream`, `ANY /`.
-        times
-            How many requests fail; None until `clear_faults`.
-        **fields
-            Options of the kind: `seconds`, `status`, `chance` and others.
-
-        Raises
-        ------
-        UsageError
-            For an unknown kind or field.
-        """
-        _request(self.url, self._key, "POST", "/faults", {"kind": kind, "on": on, "times": times, **fields})
-
-    def clear_faults(self) -> None:
-        """Remove all faults, also those that the sandbox was started with."""
-        _request(self.url, self._key, "DELETE", "/faults")
-
-    @checked
     def end_run(self, run_id: str) -> None:
         """End a run now, in error, so that its question expires.
 
@@ -191,7 +162,6 @@ def sandbox(
     key: str | None = None,
     latency: float = 0,
     limit: int | None = None,
-    faults: Faults = (),
 ) -> Sandbox:
     """Start the embedded sandbox, or join the one at `RUNKIT_SANDBOX_URL`.
 
@@ -215,9 +185,6 @@ def sandbox(
         Real seconds that every request takes longer.
     limit
         Requests per second; others are answered with 429.
-    faults
-        Faults from the start, such as `["refuse GET /runs status=502 chance=0.1", "cut GET /stream at=300"]`:
-        each a kind, optionally a method and path, and fields, as in `Sandbox.fault`.
 
     Returns
     -------
@@ -285,7 +252,7 @@ def _join(ignored: list[str]) -> Sandbox:
     return Sandbox(url, secret, speed, None)
 
 
-def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: object = None) -> Any:
+def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
     """Call one of the sandbox's own routes; the empty path returns its time and speed.
 
     Raises `UsageError` for a request that the sandbox refuses, else `Unavailable`.
@@ -297,7 +264,6 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: o
             method,
             f"{url.removesuffix('/v1')}/sandbox{path}",
             headers={"Authorization": f"Bearer {key.reveal()}"},
-            json=body,
             trust_env=False,
             # skips loading certificates, which is slow
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -309,6 +275,5 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: o
     if response.is_success:
         return content
     if path and response.status_code in (404, 422):
-        first = content["errors"][0]
-        raise UsageError(key.redact(f"{first.get('parameter', 'sandbox')}: {first['message']}"))
+        raise UsageError(key.redact(f"sandbox: {content['errors'][0]['message']}"))
     raise Unavailable(f"the sandbox at {url} answered {response.status_code}", status=response.status_code)

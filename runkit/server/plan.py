@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 
 from runkit.contract import CONFIDENCES
 from runkit.server import scenarios
-from runkit.server.scenarios import ORCHESTRATOR, QUESTIONS, Json, Task, fill, id_in, parse_tasks
+from runkit.server.scenarios import (
+    ORCHESTRATOR,
+    QUESTIONS,
+    TABLES,
+    Finding,
+    Json,
+    Scenario,
+    Task,
+    fill,
+    id_in,
+)
 
 VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # then the agent acts
 ENDED_BY = "ended by the sandbox's operator"
@@ -104,15 +114,9 @@ class Plan:
     n_artifacts: int = 0
 
     @property
-    def scenario(self) -> Json:
-        """The row of its scenario."""
-        row: Json = scenarios.TABLES["scenarios"][self.facts["scenario"]]
-        return row
-
-    @property
-    def is_object_page(self) -> bool:
-        """Whether the run has the form of the API's object page."""
-        return "object_page" in self.scenario
+    def scenario(self) -> Scenario:
+        """Its scenario."""
+        return TABLES.scenarios[self.facts["scenario"]]
 
 
 class _Unanswered(Exception):
@@ -142,7 +146,7 @@ def _run_agent(p: Plan) -> int:
     at = run(p, p.started)
     p.status = "error"
     if not p.cause:
-        at = _run_tasks(p, parse_tasks("summarize"), agent, None, at)
+        at = _run_own(p, "summarize", at)
         _add_output(p, p.steps[-1])
         p.status = "completed"
     return at + _ms(p, 0.1, 0.9)
@@ -150,44 +154,47 @@ def _run_agent(p: Plan) -> int:
 
 def _run_orchestrator(p: Plan, at: int) -> int:
     """Plan the review, run all specialists in parallel, ask, follow up, reconcile."""
-    specialists = scenarios.specialists_in(p.facts["scenario"])
+    parts = scenarios.parts_of(p.facts["scenario"])
     _say(p, "{name} has been registered in {register} since {formed} and is in good standing.")
-    at = _run_tasks(p, parse_tasks("plan_review"), ORCHESTRATOR, None, at)
-    registration = parse_tasks("check_registration=registered")
-    ends = [_run_tasks(p, registration, ORCHESTRATOR, None, at + _gap(p))]
-    for one in specialists:
+    at = _run_own(p, "plan_review", at)
+    ends = [_run_own(p, "check_registration", at + _gap(p))]
+    for part in parts:
         begin = at + _ms(p, 0.2, 2.5)
-        name, label = one.agent.split("_")[0], scenarios.AGENTS[one.agent]["name"]
+        name, label = part.agent.split("_")[0], scenarios.AGENTS[part.agent]["name"]
         step = _add_step(p, None, ORCHESTRATOR, f"dispatch_{name}", f"Delegating {label}", begin)
-        end = _run_tasks(p, one.tasks, one.agent, step.id, begin + _gap(p))
+        end = _run_tasks(p, part.tasks, part.agent, step.id, begin + _gap(p))
         step.end, step.failed = end + _ms(p, 0.1, 0.6), p.steps[-1].type == "error"
-        _say(p, one.summary)
+        _say(p, part.summary)
         ends.append(step.end)
     at = max(ends) + _gap(p)
     if p.cause:
         return at
-    questions = {one.agent: one.question for one in specialists if one.question}
-    at = _resolve(p, questions, at, together=p.scenario.get("together", True))
-    at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, None, at) + _gap(p)
-    if "question" in p.scenario:
-        at = _resolve(p, {ORCHESTRATOR: p.scenario["question"]}, at)
+    questions = {part.agent: part.question for part in parts if part.question}
+    at = _resolve(p, questions, at, together=p.scenario.together)
+    at = _run_own(p, "reconcile", at) + _gap(p)
+    if p.scenario.question:
+        at = _resolve(p, {ORCHESTRATOR: p.scenario.question}, at)
     return at
 
 
 def _run_specialist(p: Plan, at: int) -> int:
     """Run one specialist by itself, without the orchestrator."""
-    specialists = scenarios.specialists_in(p.facts["scenario"])
-    specialist = next(one for one in specialists if one.agent == p.spec.agent)
-    at = _run_tasks(p, specialist.tasks, specialist.agent, None, at) + _gap(p)
-    _say(p, specialist.summary)
-    if p.cause or not specialist.question:
+    parts = scenarios.parts_of(p.facts["scenario"])
+    part = next(part for part in parts if part.agent == p.spec.agent)
+    at = _run_tasks(p, part.tasks, part.agent, None, at) + _gap(p)
+    _say(p, part.summary)
+    if p.cause or not part.question:
         return at
-    return _resolve(p, {specialist.agent: specialist.question}, at)
+    return _resolve(p, {part.agent: part.question}, at)
 
 
-def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None, at: int) -> int:
+def _run_own(p: Plan, name: str, at: int) -> int:
+    """Add the step of a task that is in no specialist's part."""
+    return _run_tasks(p, [TABLES.tasks[name]], p.spec.agent, None, at)
+
+
+def _run_tasks(p: Plan, tasks: list[Task], agent: str, parent: str | None, at: int) -> int:
     """Add the steps of tasks in sequence with short gaps, or in parallel with the one before."""
-    results = scenarios.results_in(p.facts["scenario"])
     last_start, done = at, at
     for number, task in enumerate(tasks):
         if task.alongside and number:
@@ -199,10 +206,10 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None,
             end = _run_tasks(p, task.subtasks, agent, step.id, start + _gap(p)) + _gap(p)
         else:
             end = start + _ms(p, *task.seconds)
-        step.end, step.failed = end, bool(task.cause)
+        step.end, step.failed = end, bool(task.error)
         step.artifacts = [_artifact(p, task.finding)] if task.finding else []
-        step.closing = fill(results.get(task.name, {}), p.facts)
-        if task.cause:
+        step.closing = fill(task.result, p.facts)
+        if task.error:
             return _fail(p, task, agent, parent, end)
         last_start, done = start, max(done, end)
     return done
@@ -210,10 +217,10 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None,
 
 def _fail(p: Plan, task: Task, agent: str, parent: str | None, at: int) -> int:
     """[A] 23: the cause of a failed run is the label, and the artifact, of a step of type `error`."""
-    p.cause = task.cause
-    step = _add_step(p, parent, agent, f"{task.name}_failed", task.cause, at, type="error")
+    p.cause = task.error
+    step = _add_step(p, parent, agent, f"{task.name}_failed", task.error, at, type="error")
     step.end, step.failed = at, True
-    step.artifacts = [_artifact(p, scenarios.FINDINGS["step_failed"], label=task.label, cause=task.cause)]
+    step.artifacts = [_artifact(p, "step_failed", label=task.label, cause=task.error)]
     return at
 
 
@@ -224,7 +231,7 @@ def _end_early(p: Plan, at: int) -> None:
             step.end, step.failed = at, True
             step.artifacts = step.artifacts if step.type == "interrupt" else []
             step.closing = {}
-    _fail(p, Task("run", "The run", cause=ENDED_BY), p.spec.agent, None, at)
+    _fail(p, Task(name="run", label="The run", error=ENDED_BY), p.spec.agent, None, at)
     p.interrupts = [interrupt for interrupt in p.interrupts if interrupt.asked_at <= at]
     p.actions = [action for action in p.actions if action["at"] <= at]
     p.started, p.ended, p.output, p.status = min(p.started, at), at, None, "error"
@@ -238,7 +245,7 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-    policy, manual = p.scenario.get("policy", {}), {}  # [A] 24: by the type of the specialist
+    policy, manual = p.scenario.policy, {}  # [A] 24: by the type of the specialist
     for agent, question in questions.items():
         if agent in policy:
             at = _resolve_by_policy(p, agent, question, policy[agent], at)
@@ -261,7 +268,7 @@ def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -
     step = _add_interrupt(p, agent, _proposal(p, agent, question), at)
     step.result = {"resolution": mode}
     step.end = at + _ms(p, 0.2, 0.8)
-    at = _apply(p, agent, question, QUESTIONS[question][mode], step.end) + _gap(p)
+    at = _apply(p, agent, question, getattr(QUESTIONS[question], mode), step.end) + _gap(p)
     p.sentences.append(f"(Resolved by the interrupt policy: {mode}.)")
     return at
 
@@ -280,7 +287,7 @@ def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
     if answer:
         step.end = answer.at
         step.closing = {"answered_by": scenarios.user_of(answer.person)} if answer.person else {}
-    fields = value if p.is_object_page else {"agent": agent, "value": value}
+    fields = value if p.scenario.object_page else {"agent": agent, "value": value}
     item = {"id": interrupt_id, **fields}
     p.interrupts.append(Interrupt(at, step.end, item, questions))
     return answer
@@ -288,15 +295,14 @@ def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
 
 def _add_interrupt(p: Plan, agent: str, value: Json, at: int) -> Step:
     step = _add_step(p, None, agent, f"await_{value['type']}", value["label"], at, type="interrupt")
-    step.artifacts = [one["artifacts"][0] for one in value.get("proposals", [value])]
+    step.artifacts = [item["artifacts"][0] for item in value.get("proposals", [value])]
     return step
 
 
 def _proposal(p: Plan, agent: str, question: str) -> Json:
-    label = fill(QUESTIONS[question]["label"], p.facts)
-    value = {"type": question, "agent": agent, "label": label}
-    value["artifacts"] = [_artifact(p, scenarios.FINDINGS[question])]
-    return {**value, **QUESTIONS[question].get("extra", {})}
+    row = QUESTIONS[question]
+    value = {"type": question, "agent": agent, "label": fill(row.label, p.facts)}
+    return {**value, "artifacts": [_artifact(p, row.proposal)], **row.extra}
 
 
 def _follow_up(p: Plan, questions: dict[str, str], answer: Answer, at: int) -> int:
@@ -313,26 +319,25 @@ def _apply(
     p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: Json | None = None
 ) -> int:
     """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
-    outcome = scenarios.OUTCOMES[question][verdict]
-    words, confidence, summary, still_open, recommendation = [*outcome, "", ""][:5]
-    at = _run_tasks(p, parse_tasks(*words), agent, None, at + _gap(p))
-    if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
+    outcome = QUESTIONS[question].outcomes[verdict]
+    at = _run_tasks(p, outcome.tasks, agent, None, at + _gap(p))
+    if QUESTIONS[question].payload is not None and verdict in VERDICTS_WITH_ACTION:
         _act(p, question, verdict, at, note, edited)
-    _say(p, summary)
-    p.recommendation = recommendation or p.recommendation
-    p.confidence = min(p.confidence, confidence, key=CONFIDENCES.index)
-    p.still_open += [fill(still_open, p.facts)] if still_open else []
+    _say(p, outcome.summary)
+    p.recommendation = outcome.recommendation or p.recommendation
+    p.confidence = min(p.confidence, outcome.confidence, key=CONFIDENCES.index)
+    p.still_open += [fill(outcome.still_open, p.facts)] if outcome.still_open else []
     return at
 
 
 def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json | None) -> None:
-    proposed = fill(QUESTIONS[question]["payload"], {**p.facts, "verdict": verdict})
+    proposed = fill(QUESTIONS[question].payload, {**p.facts, "verdict": verdict})
     action = {
         "id": id_in(p.spec.id, f"action/{len(p.actions)}"),
         "at": at,
         "type": question,
         "payload": proposed if edited is None else edited,
-        "note": note or fill(scenarios.FINDINGS[question]["summary"], p.facts),
+        "note": note or fill(QUESTIONS[question].proposal.summary, p.facts),
         "actors": scenarios.actors(None, p.spec._asdict() | {"status": "running"}),
         "is_past": at <= p.spec.past,
     }
@@ -353,10 +358,10 @@ def _add_output(p: Plan, step: Step) -> None:
         recommendation = "keep in review" if p.still_open else p.recommendation
         sentences.append(f"Recommendation: {recommendation}.")
         step.closing = {"recommendation": recommendation}
-    fields = {"title": title, "type": kind, "confidence": p.confidence, "summary": "{text}"}
-    artifact = _artifact(p, fields, text=" ".join(sentences))  # notes may have braces
+    summary = Finding(title=title, type=kind, confidence=p.confidence, summary="{text}")
+    artifact = _artifact(p, summary, text=" ".join(sentences))  # notes may have braces
     artifact["sources"] = list(sources.values())[:MAX_SOURCES]
-    if p.is_object_page:
+    if p.scenario.object_page:
         step.artifacts = [artifact]
     else:
         p.output = {"artifacts": [artifact]}
@@ -376,11 +381,13 @@ def _add_step(p: Plan, parent: str | None, agent: str, name: str, label: str, at
     return p.steps[-1]
 
 
-def _artifact(p: Plan, template: Json, **facts: str) -> Json:
+def _artifact(p: Plan, finding: str | Finding, **facts: str) -> Json:
     """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
     p.n_artifacts += 1
-    artifact: Json = fill(template, {**p.facts, **facts})
-    if p.is_object_page:
+    found = TABLES.findings[finding] if isinstance(finding, str) else finding
+    row = vars(found) | {"sources": [TABLES.sources[key] for key in found.sources]}
+    artifact: Json = fill(row, {**p.facts, **facts})
+    if p.scenario.object_page:
         return artifact
     return {"id": id_in(p.spec.id, f"artifact/{p.n_artifacts}"), **artifact}
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from pydantic import BaseModel
+
 Json = dict[str, Any]
-TABLES: Json = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
 # namespace of all ids made here
 SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
+LETTER = "irs_letter"
+ORCHESTRATOR = "cip_orchestrator"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +32,7 @@ def iso(ms: int) -> str:
     return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def fill(template: Any, facts: Mapping[str, str]) -> Any:
+def fill(template: Any, facts: Mapping[str, Any]) -> Any:
     """Fill facts into every string of a JSON value."""
     if isinstance(template, dict):
         return {key: fill(value, facts) for key, value in template.items()}
@@ -64,12 +67,108 @@ def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
     return both
 
 
-ORCHESTRATOR = "cip_orchestrator"
-LETTER = "irs_letter"
+# -- the tables
+
+
+class Row(BaseModel, extra="forbid"):
+    """A row of a table."""
+
+
+class Finding(Row):
+    """An artifact; `sources` are keys of the table of sources."""
+
+    title: str
+    type: str
+    confidence: str
+    summary: str
+    sources: list[str] = []
+
+
+class Task(Row):
+    """One task, a leaf unless it has `subtasks`; with an `error` it fails with that message."""
+
+    name: str
+    label: str
+    seconds: tuple[float, float] = (0, 0)
+    finding: str | Finding = ""  # or its key
+    alongside: bool = False  # starts while the task before it is running
+    subtasks: list[Task] = []
+    error: str = ""
+    result: Json = {}
+
+
+class Part(Row):
+    """A specialist's part of a review: its tasks, the type of its question, its sentence in the summary."""
+
+    agent: str
+    tasks: list[Task]
+    question: str = ""
+    summary: str
+
+
+class Scenario(Row):
+    """What an agent finds at a business. With `steps`, the run has exactly that many, on three levels."""
+
+    parts: list[str]
+    question: str = ""  # the orchestrator's
+    policy: dict[str, str] = {}
+    together: bool = True
+    object_page: bool = False
+    steps: int = 0
+
+
+class Outcome(Row):
+    """What follows a verdict."""
+
+    tasks: list[Task]
+    confidence: str
+    summary: str
+    still_open: str = ""
+    recommendation: str = ""
+
+
+class Question(Row):
+    """A type of question. With a `payload` it leads to an action.
+
+    Verdicts are `approve`, `reject` for a proposal; `supports`, `unrelated`, `none` for a document;
+    `approved`, `rejected`, `in_review` for a decision.
+    """
+
+    auto_approve: str
+    skip: str
+    label: str
+    proposal: Finding
+    outcomes: dict[str, Outcome]
+    payload: Json | None = None
+    extra: Json = {}
+
+
+class Tables(Row):
+    """All tables."""
+
+    agents: dict[str, dict[str, str]]
+    businesses: dict[str, dict[str, str]]
+    on_file: dict[str, list[dict[str, str]]]
+    unknown: dict[str, str]
+    scenarios: dict[str, Scenario]
+    sources: dict[str, dict[str, str]]
+    tasks: dict[str, Task]
+    findings: dict[str, Finding]
+    parts: dict[str, Part]
+    questions: dict[str, Question]
+    spot_check: Json
+    leaves: list[Json]
+    business_json: Json
+
+
+TABLES = Tables.model_validate(tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8")))
+QUESTIONS = TABLES.questions
+
+# -- agents and businesses
+
 AGENTS: dict[str, Json] = {
-    kind: {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind, "name": name}
-    | {"description": description, **SEEDED_AT}
-    for kind, (name, description) in TABLES["agents"].items()
+    kind: {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind, **row, **SEEDED_AT}
+    for kind, row in TABLES.agents.items()
 }
 
 
@@ -104,14 +203,14 @@ class Business:
         created_at = SEEDED_AT["created_at"]
         return [
             {"object": "document", "content_type": "application/pdf", "size": 48_213, "download_url": None}
-            | {"id": id_in(self.id, name), "document_type": kind, "filename": name, "created_at": created_at}
-            for kind, name in TABLES["on_file"].get(self.scenario, ())
+            | {"id": id_in(self.id, row["filename"]), **row, "created_at": created_at}
+            for row in TABLES.on_file.get(self.scenario, ())
         ]
 
     def facts(self) -> dict[str, str]:
         """Return the variables of text templates: the fields, and values derived from them."""
         return {
-            **asdict(self),
+            **vars(self),
             **SEEDED_AT,
             "address": f"{self.street}, {self.city}, {self.state}",
             "st": self.state.lower(),
@@ -123,13 +222,13 @@ class Business:
             "site": "-".join(self.name.lower().split()[:2]),
             "hit_id": self.hit_id,
             "watchlist_id": id_in(self.id, "watchlist"),
-            "letter": next((one["id"] for one in self.documents if one["document_type"] == LETTER), ""),
+            "letter": next((item["id"] for item in self.documents if item["document_type"] == LETTER), ""),
         }
 
 
 BUSINESSES = tuple(
-    Business(f"b1500000-0000-4000-8000-{number:012d}", scenario, *row)
-    for number, (scenario, row) in enumerate(TABLES["businesses"].items(), 1)
+    Business(f"b1500000-0000-4000-8000-{number:012d}", scenario, **row)
+    for number, (scenario, row) in enumerate(TABLES.businesses.items(), 1)
 )
 BY_ID = {business.id: business for business in BUSINESSES}
 BY_HIT = {business.hit_id: business for business in BUSINESSES if business.hit}
@@ -137,109 +236,40 @@ BY_HIT = {business.hit_id: business for business in BUSINESSES if business.hit}
 
 def business_of(business_id: str) -> Business:
     """Return the business of an id; an unknown one is a clean pass without details."""
-    [(scenario, row)] = TABLES["unknown"].items()
-    return BY_ID.get(business_id) or Business(business_id, scenario, *row)
+    return BY_ID.get(business_id) or Business(business_id, "clean_pass", **TABLES.unknown)
 
 
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
     """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
-    body: Json = {**fill(TABLES["business_json"], business.facts()), "status": fields["status"]}
-    mismatch = business.scenario in TABLES["on_file"]
-    body["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
+    body: Json = {**fill(TABLES.business_json, business.facts()), "status": fields["status"]}
+    body["tin"] |= {"mismatch": business.scenario in TABLES.on_file, "verified_by": fields["verified_by"]}
     listing = body["watchlist"]["lists"][0]
-    listing["results"] = [{**one, **hit} for one in listing["results"] if business.hit]
+    listing["results"] = [{**result, **hit} for result in listing["results"] if business.hit]
     body["watchlist"]["hit_count"] = len(listing["results"])
     return body
 
 
-# -- tasks, findings and questions
-
-QUESTIONS: dict[str, Json] = TABLES["questions"]
-OUTCOMES: dict[str, dict[str, Any]] = TABLES["outcomes"]
-"""By type of question, then by verdict: `approve`, `reject` for a proposal; `supports`, `unrelated`, `none`
-for a document; `approved`, `rejected`, `in_review` for a decision."""
-
-
-class Task(NamedTuple):
-    """One task, a leaf unless it has `subtasks`; with a `cause` it fails with that message."""
-
-    name: str
-    label: str
-    seconds: tuple[float, float] = (0, 0)
-    finding: Json | None = None
-    alongside: bool = False  # starts while the task before it is running
-    subtasks: tuple[Any, ...] = ()  # of tasks
-    cause: str = ""
-
-
-class Specialist(NamedTuple):
-    """A specialist's part of a review: its tasks, the type of its question, its sentence in the summary."""
-
-    agent: str
-    tasks: tuple[Task, ...]
-    question: str
-    summary: str
-
-
-def _finding(kind: str, confidence: str, sources: list[str], title: str, summary: str) -> Json:
-    names = ("source_type", "source_name", "source_tier", "url")
-    evidence = [dict(zip(names, TABLES["sources"][key], strict=True)) for key in sources]
-    return {"title": title, "type": kind, "confidence": confidence, "summary": summary, "sources": evidence}
-
-
-FINDINGS = {key: _finding(*row) for key, row in TABLES["findings"].items()}
-
-
-def parse_tasks(*words: str) -> tuple[Task, ...]:
-    """Parse words such as `name`, `+name` (starts alongside) and `name=finding`."""
-    tasks = []
-    for word in words:
-        name, _, finding = word.lstrip("+").partition("=")
-        label, *rest = TABLES["tasks"][name]
-        task = Task(name, label, finding=FINDINGS.get(finding), alongside=word[0] == "+")
-        if isinstance(rest[0], str):
-            tasks.append(task._replace(subtasks=parse_tasks(*rest)))
-        else:
-            tasks.append(task._replace(seconds=(rest[0], rest[1]), cause="".join(rest[2:])))
-    return tuple(tasks)
+# -- long runs
 
 
 @cache
-def specialists_in(scenario: str) -> tuple[Specialist, ...]:
-    """Return the specialists of a scenario. With `steps`, the run has exactly that many, on three levels."""
-    row = TABLES["scenarios"][scenario]
-    rows = [TABLES["parts"][key] for key in row["parts"]]
-    parts = tuple(
-        Specialist(agent, parse_tasks(*words), question, summary) for agent, words, question, summary in rows
-    )
-    if "steps" not in row:
+def parts_of(scenario: str) -> list[Part]:
+    """Return the specialists' parts of a scenario."""
+    row = TABLES.scenarios[scenario]
+    parts = [TABLES.parts[key] for key in row.parts]
+    if not row.steps:
         return parts
-    share, rest = divmod(row["steps"] - 7, len(parts))  # seven are the orchestrator's own
+    share, rest = divmod(row.steps - 7, len(parts))  # seven are the orchestrator's own
     shares = zip(parts, ("Entity", "Site", "Person"), (share + rest, share, share), strict=True)
-    return tuple(part._replace(tasks=_bulk_tasks(noun, count)) for part, noun, count in shares)
+    return [part.model_copy(update={"tasks": _bulk_tasks(noun, count)}) for part, noun, count in shares]
 
 
-def results_in(scenario: str) -> Json:
-    """Return the results of a scenario's tasks, by the name of the task."""
-    results: Json = {**TABLES["results"]}
-    for part in TABLES["scenarios"][scenario]["parts"]:
-        results |= TABLES["part_results"].get(part, {})
-    return results
-
-
-def _bulk_tasks(noun: str, count: int) -> tuple[Task, ...]:
+def _bulk_tasks(noun: str, count: int) -> list[Task]:
     """Make tasks with `count` steps: single leaves, then groups of four leaves."""
     groups, rest = divmod(count, 5)
-    tasks = [Task("spot_check", f"Spot check {number}", (1, 5)) for number in range(1, rest + 1)]
+    tasks = [Task(**fill(TABLES.spot_check, {"number": number})) for number in range(1, rest + 1)]
     for number in range(1, groups + 1):
-        thing, confidence = f"{noun} {number}", "high" if number % 7 else "medium"
-        summary = f"{thing} matches the record."
-        record = _finding("record_check", confidence, ["register"], f"{thing} matches", summary)
-        leaves = (
-            Task("look_up", f"{thing}: looking up", (1, 6)),
-            Task("read_source", f"{thing}: reading the record", (1, 6), alongside=True),
-            Task("compare", f"{thing}: comparing", (1, 4)),
-            Task("conclude", f"{thing}: concluding", (0.5, 2), record),
-        )
-        tasks.append(Task(f"check_{noun.lower()}", thing, subtasks=leaves, alongside=number % 3 == 0))
-    return tuple(tasks)
+        facts = {"thing": f"{noun} {number}", "confidence": "high" if number % 7 else "medium"}
+        group = {"name": f"check_{noun.lower()}", "label": facts["thing"], "alongside": number % 3 == 0}
+        tasks.append(Task(**group, subtasks=fill(TABLES.leaves, facts)))
+    return tasks

@@ -24,7 +24,7 @@ OBJECT_PAGE = (
     *("object", "id", "created_at", "updated_at", "status"),
     *("started_at", "ended_at", "steps", "interrupts"),
 )
-POLL_S = 0.05  # real seconds after which a live stream, or a delayed request, looks again
+POLL_S = 0.05  # real seconds after which a live stream looks again
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
@@ -50,7 +50,7 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
     }
     if steps:
         run["steps"] = _tree(p, t)
-    return {field: run.get(field, []) for field in OBJECT_PAGE} if p.is_object_page else run
+    return {field: run.get(field, []) for field in OBJECT_PAGE} if p.scenario.object_page else run
 
 
 def status(p: Plan, t: int) -> str:
@@ -64,8 +64,8 @@ def pending(p: Plan, t: int) -> list[Interrupt]:
     """Return the open interrupts at `t`. [A] 26: interrupts do not expire before their run ends."""
     if p.ended is not None and p.ended <= t:
         return []
-    asked = (one for one in p.interrupts if one.asked_at <= t)
-    return [one for one in asked if one.answered_at is None or t < one.answered_at]
+    asked = (item for item in p.interrupts if item.asked_at <= t)
+    return [item for item in asked if item.answered_at is None or t < item.answered_at]
 
 
 def updated(p: Plan, t: int) -> int:

@@ -15,7 +15,7 @@ from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
 from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan
-from runkit.server.scenarios import BUSINESSES, ORCHESTRATOR, OUTCOMES, SPACE, Json, id_in, iso, user_of
+from runkit.server.scenarios import BUSINESSES, ORCHESTRATOR, QUESTIONS, SPACE, Json, id_in, iso, user_of
 from runkit.server.web import RequestError
 
 # of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
@@ -44,6 +44,7 @@ class Store:
         now: Moment | None = None,
         real_time: Callable[[], float] = time.time,
     ) -> None:
+        self.is_closing = False  # ends all streams
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, RunSpec] = {}
@@ -177,9 +178,10 @@ def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
     """Make an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
     is_no = random.random() < 0.25
-    verdicts = {agent: list(OUTCOMES[question])[is_no] for agent, question in interrupt.questions.items()}
+    asked = interrupt.questions
+    verdicts = {agent: list(QUESTIONS[asked[agent]].outcomes)[is_no] for agent in asked}
     note = random.choice((None, "checked by ops", "matches our records"))
-    if "dismissal" in interrupt.questions.values() and not is_no:
+    if "dismissal" in asked.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note) if note else {}
     return Answer(interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, notes, {})

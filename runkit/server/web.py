@@ -5,14 +5,15 @@ Bodies are the tables of the contract as pydantic models. Unknown fields are ign
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import hmac
 import re
+import time
+from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, Field, StringConstraints, ValidationError
@@ -22,18 +23,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.contract import MAX_COMMENT
+from runkit.secret import Secret
+from runkit.server.clock import Clock
 from runkit.server.scenarios import SECOND_REVIEWER, Json, second_key
 from runkit.text import brief
 
-if TYPE_CHECKING:
-    from runkit.server.app import Backend
-
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
-_TOO_LARGE = f"the body has more than {MAX_BODY:,} bytes"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
 _ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
-# [A] 21: both schemes of the API, basic and bearer
-CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class RequestError(HTTPException):
@@ -45,7 +43,7 @@ class RequestError(HTTPException):
 
 
 def error_response(status: int, message: str, parameter: str = "", headers: Any = None) -> JSONResponse:
-    """Make an error response: `{"errors": [{"message", "parameter"?}]}`."""
+    """[A] 21: make an error response: `{"errors": [{"message", "parameter"?}]}`."""
     error = {"message": message} | ({"parameter": parameter} if parameter else {})
     return JSONResponse({"errors": [error]}, status, headers)
 
@@ -66,23 +64,23 @@ def or_list(words: Iterable[str]) -> str:
 def reasons(error: ValidationError) -> str:
     """Say what was wrong, and what was given."""
     return " / ".join(
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}; got {brief(one['input'])}" for one in error.errors()
+        f"{'.'.join(map(str, item['loc']))}: {item['msg']}; got {brief(item['input'])}"
+        for item in error.errors()
     )
 
 
 class AccessMiddleware:
     """ASGI middleware that checks origin and key, limits bodies and dates each response in virtual time.
 
-    The key goes no further; `request.state` has the person whose key it is (None: the account's), and the
-    `backend`.
+    The key goes no further; `request.state.person` is whose key it is (None: the account's).
     """
 
-    def __init__(self, app: ASGIApp, backend: Backend) -> None:
-        self.app, self.backend = app, backend
+    def __init__(self, app: ASGIApp, clock: Clock, key: Secret) -> None:
+        self.app, self.clock, self.key = app, clock, key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        headers, state = Headers(raw=[*scope["headers"]]), scope["state"]
+        headers = Headers(raw=[*scope["headers"]])
         # in place, because uvicorn has the list too, and errors may be logged with it
         scope["headers"][:] = [header for header in scope["headers"] if header[0] != b"authorization"]
         size = 0
@@ -91,27 +89,53 @@ class AccessMiddleware:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
-                raise RequestError(413, _TOO_LARGE)
+            check_size(size)
             return message
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                now = self.backend.store.clock.now() + state.get("skew", 0)
-                moment = datetime.fromtimestamp(now / 1000, UTC)
+                moment = datetime.fromtimestamp(self.clock.now() / 1000, UTC)
                 MutableHeaders(scope=message)["date"] = format_datetime(moment, usegmt=True)
             await send(message)
 
         try:
             check_origin(headers.get("host", ""), headers.getlist("origin"))
-            if int(headers.get("content-length", "0")) > MAX_BODY:
-                raise RequestError(413, _TOO_LARGE)
-            state["person"] = check_key(headers.get("authorization", ""), self.backend.key.reveal())
-            state["backend"] = self.backend
+            check_size(int(headers.get("content-length", "0")))
+            scope["state"]["person"] = check_key(headers.get("authorization", ""), self.key.reveal())
             await self.app(scope, receive_limited, send_dated)
         except RequestError as error:
             refusal = error_response(error.status_code, error.detail, headers=error.headers)
             await refusal(scope, receive, send_dated)
+
+
+class PaceMiddleware:
+    """ASGI middleware that answers late, and refuses more requests to the API in a second than `limit`."""
+
+    def __init__(self, app: ASGIApp, latency: float, limit: int | None) -> None:
+        self.app, self.latency, self.limit = app, latency, limit
+        self.passed: deque[float] = deque(maxlen=limit or 0)  # when the latest requests came
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+
+        async def send_late(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await asyncio.sleep(self.latency)
+            await send(message)
+
+        now, app = time.monotonic(), self.app
+        is_api = scope["path"].startswith("/v1/")
+        if is_api and self.limit and len(self.passed) == self.limit and self.passed[0] > now - 1:
+            app = error_response(429, f"more than {self.limit} requests per second", "", {"Retry-After": "1"})
+        elif is_api:
+            self.passed.append(now)
+        await app(scope, receive, send_late if is_api else send)
+
+
+def check_size(size: int) -> None:
+    """Reject (413) a body of too many bytes."""
+    if size > MAX_BODY:
+        raise RequestError(413, f"the body has more than {MAX_BODY:,} bytes")
 
 
 def check_origin(host: str, origins: list[str]) -> None:
@@ -124,19 +148,14 @@ def check_origin(host: str, origins: list[str]) -> None:
 
 
 def check_key(authorization: str, key: str) -> str | None:
-    """Check `Bearer KEY`, or Basic with the key as user name.
+    """Return the name of the second reviewer for that reviewer's key, None for the account's.
 
-    Returns the name of the second reviewer for that reviewer's key, None for the account's. Compares in
-    constant time; rejects (401) any other key.
+    Compares in constant time; rejects (401) any other key.
     """
     scheme, _, value = authorization.partition(" ")
-    with suppress(ValueError):  # of base64 and of UTF-8
-        if scheme.lower() == "basic":
-            value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        if scheme.lower() in ("bearer", "basic"):
-            for known, person in ((key, None), (second_key(key), SECOND_REVIEWER)):
-                if hmac.compare_digest(value.encode(), known.encode()):
-                    return person
+    for known, person in ((key, None), (second_key(key), SECOND_REVIEWER)):
+        if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), known.encode()):
+            return person
     raise RequestError(401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY")
 
 

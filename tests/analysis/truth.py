@@ -28,14 +28,14 @@ def planned(plan: Plan) -> Iterator[tuple[str, str, str | None, int, str]]:
         interrupt_id, mode = step.result.get("interrupt_id"), step.result.get("resolution")
         if mode:
             question = step.name.removeprefix("await_")
-            verdicts = [(question, QUESTIONS[question][mode])]
+            verdicts = [(question, getattr(QUESTIONS[question], mode))]
         elif interrupt_id in plan.answers:
             given = plan.answers[interrupt_id].verdicts
             verdicts = [(question, given[agent]) for agent, question in questions[interrupt_id].items()]
         else:
             return
         for proposal_no, (question, verdict) in enumerate(verdicts):
-            if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
+            if QUESTIONS[question].payload is not None and verdict in VERDICTS_WITH_ACTION:
                 action_id = id_in(plan.spec.id, f"action/{number}")
                 yield action_id, step.id, interrupt_id, proposal_no, "policy" if mode else "reviewer"
                 number += 1
@@ -46,14 +46,16 @@ def equal_proposals(patch: pytest.MonkeyPatch, policy: dict[str, str] | None = N
 
     And let them propose more often than usual. `policy` resolves questions of the combined proposal.
     """
-    part = ["tin_verification", ["research_tin=tin_matches"], "dismissal", "The EIN matches."]
-    patch.setitem(TABLES["parts"], "hit_twice", part)
-    patch.setitem(TABLES["scenarios"]["combined_proposal"], "parts", ["hit_twice", "address", "hit"])
-    patch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy or {})
-    patch.setitem(TABLES["scenarios"]["two_questions"], "question", "dismissal")
+    tin = TABLES.parts["tin"]
+    part = tin.model_copy(update={"tasks": tin.tasks[:1], "question": "dismissal"})
+    patch.setitem(TABLES.parts, "hit_twice", part)
+    combined = TABLES.scenarios["combined_proposal"]
+    patch.setattr(combined, "parts", ["hit_twice", "address", "hit"])
+    patch.setattr(combined, "policy", policy or {})
+    patch.setattr(TABLES.scenarios["two_questions"], "question", "dismissal")
     for scenario in ("clean_pass", "long_200", "specialist_fails", "tin_mismatch"):
         patch.setitem(store.WEIGHTS, scenario, 0)
-    scenarios.specialists_in.cache_clear()
+    scenarios.parts_of.cache_clear()
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def sandbox(**options: object) -> Iterator[tuple[SandboxServer, Client]]:
             yield server, client
     finally:
         server.close()
-        scenarios.specialists_in.cache_clear()
+        scenarios.parts_of.cache_clear()
 
 
 def check_joins(server: SandboxServer, client: Client) -> pd.DataFrame:
@@ -90,7 +92,7 @@ def results_of(plan: Plan, interrupt_id: str) -> list[str | None]:
     verdicts = plan.answers[interrupt_id].verdicts
     results: list[str | None] = []
     for agent, question in interrupt.questions.items():
-        is_done = "payload" in QUESTIONS[question] and verdicts[agent] in VERDICTS_WITH_ACTION
+        is_done = QUESTIONS[question].payload is not None and verdicts[agent] in VERDICTS_WITH_ACTION
         is_rejection = verdicts[agent] == "rejected"
         results.append(("rejected" if is_rejection else "approved") if is_done else None)
     return results

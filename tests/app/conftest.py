@@ -47,7 +47,6 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
-    command += ["--fault", "refuse GET /agents status=502", "--fault", "slow seconds=0.001 jitter=0.001"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     try:
         assert process.stdout is not None

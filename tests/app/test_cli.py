@@ -24,19 +24,13 @@ import runkit
 from runkit.cli import main, parser
 from support import question, step
 from support import run as raw
+from tests import faults
 from tests.app.conftest import environment, run
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
 CANARY = "mk_test_canary_0123456789"
-
-
-def test_a_sandbox_is_served_with_faults(served: dict[str, str]) -> None:
-    """What is to go wrong can be said on the command line, several times."""
-    headers = {"Authorization": f"Bearer {served['RUNKIT_SANDBOX_KEY']}"}
-    with httpx.Client(base_url=served["RUNKIT_SANDBOX_URL"], headers=headers, trust_env=False) as http:
-        assert [http.get(path).status_code for path in ("/agents", "/agents", "/runs")] == [502, 502, 200]
 
 
 def test_the_installed_command_explains_itself(tmp_path: Path) -> None:
@@ -103,7 +97,6 @@ def test_every_command_explains_itself(
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit: "),
         (("sandbox", "--latency", "-1"), "not a positive number"),
-        (("sandbox", "--fault", "refuse statu=502"), "fault 'refuse statu=502': statu: "),
     ],
 )
 def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -220,7 +213,8 @@ def test_saved_frames_are_shown(tmp_path: Path) -> None:
 
 def test_runs_are_read_without_names(tmp_path: Path) -> None:
     """Where the account may not list businesses; an archive names its runs as soon as it may."""
-    with runkit.sandbox(speed=600, history=20, seed=7, faults=["refuse GET /businesses status=403"]) as box:
+    with faults.sandbox(speed=600, history=20, seed=7) as box:
+        box.fault("refuse", "GET /businesses", times=None, status=403)
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         done = run("inbox", "--sandbox", cwd=tmp_path, **at)
         assert done.stdout.count("CIP Orchestrator") == 2
@@ -307,7 +301,7 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
 
 def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """What had arrived is there, the exit code says that it was stopped, and nothing is read twice."""
-    with runkit.sandbox(history=30) as box:
+    with faults.sandbox(history=30) as box:
         box.fault("slow", "GET /runs/", times=1_000, seconds=1)
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "runs/"]

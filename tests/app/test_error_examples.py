@@ -21,9 +21,9 @@ from runkit.archive.table import CommitConflict, NoArchive
 from runkit.client import Client
 from runkit.models import Run
 from runkit.reports.templates import notebooks
-from runkit.server import Sandbox
 from tests.client.conftest import Answer
 from tests.client.conftest import Server as Scripted
+from tests.faults import FaultyBox, sandbox
 from tests.support import run, step
 
 AGENT = "cip_orchestrator"
@@ -50,7 +50,7 @@ class Hasty(Client):
 class House(NamedTuple):
     """What the examples need: a sandbox that takes its time, a client of it, an empty folder."""
 
-    box: Sandbox
+    box: FaultyBox
     client: Client
     folder: Path
 
@@ -62,7 +62,7 @@ class House(NamedTuple):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with runkit.sandbox(speed=1, history=30) as box, box.client(rate=None) as client:
+    with sandbox(speed=1, history=30) as box, box.client(rate=None) as client:
         yield House(box, client, tmp_path_factory.mktemp("errors"))
 
 

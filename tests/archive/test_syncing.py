@@ -12,7 +12,7 @@ import pytest
 
 import runkit
 from runkit.errors import AuthError, UsageError
-from runkit.server import Sandbox
+from tests.faults import FaultyBox, sandbox
 
 N_RUNS = 30
 
@@ -32,9 +32,9 @@ class Watched(httpx.HTTPTransport):
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def box() -> Iterator[FaultyBox]:
     """A sandbox with a past; while nothing runs there, nothing changes."""
-    with runkit.sandbox(speed=600, history=N_RUNS, seed=3) as started:
+    with sandbox(speed=600, history=N_RUNS, seed=3) as started:
         yield started
 
 
@@ -45,7 +45,7 @@ def wire() -> Watched:
 
 
 @pytest.fixture
-def client(box: Sandbox, wire: Watched) -> Iterator[runkit.Client]:
+def client(box: FaultyBox, wire: Watched) -> Iterator[runkit.Client]:
     """One that is watched and has no pace."""
     with box.client(rate=None, transport=wire) as made:
         yield made
@@ -90,7 +90,7 @@ def test_a_run_without_steps_is_read(archive: runkit.Archive, client: runkit.Cli
     assert archive.frames().runs["has_steps"].all()
 
 
-def test_a_choice_is_synced(archive: runkit.Archive, box: Sandbox, client: runkit.Client) -> None:
+def test_a_choice_is_synced(archive: runkit.Archive, box: FaultyBox, client: runkit.Client) -> None:
     """As `runs.list` chooses; a limit that was asked for is complete; the business is kept."""
     business = box.business("watchlist_hit")
     archive.sync(client, business_id=business, status=["completed", "interrupted", "error"])
@@ -121,7 +121,7 @@ def interrupt_when(is_time: Callable[[], bool]) -> threading.Thread:
 
 
 def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
+    archive: runkit.Archive, box: FaultyBox, client: runkit.Client, wire: Watched
 ) -> None:
     """No run that is in the archive is read again."""
     box.fault("slow", "GET /runs/", times=1_000_000, seconds=0.1)
@@ -148,7 +148,7 @@ def test_what_arrives_is_written_as_it_goes(
 
 
 def test_a_key_that_is_refused_meanwhile_stops_it(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client
+    archive: runkit.Archive, box: FaultyBox, client: runkit.Client
 ) -> None:
     """It is said as an error; what had arrived is there."""
     last = client.runs.list()[-1].id
@@ -158,14 +158,14 @@ def test_a_key_that_is_refused_meanwhile_stops_it(
     assert 0 < len(archive) < N_RUNS
 
 
-def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, box: Sandbox) -> None:
+def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, box: FaultyBox) -> None:
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)
     assert "no archive yet" in repr(archive)
 
 
-def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:
+def test_a_sync_only_reads(archive: runkit.Archive, box: FaultyBox) -> None:
     """A client that may not write is enough."""
     with box.client(read_only=True, rate=None) as client:
         assert archive.sync(client).is_complete

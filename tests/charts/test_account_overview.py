@@ -11,6 +11,7 @@ from runkit.charts.overview import Overview
 from runkit.client import Client
 from runkit.errors import UsageError
 from support import example, run
+from tests import faults
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_each_kind_of_need_has_a_row(account) -> None:
 
 def test_an_account_without_businesses() -> None:
     """Runs are shown by their agents where the API tells of no business."""
-    with runkit.sandbox(speed=600, history=4, seed=3) as box, box.client(rate=None) as client:
+    with faults.sandbox(speed=600, history=4, seed=3) as box, box.client(rate=None) as client:
         box.fault("refuse", "GET /businesses", times=100)
         shown = runkit.overview(client, progress=False)
     assert shown.frames.runs["business_name"].isna().all()

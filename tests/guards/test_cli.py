@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import runkit
+from tests import faults
 from tests.app.conftest import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -20,7 +21,7 @@ DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)
 @pytest.fixture(scope="module")
 def past() -> Iterator[Any]:
     """A sandbox with five past runs."""
-    with runkit.sandbox(history=5) as running:
+    with faults.sandbox(history=5) as running:
         yield running
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from runkit.server import Sandbox, sandbox
+from tests.faults import FaultyBox, sandbox
 from tests.widgets.pages import next_key
 
 VERSIONS = ("6.31.0", "7.4.0")
@@ -158,30 +157,28 @@ class Kernel:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[Sandbox]:
+def box() -> Iterator[FaultyBox]:
     """A sandbox in the process of the tests, which the kernels join."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def posts(box: Sandbox) -> Callable[[], int]:
+def posts(box: FaultyBox) -> Callable[[], int]:
     """Count the answers that reach the sandbox: a fault that waits for 0 seconds notes whom it hits."""
     box.clear_faults()
     box.fault("slow", on="/resume", times=MANY, seconds=0)
 
     def count() -> int:
-        headers = {"Authorization": f"Bearer {box.key}"}
-        url = f"{box.url.removesuffix('/v1')}/sandbox/faults"
-        [left] = httpx.delete(url, headers=headers, trust_env=False).json()["data"]
-        return int(MANY - left["times"])
+        [left] = box.clear_faults()
+        return int(MANY - (left.times or 0))
 
     return count
 
 
 @pytest.fixture(scope="session")
 def kernels(
-    box: Sandbox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    box: FaultyBox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Kernel]]:
     """Give one kernel for each version, which ends with the tests.
 

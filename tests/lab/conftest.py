@@ -22,7 +22,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from runkit.models import Run
-from runkit.server import Sandbox, sandbox
+from tests.faults import FaultyBox, sandbox
 
 START_SECONDS = 60
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
@@ -270,7 +270,7 @@ class Session:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[Sandbox]:
+def box() -> Iterator[FaultyBox]:
     """A sandbox in the process of the tests, which the kernels join."""
     with sandbox(speed=3000) as running:
         yield running
@@ -283,7 +283,7 @@ class Posts:
     other faults hit a request as well.
     """
 
-    def __init__(self, box: Sandbox) -> None:
+    def __init__(self, box: FaultyBox) -> None:
         self._box = box
         box.clear_faults()
         self._planned = 0
@@ -302,20 +302,18 @@ class Posts:
 
     def count(self) -> int:
         """Count the answers; nothing fails any more."""
-        url = f"{self._box.url.removesuffix('/v1')}/sandbox/faults"
-        headers = {"Authorization": f"Bearer {self._box.key}"}
-        left = httpx.delete(url, headers=headers, trust_env=False).json()["data"]
-        return self._planned - sum(fault["times"] for fault in left if fault["kind"] == "slow")
+        left = self._box.clear_faults()
+        return self._planned - sum(int(fault.times or 0) for fault in left if fault.kind == "slow")
 
 
 @pytest.fixture
-def posts(box: Sandbox) -> Posts:
+def posts(box: FaultyBox) -> Posts:
     """Count the answers of this test."""
     return Posts(box)
 
 
 @pytest.fixture
-def open_session(lab: Lab, pages: BrowserContext, box: Sandbox) -> Callable[..., Session]:
+def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..., Session]:
     """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
 
     The key is not in the notebook but in a module beside it, as are `setup`, code that comes before the

@@ -13,7 +13,7 @@ from runkit import RunList
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
-from runkit.server import Sandbox
+from tests.faults import FaultyServer
 from tests.sandbox.conftest import BUSINESS, KEY, Server
 
 SPEED = 60  # seconds that a client's waits take in a real one
@@ -31,7 +31,6 @@ class Api:
     """The sandbox, what is on it, and what counts as having been done there."""
 
     server: Server
-    box: Sandbox = field(init=False)
     run: dict[str, Any] = field(init=False)
     action_id: str = field(init=False)
 
@@ -43,9 +42,14 @@ class Api:
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),  # so that what stays open is a client's
         )
-        self.box = Sandbox(self.server.running.url, KEY, 1, None)
         self.run = self.server.reach("clean_pass", agent="tin_verification")  # its stream is short
         self.action_id = self.server.post("/actions", self._flip())["id"]
+
+    @property
+    def running(self) -> FaultyServer:
+        """The server, which takes faults."""
+        assert isinstance(self.server.running, FaultyServer)
+        return self.server.running
 
     def client(self, timeout: float) -> Client:
         """Give a client of its own to each cell."""
@@ -62,9 +66,8 @@ class Api:
 
     def faults_left(self) -> int:
         """Take the faults back, wait for a server that restarts; gives how often they would still hit."""
-        running = self.server.running
-        left = sum(fault["times"] for fault in running.faults.clear())
-        assert eventually(lambda: running.restart_s is None and running.server.started)
+        left = sum(int(fault.times) for fault in self.running.clear() if fault.times)
+        assert eventually(lambda: self.running.restart_s is None and self.running.server.started)
         return left
 
     def n_connections(self) -> int:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from runkit.client import Client, http
 from runkit.errors import RunkitError
-from runkit.server.faults import Fault
+from tests.faults import KINDS, Fault, FaultyServer
 from tests.matrix.calls import CALLS, Api, Call, eventually
 from tests.sandbox.conftest import serving
 
@@ -23,7 +23,7 @@ TIMEOUT, SHORT_TIMEOUT = 10.0, 0.25  # real seconds of a request; the short one 
 LONGEST = 60.0  # real seconds that no cell may take, far more than it does: whatever hangs takes forever
 
 FAULTS: dict[str, dict[str, Any]] = {
-    "latency": {"kind": "slow", "seconds": 0.01, "jitter": 0.02},
+    "latency": {"kind": "slow", "seconds": 0.02},
     "slow": {"kind": "slow", "seconds": SHORT_TIMEOUT + 0.5},  # later than a busy machine looks
     "limit": {"kind": "limit", "per_second": 5},
     "429": {"kind": "refuse", "status": 429},
@@ -113,7 +113,7 @@ CELLS = [
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One sandbox for all cells."""
-    with serving() as serve:
+    with serving(FaultyServer) as serve:
         yield Api(serve())
 
 
@@ -123,9 +123,7 @@ def test_the_matrix_is_whole() -> None:
         parts = ("agents", "threads", "runs", "actions", "documents")
         calls = {f"{part}.{name}" for part in parts for name in dir(getattr(client, part)) if name[0] != "_"}
     assert calls == set(CALLS)
-    assert {fault["kind"] for fault in FAULTS.values()} == set(
-        get_args(Fault.model_fields["kind"].annotation)
-    )
+    assert {fault["kind"] for fault in FAULTS.values()} == set(KINDS)
 
 
 @pytest.mark.parametrize(("name", "fault", "times"), CELLS)
@@ -145,7 +143,7 @@ def test_a_call_under_a_fault(
     if is_late:
         monkeypatch.setattr(http, "REQUEST_TIMEOUT", SHORT_TIMEOUT)
     pause = {"seconds": 0} if fault == "drip" and name == "runs.stream" else {}  # byte by byte, and no faster
-    api.box.fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause})
+    api.running.faults.append(Fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause}))
     begun = time.monotonic()
     try:
         with api.client(SHORT_TIMEOUT if is_late else TIMEOUT) as client:

@@ -80,13 +80,13 @@ Serve = Callable[..., Server]
 
 
 @contextmanager
-def serving() -> Iterator[Serve]:
+def serving(server_class: type[SandboxServer] = SandboxServer) -> Iterator[Serve]:
     """Start servers that end with the block; options as `SandboxServer` takes them."""
     servers: list[Server] = []
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
         time = time or RealTime()
-        running = SandboxServer(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
+        running = server_class(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
         http = httpx.Client(
             base_url=running.url,
             headers={"Authorization": f"Bearer {KEY}"},

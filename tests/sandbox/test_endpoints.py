@@ -142,6 +142,7 @@ def test_feedback_needs_an_artifact_that_is_seen(server: Server) -> None:
         ("POST", "/v1/runs", b"\xff\xfe", 422),
         ("POST", "/v1/runs", b"", 422),
         ("POST", "/v1/runs", b"[" * 100_000, 400),
+        ("POST", "/v1/runs", b" " * 1_000_001, 413),
     ],
 )
 def test_every_error_has_the_same_shape(
@@ -154,3 +155,16 @@ def test_every_error_has_the_same_shape(
     errors = answer.json()["errors"]
     assert errors
     assert all(error["message"] and set(error) <= {"message", "parameter"} for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 400),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Authorization": "Basic bWs6"}, 401),
+    ],
+)
+def test_the_gate_refuses_in_the_same_shape(server: Server, headers: dict[str, str], status: int) -> None:
+    answer = server.http.get("/runs", headers=headers)
+    assert (answer.status_code, list(answer.json())) == (status, ["errors"])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -70,13 +71,28 @@ def test_time_starts_where_it_is_told() -> None:
         {"seed": 10**20},
         {"history": -1},
         {"port": 99_999},
-        {"faults": 5},
+        {"limit": 0},
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
     """An option that cannot be used is a UsageError, and nothing keeps running."""
     with pytest.raises(UsageError):
         sandbox(**options)
+
+
+def test_latency_and_limit() -> None:
+    """Each request takes longer, and those beyond so many in a second are refused."""
+    with sandbox(latency=0.2, limit=2) as box, httpx.Client(trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {box.key}"}
+        begun = time.monotonic()
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda _: http.get(f"{box.url}/agents", headers=headers), range(3)))
+        assert time.monotonic() - begun >= 0.2
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
+        [refusal] = [answer for answer in answers if answer.status_code == 429]
+        assert (list(refusal.json()), refusal.headers["Retry-After"]) == (["errors"], "1")
+        time.sleep(1.05)
+        assert http.get(f"{box.url}/agents", headers=headers).status_code == 200
 
 
 def test_a_port_in_use_is_said() -> None:

@@ -191,7 +191,7 @@ def test_a_policy_approves(server: Server) -> None:
 def test_a_policy_skips(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a policy skips all questions the run completes, and nothing is carried out."""
     policy = {"tin_verification": "skip", "watchlist_resolution": "skip"}
-    monkeypatch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy)
+    monkeypatch.setattr(TABLES.scenarios["combined_proposal"], "policy", policy)
     server = serve()
     run = server.reach("combined_proposal")
     assert run["status"] == "completed"
@@ -204,7 +204,7 @@ def test_a_policy_skips(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_policy_resolves_a_part(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A combined proposal pauses if any part of it is manual, and asks for that part only."""
     policy = {"watchlist_resolution": "auto_approve"}
-    monkeypatch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy)
+    monkeypatch.setattr(TABLES.scenarios["combined_proposal"], "policy", policy)
     run = server.reach("combined_proposal")
     assert [interrupt["agent"] for interrupt in run["interrupts"]] == ["tin_verification"]
     resolved = [step for step in run["steps"] if step["result"] == {"resolution": "auto_approve"}]

@@ -62,7 +62,6 @@ def test_a_client_of_the_second_reviewer(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_only_two_keys_are_accepted(server: Server, key: str, status: int) -> None:
     assert server.http.get("/runs", headers={"Authorization": f"Bearer {key}"}).status_code == status
-    assert server.http.get("/runs", auth=(key, ""), headers={}).status_code == status
 
 
 def test_the_step_names_who_answered(server: Server) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runkit.server.plan import Answer, Plan, RunSpec, plan
-from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, OUTCOMES, iso
+from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, QUESTIONS, iso
 from runkit.server.state import state
 from tests.sandbox.conftest import Serve
 
@@ -47,7 +47,7 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
             interrupt = next(one for one in planned.interrupts if one.answered_at is None)
             at = max(at, interrupt.asked_at) + delay
             verdicts = {
-                agent: list(OUTCOMES[question])[choice % len(OUTCOMES[question])]
+                agent: list(QUESTIONS[question].outcomes)[choice % len(QUESTIONS[question].outcomes)]
                 for agent, question in interrupt.questions.items()
             }
             answers += (Answer(interrupt.item["id"], at, verdicts, {}, {}),)

@@ -16,7 +16,6 @@ PATHS = (
     "/docs",
     "/redoc",
     "/sandbox",
-    "/sandbox/faults",
     "/",
     "/no",
 )

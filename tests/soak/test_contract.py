@@ -93,13 +93,12 @@ def check_report(report: Json, said: str) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("option", "n_operations"), [("--exclude-path", 20), ("--include-path", 1)])
-def test_everything_is_answered_as_it_says(tmp_path: Path, option: str, n_operations: int) -> None:
-    """What makes other requests fail is tried alone; it spares the routes through which it is set."""
+def test_everything_is_answered_as_it_says(tmp_path: Path) -> None:
+    """Each operation of the published document, with many requests."""
     running = SandboxServer(key=KEY, speed=1_000_000, now=NOON, history=8)
     try:
-        report, said = examine(running, tmp_path, 15, option, "/sandbox/faults")
+        report, said = examine(running, tmp_path, 15)
     finally:
         running.close()
     check_report(report, said)
-    assert report["operations"]["tested"] >= n_operations
+    assert report["operations"]["tested"] >= 20

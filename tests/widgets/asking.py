@@ -12,11 +12,11 @@ import pytest
 
 from runkit.client import Client
 from runkit.models import Run
-from runkit.server import Sandbox, sandbox
 from runkit.server.scenarios import second_key
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import Question, question_of
 from support import until
+from tests.faults import FaultyBox, sandbox
 
 JOBS = ("runkit-answer", "runkit-check")
 
@@ -44,7 +44,7 @@ class Asking:
     `pauses` are called, one each, in place of the client's waits: so things happen between two looks.
     """
 
-    def __init__(self, box: Sandbox, stack: ExitStack) -> None:
+    def __init__(self, box: FaultyBox, stack: ExitStack) -> None:
         self.box = box
         self.pauses: list[Callable[[], object]] = []
         self.wire = Wire()
@@ -109,14 +109,14 @@ def finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[Sandbox]:
+def box() -> Iterator[FaultyBox]:
     """A quick sandbox."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def asking(box: Sandbox) -> Iterator[Asking]:
+def asking(box: FaultyBox) -> Iterator[Asking]:
     """Questions to answer; no fault and no thread of a form outlives the test."""
     with ExitStack() as stack:
         yield Asking(box, stack)

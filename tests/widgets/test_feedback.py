@@ -7,29 +7,28 @@ from typing import Any
 
 import pytest
 
-import runkit
 from runkit.client import Client
 from runkit.models import Run
-from runkit.server import Sandbox
 from runkit.widgets.feedback import FeedbackForm, artifacts_of
 from support import until
+from tests.faults import FaultyBox, sandbox
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with runkit.sandbox(speed=3000) as box:
+def box() -> Iterator[FaultyBox]:
+    with sandbox(speed=3000) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box: FaultyBox) -> Iterator[Client]:
     with box.client(rate=None) as client:
         yield client
     box.clear_faults()
 
 
 @pytest.fixture
-def run(box: Sandbox, client: Client) -> Run:
+def run(box: FaultyBox, client: Client) -> Run:
     """Return a completed run, whose artifacts nobody has rated."""
     return client.runs.wait(client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.02)
 
@@ -104,7 +103,7 @@ def test_a_comment_is_sent_by_its_button(client: Client, run: Run, monkeypatch: 
     assert sent == [("positive", "too early"), ("positive", "well found")]
 
 
-def test_a_double_click_sends_one_rating(box: Sandbox, client: Client, run: Run) -> None:
+def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Run) -> None:
     box.fault("slow", "/feedback", seconds=0.3)
     row = Row(FeedbackForm(client, run))
     row.thumbs.value = "positive"
@@ -115,7 +114,7 @@ def test_a_double_click_sends_one_rating(box: Sandbox, client: Client, run: Run)
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
-def test_a_refused_rating_can_be_sent_again(box: Sandbox, client: Client, run: Run, status: int) -> None:
+def test_a_refused_rating_can_be_sent_again(box: FaultyBox, client: Client, run: Run, status: int) -> None:
     box.fault("refuse", "/feedback", status=status)
     row = Row(FeedbackForm(client, run))
     assert "Not rated. " in row.rate("positive")
@@ -123,14 +122,14 @@ def test_a_refused_rating_can_be_sent_again(box: Sandbox, client: Client, run: R
     assert "Rated positive" in row.rate("positive")
 
 
-def test_a_lost_response(box: Sandbox, client: Client, run: Run) -> None:
+def test_a_lost_response(box: FaultyBox, client: Client, run: Run) -> None:
     box.fault("lose_reply", "/feedback")
     row = Row(FeedbackForm(client, run))
     assert "confirm it arrived" in row.rate("positive")
     assert "Replaced an earlier rating" in row.rate("positive")
 
 
-def test_a_read_only_client_has_no_controls(box: Sandbox, run: Run) -> None:
+def test_a_read_only_client_has_no_controls(box: FaultyBox, run: Run) -> None:
     with box.client(read_only=True) as reader:
         form = FeedbackForm(reader, run)
         row = Row(form)

@@ -8,28 +8,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import runkit
 from runkit.client import Client
 from runkit.models import Run
-from runkit.server import Sandbox
 from runkit.widgets import inbox as inboxes
 from runkit.widgets.inbox import InterruptInbox
+from tests.faults import FaultyBox, sandbox
 from tests.widgets.pages import Page
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with runkit.sandbox(speed=3000) as box:
+def box() -> Iterator[FaultyBox]:
+    with sandbox(speed=3000) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box: FaultyBox) -> Iterator[Client]:
     with box.client(rate=None) as client:
         yield client
 
 
-def ask(box: Sandbox, client: Client, scenario: str = "watchlist_hit") -> Run:
+def ask(box: FaultyBox, client: Client, scenario: str = "watchlist_hit") -> Run:
     """Start a run and let it come to its first stop."""
     return client.runs.wait(client.runs.create("cip_orchestrator", box.business(scenario)), poll=0.02)
 
@@ -88,7 +87,7 @@ def ids(inbox: InterruptInbox) -> list[str]:
 
 
 def test_the_button_looks_through_everything(
-    box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
+    box: FaultyBox, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
     monkeypatch.setattr("runkit.widgets.inbox_controller.FIRST_PAGE", 1)
@@ -102,7 +101,7 @@ def test_the_button_looks_through_everything(
     assert ids(inbox) == [run.id for run in runs]
 
 
-def test_a_question_lapses(box: Sandbox, client: Client) -> None:
+def test_a_question_lapses(box: FaultyBox, client: Client) -> None:
     """A question whose run ended is set apart and is no rejection."""
     run = ask(box, client)
     inbox = InterruptInbox(client)
@@ -115,7 +114,7 @@ def test_a_question_lapses(box: Sandbox, client: Client) -> None:
     )
 
 
-def test_a_look_fails(box: Sandbox, client: Client) -> None:
+def test_a_look_fails(box: FaultyBox, client: Client) -> None:
     """It says why and of when that is what is shown, and the next look that works takes it back."""
     run = ask(box, client)
     inbox = InterruptInbox(client)
@@ -132,7 +131,7 @@ def test_a_look_fails(box: Sandbox, client: Client) -> None:
     assert inbox.controller.snapshot.error == ""
 
 
-def test_answering(box: Sandbox, client: Client) -> None:
+def test_answering(box: FaultyBox, client: Client) -> None:
     """The first question is open; after its answer the next one opens, and the answered row is at the end."""
     runs = [ask(box, client), ask(box, client)]
     inbox = InterruptInbox(client)
@@ -154,7 +153,7 @@ def test_answering(box: Sandbox, client: Client) -> None:
     assert client.runs.get(runs[0]).status != "interrupted"
 
 
-def test_one_name_for_all_questions(box: Sandbox, client: Client) -> None:
+def test_one_name_for_all_questions(box: FaultyBox, client: Client) -> None:
     """Whoever gives a name signs all answers with it."""
     runs = [ask(box, client), ask(box, client)]
     inbox = InterruptInbox(client)
@@ -166,7 +165,7 @@ def test_one_name_for_all_questions(box: Sandbox, client: Client) -> None:
     assert (page.drawn["status"]["who"], page.drawn["status"]["login"]) == ("Ana Ortiz", False)
 
 
-def test_a_business_that_is_found_out_later(box: Sandbox, client: Client) -> None:
+def test_a_business_that_is_found_out_later(box: FaultyBox, client: Client) -> None:
     """The open card says that it is not known, and then which it is."""
     run = ask(box, client)
     with box.client(rate=None) as stranger:
@@ -178,7 +177,7 @@ def test_a_business_that_is_found_out_later(box: Sandbox, client: Client) -> Non
         assert again == "Press again: can't be undone"
 
 
-def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
+def test_answered_elsewhere_while_open(box: FaultyBox, client: Client) -> None:
     """The next look closes a form whose question somebody else has answered, and says so."""
     run = ask(box, client)
     inbox = InterruptInbox(client)
@@ -189,7 +188,7 @@ def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
     assert "Answered from another notebook" in inbox.controller.snapshot.closed[0].receipt.title
 
 
-def test_typed_text_outlives_another_question(box: Sandbox, client: Client) -> None:
+def test_typed_text_outlives_another_question(box: FaultyBox, client: Client) -> None:
     """What was typed is there again when its question is opened again, even without drafts."""
     runs = [ask(box, client), ask(box, client)]
     inbox = InterruptInbox(client, drafts=False)

@@ -10,20 +10,20 @@ from playwright.sync_api import Locator, Page, expect
 import runkit
 from runkit.client import Client
 from runkit.models import Run
-from runkit.server import Sandbox
+from tests.faults import FaultyBox, sandbox
 from tests.widgets.live import LivePage
 
 HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with runkit.sandbox(speed=3000) as box:
+def box() -> Iterator[FaultyBox]:
+    with sandbox(speed=3000) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box: FaultyBox) -> Iterator[Client]:
     with box.client(rate=None) as client:
         yield client
 
@@ -79,7 +79,7 @@ class Inbox:
 
 
 @pytest.fixture
-def ask(box: Sandbox, client: Client) -> Iterator[Callable[..., list[Run]]]:
+def ask(box: FaultyBox, client: Client) -> Iterator[Callable[..., list[Run]]]:
     def start(scenario: str) -> Run:
         run = client.runs.create("cip_orchestrator", box.business(scenario))
         return client.runs.wait(run, poll=0.01)

@@ -16,10 +16,10 @@ from nbclient import NotebookClient
 import runkit
 from runkit.client import Client
 from runkit.models import Run
-from runkit.server import Sandbox
 from runkit.text import esc
 from runkit.widgets.monitor import RunMonitor
 from support import until
+from tests.faults import FaultyBox, sandbox
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -60,18 +60,18 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with runkit.sandbox(speed=300) as box:
+def box() -> Iterator[FaultyBox]:
+    with sandbox(speed=300) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box: FaultyBox) -> Iterator[Client]:
     with box.client(rate=None) as client:
         yield client
 
 
-def begin(box: Sandbox, client: Client, scenario: str) -> Run:
+def begin(box: FaultyBox, client: Client, scenario: str) -> Run:
     return client.runs.create("cip_orchestrator", business_id=box.business(scenario))
 
 
@@ -100,7 +100,7 @@ def has_question(monitor: RunMonitor) -> bool:
     return bool(monitor._questions)
 
 
-def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, shown: Shown) -> None:
+def test_a_run_is_followed_answered_and_found(box: FaultyBox, client: Client, shown: Shown) -> None:
     """The form comes when it pauses, the run goes on from there, and its findings stand there at the end."""
     monitor = watch(client, begin(box, client, "address_gap"))
     page = ask(monitor)
@@ -113,7 +113,7 @@ def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, show
     assert PLOTLY in shown.outputs()[2]
 
 
-def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> None:
+def test_somebody_else_answers(box: FaultyBox, client: Client, shown: Shown) -> None:
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
@@ -127,7 +127,7 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     monitor.close()
 
 
-def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client, shown: Shown) -> None:
+def test_the_run_ends_while_an_answer_is_on_its_way(box: FaultyBox, client: Client, shown: Shown) -> None:
     """The form stays until the verdict, which stands in the words although live updates are off."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
@@ -146,7 +146,7 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
 
 
 def test_a_refusal_that_lasts(
-    box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
+    box: FaultyBox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
     monkeypatch.setattr("runkit.widgets.monitor.REFUSALS", 1)
@@ -172,7 +172,7 @@ def test_a_refusal_that_lasts(
     ids=lambda fault: f"{fault['kind']} {fault['on']}",
 )
 def test_a_run_is_followed_through_trouble(
-    box: Sandbox, client: Client, shown: Shown, fault: dict[str, Any]
+    box: FaultyBox, client: Client, shown: Shown, fault: dict[str, Any]
 ) -> None:
     """Whatever the network does, the monitor ends with the run as it is, and never shows it going back."""
     steps: list[int] = []
@@ -190,7 +190,7 @@ def range_of_chart(shown: Shown) -> Any:
     return shown.outputs()[2].get(PLOTLY, {}).get("layout", {}).get("xaxis", {}).get("range")
 
 
-def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) -> None:
+def test_the_card_is_out_of_sight(box: FaultyBox, client: Client, shown: Shown) -> None:
     """When its output is cleared nothing is followed, and when it is drawn again it goes on."""
     monitor = watch(client, begin(box, client, "watchlist_hit"))
     monitor._on_views(0)
@@ -200,7 +200,7 @@ def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) ->
     monitor.close()
 
 
-def test_a_reset_shows_the_whole_run(box: Sandbox, client: Client, shown: Shown) -> None:
+def test_a_reset_shows_the_whole_run(box: FaultyBox, client: Client, shown: Shown) -> None:
     monitor = watch(client, begin(box, client, "watchlist_hit"))
     assert monitor._card is not None
     page = Page(monitor._card)

@@ -33,6 +33,13 @@ def business_now(store: Store, business: Business) -> Json:
     return business_json(business, fields[business.id], fields[business.hit_id])
 
 
+def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json]:
+    """Return the actions on an object up to now, by id, in order; none on an unknown object."""
+    business = OBJECTS[object_type][1].get(object_id)
+    actions = review(store, business)[1][object_id] if business else []
+    return {action["id"]: action for action in actions}
+
+
 def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[str, list[Json]]]:
     """Return what actions have changed up to now, and the actions in order; both by object.
 
@@ -86,7 +93,7 @@ def check_action(store: Store, business: Business, body: NewAction) -> None:
     if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
         message = f"{kind} needs a business that is {or_list(FINAL)}; this one is {status}"
         raise RequestError(422, message, "object_id")
-    documents = {one["id"] for one in business.documents}
+    documents = {document["id"] for document in business.documents}
     check_payload(kind, body.payload, documents, OTHERS.get(status, ()))
     if kind == "dismissal" and not body.note.strip():  # [A] 13
         raise RequestError(422, "a dismissal needs a note that says why", "note")
