@@ -388,7 +388,7 @@ def _source(arguments: argparse.Namespace) -> Any:
         return source
     if isinstance(source, runkit.Frames):
         return source.select(run_ids)
-    if not isinstance(source, str):
+    if not isinstance(source, Path):
         return runkit.Archive(path).select(run_id=run_ids)
     records = [record for record in records_of(path) if isinstance(record.raw, dict)]
     ids = [str(record.raw.get("id")) for record in records]

@@ -5,7 +5,7 @@ Modules that need the extra `[scale]` are imported on first use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from pydantic import NonNegativeInt, PositiveInt
 import runkit
 from runkit.arguments import Moment, Words, Workers, checked, full_ids, one_or_several, status_words
 from runkit.errors import ArchiveError
+from runkit.objects import Business
 from runkit.progress import Bar
 from runkit.tables.frames import gc_paused, opened
 from runkit.tables.sources import Source, records_of
@@ -150,7 +151,7 @@ class Archive:
         status: Words | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
-        business_id: str | None = None,
+        business_id: str | Business | Iterable[str | Business] | None = None,
         workers: Workers = 8,
         progress: bool = True,
     ) -> Synced:

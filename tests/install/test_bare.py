@@ -136,6 +136,6 @@ def test_a_kernel_shows_a_panel(run: Run) -> None:
     assert status == "ok"
     assert [sorted(output) for output in shown] == [
         ["text/html", "text/plain"],
-        [PLOTLY],
+        [PLOTLY, "text/html", "text/plain"],
         ["text/html", "text/plain"],
     ]
