@@ -193,6 +193,12 @@ def test_decisions_equal_a_plain_loop(
     assert table[[*RESULTS]].sum(axis=1).eq(table["n_answered"]).all()
 
 
+@pytest.mark.parametrize("n", [9, 10])
+def test_a_90th_percentile_needs_ten_answers(n: int) -> None:
+    f = frames_of([Case("answered", wait_s=float(wait_s)) for wait_s in range(1, n + 1)])
+    assert runkit.decisions(f)["wait_p90_s"].isna().tolist() == [n < 10]
+
+
 def counted(
     f: runkit.Frames, cases: list[Case], by: str, is_logged: bool, has_hit: bool | None
 ) -> list[dict[str, Any]]:
