@@ -23,6 +23,7 @@ ABOVE_PX = 20  # over the title
 AXIS_PX = 30  # below the rows: the ticks
 LEGEND_PX, LEGEND_EDGE_PX = 19, 24  # a line of the legend, and what plotly keeps free around all lines
 FIGURE_PX = 800  # of a rather narrow figure, for the legend
+WIDTH = 900  # pixels of a figure in a notebook, and of its static picture
 ENTRY_PX = 48  # of an entry of the legend beside its word
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
@@ -56,7 +57,7 @@ def layout(
     figure = figure_layout(picture.theme, heading, area, margin)
     figure["meta"]["refines"] = not picture.axis.folds  # ticks, by a page's zoom
     return figure | {
-        "xaxis": _time_axis(picture),
+        "xaxis": _time_axis(picture, WIDTH - margin["l"] - margin["r"]),
         "yaxis": row_axis(picture.theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
         # The entries are traces of their own, which a click would hide alone.
         "legend": LEGEND | {"y": -AXIS_PX / area, "itemclick": False, "itemdoubleclick": False},
@@ -105,12 +106,13 @@ def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str
     }
 
 
-def _time_axis(picture: Picture) -> dict[str, Any]:
-    """Return the time axis."""
+def _time_axis(picture: Picture, width: float) -> dict[str, Any]:
+    """Return the time axis, with ticks that stand apart in `width` pixels."""
     axis = picture.axis
     stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
-    return {"range": span, "tickangle": 0, "showgrid": True} | relative_axis(axis)
+    ticks = relative_axis(axis._replace(px=min(width, PLOT_PX)))
+    return {"range": span, "tickangle": 0, "showgrid": True} | ticks
 
 
 def _shaded(picture: Picture) -> list[dict[str, Any]]:

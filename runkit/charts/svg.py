@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.charts.layout import LEGEND_PX, entry_px
+from runkit.charts.layout import LEGEND_PX, WIDTH, entry_px
 from runkit.charts.style import GRIDS
 from runkit.charts.svg_elements import (
     LINE,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
-WIDTH = 900  # pixels; the picture then scales with its place
 SYMBOL_PX = 40  # from the edge of an entry of the legend to its word
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import runkit
 from drawn import WAIT, draw
 from runkit.charts.axis import axis_of
 from support import at, question, run, step
@@ -107,3 +108,18 @@ def test_a_folded_axis_never_turns_back(cuts):
     assert (lengths > 0).all()
     assert np.allclose(lengths[~is_folded], 1)
     assert axis.length <= 1_000 + 1e-9
+
+
+def test_ticks_stand_apart_beside_a_long_error() -> None:
+    """The text of a failure takes room that the axis does not have."""
+    error = "IRS TIN Matching did not respond: 3 attempts timed out after 20 s each"
+    failed = step("b", 2, 92, status="error", label="Querying the records of IRS TIN Matching")
+    note = step("e", 92, 92, type="error", label=error)
+    f = runkit.frames(run(step("g", 1, 95, steps=[failed, note]), status="error", end=105))
+    layout = runkit.gantt(f).layout
+    first, last = layout.xaxis.range
+    pixels = (900 - layout.margin.l - layout.margin.r) / (last - first)
+    places, texts = layout.xaxis.tickvals, layout.xaxis.ticktext
+    assert len(places) > 1
+    for left, right, text in zip(places, places[1:], texts, strict=False):
+        assert (right - left) * pixels > 6 * len(text)
