@@ -247,10 +247,10 @@ def _match_items(items: list[Json], questions: dict[int, Json]) -> tuple[dict[in
     nameless = Counter(_agent_and_label(item) for item in items if item.get("id") is None)
     unmatched = []
     for item in items:
-        key = _agent_and_label(item)
-        row = next((row for row, known in waiting.items() if known == key), -1)
         if id(item) in is_matched:
             continue
+        key = _agent_and_label(item)
+        row = next((row for row, known in waiting.items() if known == key), -1)
         if row >= 0 and nameless[key] <= 1:
             matched[row] = item
             del waiting[row]
