@@ -270,9 +270,3 @@ def timestamp(when: datetime | None) -> str:
     # strftime may write the year 1 as 1
     text = when.replace(tzinfo=None).isoformat(" ", "seconds")
     return f"{text} {when.tzname() or 'UTC'}"
-
-
-def budget_words(working: float, waiting: float, idle: float) -> str:
-    """Write the three parts of a time budget, given in seconds; zero parts are left out."""
-    parts = {"working": working, "waiting for a reviewer": waiting, "idle": idle}
-    return " + ".join(f"{duration(part)} {what}" for what, part in parts.items() if part) or "0 s"

@@ -45,29 +45,24 @@ def logged_answers(
     deliveries: Collection[str] = (CONFIRMED,),
 ) -> list[Entry | None]:
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
-    if not set(COLUMNS) <= set(answers):
-        raise UsageError(f"answers is {brief(answers)}; expected the frame from runkit.answer_log().")
-    for name in TIMES:
-        if name in answers and not isinstance(answers[name].dtype, pd.DatetimeTZDtype):
-            raise UsageError(
-                f"answers has {answers[name].dtype} in {name}; expected times in UTC, as in the frame from "
-                "runkit.answer_log(). To store the log, use Parquet: CSV has no types."
-            )
-    created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
-    is_chosen = answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(list(created))
-    log = answers[is_chosen]
-    is_same_run = log["run_created_at"] == log["run_id"].map(created)
-    log = log[is_same_run | log["run_created_at"].isna()]
-    entries = log.to_dict("records")
-    by_step = {(entry["run_id"], entry["step_id"]): entry for entry in entries if pd.notna(entry["step_id"])}
-    by_id = {
-        (entry["run_id"], entry["interrupt_id"]): entry for entry in entries if pd.isna(entry["step_id"])
-    }
-    is_unique = ~interrupts.duplicated(KEY, keep=False)
+    times = [answers[name].dtype for name in TIMES if name in answers]
+    if not set(COLUMNS) <= set(answers) or not all(isinstance(kind, pd.DatetimeTZDtype) for kind in times):
+        raise UsageError(
+            f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its columns and "
+            "its times in UTC. To store it, use Parquet: CSV has no types."
+        )
+    created = runs.set_index("run_id")["created_at"]
+    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(created.index)]
+    log = log[(log["run_created_at"] == log["run_id"].map(created)) | log["run_created_at"].isna()]
+    own_ids = log["step_id"].fillna(log["interrupt_id"])
+    entries = dict(zip(zip(log["run_id"], own_ids, strict=True), log.to_dict("records"), strict=True))
     return [
-        by_step.get((row.run_id, row.step_id))
-        or (by_id.get((row.run_id, row.interrupt_id)) if has_own_id else None)
-        for row, has_own_id in zip(interrupts.itertuples(), is_unique, strict=True)
+        entries.get((run_id, step_id)) or (None if is_shared else entries.get((run_id, interrupt_id)))
+        for run_id, step_id, interrupt_id, is_shared in zip(
+            *(interrupts[name] for name in ("run_id", "step_id", "interrupt_id")),
+            interrupts.duplicated(KEY, keep=False),
+            strict=True,
+        )
     ]
 
 

@@ -24,7 +24,6 @@ from runkit.tables.columns import (
     note_unknown_words,
     object_columns,
     position_in_group,
-    rank,
     ranked,
     run_fields,
     step_columns,
@@ -33,19 +32,16 @@ from runkit.tables.columns import (
     text,
     to_arrow,
 )
-from runkit.tables.flatten import LAPSED, OUTPUT, PENDING, ArtifactRow, InterruptRow, Rows, flatten
+from runkit.tables.flatten import LAPSED, PENDING, ArtifactRow, InterruptRow, Rows, flatten
 from runkit.tables.schema import TEXT
 from runkit.text import agent_title
-from runkit.timing import Flags, Ints
+from runkit.timing import Ints
 
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
 def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
-    """Build the Arrow tables of a batch. `as_of` is in microseconds, or None for each run's own.
-
-    The table of runs has their location in the source, too.
-    """
+    """Build the Arrow tables of a batch. `as_of` is in microseconds, or None for each run's own."""
     flatten(rows)
     runs, steps = run_fields(rows.runs), step_fields(rows)
     note_contradictions(runs, steps, rows)
@@ -61,7 +57,6 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     runs |= _run_columns(runs, parts, rows)
 
     built = {name: to_arrow(name, columns) for name, columns in (parts | {"runs": runs}).items()}
-    built["runs"] = built["runs"].append_column("location", text(record.location for record in rows.records))
     return built | {"reads": to_arrow("reads", runs)}
 
 
@@ -157,20 +152,16 @@ def _hosts(urls: pa.Array) -> pa.Array:
 
 def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
     n = len(rows.runs)
-    steps, artifacts, interrupts = (parts[name] for name in ("steps", "artifacts", "interrupts"))
+    steps, interrupts = parts["steps"], parts["interrupts"]
     started, ended = runs["started_at"], runs["ended_at"]
     is_started = started != NEVER
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
-    is_finding = _is_finding(artifacts, steps)
     counted = {
         **{f"n_{name}": columns["run"] for name, columns in parts.items()},
         "n_errors": steps["run"][flags(steps["error"].is_valid())],
         "n_pending": interrupts["run"][is_word(interrupts["outcome"], PENDING)],
-        "n_findings": artifacts["run"][is_finding],
     }
-    lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
-    of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
     return {
         "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
         "requester": text(requester.get("name") for requester in requesters),
@@ -179,43 +170,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
         **_budget(runs, steps),
         **{name: count(of, n) for name, of in counted.items()},
-        "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
-        "weakest": _weakest(artifacts, is_finding, n),
-        "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
     }
-
-
-def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
-    """Flag what is neither an output, nor a repeat, nor the record of an error in an error step ([A] 23)."""
-    is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
-    is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
-    return ~is_other
-
-
-def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
-    ranks = rank(artifacts["confidence"], contract.CONFIDENCES)
-    is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
-    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
-    weakest_first = np.lexsort((ranks, ~is_finding))
-    rows = weakest_first[is_weak[weakest_first]]
-    return first_in_group(artifacts["run"], rows, artifacts["title"], n)
-
-
-def _outcomes(status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
-    """Return how each run ended: by an error, in a question, or with the title of its last output."""
-    n = len(status)
-    causes = np.flatnonzero(flags(steps["error"].is_valid()))
-    pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
-    outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
-    labels = pc.coalesce(interrupts["label"], interrupts["kind"])
-    error = first_in_group(steps["run"], causes, steps["error"], n)
-    question = first_in_group(interrupts["run"], pending, labels, n)
-    title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
-    n_others = count(artifacts["run"][outputs], n) - 1
-    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
-    delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
-    return pc.if_else(is_word(status, "error"), error, pc.coalesce(question, delivered))
 
 
 def _budget(runs: Columns, steps: Columns) -> Columns:

@@ -6,7 +6,6 @@ and Arrow cost little.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -127,6 +126,8 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
     arrays = dict(columns)
     fields = []
     for column in COLUMNS[frame]:
+        if column.name not in columns:  # a fact, added last
+            continue
         values = columns[column.name]
         if column.kind == "time":
             values = values.view("M8[us]")
@@ -220,10 +221,8 @@ def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
 
     nested_in = take(steps["step_id"], steps["parent"])
     differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
-    for row in np.flatnonzero(differs).tolist():
-        parent, named = brief(nested_in[row].as_py()), brief(steps["parent_step_id"][row].as_py())
-        detail = f"nested in {parent} but parent_step_id is {named}; nesting wins"
-        rows.note(rows.run[row], "parent_disagrees", detail, "parent_step_id", holder=rows.steps[row])
+    detail = "parent_step_id names another step than the one it is nested in; nesting wins"
+    rows.note_steps(differs, "parent_disagrees", detail, "parent_step_id")
 
 
 def note_unknown_words(frame: str, columns: Columns, rows: Rows) -> None:
@@ -347,50 +346,36 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     """Find the steps that failed, and the text of the failure where they are the cause.
 
     A step fails if its type or its status is `error`; a question does not: a wait is not an error. A cause is
-    a failed step without a failed child. An instant error step that explains a failed step is no cause of its
-    own: its label is the error of that step.
+    a failed step without a failed child. An instant error step is no cause of its own if it explains another:
+    the sibling that failed last before it, else the parent if that failed without other child steps. Its
+    label is then the error of that step.
     """
-    parent = steps["parent"]
+    runs, parents, labels = steps["run"].tolist(), steps["parent"].tolist(), steps["label"]
     is_error = is_word(steps["type"], "error")
-    is_question = is_word(steps["type"], "interrupt")
-    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
+    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_word(steps["type"], "interrupt")
     is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
-    explained = _explained(steps, is_failed, is_note)
+    n_others = count(steps["parent"][~is_note], len(runs))
 
-    failed = [row for row in np.flatnonzero(is_failed).tolist() if row not in explained]
-    failed_child = {int(parent[row]): row for row in failed}
-    notes: dict[int, int] = {}
-    for note, row in explained.items():
+    failed: dict[int, str] = {}
+    explained: dict[int, str] = {}
+    last: dict[tuple[int, int], int] = {}  # failed step of a run and parent
+    failed_child: dict[int, int] = {}
+    for row in np.flatnonzero(is_failed).tolist():
+        label, family = labels[row].as_py(), (runs[row], parents[row])
+        is_of_parent = parents[row] in failed and not n_others[parents[row]]
+        target = last.get(family, parents[row] if is_of_parent else -1)
+        if is_note[row] and target >= 0:
+            explained[target] = label
+            continue
+        failed[row] = label if is_error[row] else f"{label} failed"
+        failed_child[parents[row]] = row
+        if not is_note[row]:
+            last[family] = row
+
+    for row, label in explained.items():
         while row in failed_child:
             row = failed_child[row]
-        notes[row] = note
-    errors = {}
-    for row in failed:
-        if row not in failed_child:
-            is_own = bool(is_error[row]) or row in notes
-            label = steps["label"][notes.get(row, row)].as_py()
-            errors[row] = label if is_own else f"{label} failed"
-    causes = np.array(list(errors), np.int64)
-    return {"is_failed": is_failed, "error": spread(causes, text(errors.values()), len(parent))}
-
-
-def _explained(steps: Columns, is_failed: Flags, is_note: Flags) -> dict[int, int]:
-    """Return the step that each instant error step explains, as far as there is one.
-
-    It is the sibling that failed last before it, else the parent if that failed without other child steps.
-    """
-    run, parent, end = steps["run"], steps["parent"], steps["end"]
-    siblings: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for row in np.flatnonzero(is_failed).tolist():
-        siblings[int(run[row]), int(parent[row])].append(row)
-    n_others = count(parent[~is_note], len(run))
-    explained = {}
-    for (_, group), rows in siblings.items():
-        failed_group = group if group >= 0 and is_failed[group] and not n_others[group] else None
-        last = None
-        for row in sorted(rows, key=lambda row: (end[row], is_note[row])):
-            if not is_note[row]:
-                last = row
-            elif (target := failed_group if last is None else last) is not None:
-                explained[row] = target
-    return explained
+        failed[row] = label
+    causes = {row: error for row, error in failed.items() if row not in failed_child}
+    error = spread(np.array(list(causes), np.int64), text(causes.values()), len(runs))
+    return {"is_failed": is_failed, "error": error}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from runkit.errors import UsageError
@@ -51,35 +50,38 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
         | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
         | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
         | is_parting | the first difference is at a step of this row: one row, or two if the steps differ |
-        | where | the position of the first difference in words; null in all other rows |
+
+        `attrs["sentence"]` says what the first difference is.
 
     Raises
     ------
     UsageError
         Unless both hold exactly one run.
     """
-    steps = pd.concat({side: one_run(run, side).steps for side, run in (("a", a), ("b", b))}, names=["side"])
-    steps = steps.reset_index("side").assign(
-        row=lambda df: df.groupby(KEY, dropna=False, sort=False).ngroup(),
+    in_a, in_b = one_run(a, "a").steps, one_run(b, "b").steps
+    steps = pd.concat([in_a, in_b], keys=["a", "b"], names=["side"])
+    steps = steps.assign(
+        row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
         n=1,
-        total_s=lambda df: df["duration_s"],
-        waiting_s=lambda df: df["duration_s"].where(df["is_wait"], 0.0),
+        total_s=steps["duration_s"],
+        waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
-    in_a, in_b = (steps[steps["side"].eq(side)] for side in "ab")
-    sums_a, sums_b = (df.groupby("row")[list(MEASURES)].sum() for df in (in_a, in_b))
+    sums = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
     table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure in MEASURES:
-        dtype = np.int32 if measure == "n" else np.float64
         of_a, of_b = (
-            sums[measure].reindex(table.index, fill_value=0).astype(dtype) for sums in (sums_a, sums_b)
+            sums.get((measure, side), pd.Series(0, table.index)).astype("int32" if measure == "n" else float)
+            for side in "ab"
         )
         table = table.assign(**{f"{measure}_a": of_a, f"{measure}_b": of_b, f"{measure}_diff": of_b - of_a})
+
     difference = first_difference(in_a, in_b)
-    sides = list(zip((in_a, in_b), difference or (None, None), strict=True))
-    is_parting = table.index.isin([df["row"].iloc[at] for df, at in sides if at is not None])
-    words = "; ".join(f"{side}: {_describe(*steps)}" for side, steps in zip("ab", sides, strict=True))
-    where = pd.Series([words if is_marked else None for is_marked in is_parting], dtype="str")
-    return table.assign(is_parting=is_parting, where=where)
+    places = list(zip("ab", (in_a, in_b), difference or (None, None), strict=True))
+    parting = [steps["row"][side].iloc[at] for side, _, at in places if at is not None]
+    table = table.assign(is_parting=table.index.isin(parting))
+    words = "; ".join(f"{side}: {_describe(own, at)}" for side, own, at in places)
+    table.attrs["sentence"] = f"First difference: {words}." if difference else "No step differs."
+    return table
 
 
 def one_run(source: Source, name: str) -> Frames:

@@ -21,11 +21,12 @@ from runkit.progress import Bar
 from runkit.tables.answers import with_answers
 from runkit.tables.build import tables
 from runkit.tables.columns import cast, micros
+from runkit.tables.facts import run_facts
 from runkit.tables.flatten import read
 from runkit.tables.linked import Coverage as Coverage
 from runkit.tables.linked import Frames as Frames
 from runkit.tables.problems import Problems
-from runkit.tables.saved import is_saved, read_saved
+from runkit.tables.saved import Tables, is_saved, read_saved
 from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import IN_MEMORY, Record, Source, path_of, record_of, records_of
 from runkit.text import plural
@@ -126,18 +127,18 @@ def _combined(parts: Sequence[Any]) -> Frames:
     """Combine several `Frames`; of a run that several have, the newest copy is kept."""
     if not all(isinstance(part, Frames) for part in parts):
         raise UsageError("source has Frames and others; expected only Frames: [f, runkit.frames(other)].")
-    batches = []
-    for number, part in enumerate(parts):
-        runs = part.runs.assign(location=f"source[{number}]")
-        dfs = dict(part.items()) | {"runs": runs, "reads": part.reads}
-        batches.append({name: pa.Table.from_pandas(df, preserve_index=False) for name, df in dfs.items()})
-        del batches[-1]["problems"]
-    joined: dict[str, Any] = _assemble(batches, Problems())
-    problems = pd.concat([*(part.problems for part in parts), joined.pop("problems")])
-    n_seen, n_kept = sum(part.coverage.seen for part in parts), len(joined["runs"])
+    dfs: Tables = {
+        name: cast(pd.concat([getattr(part, name) for part in parts], ignore_index=True), name)
+        for name in ("runs", "reads", *PARTS)
+    }
+    problems = Problems()
+    places = [f"source[{number}]" for number, part in enumerate(parts) for _ in part.runs.index]
+    dfs = _newest(dfs, places, problems)
+    noted = pd.concat([*(part.problems for part in parts), problems_frame(problems)])
+    n_seen, n_kept = sum(part.coverage.seen for part in parts), len(dfs["runs"])
     why = "; ".join(filter(None, (part.coverage.why for part in parts))) or None
     coverage = Coverage(n_seen, n_kept, n_seen - n_kept, why)
-    return Frames(**joined, problems=cast(problems, "problems"), coverage=coverage)
+    return Frames(**dfs, problems=cast(noted, "problems"), coverage=coverage)
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
@@ -145,10 +146,14 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else micros(end)
     problems = Problems()
-    seen, batches, are_files, bar = 0, [], False, None
+    seen, are_files, bar = 0, False, None
+    batches: list[dict[str, pa.Table]] = []
+    locations: list[str] = []
     with gc_paused(), ExitStack() as stack:
         for records in _in_batches(records_of(source)):
-            batches.append(tables(read(records, problems), moment))
+            rows = read(records, problems)
+            batches.append(tables(rows, moment))
+            locations += [record.location for record in rows.records]
             seen += len(records)
             if progress and len(batches) == 2:  # few runs need none
                 bar = stack.enter_context(Bar(desc="reading", unit=" runs", initial=seen))
@@ -159,7 +164,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     why = getattr(source, "why", None)
     if why is not None:
         problems.note(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(batches or [tables(read([], problems), moment)], problems)
+    dataframes = _assemble(batches or [tables(read([], problems), moment)], locations, problems)
     n_runs = len(dataframes["runs"])
     if are_files and not n_runs:
         advice = "Nothing in it is a run."
@@ -206,28 +211,35 @@ def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[str, pd.DataFrame]:
+def _assemble(batches: list[dict[str, pa.Table]], locations: list[str], problems: Problems) -> Tables:
     """Join the batches, without runs that have a newer record of the same id.
 
     The batches are emptied on the way, so that memory holds only one frame twice.
     """
-    names = list(batches[0])
-    joined = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in names}
-    columns = ["run_id", "updated_at", "has_steps", "location"]
-    runs = joined["runs"].select(columns).append_column("read_at", joined["reads"]["read_at"]).to_pandas()
+    dfs = {}
+    for name in list(batches[0]):
+        joined = pa.concat_tables(batch.pop(name) for batch in batches)
+        dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
+    dfs = _newest(dfs, locations, problems)
+    return dfs | {"runs": run_facts(dfs), "problems": problems_frame(problems)}
+
+
+def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
+    """Leave out all rows of runs that have a newer copy; `locations` say where each run was read."""
+    runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
-    if not is_kept.all():
-        newest_at = newest.set_index("run_id")["location"]
-        for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
-            detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
-            problems.refuse(Record({"id": run_id}, location), "duplicate_run", detail)
-        n_rows = {name: joined["runs"][f"n_{name}"] for name in PARTS}
-        for name in names:
-            is_of_kept_run = np.repeat(is_kept, n_rows.get(name, 1))
-            joined[name] = joined[name].filter(pa.array(is_of_kept_run))
-    dataframes = {name: cast(joined.pop(name).to_pandas(split_blocks=True), name) for name in names}
-    return dataframes | {"problems": problems_frame(problems)}
+    if is_kept.all():
+        return dfs
+    newest_at = newest.set_index("run_id")["location"]
+    for run_id, place in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
+        detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
+        problems.refuse(Record({"id": run_id}, place), "duplicate_run", detail)
+
+    n_rows = {name: runs[f"n_{name}"] for name in PARTS}
+    return {
+        name: df[np.repeat(is_kept, n_rows.get(name, 1))].reset_index(drop=True) for name, df in dfs.items()
+    }
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:

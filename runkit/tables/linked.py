@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import NonNegativeInt
 
-from runkit import text
 from runkit.arguments import checked, full_ids
 from runkit.errors import UsageError
 from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
@@ -25,7 +23,6 @@ from runkit.tables.saved import write_saved
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.text import Markup, block, brief, plural, shorten, visible
 
-SHOWN_RUNS = 3
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
 MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
@@ -214,19 +211,13 @@ class Frames:
 
         return write_workbook(dict(self.items()), path)
 
-    @checked
-    def sentences(self, most: NonNegativeInt = SHOWN_RUNS) -> list[str]:
-        """Summarize the first `most` runs in one line each: status, time budget, counts."""
-        runs = self.runs.assign(waits_since=unmeasured_waits(self)).head(most)
-        return [_summarize_run(row) for _, row in runs.iterrows()]
-
     def summary(self) -> list[str]:
-        """Summarize the frames in a few lines: counts, time range, completeness."""
+        """Summarize the frames in a few lines: counts, time range, and last how complete they are."""
         runs = self.runs
+        counts = ", ".join(plural(len(self[name]), word) for name, word in COUNTED.items())
         lines = [
             plural(len(runs), "run") + (f" ({status_counts(runs)})" if len(runs) else ""),
-            ", ".join(plural(len(self[name]), word) for name, word in COUNTED.items())
-            + f" ({int(runs['n_pending'].sum())} waiting)",
+            f"{counts} ({runs['n_pending'].sum()} waiting)",
         ]
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
@@ -234,30 +225,20 @@ class Frames:
         if n_undated := int(self.reads["is_undated"].sum()):
             runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
             lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')
-        lines.append(self._completeness())
-        return lines
 
-    def _completeness(self) -> str:
-        parts = []
-        if self.coverage.refused:
-            records = plural(self.coverage.seen, "record")
-            parts.append(f"{self.coverage.refused} of {records} refused")
-        if self.coverage.why:
-            parts.append(f"not complete: {shorten(self.coverage.why, 1_000)}")
-        if len(self.problems):
-            n_problems = int(self.problems["n"].sum())
-            parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
-        if not parts:
-            parts.append("complete, no problems")
-        if self.version is not None:
-            parts.append(f"archive version {self.version}")
-        return "; ".join(parts)
+        seen, _, refused, why = self.coverage
+        n = int(self.problems["n"].sum())
+        parts = [
+            f"{refused} of {plural(seen, 'record')} refused" if refused else "",
+            f"not complete: {shorten(why, 1_000)}" if why else "",
+            f"{plural(n, 'problem')} ({problem_words(self.problems)})" if n else "",
+        ]
+        found = "; ".join(filter(None, parts)) or "complete, no problems"
+        version = "" if self.version is None else f"; archive version {self.version}"
+        return [*lines, found + version]
 
     def __repr__(self) -> str:
-        lines = [*self.summary(), *self.sentences()]
-        if len(self.runs) > SHOWN_RUNS:
-            lines.append(f"… and {plural(len(self.runs) - SHOWN_RUNS, 'more run')} in .runs")
-        return visible("\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])]))
+        return visible("\n  ".join(["Frames: " + self.summary()[0], *self.summary()[1:]]))
 
     def _repr_html_(self) -> str:
         head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
@@ -273,32 +254,6 @@ class Frames:
 
 
 def status_counts(runs: pd.DataFrame) -> str:
-    """Count runs by status, "3 completed, 1 failed", at most `MAX_WORDS` statuses."""
-    n_by_status = runs["status"].astype("str").value_counts()
-    n_of = n_by_status.groupby(lambda word: status(word).word.lower(), sort=False).sum()
-    counts = [f"{n:,} {shorten(str(word), MAX_WORD)}" for word, n in n_of.head(MAX_WORDS).items()]
-    if n_others := n_of.iloc[MAX_WORDS:].sum():
-        counts.append(f"{n_others:,} of {plural(len(n_of) - MAX_WORDS, 'other kind')}")
-    return ", ".join(counts)
-
-
-def _summarize_run(row: pd.Series[Any]) -> str:
-    """Summarize a row of the runs frame in one sentence, which starts with the run's label.
-
-    Its `waits_since` is that of `unmeasured_waits`.
-    """
-    head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
-    if row["status"] != "completed":
-        head += f" ({shorten(status(row['status']).word.lower(), MAX_WORD)})"
-    took, has_steps = text.duration(row["duration_s"]), row["has_steps"]
-    if pd.isna(row["duration_s"]):
-        time = "not started"
-    elif has_steps:
-        time = f"{took} = {text.budget_words(row['working_s'], row['waiting_s'], row['idle_s'])}"
-    else:
-        time = f"{took}; no time budget, because the steps were not delivered"
-    counts = [plural(row["n_steps"], "step")] if has_steps or row["n_steps"] else []
-    counts += [plural(row["n_errors"], "error")] if row["n_errors"] else []
-    since = f" since {text.day(row['waits_since'])}" if pd.notna(row["waits_since"]) else ""
-    counts += [f"{plural(row['n_pending'], 'question')} waiting{since}"] if row["n_pending"] else []
-    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
+    """Count runs by status: "3 completed, 1 failed". Of words that the API does not document, some."""
+    words = runs["status"].astype("str").map(lambda word: shorten(status(word).word.lower(), MAX_WORD))
+    return ", ".join(f"{n:,} {word}" for word, n in words.value_counts().head(MAX_WORDS).items())

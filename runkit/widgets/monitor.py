@@ -224,7 +224,8 @@ class RunMonitor(CellOutput[None]):
 
     def _static(self, *, is_open: bool = True) -> display.Bundle:
         """Show the run's status, its questions, the receipts, and its findings."""
-        run, sentence = self.run, self._frames.sentences()[0]
+        run, outcome = self.run, self._frames.runs["outcome"].dropna()
+        sentence = " · ".join([f"{run.label}: {style.status(run.status)}", *outcome])
         return display.twin(
             sentence,
             sentence,

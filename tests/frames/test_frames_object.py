@@ -141,8 +141,8 @@ def test_the_columns_are_the_schemas_in_order() -> None:
 def test_the_text_form_is_bounded() -> None:
     """Many runs are counted, not listed."""
     text = repr(runkit.frames([run(run_id=str(number)) for number in range(500)]))
-    assert "497 more runs" in text
-    assert len(text) < 1000
+    assert "500 runs" in text
+    assert len(text) < 500
 
 
 def test_the_notebook_form_shows_hostile_text_as_text() -> None:

@@ -242,13 +242,12 @@ def test_a_wait_of_unknown_length_is_null() -> None:
 
 
 def test_no_screen_calls_an_unknown_wait_0() -> None:
-    """They say since when: the summary, the overview, the charts of one run and of many, and panels."""
+    """They say since when: the overview, the charts of one run and of many, and panels."""
     source = waiting(
         step("a", 0, 10), question("q", 10, None, label="So?"), items=[{"id": "q", "label": "So?"}]
     )
     f = runkit.frames(source)
     texts = [
-        repr(f),
         repr(runkit.overview(f)),
         runkit.gantt(f).layout.title.text,
         runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json(),
