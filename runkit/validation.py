@@ -2,8 +2,8 @@
 
 The annotations of a model are the contract: `str` is required, `str | None` optional, `tuple[Step, ...]` a
 list. pydantic checks an object against them and builds nothing, so an object that is right goes on as it
-came, with the fields that the API adds. Of another, each error names a place; what is wrong there is left
-out of a copy, and is noted.
+came, with the fields that the API adds. Of another, each error is noted, and pydantic builds a copy without
+what is wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import types
 import typing
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from copy import copy
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -39,16 +39,9 @@ _SCALARS: dict[Any, CoreSchema] = {
     bool: core_schema.bool_schema(strict=True),
     Any: core_schema.any_schema(),
 }
-_EXPECTED = {
-    "string_type": "text",
-    "string_sub_type": "text",
-    "dict_type": "an object",
-    "list_type": "a list",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "literal_error": "another word",
-    "bool_type": "true or false",
-}
+_REPAIRED_TIME = core_schema.no_info_after_validator_function(
+    lambda text: format_time(read_time(text)[0]), _SCALARS[str]
+)
 MAX_LEVELS = 254  # of nested objects, that pydantic checks
 _TOO_DEEP = ("recursion_depth_exceeded", "recursion_loop")
 
@@ -83,54 +76,76 @@ class Field(NamedTuple):
 
 
 @cache
-def fields(cls: Any) -> dict[str, Field]:
-    """Return the fields of a model by name."""
+def fields(cls: Any, *, repair: bool = False) -> dict[str, Field]:
+    """Return the fields of a model by name; to repair, their schemas leave out what is wrong."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return {name: _field(hint) for name, hint in hints.items()}
+    return {name: _field(hint, repair) for name, hint in hints.items()}
 
 
-def _field(hint: Any) -> Field:
+def _field(hint: Any, repair: bool) -> Field:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType or origin is typing.Union:  # X | None
-        field = _field(args[0])
-        schema = core_schema.nullable_schema(field.schema)
-        return field._replace(schema=schema, is_required=False, absent=None)
+        field = _field(args[0], repair)
+        return field._replace(schema=_optional(field.schema, repair), is_required=False, absent=None)
 
     if origin is typing.Annotated:
         base, shown = args
         if isinstance(shown, type):
-            return _field(shown | None)._replace(convert=None)
-        return _field(base)._replace(convert=shown)
+            return _field(shown | None, repair)._replace(convert=None)
+        return _field(base, repair)._replace(convert=shown)
 
     if origin is tuple:
-        item = _field(args[0])
-        schema = core_schema.nullable_schema(core_schema.list_schema(item.schema))
-        return Field(schema, item.shown_all, item.cls, is_required=False, absent=())
+        item = _field(args[0], repair)
+        schema = core_schema.with_default_schema(item.schema, on_error="omit") if repair else item.schema
+        items = _optional(core_schema.list_schema(schema), repair)
+        return Field(items, item.shown_all, item.cls, is_required=False, absent=())
 
     if origin is typing.Literal:
         return Field(core_schema.literal_schema(list(args)))
     if origin is dict:
         return Field(core_schema.dict_schema(_SCALARS[str], _SCALARS[Any]))
     if hint in _SCALARS:
-        return Field(_SCALARS[hint], scalar=hint)
+        is_time = hint is datetime and repair
+        return Field(_REPAIRED_TIME if is_time else _SCALARS[hint], scalar=hint)
     return Field(core_schema.definition_reference_schema(hint.__name__), hint, hint)
 
 
+def _optional(schema: CoreSchema, repair: bool) -> CoreSchema:
+    schema = core_schema.nullable_schema(schema)
+    return core_schema.with_default_schema(schema, default=None, on_error="default") if repair else schema
+
+
 @cache
-def _validator(cls: Any) -> SchemaValidator:
-    """Build the check of a model and of all models that it holds."""
+def _validator(cls: Any, *, repair: bool = False) -> SchemaValidator:
+    """Build the check of a model and of all models that it holds, or what repairs them."""
     models: list[Any] = [cls]
     definitions: list[CoreSchema] = []
     for model in models:  # grows on the way
-        shape = fields(model)
+        shape = fields(model, repair=repair)
         models += [field.cls for field in shape.values() if field.cls not in (None, *models)]
         keys = {
             name: core_schema.typed_dict_field(field.schema, required=field.is_required)
             for name, field in shape.items()
         }
-        definitions.append(core_schema.typed_dict_schema(keys, ref=model.__name__))
+        schema: CoreSchema = core_schema.typed_dict_schema(keys, extra_behavior="allow")
+        if repair and "steps" in keys:
+            schema = core_schema.with_info_wrap_validator_function(_keep_children, schema)
+        definitions.append({**schema, "ref": model.__name__})
     reference = core_schema.definition_reference_schema(cls.__name__)
     return SchemaValidator(core_schema.definitions_schema(reference, definitions))
+
+
+def _keep_children(value: Any, repair: Callable[[Any], Any], info: Any) -> Any:
+    """Repair a step. If it lacks a required field, its children become steps without a known parent."""
+    start = len(info.context)
+    try:
+        return repair(value)
+    except ValidationError:
+        children = value.get("steps") if isinstance(value, dict) else None
+        if isinstance(children, list):
+            parent = {"parent_step_id": str(value.get("id"))}
+            info.context[start:] = [child | parent for child in children if isinstance(child, dict)]
+        raise
 
 
 def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
@@ -153,41 +168,39 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
     """
     try:
         _validator(cls).validate_python(raw)
-    except ValidationError as error:
-        return _repaired(cls, raw, error.errors(include_url=False, include_context=False))
-    return raw, []
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False, include_context=False)
+    else:
+        return raw, []
 
-
-def _repaired(cls: Any, raw: Any, errors: list[ErrorDetails]) -> tuple[Json | None, list[Note]]:
-    notes: list[Note] = []
-    dropped: set[Path] = set()
-    editor = _Editor(raw)
+    notes: dict[Path, Note] = {}
     for error in errors:
         path: Path = error["loc"]
         time = _other_time(error)
         if time is not None:
-            editor.set(path, format_time(time[0]))
             if time[1]:
-                notes.append(Note("naive_time", f"{brief(error['input'])} has no offset, read as UTC", path))
+                detail = f"{brief(error['input'])} has no offset, read as UTC"
+                notes[path] = Note("naive_time", detail, path)
             continue
 
         if error["type"] in _TOO_DEEP:
             return None, [Note("too_deep", f"its steps are nested deeper than {MAX_LEVELS} levels", ())]
-
+        note = Note("bad_field", _detail(error), path)
         faulty = _smallest_omissible(cls, path)
         if not faulty:
-            return None, [Note("bad_field", _detail(error), path)]
+            return None, [note]
+        notes.setdefault(faulty, note)  # of an item that is left out, one note is enough
+    return _repaired(cls, raw), list(notes.values())
 
-        if faulty not in dropped:  # of a dropped item, one note is enough
-            notes.append(Note("bad_field", _detail(error), path))
-        if isinstance(faulty[-1], int):
-            dropped.add(faulty)
-        else:
-            editor.set(faulty, None)
 
-    for path in sorted(dropped, reverse=True):  # the last first, so that other positions stay
-        notes += editor.drop(path)
-    return editor.root, notes
+def _repaired(cls: Any, raw: Any) -> Json:
+    orphans: list[Json] = []
+    clean: Json = _validator(cls, repair=True).validate_python(raw, context=orphans)
+    for orphan in orphans:  # grows on the way
+        with suppress(ValidationError):
+            steps = _validator(fields(cls)["steps"].cls, repair=True)
+            clean["steps"].append(steps.validate_python(orphan, context=orphans))
+    return clean
 
 
 def _smallest_omissible(cls: Any, path: Path) -> Path:
@@ -223,41 +236,9 @@ def _detail(error: ErrorDetails) -> str:
         return f"{name}: required but absent"
     if isinstance(name, int):
         name = f"item {name}"
-    expected = _EXPECTED.get(error["type"], "an ISO 8601 time")
+    is_time = error["type"].startswith(("string_pattern", "datetime"))
+    expected = "an ISO 8601 time" if is_time else error["msg"].removeprefix("Input should be ")
     return f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
-
-
-class _Editor:
-    """A copy of a JSON object in which only what is changed, and what holds it, is copied."""
-
-    def __init__(self, root: Any) -> None:
-        self.root = copy(root)
-        self._copies: dict[Path, Any] = {(): self.root}
-
-    def set(self, path: Path, value: object) -> None:
-        """Set a field."""
-        self._holder(path)[path[-1]] = value
-
-    def drop(self, path: Path) -> list[Note]:
-        """Drop an item of a list. The steps of a dropped step move to the top."""
-        item = self._holder(path).pop(path[-1])
-        children = item.get("steps") if path[-2] == "steps" and isinstance(item, dict) else None
-        if not isinstance(children, list):
-            return []
-        place = int(path[1]) + (len(path) > 2)
-        self._holder(("steps", 0))[place:place] = children
-        unlinked = [number for number, step in enumerate(children) if not step.get("parent_step_id")]
-        detail = "its parent step was refused"
-        return [Note("orphan_step", detail, (*path, "steps", number)) for number in unlinked]
-
-    def _holder(self, path: Path) -> Any:
-        """Return the object or list that holds the value at a path, copied."""
-        for depth in range(1, len(path)):
-            place = path[:depth]
-            if place not in self._copies:
-                holder = self._copies[place[:-1]]
-                holder[place[-1]] = self._copies[place] = copy(holder[place[-1]])
-        return self._copies[path[:-1]]
 
 
 # --------------------------------------------------------------------------------------------------- steps
