@@ -49,12 +49,8 @@ def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
 
 
 def text(values: Iterable[object]) -> pa.Array:
-    """Convert Python strings to Arrow text; any other value is null."""
-    items = list(values)
-    try:
-        return pa.array(items, TEXT)
-    except pa.ArrowTypeError:  # one is not text
-        return pa.array([item if isinstance(item, str) else None for item in items], TEXT)
+    """Convert Python strings to Arrow text; None is null."""
+    return pa.array(list(values), TEXT)
 
 
 def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
