@@ -1,7 +1,8 @@
 """The command line.
 
-Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 130 stopped by
-Ctrl-C. Results go to the requested file, messages to stderr; `demo`, `inbox` and `show` print to stdout.
+Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a question waits
+(`--json`), 130 stopped by Ctrl-C. Results go to the requested file, messages to stderr; `demo`, `inbox` and
+`show` print to stdout.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from dataclasses import replace
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import runkit
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
 from runkit.style import STATUS_OF
-from runkit.text import UNSEEN, moment, plural, shorten, visible
+from runkit.text import UNSEEN, plural, shorten, visible
 
-FAILED, USAGE_ERROR, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
+FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
 SHOWN_PROBLEMS = 5
 BUSINESSES_AT_ONCE = 100  # then we look whether a run is left; at 20 requests a second 5 s
@@ -40,7 +41,11 @@ examples:
   runkit inbox
   runkit report 83fe7317 -o report.html
 
-Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 130 stopped."""
+Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 with --json
+where a question waits, 130 stopped."""
+if TYPE_CHECKING:
+    import pandas as pd
+
 Add = Callable[..., object]  # `add_argument` of a parser
 
 
@@ -157,6 +162,14 @@ def _step_option(add: Add) -> None:
     add("--step", metavar="STEP", help=words)
 
 
+def _json_option(add: Add) -> None:
+    add("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
+
+
+def _all_option(add: Add) -> None:
+    add("--all", action="store_true", help="also list the runs that need nobody")
+
+
 def _report_options(add: Add) -> None:
     template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
     add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
@@ -219,14 +232,20 @@ def sandbox(arguments: argparse.Namespace) -> int:
 def inbox(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
     from runkit import terminal
+    from runkit.tables.facts import open_questions
 
     with _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(status="interrupted", since=arguments.since)
         _read_names(client, listed)
         runs = client.runs.fetch(listed)
-        now = moment(runs.now())
-    terminal.write(terminal.inbox(runkit.frames(runs), now))
-    return _completeness(listed.why, runs.why)
+        place = f"{client.mode} · {runs.now():%H:%M} UTC"
+    f = runkit.frames(runs)
+    if arguments.json:
+        asks = open_questions(f).merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
+        _write_json(_records(asks))
+    else:
+        terminal.write(terminal.inbox(f, place))
+    return _completeness(listed.why, runs.why) or _waiting(arguments, f)
 
 
 def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
@@ -274,7 +293,10 @@ def show(arguments: argparse.Namespace) -> int:
     from runkit import terminal
 
     f = runkit.frames(_source(arguments))
-    if arguments.step is not None:
+    if arguments.json:
+        names = list(f.keys()) if len(f.runs) == 1 else ["runs"]
+        _write_json({name: _records(f[name]) for name in names})
+    elif arguments.step is not None:
         from runkit.charts.step_panel import step
 
         terminal.write(terminal.step_lines(step(f, arguments.step)))
@@ -283,8 +305,22 @@ def show(arguments: argparse.Namespace) -> int:
     elif f.runs.empty:
         terminal.write(["No runs."])
     else:
-        terminal.write([*terminal.run_table(f), "", terminal.totals(f)])
-    return _frames_completeness(f)
+        terminal.write(terminal.run_table(f, has_all=arguments.all or not sys.stdout.isatty()))
+    return _frames_completeness(f) or _waiting(arguments, f)
+
+
+def _records(df: pd.DataFrame) -> Any:
+    """Return rows as JSON objects, with times as ISO 8601 in UTC."""
+    return json.loads(df.to_json(orient="records", date_format="iso"))
+
+
+def _write_json(value: object) -> None:
+    say(_escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
+
+
+def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
+    """Return the exit code that says whether a question waits, for scripts that read the JSON."""
+    return WAITING if arguments.json and f.runs["n_pending"].any() else 0
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -442,8 +478,8 @@ def lab(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[Callable[[argparse.Namespace], int], list[Callable[[Add], None]]] = {
     demo: [_demo_options],
     lab: [_lab_options],
-    inbox: [_since_option, _sandbox_option],
-    show: [_source_options, _step_option, _sandbox_option],
+    inbox: [_since_option, _json_option, _sandbox_option],
+    show: [_source_options, _step_option, _all_option, _json_option, _sandbox_option],
     fetch: [_fetch_options, _sandbox_option],
     report: [_source_options, _report_options, _redaction_options, _sandbox_option],
     sandbox: [_serve_options],

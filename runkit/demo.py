@@ -18,9 +18,8 @@ from runkit.client import Client
 from runkit.errors import WaitTimeout
 from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
-from runkit.progress import Bar
 from runkit.tables.frames import Frames, frames
-from runkit.terminal import paint, run_table, totals, write
+from runkit.terminal import paint, run_table, write
 from runkit.text import Markup, duration, moment, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
@@ -54,7 +53,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     with files.replacing(file) as part:
         part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
     places = [f"Charts: {page.resolve().as_uri()}", f"Runs: {file}"]
-    write(["", *run_table(f), "", totals(f), *(paint(place, "muted") for place in places)])
+    write(["", *run_table(f), "", *(paint(place, "muted") for place in places)])
     return page
 
 
@@ -74,22 +73,20 @@ def _temporary_state() -> Iterator[None]:
 
 def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
     """Follow the runs until each has ended or is waiting, and answer one question."""
-    with Bar(total=len(runs), desc="runs stopped", unit="run") as bar:
-        for scenario, run in runs.items():
-            try:
-                stopped = client.runs.wait(run, timeout=timeout)
-                if scenario == QUESTION_SCENARIO:
-                    [question] = stopped.interrupts
-                    bar.tell(f'{stopped.label} asks: "{one_line(question.label or "")}"')
-                    time.sleep(ANSWER_DELAY_S)
-                    client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
-                    bar.tell("Answered: approve")
-                    client.runs.wait(run, timeout=timeout)
-            except WaitTimeout:
-                raise WaitTimeout(
-                    f"{run.label} did not stop within {duration(timeout)}. Try again with a higher --speed."
-                ) from None
-            bar.update()
+    for scenario, run in runs.items():
+        try:
+            stopped = client.runs.wait(run, timeout=timeout)
+            if scenario == QUESTION_SCENARIO:
+                [question] = stopped.interrupts
+                write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
+                time.sleep(ANSWER_DELAY_S)
+                client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
+                write(["Answered: approve"])
+                client.runs.wait(run, timeout=timeout)
+        except WaitTimeout:
+            raise WaitTimeout(
+                f"{run.label} did not stop within {duration(timeout)}. Try again with a higher --speed."
+            ) from None
 
 
 def _write(folder: Path, f: Frames, answered: Run) -> Path:

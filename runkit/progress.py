@@ -31,12 +31,8 @@ class Bar(tqdm):  # type: ignore[misc]
         if _is_kernel():  # on stderr, a cleared bar would leave an empty red box
             options |= {"file": _CellOutput(), "position": 0}
         else:
-            options |= {"file": sys.stderr}
+            options = {"disable": None} | options | {"file": sys.stderr}  # None: only on a terminal
         super().__init__(leave=False, **{"delay": DELAY} | options)
-
-    def tell(self, words: str) -> None:
-        """Write a line above the bar."""
-        self.write(visible(words))
 
 
 class _CellOutput:

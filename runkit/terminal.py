@@ -1,4 +1,4 @@
-"""Runs in a terminal: tables, status pills and step trees.
+"""Runs in a terminal: tables that fit its width, and trees of steps.
 
 In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as codes.
 """
@@ -7,191 +7,247 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from runkit.charts.heading import time_words
-from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
-from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
-from runkit.tables.facts import explanations, findings_of, is_shown, open_questions, unmeasured_waits
-from runkit.tables.frames import Frames
-from runkit.text import agent_title, day, moment, one_line, plural, short_id, shorten, visible
-
-Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
-# ANSI
-CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}
-MAX_CELL, MAX_NAME, MAX_VALUE = 60, 40, 200  # characters
-ANSWER_HINT = (
-    "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
+from runkit.charts.panel import Panel, lasting, oldest, words_of
+from runkit.style import MISSING, outcome_words, status
+from runkit.tables.facts import (
+    explanations,
+    findings_of,
+    is_shown,
+    not_checked,
+    open_questions,
+    unmeasured_waits,
 )
+from runkit.tables.frames import Frames
+from runkit.text import agent_title, duration, moment, plural, short_id, visible
+
+# by a field of `runkit.style.Theme`, or "bold"
+STYLES = {"fail": "red", "ok": "green", "attention": "yellow", "accent": "blue", "muted": "bright_black"}
+PIPE = 400  # characters of a line that is not shown on a terminal
+WIDE = 110  # columns of a terminal that has room for more columns of a table
+NAME, MAX_NAME = 27, 40  # columns for the name of a business
+MAX_VALUE = 200  # characters
+ORDER = ("interrupted", "error", "running", "completed")  # what needs somebody first
+LAST = 5  # rank of a run that needs nobody
 
 
-def write(lines: Iterable[str]) -> None:
-    """Write lines of `paint` and plain text to stdout."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+def console() -> Console:
+    """Build the console of stdout."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Console(
+        file=sys.stdout,
+        width=None if sys.stdout.isatty() else PIPE,
+        color_system=None if is_plain else "auto",
+        highlight=False,
+    )
 
 
-def paint(text: str, color: str = "text") -> str:
-    """Give visible text on one line, in a color where the terminal shows colors."""
-    line = visible(text.replace("\n", " "))
-    is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return f"\x1b[{CODES[color]}m{line}\x1b[0m" if is_colored and color != "text" else line
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], right: Collection[str] = ()) -> list[str]:
-    """Lay out rows under muted heads; the columns in `right` are aligned to the right."""
-    lines = [
-        [(head, "muted") for head in heads],
-        *([(one_line(text), color) for text, color in row] for row in rows),
-    ]
-    widths = [max(len(line[at][0]) for line in lines) for at in range(len(heads))]
-    texts = []
+def write(lines: Iterable[Table | Text | str]) -> None:
+    """Write tables, and lines of text, to stdout."""
+    screen = console()
     for line in lines:
-        cells = []
-        for head, (text, color), width in zip(heads, line, widths, strict=True):
-            space = " " * (width - len(text))
-            cells.append(space + paint(text, color) if head in right else paint(text, color) + space)
-        texts.append("  ".join(cells).rstrip())
-    return texts
+        screen.print(Text(visible(line)) if isinstance(line, str) else line)
 
 
-def run_table(f: Frames) -> list[str]:
-    """Lay out a row for each run: its outcome or question, and where its time went."""
-    runs = f.runs.assign(waits_since=unmeasured_waits(f))
-    heads = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
-    return table(heads, [list(_run_cells(run)) for run in runs.to_dict("records")], right=("Work", "Waiting"))
+def paint(text: object, color: str = "") -> Text:
+    """Return text on one line, with its control characters visible."""
+    return Text(visible(str(text).replace("\n", " ")), STYLES.get(color, color))
 
 
-def _run_cells(run: dict[Any, Any]) -> Iterator[Cell]:
-    state = status(run["status"])
-    is_open = run["status"] == "interrupted"
-    yield shorten(name_of(run), MAX_NAME), "bold"
-    yield short_id(run["run_id"]), "muted"
-    yield str(state), state.color
-    yield words_of(run["outcome"], MAX_CELL), "text"
-    yield confidence(run["confidence"])
-    yield lasting(run["working_s"]), "text"
-    yield _waiting(run), "attention" if is_open else "text"
+def _grid(*heads: str, right: str = "") -> Table:
+    """Build an empty table without lines; the column `right` is aligned to the right."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=STYLES["muted"])
+    for head in heads:
+        justify: Any = "right" if head in right.split() else "left"
+        table.add_column(head, no_wrap=True, overflow="ellipsis", justify=justify)
+    return table
 
 
-def _waiting(run: dict[Any, Any]) -> str:
-    """Return how long a run has waited, or since when if it is not known until when."""
-    if pd.notna(run["waits_since"]):
-        return f"since {day(run['waits_since'])}"
-    return lasting(run["waiting_s"]) + (" so far" if run["status"] == "interrupted" else "")
+def _fit(table: Table, column: int, others: int) -> None:
+    """Cut one column so that the table fits; the others take so many places."""
+    table.columns[column].max_width = max(10, console().width - others)
 
 
-def totals(f: Frames) -> str:
+def _age(seconds: Any) -> str:
+    """Return a duration in its largest unit."""
+    return MISSING if pd.isna(seconds) else " ".join(duration(seconds).split()[:2])
+
+
+def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
+    """Lay out a row for each run or question; `more` are columns with their heads, for which room is left."""
+    is_wide = console().width >= WIDE
+    more = more if is_wide else {}
+    table = _grid("", "Business", "Run", head, *more.values(), "Age", right="Work Waiting Age")
+    for row in rows.to_dict("records"):
+        state = status(row["status"])
+        table.add_row(
+            paint(state.icon or "?", state.color),
+            paint(name_of(row), "bold"),
+            paint(short_id(row["run_id"]), "muted"),
+            paint(words_of(row["shown"], MAX_VALUE)),
+            *(paint(row[name]) for name in more),
+            paint(_age(row["age_s"]), "attention" if row["status"] == "interrupted" else "muted"),
+        )
+    table.columns[1].max_width = MAX_NAME if is_wide else NAME
+    _fit(table, 3, 92 if more else 44)
+    return table
+
+
+def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
+    """Show a row for each run, what needs somebody first; without `has_all` not those that nobody needs."""
+    runs = _ranked(f)
+    chosen = runs if has_all else runs[runs["rank"] < LAST]
+    yield _totals(f)
+    yield Text()
+    if len(chosen):
+        yield _rows(chosen, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
+    if n_more := len(runs) - len(chosen):
+        yield paint(f"✓ {n_more:,} more completed, all high confidence; list them with --all", "muted")
+
+
+def _ranked(f: Frames) -> pd.DataFrame:
+    """Return the runs in order: waiting, failed, running, of low, of medium confidence, others."""
+    asked = open_questions(f).drop_duplicates("run_id")
+    runs = f.runs.set_index("run_id")
+    runs = pd.concat([runs.loc[asked["run_id"]], runs.drop(asked["run_id"]).sort_values("created_at")[::-1]])
+    sure = runs["confidence"].astype("str").where(runs["status"].eq("completed"))
+    ranks = runs["status"].map({"interrupted": 0, "error": 1, "running": 2}).astype("float64")
+    ranks = ranks.fillna(sure.map({"other": 3, "low": 3, "medium": 4})).fillna(LAST)
+    waits = asked.set_index("run_id")["wait_s"].reindex(runs.index)
+    age_s = (f.runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
+    is_weak = ranks.isin([3, 4]) & runs["weakest"].notna()
+    weak = sure.str.capitalize() + ": " + runs["weakest"]
+    short = runs["outcome"].where(runs["status"].ne("error"), runs["outcome"].str.partition(":")[0])
+    return (
+        runs.assign(
+            rank=ranks,
+            shown=weak.where(is_weak, short).fillna(MISSING),
+            sure=sure.str.capitalize().fillna(MISSING),
+            work=runs["working_s"].map(lasting),
+            wait=runs["waiting_s"].map(lasting),
+            age_s=waits.where(runs["status"].eq("interrupted"), age_s),
+        )
+        .sort_values("rank", kind="stable")
+        .reset_index()
+    )
+
+
+def _totals(f: Frames) -> Text:
     """Count runs by status, what needs somebody first."""
-    counts = f.runs["status"].astype("str").value_counts()
-    known = [word for word in ("interrupted", "error", "running", "completed") if word in counts]
-    words = [*known, *counts.index.drop(known)]
-    states = [(counts[word], status(word)) for word in words]
-    return " · ".join(paint(f"{n:,} {state.word.lower()}", state.color) for n, state in states)
+    n_of = f.runs["status"].astype("str").value_counts()
+    words = sorted(n_of.index, key=[*ORDER, *n_of.index].index)
+    counts = [paint(f"{n_of[word]:,} {status(word).word.lower()}", status(word).color) for word in words]
+    as_of = paint(f"  as of {moment(f.runs['as_of'].max())}", "muted")
+    return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
-def inbox(f: Frames, checked_at: str) -> list[str]:
-    """List the questions that wait for a reviewer, those first that have waited longest."""
+def inbox(f: Frames, place: str) -> Iterator[Table | Text]:
+    """List the questions that wait for a reviewer, by kind, then the oldest first, after a `place`."""
     asks = open_questions(f)
     if asks.empty:
-        return [f"You're all caught up. Last check {checked_at}."]
-    named = asks.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
-    rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
-    head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
-    lines = table(("Waiting", "Business", "Run", "Question"), rows, right=("Waiting",))
-    return [
-        f"{head}, oldest {oldest(asks)} · last check {checked_at}",
-        "",
-        *lines,
-        "",
-        paint(ANSWER_HINT, "muted"),
-    ]
+        yield Text("You're all caught up.  ") + paint(place, "muted")
+        return
+    head = paint(f"{plural(len(asks), 'question')} waiting", "attention")
+    yield head + paint(f", oldest {oldest(asks)}  ") + paint(place, "muted")
+    yield Text()
+    named = asks.merge(f.runs[["run_id", "business_name", "agent_name", "status"]], on="run_id")
+    yield _rows(named.assign(shown=named["label"], age_s=named["wait_s"]), "Question", {})
+    yield Text()
+    n_of = named["business_name"].value_counts()
+    for name, n in n_of[n_of > 1].items():
+        yield paint(f"{name} has {n} open questions.", "muted")
+    yield paint("Answer in a notebook: ", "muted") + Text("runkit lab, then runkit.InterruptInbox(client)")
+    yield paint("As data: ", "muted") + Text("runkit inbox --json (exit code 4: something waits)")
 
 
-def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
-    yield waited(ask["wait_s"], ask["asked_at"]), "attention"
-    yield shorten(name_of(ask), MAX_NAME), "bold"
-    yield short_id(ask["run_id"]), "muted"
-    yield words_of(ask["label"], MAX_CELL), "text"
-
-
-def run_tree(f: Frames) -> Iterator[str]:
-    """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
+def run_tree(f: Frames) -> Iterator[Table | Text | str]:
+    """Describe one run, and show its steps as a tree with durations; ◆ marks the critical path."""
     run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
-    yield ""
+    if run["status"] == "error" and len(agents := not_checked(f)):
+        yield paint("Not checked: ") + paint(", ".join(agents), "bold")
+    yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:
         yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return
     asks = {ask["step_id"]: ask for ask in f.interrupts.to_dict("records")}
-    stems = _stems(steps)
-    crosses = steps["is_failed"].map({True: "✕ ", False: ""})
-    labels = [cross + words_of(label, MAX_CELL) for cross, label in zip(crosses, steps["label"], strict=True)]
-    width = max(map(len, map("".join, zip(stems, labels, strict=True))))
-    for stem, label, step in zip(stems, labels, steps.to_dict("records"), strict=True):
-        space = " " * (width - len(stem + label))
-        mark = "◆" if step["is_critical"] and run["status"] != "error" else " "
+    has_path = run["status"] != "error"  # what failed has no critical path
+    table = _grid("Step", "Time", "", right="Time")
+    table.show_header = False
+    for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         ask = asks.get(step["step_id"])
         is_unmeasured = ask is not None and pd.isna(ask["wait_s"])
+        color = "fail" if step["is_failed"] else "attention" if ask else "bold" if step["n_children"] else ""
+        label = paint(("✕ " if step["is_failed"] else "") + words_of(step["label"]), color)
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
-        note = "" if ask is None else _ending(ask)
-        color = "bold" if step["n_children"] else "text"
-        color = "fail" if step["is_failed"] else "attention" if step["type"] == "interrupt" else color
-        line = (
-            f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
-        )
-        yield line.rstrip()
-        if pd.notna(step["error"]):
-            yield f"{' ' * len(stem)}  {paint(words_of(step['error'], MAX_CELL), 'fail')}"
-    if run["status"] != "error":  # what failed has no critical path
-        yield f"\n{paint('◆ on the critical path', 'muted')}"
+        table.add_row(paint(stem, "muted") + label, time, "◆" if has_path and step["is_critical"] else "")
+        below = _ending(ask) if ask else step["error"]
+        if pd.notna(below):
+            indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
+            table.add_row(indent + paint(below, "muted" if ask else "fail"))
+    _fit(table, 0, 17)
+    yield table
+    if has_path:
+        yield paint("◆ on the critical path", "muted")
     yield from _findings(f)
 
 
-def _findings(f: Frames) -> Iterator[str]:
+def _findings(f: Frames) -> Iterator[Text]:
     """Name the findings of a run, and say how to see a step with its result."""
     rows = findings_of(f)
-    named = [
-        f"{words_of(title, MAX_NAME)} ({words_of(sure)})"
-        for title, sure in zip(rows["title"], rows["confidence"], strict=True)
-    ]
-    yield ""
-    if named:
-        yield f"{plural(len(named), 'finding')}: {paint(', '.join(named))}"
+    named = rows["title"].map(words_of) + " (" + rows["confidence"].astype("str").fillna(MISSING) + ")"
+    yield Text()
+    if len(rows):
+        yield paint(f"{plural(len(rows), 'finding')}: {', '.join(named)}")
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
-    names = f.steps.loc[has_more, ["name", "step_id"]].drop_duplicates("name", keep=False).dropna()
+    names = f.steps.loc[has_more, "name"].drop_duplicates(keep=False).dropna()
     if len(names):
-        command = f"runkit show {short_id(f.runs['run_id'].iloc[0])} --step {words_of(names['name'].iloc[0])}"
+        command = f"runkit show {short_id(f.runs['run_id'].iloc[0])} --step {words_of(names.iloc[0])}"
         yield paint(f"A step with its result: {command}", "muted")
 
 
-def step_lines(panel: Panel) -> list[str]:
+def step_lines(panel: Panel) -> Iterator[Table | Text]:
     """Describe one step: what it returned, its times, findings and sources; or list steps of one name."""
-    head = [f"{paint(panel.title, 'bold')}", paint(panel.sentence), ""]
+    yield from (paint(panel.title, "bold"), paint(panel.sentence), Text())
     shown = panel.table.rename(columns={"duration_s": "duration"})
     cells = shown.map(lambda cell: words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell))
-    return [*head, *table([*cells], [[(cell, "text") for cell in row] for row in cells.to_numpy()])]
+    table = _grid(*(visible(str(name)) for name in cells))
+    for row in cells.to_numpy():
+        table.add_row(*map(paint, row))
+    yield table
 
 
-def _run_head(run: dict[Any, Any]) -> Iterator[str]:
-    """Describe a run in three lines: whose it is, how it ended, and where its time went."""
+def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
+    """Describe a run: whose it is, how it ended, and where its time went."""
     name, agent = name_of(run), agent_title(None, run["agent_name"])
-    state, by = status(run["status"]), "" if name == agent else f" · {paint(agent)}"
-    yield (
-        f"{paint(name, 'bold')} {paint(short_id(run['run_id']), 'muted')}{by}  "
-        f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
+    state = status(run["status"])
+    yield Text(" ").join(
+        [
+            paint(name, "bold"),
+            paint(short_id(run["run_id"]), "muted"),
+            *([] if name == agent else [paint(f"· {agent}", "muted")]),
+            paint(f" {state}", state.color),
+            *([paint(str(run["confidence"]).capitalize())] if pd.notna(run["confidence"]) else []),
+        ]
     )
+    created = f"created {moment(run['created_at'])}"
     if run["status"] == "error":
-        error = "No step says why." if pd.isna(run["outcome"]) else run["outcome"]
-        yield f"No result: the review failed. {paint(error, 'fail')}"
-    elif isinstance(run["outcome"], str):
+        took = "" if pd.isna(run["duration_s"]) else f" after {duration(run['duration_s'])}"
+        yield paint(f"No result: the review failed{took}, {created}")
+        yield paint("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
+        return
+    if isinstance(run["outcome"], str):
         yield paint(run["outcome"])
-    yield f"{time_words(run, partial(paint, color='bold'))} · created {moment(run['created_at'])}"
+    yield paint(f"{time_words(run, str)} · {created}")
 
 
 def _stems(steps: pd.DataFrame) -> list[str]:
@@ -217,10 +273,3 @@ def _ending(ask: dict[Any, Any]) -> str:
 def name_of(run: dict[Any, Any]) -> str:
     """Name a run by its business, else by its agent."""
     return agent_title(None, run["agent_name"]) if pd.isna(run["business_name"]) else run["business_name"]
-
-
-def confidence(word: object) -> Cell:
-    """Give the cell of a confidence."""
-    if not isinstance(word, str):
-        return MISSING, "muted"
-    return word.capitalize(), CONFIDENCE_COLORS.get(word, "muted")

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from runkit.contract import CONFIDENCES
+from runkit.text import agent_title
 
 if TYPE_CHECKING:
     from runkit.tables.linked import Frames
 
 FACTS_FROM = ("runs", "steps", "artifacts", "interrupts")
 KEY = ["run_id", "step_id"]
+KIND_ORDER = (  # of questions, on every screen
+    *("dismissal", "decision", "verify_tin", "document", "add_sources", "add_attributes"),
+    *("mixed", "other"),
+)
 NOT_IN_THE_DATA = "The question is not in the data"
 
 
@@ -65,6 +70,12 @@ def outputs_of(f: Frames) -> pd.DataFrame:
     return f.artifacts[f.artifacts["origin"].eq("output")]
 
 
+def not_checked(f: Frames) -> pd.Series[str]:
+    """Return the titles of the agents that have a failed or open step, and no finding."""
+    agents = f.steps.loc[f.steps["is_failed"] | f.steps["is_open"], "agent"].drop_duplicates().dropna()
+    return agents[~agents.isin(findings_of(f)["agent"])].map(agent_title)
+
+
 def is_shown(steps: pd.DataFrame) -> pd.Series[bool]:
     """Flag all steps but those that only explain another one, whose `error` has their text."""
     return ~steps["is_failed"] | steps["error"].notna() | steps["n_children"].gt(0)
@@ -77,9 +88,10 @@ def explanations(steps: pd.DataFrame) -> pd.Series[str]:
 
 
 def open_questions(f: Frames) -> pd.DataFrame:
-    """Return the questions that wait, the longest first, and a row for each waiting run without one."""
+    """Return the questions that wait, by kind, then the oldest first, and a row for each run without one."""
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    pending = pending.sort_values(["asked_at", "wait_s"], ascending=[True, False])
+    place = pending["kind"].astype("str").map([*KIND_ORDER].index)
+    pending = pending.assign(place=place).sort_values(["place", "asked_at"]).drop(columns="place")
     is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
     unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA)
     return pd.concat([pending, unread], ignore_index=True)

@@ -5,7 +5,9 @@ A row for each of its 31 fields and 11 words. A surface that does not show a fie
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
 import json
 import re
 from pathlib import Path
@@ -75,11 +77,9 @@ def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Surfaces:
 
 def show(file: Path, *options: str) -> str:
     """What `runkit show` prints."""
-    with pytest.MonkeyPatch.context() as patch:
-        lines: list[str] = []
-        patch.setattr("runkit.terminal.write", lines.extend)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert main(["show", str(file), *options]) == 0
-    return "\n".join(lines)
+    return printed.getvalue()
 
 
 # field, its column (of the first run, artifact and source, and the second step), the value there, and the
