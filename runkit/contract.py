@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from runkit.errors import ContractError, UsageError
@@ -150,8 +151,9 @@ def agent_of(run: Mapping[str, Any]) -> str | None:
 
     The object page shows a run without its agent. A step's agent was called its graph at first.
     """
-    top = [step for step in objects(run.get("steps")) if not step.get("parent_step_id")]
-    return first_text(*(holder.get(field) for holder in (run, *top) for field in ("agent", "graph")))
+    top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
+    names = (holder.get(field) for holder in chain([run], top) for field in ("agent", "graph"))
+    return next(filter(first_text, names), None)
 
 
 def interrupt_value(item: Json) -> Json:

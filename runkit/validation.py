@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, ValidationError, core_schema
@@ -250,7 +251,7 @@ def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
     Of steps with the same id the first is kept, with the children of all. A step whose parent is unknown, and
     one step of each cycle, are at depth 0. Each is noted.
     """
-    nested: Tree = _preorder(top, lambda step: step.get("steps"))
+    nested: Tree = _preorder(top, methodcaller("get", "steps"))
     steps, parents, _ = nested
     is_plain = not any(step.get("parent_step_id") for step in top)
     if is_plain and len({step["id"] for step in steps}) == len(steps):

@@ -1,4 +1,4 @@
-"""Columns: conversions between JSON objects, Arrow, numpy and the frames' dtypes; the columns of steps.
+"""The columns of the frames: from rows of JSON objects to Arrow tables, and to the frames' dtypes.
 
 A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to numpy
 and Arrow cost little.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import orjson
@@ -18,10 +18,19 @@ import pyarrow.compute as pc
 
 from runkit import contract, jsontext, timing
 from runkit.contract import Json, read_time
-from runkit.models import Run, Step
-from runkit.tables.flatten import Rows, has_steps, label_of_step, resolution
+from runkit.models import Artifact, Run, Source, Step
+from runkit.tables.flatten import (
+    LAPSED,
+    OUTPUT,
+    PENDING,
+    ArtifactRow,
+    InterruptRow,
+    Rows,
+    flatten,
+    has_steps,
+)
 from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
-from runkit.text import brief
+from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
 from runkit.validation import fields
 
@@ -29,6 +38,7 @@ from runkit.validation import fields
 Columns = dict[str, Any]
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
+_HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; others have null
 
 
@@ -70,7 +80,7 @@ def is_word(values: pa.Array, *words: str) -> Flags:
     return flags(pc.is_in(values, pa.array(words, TEXT)))
 
 
-def rank(values: pa.Array, words: Sequence[str]) -> Ints:
+def _ranks(values: pa.Array, words: Sequence[str]) -> Ints:
     """Return the position of each value in `words`, 0 for any other value and null."""
     ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(0).to_numpy().astype(np.int64)
     return ranks
@@ -78,7 +88,7 @@ def rank(values: pa.Array, words: Sequence[str]) -> Ints:
 
 def ranked(values: pa.Array, words: Sequence[str]) -> Ints:
     """Return the rows that are not null, in the order of `words`."""
-    rows: Ints = np.argsort(rank(values, words), kind="stable")
+    rows: Ints = np.argsort(_ranks(values, words), kind="stable")
     return rows[flags(values.is_valid())[rows]]
 
 
@@ -122,8 +132,6 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
     arrays = dict(columns)
     fields = []
     for column in COLUMNS[frame]:
-        if column.name not in columns:  # a fact, added last
-            continue
         values = columns[column.name]
         if column.kind == "time":
             values = values.view("M8[us]")
@@ -160,6 +168,29 @@ def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
     return pd.Series(ranked, values.index)
 
 
+# ------------------------------------------------------------------------------------------------ tables
+
+
+def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
+    """Build the Arrow tables of a batch. `as_of` is in microseconds, or None for each run's own."""
+    flatten(rows)
+    runs, steps = run_fields(rows.runs), step_fields(rows)
+    note_contradictions(runs, steps, rows)
+    note_unknown_words("runs", runs, rows)
+    note_unknown_words("steps", steps, rows)
+    measure(runs, steps, rows, as_of)
+    steps |= step_columns(runs, steps, rows)
+    artifacts = artifact_columns(runs, steps, rows)
+    sources = source_columns(artifacts, rows)
+    interrupts = interrupt_columns(runs, steps, rows)
+    steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
+    parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
+    runs |= _run_columns(runs, parts, rows)
+
+    built = {name: to_arrow(name, columns) for name, columns in (parts | {"runs": runs}).items()}
+    return built | {"reads": to_arrow("reads", runs)}
+
+
 # ------------------------------------------------------------------------------------- fields of the JSON
 
 
@@ -180,7 +211,11 @@ def run_fields(raws: Sequence[Json]) -> Columns:
 def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, and its place in the tree."""
     columns = object_columns(rows.steps, Step)
-    resolved = text(map(resolution, rows.steps))
+    is_question = is_word(columns["type"], "interrupt")
+    resolved = text(
+        contract.resolution_of(step) if is_asked else None
+        for step, is_asked in zip(rows.steps, is_question, strict=True)
+    )
     return columns | {
         "object": rows.steps,
         "run": np.array(rows.run, np.int64),
@@ -188,12 +223,16 @@ def step_fields(rows: Rows) -> Columns:
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": text(map(label_of_step, rows.steps)),
+        "label": pc.coalesce(_not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]),
         "status": map_words(columns["status"], contract.current_status),
         "resolution": resolved,
-        "is_wait": is_word(columns["type"], "interrupt") & ~is_word(resolved, *contract.RESOLUTIONS),
+        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
         "is_open": columns["completed_at"] == NEVER,
     }
+
+
+def _not_blank(values: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
 
 
 # --------------------------------------------------------------------------------------- what disagrees
@@ -375,3 +414,169 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     causes = {row: error for row, error in failed.items() if row not in failed_child}
     error = spread(np.array(list(causes), np.int64), text(causes.values()), len(runs))
     return {"is_failed": is_failed, "error": error}
+
+
+# ------------------------------------------------------------------ artifacts, sources, interrupts, runs
+
+
+def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+    """Build the columns of the artifacts frame, and the rows of their runs and steps."""
+    values = _by_field(rows.artifacts, ArtifactRow)
+    run, step, artifacts = values["run"], values["step"], values["artifact"]
+    fields = object_columns(artifacts, Artifact)
+    columns = (
+        fields
+        | values
+        | {
+            "object": artifacts,
+            "run_id": take(runs["run_id"], run),
+            "artifact_no": position_in_group(run),
+            "is_repeat": np.array(rows.is_repeat, np.bool_),
+            "step_id": take(steps["step_id"], step),
+            "artifact_id": fields["id"],
+            "n_sources": np.array([len(artifact.get("sources") or ()) for artifact in artifacts], np.int64),
+        }
+    )
+    note_unknown_words("artifacts", columns, rows)
+    return columns
+
+
+def source_columns(artifacts: Columns, rows: Rows) -> Columns:
+    """Build the columns of the sources frame; adds to the artifacts what their sources tell."""
+    n = len(rows.artifacts)
+    sources = [source for artifact in artifacts["object"] for source in artifact.get("sources") or ()]
+    owner = np.repeat(np.arange(n), artifacts["n_sources"])
+    fields = object_columns(sources, Source)
+    host, tiers = _hosts(fields["url"]), fields["source_tier"]
+    artifacts["n_hosts"] = _count_hosts(owner, host, n)
+    highest_first = ranked(tiers, contract.TIERS)[::-1]
+    artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
+    columns = fields | {
+        **{name: take(artifacts[name], owner) for name in ("run_id", "step_id", "title", "origin")},
+        "object": sources,
+        "run": artifacts["run"][owner],
+        "artifact_no": artifacts["artifact_no"][owner],
+        "source_no": position_in_group(owner),
+        "host": host,
+    }
+    note_unknown_words("sources", columns, rows)
+    return columns
+
+
+def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+    """Build the columns of the interrupts frame, and the rows of their runs."""
+    values = _by_field(rows.interrupts, InterruptRow)
+    run, step, outcome = (values[name] for name in ("run", "step", "outcome"))
+    has_step = step >= 0
+    is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
+    # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
+    asked, until = (np.append(steps[name], 0)[step] for name in ("start", "end"))
+    is_measured = has_step & ~(is_word(outcome, PENDING) & runs["is_undated"][run])
+    return values | {
+        "run_id": take(runs["run_id"], run),
+        "step_id": take(steps["step_id"], step),
+        "asked_at": np.where(has_step, asked, NEVER),
+        "answered_at": np.where(is_settled, until, NEVER),
+        "wait_s": np.where(is_measured, until - asked, NEVER),
+        "decision": pa.nulls(len(run), TEXT),
+    }
+
+
+def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
+    """Convert the fields of named tuples that are text or whole numbers; others are lists."""
+    columns: Columns = {}
+    for position, (name, hint) in enumerate(get_type_hints(cls).items()):
+        values = [row[position] for row in rows]
+        is_text = hint in (str, str | None)
+        columns[name] = np.array(values, np.int64) if hint is int else text(values) if is_text else values
+    return columns
+
+
+def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
+    """Count the different hosts of each artifact's sources."""
+    codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
+    pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
+    return count(pairs[0], n)
+
+
+def _hosts(urls: pa.Array) -> pa.Array:
+    """Return the host of each URL in lower case; null where there is none."""
+    encoded = urls.dictionary_encode()  # many findings share the same sources
+    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
+    return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
+
+
+def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
+    n = len(rows.runs)
+    steps, artifacts, interrupts = (parts[name] for name in ("steps", "artifacts", "interrupts"))
+    started, ended = runs["started_at"], runs["ended_at"]
+    is_started = started != NEVER
+    queued = started - runs["created_at"]
+    requesters = [raw.get("requester") or {} for raw in rows.runs]
+    is_finding = _is_finding(artifacts, steps)
+    counted = {
+        **{f"n_{name}": columns["run"] for name, columns in parts.items()},
+        "n_errors": steps["run"][flags(steps["error"].is_valid())],
+        "n_pending": interrupts["run"][is_word(interrupts["outcome"], PENDING)],
+        "n_findings": artifacts["run"][is_finding],
+    }
+    lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
+    of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
+    return {
+        "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
+        "requester": text(requester.get("name") for requester in requesters),
+        "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
+        "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
+        "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
+        **_budget(runs, steps),
+        **{name: count(of, n) for name, of in counted.items()},
+        "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
+        "weakest": _weakest(artifacts, is_finding, n),
+        "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
+    }
+
+
+def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
+    """Flag what is neither an output, nor a repeat, nor the record of an error in an error step ([A] 23)."""
+    is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
+    is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
+    return ~is_other
+
+
+def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
+    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
+    ranks = _ranks(artifacts["confidence"], contract.CONFIDENCES)
+    is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
+    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
+    weakest_first = np.lexsort((ranks, ~is_finding))
+    rows = weakest_first[is_weak[weakest_first]]
+    return first_in_group(artifacts["run"], rows, artifacts["title"], n)
+
+
+def _outcomes(status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
+    """Return how each run ended: by an error, in a question, or with the title of its last output."""
+    n = len(status)
+    causes = np.flatnonzero(flags(steps["error"].is_valid()))
+    pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
+    outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
+    labels = pc.coalesce(interrupts["label"], interrupts["kind"])
+    error = first_in_group(steps["run"], causes, steps["error"], n)
+    question = first_in_group(interrupts["run"], pending, labels, n)
+    title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
+    n_others = count(artifacts["run"][outputs], n) - 1
+    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
+    delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
+    return pc.if_else(is_word(status, "error"), error, pc.coalesce(question, delivered))
+
+
+def _budget(runs: Columns, steps: Columns) -> Columns:
+    """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle.
+
+    A question that the policy resolved is a leaf.
+    """
+    is_question = is_word(steps["type"], "interrupt")
+    is_leaf = np.where(is_question, ~steps["is_wait"], steps["n_children"] == 0)
+    spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
+    budget = timing.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
+    is_known = (runs["started_at"] != NEVER) & runs["has_steps"]
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.contract import CONFIDENCES
 from runkit.text import agent_title
 
 if TYPE_CHECKING:
     from runkit.tables.linked import Frames
 
-FACTS_FROM = ("runs", "steps", "artifacts", "interrupts")
-KEY = ["run_id", "step_id"]
 KIND_ORDER = (  # of questions, on every screen
     *("dismissal", "decision", "verify_tin", "document", "add_sources", "add_attributes"),
     *("mixed", "other"),
@@ -22,47 +18,12 @@ KIND_ORDER = (  # of questions, on every screen
 NOT_IN_THE_DATA = "The question is not in the data"
 
 
-def run_facts(dfs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the frame of runs with what follows from the other frames: what every screen shows of a run."""
-    runs, steps, artifacts, interrupts = (dfs[name] for name in FACTS_FROM)
-
-    def first(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
-        return rows.drop_duplicates("run_id").set_index("run_id")[column].reindex(runs["run_id"])
-
-    def count(rows: pd.DataFrame) -> pd.Series[int]:
-        return rows.groupby("run_id").size().reindex(runs["run_id"], fill_value=0)
-
-    outputs = artifacts[artifacts["origin"].eq("output")]
-    findings = artifacts[_is_finding(artifacts, steps)]
-    pending = interrupts[interrupts["outcome"].eq("pending")]
-    question = first(pending, "label").fillna(first(pending, "kind").astype("str"))
-    more = count(outputs).map(lambda n: f" +{n - 1}" if n > 1 else "").astype("str")
-    delivered = question.fillna(first(outputs[::-1], "title") + more)
-    error = first(steps.dropna(subset="error"), "error")
-
-    shown = pd.concat([findings, outputs[~outputs["is_repeat"]]])
-    shown = shown.assign(rank=shown["confidence"].cat.codes.clip(0)).sort_values("rank", kind="stable")
-    is_weak = shown["rank"] < len(CONFIDENCES) - 1
-    lowest = outputs.dropna(subset="confidence").sort_values("confidence", kind="stable")
-    facts = {
-        "n_findings": count(findings).astype("int32"),
-        "outcome": error.where(runs["status"].eq("error").to_numpy(), delivered),
-        "weakest": first(shown[is_weak], "title"),
-        "confidence": first(lowest, "confidence"),
-    }
-    return runs.assign(**{name: values.array for name, values in facts.items()})
-
-
-def _is_finding(artifacts: pd.DataFrame, steps: pd.DataFrame) -> pd.Series[bool]:
-    """Flag what is neither a repeat, nor an output, nor the record of an error in an error step ([A] 23)."""
-    errors = steps.loc[steps["type"].eq("error"), KEY].drop_duplicates()
-    is_record = artifacts[KEY].merge(errors, "left", indicator="has")["has"].eq("both").to_numpy()
-    return ~artifacts["is_repeat"] & artifacts["origin"].ne("output") & ~is_record
-
-
 def findings_of(f: Frames) -> pd.DataFrame:
     """Return the artifacts that are findings: neither a repeat, nor an output, nor the record of an error."""
-    return f.artifacts[_is_finding(f.artifacts, f.steps)]
+    key = ["run_id", "step_id"]
+    errors = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
+    is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(errors)
+    return f.artifacts[~f.artifacts["is_repeat"] & f.artifacts["origin"].ne("output") & ~is_record]
 
 
 def outputs_of(f: Frames) -> pd.DataFrame:

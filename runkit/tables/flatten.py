@@ -155,11 +155,6 @@ def label_of_step(step: Json) -> str:
     return str(name if name and not name.isspace() else step["type"])
 
 
-def resolution(step: Json) -> str | None:
-    """Return how the interrupt policy settled an interrupt step, None if it did not."""
-    return contract.resolution_of(step) if step["type"] == "interrupt" else None
-
-
 # ---------------------------------------------------------------------------------------------- interrupts
 
 
@@ -213,7 +208,7 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, item: Json | None) ->
 
 
 def _outcome(step: Json, is_pending: bool, status: object) -> str:
-    settled = resolution(step) if step else None
+    settled = contract.resolution_of(step)
     if settled in contract.RESOLUTIONS:
         return str(settled)
     has_failed = contract.current_status(step.get("status")) == "error"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +19,7 @@ from runkit.errors import DataError, UsageError
 from runkit.models import Run
 from runkit.progress import Bar
 from runkit.tables.answers import with_answers
-from runkit.tables.build import tables
-from runkit.tables.columns import cast, micros
-from runkit.tables.facts import run_facts
+from runkit.tables.columns import cast, micros, tables
 from runkit.tables.flatten import read
 from runkit.tables.linked import Coverage as Coverage
 from runkit.tables.linked import Frames as Frames
@@ -146,19 +144,16 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else micros(end)
     problems = Problems()
-    seen, are_files, bar = 0, False, None
+    seen, are_files = 0, False
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
-    with gc_paused(), ExitStack() as stack:
+    with gc_paused(), Bar(desc="reading", unit=" runs", disable=None if progress else True) as bar:
         for records in _in_batches(records_of(source)):
             rows = read(records, problems)
             batches.append(tables(rows, moment))
             locations += [record.location for record in rows.records]
             seen += len(records)
-            if progress and len(batches) == 2:  # few runs need none
-                bar = stack.enter_context(Bar(desc="reading", unit=" runs", initial=seen))
-            elif bar is not None:
-                bar.update(len(records))
+            bar.update(len(records))
             are_files |= not records[0].location.startswith(IN_MEMORY)
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
@@ -221,7 +216,7 @@ def _assemble(batches: list[dict[str, pa.Table]], locations: list[str], problems
         joined = pa.concat_tables(batch.pop(name) for batch in batches)
         dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
     dfs = _newest(dfs, locations, problems)
-    return dfs | {"runs": run_facts(dfs), "problems": problems_frame(problems)}
+    return dfs | {"problems": problems_frame(problems)}
 
 
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:

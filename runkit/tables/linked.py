@@ -152,7 +152,7 @@ class Frames:
         values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs))
         if values.dtype != bool:
             return values
-        if set(values.index) != set(self.runs.index):
+        if not values.index.sort_values().equals(self.runs.index):
             raise UsageError(
                 f"the mask has {plural(len(values), 'value')}; expected one for each of the "
                 f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: f.select(f.steps[mask])."

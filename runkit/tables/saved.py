@@ -17,7 +17,6 @@ from runkit import files
 from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError
 from runkit.tables.columns import cast
-from runkit.tables.facts import run_facts
 from runkit.tables.schema import SCHEMA
 from runkit.text import shorten
 
@@ -76,18 +75,20 @@ def _read_frame(name: str, file: Path) -> pd.DataFrame:
 
 def _completed(tables: Tables) -> Tables:
     """Compute the columns that version 0.2 did not write, where they follow from others."""
-    steps = tables["steps"]
+    runs, steps, artifacts = (tables[name] for name in ("runs", "steps", "artifacts"))
     is_question = steps["type"].eq("interrupt")
+    is_finding = ~artifacts["is_repeat"] & artifacts["origin"].ne("output")
+    n_findings = runs["run_id"].map(artifacts.loc[is_finding, "run_id"].value_counts())
     completed = {
-        "problems": tables["problems"].assign(n=pd.array([1] * len(tables["problems"]), "int32")),
-        "runs": run_facts(tables),
+        "problems": tables["problems"].assign(n=1),
+        "runs": runs.assign(n_findings=n_findings.fillna(0)),
         "steps": steps.assign(
             label=steps["label"].fillna(steps["name"]).fillna(steps["type"].astype("str")),
             is_failed=steps[["type", "status"]].eq("error").any(axis=1) & ~is_question,
             is_wait=is_question & ~steps["resolution"].isin(RESOLUTIONS),
         ),
     }
-    return tables | completed
+    return tables | {name: cast(df, name) for name, df in completed.items()}
 
 
 def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:

@@ -25,17 +25,19 @@ def slow(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield item
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
 def test_long_work_shows_a_bar_that_goes_away(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It counts runs on stderr and is wiped at the end."""
+    """It counts runs on stderr and is wiped at the end; a file or a pipe gets none."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
     monkeypatch.setattr("runkit.progress.DELAY", 1e-9)
     monkeypatch.setattr("runkit.tables.frames.BATCH_RUNS", 1)
     monkeypatch.setattr("runkit.tables.frames.BATCH_BYTES", 1)
     runkit.frames(slow(many()))
     shown = capsys.readouterr()
-    assert " runs" in shown.err
-    assert shown.err.rsplit("\r", 2)[1].strip() == ""
+    assert (" runs" in shown.err) == is_terminal
+    assert shown.err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""
     assert shown.out == ""
 
 
