@@ -1,0 +1,92 @@
+"""`search()`: where a text stands in runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import pandas as pd
+
+from runkit.arguments import NonBlank, Words, checked, one_or_several
+from runkit.errors import UsageError
+from runkit.logs import log
+from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Source
+from runkit.text import brief
+
+MAX_HITS = 10_000
+AROUND = 40  # characters before and after a hit
+COLUMNS = ("run_id", "business_name", "status", "step_id", "where", "before", "hit", "after")
+
+
+@checked
+def search(f: Source, text: NonBlank, *, regex: bool = False, where: Words | None = None) -> pd.DataFrame:
+    """Find a text in all text columns of the six frames, the results of steps included.
+
+    Parameters
+    ----------
+    f
+        `Frames`, or anything that `frames()` takes.
+    text
+        The text to find, in upper or lower case.
+    regex
+        Whether it is a regular expression, as in `re`.
+    where
+        The columns to search, such as `steps.result`, or whole frames, such as `sources`; one or several.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each hit, at most 10,000 (a warning in the log says if there are more): the run, the step
+        if the row has one, `where` it is, such as `artifacts.summary`, and the `hit` with the 40 characters
+        `before` and `after` it.
+
+    Raises
+    ------
+    UsageError
+        For an invalid pattern, and a column or a frame that does not exist.
+
+    Examples
+    --------
+    >>> import runkit
+    >>> with runkit.sandbox(history=12, seed=7) as box, box.client() as client:
+    ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
+    >>> runkit.search(f, "example.gov", where="sources.url")["where"].unique().tolist()
+    ['sources.url']
+    """
+    f = frames(f)
+    try:
+        pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
+    except re.error as error:
+        raise UsageError(f"text={brief(text)} is not a regular expression: {error}") from None
+    rows = list(islice(_hits(f, pattern, _columns(f, where)), MAX_HITS + 1))
+    if len(rows) > MAX_HITS:
+        log.warning("more than %s hits; search for a longer text, or in fewer columns", f"{MAX_HITS:,}")
+    found = pd.DataFrame(rows[:MAX_HITS], columns=["run_id", "step_id", *COLUMNS[4:]], dtype="str")
+    named = found.merge(f.runs[["run_id", "business_name", "status"]], "left", "run_id")
+    return named[[*COLUMNS]]
+
+
+def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
+    """Return frames and columns of text that the argument `where` names, or all."""
+    known = [(name, column) for name, df in f.items() for column in map(str, df.select_dtypes("str"))]
+    words = one_or_several("where", where)
+    choices = [*f.keys(), *map(".".join, known)]
+    for word in words or ():
+        if word not in choices:
+            raise UsageError.one_of("where", word, choices)
+    return [place for place in known if words is None or {place[0], ".".join(place)} & words]
+
+
+def _hits(f: Frames, pattern: re.Pattern[str], columns: list[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    for name, column in columns:
+        df = f[name].dropna(subset=column)
+        step_ids = df["step_id"].tolist() if "step_id" in df else [None] * len(df)
+        values = df[column].tolist()
+        for run_id, step_id, value in zip(df["run_id"].tolist(), step_ids, values, strict=True):
+            for match in pattern.finditer(value):
+                start, end = match.span()
+                if start < end:
+                    around = value[max(0, start - AROUND) : start], match[0], value[end : end + AROUND]
+                    yield run_id, step_id, f"{name}.{column}", *around
