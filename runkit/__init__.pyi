@@ -1,8 +1,10 @@
 from runkit import errors as errors
 from runkit.analysis.actions import actions as actions
+from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
 from runkit.analysis.export import to_otlp as to_otlp
 from runkit.analysis.export import to_perfetto as to_perfetto
+from runkit.analysis.search import search as search
 from runkit.answers import answer_log as answer_log
 from runkit.archive.archive import Archive as Archive
 from runkit.charts import fleet as fleet
