@@ -2,8 +2,6 @@ from runkit import errors as errors
 from runkit.analysis.actions import actions as actions
 from runkit.analysis.changes import changes as changes
 from runkit.analysis.decisions import decisions as decisions
-from runkit.analysis.export import to_otlp as to_otlp
-from runkit.analysis.export import to_perfetto as to_perfetto
 from runkit.analysis.search import search as search
 from runkit.answers import answer_log as answer_log
 from runkit.archive.archive import Archive as Archive
@@ -18,6 +16,8 @@ from runkit.models import Run as Run
 from runkit.reports.data import report_data as report_data
 from runkit.reports.redaction import Redaction as Redaction
 from runkit.reports.report import report as report
+from runkit.reports.traces import to_otlp as to_otlp
+from runkit.reports.traces import to_perfetto as to_perfetto
 from runkit.server import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,15 @@ def to_bytes(value: Any) -> Any:
     }
 
 
-def otlp(f: object, folder: Path, **options: Any) -> tuple[list[Span], list[Any], dict[str, Any]]:
-    """The spans and the log records of an export, parsed by the protocol's own definitions, and its JSON."""
-    document = json.loads(runkit.to_otlp(f, folder / "trace.json", **options).read_bytes())
-    assert set(document) == {"resourceSpans", "resourceLogs"}
+def otlp(f: object, folder: Path, **options: Any) -> tuple[list[Span], list[Any]]:
+    """The spans and the log records of an export, parsed by the protocol's own definitions."""
+    files = runkit.to_otlp(f, folder / "trace.json", **{"include_open": True} | options)
     traces, logs = TracesData(), LogsData()
-    json_format.ParseDict({"resourceSpans": to_bytes(document["resourceSpans"])}, traces)
-    json_format.ParseDict({"resourceLogs": to_bytes(document["resourceLogs"])}, logs)
+    for file, parsed in zip(files, (traces, logs), strict=True):
+        json_format.ParseDict(to_bytes(json.loads(file.read_bytes())), parsed)
     [[scope], [records]] = traces.resource_spans[0].scope_spans, logs.resource_logs[0].scope_logs
     assert "gen-ai" in scope.schema_url
-    return list(scope.spans), list(records.log_records), document
+    return list(scope.spans), list(records.log_records)
 
 
 def attributes(record: Any) -> dict[str, Any]:
@@ -72,7 +71,7 @@ def seconds_by_type(steps: pd.DataFrame) -> dict[str, float]:
 
 def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
     """One span per run and per step, with the steps' seconds by type, and every parent in the same trace."""
-    spans, _, _ = otlp(f, tmp_path)
+    spans, _ = otlp(f, tmp_path)
     assert len(spans) == len(f.runs) + len(f.steps)
     by_id = {(span.trace_id, span.span_id): span for span in spans}
     assert len(by_id) == len(spans)
@@ -93,14 +92,14 @@ def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
 def test_absolute_times(tmp_path: Path) -> None:
     """The completed example started on 3 February 2026 at 10:00:01 UTC, whatever the unit of the column."""
     source = runkit.frames(example("completed"))
-    spans, _, _ = otlp(source, tmp_path)
+    spans, _ = otlp(source, tmp_path)
     assert spans[0].start_time_unix_nano == 1_770_112_801_000_000_000
     assert spans[0].end_time_unix_nano == 1_770_115_260_000_000_000
-    [first, *_] = [event for event in perfetto(source, tmp_path) if event["ph"] == "b"]
+    [first, *_] = [event for event in perfetto(source, tmp_path) if event["ph"] == "X"]
     assert first["ts"] == 1_770_112_801_000_000
     for unit in ("ms", "ns"):
         source.steps["started_at"] = source.steps["started_at"].dt.as_unit(unit)
-        [again, *_] = [event for event in perfetto(source, tmp_path) if event["ph"] == "b"]
+        [again, *_] = [event for event in perfetto(source, tmp_path) if event["ph"] == "X"]
         assert again["ts"] == first["ts"]
 
 
@@ -109,7 +108,7 @@ def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
     asked = question("q", 1, 3, status="error")  # it failed with its run
     lapsed = run(asked, step("e", 2, 3, type="error", status="error"), status="error")
     for source in (f, runkit.frames(lapsed)):
-        spans, _, _ = otlp(source, tmp_path)
+        spans, _ = otlp(source, tmp_path)
         failed = [span for span in spans if span.status.code == Status.STATUS_CODE_ERROR]
         kinds = Counter(attributes(span).get("middesk.step.type") for span in failed)
         steps = source.steps[source.steps["type"] != "interrupt"]
@@ -122,7 +121,7 @@ def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
 
 def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
     """A question to a reviewer has a record when the run paused, and one when it was answered."""
-    spans, records, _ = otlp(f, tmp_path)
+    spans, records = otlp(f, tmp_path)
     of_people = f.interrupts[f.interrupts["outcome"].isin(["answered", "pending", "lapsed"])]
     names = Counter(record.event_name for record in records)
     n_answered = (of_people["outcome"] == "answered").sum()
@@ -144,28 +143,42 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------- Chrome trace events
 
 
-def test_trace_events_follow_the_format(f: runkit.Frames, tmp_path: Path) -> None:
-    """Each step is one pair of nestable async events, with an id of its own in its process."""
+def test_steps_are_complete_events_that_nest_in_their_thread(f: runkit.Frames, tmp_path: Path) -> None:
+    """A viewer nests what lies within another event of the same thread, and shows nothing that crosses."""
     events = perfetto(f, tmp_path)
-    assert Counter(event["ph"] for event in events).keys() == {"M", "b", "e"}
-    for event in events:
-        assert {type(event["pid"]), type(event["tid"])} == {int}
-        assert isinstance(event["name"], str)
-        if event["ph"] != "M":
-            assert isinstance(event["ts"], int)
-            assert re.fullmatch("0x[0-9a-f]+", event["id2"]["local"])
-    pairs: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for event in events:
-        if event["ph"] != "M":
-            pairs[event["pid"], event["cat"], event["id2"]["local"], event["name"], event["tid"]].append(
-                event
-            )
-    assert len(pairs) == len(f.steps)
+    steps = [event for event in events if event["ph"] == "X"]
+    assert {event["ph"] for event in events} == {"M", "X"}
+    assert len(steps) == len(f.steps)
     spent: dict[str, float] = defaultdict(float)
-    for (_, kind, *_), (begin, end) in pairs.items():
-        assert (begin["ph"], end["ph"]) == ("b", "e")
-        spent[kind] += (end["ts"] - begin["ts"]) / 1e6
+    by_thread = defaultdict(list)
+    for event in steps:
+        spent[event["cat"]] += event["dur"] / 1e6
+        by_thread[event["tid"]].append(event)
     assert spent == pytest.approx(seconds_by_type(f.steps))
+    for own in by_thread.values():
+        assert len({event["pid"] for event in own}) == 1
+        assert len({event["args"]["agent"] for event in own}) == 1
+        for one, other in combinations(own, 2):
+            first, second = sorted((one, other), key=lambda event: (event["ts"], -event["dur"]))
+            is_after = second["ts"] >= first["ts"] + first["dur"]
+            is_within = second["ts"] + second["dur"] <= first["ts"] + first["dur"]
+            assert is_after or is_within
+
+
+def test_open_runs_are_left_out_of_spans(f: runkit.Frames, tmp_path: Path) -> None:
+    """They would be stored twice when they are sent again."""
+    spans, records = otlp(f, tmp_path, include_open=False)
+    is_over = f.runs["ended_at"].notna()
+    assert 0 < is_over.sum() < len(f.runs)
+    assert len({span.trace_id for span in spans}) == is_over.sum()
+    assert {record.trace_id for record in records} <= {span.trace_id for span in spans}
+
+
+def test_the_root_span_has_the_outcome(tmp_path: Path) -> None:
+    source = runkit.frames(example("completed"))
+    [root] = [span for span in otlp(source, tmp_path)[0] if not span.parent_span_id]
+    assert attributes(root)["output.value"] == source.runs["outcome"].iloc[0]
+    assert attributes(root)["runkit.confidence"] == source.runs["confidence"].iloc[0]
 
 
 # -------------------------------------------------------------------------------------------- both formats
@@ -182,7 +195,8 @@ def test_planted_secrets_are_absent(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
 
     def export(**options: Any) -> str:
-        return EXPORTS[kind](raw, path, **options).read_text(encoding="utf-8")
+        EXPORTS[kind](raw, path, **options)
+        return "".join(file.read_text(encoding="utf-8") for file in tmp_path.iterdir())
 
     masked = export()
     assert not [name for name, secret in SECRETS.items() if secret in masked]
