@@ -1,18 +1,34 @@
 """Read and write JSON text with orjson, within its limits.
 
 It reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer beyond 64 bits
-becomes a float, as in most JSON libraries. It writes only what it can read back.
+becomes a float, as in most JSON libraries. It writes only what it can read back. `mask_secrets` is for a
+result that is shown; a report has stricter rules.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import re
 from typing import Any
 
 import orjson
 
 from runkit.errors import DataError
+from runkit.secret import IN_USE
+
+_NAME = (
+    r"(?:pass(?:word|phrase|wd)|pwd|secret|token|(?:api|access|private|secret|session|signing)[ _-]?key"
+    r"|authorization|cookie|credentials?)"
+)
+# In JSON text: the value of a field with the name of a secret, what follows such a name in a text, and keys.
+# What is replaced contains no quote, so the text stays JSON.
+_SECRET = re.compile(
+    rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
+    rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
+    r"|mk_(?:live|test)_[\w-]+",
+    re.IGNORECASE,
+)
 
 
 class TooDeepError(DataError, RecursionError):
@@ -74,3 +90,10 @@ def is_unicode(text: str) -> bool:
 def as_unicode(text: str) -> str:
     """Replace each lone surrogate by a question mark."""
     return text.encode("utf-8", "replace").decode()
+
+
+def mask_secrets(text: str) -> str:
+    """Replace keys, tokens and passwords in JSON text by `[key]`: by name, and the keys in use."""
+    for key in list(IN_USE.values()):
+        text = text.replace(key, "[key]")
+    return _SECRET.sub(r"\1\2[key]", text)

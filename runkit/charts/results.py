@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from runkit import jsontext
-from runkit.sensitive import mask_keys
 from runkit.text import one_line
 
 Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
@@ -36,8 +35,8 @@ def readable(result: str) -> str:
     try:
         return orjson.dumps(_masked(result), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONEncodeError:
-        return mask_keys(result)
+        return jsontext.mask_secrets(result)
 
 
 def _masked(result: str) -> Any:
-    return jsontext.loads(mask_keys(result).encode())
+    return jsontext.loads(jsontext.mask_secrets(result).encode())

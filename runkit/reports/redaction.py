@@ -1,4 +1,4 @@
-"""What a report masks: `Redaction`, the policy, and `Masker`, which applies the rules of `runkit.sensitive`.
+"""What a report masks: `Redaction`, the policy, and `Masker`, which applies the rules of `sensitive`.
 
 A run and a JSON text in a column are texts, too: they are parsed, and each value in them is masked as any
 text or by the name of its field.
@@ -23,7 +23,7 @@ from runkit import jsontext
 from runkit.arguments import checked
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.sensitive import (
+from runkit.reports.sensitive import (
     MAX_ESCAPE_LAYERS,
     PREFILTER,
     RULES,

@@ -413,21 +413,3 @@ def mask_matches(text: str, matches: Iterable[tuple[int, int, str, str]], mask: 
             parts += [text[end:start], known or mask(rule, text[start:stop])]
             end = stop
     return "".join([*parts, text[end:]])
-
-
-def mask_keys(text: str) -> str:
-    """Replace keys, tokens and passwords in a text or JSON text by `[key]`, without numbers or counts."""
-
-    def mask(rule: str, value: str) -> str:
-        return f"[{rule}]"
-
-    value = parse_json(text)
-    if value is not None:
-        mask_fields(value, {"key"}, mask, mask_keys)
-        return jsontext.dumps(value)
-    matches = (
-        (places[start], -places[stop], rule, "")
-        for plain, places in layers(text)
-        for start, stop, rule in spans(plain, {"key"})
-    )
-    return mask_matches(text, matches, mask)
