@@ -8,34 +8,23 @@ from collections.abc import Callable, Iterable, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, reduce, wraps
 from operator import or_
-from types import NoneType, SimpleNamespace, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    NamedTuple,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from types import SimpleNamespace, UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, GetPydanticSchema, TypeAdapter, ValidationError
+from pydantic_core import core_schema
 
-from runkit import jsontext
 from runkit.contract import parse_time
 from runkit.errors import UsageError
 from runkit.style import STATUS_OF
 from runkit.text import brief, plural
 
-STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+# any limit of a str makes pydantic refuse what is no Unicode text
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_min_length=0)
 UNCHECKED = ("object", "Any", "Source", "Client | Source", "sources.Source")
 """Annotations of what is checked where it is read."""
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}  # may hold a key or a login
 PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages
-LIMIT = re.compile("greater than|less than")
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
@@ -52,7 +41,7 @@ def _not_blank(text: str) -> str:
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 # 11 days, as timers of some systems end at 24
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
-Rate = Annotated[float, Field(ge=0.001, le=1_000_000)]  # requests a second
+Rate = Seconds  # but requests a second
 Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Workers = Annotated[int, Field(ge=1, le=64)]
 Moment = datetime | date | str  # as `read_moment` takes it
@@ -60,55 +49,30 @@ Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Parameter(NamedTuple):
-    name: str
-    hint: Any
-    adapter: TypeAdapter[Any]
-
-    def check(self, value: Any) -> Any:
-        """Return the value, a number or flag of numpy as one of Python. Raises `UsageError`."""
-        if getattr(value, "ndim", None) == 0:
-            value = value.item()
-        try:
-            self.adapter.validate_python(value)
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False, include_input=False)
-        else:
-            if not isinstance(value, str) or jsontext.is_unicode(value):
-                return value
-            details = []
-
-        kinds = _alternatives(self.hint)
-        literals = [kind for kind in kinds if get_origin(kind) is Literal]
-        if literals and isinstance(value, str) and len(details) == 1:
-            raise UsageError.one_of(self.name, value, get_args(literals[0]))
-        shown = f" is {type(value).__name__}" if self.name in SECRET else f"={brief(value)}"
-        reasons = [PREFIXES.sub("", detail["msg"]) for detail in details] or ["Unicode text"]
-        expected = [f"a number {reason}" if LIMIT.match(reason) else reason for reason in reasons]
-        expected += ["None"] if NoneType in kinds else []
-        raise UsageError(f"{self.name}{shown}; expected {' or '.join(dict.fromkeys(expected))}")
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the parts of a union, or the hint itself."""
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return TypeAdapter(reduce(or_, map(_by_class, parts)), config=STRICT)
 
 
 def _by_class(hint: Any) -> Any:
     """Return a hint that checks objects by their class alone: pydantic would look at their fields."""
     if not isinstance(hint, type) or hint.__module__ == "builtins":
         return hint
-
-    def check(value: object) -> object:
-        if not isinstance(value, hint):
-            raise ValueError(f"an instance of {hint.__name__}")
-        return value
-
-    return Annotated[Any, AfterValidator(check)]
+    return Annotated[Any, GetPydanticSchema(lambda *_: core_schema.is_instance_schema(hint))]
 
 
-def _adapter(hint: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(reduce(or_, map(_by_class, _alternatives(hint))), config=STRICT)
+def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
+    """Return the value, a number or flag of numpy as one of Python. Raises `UsageError`."""
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        shown = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
+        reasons = [detail["msg"].replace("be greater", "be a number greater") for detail in error.errors()]
+        expected = " or ".join(dict.fromkeys(PREFIXES.sub("", reason) for reason in reasons))
+        raise UsageError(f"{name}{shown}; expected {expected}") from None
+    return value
 
 
 def checked(function: F) -> F:
@@ -124,7 +88,7 @@ def checked(function: F) -> F:
     signature = inspect.signature(function)
 
     @cache
-    def parameters() -> list[_Parameter]:
+    def adapters() -> dict[str, TypeAdapter[Any]]:
         """Build the validators at the first call, because they take time."""
         annotations = {
             name: parameter.annotation
@@ -134,14 +98,14 @@ def checked(function: F) -> F:
         # The type of the result may be imported for type checkers only.
         holder = SimpleNamespace(__annotations__=annotations)
         hints = get_type_hints(holder, function.__globals__, include_extras=True)
-        return [_Parameter(name, hint, _adapter(hint)) for name, hint in hints.items()]
+        return {name: _adapter(hint) for name, hint in hints.items()}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        for parameter in parameters():
-            if parameter.name in bound.arguments:
-                bound.arguments[parameter.name] = parameter.check(bound.arguments[parameter.name])
+        for name, adapter in adapters().items():
+            if name in bound.arguments:
+                bound.arguments[name] = _check(name, bound.arguments[name], adapter)
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, call)
@@ -170,13 +134,12 @@ def read_moment(
     if value is None:
         return None
     word = value.strip().lower() if isinstance(value, str) else ""
-    ago = AGO.fullmatch(word)
-    if ago or word == "now" or word in DAYS_AGO:
+    ago = AGO.fullmatch("0m" if word == "now" else word)
+    if ago or word in DAYS_AGO:
         now = (clock() if clock else datetime.now(UTC)).astimezone(UTC)
         if ago:
             return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return now if word == "now" else midnight - timedelta(days=DAYS_AGO[word])
+        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(DAYS_AGO[word])
     try:
         text = value.isoformat() if isinstance(value, date) else value
         return parse_time(datetime.fromisoformat(text))
@@ -190,10 +153,10 @@ def read_moment(
 def status_words(status: Words | None) -> frozenset[str] | None:
     """Read one status or several, in the API's words or the screen's; an unknown word would match nothing."""
     words = one_or_several("status", status)
-    for word in words or ():
-        if word.lower() not in STATUS_OF:
-            raise UsageError.one_of("status", word, STATUS_OF)
-    return None if words is None else frozenset(STATUS_OF[word.lower()] for word in words)
+    try:
+        return words and frozenset(STATUS_OF[word.lower()] for word in words)
+    except KeyError as error:
+        raise UsageError.one_of("status", error.args[0], STATUS_OF) from None
 
 
 def one_or_several(name: str, value: Words | None) -> frozenset[str] | None:
@@ -227,17 +190,18 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
         If several ids match; the error lists them.
     """
     ids = ids if isinstance(ids, Set) else set(ids)
-    if prefix in ids or len(prefix) < MIN_PREFIX:
-        return prefix if prefix in ids else None
+    if prefix in ids:
+        return prefix
     start = prefix.casefold()
     matches = sorted(item for item in ids if item.casefold().startswith(start))
-    matches = [item for item in matches if len(item) == len(prefix)] or matches
+    if len(prefix) < MIN_PREFIX or not matches:
+        return None
     if len(matches) > 1:
         raise UsageError(
             f"{brief(prefix)} is the start of {len(matches):,} ids, such as "
             f"{', '.join(matches[:MAX_CANDIDATES])}. Give more characters."
         )
-    return matches[0] if matches else None
+    return matches[0]
 
 
 def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> list[str]:
@@ -246,12 +210,11 @@ def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> list[
     Raises `UsageError` if one is unknown or ambiguous.
     """
     known = set(known)
-    names = list(names)
-    found = [full_id(name, known) if isinstance(name, str) else None for name in names]
-    missing = [brief(name) for name, run_id in zip(names, found, strict=True) if run_id is None]
+    pairs = [(name, full_id(str(name), known)) for name in names]
+    missing = [brief(name) for name, run_id in pairs if run_id is None]
     if missing:
         raise UsageError(
             f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
             f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
         )
-    return list(dict.fromkeys(run_id for run_id in found if run_id is not None))
+    return list(dict.fromkeys(run_id for _, run_id in pairs if run_id is not None))

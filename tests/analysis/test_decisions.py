@@ -395,7 +395,7 @@ def test_no_questions(by: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"by": "agents"}, "by='agents' is not known; expected one of 'kind', 'agent'"),
+        ({"by": "agents"}, "by='agents'; expected 'kind', 'agent'"),
         ({"answers": pd.DataFrame()}, "expected the frame from runkit.answer_log"),
         ({"actions": pd.DataFrame()}, "expected the frame of runkit.actions"),
     ],

@@ -167,7 +167,7 @@ class Example(NamedTuple):
 
 LOST = "GET /v1/runs/00000000-0000-4000-8000-000000000000"
 EXAMPLES: dict[type[errors.RunkitError], Example] = {
-    errors.UsageError: Example(usage, "limit=0", "expected a number greater than 0", "or None"),
+    errors.UsageError: Example(usage, "limit=0", "expected", "a number greater than 0"),
     errors.ReadOnlyError: Example(read_only, "POST /runs", "read_only", "make a client with read_only=False"),
     errors.DataError: Example(
         data, "id: required but absent", "expected runs as the API", 'Use on_error="collect"'
