@@ -43,7 +43,7 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     """
     child = np.flatnonzero(parent >= 0)
     is_waiting = np.zeros(len(child), np.bool_)
-    union, _, _ = _sweep(parent[child], start[child], end[child], is_waiting, start, end)
+    union: Ints = _totals(parent[child], start[child], end[child], is_waiting, start, end)[WORKING]
     return end - start - union
 
 
@@ -69,19 +69,22 @@ def budget(
     `is_leaf` is; else *idle*. Other steps are containers and count for nothing. Steps are clipped to the run.
     """
     counts = np.flatnonzero(is_waiting | is_leaf)
-    spans = run[counts], start[counts], end[counts], is_waiting[counts]
-    working, waiting, overlap = _sweep(*spans, run_start, run_end)
+    totals = _totals(run[counts], start[counts], end[counts], is_waiting[counts], run_start, run_end)
+    working, overlap = totals[WORKING], totals[BOTH]
+    waiting = totals[WAITING] + overlap
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
+WORKING, WAITING, BOTH = 1, 2, 3  # what is open in a piece of time; 0 is nothing
+
+
 class _Pieces(NamedTuple):
-    """The time of each group, cut where something begins or ends, and whether waits and work are open."""
+    """The time of each group, cut where something begins or ends, and what is open in each piece."""
 
     group: Ints
     start: Times
     end: Times
-    waiting: Flags
-    working: Flags
+    state: Ints
 
 
 def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
@@ -91,39 +94,31 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     also closes in it, so the running counts are zero at every border between groups and one cumulative sum
     serves them all.
     """
-    groups, times = np.tile(group, 2), np.concatenate([start, np.maximum(start, end)])
+    groups, times, is_wait = np.tile(group, 2), np.concatenate([start, end]), np.tile(is_waiting, 2)
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
-    change = np.repeat(np.array([1, -1]), len(start))[order]
-    is_wait, times = np.tile(is_waiting, 2)[order], times[order]
-    waiting, working = (np.cumsum(change * chosen) > 0 for chosen in (is_wait, ~is_wait))
-    ends = np.append(times[1:], times[-1:])
-    columns: tuple[Any, ...] = groups[order], times, ends, waiting, working
-    return _Pieces(*(values[ends > times] for values in columns))
+    change = np.repeat(np.array([1, -1]), len(start))
+    n_open = np.cumsum((change * [~is_wait, is_wait])[:, order], axis=1)
+    state = np.array([WORKING, WAITING]) @ (n_open > 0)
+    since, until = times[order], np.roll(times[order], -1)  # nothing is open behind the last time
+    return _Pieces(*(column[until > since] for column in (groups[order], since, until, state)))
 
 
-def _sweep(
-    group: Ints, start: Ints, end: Ints, is_waiting: Flags, first: Ints, last: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,).
+def _totals(group: Ints, start: Times, end: Times, is_waiting: Flags, first: Ints, last: Ints) -> Ints:
+    """Measure how long each state lasted in each group, shape (4, n_groups).
 
     `first` and `last` are the limits of each group, to which its intervals are clipped.
     """
     since, until = (np.clip(times, first[group], last[group]) for times in (start, end))
     pieces = _cut(group, since, until, is_waiting)
-    waiting, working = pieces.waiting, pieces.working
-
-    def total(where: Flags) -> Ints:
-        out = np.zeros(len(first), np.int64)
-        np.add.at(out, pieces.group[where], (pieces.end - pieces.start)[where])
-        return out
-
-    return total(working & ~waiting), total(waiting), total(working & waiting)
+    totals = np.zeros((4, len(first)), np.int64)
+    np.add.at(totals, (pieces.state, pieces.group), pieces.end - pieces.start)
+    return totals
 
 
 def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[float, float]]:
     """Return the ranges of time, in order, in which a wait is open and no work is."""
     pieces = _cut(np.zeros(len(start), np.int64), start, end, is_waiting)
-    is_blocked = pieces.waiting & ~pieces.working
+    is_blocked = pieces.state == WAITING
     edges = np.diff(is_blocked, prepend=False, append=False)
     first, last = pieces.start[edges[:-1] & is_blocked], pieces.end[edges[1:] & is_blocked]
     return list(zip(first.tolist(), last.tolist(), strict=True))
@@ -154,22 +149,23 @@ def critical_path(
         start[level] = np.maximum(start[level], start[owner[level]])
         end[level] = np.minimum(end[level], end[owner[level]])
 
-    order = np.lexsort((start[:n], owner))
-    order = order[start[order] <= end[order]]
-    families = np.arange(len(start))
-    lows, highs = (np.searchsorted(owner[order], families, side).tolist() for side in ("left", "right"))
-    steps, starts, ends, begins = (items.tolist() for items in (order, start[order], end[order], start))
+    begins, ends, owners = start.tolist(), end.tolist(), owner.tolist()
+    children: list[list[int]] = [[] for _ in begins]  # in order of their start
+    for step in np.argsort(start[:n], kind="stable").tolist():
+        if begins[step] <= ends[step]:
+            children[owners[step]].append(step)
 
-    is_on, length = [False] * len(start), [0] * len(start)
+    length = [-1] * len(begins)  # of steps that are not on the path
     todo = list(enumerate(run_end.tolist(), n))
     while todo:
         family, cursor = todo.pop()
-        is_on[family], length[family] = True, cursor - begins[family]
-        low, high = lows[family], highs[family]
-        latest_end = list(accumulate(ends[low:high], max))
-        while (last := bisect_left(starts, cursor, low, high) - 1) >= low:  # starts before the cursor
-            child = low + bisect_left(latest_end, min(cursor, latest_end[last - low]))
-            until, cursor = min(ends[child], cursor), starts[child]
+        length[family] = cursor - begins[family]
+        steps = children[family]
+        latest_end = list(accumulate((ends[step] for step in steps), max))
+        while n_before := bisect_left(steps, cursor, key=begins.__getitem__):
+            child = steps[bisect_left(latest_end, min(cursor, latest_end[n_before - 1]))]
+            until, cursor = min(ends[child], cursor), begins[child]
             length[family] -= until - cursor
-            todo.append((steps[child], until))
-    return CriticalPath(np.array(is_on[:n], np.bool_), np.array(length[:n], np.int64))
+            todo.append((child, until))
+    lengths = np.array(length[:n], np.int64)
+    return CriticalPath(lengths >= 0, np.maximum(lengths, 0))
