@@ -94,12 +94,12 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     word = rating.strip().upper()
     if word not in RATINGS:
         raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
-    text = (comment or "").strip() or None
-    if text is not None and len(text) > MAX_COMMENT:
+    text = (comment or "").strip()
+    if len(text) > MAX_COMMENT:
         raise UsageError(
             f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
         )
-    return without_none(rating=word, artifact_id=artifact_id, comment=text)
+    return without_none(rating=word, artifact_id=artifact_id, comment=text or None)
 
 
 def action_body(
@@ -175,7 +175,7 @@ def resolution_of(step: Json) -> str | None:
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Read who answered an interrupt step. [A] 32: `result.answered_by`, which no page documents."""
     answerer = _result(step).get("answered_by")
-    return actor_name(answerer if isinstance(answerer, dict) else {"name": answerer})
+    return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:
@@ -201,11 +201,11 @@ def read_page(value: object, source: str) -> Page:
     """
     envelope = {"data": value} if isinstance(value, list) else value
     if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
-        data, has_more, total = (envelope.get(name) for name in Page._fields)
+        data, has_more, total = map(envelope.get, Page._fields)
         if data is None or isinstance(data, list):
             items = [item if isinstance(item, dict) else {} for item in data or ()]
-            is_flag, is_count = isinstance(has_more, bool), type(total) is int
-            return Page(items, has_more if is_flag else None, total if is_count else None)
+            is_known = isinstance(has_more, bool)
+            return Page(items, has_more if is_known else None, total if type(total) is int else None)
     raise ContractError(
         f"{source}: expected a list; got {kind(value)}. "
         "If this persists, the API has changed: please report it."
@@ -262,11 +262,11 @@ def event_fields(name: str, data: object) -> Json | None:
     word = name if name not in ("", "message") else data.get("type")
     if word not in EVENT_TYPES:
         return None
-    fields, snapshot = {**data, "type": word}, data.get("snapshot")
+    snapshot = data.get("snapshot")
     if isinstance(snapshot, dict):
         at = _event_time(data.get("timestamp"))
-        fields["snapshot"] = with_local_fields(snapshot, read_at=at)
-    return fields
+        data = {**data, "snapshot": with_local_fields(snapshot, read_at=at)}
+    return {**data, "type": word}
 
 
 def _event_time(milliseconds: Any) -> datetime | None:

@@ -16,14 +16,11 @@ from runkit.text import brief, first_text, shorten
 
 # ----------------------------------------------------------------------------------------------- kinds
 
-KINDS = (
-    *("decision", "dismissal", "verify_tin", "add_sources", "add_attributes"),
-    *("document", "mixed", "other"),
-)
+KINDS = ("decision", "dismissal", "verify_tin", "add_sources", "add_attributes", "document", "mixed", "other")
 # [A] 16: types are open words. First the names of actions, then the likely names of artifacts that propose
 # them and of requests for documents.
 KIND_OF_TYPE = {
-    **{action: action for action in ACTION_TYPES},
+    **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
     **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
     "tin_verification": "verify_tin",
     "watchlist_dismissal": "dismissal",
@@ -40,14 +37,11 @@ def interrupt_kind(value: Mapping[str, Any]) -> str:
     if not kinds:
         for proposal in proposals_of(value):
             kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
-    if len(kinds) > 1:
-        return "mixed"
-    return kinds.pop() if kinds else "other"
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
 
 
 def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
-    types = {str(item.get("type")) for item in items}
-    return {KIND_OF_TYPE[word] for word in types & KIND_OF_TYPE.keys()}
+    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
 
 
 def proposals_of(value: Mapping[str, Any]) -> list[Json]:
@@ -66,10 +60,8 @@ def questions_in(value: Json) -> list[Json]:
     proposals = proposals_of(value)
     if len(proposals) == 1:
         return [{**value, **proposals[0]}]
-    agents = [proposal.get("agent") for proposal in proposals]
-    names = {agent for agent in agents if isinstance(agent, str)}
-    is_combined = len(names) == len(agents) and not has_schema(value)
-    return proposals if is_combined else [value]
+    agents = {agent for proposal in proposals if isinstance(agent := proposal.get("agent"), str)}
+    return proposals if len(agents) == len(proposals) and not has_schema(value) else [value]
 
 
 def has_schema(question: Mapping[str, Any]) -> bool:
@@ -82,7 +74,7 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     """Return the payload of the proposed action, as far as the question contains it.
 
     [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the
-    sources that its artifacts of this kind cite are added; their `source_tier` is the action's `tier`.
+    sources that its artifacts cite are added; their `source_tier` is the action's `tier`.
     """
     artifacts = objects(proposal.get("artifacts"))
     for holder in (proposal, *artifacts):
@@ -91,10 +83,9 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     if action != "add_sources":
         return {}
 
-    cited = [artifact for artifact in artifacts if _kinds_of(artifact) <= {action}]
     sources = [
         {"tier" if name == "source_tier" else name: value for name, value in source.items()}
-        for artifact in cited
+        for artifact in artifacts
         for source in objects(artifact.get("sources"))
     ]
     return {"sources": sources} if sources else {}
@@ -248,11 +239,11 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
 
     [A] 2, and [A] 13: the answer that leads to a dismissal needs a note, as the dismissal does.
     """
-    verbs = () if kind == "other" else VERBS.get(kind, ())
+    verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
     decision = answer.get("decision")
-    verb = next((verb for verb in verbs if verb.value == decision), None)
+    verb = verbs.get(str(decision))
     if verb is None:
-        words = " or ".join(verb.value for verb in verbs)
+        words = " or ".join(verbs)
         return {"decision": f"decision must be {words}; got {brief(decision)}"} if verbs else {}
     return {name: REQUIRED[name] for name in verb.requires if not first_text(answer.get(name))}
 
@@ -268,10 +259,9 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
             continue
         agent = question.get("agent")
         own = next((part for part in parts if part.get("agent") == agent), {})
-        part = {**answer, **own, "note": own.get("note") or answer.get("note")}
-        for message in answer_errors(interrupt_kind(question), part).values():
-            to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
-            raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
+        for message in answer_errors(interrupt_kind(question), {**answer, **own}).values():
+            to = shorten(str(agent or "the question"), 80)
+            raise UsageError(f"the answer to {to}: {message}. Nothing was sent.")
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:
