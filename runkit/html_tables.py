@@ -9,7 +9,18 @@ from typing import Any
 import pandas as pd
 
 from runkit.style import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
-from runkit.text import Markup, agent_title, duration, html_table, isolate, link, moment, plural, run_label
+from runkit.text import (
+    Markup,
+    agent_title,
+    duration,
+    html_table,
+    isolate,
+    link,
+    moment,
+    plural,
+    run_label,
+    shorten,
+)
 
 MAX_ROWS = 20
 MAX_TEXT = 1_000  # characters of a cell
@@ -20,16 +31,15 @@ HEADS = {
     "business_name": "Business",
     "completed_at": "Ended",
     "critical_s": "On the critical path",
-    "difference": "B − A",
     "is_critical": "On the critical path",
     "is_parting": "First difference",
     "label": "Step",
     "n": "Steps",
+    "runs_percent": "Share",
     "self_s": "Own time",
     "source_name": "Source",
     "title": "Finding",
     "url": "Address",
-    "waiting_percent": "Share waiting",
 }
 WORDS: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
@@ -40,12 +50,14 @@ WORDS: dict[str, Callable[[str], str]] = {
     "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
     "url": link,
 }
+SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # by the end of a comparison's column
 # Ids that join frames are for pandas; readers have names.
 JOINS = ["thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name"]
 LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
 ROOM = 36  # characters, about: the least width of a column with longer texts
 
-_NOTE = Markup("<p>{}</p>")
+NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
+_NOTE = Markup("<p>{:,} of {} shown.</p>")
 
 
 def with_labels(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +72,7 @@ def with_labels(table: pd.DataFrame) -> pd.DataFrame:
 
 def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
     """Leave out the columns that hold only zeros or missing values."""
-    is_number = [_is_number(dtype) for dtype in df.dtypes]
+    is_number = [dtype.kind in NUMBERS for dtype in df.dtypes]
     is_blank = (df.isna() | (df.eq(0) & is_number)).all()
     return df.loc[:, ~is_blank] if len(df) else df
 
@@ -68,7 +80,7 @@ def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
 def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     """Write a frame as an HTML table for people.
 
-    By the name and dtype of a column: `…_s` (seconds) are durations, `…_percent` shares, flags yes or no,
+    By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags yes or no,
     `url` a link with its host where that is certain; agents, statuses, outcomes and tiers have the words of
     `runkit.style`. A missing value is a dash. Row labels are not shown: reset the index first.
 
@@ -82,65 +94,49 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     Returns
     -------
     Markup
-        The first `MAX_ROWS` rows. Texts are escaped, each at most `MAX_TEXT` characters; a note says what is
-        left out.
+        The first `MAX_ROWS` rows; a note says how many are left out. Texts are escaped, and those of more
+        than `MAX_TEXT` characters end in an ellipsis.
     """
     heads, styles, columns = [], [], []
-    n_cut = 0
     for at, column in enumerate(df):
         name = "question" if column == "label" and "asked_at" in df else str(column)
         values = df.iloc[:MAX_ROWS, at]
-        show = _words(name, values)
-        texts = [_shown(value, show) for value in values]
+        show = _words(name, values.dtype.kind)
+        cells = [_cell(value, show) for value in values]
         heads.append(_head(name))
-        styles.append(_cell_style(name, values.dtype, texts))
-        columns.append([_cell(text) for text in texts])
-        n_cut += sum(map(_is_cut, texts))
+        styles.append(_cell_style(name, values.dtype.kind, cells))
+        columns.append(cells)
 
-    notes = []
+    table = html_table(heads, zip(*columns, strict=True), styles)
     n_rows = len(df) if n_rows is None else n_rows
     n_shown = min(len(df), MAX_ROWS)
-    if n_rows > n_shown:
-        notes.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown.")
-    if n_cut:
-        notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
-    table = html_table(heads, zip(*columns, strict=True), styles)
-    return table + _NOTE.format(" ".join(notes)) if notes else table
+    return table + _NOTE.format(n_shown, plural(n_rows, "row")) if n_rows > n_shown else table
 
 
-def _is_cut(text: str) -> bool:
-    return len(text) > MAX_TEXT and not isinstance(text, Markup)
-
-
-def _cell(text: str) -> str:
-    if isinstance(text, Markup) or text == MISSING:
-        return text
-    return isolate(text[:MAX_TEXT] + "…" if _is_cut(text) else text)
-
-
-def _shown(value: Any, show: Callable[[Any], str]) -> str:
+def _cell(value: Any, show: Callable[[Any], str]) -> Markup:
     if isinstance(value, Markup):
         return value
-    return MISSING if pd.isna(value) else show(value)
+    text = MISSING if pd.isna(value) else show(value)
+    return text if isinstance(text, Markup) else isolate(shorten(text, MAX_TEXT))
 
 
-def _cell_style(name: str, dtype: Any, texts: list[str]) -> str:
+def _cell_style(name: str, kind: str, cells: list[Markup]) -> str:
     """Align numbers right; keep short words and times on one line; give longer texts room."""
-    if _is_number(dtype):
+    if kind in NUMBERS:
         return "text-align:right;white-space:nowrap"
-    if isinstance(dtype, pd.DatetimeTZDtype) or name in LINES:
+    if kind == TIME or name in LINES:
         return "text-align:left;white-space:nowrap"
-    lengths = [len(text.striptags() if isinstance(text, Markup) else text) for text in texts]
-    return f"text-align:left;min-width:{min(max(lengths, default=0), ROOM) // 2}em"
+    width = max((len(cell.striptags()) for cell in cells), default=0)
+    return f"text-align:left;min-width:{min(width, ROOM) // 2}em"
 
 
-def _words(name: str, values: pd.Series[Any]) -> Callable[[Any], str]:
+def _words(name: str, kind: str) -> Callable[[Any], str]:
     """Choose how the values of a column are shown."""
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return lambda time: moment(time.tz_convert("UTC"))
-    if pd.api.types.is_bool_dtype(values):
+    if kind == TIME:
+        return moment
+    if kind == FLAG:
         return lambda flag: "yes" if flag else "no"
-    if not _is_number(values.dtype):
+    if kind not in NUMBERS:
         return WORDS.get(re.sub("_[ab]$", "", name), str)
     if re.search("_s(_a|_b|_diff)?$", name):
         return duration
@@ -152,19 +148,11 @@ def share(percent: float) -> str:
     return "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
-def _is_number(dtype: Any) -> bool:
-    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-
-
 def _head(name: str) -> str:
     """Write a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
     if name in HEADS:
         return HEADS[name]
-    if side := re.fullmatch("(.+)_([ab])", name):
-        return f"{_head(side[1])} in {side[2].upper()}"
-    if name.endswith("_diff"):
-        return f"{_head(name.removesuffix('_diff'))}, B − A"
-    if name.endswith("percent"):
-        return "Share"
-    words = re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    start, _, side = name.rpartition("_")
+    if side in SIDES:
+        return _head(start) + SIDES[side]
+    return re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip().capitalize()
