@@ -139,7 +139,7 @@ def begin(
 
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
     """Log the outcome. `created_at` is the run's, if it is known by now."""
-    created = created_at.isoformat() if created_at else None
+    created = created_at and created_at.isoformat()
     with opened() as db:
         db.execute(
             "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
@@ -256,9 +256,7 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                columns = [row["name"] for row in db.execute("PRAGMA table_info(answers)")]
-                for column in set(Entry._fields).difference(columns):  # of a file of 0.1
-                    # another kernel has added it by now
+                for column in ("shown_at", _COUNT):  # which a file of 0.1 has not
                     with suppress(sqlite3.OperationalError):
                         db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
                 too_old = (time.time() - DRAFT_LIFETIME,)
