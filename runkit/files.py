@@ -41,8 +41,7 @@ def file_at(path: str | Path) -> Path:
     """Return a path to write a file to. Raises `UsageError` for a folder, pipe or device."""
     file = usable(path)
     if file.exists() and not file.is_file():
-        kind = "a folder" if file.is_dir() else "a pipe or a device"
-        raise UsageError(f"{file} is {kind}; expected a file, existing or new. Use another name.")
+        raise UsageError(f"{file} is a folder or a device; expected a file or a new name.")
     return file
 
 

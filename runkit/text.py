@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 import markupsafe
@@ -69,9 +70,7 @@ LEFT = "text-align:left;overflow-wrap:anywhere"
 MANY = 3  # columns; a table of more is a list of cards on a phone
 
 
-def esc(value: object) -> Markup:
-    """Escape `value` for HTML; text enters runkit's HTML only this way."""
-    return Markup.escape(value)
+esc = Markup.escape  # text enters runkit's HTML only this way
 
 
 def visible(text: str) -> str:
@@ -151,12 +150,20 @@ def brief(value: object, limit: int = BRIEF) -> str:
         return f"<a very long {type(value).__name__}>"
 
 
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+
 def kind(value: object) -> str:
     """Name the JSON kind of a value: `an object`, `a list`, `text`, `a number`, `true or false`, `null`."""
-    if isinstance(value, bool):
-        return "true or false"
-    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
-    return names.get(type(value), "null" if value is None else type(value).__name__)
+    return KINDS.get(type(value), type(value).__name__)
 
 
 def short_id(value: str) -> str:
@@ -220,6 +227,14 @@ def plural(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+# Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a larger one
+_UNITS = (
+    (3599.5, 1, "s", 60, "min"),
+    (86_370, 60, "min", 60, "h"),
+    (math.inf, 3600, "h", 24, "d"),
+)
+
+
 def duration(seconds: float | None) -> str:
     """Write a duration, given in seconds, in at most two units: `0.25 s`, `5 min`, `14 h 2 min`, `3 d 4 h`.
 
@@ -233,28 +248,18 @@ def duration(seconds: float | None) -> str:
         return "under 0.001 s"
     if seconds < 9.95 and seconds != int(seconds):
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
-    whole = int(seconds + 0.5)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return _two_units(whole, 60, "min", "s")
-    minutes = int(seconds / 60 + 0.5)
-    if minutes < 24 * 60:
-        return _two_units(minutes, 60, "h", "min")
-    return _two_units(int(seconds / 3600 + 0.5), 24, "d", "h")
-
-
-def _two_units(count: int, size: int, large: str, small: str) -> str:
-    """Split a count of small units; `size` of them are a large one."""
-    rest = f" {count % size} {small}" if count % size else ""
-    return f"{count // size:,} {large}{rest}"
+    _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
+    whole, rest = divmod(int(seconds / unit + 0.5), size)
+    if whole == 0 or rest == 0:
+        return f"{whole:,} {large}" if whole else f"{rest} {small}"
+    return f"{whole:,} {large} {rest} {small}"
 
 
 def moment(when: datetime | None) -> str:
     """Format a time for people, in its zone: `Nov 25, 08:00 UTC`. The year is given if it is not this one."""
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
-    return f"{day(when)}, {when:%H:%M} {when.tzname() or 'UTC'}"
+    return f"{day(when)}, {when:%H:%M %Z}"
 
 
 def day(when: datetime) -> str:
@@ -263,10 +268,7 @@ def day(when: datetime) -> str:
     return f"{month_abbr[when.month]} {when.day}{year}"
 
 
-def timestamp(when: datetime | None) -> str:
+def timestamp(when: datetime) -> str:
     """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
-    if when is None or when != when:
-        return "unknown"
     # strftime may write the year 1 as 1
-    text = when.replace(tzinfo=None).isoformat(" ", "seconds")
-    return f"{text} {when.tzname() or 'UTC'}"
+    return f"{when.replace(tzinfo=None).isoformat(' ', 'seconds')} {when:%Z}"

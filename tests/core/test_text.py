@@ -78,7 +78,7 @@ def test_moments_have_a_zone() -> None:
     assert text.moment(then) == "Feb 3, 1999, 10:00 UTC"
     assert text.moment(now) == f"{now:%b} {now.day}, {now:%H:%M} UTC"
     assert text.timestamp(then) == "1999-02-03 10:00:01 UTC"
-    assert text.moment(None) == text.timestamp(None) == "unknown"
+    assert text.moment(None) == "unknown"
 
 
 @pytest.mark.parametrize(

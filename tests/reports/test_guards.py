@@ -50,7 +50,7 @@ def test_a_planted_file_is_not_written_through(tmp_path, monkeypatch):
 def test_a_pipe_is_neither_read_nor_replaced(tmp_path, name):
     """Reading it to see what it holds would wait for ever."""
     os.mkfifo(tmp_path / name)
-    with pytest.raises(UsageError, match=rf"{name} is a pipe or a device"):
+    with pytest.raises(UsageError, match=rf"{name} is a folder or a device"):
         make(example("completed"), tmp_path / "a.html")
     assert (tmp_path / name).is_fifo()
 

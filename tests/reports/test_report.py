@@ -208,7 +208,7 @@ def test_a_template_that_fails(completed, tmp_path, cell, said):
     ("path", "options", "said"),
     [
         ("a.pdf", {}, r"a\.pdf' must end in \.html"),
-        ("folder.html", {}, "is a folder; expected a file"),
+        ("folder.html", {}, "is a folder or a device; expected a file"),
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
         ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select runs, or'),
