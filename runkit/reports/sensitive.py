@@ -221,6 +221,7 @@ _ESCAPE = re.compile(
     r"|%[0-7][0-9a-fA-F]|%[c-fC-F][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){1,3}"
     "|[\xad\u200b-\u200f\u2060\ufeff]"  # invisible between two digits
 )
+_ESCAPE_OR_CHARACTER = re.compile(f"{_ESCAPE.pattern}|.", re.DOTALL)
 
 
 def fold(text: str) -> str:
@@ -248,17 +249,15 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
     places: Sequence[int] = range(len(text) + 1)
     yield text, places
     for _ in range(MAX_ESCAPE_LAYERS):
-        parts: list[str] = []
-        kept: list[int] = []
-        end = 0
-        for match in _ESCAPE.finditer(text):
-            start, characters = match.start(), _unescape_match(match)
-            parts += [text[end:start], characters]
-            kept += [*places[end:start], *[places[start]] * len(characters)]
-            end = match.end()
-        if not end:
+        if not _ESCAPE.search(text):
             return
-        text, places = "".join([*parts, text[end:]]), [*kept, *places[end:]]
+        characters = [
+            (character, places[match.start()])
+            for match in _ESCAPE_OR_CHARACTER.finditer(text)
+            for character in unescape_all(match[0])
+        ]
+        text = "".join(character for character, _ in characters)
+        places = [*(place for _, place in characters), places[-1]]
         yield text, places
 
 
@@ -354,12 +353,8 @@ def field_value(name: str, value: object, rule: str) -> str | None:
     if rule == "key":
         is_about = _NOT_A_VALUE.fullmatch(text) or (field_rule(name) == rule and _is_about(name, text))
         return None if is_about else _SCHEME.sub("", text, count=1)
-    if isinstance(value, str):
-        digits = re.sub(r"[ ./-]", "", fold(text))
-    elif abs(value) >= MIN_TAX_NUMBER:
-        digits = text.removesuffix(".0").lstrip("-").zfill(9)  # a number has lost its leading zeros
-    else:
-        return None
+    is_number = not isinstance(value, str) and value >= MIN_TAX_NUMBER  # has lost its leading zeros
+    digits = text.removesuffix(".0").zfill(9) if is_number else re.sub(r"[ ./-]", "", fold(text))
     return digits if re.fullmatch("[0-9]{9}", digits) else None
 
 
