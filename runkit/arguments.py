@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, reduce, wraps
 from operator import or_
@@ -169,7 +169,7 @@ def one_or_several(name: str, value: Words | None) -> frozenset[str] | None:
     return frozenset(words)
 
 
-def full_id(prefix: str, ids: Iterable[str]) -> str | None:
+def full_id(prefix: str, ids: Collection[str]) -> str | None:
     """Find the id that starts with a prefix, ignoring case.
 
     Parameters
@@ -189,11 +189,10 @@ def full_id(prefix: str, ids: Iterable[str]) -> str | None:
     UsageError
         If several ids match; the error lists them.
     """
-    ids = ids if isinstance(ids, Set) else set(ids)
     if prefix in ids:
         return prefix
     start = prefix.casefold()
-    matches = sorted(item for item in ids if item.casefold().startswith(start))
+    matches = sorted({item for item in ids if item.casefold().startswith(start)})
     if len(prefix) < MIN_PREFIX or not matches:
         return None
     if len(matches) > 1:

@@ -235,12 +235,11 @@ def local_fields(raw: Json) -> Json:
 def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
     """Return the raw object with what the client knows and the API does not return, under `LOCAL`.
 
-    What was stored there before is left out.
+    This replaces what was stored there before.
     """
     known = without_none(**fields).items()
     local = {name: format_time(value) if isinstance(value, datetime) else value for name, value in known}
-    bare = {name: value for name, value in raw.items() if name != LOCAL}
-    return {**bare, LOCAL: local} if local else bare
+    return {**raw, LOCAL: local} if local else raw
 
 
 # ------------------------------------------------------------------------------------------------- events

@@ -222,9 +222,9 @@ def link(url: str, title: str | None = None) -> Markup:
     return Markup("{}: {}").format(label, isolate(url)) if title else label
 
 
-def plural(count: int, singular: str, plural: str | None = None) -> str:
+def plural(count: int, singular: str) -> str:
     """Count things: `1 step`, `2,000 steps`."""
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
 
 
 # Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a larger one
@@ -247,7 +247,7 @@ def duration(seconds: float | None) -> str:
     if 0 < seconds < 0.001:
         return "under 0.001 s"
     if seconds < 9.95 and seconds != int(seconds):
-        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+        return f"{seconds:.2g} s"
     _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
     whole, rest = divmod(int(seconds / unit + 0.5), size)
     if whole == 0 or rest == 0:
