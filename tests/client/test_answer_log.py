@@ -89,19 +89,6 @@ def test_each_verdict(
     )
 
 
-def test_noted_before_it_is_sent(server: Server, client: Client, run_json: Compose) -> None:
-    """When the server hears the answer, the log has it already."""
-    seen: list[str] = []
-
-    def script(asked: Asked) -> Answer:
-        seen.extend(entry.delivery for entry in answers.entries())
-        return Answer(run_json())
-
-    server.script = script
-    resume(client)
-    assert seen == ["sending"]
-
-
 def test_a_kernel_that_is_killed(server: Server, key: str) -> None:
     """A process that ends in mid-send leaves an entry without a verdict: the answer may have arrived."""
     process: list[subprocess.Popen[bytes]] = []
@@ -148,12 +135,6 @@ def test_how_closely_a_question_was_looked_at(server: Server, client: Client, ru
     assert frame["shown_at"].iloc[0] == pd.Timestamp("2026-02-03 10:00", tz="UTC")
     assert frame["n_sources_opened"].iloc[0] == 3
     assert frame[["shown_at", "n_sources_opened"]].iloc[1].isna().all()
-
-
-def test_equal_answers_have_equal_digests() -> None:
-    """The digest is of the canonical form."""
-    assert answers.digest({"a": 1, "b": [2]}) == answers.digest({"b": [2], "a": 1})
-    assert answers.digest({"a": 1}) != answers.digest({"a": "1"})
 
 
 def test_what_is_no_answer_is_not_in_the_log(server: Server, client: Client) -> None:

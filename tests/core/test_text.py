@@ -56,14 +56,6 @@ def test_rounding_a_duration_carries_into_the_next_unit(seconds: float, factor: 
     assert sums[0] <= sums[1]
 
 
-def test_a_table_escapes_every_cell() -> None:
-    """Headers and cells alike."""
-    html = text.html_table(["<b>"], [["<i>&"], [text.esc("<u>")]])
-    assert "<b>" not in html
-    assert "&lt;i&gt;&amp;" in html
-    assert "&lt;u&gt;" in html
-
-
 def test_a_cut_text_shows_that_it_is_cut() -> None:
     """With an ellipsis, on one line, within the limit."""
     assert text.shorten("a\n b " * 50, 20).endswith("…")
