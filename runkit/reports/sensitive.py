@@ -92,11 +92,11 @@ _PARTS = {
 }
 
 
-def _expand(pattern: str) -> str:
-    """Put parts in place of their names in braces."""
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern with parts in place of their names in braces; upper or lower case is the same."""
     while (expanded := re.sub(r"\{([a-z_]+)\}", lambda name: _PARTS[name[1]], pattern)) != pattern:
         pattern = expanded
-    return pattern
+    return re.compile(pattern, re.IGNORECASE)
 
 
 # --------------------------------------------------------------------------------------------------- patterns
@@ -169,13 +169,8 @@ RULES = tuple(_PATTERNS)
 TAX_RULES = ("ein", "ssn")
 MIN_TAX_NUMBER = 1_000_000  # of at most two leading zeros; smaller numbers are counts
 
-Span = tuple[int, int]
-_COMPILED = [
-    (rule, re.compile(_expand(pattern), re.IGNORECASE))
-    for rule, patterns in _PATTERNS.items()
-    for pattern in patterns
-]
-_EACH_NUMBER = re.compile(_PARTS["nine"])
+_COMPILED = [(rule, _compile(pattern)) for rule, patterns in _PATTERNS.items() for pattern in patterns]
+_EACH_NUMBER = _compile("{nine}")
 
 # Every match of a rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
@@ -197,16 +192,14 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
     for rule, pattern in _COMPILED:
         if rule in rules:
             for match in pattern.finditer(folded):
-                for start, stop in _groups(match, folded):
-                    yield start, stop, rule
-
-
-def _groups(match: re.Match[str], text: str) -> list[Span]:
-    group = match.lastgroup
-    if group == "each":
-        return [number.span() for number in _EACH_NUMBER.finditer(text, *match.span(group))]
-    # a pattern with groups of which none matched keeps its text
-    return [match.span(group or 0)] if group or not match.re.groups else []
+                group = match.lastgroup
+                if group == "each":
+                    numbers = _EACH_NUMBER.finditer(folded, *match.span(group))
+                    yield from ((*number.span(), rule) for number in numbers)
+                elif (
+                    group or not match.re.groups
+                ):  # a pattern with groups of which none matched keeps its text
+                    yield *match.span(group or 0), rule
 
 
 # ---------------------------------------------------------------------------------------- characters, escapes
@@ -264,22 +257,20 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = re.compile(
-    _expand(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)"), re.IGNORECASE
-)
+_KEY_FIELD = _compile(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)")
 # fields whose text may be words, and those of which it may be a word
-_SENTENCE_FIELD = re.compile(_expand(r".*(?:{passwords}|secret)"), re.IGNORECASE)
-_WORD_FIELD = re.compile(r".*(?:key|token)", re.IGNORECASE)
-_OTHER_FIELD = re.compile(_expand(r"(?:\w+_)?{other_number}"), re.IGNORECASE)
+_SENTENCE_FIELD = _compile(r".*(?:{passwords}|secret)")
+_WORD_FIELD = _compile(r".*(?:key|token)")
+_OTHER_FIELD = _compile(r"(?:\w+_)?{other_number}")
 # names within a field with a key's name under which any text is masked, as in {"api_key": {"value": "…"}}
-_VALUE_FIELD = re.compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)", re.IGNORECASE)
+_VALUE_FIELD = _compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)")
 # fields with the name of a "value"
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
-_SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
+_SCHEME = _compile(r"(?:bearer|basic|token|digest)\s+")
 _WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
-_NOT_A_VALUE = re.compile(_expand("(?:not )?{nothing}|"), re.IGNORECASE)
-_LOOKS_RANDOM = re.compile(_expand(r"{random}\S+"), re.IGNORECASE)
+_NOT_A_VALUE = _compile("(?:not )?{nothing}|")
+_LOOKS_RANDOM = _compile(r"{random}\S+")
 
 
 def _snake(name: str) -> str:
