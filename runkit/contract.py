@@ -38,8 +38,7 @@ def read_time(value: object) -> tuple[datetime, bool]:
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
     second, a date without a time, or a time outside the range of datetime.
     """
-    # not pandas' NaT, which is a datetime, too
-    if isinstance(value, datetime) and value == value:
+    if isinstance(value, datetime):
         when = value
     elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
         when = datetime.fromisoformat(value)
@@ -72,7 +71,7 @@ def current_status(word: object) -> object:
 
 PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
 MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
-RATINGS = ("POSITIVE", "NEGATIVE")
+RATINGS = ("positive", "negative")  # sent in capitals
 ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
 OBJECT_TYPES = ("businesses", "watchlist_result")
 
@@ -91,15 +90,15 @@ def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
 
 def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     """Build the body of POST /runs/{id}/feedback. Raises `UsageError` for what the API would refuse."""
-    word = rating.strip().upper()
+    word = rating.strip().lower()
     if word not in RATINGS:
-        raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
+        raise UsageError.one_of("rating", rating, RATINGS)
     text = (comment or "").strip()
     if len(text) > MAX_COMMENT:
         raise UsageError(
             f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
         )
-    return without_none(rating=word, artifact_id=artifact_id, comment=text or None)
+    return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
 
 
 def action_body(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from calendar import month_abbr
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import unescape
@@ -39,7 +38,8 @@ _URL = re.compile(
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
-ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
+# the first letter of each word, and acronyms of the field
+_CAPITALS = re.compile(r"(?<!\S)(?:(?:cip|ein|irs|kyb|ofac|sos|tin)(?!\S)|\w)", re.IGNORECASE)
 # what contains the outputs of a dark notebook: in JupyterLab, and in VS Code
 DARK_THEMES = (
     '[data-jp-theme-light="false"], .vscode-dark, '
@@ -184,10 +184,8 @@ def agent_title(agent_type: object, name: object = None) -> str:
     """
     if named := first_text(name):
         return named
-    words = one_line(first_text(agent_type) or "Unknown agent").replace("_", " ").split()
-    return " ".join(
-        word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words
-    )
+    words = one_line((first_text(agent_type) or "Unknown agent").replace("_", " "))
+    return _CAPITALS.sub(lambda match: match[0].upper(), words)
 
 
 def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
@@ -265,7 +263,7 @@ def moment(when: datetime | None) -> str:
 def day(when: datetime) -> str:
     """Format the day of a time for people: `Nov 25`. The year is given if it is not this one."""
     year = "" if when.year == datetime.now(UTC).year else f", {when.year}"
-    return f"{month_abbr[when.month]} {when.day}{year}"
+    return f"{when:%b} {when.day}{year}"
 
 
 def timestamp(when: datetime) -> str:
