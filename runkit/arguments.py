@@ -70,7 +70,7 @@ def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
     except ValidationError as error:
         shown = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
         reasons = [detail["msg"].replace("be greater", "be a number greater") for detail in error.errors()]
-        expected = " or ".join(dict.fromkeys(PREFIXES.sub("", reason) for reason in reasons))
+        expected = PREFIXES.sub("", " or ".join(reasons))
         raise UsageError(f"{name}{shown}; expected {expected}") from None
     return value
 
@@ -91,9 +91,9 @@ def checked(function: F) -> F:
     def adapters() -> dict[str, TypeAdapter[Any]]:
         """Build the validators at the first call, because they take time."""
         annotations = {
-            name: parameter.annotation
-            for name, parameter in signature.parameters.items()
-            if parameter.annotation not in (inspect.Parameter.empty, *UNCHECKED)
+            name: hint
+            for name, hint in function.__annotations__.items()
+            if name != "return" and hint not in UNCHECKED
         }
         # The type of the result may be imported for type checkers only.
         holder = SimpleNamespace(__annotations__=annotations)

@@ -72,8 +72,9 @@ def _dumps(value: Any, sort_keys: bool, large_integers: bool) -> str:
         is_known = "ecursion" in str(error) or (large_integers and "64-bit" in str(error))
         if not is_known:  # orjson writes 254 levels and integers of 64 bits, and reads more
             raise
-        options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-        text = json.dumps(value, sort_keys=sort_keys, **options)
+        text = json.dumps(
+            value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
         loads(text.encode())
         return text
     if "null" in text and orjson.loads(text) != value:
