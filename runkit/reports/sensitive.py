@@ -257,11 +257,16 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = _compile(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)")
+# The rules for the names of fields, the first that matches; an amount or a count is no tax number.
+_FIELD_RULES = {
+    "key": _compile(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)"),
+    "": _compile(r"(?:\w+_)?{other_number}"),
+    "ein": _compile(r"(?:\w*_)?(?:{ein})(?:_\w*)?"),
+    "ssn": _compile(r"(?:\w*_)?(?:{ssn})(?:_\w*)?"),
+}
 # fields whose text may be words, and those of which it may be a word
 _SENTENCE_FIELD = _compile(r".*(?:{passwords}|secret)")
 _WORD_FIELD = _compile(r".*(?:key|token)")
-_OTHER_FIELD = _compile(r"(?:\w+_)?{other_number}")
 # names within a field with a key's name under which any text is masked, as in {"api_key": {"value": "…"}}
 _VALUE_FIELD = _compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)")
 # fields with the name of a "value"
@@ -278,18 +283,10 @@ def _snake(name: str) -> str:
 
 
 @lru_cache(4096)
-def field_rule(name: str, *, is_whole: bool = False) -> str:
-    """Return the rule for a field name, or ""; `is_whole`: only if the name has no other words."""
-    parts = _snake(name)
-    if _KEY_FIELD.fullmatch(parts):
-        return "key"
-    if _OTHER_FIELD.fullmatch(parts):
-        return ""
-    for rule in TAX_RULES:
-        pattern = _PARTS[rule] if is_whole else rf"(?:\w*_)?(?:{_PARTS[rule]})(?:_\w*)?"
-        if re.fullmatch(pattern, parts.upper(), re.IGNORECASE):
-            return rule
-    return ""
+def field_rule(name: str) -> str:
+    """Return the rule for a field name, or ""."""
+    parts = _snake(name).upper()
+    return next((rule for rule, pattern in _FIELD_RULES.items() if pattern.fullmatch(parts)), "")
 
 
 def field_rules(item: Any, outer: str) -> list[str]:
@@ -305,24 +302,16 @@ def field_rules(item: Any, outer: str) -> list[str]:
         beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
         named = next(filter(None, map(field_rule, beside)), outer)
     return [
-        _own_rule(name, child)
+        field_rule(name)
         or (named if name in ("value", "Value") else outer and _inherited(outer, name, child))
         for name, child in item.items()
     ]
 
 
-def _own_rule(name: str, value: object) -> str:
-    """Return the rule for a field's name; `{"tin_check": {"revenue": …}}` contains other numbers."""
-    rule = field_rule(name)
-    items = value if isinstance(value, list) else [value]
-    is_outer = rule and any(isinstance(item, dict) for item in items)
-    return field_rule(name, is_whole=True) if is_outer else rule
-
-
 def _inherited(outer: str, name: str, value: object) -> str:
     """Return the rule of the outer field if it holds for a field in it, which may be about the outer one."""
     if outer != "key":
-        return "" if _OTHER_FIELD.fullmatch(_snake(name)) else outer
+        return "" if _FIELD_RULES[""].fullmatch(_snake(name)) else outer
     is_secret = _VALUE_FIELD.fullmatch(_snake(name)) or (
         isinstance(value, str) and _LOOKS_RANDOM.fullmatch(value)
     )
