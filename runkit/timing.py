@@ -22,8 +22,6 @@ Times = NDArray[Any]  # whole microseconds, or seconds as floats
 
 def levels(depth: Ints) -> list[Ints]:
     """Positions of the steps of each depth, from the top down; positions ascend within a level."""
-    if not len(depth):
-        return []
     by_depth = np.argsort(depth, kind="stable")
     return np.split(by_depth, np.cumsum(np.bincount(depth))[:-1])
 
