@@ -350,30 +350,30 @@ def parse_json(text: str) -> Any:
 
 
 def mask_fields(value: Any, rules: Collection[str], mask: Mask, edit: Callable[[str], str | None]) -> None:
-    """Mask fields of a JSON object or list by their names, in place; `edit` all other texts and the names."""
+    """Mask fields of a JSON object or list by their names, in place; `edit` all other texts and the names.
+
+    Two names that become equal stay apart.
+    """
     todo: list[tuple[Any, str]] = [(value, "")]
     for item, outer in todo:
         child_rules = field_rules(item, outer)
-        if isinstance(item, dict):
-            _rename(item, [edit(name) or name for name in item])
-        children = enumerate(item) if isinstance(item, list) else item.items()
+        children = list(enumerate(item) if isinstance(item, list) else item.items())
+        item.clear()
         for (name, child), rule in zip(children, child_rules, strict=True):
             if isinstance(child, dict | list):
                 todo.append((child, rule))
             elif rule in rules and (secret := field_value(str(name), child, rule)):
-                item[name] = mask(rule, secret)
+                child = mask(rule, secret)
             elif isinstance(child, str):
-                item[name] = edit(child) or child
+                child = edit(child) or child
 
-
-def _rename(item: dict[str, Any], names: list[str]) -> None:
-    """Rename the fields of an object, in the same order; two equal names stay apart."""
-    values = list(item.values())
-    item.clear()
-    for name, value in zip(names, values, strict=True):
-        while name in item:
-            name += " (2)"
-        item[name] = value
+            if isinstance(item, list):
+                item.append(child)
+                continue
+            name = edit(name) or name
+            while name in item:
+                name += " (2)"
+            item[name] = child
 
 
 def mask_matches(text: str, matches: Iterable[tuple[int, int, str, str]], mask: Mask) -> str:
