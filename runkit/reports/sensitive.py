@@ -327,13 +327,11 @@ def _is_about(name: str, text: str) -> bool:
 
 def field_value(name: str, value: object, rule: str) -> str | None:
     """Return the part of a field's value that its rule masks; None if the value is of another kind."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
     text = str(value).strip()
     if rule == "key":
         is_about = _NOT_A_VALUE.fullmatch(text) or (field_rule(name) == rule and _is_about(name, text))
         return None if is_about else _SCHEME.sub("", text, count=1)
-    is_number = not isinstance(value, str) and value >= MIN_TAX_NUMBER  # has lost its leading zeros
+    is_number = isinstance(value, int | float) and value >= MIN_TAX_NUMBER  # has lost its leading zeros
     digits = text.removesuffix(".0").zfill(9) if is_number else re.sub(r"[ ./-]", "", fold(text))
     return digits if re.fullmatch("[0-9]{9}", digits) else None
 
