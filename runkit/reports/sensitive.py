@@ -297,10 +297,8 @@ def field_rules(item: Any, outer: str) -> list[str]:
     if isinstance(item, list):
         is_pair = len(item) == 2 and isinstance(item[0], str) and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
-    named = outer
-    if "value" in item or "Value" in item:
-        beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
-        named = next(filter(None, map(field_rule, beside)), outer)
+    beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
+    named = next(filter(None, map(field_rule, beside)), outer)
     return [
         field_rule(name)
         or (named if name in ("value", "Value") else outer and _inherited(outer, name, child))
