@@ -40,11 +40,6 @@ MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
 # the first letter of each word, and acronyms of the field
 _CAPITALS = re.compile(r"(?<!\S)(?:(?:cip|ein|irs|kyb|ofac|sos|tin)(?!\S)|\w)", re.IGNORECASE)
-# what contains the outputs of a dark notebook: in JupyterLab, and in VS Code
-DARK_THEMES = (
-    '[data-jp-theme-light="false"], .vscode-dark, '
-    '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]'
-)
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
@@ -61,6 +56,13 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 # JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
+# CSS: a selector, and the variables of the light and the dark theme
+_PAGE_COLORS = Markup("{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n")
+# what contains the outputs of a dark notebook in JupyterLab, and in VS Code
+_COLORS = Markup(
+    '{0} {{ {1} }}\n:is([data-jp-theme-light="false"], .vscode-dark, '
+    '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]) {0} {{ {2} }}\n'
+)
 _TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>')
 _HEAD = Markup('<th scope="col" style="{1}">{0}</th>')
 _ROW = Markup("<tr>{}</tr>")
@@ -97,11 +99,7 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
         "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
         for theme in (style.LIGHT, style.DARK)
     )
-    if is_page:
-        dark = f"@media screen and (prefers-color-scheme: dark) {{ {selector} {{ {dark} }} }}"
-    else:
-        dark = f":is({DARK_THEMES}) {selector} {{ {dark} }}"
-    return Markup(f"{selector} {{ {light} }}\n{dark}\n")  # noqa: S704 - our own selectors and colors
+    return (_PAGE_COLORS if is_page else _COLORS).format(selector, light, dark)
 
 
 def block(*parts: Markup) -> str:
