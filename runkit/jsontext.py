@@ -18,15 +18,15 @@ from runkit.errors import DataError
 from runkit.secret import IN_USE
 
 _NAME = (
-    r"(?:pass(?:word|phrase|wd)|pwd|secret|token|(?:api|access|private|secret|session|signing)[ _-]?key"
-    r"|authorization|cookie|credentials?)"
+    r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
+    r"|cookie|credentials?|(?:api|access|private|secret|session|signing)[ _-]?key)"
 )
-# In JSON text: the value of a field with the name of a secret, what follows such a name in a text, and keys.
+# In JSON text: the value of a field with the name of a secret, what follows such a name in a text, keys.
 # What is replaced contains no quote, so the text stays JSON.
 _SECRET = re.compile(
     rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
     rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
-    r"|mk_(?:live|test)_[\w-]+",
+    r"|\b[mrs]k_(?:live|test)_[\w-]+|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]+|\beyJ[\w-]+\.[\w.-]+",
     re.IGNORECASE,
 )
 

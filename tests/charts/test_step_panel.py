@@ -80,6 +80,7 @@ SECRET = {
     "password": "hunter22x",
     "auth": {"api_key": "Abcd1234efgh"},
     "note": "token=Zyxw9876vuts",
+    "header": "Authorization: Bearer Yxwv8765utsr, then mk_live_Xwvu7654tsrq",
 }
 
 
@@ -88,10 +89,13 @@ def test_a_secret_field_of_a_result_is_masked(tmp_path: Path, capsys: pytest.Cap
     f = frames_of(SECRET)
     panel = runkit.one_run.step(f, "step-0001")
     assert values(panel) == {
-        "match": "true", "password": "[key]", "auth.api_key": "[key]", "note": "token=[key]"
+        "match": "true", "password": "[key]", "auth.api_key": "[key]", "note": "token=[key]",
+        "header": "Authorization: Bearer [key] then [key]",
     }  # fmt: skip
     runkit.report(f, tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text()
     assert "password: [key" in report
     for text in (json.dumps(panel._repr_mimebundle_()), runkit.gantt(f).to_json(), report):
-        assert not any(secret in text for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts"))
+        assert not any(
+            secret in text for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts", "Yxwv8765", "Xwvu7654")
+        )
