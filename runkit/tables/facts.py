@@ -52,10 +52,11 @@ def open_questions(f: Frames) -> pd.DataFrame:
     """Return the questions that wait, by kind, then the oldest first, and a row for each run without one."""
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
     place = pending["kind"].astype("str").map([*KIND_ORDER].index)
-    pending = pending.assign(place=place).sort_values(["place", "asked_at"]).drop(columns="place")
+    order = ["place", "asked_at", "wait_s"]
+    pending = pending.assign(place=place).sort_values(order, ascending=[True, True, False])
     is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
     unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA)
-    return pd.concat([pending, unread], ignore_index=True)
+    return pd.concat([pending.drop(columns="place"), unread], ignore_index=True)
 
 
 def unmeasured_waits(f: Frames) -> pd.Series[Any]:

@@ -147,7 +147,8 @@ def _client() -> runkit.Client:
 def _valid() -> dict[str, Any]:
     """A value for each parameter that has no default, by its name."""
     return {
-        **dict.fromkeys(["source", "f", "a", "b"], runkit.frames(RUN)),
+        **dict.fromkeys(["source", "f", "a", "b", "before", "after"], runkit.frames(RUN)),
+        "text": "Step",
         **dict.fromkeys(["run", "ids_or_runs"], runkit.Run.from_json(RUN)),
         "client": _client(),
         "name": RUN["steps"][0]["id"],
@@ -232,7 +233,9 @@ def test_a_wrong_argument_is_an_error_of_runkit(
             "sandbox": {"port": used.getsockname()[1]},
             "report": {"source": _empty()},
             "overview": {"source": _empty()},
-            **{name: {"f": _empty()} for name in ("actions", "decisions", "to_perfetto", "to_otlp")},
+            **{
+                name: {"f": _empty()} for name in ("actions", "decisions", "to_perfetto", "to_otlp", "search")
+            },
             "report_data": {"run_ids": [RUN["id"]], "client": _client()},
         }
         for name, function in _functions(HOLDERS[holder]()):
