@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,9 +14,16 @@ from runkit.questions import decision_of
 from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 
+if TYPE_CHECKING:
+    from runkit.tables.linked import Frames
+
 Entry = dict[Any, Any]  # a row of the answer log
 KEY = ["run_id", "interrupt_id"]
 COLUMNS = [*KEY, "step_id", "run_created_at", "delivery", "answer", "answered_by"]
+AUDIT = (
+    *("asked_at", "business_name", "run_id", "question", "kind", "evidence", "outcome", "decision"),
+    *("answered_by", "answered_at", "wait_s", "reason"),
+)
 TIMES = ("run_created_at", "sent_at", "shown_at")
 
 
@@ -66,9 +73,38 @@ def logged_answers(
     ]
 
 
-def _decision(answer: object) -> str | None:
+def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return a row for each question: what was asked on which evidence, and who decided what, when and why.
+
+    `evidence` has the titles of what was proposed, each with the highest tier of its sources. `reason` is the
+    note of the answer, which only the answer log has.
+    """
+    questions, notes = f.interrupts, pd.Series(None, f.interrupts.index, "str")
+    if answers is not None:
+        questions = with_answers(questions, f.runs, answers)
+        entries = logged_answers(questions, f.runs, answers)
+        notes = pd.Series(
+            [_read(entry["answer"]).get("note") if entry else None for entry in entries], dtype="str"
+        )
+    proposed = f.artifacts[f.artifacts["origin"].eq("proposal")]
+    cited = proposed["title"] + " (" + proposed["best_tier"].astype("str").fillna("no source") + ")"
+    evidence = cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
+    table = questions.assign(id=_own_id(questions), reason=notes, question=questions["label"])
+    table = table.join(evidence, on=["run_id", "id"]).merge(f.runs[["run_id", "business_name"]], on="run_id")
+    return table.sort_values("asked_at", ignore_index=True)[list(AUDIT)]
+
+
+def _own_id(rows: pd.DataFrame) -> pd.Series[str]:
+    return rows["step_id"].fillna(rows["interrupt_id"])
+
+
+def _read(answer: object) -> dict[str, Any]:
     try:
         value = json.loads(str(answer))
     except ValueError:
-        return None
-    return decision_of(value) if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _decision(answer: object) -> str | None:
+    return decision_of(_read(answer)) if _read(answer) else None

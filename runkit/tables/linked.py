@@ -16,6 +16,7 @@ from runkit.arguments import checked, full_ids
 from runkit.errors import UsageError
 from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
 from runkit.style import status
+from runkit.tables.answers import audit_trail
 from runkit.tables.columns import empty
 from runkit.tables.facts import unmeasured_waits
 from runkit.tables.problems import problem_words
@@ -185,7 +186,10 @@ class Frames:
 
     @checked
     def to_excel(self, path: str | Path) -> Path:
-        """Write the six frames as sheets of an Excel workbook; text stays text, also if it starts with `=`.
+        """Write the six frames as sheets of an Excel workbook, and one with the audit trail.
+
+        The audit trail has a row for each question: what was asked on which evidence, and who decided what,
+        when. Text stays text, also if it starts with `=`.
 
         Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its length. The
         file is readable by its owner only.
@@ -209,7 +213,7 @@ class Frames:
         """
         from runkit.tables.excel import write_workbook
 
-        return write_workbook(dict(self.items()), path)
+        return write_workbook(dict(self.items()) | {"audit": audit_trail(self)}, path)
 
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines: counts, time range, and last how complete they are."""

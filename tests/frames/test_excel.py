@@ -17,13 +17,13 @@ HOSTILE = ["=1+1", "@SUM(A1)", "https://evil.example", "-2+3"]
 
 
 def test_text_stays_text_and_times_are_utc(tmp_path: Path) -> None:
-    """No formula, no link; a sheet for each frame; the start of the steps as a number of Excel."""
+    """No formula, no link; a sheet for each frame, one for the audit; a start as a number of Excel."""
     f = runkit.frames(run(*(step(str(number), label=text) for number, text in enumerate(HOSTILE))))
     with zipfile.ZipFile(f.to_excel(tmp_path / "book.xlsx")) as book:
         names = book.namelist()
         sheets = [book.read(name).decode() for name in names if "worksheets/sheet" in name]
         texts = book.read("xl/sharedStrings.xml").decode()
-    assert len(sheets) == 6
+    assert len(sheets) == 7
     assert all("<autoFilter" in sheet and 'bestFit="1"' in sheet for sheet in sheets)
     assert not [sheet for sheet in sheets if "<f>" in sheet or "hyperlink" in sheet]
     assert not [name for name in names if "rels" in name and "sheet" in name]
