@@ -31,7 +31,7 @@ class Bar(tqdm):  # type: ignore[misc]
         if _is_kernel():  # on stderr, a cleared bar would leave an empty red box
             options |= {"file": _CellOutput(), "position": 0}
         else:
-            options = {"disable": None} | options  # None: only on a terminal
+            options["disable"] = options.get("disable") or None  # None: only on a terminal
         super().__init__(leave=False, delay=DELAY, **options)
 
 

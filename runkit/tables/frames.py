@@ -147,7 +147,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     seen, are_files = 0, False
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
-    with gc_paused(), Bar(desc="reading", unit=" runs", disable=None if progress else True) as bar:
+    with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
             rows = read(records, problems)
             batches.append(tables(rows, moment))
