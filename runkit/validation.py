@@ -128,7 +128,8 @@ def _validator(cls: Any, *, repair: bool = False) -> SchemaValidator:
             name: core_schema.typed_dict_field(field.schema, required=field.is_required)
             for name, field in shape.items()
         }
-        schema: CoreSchema = core_schema.typed_dict_schema(keys, extra_behavior="allow")
+        extra: Any = "allow" if repair else "ignore"
+        schema: CoreSchema = core_schema.typed_dict_schema(keys, extra_behavior=extra)
         if repair and "steps" in keys:
             schema = core_schema.with_info_wrap_validator_function(_keep_children, schema)
         definitions.append({**schema, "ref": model.__name__})
@@ -191,7 +192,10 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
         if not faulty:
             return None, [note]
         notes.setdefault(faulty, note)  # of an item that is left out, one note is enough
-    return _repaired(cls, raw), list(notes.values())
+    try:
+        return _repaired(cls, raw), list(notes.values())
+    except ValidationError:  # made by hand, as JSON has no such keys
+        return None, [Note("bad_field", "a key of an object is not text", ())]
 
 
 def _repaired(cls: Any, raw: Any) -> Json:

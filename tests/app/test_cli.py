@@ -336,20 +336,20 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
 def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """What had arrived is there, the exit code says that it was stopped, and nothing is read twice."""
     with faults.sandbox(history=30) as box:
-        box.fault("slow", "GET /runs/", times=1_000, seconds=1)
+        box.fault("slow", "GET /runs/", times=1_000, seconds=4)
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "runs/"]
-        with subprocess.Popen(
-            command, cwd=tmp_path, env=environment(**at), stderr=subprocess.PIPE
-        ) as process:
-            assert process.stderr is not None
+        screen, terminal = os.openpty()
+        with subprocess.Popen(command, cwd=tmp_path, env=environment(**at), stderr=terminal) as process:
             said = b""
             while not re.search(rb"(9|1\d)/30", said):  # the bar counts what has arrived
-                said += os.read(process.stderr.fileno(), 4096)
+                said += os.read(screen, 4096)
                 assert process.poll() is None, said
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
-        assert process.returncode == 130, said
+            assert process.wait(60) == 130
+        said = os.read(screen, 100_000)
+        os.close(terminal)
+        os.close(screen)
         n_arrived = len(runkit.Archive(tmp_path / "runs"))
         assert 0 < n_arrived < 30
         assert f"interrupted: {n_arrived} of 30 runs arrived" in said.decode()
