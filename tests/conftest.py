@@ -96,7 +96,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
-    """Open a file with the network off, in a page of its own, and wait for its figures."""
+    """Open a file with the network off, in a page of its own."""
     contexts = []
 
     def show(path: Path, width: int = 1280, scheme: Any = "light") -> Opened:
@@ -108,9 +108,6 @@ def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
         seen.page.on("console", lambda message: seen.complaints.append(message.text))
         seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         seen.page.goto(path.as_uri())
-        seen.page.wait_for_function(
-            "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
-        )
         return seen
 
     yield show

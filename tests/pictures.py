@@ -29,8 +29,7 @@ def gantt(browser: Browser, folder: Path, frames: runkit.Frames) -> None:
     (folder / "gantt.html").write_text(offline_page("A run", [figure_div(runkit.gantt(frames))]))
     page = browser.new_page(viewport={"width": 1120, "height": 700}, device_scale_factor=1.5)
     page.goto((folder / "gantt.html").as_uri())
-    page.locator(".main-svg").first.wait_for()
-    page.locator(".js-plotly-plot").first.screenshot(path=FOLDER / "gantt.png")
+    page.locator("svg").first.screenshot(path=FOLDER / "gantt.png")
 
 
 def report(browser: Browser, folder: Path, frames: runkit.Frames) -> None:

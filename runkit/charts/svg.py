@@ -54,7 +54,13 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is ref
     "ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
     "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext legendrank line marker mode name "
     "orientation showlegend text textfont textposition type width x xaxis y yaxis",
+    "shape": "fillcolor layer line path type x0 x1 xref y0 y1 yref",
+    "annotation": "align borderpad font showarrow text x xanchor xref xshift y yanchor yref yshift",
+    "marker": "color cornerradius line opacity pattern size symbol",
+    "line": "color dash width",
+    "font": "color family size",
 }
+PARTS = {"line": "line", "marker": "marker", "font": "font", "textfont": "font", "tickfont": "font"}
 PICTURE = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart" role="img" aria-label="{alt}" '
     'viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -87,8 +93,8 @@ def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
     Unsupported
         For a figure with other parts than ours have.
     """
-    parts = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
     try:
+        parts = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
         chart = Chart(parts["data"], parts["layout"], width)
         marks = Markup("\n").join(chart.marks())
         alt = chart.layout["meta"]["alt"]
@@ -135,6 +141,8 @@ def _refuse_unknown(kind: str, look: Json) -> None:
     unknown = look.keys() - KNOWN[kind].split()
     if unknown:
         raise Unsupported(f"{', '.join(sorted(unknown))} of {kind}")
+    for name in PARTS.keys() & look.keys():
+        _refuse_unknown(PARTS[name], look[name])
 
 
 class Axis(NamedTuple):
@@ -185,8 +193,14 @@ class Chart:
             if re.fullmatch(r"[xy]axis\d?", name)
         }
         _refuse_unknown("figure", layout)
-        for trace in traces:
-            _refuse_unknown("trace", trace)
+        looks = {
+            "trace": traces,
+            "shape": layout.get("shapes", ()),
+            "annotation": layout.get("annotations", ()),
+        }
+        for kind, items in looks.items():
+            for item in items:
+                _refuse_unknown(kind, item)
         for name in self.axes:
             _refuse_unknown("axis", layout[f"{name[0]}axis{name[1:]}"])
 

@@ -1,9 +1,9 @@
 """Convert an executed notebook to one HTML page: offline, without its code, and safe for hostile content.
 
 nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each output is
-shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX outputs are shown as source
-text, because text of an agent is not typeset. SVG and JavaScript are not shown; their text alternative is. A
-picture in Markdown is shown as its alt text.
+shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX outputs are shown as
+source text, because text of an agent is not typeset. SVG and JavaScript are not shown; their text alternative
+is. A picture in Markdown is shown as its alt text.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import nh3
 from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from plotly.offline import get_plotlyjs
 
 from runkit.charts import fleet, panels
 from runkit.charts.fleet_chart import fleet_chart
+from runkit.charts.labels import unmarked
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.panel import STYLE
-from runkit.errors import ReportError
+from runkit.charts.svg import Unsupported
 from runkit.tables.frames import frames
 from runkit.text import Markup, esc, static_file, visible, web_host
 
@@ -50,10 +50,13 @@ _ATTRIBUTES = {
 }
 _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
 _ANCHOR = re.compile(r"part-\d+")
+_PICTURE = Markup('<img class="output" alt="{}" src="data:{};base64,{}">')
+_INTERACTIVE = Markup(
+    '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
+)
 _HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _STATIC = Path(__file__).parent / "static"
 _STYLE = static_file(_STATIC / "parts.css") + static_file(_STATIC / "report.css")
-_SCRIPT = static_file(_STATIC / "report.js")
 
 
 _PANELS = (fleet.outcomes, fleet.waits, fleet.slowest_steps, fleet.failed_steps)
@@ -86,7 +89,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
         start=start,
         headings=[heading for heading in headings if heading.level == 2],
     )
-    return offline_page(page_title, [Markup(body)], style=_STYLE, scripts=[_SCRIPT])  # noqa: S704
+    return offline_page(page_title, [Markup(body)], style=_STYLE)  # noqa: S704
 
 
 @cache
@@ -98,8 +101,7 @@ def page_text() -> str:
     figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in shown if panel.figure)]
     outputs = json.dumps([panel._repr_mimebundle_() for panel in shown])
     sections = [*map(figure_div, figures), wide(Markup(""))]
-    page = offline_page("", sections, style=STYLE, scripts=[_SCRIPT])
-    return outputs + page.replace(get_plotlyjs(), "") + to_html(nbformat.v4.new_notebook(), title="")
+    return outputs + offline_page("", sections, style=STYLE) + to_html(nbformat.v4.new_notebook(), title="")
 
 
 def _cell(cell: Any, headings: list[Heading]) -> Markup:
@@ -144,13 +146,24 @@ def _visible_cells(cells: Sequence[Any]) -> list[Any]:
 
 
 def _figure(output: Any) -> Markup:
-    parts = output if isinstance(output, dict) else {"data": None}
-    if not isinstance(parts.get("data", []), list) or not isinstance(parts.get("layout", {}), dict):
-        raise ReportError(
-            "an output is marked as a plotly figure but is not one; expected an object with a list `data` "
-            "and an object `layout`. Nothing was written. Show a plotly figure instead."
-        )
-    return figure_div(output)
+    """Draw a figure; one with parts that ours do not have is its picture, else its words, and says so."""
+    parts, picture = output.data[PLOTLY], output.data.get("image/png")
+    try:
+        return figure_div(parts)
+    except Unsupported:
+        words = _words_of(parts.get("layout") if isinstance(parts, dict) else None)
+    if picture:
+        return _PICTURE.format(words, "image/png", picture.strip())
+    return _INTERACTIVE.format(words)
+
+
+def _words_of(layout: Any) -> str:
+    """Return the sentence of a figure, else its title."""
+    look = layout if isinstance(layout, dict) else {}
+    meta, title = look.get("meta"), look.get("title")
+    sentence = meta.get("alt") if isinstance(meta, dict) else None
+    words = sentence or (title.get("text") if isinstance(title, dict) else title)
+    return unmarked(str(words or "A figure without a title"))
 
 
 def clean(html: str, *, has_anchors: bool = False) -> Markup:

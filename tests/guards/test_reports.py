@@ -219,7 +219,7 @@ def test_the_page_asks_for_nothing(make: Callable[[], Made], browser: Browser, s
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         page.goto(address)
-        page.wait_for_selector(".main-svg")
+        page.wait_for_selector("svg.runkit-chart")
         assert [url for url in requests if not url.startswith("data:")] == [address]
         page.evaluate(ASKS_OUT, server.url.removesuffix("/v1"))
     finally:

@@ -10,12 +10,13 @@ from typing import Any
 import IPython.display
 import pytest
 from playwright.sync_api import Browser, Error, Page
+from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
 from runkit.charts import fleet, one_run
-from runkit.charts.page import figure_div, figure_scripts
+from runkit.charts.page import figure_div
 from runkit.client import RunList
 
 pytestmark = pytest.mark.browser
@@ -115,13 +116,14 @@ def test_figures_and_their_hover_texts(
 ) -> None:
     """Titles, labels, ticks, legends, notes, and what every bar says when somebody points at it."""
     shown = drawn(texts, monkeypatch)
-    html = "".join(one["text/html"] if isinstance(one, dict) else figure_div(one) for one in shown)
-    scripts = "".join(f"<script>{script}</script>" for script in figure_scripts())
-    watched.show(html + scripts, tmp_path / "figures.html")
+    scripts = f"<script>{get_plotlyjs()}</script>"
+    html = "".join(item["text/html"] if isinstance(item, dict) else figure_div(item) for item in shown)
+    live = [
+        item.to_html(full_html=False, include_plotlyjs=False) for item in shown if not isinstance(item, dict)
+    ]
+    watched.show(scripts + html + "".join(live), tmp_path / "figures.html")
     page = watched.page
-    page.wait_for_function(
-        "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
-    )
+    page.wait_for_function("n => document.querySelectorAll('.main-svg').length >= n", arg=len(live))
     said = page.evaluate(HOVER)
     assert len(said) > 100
     assert page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import nbformat
 import psutil
 import pytest
-from plotly.offline import get_plotlyjs
 
 import runkit
 from runkit.client import RunList
@@ -25,20 +24,14 @@ from runkit.reports.report import Report
 from runkit.server import Sandbox
 
 Make = Callable[..., "Made"]
-LIBRARY = get_plotlyjs()
 
 
 class Made(NamedTuple):
     """A report, and the texts of its two files."""
 
     report: Report
-    html: str
+    page: str
     notebook: Mapping[str, Any]
-
-    @property
-    def page(self) -> str:
-        """The page without plotly.js, which holds all sorts of words."""
-        return self.html.replace(LIBRARY, "")
 
     @property
     def outputs(self) -> str:

@@ -70,7 +70,7 @@ def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):
     source = tmp_path / "runs.ndjson"
     source.write_text(json.dumps(example("completed")) + "\n{broken\n")
     done = make(source, tmp_path / "fleet.html", template="fleet")
-    assert "1 record refused" in done.html
+    assert "1 record refused" in done.page
     assert "bad_json" in repr(parts.problems(material(source)))
 
 
@@ -107,7 +107,7 @@ def test_the_title_names_the_business_and_the_time(tmp_path):
     assert "<title>&lt;b&gt; Imports, Feb 3, 10:41 UTC</title>" in done.page
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
     assert "# redaction of the report: custom rules: license; last digits" in "".join(cell["source"])
-    assert "LIC-" not in done.html
+    assert "LIC-" not in done.page
 
 
 def test_examples_come_from_the_sandbox_only():

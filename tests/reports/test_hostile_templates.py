@@ -130,5 +130,5 @@ def test_no_text_of_a_run_hides_where_the_data_comes_from(own):
 
 def test_a_traceback_holds_masks(own):
     """A cell that may raise leaves its error in both files, and no secret with it."""
-    assert "ValueError: EIN [ein 1]" in own.html
-    assert "47-1839265" not in own.html + own.report.notebook.read_text()
+    assert "ValueError: EIN [ein 1]" in own.page
+    assert "47-1839265" not in own.page + own.report.notebook.read_text()
