@@ -34,7 +34,6 @@ MODULES = (
     "runkit.charts",
     "runkit.charts.one_run",
     "runkit.charts.fleet",
-    "runkit.reports.parts",
 )
 PROTOCOLS = {  # what a class can do without a name of its own
     *("__iter__", "__next__", "__len__", "__getitem__", "__contains__", "__bool__"),

@@ -1,4 +1,4 @@
-"""Charts of runs: Gantt charts, and panels of one run and of many."""
+"""Charts of runs, and panels of one run (`one_run`) and of many (`fleet`)."""
 
 from importlib import import_module
 from types import ModuleType

@@ -1,9 +1,6 @@
-"""Panels of many runs: what needs somebody, how they ended, where their time went, and on what evidence.
+"""Panels of many runs: what needs attention, how they ended, where their time went, and on what evidence.
 
-    from runkit.charts import fleet
-    fleet.outcomes(f)
-
-Every function takes `Frames` of any number of runs and gives a `Panel`.
+Every function takes `Frames` of any number of runs and returns a `Panel`; `runkit.fleet` is this module.
 """
 
 from __future__ import annotations
@@ -13,41 +10,73 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.arguments import checked
-from runkit.charts.evidence import ARTIFACT
-from runkit.charts.fleet_time import failed_steps, slowest_steps, spread, waits, why_slow
-from runkit.charts.needs_you import look_first
+from runkit.arguments import Hours, checked
+from runkit.charts.needs import needs_panel
 from runkit.charts.panel import (
     Panel,
+    bars,
     counts,
     lasting,
-    panel_of,
     percent,
+    records,
+    render,
+    short_ids,
+    table_html,
+    without_steps,
 )
-from runkit.charts.stacked_bars import cross, stacked_bars
+from runkit.charts.why_slow import why_slow
+from runkit.style import MISSING
 from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames
-from runkit.text import plural
+from runkit.text import Markup, duration, plural
 
 __all__ = [
-    "evidence",
     "failed_steps",
-    "look_first",
+    "needs_attention",
     "outcomes",
     "slowest_steps",
     "waits",
+    "weak_findings",
     "why_slow",
 ]
 
-# in the order in which bars are drawn
-KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]
+HOUR, DAY = 3_600, 86_400
+SLOWEST = 15  # kinds of steps
+ASKED = ["answered", "pending", "lapsed"]  # outcomes of questions to a person, not to the policy
+ARTIFACT = ["run_id", "artifact_no"]
+COLORS = {"completed": "ok", "interrupted": "wait", "error": "fail", "running": "accent"}
+KINDS = {  # of questions, for people; in the order of what they can do harm by
+    "dismissal": "Watchlist hit",
+    "decision": "Approve a business",
+    "verify_tin": "Verify a TIN",
+    "document": "Document",
+    "mixed": "Several proposals",
+    "add_sources": "Add a source",
+    "add_attributes": "Add attributes",
+    "other": "Other question",
+}
 WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
 
 
-def known_status(runs: pd.DataFrame) -> Any:
-    """Give the status of each run, "other" for words that are not in the API's documentation."""
-    words = runs["status"].astype("str")
-    return words.where(words.isin(KNOWN_STATUSES[:-1]), "other").to_numpy(object)
+@checked
+def needs_attention(f: Frames) -> Panel:
+    """Show what needs somebody, worst first.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        In this order: questions that wait, by kind and then the oldest first; failed runs by error; low
+        confidence by the weakest finding; expired questions and data that could not be read; what the policy
+        decided; medium confidence. `next_step` is Answer, Check, Read or Sample. Runs with the same reason
+        are one row: `run_ids` has them all, `run_id` the newest. `age_s` is how long ago `since` was when the
+        newest run was read, or how long a question had waited when its run was read.
+    """
+    return needs_panel(f)
 
 
 @checked
@@ -64,27 +93,172 @@ def outcomes(f: Frames) -> Panel:
     Panel
         `runs_percent` is the share of an agent's runs. Open runs are measured until they were read.
     """
-    runs = f.runs.astype({"status": "str"})
-    by = runs.groupby(["agent", "status"], dropna=False)["duration_s"]
-    numbers = by.size().astype("int32").to_frame("n_runs")
-    table = numbers.join(spread(by)).reset_index()
+    by = f.runs.astype({"status": "str"}).groupby(["agent", "status"], dropna=False)["duration_s"]
+    table = by.size().astype("int32").to_frame("n_runs").join(spread(by)).reset_index()
     of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
     table.insert(3, "runs_percent", (100 * table["n_runs"] / of_agent).round(1))
     table = table.iloc[np.lexsort((-table["n_runs"], -of_agent))].reset_index(drop=True)
     took = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
-    share = percent(len(took), len(f.runs))
-    sentence = f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({share})."
+    sentence = f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({percent(len(took), len(f.runs))})."
     if took.notna().any():
         middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
         sentence += f" They took {middle} (median), {p90} (p90), with waits."
-    bars = cross(f.runs["agent_name"], known_status(f.runs), KNOWN_STATUSES)
-    notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars, notes, "runs")
-    return panel_of("Outcomes", sentence, table, figure, n=len(f.runs), what="runs")
+    return Panel("Outcomes", sentence, table, body=_with_bars(table, "n_runs", table["status"].map(COLORS)))
 
 
 @checked
-def evidence(f: Frames) -> Panel:
+def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
+    """Show how long questions waited for a reviewer, by kind of question and length of the wait.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+    sla_h
+        Hours within which a reviewer should answer.
+
+    Returns
+    -------
+    Panel
+        A row for each kind of question and one for all, with a column for each class of waits; a class ends
+        at `sla_h`. A pending question has waited until its run was read. What the policy settled waited for
+        nobody and is left out.
+    """
+    asked = f.interrupts[f.interrupts["outcome"].isin(ASKED)]
+    bounds = sorted({HOUR / 2, sla_h * HOUR, DAY, 3 * DAY})
+    heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
+    classes = pd.cut(asked["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
+    is_open, is_late = asked["outcome"].eq("pending"), asked["wait_s"] > sla_h * HOUR
+    if asked["wait_s"].isna().any():
+        heads.append("not known")
+    kinds = asked["kind"].astype("str").map(KINDS).fillna(KINDS["other"])
+    known = asked.assign(kind=kinds, wait=classes.fillna("not known"), is_open=is_open, is_late=is_late)
+    every = pd.concat([known, known.assign(kind="All")])
+    by = every.groupby("kind")
+    order = [*(name for name in KINDS.values() if name in set(kinds)), *["All"] * bool(len(asked))]
+    n_of, n_open = (
+        pd.crosstab(rows["kind"], rows["wait"]).reindex(order, columns=heads, fill_value=0)
+        for rows in (every, every[every["is_open"]])
+    )
+    answered_s = every["wait_s"].where(every["outcome"].eq("answered")).groupby(every["kind"])
+    numbers = {
+        **{f"n_{word}": every["outcome"].eq(word).groupby(every["kind"]).sum() for word in ASKED},
+        "n_late": by["is_late"].sum(),
+        "n_questions": by.size(),
+        "median_s": answered_s.median(),
+        "longest_s": by["wait_s"].max(),
+    }
+    table = n_of.join(pd.DataFrame(numbers).reindex(order)).rename_axis("kind").reset_index()
+    took = asked.loc[asked["outcome"].eq("answered"), "wait_s"]
+    sentence = f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
+    sentence += (
+        f"{(took > sla_h * HOUR).sum():,} after more than {sla_h:g} h; {is_open.sum():,} still waiting."
+    )
+    sentence = sentence if len(asked) else "No question to a reviewer."
+    if n_settled := len(f.interrupts) - len(asked):
+        sentence += f" {plural(n_settled, 'question')} decided by policy left out."
+    cells = [
+        [_waits_cell(*pair) for pair in zip(*row, strict=True)]
+        for row in zip(n_of.to_numpy().tolist(), n_open.to_numpy().tolist(), strict=True)
+    ]
+    ends = [
+        [f"{row['n_late']:,} of {row['n_questions']:,}", lasting(row["median_s"]), lasting(row["longest_s"])]
+        for row in records(table)
+    ]
+    body = render(
+        "waits",
+        heads=[*heads, f"Over {sla_h:g} h", "Median answer", "Longest"],
+        rows=[(name, [*own, *end]) for name, own, end in zip(order, cells, ends, strict=True)],
+        sla_at=bounds.index(sla_h * HOUR) + 1,
+    )
+    return Panel("Waits by kind of question", sentence, table, body=body)
+
+
+def _waits_cell(n: int, n_open: int) -> str:
+    """Write how many questions of a class were answered, and how many are still waiting."""
+    parts = [f"{n - n_open:,}"] * (n > n_open) + [f"◷ {n_open:,}"] * (n_open > 0)
+    return " + ".join(parts) or MISSING
+
+
+@checked
+def slowest_steps(f: Frames) -> Panel:
+    """Show the kinds of steps, by agent and name, with most time on the critical path.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the policy
+        settled is work. Times are the steps' own; `critical_s` and `total_s` are those of all runs together.
+    """
+    work = f.steps[(f.steps["n_children"] == 0) & ~f.steps["is_wait"]]
+    by = work.groupby(["agent", "name"], dropna=False)
+    kinds = by.agg(label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique"))
+    kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
+    kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True)
+    table = kinds.head(SLOWEST)[["label", *kinds.columns.drop("label")]]
+    sentence = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
+    sentence += f"{lasting(table['critical_s'].sum())} of {lasting(kinds['critical_s'].sum())} "
+    sentence = sentence + "on the critical path." if len(work) else "No steps."
+    colors = pd.Series("accent", table.index)
+    shown = table.drop(columns=["name", "total_s", "longest_s", "n_steps"])
+    return Panel(
+        "Slowest steps", sentence + without_steps(f), table, body=_with_bars(shown, "critical_s", colors)
+    )
+
+
+@checked
+def failed_steps(f: Frames) -> Panel:
+    """Show what failed and why: each error, with numbers, times and ids left out, and its runs.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups that failed
+        with a step in them are left out.
+    """
+    bad = f.steps[f.steps["error"].notna()].drop(columns="status")
+    bad = bad.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
+    bad["error"] = bad["error"].str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
+    bad = bad.sort_values("started_at", ascending=False)
+    by = bad.groupby(["error", "label", "agent"], dropna=False)
+    table = by.agg(
+        n_steps=("run_id", "size"),
+        n_runs=("run_id", "nunique"),
+        n_completed=("status", lambda words: words.eq("completed").sum()),
+        newest_at=("started_at", "max"),
+        run_ids=("run_id", lambda ids: list(dict.fromkeys(ids))),
+        businesses=("business_name", lambda names: list(names.dropna().unique())),
+    ).reset_index()
+    table = table.sort_values(["n_runs", "newest_at"], ascending=False, kind="stable", ignore_index=True)
+    n_runs = bad["run_id"].nunique()
+    sentence = f"{plural(len(bad), 'failed step')} in {n_runs:,} of {plural(len(f.runs), 'run')}."
+    if n_completed := bad.loc[bad["status"].eq("completed"), "run_id"].nunique():
+        sentence += f" {n_completed:,} of these runs completed."
+    n_of = f.runs.groupby("business_name")["run_id"].nunique()
+    short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+    where = []
+    for row in records(table):
+        names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
+        of = f"{row['n_runs']:,} of its {n_of.reindex(names).sum():,.0f} runs"
+        where.append(f"{row['label']} · {', '.join(names) or 'business not known'}, {of}: {ids}")
+    shown = table[["error", "n_runs", "newest_at"]]
+    shown.insert(1, "where", pd.Series(where, table.index, "str"))
+    sentence = sentence if len(bad) else "No failed steps."
+    return Panel("What failed and why", sentence + without_steps(f), table, body=table_html(shown))
+
+
+@checked
+def weak_findings(f: Frames) -> Panel:
     """Show findings whose evidence is weaker than they claim.
 
     Parameters
@@ -100,24 +274,22 @@ def evidence(f: Frames) -> Panel:
         finding. Outputs are left out, as they repeat findings.
     """
     rows = findings_of(f)
-    is_secondary = rows["confidence"].eq("high") & rows["best_tier"].eq("secondary")
     checks = {
         "no source": rows["n_sources"] == 0,
-        "high confidence, secondary sources only": is_secondary,
+        "high confidence, secondary sources only": rows["confidence"].eq("high")
+        & rows["best_tier"].eq("secondary"),
         "high and low confidence on one source": _is_disputed(f, rows),
     }
     parts = [rows[is_weak].assign(weakness=name) for name, is_weak in checks.items()]
     named = ["run_id", "business_name", "agent_name"]
     table = pd.concat(parts, ignore_index=True).merge(f.runs[named], on="run_id")
     n_weak = len(table.drop_duplicates(ARTIFACT))
-    sentence = (
-        f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) "
-        f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
-        f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
-    )
+    sentence = f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) "
+    sentence += f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
+    sentence += f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     table = table[["weakness", *named, *columns]]
-    return panel_of("Evidence", sentence, table, n=len(rows), what="findings")
+    return Panel("Weak findings", sentence if len(rows) else "No findings.", table)
 
 
 def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
@@ -128,3 +300,15 @@ def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
     disputed = cited[n_levels > 1].set_index(ARTIFACT).index
     return pd.Series(rows.set_index(ARTIFACT).index.isin(disputed), rows.index)
+
+
+def spread(by: Any) -> pd.DataFrame:
+    """Return median, 90th percentile, longest and total of grouped seconds."""
+    names = {"median_s": by.median(), "p90_s": by.quantile(0.9), "longest_s": by.max(), "total_s": by.sum()}
+    return pd.DataFrame(names)
+
+
+def _with_bars(table: pd.DataFrame, column: str, colors: pd.Series[str]) -> Markup:
+    """Write a table with a bar for the number of a column."""
+    parts = {color: table[column].where(colors.eq(color), 0) for color in colors.dropna().unique()}
+    return table_html(table.assign(share=bars(pd.DataFrame(parts, table.index))))

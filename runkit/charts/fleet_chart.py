@@ -17,11 +17,12 @@ from runkit.charts.axis import array_ticks
 from runkit.charts.heading import LONGEST, Heading, heading_of
 from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
 from runkit.charts.layout import AXIS_PX, LEGEND_EDGE_PX, LEGEND_PX, figure_layout, row_axis
+from runkit.charts.panel import aged, short_ids
 from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, lines
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.facts import open_questions, unmeasured_waits
 from runkit.tables.frames import Frames
-from runkit.text import day, duration, moment, plural, run_label, short_id
+from runkit.text import day, duration, moment, plural, run_label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -50,11 +51,11 @@ MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 INDENT = NBSP * 3  # from the middle of a dot to its words
-DATE_STEPS = (
-    *(f"{n}h" for n in (1, 3, 6, 12)),
-    *(f"{n}D" for n in (1, 2, 4, 7, 14, 28, 91, 182, 364, 3_640)),
-)
-MOST_DATES = 5  # ticks in a narrow figure
+DATE_STEPS = (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 7, 14, 28, 91, 182, 364, 3_640, 36_400, 364_000)  # days
+DAY_S = 86_400
+MOST_NAMES = 8  # waiting runs that are named beside their points
+NAMES_PX = 790  # the width of the points, about
+MOST_DATES = 7  # ticks in a narrow figure
 DATES_EDGE = 0.03  # of the time shown, before the first and after the last point
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 BARS: Trace = {"type": "bar", "orientation": "h", "showlegend": False}
@@ -69,7 +70,7 @@ def fleet_chart(
     group: Group = "status",
     sla_h: float = 4,
     title: str | None = None,
-    has_list: bool = True,
+    is_small: bool = False,
 ) -> Figure:
     """Draw many runs.
 
@@ -86,8 +87,8 @@ def fleet_chart(
         Hours within which a reviewer should answer; waits beyond lie on a band.
     title
         Replaces "40 runs" in the title.
-    has_list
-        Whether the runs that need attention are listed beside the points.
+    is_small
+        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a list.
 
     Returns
     -------
@@ -98,8 +99,8 @@ def fleet_chart(
     runs, theme = _runs(f, sort), chosen_theme()
     has_waits = bool(_has_waited(runs).any())
     heading = heading_of(theme, *_title(runs, title, sla_h))
-    if len(runs) > MOST_ROWS:
-        layout = _points_layout(runs, heading, theme, sla_h, has_list)
+    if len(runs) > MOST_ROWS or is_small:
+        layout = _points_layout(runs, heading, theme, sla_h, is_small)
         return RunFigure(_markers(runs, theme), layout)
     heads, runs = _placed(runs, group, theme)
     layout = _rows_layout(runs, heads, heading, theme, sla_h if has_waits else None)
@@ -125,6 +126,8 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
         wait=wait.mask(waits_since.notna()),
         waits_since=waits_since,
         business=f.runs["business_name"].fillna(f.runs["agent_name"]),
+        short_id=short_ids(f.runs["run_id"]),
+        day=(f.runs["created_at"] - f.runs["created_at"].min().normalize()).dt.total_seconds() / DAY_S,
     )
     newest = runs["created_at"].rank(ascending=False, na_option="bottom")
     longest_wait = -runs["wait"].fillna(0)
@@ -187,7 +190,7 @@ def _rows_layout(
     runs: pd.DataFrame, heads: dict[float, str], heading: Heading, theme: Theme, sla_h: float | None
 ) -> dict[str, Any]:
     """The layout of a row per run, in groups with a heading, but for the scales."""
-    ids = [colored(plain(short_id(run_id)), theme.muted) for run_id in runs["run_id"]]
+    ids = [colored(plain(run_id), theme.muted) for run_id in runs["short_id"]]
     names = [f"{plain(name, NAME)} {run_id}" for name, run_id in zip(runs["business"], ids, strict=True)]
     states = [pill(word, theme) for word in runs["status"]]
     levels = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
@@ -297,43 +300,67 @@ def _texts(x: list[float], y: list[float], words: list[str], theme: Theme, **loo
 
 
 def _points_layout(
-    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, has_list: bool
+    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, is_small: bool
 ) -> dict[str, Any]:
     """The layout of a point per run: when it was created, and how long it waited."""
     has_unknown = runs["waits_since"].notna().any()
     ticks = {NO_WAIT: "none or<br>unknown" if has_unknown else "no wait"} | TICKS
-    longest = np.nanmax([LEAST_POINTS_S, runs["wait"].max() * 1.5])
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": sla_h * 3_600, "y1": 1e20}
     corner = {"xref": "paper", "x": 0, "yref": "y", "y": _log(sla_h), "yanchor": "bottom"}
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
-    below = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (1 + has_list)  # beside a list the legend has two lines
-    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": below}
+    below = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (2 - is_small)  # beside a list the legend has two lines
+    margin = {"l": 76, "r": 24 if is_small else LIST_PX, "t": 4, "b": below}
     rows = row_axis(theme, margin["l"] - EDGE_PX, [*ticks], [*ticks.values()]) | {"showgrid": True}
-    layout = figure_layout(theme, heading, POINTS_PX, margin) | _band(theme, sla_h, beyond, corner)
+    rows |= {"type": "log", "range": np.log10([NO_WAIT * 0.55, _longest(runs)]).tolist()}
+    shown = heading._replace(lines=[]) if is_small else heading
+    layout = figure_layout(theme, shown, POINTS_PX, margin) | _band(theme, sla_h, beyond, corner)
     layout["shapes"].append(SHADE | across | lane)
-    layout["annotations"] += _list(runs, theme) if has_list else []
-    return layout | {
-        "xaxis": _dates(runs),
-        "yaxis": rows | {"type": "log", "range": np.log10([NO_WAIT * 0.55, longest]).tolist()},
-        "legend": LEGEND | {"y": -AXIS_PX / POINTS_PX},
-    }
+    dates = _dates(runs)
+    layout["annotations"] += _names(runs, dates["range"], theme) if is_small else _list(runs, theme)
+    return layout | {"xaxis": dates, "yaxis": rows, "legend": LEGEND | {"y": -AXIS_PX / POINTS_PX}}
+
+
+def _longest(runs: pd.DataFrame) -> float:
+    """Return where the scale of waits ends."""
+    return float(np.nanmax([LEAST_POINTS_S, runs["wait"].max() * 1.5]))
 
 
 def _dates(runs: pd.DataFrame) -> dict[str, Any]:
-    """The axis of dates in UTC; plotly sets ticks of its own, and only a static picture has these."""
-    created = runs["created_at"].dropna().dt.tz_localize(None)
+    """The axis of days since the first one, with its ticks in UTC."""
+    created = runs["created_at"].dropna()
     if created.empty:
-        return {"type": "date", "range": ["2000-01-01", "2000-01-02"], "visible": False}
-    edge = max((created.max() - created.min()) * DATES_EDGE, pd.Timedelta(minutes=30))
-    first, last = created.min() - edge, created.max() + edge
-    step = next(step for step in DATE_STEPS if (last - first) / MOST_DATES <= pd.Timedelta(step))
-    ticks = pd.date_range(first.ceil(step), last, freq=step)
-    has_time = pd.Timedelta(step) < pd.Timedelta("1D")
-    texts = [f"{day(tick)}, {tick:%H:%M}" if has_time else day(tick) for tick in ticks]
-    places = [tick.isoformat() for tick in ticks]
-    span = [first.isoformat(), last.isoformat()]
-    return {"type": "date", "range": span} | array_ticks(places, texts) | {"tickmode": "auto"}
+        return {"range": [0, 1], "tickvals": [], "ticktext": []}
+    first, last = runs["day"].min(), runs["day"].max()
+    edge = max((last - first) * DATES_EDGE, 0.02)
+    step = next(step for step in DATE_STEPS if (last - first) / MOST_DATES <= step)
+    places = np.arange(np.ceil((first - edge) / step) * step, last + edge, step)
+    times = created.min().normalize() + pd.to_timedelta(places, "D")
+    texts = [f"{day(time)}, {time:%H:%M}" if step < 1 else day(time) for time in times]
+    return {"range": [first - edge, last + edge], "tickangle": 0} | array_ticks(places.tolist(), texts)
+
+
+def _names(runs: pd.DataFrame, span: list[float], theme: Theme) -> list[dict[str, Any]]:
+    """Name the runs that wait, if they are few, beside their points and apart from each other."""
+    waiting = runs[runs["status"].eq("interrupted")].dropna(subset=["day", "wait"])
+    notes: list[dict[str, Any]] = []
+    taken: list[tuple[float, float, float]] = []
+    for run in waiting.sort_values("wait", ascending=False).head(MOST_NAMES + 1).to_dict("records"):
+        text = f"{plain(run['business'], NAME)}, {aged(run['wait'])}"
+        width, wait = width_px(text), max(run["wait"], LEAST_WAIT)
+        x = (run["day"] - span[0]) / (span[1] - span[0]) * NAMES_PX
+        y = math.log(_longest(runs) / wait) / math.log(_longest(runs) / NO_WAIT) * POINTS_PX
+        left = x + width > NAMES_PX
+        start = x - width if left else x
+        near = [b - y for a, b, c in taken if a < start + width and start < c]
+        shifts = (14 * way * n for n in range(MOST_NAMES) for way in (1, -1))
+        down = next(shift for shift in shifts if all(abs(shift - other) >= 14 for other in near))
+        taken.append((start, y + down, start + width))
+        side: dict[str, Any] = (
+            {"xanchor": "right", "xshift": -8} if left else {"xanchor": "left", "xshift": 8}
+        )
+        notes.append(note(text, theme.attention, x=run["day"], y=math.log10(wait), yshift=-down, **side))
+    return notes if len(notes) <= MOST_NAMES else []
 
 
 def _markers(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
@@ -355,11 +382,9 @@ def _markers(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         # Runs without a wait are spread over their lane, so that points do not hide each other.
         spread = NO_WAIT * np.exp((own.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
         waits = own["wait"].clip(lower=LEAST_WAIT).where(own["wait"] > 0, spread)
-        # numbers would be dates in the reader's time zone
-        created = own["created_at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
         name = f"{plain(status(word), 30)} {n_of[word]:,}"
         look = {"mode": "markers", "name": name, "marker": mark, "showlegend": True}
-        traces.insert(0, lines(created.tolist(), waits.tolist(), **look | _hover(own)))
+        traces.insert(0, lines(own["day"].tolist(), waits.tolist(), **look | _hover(own)))
     return traces
 
 
@@ -378,7 +403,7 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
         first = own.sort_values(column, ascending=False, kind="stable")
         for run in first.head(max(least, MOST_LISTED - n_others)).to_dict("records"):
             time = moment(run[column]) if word == "error" else _so_far(run)
-            rows.append((plain(run["business"], NAME), plain(short_id(run["run_id"])), time))
+            rows.append((plain(run["business"], NAME), plain(run["short_id"]), time))
     place = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
     columns = ((36, "left", theme.text), (242, "left", theme.muted), (LIST_PX - 16, "right", theme.text))
     return [
@@ -417,5 +442,6 @@ def _hover(runs: pd.DataFrame) -> dict[str, Any]:
         if pd.notna(run["waits_since"]):
             wait = f"waiting {_so_far(run)}"
         state, work = plain(status(run["status"]), 30), f"{duration(run['working_s'])} work"
-        texts.append(f"{bold(plain(label, 80))}<br>{state}<br>{work}, {wait}")
+        outcome = f"<br>{plain(run['outcome'], 80)}" if isinstance(run["outcome"], str) else ""
+        texts.append(f"{bold(plain(label, 80))}<br>{state}{outcome}<br>{work}, {wait}")
     return {"hovertext": texts, "hoverinfo": "text"}

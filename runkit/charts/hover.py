@@ -8,7 +8,7 @@ import pandas as pd
 
 from runkit.charts.bars import WAIT, Scene, each
 from runkit.charts.labels import bold, plain
-from runkit.charts.results import leaves
+from runkit.charts.step_panel import leaves
 from runkit.style import status
 from runkit.text import duration, plural
 

@@ -1,33 +1,106 @@
 """Panels of one run: what it found, what it asked of reviewers, and what a step returned.
 
-Every function takes `Frames` of exactly one run and gives a `Panel`.
+Every function takes `Frames` of exactly one run and returns a `Panel`; `runkit.one_run` is this module.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.arguments import checked
-from runkit.charts.evidence import found
-from runkit.charts.panel import Panel, counts, oldest, panel_of
+from runkit.charts.panel import Panel, counts, lasting, percent, records, render
 from runkit.charts.step_panel import step
-from runkit.style import MISSING, OUTCOMES
+from runkit.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.style import outcome_words
 from runkit.tables.answers import logged_answers, with_answers
 from runkit.tables.compare import one_run
+from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import plural, shorten
+from runkit.text import agent_title, moment, plural, shorten
 
-__all__ = ["found", "people", "step"]
+__all__ = ["findings", "questions", "step"]
 
 ANSWER = 600  # characters of an answer
+MOST_STEPS = 3  # that followed an answer
+DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
+UNKNOWN = "The API keeps neither the answer nor who gave it."
 
 
 @checked
-def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
+def findings(f: Frames) -> Panel:
+    """Show what one run found, the weakest finding first; before it, what a failed run did not finish.
+
+    Parameters
+    ----------
+    f
+        Frames of exactly one run.
+
+    Returns
+    -------
+    Panel
+        A row for each finding, and for each agent that did not finish and found nothing (`is_unfinished`).
+        `tiers` counts a finding's sources by tier.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
+    f = one_run(f, "f")
+    own, delivered = findings_of(f), outputs_of(f)
+    cited = f.sources.loc[f.sources["artifact_no"].isin(own["artifact_no"]), "url"]
+    only_there = f.sources.loc[~f.sources["url"].isin(cited), "artifact_no"]
+    rows = pd.concat([own, delivered[delivered["artifact_no"].isin(only_there)]])
+    rows = rows.iloc[::-1].sort_values("confidence", kind="stable")  # the last one found first
+    tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
+    rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
+    columns = [
+        "title",
+        "summary",
+        "confidence",
+        "n_sources",
+        "tiers",
+        "agent",
+        "is_unfinished",
+        "artifact_no",
+    ]
+    table = rows[columns].astype({"artifact_no": "Int64"})
+    stopped = unfinished(f)
+    table = pd.concat([stopped, table], ignore_index=True)[columns] if len(stopped) else table
+    by_artifact = {number: records(group) for number, group in f.sources.groupby("artifact_no")}
+    shown = [row | {"sources": by_artifact.get(row["artifact_no"], [])} for row in records(table)]
+    n_strong, n_bare = int((own["best_tier"] >= "primary").sum()), int((own["n_sources"] == 0).sum())
+    sentence = (
+        f"{plural(len(own), 'finding')}, weakest first: {percent(n_strong, len(own))} on government or "
+        f"primary sources, {n_bare:,} without a source."
+    )
+    sentence = sentence if len(own) else "No findings."
+    return Panel("Findings", sentence, table.reset_index(drop=True), body=render("findings", rows=shown))
+
+
+def unfinished(f: Frames) -> pd.DataFrame:
+    """Return a row for each agent of an ended run with a step that failed or never ended, and no finding."""
+    steps = f.steps
+    is_stopped = steps["error"].notna() | steps["is_open"] & ~steps["is_wait"]
+    has_found = steps["agent"].isin(findings_of(f)["agent"])
+    is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
+    rows = steps[is_stopped & ~has_found].groupby("agent").tail(1) if is_over else steps.head(0)
+    words = [
+        f"Stopped in {label} after {lasting(seconds)}. Nothing was found."
+        for label, seconds in zip(rows["label"], rows["duration_s"], strict=True)
+    ]
+    titles = rows["agent"].map(agent_title).astype("str")
+    table = pd.DataFrame({"title": titles, "agent": rows["agent"], "is_unfinished": True, "n_sources": 0})
+    return table.assign(summary=pd.Series(words, rows.index, "str"))
+
+
+@checked
+def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """Show what one run asked of reviewers, a row for each question in the order in which they were asked.
 
     Parameters
@@ -48,28 +121,54 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
-    questions = f.interrupts
-    log: list[dict[Any, Any] | None] = [None] * len(questions)
+    asked, own_names = f.interrupts, set()
+    log: list[dict[Any, Any] | None] = [None] * len(asked)
     if answers is not None:
-        questions = with_answers(questions, f.runs, answers)
-        sure = logged_answers(questions, f.runs, answers, (CONFIRMED,))
-        in_doubt = logged_answers(questions, f.runs, answers, IN_DOUBT)
-        log = [one or other for one, other in zip(sure, in_doubt, strict=True)]
-    by_policy = questions["outcome"].isin(["auto_approve", "skip"])
-    known = pd.DataFrame([entry or {} for entry in log], questions.index, ["answer", "delivery"])
-    known = known.mask(by_policy).astype("str")
-    names = ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
+        asked = with_answers(asked, f.runs, answers)
+        sure = logged_answers(asked, f.runs, answers, (CONFIRMED,))
+        in_doubt = logged_answers(asked, f.runs, answers, IN_DOUBT)
+        log = [entry or other for entry, other in zip(sure, in_doubt, strict=True)]
+        own_names = set(answers["answered_by"].dropna())
+    known = pd.DataFrame([entry or {} for entry in log], asked.index, ["answer", "delivery"])
+    known = known.mask(asked["outcome"].isin(RESOLUTIONS)).astype("str")
     known["answer"] = known["answer"].map(_answer).astype("str")
-    table = questions[names].join(known)
-    outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
-    longest = oldest(questions) if len(questions) else MISSING
-    sentence = f"{plural(len(questions), 'question')}: {counts(outcomes)}. Longest wait: {longest}."
-    table = table.sort_values("asked_at", ignore_index=True)
-    return panel_of("Questions to reviewers", sentence, table, n=len(table), what="questions", f=f)
+    columns = ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
+    every = asked.join(known).sort_values("asked_at", ignore_index=True)
+    cards = [row | _card(f, row, own_names) for row in records(every)]
+    longest = lasting(asked["wait_s"].max())
+    endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
+    sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {longest}."
+    table = every[[*columns, "answer", "delivery"]]
+    sentence = sentence if len(asked) else "No questions."
+    return Panel("Questions to reviewers", sentence, table, body=render("questions", rows=cards))
+
+
+def _card(f: Frames, row: dict[Any, Any], own_names: set[str]) -> dict[str, Any]:
+    """Describe how a question ended, as far as it is known: what was proposed, and what followed."""
+    ending, by = outcome_words(row["kind"], row["outcome"], row["decision"]), row["answered_by"]
+    artifacts, steps = f.artifacts, f.steps
+    is_own = artifacts["origin"].eq("proposal") & artifacts["interrupt_id"].eq(row["interrupt_id"])
+    proposed = artifacts.loc[is_own, "title"].dropna()
+    is_after = steps["started_at"] >= (row["answered_at"] or pd.Timestamp.max.tz_localize("UTC"))
+    followed = steps.loc[is_after & ~steps["is_wait"], "label"]
+    name = f"{by} (self-declared)" if by in own_names else by
+    lines = {
+        "Proposals": " · ".join(proposed),
+        "Steps that followed": " · ".join(followed.head(MOST_STEPS)),
+        "Answered by": name or ("" if ending != "Answered" or row["answer"] else UNKNOWN),
+        "Delivery": row["delivery"] or "",
+    }
+    wait = lasting(row["wait_s"])
+    after = f", {wait} so far" if row["outcome"] == "pending" and row["wait_s"] is not None else ""
+    if row["outcome"] == "answered":
+        after = f" · answered {moment(row['answered_at'])}, after {wait}"
+    note = DECISION.sub("", row["answer"] or "")
+    shown = [(key, words) for key, words in lines.items() if words]
+    return {"ending": ending, "note": note, "after": after, "lines": shown}
 
 
 def _answer(answer: object) -> str | None:
-    """Give an answer of the log, which is JSON text, as plain text: `decision: approve; note: seen`."""
+    """Write an answer of the log, which is JSON text, as plain text: `decision: approve; note: seen`."""
     try:
         return shorten(_plain(json.loads(answer)), ANSWER) if isinstance(answer, str) else None
     except ValueError:

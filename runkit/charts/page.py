@@ -34,7 +34,7 @@ def figure_div(figure: Figure | Mapping[str, Any]) -> Markup:
 
 def wide(table: Markup) -> Markup:
     """Put a table into a box in which it scrolls by itself."""
-    return _WIDE.format(table)
+    return _WIDE.format(table) if "<table" in table else table
 
 
 def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None = None) -> str:

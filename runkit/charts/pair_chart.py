@@ -15,15 +15,14 @@ from runkit.charts.heading import runs_heading
 from runkit.charts.hover import with_hover
 from runkit.charts.labels import bold, colored, cross, note
 from runkit.charts.layout import layout
-from runkit.charts.panel import lasting, signed
 from runkit.charts.rows import Rows, tree_bands, tree_labels
 from runkit.charts.selection import MOST_BARS, MOST_ROWS, visible_steps
 from runkit.charts.style import SIZE, Trace, chosen_theme, faded, lines
 from runkit.charts.traces import Picture, entry, legend, traces
-from runkit.style import Theme
+from runkit.style import MISSING, Theme
 from runkit.tables.compare import first_difference
 from runkit.tables.frames import Frames
-from runkit.text import plural
+from runkit.text import duration, plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -155,12 +154,12 @@ def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
     has_failed = bars["is_failed"].to_numpy()[pairs] & (pairs >= 0)
     marks = np.where(has_failed, f"{cross(theme)} ", "")
     in_a, in_b = (
-        [f"{mark}{lasting(seconds)}" for mark, seconds in zip(*side, strict=True)]
+        [f"{mark}{_signed(seconds, '')}" for mark, seconds in zip(*side, strict=True)]
         for side in zip(marks.T, took.T, strict=True)
     )
     differences = took[:, 1] - took[:, 0]
     is_big = np.abs(differences) >= BIG_S
-    words = [bold(signed(s)) if big else signed(s) for s, big in zip(differences, is_big, strict=True)]
+    words = [bold(_signed(s)) if big else _signed(s) for s, big in zip(differences, is_big, strict=True)]
     y = [HEAD, *np.floor(bars["row"].to_numpy()[pairs.max(axis=1)] + 0.5)]
     colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
     columns = {"A": (1, in_a), "B": (2, in_b), "B − A": (3.15, words)}
@@ -170,6 +169,11 @@ def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
         font = {"size": SIZE, "color": colors if texts is words else theme.muted}
         out.append(lines([x] * len(y), y, text=[name, *texts], name=name, textfont=font, **look))
     return out
+
+
+def _signed(seconds: float, plus: str = "+") -> str:
+    """Write a difference of durations with its sign; a dash if it is missing."""
+    return MISSING if np.isnan(seconds) else ("−" if seconds < 0 else plus) + duration(abs(seconds))
 
 
 def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:

@@ -1,26 +1,32 @@
-"""`Panel`: one thing that runs show, as a title, a sentence, a table and mostly a figure."""
+"""`Panel`: one thing that runs show, as a title, a sentence, a table and sometimes a figure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, Template
 
 from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
-from runkit.style import MISSING
+from runkit.style import CONFIDENCE_COLORS, MISSING, TIERS, UNKNOWN_TIER, status
 from runkit.text import (
     Markup,
+    agent_title,
     block,
+    css_variables,
     day,
     duration,
+    esc,
     moment,
     plural,
+    short_id,
     shorten,
     static_file,
     visible,
+    web_host,
 )
 
 if TYPE_CHECKING:
@@ -29,14 +35,16 @@ if TYPE_CHECKING:
     from runkit.tables.frames import Frames
 
 MOST_CELL = 80  # characters of a cell in the plain form
-STYLE = Markup("<style>{}</style>").format(static_file(Path(__file__).parent / "static" / "panel.css"))
-_SENTENCE = Markup('<p class="runkit-panel"><strong>{}</strong> {}</p>')
-_FOLDED = Markup("<details><summary>{}, as a table</summary>{}</details>")
+DAY = 86_400  # seconds
+STATIC = Path(__file__).parent / "static"
+STYLE = Markup("<style>{}{}</style>").format(
+    css_variables(".runkit-panel"), static_file(STATIC / "panels.css")
+)
 
 
 @dataclass(frozen=True, repr=False)
 class Panel:
-    """One thing that runs show.
+    """One thing that runs show; its length is that of its table.
 
     Parameters
     ----------
@@ -48,12 +56,18 @@ class Panel:
         The numbers. Columns have the names of the frames, so that they join; seconds end in `_s`.
     figure
         The numbers as a drawing, or None where the table is clearer.
+    body
+        What people see in place of the table, as HTML of ours; empty for the table itself.
     """
 
     title: str
     sentence: str
     table: pd.DataFrame
     figure: Figure | None = None
+    body: Markup = field(default_factory=Markup)
+
+    def __len__(self) -> int:
+        return len(self.table)
 
     def __repr__(self) -> str:
         shown = self.table.head(MAX_ROWS)
@@ -63,89 +77,98 @@ class Panel:
         return visible(f"{self.title}: {self.sentence}\n{rows}{more}".rstrip())
 
     def _ipython_display_(self) -> None:
-        # The title of a chart of runs is its sentence.
-        is_titled = self.figure is not None and self.figure.layout.title.text
-        sentence = _SENTENCE.format(self.title, "" if is_titled else self.sentence)
-        show(bundle(block(STYLE, sentence), f"{self.title}: {self.sentence}"), self.figure)
-        if len(self.table):
-            table = self._table()
-            html = table if self.figure is None else _FOLDED.format(self.title, table)
-            show(bundle(block(html), repr(self)))
+        from IPython.display import display
+
+        is_folded = self.figure is not None and not self.body
+        display(self._bundle("" if is_folded else self._body()), raw=True)
+        if self.figure is not None:
+            display(self.figure)
+        if is_folded and len(self):
+            table = render("folded", title=f"{self.title}, as a table", body=self._body())
+            display(bundle(block(table), repr(self)), raw=True)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo."""
-        html = block(_SENTENCE.format(self.title, self.sentence), self._table())
-        return bundle(html, repr(self), self.figure)
+        """Return all of it as one output, for front ends that ask for nothing else, as marimo."""
+        output = self._bundle(self._body())
+        if self.figure is not None:
+            from runkit.charts.figure import plotly_bundle
 
-    def _table(self) -> Markup:
-        return df_to_html(without_blanks(with_labels(self.table))) if len(self.table) else Markup("")
+            output |= plotly_bundle(self.figure)
+        return output
 
+    def _bundle(self, body: Markup | str) -> dict[str, Any]:
+        # The title of a chart of runs is its sentence.
+        is_titled = self.figure is not None and not self.body and self.figure.layout.title.text
+        sentence = "" if is_titled else self.sentence
+        return bundle(
+            block(STYLE, render("panel", title=self.title, sentence=sentence, body=body)), repr(self)
+        )
 
-def bundle(html: str, text: str, figure: Figure | None = None) -> dict[str, Any]:
-    """Give an output of a notebook as its mime types."""
-    words: dict[str, Any] = {"text/html": html, "text/plain": visible(text)}
-    if figure is None:
-        return words
-    from runkit.charts.figure import plotly_bundle
-
-    return words | plotly_bundle(figure)
-
-
-def show(words: dict[str, Any], figure: Figure | None = None) -> None:
-    """Show a bundle, and a figure below it."""
-    from IPython.display import display
-
-    display(words, raw=True)
-    if figure is not None:
-        display(figure)
+    def _body(self) -> Markup:
+        return self.body or table_html(without_blanks(with_labels(self.table)))
 
 
-def panel_of(
-    title: str,
-    sentence: str,
-    table: pd.DataFrame,
-    figure: Figure | None = None,
-    *,
-    n: int = 1,
-    what: str = "",
-    f: Frames | None = None,
-) -> Panel:
-    """Give a panel of `n` things, whose sentence is also the alt text of its figure.
-
-    The sentence says `what` there is none of; and of how many runs of `f` the steps are not known.
-    """
-    sentence = sentence if n else f"No {what}."
-    n_bare = 0 if f is None else int((~f.runs["has_steps"]).sum())
-    if n_bare:
-        sentence += f" Not known for {plural(n_bare, 'run')} without steps."
-    if figure is not None:
-        figure.layout.meta = {"alt": sentence, "summary": sentence}
-    return Panel(title, sentence, table, figure)
+def bundle(html: str, text: str) -> dict[str, Any]:
+    """Return an output of a notebook as its mime types."""
+    return {"text/html": html, "text/plain": visible(text)}
 
 
-def in_words(value: Any) -> str:
-    """Give a text, a count, a time or a length of time in words; a dash if it is missing."""
-    if isinstance(value, str) or pd.isna(value):
-        return words_of(value, 400)
-    if isinstance(value, timedelta):
-        return duration(value.total_seconds())
-    return moment(value) if isinstance(value, datetime) else f"{value:,}"
+def render(name: str, **values: Any) -> Markup:
+    """Write HTML by one of the macros of `panels.html.j2`."""
+    return Markup(getattr(_templates().make_module(values), name)())  # noqa: S704 - Jinja escapes each value
+
+
+@cache
+def _templates() -> Template:
+    environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
+    environment.globals |= {"colors": CONFIDENCE_COLORS, "tiers": TIERS, "unknown_tier": UNKNOWN_TIER}
+    names = (agent_title, aged, lasting, plural, short_id, status, waited, when)
+    environment.filters |= {function.__name__: function for function in names}
+    environment.filters |= {"host": web_host, "words": words_of}
+    return environment.get_template("panels.html.j2")
+
+
+def table_html(table: pd.DataFrame) -> Markup:
+    """Write a table for people, or nothing for one without rows."""
+    return df_to_html(table) if len(table) else Markup("")
+
+
+def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a frame; a missing value is None."""
+    return df.astype(object).where(df.notna(), None).to_dict("records")
+
+
+def bars(parts: pd.DataFrame) -> pd.Series[Any]:
+    """Draw a bar for each row of some numbers, all on one scale; `parts` are named for colors of ours."""
+    most = parts.sum(axis=1).max() or 1.0
+    shares = (100 * parts / most).round(1).to_dict("records")
+    drawn = [render("bar", parts=[(color, width) for color, width in row.items() if width]) for row in shares]
+    return pd.Series(
+        drawn, parts.index, object
+    )  # as objects, so that pandas does not make plain text of them
+
+
+def without_steps(f: Frames) -> str:
+    """Say of how many runs the steps are not known."""
+    n_bare = int((~f.runs["has_steps"]).sum())
+    return f" Not known for {plural(n_bare, 'run')} without steps." if n_bare else ""
+
+
+def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
+    """Shorten ids for reading, but for those that would look alike."""
+    short = run_ids.map(short_id)
+    n_different = run_ids.groupby(short).transform("nunique")
+    return short.where(n_different <= 1, run_ids)
 
 
 def percent(part: float, whole: float) -> str:
-    """Give a share in words."""
+    """Write a share in words."""
     return share(100 * part / whole) if whole else MISSING
 
 
 def words_of(value: object, limit: int = 120) -> str:
-    """Give a text of a run for a sentence, on one line and cut; a dash if it is missing or blank."""
+    """Return a text of a run for a sentence, on one line and cut; a dash if it is missing or blank."""
     return shorten(value, limit) or MISSING if isinstance(value, str) else MISSING
-
-
-def quoted(value: object, limit: int = 80) -> str:
-    """Quote a text of a run, so that it does not pass for what runkit says."""
-    text = words_of(value, limit)
-    return MISSING if text == MISSING else f"“{text}”"
 
 
 def counts(values: pd.Series[Any]) -> str:
@@ -155,8 +178,13 @@ def counts(values: pd.Series[Any]) -> str:
 
 
 def lasting(seconds: Any) -> str:
-    """Give a duration; a dash if it is missing."""
+    """Write a duration; a dash if it is missing."""
     return MISSING if pd.isna(seconds) else duration(seconds)
+
+
+def aged(seconds: Any) -> str:
+    """Write an age, in days from two days on; a dash if it is missing."""
+    return f"{int(seconds // DAY):,} d" if pd.notna(seconds) and seconds >= 2 * DAY else lasting(seconds)
 
 
 def waited(wait_s: Any, asked_at: Any) -> str:
@@ -172,11 +200,6 @@ def oldest(questions: pd.DataFrame) -> str:
     return f"{words}, {plural(n_unknown, 'unknown wait')}" if is_mixed else words
 
 
-def signed(seconds: float) -> str:
-    """Give a difference of durations with its sign; a dash if it is missing."""
-    return MISSING if pd.isna(seconds) else ("−" if seconds < 0 else "+") + duration(abs(seconds))
-
-
 def when(time: Any) -> str:
-    """Give a time with its zone; a dash if it is missing."""
+    """Write a time with its zone; a dash if it is missing."""
     return MISSING if pd.isna(time) else moment(time)

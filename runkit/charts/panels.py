@@ -1,28 +1,83 @@
-"""What reports show of one run, and of two, A and B, beside the panels that are public."""
+"""What reports show beside the panels that are public: of one run, of two (A and B), and of many."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from runkit.charts.evidence import matched
+from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, in_words, panel_of, quoted, words_of
-from runkit.style import status
+from runkit.charts.panel import (
+    Panel,
+    aged,
+    lasting,
+    oldest,
+    percent,
+    records,
+    render,
+    words_of,
+)
+from runkit.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.html_tables import with_labels
+from runkit.style import STATUSES, outcome_words, status
 from runkit.tables.compare import compare, first_difference
 from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import moment, plural
+from runkit.text import duration, plural
 
-DEEPEST = 12  # levels of indentation in a table
+MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 LEAST_S = 0.05  # a smaller difference is not shown as one
-LETTERS = ("A", "B")
-SOURCE = ["url", "source_name"]
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
-COUNTED = ("Steps", "Errors", "Findings", "Outputs", "Sources")  # not known without steps
-SPENT = ("duration_s", "working_s", "waiting_s", "idle_s")
+MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
 NOT_COMPARED = "Not compared: the steps of a run are not known."
+
+
+class Tile(NamedTuple):
+    """One number: its name, its words, what to know about it, and the color of `runkit.style.Theme`."""
+
+    name: str
+    value: str
+    note: str
+    color: str = "text"
+
+
+def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:
+    """Count what an analyst looks at first."""
+    runs, pending = f.runs, f.interrupts[f.interrupts["outcome"] == "pending"]
+    n_waiting, n_failed = ((runs["status"] == word).sum() for word in ("interrupted", "error"))
+    done = runs[runs["status"] == "completed"]
+    n_low, work = (done["confidence"] == "low").sum(), lasting(done["working_s"].median())
+    is_cut = n_all is not None and n_all > len(runs)
+    newest = f"newest {len(runs):,} of {n_all:,}" if is_cut else "all runs"
+    n_businesses = runs["business_id"].nunique()
+    newest += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
+    is_one_known = len(pending) == 1 or pending["wait_s"].isna().any()
+    age = oldest(pending) if is_one_known else aged(pending["wait_s"].max())
+    n_late = (pending["wait_s"] > sla_h * 3_600).sum()
+    late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
+    waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
+    n_errors = runs.loc[runs["status"] == "error", "outcome"].nunique()
+    asked_s = f.interrupts.loc[f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"].dropna()
+    return (
+        Tile("Runs", f"{len(runs):,}", newest),
+        Tile(str(STATUSES["interrupted"]), f"{n_waiting:,}", waits, "attention" if n_waiting else "text"),
+        Tile(
+            str(STATUSES["error"]),
+            f"{n_failed:,}",
+            plural(n_errors, "error") if n_failed else "none",
+            "fail" if n_failed else "text",
+        ),
+        Tile("Low confidence", f"{n_low:,}", f"of {len(done):,} completed"),
+        Tile("Median work", work, "completed runs"),
+        Tile(
+            f"Questions over {sla_h:g} h",
+            percent((asked_s > sla_h * 3_600).sum(), len(asked_s)),
+            "answered or still waiting",
+        ),
+    )
 
 
 def timeline(f: Frames) -> Panel:
@@ -31,28 +86,134 @@ def timeline(f: Frames) -> Panel:
     `started_s` counts from the start of the run, or of its first step where the run has none.
     """
     figure = gantt(f, compress_waits=True)
-    sides = [_timed(f.select(run_id)) for run_id in f.runs["run_id"]]
-    table = _stacked(sides) if len(sides) > 1 else sides[0]
+    steps = f.steps
+    origin = f.runs.set_index("run_id")["started_at"]
+    origin = origin.fillna(steps.groupby("run_id")["started_at"].min())
+    started = (steps["started_at"] - steps["run_id"].map(origin)).dt.total_seconds()
+    indent = pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, dtype="str")
+    table = steps[["run_id", *STEP, "status", "duration_s", "is_critical"]]
+    table = table.assign(label=indent + steps["label"], started_s=started)
+    table = table if len(f.runs) > 1 else table.drop(columns="run_id")
+    if f.runs["status"].eq("error").any():
+        table = table.drop(columns="is_critical")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
-def _timed(f: Frames) -> pd.DataFrame:
-    """Return the steps of one run in tree order, with their starts."""
+def slowest_steps(f: Frames) -> Panel:
+    """Show the five steps of one run that worked longest, and what they added to its total time."""
     steps = f.steps
-    origin = f.runs["started_at"].fillna(steps["started_at"].min()).iloc[0]
-    depths = steps["depth"].clip(upper=DEEPEST)
-    indent = depths.map(lambda depth: "· " * depth).astype("str")
-    table = steps[[*STEP, "status", "duration_s", "is_critical"]]
-    table = table.assign(label=indent + steps["label"])
-    table.insert(5, "started_s", (steps["started_at"] - origin).dt.total_seconds())
-    return table
+    is_work = (steps["n_children"] == 0) & ~steps["is_wait"] & (steps["self_s"] > 0)
+    slow = steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True]).head(MAX_STEPS)
+    table = slow[["label", "agent", "self_s", "critical_s"]].reset_index(drop=True)
+    if f.runs["status"].eq("error").any():
+        table = table.drop(columns="critical_s")
+    return Panel("Slowest steps", "", table)
 
 
-def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of A and B below each other; `run` says which."""
-    sides = [table.assign(run=letter) for letter, table in zip(LETTERS, tables, strict=True)]
-    table = pd.concat(sides, ignore_index=True).astype({"run": "str"})
-    return table[["run", *table.columns.drop("run")]]
+def what_happened(f: Frames) -> Panel:
+    """Show the course of one run in 8 lines: its top-level steps, questions and end; the rest is folded.
+
+    The shortest steps are folded first, then questions.
+    """
+    run, empty = f.runs.iloc[0], pd.DataFrame(columns=["at", "label", "note"])
+    if pd.isna(run["started_at"]):
+        return Panel("What happened", "Not started.", empty)
+    end = {"at": run["ended_at"], "label": status(run["status"]).word, "rank": 0, "seconds": 0}
+    end |= {"kind": "end"}
+    if run["status"] == "error":
+        end |= {"label": "Run failed: no summary was written", "kind": "end fail"}
+    start = end | {"at": run["started_at"], "label": "Review started", "kind": ""}
+    start |= {"note": ""}
+    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end])
+    events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
+    order = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable").index
+    events = events.assign(is_first=events.index.isin(order[:MAX_LINES])).sort_values("at", kind="stable")
+    is_one_day = events["at"].dt.normalize().nunique() == 1
+    day = f"{events['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
+    lines = events.assign(at=events["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
+    shown, others = (records(lines[lines["is_first"] == flag]) for flag in (True, False))
+    body = render("what_happened", lines=shown, others=others, lacks=_lacks(f))
+    return Panel("What happened", day, events[["at", "label", "note"]].reset_index(drop=True), body=body)
+
+
+def _step_events(f: Frames) -> Iterator[dict[str, Any]]:
+    """Yield a line for each step of the highest level with several, and for each cause of a failure."""
+    sizes = f.steps["depth"].value_counts()
+    level = sizes[sizes > 1].index.min()
+    is_listed = f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt") | f.steps["error"].notna()
+    for step in records(f.steps[is_listed].dropna(subset="started_at")):
+        line = {
+            "at": step["started_at"],
+            "label": step["label"],
+            "rank": 2,
+            "note": lasting(step["duration_s"]),
+        }
+        if step["error"]:
+            at = step["completed_at"] or step["started_at"]
+            line |= {"at": at, "label": f"✕ {step['label']} failed", "note": f"after {line['note']}"}
+        elif step["is_failed"]:
+            line |= {"label": f"✕ {step['label']}", "note": f"{line['note']}, did not finish"}
+        yield line | {"seconds": step["duration_s"], "kind": "fail" if step["is_failed"] else ""}
+
+
+def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
+    """Yield two lines for each question: when it was asked, and how it ended; one if policy decided it."""
+    for ask in records(f.interrupts.dropna(subset="asked_at")):
+        asked = {"at": ask["asked_at"], "label": words_of(ask["label"]), "rank": 1}
+        ending, wait = outcome_words(ask["kind"], ask["outcome"], ask["decision"]), lasting(ask["wait_s"])
+        if ask["outcome"] in RESOLUTIONS:
+            yield asked | {"note": ending.lower()}
+            continue
+        yield asked | {"label": f"Asked a reviewer: {asked['label']}", "kind": "question"}
+        if ask["wait_s"] is None:
+            continue
+        by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
+        note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
+        at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
+        yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
+
+
+def _lacks(f: Frames) -> str:
+    """Name in one line what a run does not have: errors, open questions, findings."""
+    run, asks = f.runs.iloc[0], f.interrupts
+    is_open = asks["outcome"].isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
+    lacks = {
+        "No findings.": findings_of(f).empty,
+        "No questions asked.": asks.empty,
+        "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
+        "No questions waiting.": not is_open and len(asks),
+    }
+    return " ".join(words for words, is_so in lacks.items() if is_so)
+
+
+def low_confidence(f: Frames) -> Panel:
+    """Show the weakest finding of each completed run with low confidence."""
+    low = f.runs[f.runs["status"].eq("completed") & f.runs["confidence"].eq("low")]
+    summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
+    summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
+    rows = low.merge(summaries, "left", on=["run_id", "weakest"])
+    by = with_labels(rows).groupby(["weakest", "summary"], dropna=False, sort=False)["run"]
+    runs = by.agg(", ".join).rename("runs").reset_index()
+    return Panel("Low confidence, with its reason", "", runs)
+
+
+def all_runs(f: Frames) -> Panel:
+    """Show when each run was created and how long it waited, as points; every run is a row of the table."""
+    figure = None if f.runs.empty else fleet_chart(f, is_small=True)
+    columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
+    table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
+    sentence = "When each was created, and how long it waited for a reviewer (log scale)."
+    return Panel("All runs", sentence, table.reset_index(drop=True), figure)
+
+
+def actions(f: Frames, done: pd.DataFrame | None) -> Panel:
+    """Show what was done on the businesses of these runs and who settled it, newest first."""
+    columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
+    if done is None:
+        return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
+    names = f.runs[["run_id", "business_name", "agent_name"]]
+    table = done.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
+    return Panel("Actions", "Newest first.", with_labels(table)[["run", *columns]])
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:
@@ -60,66 +221,90 @@ def _sides(f: Frames) -> tuple[Frames, Frames]:
     return a, b
 
 
-def facts(f: Frames) -> pd.DataFrame:
-    """Return the facts in which two runs differ, in words."""
+def facts(f: Frames) -> Panel:
+    """Show the facts in which two runs differ."""
     a, b = map(_facts, _sides(f))
-    rows = [(name, in_words(a[name]), in_words(b[name])) for name in a]
-    table = pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str")
-    return table[table["a"] != table["b"]]
+    rows = [(name, a[name], b[name]) for name in a if a[name] != b[name]]
+    return Panel("What differs", "", pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str"))
 
 
-def _facts(f: Frames) -> dict[str, Any]:
-    """Return what names and measures one run: texts, times, lengths of time, and counts as far as known."""
-    [run] = f.runs.to_dict("records")
-    known = {
-        "Business": run["business_id"] if pd.isna(run["business_name"]) else run["business_name"],
-        "Business status": words_of(run["business_status"]),
+def _facts(f: Frames) -> dict[str, str]:
+    """Return what names and measures one run, in words."""
+    [run] = records(f.runs)
+    n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
+    counted = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
+    spent = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
+    words = {
+        "Business": run["business_name"] or run["business_id"],
         "Agent": run["agent_name"],
         "Status": str(status(run["status"])),
+        "Outcome": run["outcome"],
         "Confidence": run["confidence"],
-        "Steps": run["n_steps"],
-        "Errors": run["n_errors"],
-        "Findings": len(findings_of(f)),
-        "Outputs": len(outputs_of(f)),
-        "Sources": len(f.sources.drop_duplicates(SOURCE)),
-        "Questions": run["n_interrupts"],
-        **{part.removesuffix("_s").capitalize(): pd.Timedelta(run[part], "s") for part in SPENT},
+        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counted.items()},
+        "Questions": f"{run['n_interrupts']:,}",
+        **{name: None if seconds is None else duration(seconds) for name, seconds in spent.items()},
         "Requester": run["requester"],
-        "Created": run["created_at"],
-        "Started": run["started_at"],
-        "Ended": run["ended_at"],
-        "Read": run["as_of"],
     }
-    if pd.notna(run["business_status_at"]):
-        known["Business status"] += f", as of {moment(run['business_status_at'])}"
-    return known if run["has_steps"] else known | dict.fromkeys(COUNTED)
+    return {name: words_of(text, 400) for name, text in words.items()}
 
 
-def findings(f: Frames) -> pd.DataFrame:
-    """Return the findings of two runs that differ: matched by agent and title, else by type."""
-    table = matched(*_sides(f))
-    return table[table["match"] != "same"]
+def findings(f: Frames) -> Panel:
+    """Show the findings of two runs that differ: a row for each pair, and for each finding of only one.
+
+    Findings match by origin, agent and title, else by origin, agent and type where each run has one of it.
+    """
+    sides = dict(zip("ab", _sides(f), strict=True))
+    parts = [
+        part(side).assign(run=letter) for letter, side in sides.items() for part in (outputs_of, findings_of)
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    keys = ["run", "origin", "agent", "title"]
+    rows["nth"] = rows.groupby(keys, dropna=False, observed=True).cumcount()
+    rows["pair"], rest = rows.index, rows
+    for key in (["title", "nth"], ["type"]):
+        alike = rest[rest[key[0]].ne("")].groupby(["origin", "agent", *key], dropna=False)
+        # several of one type cannot be told apart
+        paired = alike.filter(lambda group: len(group) == 2 and group["run"].nunique() == 2)
+        first = paired.groupby(["origin", "agent", *key], dropna=False)["pair"].transform("first")
+        rows.loc[paired.index, "pair"] = first
+        rest = rest.drop(paired.index)
+    left, right = (rows[rows["run"] == letter] for letter in "ab")
+    table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
+    sure_a, sure_b = (table[f"confidence_{letter}"].astype("str").fillna("") for letter in "ab")
+    is_same_title = table["title_a"].eq(table["title_b"])
+    is_alone_a, is_alone_b = table["run_b"].isna(), table["run_a"].isna()
+    cases = [
+        is_alone_a,
+        is_alone_b,
+        is_same_title & sure_a.eq(sure_b),
+        is_same_title,
+        table["origin_a"].eq("output"),
+    ]
+    words = ["only in A", "only in B", "same", "other confidence", "own summary"]
+    table["match"] = np.select(cases, words, "different result")
+    order = np.argsort(is_alone_a + 2 * is_alone_b, kind="stable")
+    table = table.iloc[order].query("match != 'same'")
+    return Panel("Findings that differ", "", table[MATCHED].head(MAX_DIFFERENCES).reset_index(drop=True))
 
 
 def parting(f: Frames) -> Panel:
     """Show the first step at which two runs differ, as it is in each."""
     both = [side.steps for side in _sides(f)]
-    is_known = f.runs["has_steps"].all()
-    difference = first_difference(*both) if is_known else None
-    places = difference or (None, None)
+    columns = ["run", "step_no", *STEP, "status", "duration_s"]
+    if not f.runs["has_steps"].all():
+        return Panel("First difference", NOT_COMPARED, pd.DataFrame(columns=columns))
+    places = first_difference(*both) or (None, None)
     rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
-    columns = ["step_no", *STEP, "status", "duration_s"]
-    table = _stacked([row[columns] for row in rows])
-    if not is_known:
-        return Panel("First difference", NOT_COMPARED, table)
-    n_equal = min(len(both[0]) if at is None else at for at in places)
-    a, b = (quoted(row["label"].iloc[0]) if len(row) else "ends" for row in rows)
-    then = f"then A {a}, B {b}" if difference else "no difference"
-    return panel_of("First difference", f"Identical for {plural(n_equal, 'step')}, {then}.", table, f=f)
+    table = pd.concat([row.assign(run=letter) for letter, row in zip("AB", rows, strict=True)])
+    n_equal = min((at for at in places if at is not None), default=len(both[0]))
+    a, b = (f"“{words_of(row['label'].iloc[0], 80)}”" if len(row) else "ends" for row in rows)
+    then = f"then A {a}, B {b}" if len(table) else "no difference"
+    sentence = f"Identical for {plural(n_equal, 'step')}, {then}."
+    return Panel("First difference", sentence, table[columns].reset_index(drop=True))
 
 
-def steps(f: Frames) -> pd.DataFrame:
-    """Return the kinds of steps that took longer in one of two runs, the largest difference first.
+def steps(f: Frames) -> Panel:
+    """Show the kinds of steps that took longer in one of two runs, the largest difference first.
 
     `total_s` counts a step with all it holds. Without the steps of both runs, a difference would be a guess.
     """
@@ -127,7 +312,7 @@ def steps(f: Frames) -> pd.DataFrame:
     kinds = pd.concat([a.steps, b.steps]).drop_duplicates(["agent", "name"])
     table = compare(a, b)  # a row for each agent and name too, in the same order
     table.insert(0, "label", kinds["label"].array)
-    is_other = table["total_s_diff"].abs() >= LEAST_S
-    table = table[is_other] if f.runs["has_steps"].all() else table.iloc[:0]
-    table = table.sort_values("total_s_diff", key=lambda seconds: -seconds.abs(), kind="stable")
-    return table[["label", "agent", "total_s_a", "total_s_b", "total_s_diff"]]
+    is_other = (table["total_s_diff"].abs() >= LEAST_S) & bool(f.runs["has_steps"].all())
+    table = table[is_other].sort_values("total_s_diff", key=lambda seconds: -seconds.abs(), kind="stable")
+    columns = ["label", "agent", "total_s_a", "total_s_b", "total_s_diff"]
+    return Panel("Steps that differ most", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True))

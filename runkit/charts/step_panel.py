@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import orjson
 import pandas as pd
 
+from runkit import jsontext
 from runkit.arguments import NonBlank, checked
-from runkit.charts.panel import Panel, bundle, lasting, show, when, words_of
-from runkit.charts.results import Leaf, leaves, readable
+from runkit.charts.panel import Panel, lasting, records, render, table_html, when, words_of
 from runkit.errors import UsageError
-from runkit.html_tables import WORDS, df_to_html
-from runkit.style import MISSING, status
+from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import Markup, agent_title, block, brief, duration, link, plural, short_id
+from runkit.text import agent_title, brief, duration, one_line, plural, short_id
 
 SHORTEST_ID = 8  # characters of an id that are enough
 NEAR = 3  # labels that an error suggests
-_HEAD = Markup("<h3>{label} <small>{state}</small></h3><p>{where}</p><p>{sentence}</p>")
-_PART = Markup("<h4>{}</h4>{}")
-_RAW = Markup("<details><summary>Raw JSON</summary><pre>{}</pre></details>")
-_SOURCE = Markup("{} {}")
-_LINES = Markup("<br>")
-
-
-@dataclass(frozen=True, repr=False)
-class StepPanel(Panel):
-    """The panel of one step; `html` is its form in a notebook."""
-
-    html: str = ""
-
-    def _ipython_display_(self) -> None:
-        show(self._repr_mimebundle_())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return bundle(self.html, repr(self))
+Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
 
 
 @checked
@@ -68,19 +50,40 @@ def step(f: Frames, name: NonBlank) -> Panel:
     >>> runkit.one_run.step(f, "Researching TIN verification")  # doctest: +SKIP
     """
     f = one_run(f, "f")
-    found = find_steps(f.steps, name)
-    if len(found) > 1:
-        return _list_of(f, found, name)
-    row = found.iloc[0].to_dict()
+    steps = find_steps(f.steps, name)
+    if len(steps) > 1:
+        return _list_of(f, steps, name)
+    [row] = records(steps)
     artifacts = f.artifacts[f.artifacts["step_id"] == row["step_id"]]
-    sources = f.sources[f.sources["step_id"] == row["step_id"]]
+    sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
     values, times = leaves(row["result"]), _times(f, row)
-    parts = {"result": values, "time": times, "finding": _findings(artifacts), "source": _sources(sources)}
+    found = records(artifacts)
+    parts = {
+        "result": values,
+        "time": times,
+        "finding": [(item["title"] or MISSING, _finding_words(item)) for item in found],
+        "source": [(item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources],
+    }
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
-    sentence = _sentence(f, row, len(values), len(artifacts))
-    html = _html(f, row, sentence, values, artifacts, sources, times)
-    return StepPanel(row["label"], sentence, table, html=html)
+    for item in found:
+        item["sources"] = [source for source in sources if source["artifact_no"] == item["artifact_no"]]
+    tables = {
+        "Result": table_html(pd.DataFrame(values, columns=["path", "value"], dtype="str")),
+        "Findings of this step": render("findings", rows=found),
+        "Times": table_html(pd.DataFrame(times, columns=["time", "value"], dtype="str")),
+    }
+    run = f.runs.iloc[0]
+    ids = [f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"]
+    names = [run["business_name"], agent_title(row["agent"]), *ids]
+    body = render(
+        "step",
+        row=row,
+        where=" · ".join(word for word in names if isinstance(word, str)),
+        tables=[(title, html) for title, html in tables.items() if html],
+        raw=readable(row["result"]) if values else "",
+    )
+    return Panel(row["label"], _sentence(f, row, len(values), len(artifacts)), table, body=body)
 
 
 def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -103,17 +106,17 @@ def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
     )
 
 
-def _list_of(f: Frames, found: pd.DataFrame, name: str) -> Panel:
+def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
     labels = f.steps.set_index("step_id")["label"]
-    are_alike = found["step_id"].map(short_id).duplicated(keep=False)
+    are_alike = steps["step_id"].map(short_id).duplicated(keep=False)
     table = pd.DataFrame(
         {
-            "step": found["step_id"].map(short_id).mask(are_alike, found["step_id"]),
-            "inside": found["parent_step_id"].map(labels).astype("str"),
-            "duration_s": found["duration_s"],
+            "step": steps["step_id"].map(short_id).mask(are_alike, steps["step_id"]),
+            "inside": steps["parent_step_id"].map(labels).astype("str"),
+            "duration_s": steps["duration_s"],
         }
     )
-    sentence = f"{plural(len(found), 'step')} have this name or label; pass the id of one of them."
+    sentence = f"{plural(len(steps), 'step')} have this name or label; pass the id of one of them."
     return Panel(words_of(name), sentence, table.reset_index(drop=True))
 
 
@@ -124,73 +127,57 @@ def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) ->
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
     returned = [plural(n_values, "value") if n_values else "no values"]
     returned += [plural(n_findings, "finding")] if n_findings else []
-    error = f" {row['error']}" if isinstance(row["error"], str) else ""
+    error = f" {row['error']}" if row["error"] else ""
     return f"{took}{path}. It returned {' and '.join(returned)}.{error}"
 
 
 def _times(f: Frames, row: dict[Any, Any]) -> list[Leaf]:
-    start = f.runs["started_at"].iloc[0]
-    after = f", {duration((row['started_at'] - start).total_seconds())} after the run started"
+    start, began = f.runs["started_at"].iloc[0], row["started_at"]
+    is_known = pd.notna(start) and began is not None
+    after = f", {duration((began - start).total_seconds())} after the run started" if is_known else ""
     inside = f", {plural(row['n_children'], 'step')} inside" if row["n_children"] else ", no steps inside"
     own = f", own time {lasting(row['self_s'])}" if row["n_children"] else ""
     return [
-        ("Started", when(row["started_at"]) + (after if pd.notna(start) else "")),
+        ("Started", when(began) + after),
         ("Completed", when(row["completed_at"])),
         ("Duration", lasting(row["duration_s"]) + own + inside),
         ("Type, name", f"{row['type']} · {words_of(row['name'])}"),
     ]
 
 
-def _findings(artifacts: pd.DataFrame) -> list[Leaf]:
-    rows = artifacts[["title", "confidence", "summary"]].astype("str").fillna("").itertuples(index=False)
-    return [
-        (title, f"{confidence or 'no'} confidence{': ' if summary else ''}{summary}")
-        for title, confidence, summary in rows
-    ]
+def _finding_words(item: dict[Any, Any]) -> str:
+    summary = f": {item['summary']}" if item["summary"] else ""
+    return f"{item['confidence'] or 'no'} confidence{summary}"
 
 
-def _sources(sources: pd.DataFrame) -> list[Leaf]:
-    names = sources["source_name"].fillna(sources["host"]).fillna(MISSING)
-    return list(zip(names, sources["url"].fillna(""), strict=True))
+def leaves(result: object) -> list[Leaf]:
+    """Return a row for each value in a step's result, given as JSON text; none for a missing result.
+
+    Values of fields whose name says that they are secret are masked.
+    """
+    if not isinstance(result, str):
+        return []
+    rows: list[Leaf] = []
+    stack: list[tuple[str, Any]] = [("", _masked(result))]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict) and value:
+            prefix = f"{path}." if path else ""
+            stack += reversed([(prefix + one_line(name), inner) for name, inner in value.items()])
+        elif isinstance(value, list) and value:
+            stack += reversed([(f"{path}[{number}]", inner) for number, inner in enumerate(value)])
+        elif path:
+            rows.append((path, value if isinstance(value, str) else jsontext.dumps(value)))
+    return rows
 
 
-def _html(
-    f: Frames,
-    row: dict[Any, Any],
-    sentence: str,
-    values: list[Leaf],
-    artifacts: pd.DataFrame,
-    sources: pd.DataFrame,
-    times: list[Leaf],
-) -> str:
-    run = f.runs.iloc[0]
-    names = [run["business_name"], agent_title(row["agent"])]
-    ids = [f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"]
-    parts = [
-        _HEAD.format(
-            label=row["label"],
-            state=status(row["status"]),
-            where=" · ".join([*(word for word in names if isinstance(word, str)), *ids]),
-            sentence=sentence,
-        )
-    ]
-    if values:
-        table = df_to_html(pd.DataFrame(values, columns=["path", "value"], dtype="str"))
-        parts.append(_PART.format("Result", table + _RAW.format(readable(row["result"]))))
-    if len(artifacts):
-        shown = artifacts[["title", "summary", "confidence"]]
-        by_artifact = (sources[sources["artifact_no"] == number] for number in artifacts["artifact_no"])
-        # as objects, so that pandas does not make plain text of them
-        evidence = pd.Series([_evidence(rows) for rows in by_artifact], shown.index, object)
-        parts.append(_PART.format("Findings of this step", df_to_html(shown.assign(evidence=evidence))))
-    parts.append(_PART.format("Times", df_to_html(pd.DataFrame(times, columns=["time", "value"]))))
-    return block(*parts)
+def readable(result: str) -> str:
+    """Return a step's result as indented JSON, or as it is if it is deeper than orjson writes."""
+    try:
+        return orjson.dumps(_masked(result), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONEncodeError:
+        return jsontext.mask_secrets(result)
 
 
-def _evidence(sources: pd.DataFrame) -> Markup | str:
-    """Return the links of a finding's sources, each with its tier."""
-    lines = []
-    for source in sources.fillna({"source_name": "", "source_tier": ""}).to_dict("records"):
-        tier = WORDS["source_tier"](source["source_tier"])
-        lines.append(_SOURCE.format(link(source["url"], source["source_name"] or None), tier))
-    return _LINES.join(lines) if lines else "no source"
+def _masked(result: str) -> Any:
+    return jsontext.loads(jsontext.mask_secrets(result).encode())

@@ -21,13 +21,15 @@ import pandas as pd
 import runkit
 from runkit import files
 from runkit.answers import answers_about
+from runkit.charts.panel import STYLE
 from runkit.errors import DISTRIBUTION, ContractError, UsageError
 from runkit.models import Run
+from runkit.reports.head import head
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.secret import IN_USE
 from runkit.tables import sources
 from runkit.tables.frames import Frames, frames, opened
-from runkit.text import Markup, agent_title, block, html_table, plural, shorten, timestamp, visible
+from runkit.text import Markup, block, html_table, plural, timestamp, visible
 
 if TYPE_CHECKING:
     from runkit.reports.templates import Template
@@ -56,6 +58,7 @@ class Provenance:
     hosts: tuple[str, ...]
     read_at: str | None
     missing: str | None
+    data: str
     archive_version: int | None
     digest: str
     template: str
@@ -75,7 +78,7 @@ class Provenance:
             "runs": f"{len(self.run_ids):,}: {', '.join(self.run_ids[:MAX_IDS])}{more}",
             "read": f"{self.read_at or 'at an unknown time'}, from {hosts}",
             "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
-            "complete": f"no: {self.missing}" if self.missing else "yes",
+            "data": self.data,
             "redaction": self.redaction(),
             "data digest": f"SHA-256 {self.digest} of the redacted frames",
             "template": f"{self.template}, SHA-256 {self.template_digest}",
@@ -117,6 +120,8 @@ NO_LABELS = Labels()
 class ReportData(NamedTuple):
     """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`, `labels`, `actions`.
 
+    It is shown as the head of a report: what it is about, how the runs ended, and what needs a look.
+
     `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects; empty if the report was made
     from frames. `answers` are the rows of `runkit.answer_log()` about these runs. `provenance` is shown as a
     table. `labels` are the title and other words that were given to `report()`, and `actions` the frame of
@@ -131,25 +136,10 @@ class ReportData(NamedTuple):
     actions: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
-        about = self.provenance
-        n_runs = plural(len(self.frames.runs), "run")
-        return visible(f"{n_runs}, read {about.facts()['read']}. {about.redaction()}")
+        return visible(head(self).replace("<", Markup(" <")).striptags())  # a space between cells
 
     def _repr_html_(self) -> str:
-        return block(Markup("<p>{}</p>").format(repr(self)))
-
-
-def heading(f: Frames) -> str:
-    """Name what a report is about: a business or an agent, two businesses, or the number of runs."""
-    runs, n_runs = f.runs, plural(len(f.runs), "run")
-    names = [shorten(name) for name in runs["business_name"].dropna().unique()]
-    if len(runs) == 1:
-        return names[0] if names else agent_title(*runs[["agent", "agent_name"]].iloc[0])
-    if runs["business_name"].isna().any():
-        return n_runs
-    if len(names) == 1:
-        return f"{names[0]}: {n_runs}"
-    return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
+        return block(STYLE, head(self))
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:
@@ -229,6 +219,7 @@ def redact_source(
         hosts=f.read_from,
         read_at=" to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or None,
         missing=_missing(f),
+        data=masker.text(f.summary()[-1]),
         archive_version=f.version,
         digest=digest_of(f),
         template=masker.text(name),

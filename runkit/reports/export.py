@@ -9,12 +9,11 @@ is. A picture in Markdown is shown as its alt text.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nbformat
 import nh3
@@ -22,11 +21,10 @@ from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.charts import fleet, panels
-from runkit.charts.fleet_chart import fleet_chart
+from runkit.charts import fleet, one_run, panels
 from runkit.charts.labels import unmarked
 from runkit.charts.page import figure_div, offline_page, wide
-from runkit.charts.panel import STYLE
+from runkit.charts.panel import STATIC as PANEL_STATIC
 from runkit.charts.svg import Unsupported
 from runkit.tables.frames import frames
 from runkit.text import Markup, esc, static_file, visible, web_host
@@ -43,94 +41,67 @@ _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
     "a": {"href"},
     "details": {"open"},
-    **{tag: {"id"} for tag in ("h1", "h2", "h3")},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
-_STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
-_ANCHOR = re.compile(r"part-\d+")
+_STYLES = {"text-align", "font-weight", "white-space", "min-width", "width", "color", "background-color"}
 _PICTURE = Markup('<img class="output" alt="{}" src="data:{};base64,{}">')
 _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
-_HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _STATIC = Path(__file__).parent / "static"
-_STYLE = static_file(_STATIC / "parts.css") + static_file(_STATIC / "report.css")
-
-
-_PANELS = (fleet.outcomes, fleet.waits, fleet.slowest_steps, fleet.failed_steps)
-
-
-class Heading(NamedTuple):
-    """A heading of the page: its level, its anchor and its text."""
-
-    level: int
-    id: str
-    words: str
+_STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "report.css")
 
 
 def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """Convert an executed notebook (an nbformat node) to one HTML page.
 
-    The page's title is the notebook's first heading, or `title` if it has none. Cells with the tag
-    "remove-cell" are left out, and so is a heading above cells that show nothing. What follows a cell with
-    the tag "wide-screen" is not shown on a phone.
+    The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell" are left
+    out, and so is a heading above cells that show nothing. What follows a cell with the tag "wide-screen" is
+    not shown on a phone.
     """
-    headings: list[Heading] = []
-    cells = _visible_cells(notebook.cells)
-    parts = [_cell(cell, headings) for cell in cells]
-    start = next((at for at, cell in enumerate(cells) if _is_heading(cell, "## ")), 0)
-    page_title = next((heading.words for heading in headings if heading.level == 1), title)
-    body = _TEMPLATE.page(
-        title="" if any("<h1" in part for part in parts) else title,
-        running_head=" · ".join(filter(None, (page_title, classification))),
-        parts=parts,
-        start=start,
-        headings=[heading for heading in headings if heading.level == 2],
-    )
-    return offline_page(page_title, [Markup(body)], style=_STYLE)  # noqa: S704
+    parts = [_cell(cell) for cell in _visible_cells(notebook.cells)]
+    has_heading = any("<h1" in part for part in parts)
+    running_head = " · ".join(filter(None, (title, classification)))
+    body = _TEMPLATE.page(title="" if has_heading else title, running_head=running_head, parts=parts)
+    return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
 
 
 @cache
 def page_text() -> str:
     """Return what a page contains whatever its runs are: styles, and tables and figures of made-up runs."""
     f = frames(_STATIC / "page_runs.json")
-    shown = [panel(f) for panel in _PANELS]
-    shown += [panels.timeline(f.select("a")), panels.timeline(f.select(["a", "b"]))]
-    figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in shown if panel.figure)]
+    one, two = f.select("a"), f.select(["a", "b"])
+    shown = [panel(f) for panel in (fleet.needs_attention, fleet.waits, fleet.failed_steps, panels.all_runs)]
+    shown += [*(panel(one) for panel in (one_run.findings, one_run.questions, panels.what_happened))]
+    shown += [panels.timeline(one), panels.timeline(two)]
+    figures = [figure_div(panel.figure) for panel in shown if panel.figure]
     outputs = json.dumps([panel._repr_mimebundle_() for panel in shown])
-    sections = [*map(figure_div, figures), wide(Markup(""))]
-    return outputs + offline_page("", sections, style=STYLE) + to_html(nbformat.v4.new_notebook(), title="")
+    return outputs + offline_page("", figures) + to_html(nbformat.v4.new_notebook(), title="")
 
 
-def _cell(cell: Any, headings: list[Heading]) -> Markup:
-    """Convert a cell; its headings are added to the list."""
+def _cell(cell: Any) -> Markup:
+    """Convert a cell."""
     if cell.cell_type == "code":
         return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
     if cell.cell_type == "markdown":
-        return wide(_markdown(cell.source, headings))
+        return wide(_markdown(cell.source))
     is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
     return wide(clean(cell.source)) if is_html else Markup("")
 
 
-def _markdown(source: str, headings: list[Heading]) -> Markup:
+def _markdown(source: str) -> Markup:
     class Renderer(IPythonRenderer):
         def image(self, text: str, url: str, title: str | None = None) -> str:
             return text  # a picture may be on the web; only its alt text is shown
 
-        def heading(self, text: str, level: int, **attributes: Any) -> str:
-            words = Markup(text)  # noqa: S704 - cleaned below
-            anchor = f"part-{len(headings)}"
-            headings.append(Heading(level, anchor, words.striptags()))
-            return _HEADING.format(level=level, id=anchor, words=words)
-
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
-    return clean(reader.render(source), has_anchors=True)
+    return clean(reader.render(source))
 
 
-def _is_heading(cell: Any, start: str = "#") -> bool:
-    return cell.cell_type == "markdown" and str(cell.source).startswith(start)
+def _is_heading(cell: Any) -> bool:
+    return cell.cell_type == "markdown" and str(cell.source).startswith("#")
 
 
 def _visible_cells(cells: Sequence[Any]) -> list[Any]:
@@ -166,17 +137,15 @@ def _words_of(layout: Any) -> str:
     return unmarked(str(words or "A figure without a title"))
 
 
-def clean(html: str, *, has_anchors: bool = False) -> Markup:
+def clean(html: str) -> Markup:
     """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
 
-    `has_anchors`: the headings have runkit's ids. What nh3 gives last is never edited.
+    What nh3 gives last is never edited.
     """
 
     def allowed_value(tag: str, name: str, value: str) -> str | None:
-        # only http, https and #: `//host/x` in a local file opens a network share
-        if name == "href":
-            return value if value.startswith("#") or web_host(value) else None
-        return value if name != "id" or (has_anchors and _ANCHOR.fullmatch(value)) else None
+        # only http and https: `//host/x` in a local file opens a network share
+        return value if name != "href" or web_host(value) else None
 
     for finish in (visible, str):  # twice: an invisible character may be written as an entity
         html = finish(

@@ -1,61 +1,91 @@
-"""`head()`: the first part of a report, with how its runs ended and what needs a look."""
+"""The head of a report: what it is about, how its runs ended, their numbers, and what needs a look."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from runkit.arguments import checked
-from runkit.charts.overview import Tile, tiles
-from runkit.charts.panel import lasting, oldest
+from runkit.charts.one_run import unfinished
+from runkit.charts.panel import lasting, records, render, when, words_of
+from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
-from runkit.reports.bundle import ReportData, heading
-from runkit.reports.part import Part, records
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.facts import findings_of, open_questions, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import duration, moment, plural
+from runkit.text import Markup, agent_title, day, duration, moment, plural, run_label, short_id, shorten
+
+if TYPE_CHECKING:
+    from runkit.reports.bundle import ReportData
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
+COLORS = {"error": "fail", "interrupted": "attention"}  # of a banner
+WHOLE, FIRST = 600, 400  # characters of a text that is quoted as a whole, and of the start of a longer one
+SLA_H = 4
+MAX_TITLES = 3  # in a line about what needs a look
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
-@checked
-def head(data: ReportData) -> Part:
-    """Show how one run ended, how two did, or how many did, and what needs a look.
-
-    Parameters
-    ----------
-    data
-        What `runkit.report_data()` returned.
-
-    Returns
-    -------
-    Part
-        Time and host of reading, the heading, a banner for each of up to two runs, and numbers.
-    """
+def head(data: ReportData) -> Markup:
+    """Write the head: of one run and of two with a banner for each, of more with their numbers."""
     f, labels, n_runs = data.frames, data.labels, len(data.frames.runs)
     sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
-    agents = f.runs["agent_name"].fillna("").unique()
-    return Part(
+    tiles = fleet_tiles(f, sla_h=SLA_H)
+    return render(
         "head",
         kind=KINDS.get(n_runs, "Fleet report"),
-        run_id=f.runs["run_id"].iloc[0] if n_runs == 1 else None,
+        what=f"run {short_id(f.runs['run_id'].iloc[0])}" if n_runs == 1 else _range(f),
         read=moment(f.runs["as_of"].max()),
         tags=[*_modes(f), *filter(None, [labels.classification])],
-        heading=labels.title or heading(f),
-        agent=agents[0] if len(agents) == 1 else None,
+        heading=labels.title or (heading(f) if sides else _headline(f)),
+        about=_about(f) if n_runs == 1 else "",
         prepared_by=labels.prepared_by,
         sides=[_side(side) for side in sides],
-        totals=_totals(f),
-        numbers=_numbers(f) if n_runs == 1 else () if sides else tiles(f),
-        needs=_needs(f) if n_runs == 1 else {},
-        is_bare=n_runs == 1 and not f.runs["has_steps"].all(),
-        missing=data.provenance.missing,
-        n_older=f.coverage.refused,
+        tiles_=_numbers(f) if n_runs == 1 else () if sides else [tiles[at] for at in (1, 5, 2, 3)],
+        needs_a_look=[*(_needs_a_look(f) if n_runs == 1 else ()), *_gaps(data)],
     )
+
+
+def heading(f: Frames) -> str:
+    """Name what a report is about: a business or an agent, two businesses, or the number of runs."""
+    runs, n_runs = f.runs, plural(len(f.runs), "run")
+    names = [shorten(name) for name in runs["business_name"].dropna().unique()]
+    if len(runs) == 1:
+        return names[0] if names else agent_title(*runs[["agent", "agent_name"]].iloc[0])
+    if runs["business_name"].isna().any():
+        return n_runs
+    if len(names) == 1:
+        return f"{names[0]}: {n_runs}"
+    return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
+
+
+def _headline(f: Frames) -> str:
+    """Say in one line, by rule, how the questions of many runs stand."""
+    pending = open_questions(f)
+    n_late = int((pending["wait_s"] > SLA_H * 3_600).sum())
+    if pending.empty:
+        return "No questions waiting"
+    if n_late == len(pending) > 1:
+        return f"Every open question is over the {SLA_H} h SLA"
+    if n_late:
+        return f"{n_late:,} of {plural(len(pending), 'open question')} over the {SLA_H} h SLA"
+    return f"No open question is over the {SLA_H} h SLA"
+
+
+def _range(f: Frames) -> str:
+    """Say how many runs there are, of how many businesses, and from when to when."""
+    created = f.runs["created_at"].dropna()
+    n_businesses = f.runs["business_id"].nunique()
+    of = f" of {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
+    days = dict.fromkeys([day(created.min()), day(created.max())]) if len(created) else ()
+    return f"{plural(len(f.runs), 'run')}{of}" + (f", created {' to '.join(days)}" if days else "")
+
+
+def _about(f: Frames) -> str:
+    [run] = records(f.runs)
+    for_whom = f" for {shorten(run['requester'])}" if run["requester"] else ""
+    created = f" · created {when(run['created_at'])}" if run["created_at"] else ""
+    return f"Reviewed by {agent_title(run['agent'], run['agent_name'])}{for_whom}{created}"
 
 
 def _modes(f: Frames) -> list[str]:
@@ -67,18 +97,50 @@ def _modes(f: Frames) -> list[str]:
 
 
 def _side(f: Frames) -> dict[str, Any]:
-    """Return a run and what says how it ended: the questions that wait, its output."""
-    [run] = records(f.runs)
-    return {
-        "run": run,
-        "time": ", ".join(_time(run)),
-        "asks": records(open_questions(f)),
-        "output": next(iter(records(outputs_of(f).tail(1))), None),
-    }
+    """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
+    [run], asks = records(f.runs), records(open_questions(f))
+    output = next(iter(records(outputs_of(f).tail(1))), None)
+    side: dict[str, Any] = {"run": run, "color": COLORS.get(run["status"], "neutral"), "quote": {}}
+    side |= {"time": ", ".join(_time(run))}
+    side["label"] = run_label(run["run_id"], run["business_name"], run["agent_name"])
+    if run["status"] == "error":
+        errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
+        said = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
+        words = said.iloc[-1] if len(said) else None
+        side |= {"headline": "No result: the review failed", "quote": _quote(words)}
+        side["text"] = "" if words else words_of(run["outcome"] or "No step says why.", 400)
+        return side | {"unchecked": ", ".join(unfinished(f)["title"])}
+    if asks:
+        ask, wait = asks[0], ""
+        if ask["wait_s"] is not None:
+            wait = f", {duration(ask['wait_s'])} so far"
+        asked = f"Asked by {agent_title(ask['agent'])} on {when(ask['asked_at'])}{wait}."
+        more = f" {plural(len(asks), 'question')} waiting." if len(asks) > 1 else ""
+        return side | {"headline": f"Waiting for a reviewer: {words_of(ask['label'])}", "text": asked + more}
+    if output:
+        quote = _quote(output["summary"])
+        return side | {
+            "headline": words_of(run["outcome"]),
+            "quote": quote,
+            "confidence": output["confidence"],
+        }
+    is_over = run["status"] in FINAL_STATUSES
+    steps = f"{plural(run['n_steps'], 'step')} known."
+    return side | {"headline": "No output" if is_over else "No result yet", "text": steps}
+
+
+def _quote(text: str | None) -> dict[str, str]:
+    """Split what an agent wrote: its last sentence holds the conclusion; `whole` only if some is left out."""
+    words = words_of(text, 10_000) if text else ""
+    *first, last = SENTENCE_END.split(words)
+    start = "".join(f"{sentence} " for sentence in first)
+    if len(words) <= WHOLE:
+        return {"first": start, "last": last}
+    return {"first": f"{shorten(start, FIRST)} ", "last": shorten(last, WHOLE), "whole": words}
 
 
 def _time(run: dict[Any, Any]) -> tuple[str, str]:
-    """Give the duration of a run, and how much of it was waiting, or work so far if it is open."""
+    """Return the duration of a run, and how much of it was waiting, or work so far if it is open."""
     total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
     if not is_over and run["duration_s"] is not None:
         total += " so far"
@@ -89,22 +151,11 @@ def _time(run: dict[Any, Any]) -> tuple[str, str]:
     return total, f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
 
 
-def _totals(f: Frames) -> dict[str, Any]:
-    """Describe how many runs ended, in one line."""
-    n_waiting, n_failed = ((f.runs["status"] == word).sum() for word in ("interrupted", "error"))
-    pending = f.interrupts[f.interrupts["outcome"] == "pending"]
-    wait = f", oldest {oldest(pending)}" if len(pending) else ""
-    words = [f"{n_waiting:,} waiting{wait}"] if n_waiting else []
-    words += [f"{n_failed:,} failed"] if n_failed else []
-    color = "attention" if n_waiting else "fail" if n_failed else "neutral"
-    return {"color": color, "headline": " · ".join(words) or "You're all caught up"}
-
-
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
     [run], own = records(f.runs), findings_of(f)
     sources = f.sources.drop_duplicates(["url", "source_name"])
-    n_rated = dict(own["confidence"].value_counts()[[*reversed(CONFIDENCES)]])
+    n_rated = dict(own["confidence"].value_counts()[list(CONFIDENCES)])
     n_rated["unrated"] = own["confidence"].isna().sum()
     rated = [f"{n:,} {word}" for word, n in n_rated.items() if n]
     n_strong = (sources["source_tier"] >= "primary").sum()
@@ -122,30 +173,33 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
     )
 
 
-def _open_items(f: Frames) -> dict[str, Any]:
-    """Return labels and titles of what one run left open, by kind: questions, steps, findings, problems."""
-    run, asks, steps = f.runs.iloc[0], f.interrupts, f.steps
-    running = "step without an end" if run["status"] in FINAL_STATUSES else "step running"
-    own = findings_of(f)
-    unsure = pd.concat([outputs_of(f), own])
-    return {
-        "question waiting": open_questions(f)["label"],
-        "question expired": asks.loc[asks["outcome"] == "lapsed", "label"],
-        running: steps.loc[steps["is_open"] & ~steps["is_wait"], "label"],
-        "finding of low or no confidence": unsure.loc[~(unsure["confidence"] >= "medium"), "title"],
-        "finding without a source": own.loc[own["n_sources"] == 0, "title"],
-        "problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
+def _needs_a_look(f: Frames) -> list[str]:
+    """List what a reader of one run should look at and the banner does not say."""
+    [run], asks, steps, own = records(f.runs), f.interrupts, f.steps, findings_of(f)
+    items = {
+        "Question expired": asks.loc[asks["outcome"] == "lapsed", "label"],
+        "Finding without a source": own.loc[own["n_sources"] == 0, "title"],
+        "Problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
     }
-
-
-def _needs(f: Frames) -> dict[str, list[Any]]:
-    """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
-    [run], asks, steps = records(f.runs), f.interrupts, f.steps
-    items = _open_items(f)
-    is_listed = run["weakest"] in [*items["finding of low or no confidence"]]
-    items["weakest finding"] = [] if is_listed or run["weakest"] is None else [run["weakest"]]
+    if run["status"] in FINAL_STATUSES:
+        items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]
+    if run["weakest"] and run["weakest"] not in [*items["Finding without a source"]]:
+        items["Weakest finding"] = f.runs["weakest"]
     for way in RESOLUTIONS:
         items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
-        items["step failed"] = steps.loc[steps["error"].notna(), "label"]
-    return {what: list(titles) for what, titles in items.items() if len(titles)}
+        items["Step failed"] = steps.loc[steps["error"].notna(), "label"]
+    lines = []
+    for what, titles in items.items():
+        more = f"; and {len(titles) - MAX_TITLES:,} more" if len(titles) > MAX_TITLES else ""
+        named = "; ".join(words_of(title, 80) for title in titles.head(MAX_TITLES))
+        lines += [f"{what}: {named}{more}"] if len(titles) else []
+    return lines if run["has_steps"] else [*lines, "The steps were not delivered; times are not known."]
+
+
+def _gaps(data: ReportData) -> list[str]:
+    """Say what was not read."""
+    if data.provenance.missing:
+        return [f"Not complete: {data.provenance.missing}."]
+    n_older = data.frames.coverage.refused
+    return [f"{plural(n_older, 'older copy', 'older copies')} of runs left out."] if n_older else []

@@ -19,12 +19,12 @@ from runkit.reports import templates
 from runkit.reports.bundle import (
     Labels,
     Source,
-    heading,
     make_masker,
     read_source,
     redact_source,
     write_data,
 )
+from runkit.reports.head import heading
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
 from runkit.text import brief, moment, plural, short_id, visible

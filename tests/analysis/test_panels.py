@@ -34,7 +34,7 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
         run(step("s", artifacts=one), run_id="one", output={"artifacts": [artifact("Summary", sources=[])]}),
         run(step("t", artifacts=other), run_id="other"),
     ]
-    panel = fleet.evidence(runkit.frames(runs))
+    panel = fleet.weak_findings(runkit.frames(runs))
     assert list(zip(panel.table["weakness"], panel.table["title"], strict=True)) == [
         ("no source", "bare"),
         ("high confidence, secondary sources only", "sure of the web"),

@@ -1,4 +1,4 @@
-"""`runkit.overview`: counts, what needs somebody, and the newest runs, of a client or of frames."""
+"""`runkit.overview`: counts, what needs attention, and the newest runs, of a client or of frames."""
 
 from __future__ import annotations
 
@@ -7,74 +7,66 @@ import re
 import pytest
 
 import runkit
-from runkit.charts.overview import Overview
+from runkit.charts import Panel
 from runkit.client import Client
 from runkit.errors import UsageError
 from support import example, run
 from tests import faults
 
+PLOTLY = "application/vnd.plotly.v1+json"
+
 
 @pytest.fixture(scope="module")
-def account() -> Overview:
+def account() -> Panel:
     """The overview of 30 of 40 runs."""
     with runkit.sandbox(speed=600, history=40, seed=3) as box, box.client(rate=None) as client:
         return runkit.overview(client, limit=30, progress=False)
 
 
-def values(shown: Overview) -> list[str]:
-    """The numbers of the tiles."""
-    return [tile.value for tile in shown.tiles]
+def tiles(panel: Panel) -> dict[str, tuple[str, str]]:
+    """The numbers and their notes."""
+    found = re.findall(r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span>", panel.body)
+    return {name: (value, note) for name, value, note in found}
 
 
-def test_the_tiles_count(account) -> None:
-    """They count the runs that were read, and say of how many."""
-    runs, open_s = account.frames.runs, account.frames.interrupts.query("outcome == 'pending'")["wait_s"]
-    counts = [int((runs["status"] == word).sum()) for word in ("interrupted", "error")]
-    n_low = int(runs.query("status == 'completed'")["confidence"].eq("low").sum())
-    assert values(account)[:3] == ["30", *map(str, counts)]
-    assert values(account)[4] == str(n_low)
-    assert account.tiles[0].note == "newest 30 of 40"
-    assert f"{int((open_s > 4 * 3_600).sum())} over 4 h" in account.tiles[1].note
+def test_the_tiles_count_what_is_below(account: Panel) -> None:
+    counts = tiles(account)
+    assert counts["Runs"][0] == "30"
+    assert counts["Runs"][1].startswith("newest 30 of 40, ")
+    waiting = account.table[account.table["next_step"] == "Answer"]
+    assert int(counts["◷ Waiting"][0]) == len(waiting) > 0
+    assert account.sentence.startswith("SANDBOX · 127.0.0.1")
 
 
-def test_every_run_has_its_business(account) -> None:
-    """Names are found by the businesses' threads."""
-    assert account.frames.runs["business_name"].notna().all()
-    assert re.search(r"<b>[A-Z][\w ]+</b> <code>[0-9a-f]{8}</code>", account._repr_mimebundle_()["text/html"])
+def test_every_run_has_its_business_and_a_line_of_code(account: Panel) -> None:
+    assert account.table["business_name"].notna().all()
+    assert "runkit.InterruptForm(client, &#34;" in account.body
+    assert account.body.count("<pre>") == len(account)
 
 
-def test_it_is_shown_with_a_figure_or_without(account) -> None:
-    """A front end gets HTML, text and the figure; no run, no figure."""
-    assert {"text/html", "text/plain", "application/vnd.plotly.v1+json"} == set(account._repr_mimebundle_())
+def test_frames_need_no_client_and_no_run_needs_a_figure() -> None:
+    panel = runkit.overview([example("completed"), run(status="interrupted")])
+    assert "client" not in panel.body
+    assert "f.select(" in panel.body
+    assert set(panel._repr_mimebundle_()) == {"text/html", "text/plain", PLOTLY}
     nothing = runkit.overview([])
-    assert values(nothing) == ["0", "0", "0", "–", "0"]
+    assert [value for value, _ in tiles(nothing).values()] == ["0", "0", "0", "0", "–"]
     assert set(nothing._repr_mimebundle_()) == {"text/html", "text/plain"}
-
-
-def test_each_kind_of_need_has_a_row(account) -> None:
-    """Eight rows at most, and none of a kind is crowded out."""
-    html = account._repr_mimebundle_()["text/html"]
-    steps = re.findall(r"<summary>(.+?)</summary>", html)
-    assert len(steps) == min(8, len(account.needs_you.table))
-    assert set(steps) == set(account.needs_you.table["next_step"])
 
 
 def test_an_account_without_businesses() -> None:
     """Runs are shown by their agents where the API tells of no business."""
     with faults.sandbox(speed=600, history=4, seed=3) as box, box.client(rate=None) as client:
         box.fault("refuse", "GET /businesses", times=100)
-        shown = runkit.overview(client, progress=False)
-    assert shown.frames.runs["business_name"].isna().all()
-    assert values(shown)[0] == "4"
+        panel = runkit.overview(client, progress=False)
+    assert panel.table["business_name"].isna().all()
+    assert tiles(panel)["Runs"] == ("4", "all runs")
 
 
-def test_frames_files_and_hostile_names(tmp_path) -> None:
-    """Anything that holds runs is read, and its texts are escaped."""
+def test_names_are_escaped() -> None:
     name = '<img src=x onerror="alert(1)">'
     source = run(status="interrupted", _runkit={"business_id": "b", "business_name": name})
-    shown = runkit.overview([example("completed"), source])
-    assert values(shown)[:2] == ["2", "1"]
-    assert "<img" not in shown._repr_mimebundle_()["text/html"]
+    assert "<img" not in runkit.overview([example("completed"), source])._repr_mimebundle_()["text/html"]
 
 
 @pytest.mark.parametrize(

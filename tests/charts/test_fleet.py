@@ -44,91 +44,122 @@ def completed(run_id, *artifacts, sure="high", steps=()):
     return run(step("a", artifacts=list(artifacts)), *steps, run_id=run_id, output=output)
 
 
-def todo(*runs):
-    """Next steps and runs of the table."""
-    table = fleet.look_first(frames(list(runs))).table
-    return list(zip(table["next_step"], table["run_id"], strict=True))
+def needs(*runs):
+    """The table of what needs attention."""
+    return fleet.needs_attention(frames(list(runs))).table
 
 
-def test_failures_with_the_same_error_are_one_row():
-    """It counts them and names the newest; the question that waits comes before it."""
+def test_failures_with_the_same_error_are_one_row_that_has_all_ids():
     runs = [failed(n, "The register did not answer") for n in range(6)]
-    table = fleet.look_first(frames([*runs, failed(9, "No such business"), waiting(1)])).table
-    assert table["n_runs"].tolist() == [1, 6, 1]
-    assert table["run_id"].tolist() == ["w1", "f5", "f9"]
-    assert table["next_step"].tolist() == ["Answer", "Check the error", "Check the error"]
+    table = needs(*runs, failed(9, "No such business"), waiting(1))
+    assert table["n_runs"].tolist() == [1, 1, 6]
+    assert table["run_id"].tolist() == ["w1", "f9", "f5"]
+    assert table["run_ids"].iloc[2] == ["f5", "f4", "f3", "f2", "f1", "f0"]
+    assert table["next_step"].tolist() == ["Answer", "Check", "Check"]
     assert table["status"].tolist() == ["interrupted", "error", "error"]
 
 
-def test_the_longest_wait_comes_first():
-    """With the time since when it was asked."""
-    table = fleet.look_first(frames([waiting(1, 60), waiting(2, 7_200)])).table
-    assert table["run_id"].tolist() == ["w2", "w1"]
-    assert table["age_s"].tolist() == [7_200, 60]
+def test_watchlist_hits_come_first_then_the_longest_wait():
+    hit = waiting(3)
+    hit["interrupts"] = [{"id": "i", "value": {"label": "Dismiss?", "type": "dismissal", "artifacts": []}}]
+    table = needs(waiting(1, 60), waiting(2, 7_200), hit)
+    assert table["run_id"].tolist() == ["w3", "w2", "w1"]
+    assert table["age_s"].tolist() == [60, 7_200, 60]
     assert {f"{when:%H:%M:%S}" for when in table["since"]} == {"10:00:10"}
 
 
-def test_each_reason_has_room_and_what_is_left_out_is_said():
-    """Thirty waiting questions do not hide the failed run."""
-    panel = fleet.look_first(frames([*(waiting(n) for n in range(30)), failed(1, "No answer")]))
-    assert panel.table["next_step"].value_counts().tolist() == [19, 1]
-    assert panel.sentence.startswith("20 of 31 shown")
+def test_a_question_is_never_folded_below_20():
+    """Nineteen questions stand above the fold, the failed run below it."""
+    panel = fleet.needs_attention(frames([*(waiting(n) for n in range(19)), failed(1, "No answer")]))
+    above, below = panel.body.split('<details class="needs-rest">')
+    assert (above.count("Is it so?"), below.count("No answer")) == (19, 1)
+    assert "1 more: 1 failed" in below
+    assert len(panel) == 20
 
 
-def test_completed_runs_that_need_somebody():
-    """High confidence on weak sources, then failed steps, then low confidence, then none."""
-    blog = source("Blog", "secondary")
-    bad = step("e", 5, 6, type="error", status="error", label="No answer")
+def test_what_else_needs_attention_in_order():
+    """Low confidence by its weakest finding, broken data as one row, decisions of the policy, medium."""
+    asked = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
+    broken = run(run_id="broken", created_at="2026-13-45", started_at=7, ended_at=7)
     runs = [
-        completed("fine", found("high", source(), blog)),
+        completed("fine", found("high", source())),
+        completed("low", artifact("Hit left open", confidence="low"), sure="low"),
         completed("none", sure=None),
-        completed("low", sure="low"),
-        completed("steps", steps=[bad]),
-        completed("weak", found("high", blog)),
-        completed("bare", found("high"), found("high")),
+        completed("medium", artifact("Mixed", confidence="medium"), sure="medium"),
+        completed("policy", steps=[asked]),
+        broken,
     ]
-    assert todo(*runs)[:5] == [
-        ("Check the evidence", "bare"),
-        ("Check the evidence", "weak"),
-        ("Check the failed steps", "steps"),
-        ("Read the findings", "low"),
-        ("Read the findings", "none"),
+    table = needs(*runs)
+    assert list(zip(table["next_step"], table["run_id"], strict=True)) == [
+        ("Read", "low"),
+        ("Read", "none"),
+        ("Check", "broken"),
+        ("Sample", "policy"),
+        ("Sample", "medium"),
     ]
-    assert todo(runs[0]) == []
-    assert fleet.look_first(frames(runs[0])).sentence == "You're all caught up."
+    assert table["reason"].iloc[0] == "Low: Hit left open"
+    assert table["reason"].iloc[3:].tolist() == ["Auto-approved: Approve?", "Medium: Mixed"]
+    assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
 
 
-def test_a_slow_run_is_compared_with_the_others_of_its_agent():
-    """Steps, work and waits beside medians and 90th percentiles; another agent's runs do not count."""
-    slow = run(*[step(f"s{n}", n * 60, n * 60 + 60) for n in range(4)], run_id="slow", end=240)
-    other = run(step("x", 0, 90), run_id="other", end=90, agent="tin_verification")
-    f = frames([*many(10), slow, other])
-    for panel in (fleet.why_slow(f), fleet.why_slow(f, "slow")):
-        rows = panel.table.set_index("group")
-        assert rows["n_runs"].tolist() == [1, 10, 10]
-        assert rows["n_steps"].tolist() == [4, 1, 1]
-        assert rows["working_s"].tolist() == [240, 60, 60]
-    alone = fleet.why_slow(f, "other")
-    assert alone.table["n_runs"].tolist() == [1]
-    assert "no other run" in alone.sentence
+def test_runs_that_look_alike_have_their_whole_ids():
+    ids = [f"aaaaaaaa-0000-4000-8000-{n:012d}" for n in range(2)]
+    body = fleet.needs_attention(frames([waiting(n) | {"id": run_id} for n, run_id in enumerate(ids)])).body
+    assert all(run_id in body for run_id in ids)
+
+
+def timed(run_id, look_s, wait_s=0, status="completed"):
+    """A run with two steps, and a question if it waited."""
+    steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
+    end = 5 + look_s + wait_s
+    steps += [question("q", 5 + look_s, end, label="Approve?")] if wait_s else []
+    return run(*steps, run_id=run_id, end=end, status=status)
+
+
+USUAL = [timed(name, look_s) for name, look_s in zip("abcde", (20, 22, 18, 21, 19), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("slow", "sentence"),
+    [
+        (
+            timed("slow", 20, wait_s=7_200),
+            "Slow because it waited: 2 h of 2 h. 2 h of that was for “Approve?”. "
+            "The agents' work was normal: 25 s, median 25 s.",
+        ),
+        (
+            timed("slow", 58),
+            "Slow because agents worked longer: 1 min 3 s, median 25 s. "
+            "Most in “Looking up” (CIP Orchestrator): 58 s, median 20 s.",
+        ),
+        (timed("slow", 10), "Not slow: faster than all 5 others. 15 s, median 25 s."),
+    ],
+)
+def test_the_largest_part_of_a_slow_run_comes_first(slow, sentence):
+    panel = fleet.why_slow(frames([slow, *USUAL, timed("failed", 1, status="error")]), "slow")
+    assert panel.sentence == sentence
+    assert panel.table["n_runs"].tolist() == [1, 5]
+
+
+def test_a_failed_run_and_a_single_one_are_not_compared():
+    bad = step("e", 5, 6, type="error", status="error", label="No answer")
+    f = frames([*USUAL, run(step("a"), bad, run_id="bad", status="error"), timed("z", 9) | {"agent": "tin"}])
+    assert fleet.why_slow(f, "bad").sentence.endswith("in “No answer”. A failed run is not compared.")
+    assert "no other completed run" in fleet.why_slow(f, "z").sentence
+    assert fleet.why_slow(f, "z").table["n_runs"].tolist() == [1]
     with pytest.raises(UsageError):
         fleet.why_slow(f, "unknown-run")
 
 
-def test_a_slow_run_names_the_step_that_took_most_extra_time():
-    """By its own time above the median of that step; a completed run is compared with completed ones."""
-
-    def timed(run_id, look_s, status="completed"):
-        steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
-        return run(*steps, run_id=run_id, end=5 + look_s, status=status)
-
-    usual = [timed("a", 20), timed("b", 22), timed("c", 18), timed("failed", 1, "error")]
-    panel = fleet.why_slow(frames([timed("slow", 58), *usual]), "slow")
-    assert panel.table["n_runs"].tolist() == [1, 3, 3]
-    assert panel.sentence.endswith("; most extra time: Looking up (CIP Orchestrator), 58 s, median 20 s.")
-    only = run(step("x", 0, 9, name="extra", label="Again"), run_id="only", end=9)
-    panel = fleet.why_slow(frames([only, *usual]), "only")
-    assert "Again (CIP Orchestrator), 9 s, median 0 s" in panel.sentence
+def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
+    f = frames(
+        [waiting(1, 60), waiting(2, 3 * 3_600), run(question("q", 0, 5 * 3_600), run_id="x", end=18_000)]
+    )
+    table = fleet.waits(f, sla_h=2).table.set_index("kind")
+    classes = ["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]
+    assert table.loc["All", classes].tolist() == [1, 0, 2, 0, 0]
+    assert table.loc["All", ["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
+    assert fleet.waits(frames([])).table.empty
 
 
 def test_outcomes_add_up():
@@ -139,31 +170,21 @@ def test_outcomes_add_up():
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
-def test_failed_steps_are_counted_with_the_runs_that_completed():
-    """By agent, name and label; the newest run stands for them, containers are left out."""
-    bad = step("b", 5, 10, status="error", name="look_up", label="Looking up")
-    outer = step("o", 0, 10, status="error", name="outer", steps=[bad])
-    runs = [
-        run(outer, run_id="old"),
-        run(outer | {"started_at": at(1)}, run_id="new", status="error", start=1),
-        run(step("a"), run_id="fine"),
-    ]
-    panel = fleet.failed_steps(frames(runs))
+def test_failures_are_grouped_by_the_error_without_its_numbers():
+    """They name all runs, the newest first; groups that failed with a step in them are left out."""
+
+    def broken(run_id, seconds, start):
+        error = f"IRS timed out after {seconds} s"
+        inner = step("b", start, start + 5, status="error", label="Asking", error=error)
+        outer = step("o", start, start + 5, status="error", name="outer", steps=[inner])
+        note = step("e", start + 5, start + 5, type="error", status="error", label=error)
+        return run(outer | {"steps": [inner, note]}, run_id=run_id, status="error", start=start)
+
+    panel = fleet.failed_steps(
+        frames([broken("old", 20, 0), broken("new", 30, 9), run(step("a"), run_id="fine")])
+    )
     [row] = panel.table.to_dict("records")
-    assert [row[name] for name in ("name", "n_steps", "n_runs", "n_completed")] == ["look_up", 2, 2, 1]
-    assert panel.sentence == "2 failed steps in 2 of 3 runs. 1 of these runs completed."
-
-
-def test_a_failure_counts_once():
-    """The call that failed, with what the error step after it says; an error step alone is one, too."""
-    call = step("c", 5, 10, status="error", label="Looking up")
-    error = step("e", 10, 10, type="error", status="error", label="No answer")
-    outer = step("o", 0, 10, status="error", steps=[call, error])
-    alone = step("a", 2, 2, type="error", status="error", label="Stopped")
-    f = frames(run(alone, outer, status="error"))
-    panel = fleet.failed_steps(f)
-    assert panel.sentence == "2 failed steps in 1 of 1 run."
-    known = panel.table.set_index("label")["error"].fillna("")
-    assert known.to_dict() == {"Looking up": "No answer", "Stopped": "Stopped"}
-    completed = fleet.look_first(frames(run(outer))).table
-    assert completed["reason"].tolist() == ["1 failed: Looking up"]
+    assert row["error"] == "IRS timed out after * s"
+    assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == ["Asking", 2, 2, 0]
+    assert row["run_ids"] == ["new", "old"]
+    assert panel.sentence == "2 failed steps in 2 of 3 runs."

@@ -107,7 +107,7 @@ def test_more_than_rows_are_points() -> None:
     assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
     notes = figure.layout.annotations[1:]  # the first one is of the band
     assert [len(re.findall(r"\d{8}", note.text)) for note in notes] == [0, 16, 0]
-    assert len(chart(*many(n), has_list=False).layout.annotations) == 1
+    assert len(chart(*many(n), is_small=True).layout.annotations) == 1
 
 
 def test_points_are_bounded_and_the_rest_is_counted() -> None:

@@ -24,7 +24,7 @@ CELLS = (
     "import json, runkit\nruns = json.loads({runs!r})\nrunkit.gantt(runs[0])",
     "runkit.gantt(runs[:2]).show()",
     "runkit.gantt(runs).update_layout(title_text='Mine')",
-    "from runkit.charts import fleet\ndisplay(fleet.slowest_steps(runkit.frames(runs)))",
+    "runkit.overview(runs)",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -25,17 +26,40 @@ def test_it_takes_exactly_one_run(source):
             show(f)
 
 
-def test_findings_are_counted_by_evidence():
+def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
     """Of two, one rests on a government source and one on none; the record of an error is no finding."""
     steps = [
         step("a", artifacts=[artifact("Rests", sources=[SOURCE]), artifact("Bare", confidence="low")]),
         step("b", type="error", artifacts=[artifact("Step failed")]),
     ]
-    panel = one_run.found(frames(run(*steps)))
-    assert panel.table["title"].tolist() == ["Rests", "Bare"]
-    assert panel.table["tiers"].iloc[0] == "1 government"
+    panel = one_run.findings(frames(run(*steps)))
+    assert panel.table["title"].tolist() == ["Bare", "Rests"]
+    assert panel.table["tiers"].iloc[1] == "1 government"
     assert "50% on government or primary sources, 1 without a source" in panel.sentence
-    assert "lowest confidence: low" in panel.sentence
+
+
+def test_a_failed_run_says_first_what_it_did_not_finish():
+    """An agent that stopped and found nothing is a row before the findings."""
+    bad = step("b", 5, 76, status="error", label="Asking", agent="tin_verification")
+    note = step("e", 76, 76, type="error", status="error", label="No answer", agent="tin_verification")
+    panel = one_run.findings(frames(run(step("a", artifacts=[artifact("Fine")]), bad, note, status="error")))
+    assert panel.table["title"].tolist() == ["TIN Verification", "Fine"]
+    assert panel.table["is_unfinished"].tolist() == [True, False]
+    assert panel.table["summary"].iloc[0] == "Stopped in Asking after 1 min 11 s. Nothing was found."
+    assert panel.body.count("✕ Not finished") == 1
+
+
+def test_findings_have_their_evidence():
+    """A link only where the host is certain; sources beyond five are folded."""
+    sources = [SOURCE, {"url": "javascript:1", "source_name": "Odd", "source_tier": "secondary"}]
+    many = [SOURCE | {"url": f"https://a.example.gov/{n}"} for n in range(7)]
+    found = [artifact("One", sources=sources), artifact("Two"), artifact("Many", sources=many)]
+    body = one_run.findings(frames(run(step("a", artifacts=found)))).body
+    assert "javascript:1" not in re.findall('href="(.*?)"', body)
+    assert "▮▮▮ government" in body
+    assert "▮▯▯ secondary" in body
+    assert "No source" in body
+    assert "2 more sources" in body
 
 
 def test_a_finding_counts_once():
@@ -45,7 +69,7 @@ def test_a_finding_counts_once():
     hit = step("a", 0, 10, artifacts=[artifact("Hit", type="dismissal")])
     f = frames(run(hit, question("q", 10, None), end=None, interrupts=[{"id": "i", "value": value}]))
     assert f.artifacts["is_repeat"].sum() == 1
-    assert one_run.found(f).table["title"].tolist() == ["Hit", "New"]
+    assert sorted(one_run.findings(f).table["title"]) == ["Hit", "New"]
 
 
 def logged(**more):
@@ -68,8 +92,13 @@ ASKED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), end=7
 
 def test_a_confirmed_answer_is_shown():
     """As plain text, with the name from the log."""
-    [row] = one_run.people(frames(ASKED), logged()).table.to_dict("records")
+    [row] = one_run.questions(frames(ASKED), logged()).table.to_dict("records")
     assert row["answer"] == "decision: approve; note: seen"
+    body = one_run.questions(frames(ASKED), logged()).body
+    assert "“seen”" in body
+    assert "Ana (self-declared)" in body
+    assert "Recording it" in body
+    assert "The API keeps neither" in one_run.questions(frames(ASKED)).body
     assert (row["answered_by"], row["delivery"]) == ("Ana", "confirmed")
 
 
@@ -78,7 +107,7 @@ def test_whom_the_api_names_comes_before_the_log(joined):
     """A name that somebody declared does not replace it."""
     asked = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
     log = logged(answered_by="root")
-    panel = one_run.people(frames(asked, answers=log if joined else None), log)
+    panel = one_run.questions(frames(asked, answers=log if joined else None), log)
     assert panel.table["answered_by"].tolist() == ["Ana Ortiz"]
     assert "root" not in repr(panel)
 
@@ -86,6 +115,6 @@ def test_whom_the_api_names_comes_before_the_log(joined):
 @pytest.mark.parametrize("delivery", ["unconfirmed", "unknown", "sending"])
 def test_an_answer_in_doubt_says_so_and_names_nobody(delivery):
     """It may not be the answer that counted."""
-    [row] = one_run.people(frames(ASKED), logged(delivery=delivery)).table.to_dict("records")
+    [row] = one_run.questions(frames(ASKED), logged(delivery=delivery)).table.to_dict("records")
     assert row["delivery"] == delivery
     assert pd.isna(row["answered_by"])

@@ -14,13 +14,12 @@ from IPython.utils.capture import capture_output
 
 from runkit.charts import Panel
 from runkit.charts.gantt import gantt
-from runkit.charts.stacked_bars import stacked_bars
 from runkit.html_tables import MAX_ROWS
+from runkit.text import Markup
 from support import example
 
 PLOTLY = "application/vnd.plotly.v1+json"
 TABLE = pd.DataFrame({"label": pd.Series(["a", "b"], dtype="str"), "wait_s": [5_400.0, 5.0]})
-NOTES = ["1 h"] * 40
 Show = Callable[[Panel], list[dict[str, Any]]]
 
 
@@ -42,16 +41,11 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
         InteractiveShell.clear_instance()
 
 
-def bars(table: pd.DataFrame, **options: Any) -> Any:
-    """A figure of one part."""
-    return stacked_bars(table, options.pop("notes", NOTES), **options)
-
-
 def test_sentence_figure_and_table_come_in_this_order(shown):
     """Three outputs; the table is folded, and its heads and values are for people."""
-    figure = bars(pd.DataFrame({"n_answered": [1]}, ["a"]))
-    sentence, drawn, table = shown(Panel("Time", "It waited.", TABLE, figure))
-    assert sentence["text/plain"] == "Time: It waited."
+    sentence, drawn, table = shown(Panel("Time", "It waited.", TABLE, gantt(example("completed"))))
+    assert ">Time</h3>" in sentence["text/html"]
+    assert "<table" not in sentence["text/html"]
     assert PLOTLY in drawn
     assert "<details>" in table["text/html"]
     for text in (">Step<", ">Wait<", "1 h 30 min"):
@@ -59,9 +53,15 @@ def test_sentence_figure_and_table_come_in_this_order(shown):
 
 
 def test_without_a_figure_the_table_is_open(shown):
-    """It is what the panel shows; without rows there is none."""
-    assert "<details" not in shown(Panel("Time", "It waited.", TABLE))[1]["text/html"]
-    assert len(shown(Panel("Time", "It waited.", TABLE.head(0)))) == 1
+    """It is what the panel shows; without rows there is none, and a panel with a body shows that."""
+    [output] = shown(Panel("Time", "It waited.", TABLE))
+    assert "1 h 30 min" in output["text/html"]
+    assert "<details" not in output["text/html"]
+    [output] = shown(Panel("Time", "It waited.", TABLE.head(0)))
+    assert "<table" not in output["text/html"]
+    [output] = shown(Panel("Time", "It waited.", TABLE, body=Markup("<p>Own</p>")))
+    assert "<p>Own</p>" in output["text/html"]
+    assert "<table" not in output["text/html"]
 
 
 def test_one_bundle_holds_the_three():
@@ -69,15 +69,13 @@ def test_one_bundle_holds_the_three():
     bundle = Panel("Time", "It waited.", TABLE, gantt(example("completed")))._repr_mimebundle_()
     assert bundle.keys() == {"text/html", "text/plain", PLOTLY}
     assert "1 h 30 min" in bundle["text/html"]
-    assert "<details" not in bundle["text/html"]
     json.dumps(bundle)
-    assert PLOTLY not in Panel("Time", "It waited.", TABLE)._repr_mimebundle_()
 
 
 def test_tables_are_bounded_and_say_so(shown):
     """The first 20 rows, and how many there are; in HTML and in text."""
     many = Panel("Time", "It waited.", pd.DataFrame({"n": range(1_520)}))
-    html = shown(many)[1]["text/html"]
+    html = shown(many)[0]["text/html"]
     assert html.count("<tr>") == 1 + MAX_ROWS
     assert "20 of 1,520 rows" in html
     assert "1,500 more rows" in repr(many)
@@ -88,9 +86,9 @@ def test_a_run_is_shown_by_its_label(shown):
     run_id = "83fe7317-0000-4000-8000-000000000000"
     names = {"business_name": ["Acme LLC"], "agent_name": ["CIP Orchestrator"], "step_id": ["s-1"]}
     table = pd.DataFrame({"run_id": [run_id]} | names, dtype="str")
-    html = shown(Panel("Runs", "One.", table))[1]["text/html"]
+    html = shown(Panel("Runs", "One.", table))[0]["text/html"]
     assert "Acme LLC · 83fe7317" in html
     assert run_id not in html
     assert "s-1" not in html
-    nameless = shown(Panel("Runs", "One.", table.assign(business_name=None)))[1]["text/html"]
+    nameless = shown(Panel("Runs", "One.", table.assign(business_name=None)))[0]["text/html"]
     assert "CIP Orchestrator · 83fe7317" in nameless

@@ -14,7 +14,7 @@ def two(a, b):
 
 def test_facts_that_differ_are_in_words():
     """The parts of the time are those of the runs; what is the same is left out."""
-    table = panels.facts(two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90)))
+    table = panels.facts(two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90))).table
     rows = table.set_index("fact")
     assert rows.loc["Waiting"].tolist() == ["0 s", "1 min 30 s"]
     assert rows.loc["Working"].tolist() == ["10 s", "0 s"]
@@ -45,15 +45,15 @@ def test_the_largest_difference_comes_first():
     """Whatever its sign; a wait counts as the time of its step."""
     a = run(step("1", 0, 10, name="x"), question("q", 10, 3_610), end=3_610)
     b = run(step("1", 0, 12, name="x"), question("q", 12, 22), end=22)
-    assert panels.steps(two(a, b))["total_s_diff"].tolist() == [-3_590, 2]
-    assert panels.steps(two(a, a)).empty
+    assert panels.steps(two(a, b)).table["total_s_diff"].tolist() == [-3_590, 2]
+    assert len(panels.steps(two(a, a))) == 0
 
 
 def test_findings_are_matched_by_title():
     """Another confidence, and what only one of them found; the same finding is left out."""
     a = run(step("1", artifacts=[artifact("X"), artifact("Y"), artifact("Only", type="t")]))
     b = run(step("1", artifacts=[artifact("Y", confidence="low"), artifact("X")]))
-    table = panels.findings(two(a, b))
+    table = panels.findings(two(a, b)).table
     assert dict(zip(table["title_a"], table["match"], strict=True)) == {
         "Y": "other confidence",
         "Only": "only in A",
@@ -65,7 +65,7 @@ def test_the_same_check_with_another_result_is_no_agreement():
     """Both titles stand with their confidence; they may say the opposite of each other."""
     a = run(step("1", artifacts=[artifact("No evidence", confidence="low")]))
     b = run(step("1", artifacts=[artifact("Operates there")]))
-    [row] = panels.findings(two(a, b)).to_dict("records")
+    [row] = panels.findings(two(a, b)).table.to_dict("records")
     assert row["match"] == "different result"
     assert [row[name] for name in ("title_a", "confidence_a", "title_b", "confidence_b")] == [
         "No evidence",

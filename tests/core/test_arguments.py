@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import json
 import socket
@@ -169,8 +168,6 @@ def _valid() -> dict[str, Any]:
         **{f"{name}_id": "an-id" for name in ("artifact", "object", "business", "thread", "agent", "action")},
         "document_id": "an-id",
         "run_id": RUN["id"],
-        "data": {"x": 1},
-        "table": pd.DataFrame(),
     }
 
 
@@ -178,7 +175,6 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "runkit": lambda: runkit,
     "fleet": lambda: fleet,
     "one_run": lambda: one_run,
-    "parts": lambda: importlib.import_module("runkit.reports.parts"),
     "Frames": lambda: _valid()["f"],
     "Archive": lambda: runkit.Archive("archive"),
     "Sandbox": lambda: Sandbox(HOST, "mk_test_x", 1, None),

@@ -248,18 +248,18 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
     )
     f = runkit.frames(source)
     texts = [
-        repr(runkit.overview(f)),
+        str(runkit.overview(f).body),
         runkit.gantt(f).layout.title.text,
         runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json(),
-        repr(runkit.one_run.people(f).sentence),
+        repr(runkit.gantt(f).layout.meta),
     ]
     for text in texts:
         assert "since Feb 3" in text or "1 unknown wait" in text, text
         assert "oldest 0 s" not in text
         assert not re.search(r"\b0 s so far", text)
     table = runkit.fleet.waits(f).table
-    assert table[["wait", "n_pending"]].values.tolist() == [["not known", 1]]
-    assert runkit.fleet.look_first(f).table["age_s"].isna().tolist() == [True]
+    assert table[["not known", "n_pending"]].to_numpy().tolist() == [[1, 1]] * 2
+    assert runkit.fleet.needs_attention(f).table["age_s"].isna().tolist() == [True]
 
 
 def test_the_prompt_is_there_if_the_run_has_it() -> None:

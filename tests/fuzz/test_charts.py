@@ -20,7 +20,7 @@ from runkit.errors import UsageError
 from runkit.html_tables import df_to_html
 from support import run, step
 
-OF_ONE = (one_run.found, one_run.people)
+OF_ONE = (one_run.findings, one_run.questions)
 OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
 
 

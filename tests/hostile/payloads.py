@@ -74,9 +74,8 @@ WATCH = """Object.defineProperty(window, "canary", {
   get() { return this.__canary; }, set(value) { this.__canary ??= String(new Error(value).stack); },
 });"""
 TAGS = {
-    *("a", "b", "bdi", "br", "caption", "details", "div", "h3", "h4", "p", "pre", "small", "span", "strong"),
-    *("summary",),
-    *("table", "tbody", "td", "th", "thead", "tr"),
+    *("a", "b", "bdi", "br", "caption", "code", "details", "div", "h3", "h4", "i", "li", "ol", "p", "pre"),
+    *("small", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 ATTRIBUTES = {"class", "data-label", "href", "id", "open", "rel", "scope", "style", "target"}
 

@@ -46,7 +46,7 @@ def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -
     assert {
         "runkit/py.typed",
         "runkit/notebooks/templates/run.ipynb",
-        "runkit/reports/static/parts.html.j2",
+        "runkit/charts/static/panels.html.j2",
     } <= {*wheel.namelist()}
 
 

@@ -13,7 +13,6 @@ import pytest
 import runkit
 from runkit import answers
 from runkit.errors import UsageError
-from runkit.reports import parts
 from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
 from support import example, question, run
@@ -70,8 +69,8 @@ def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):
     source = tmp_path / "runs.ndjson"
     source.write_text(json.dumps(example("completed")) + "\n{broken\n")
     done = make(source, tmp_path / "fleet.html", template="fleet")
-    assert "1 record refused" in done.page
-    assert "bad_json" in repr(parts.problems(material(source)))
+    assert "1 of 2 records refused" in done.page
+    assert "bad_json" in repr(material(source).provenance)
 
 
 @pytest.mark.usefixtures("leaves_nothing")

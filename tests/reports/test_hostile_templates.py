@@ -48,7 +48,7 @@ def test_a_raw_cell_does_nothing(kind):
     ("address", "is_kept"),
     [
         ("https://example.com/a?b=c", True),
-        ("#part-1", True),
+        ("#part-1", False),
         ("//evil.example/share", False),
         (r"\\\\evil.example\\share", False),
         ("https://bank.example@evil.example/", False),

@@ -109,8 +109,10 @@ def test_a_report_on_frames_says_when_and_where_they_were_read(fetched, tmp_path
 def test_what_is_missing_is_said(fetched):
     """Records that were refused, and a list that was cut."""
     refused = frames([run(), {"id": 1}, {"no": "run"}])
-    assert facts(about(refused))["complete"] == "no: 2 records refused"
+    assert facts(about(refused))["data"].startswith("2 of 3 records refused; ")
     one = frames([run(), {"id": 1}])
-    assert facts(about(one))["complete"] == "no: 1 record refused"
+    assert facts(about(one))["data"].startswith("1 of 2 records refused; ")
     cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
-    assert facts(about(cut))["complete"] == "no: 2 records refused; the list was cut at 3 runs"
+    assert facts(about(cut))["data"].startswith(
+        "2 of 3 records refused; not complete: the list was cut at 3 runs; "
+    )

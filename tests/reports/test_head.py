@@ -1,4 +1,4 @@
-"""The parts of a report: how runs ended, what was found, asked and done, with the numbers of the frames."""
+"""The head of a report and its own panels: how runs ended, what happened, with the numbers of the frames."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from runkit import answers
 from runkit.charts import panels
 from runkit.models import Run
-from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
 from support import artifact, at, example, question, run, step
 
@@ -24,15 +22,15 @@ def data_of(*raws: dict[str, Any], **labels: str) -> ReportData:
     return redact_source(read_source(list(raws)), make_masker(False), labels=Labels(**labels))
 
 
-def words(part: parts.Part | None) -> str:
-    """What a part says, on one line."""
-    return " ".join(repr(part).split())
+def words(data: object) -> str:
+    """What a head says, on one line."""
+    return " ".join(repr(data).split())
 
 
-def tiles(part: parts.Part) -> dict[str, tuple[str, str]]:
+def tiles(data: ReportData) -> dict[str, tuple[str, str]]:
     """The numbers of a head, by name."""
-    cells = re.findall(r"<li><span>(.*?)</span> <b>(.*?)</b> <span>(.*?)</span></li>", str(part.html))
-    return {name: (value, note) for name, value, note in cells}
+    found = re.findall(r"<li><span>(.*?)</span> <b.*?>(.*?)</b> <span>(.*?)</span></li>", data._repr_html_())
+    return {name: (value, note) for name, value, note in found}
 
 
 def waiting() -> dict[str, Any]:
@@ -62,17 +60,15 @@ def failed() -> dict[str, Any]:
 )
 def test_the_banner_says_how_a_run_ended(raw, color, headline):
     """An icon with its word, and the outcome that the data hold."""
-    head = parts.head(data_of(raw))
-    assert f'<div class="banner {color}">' in head.html
-    assert headline in words(head)
+    data = data_of(raw)
+    assert f'<div class="banner {color}">' in data._repr_html_()
+    assert headline in words(data)
 
 
 def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
     """With who asked, when, and how long ago that was."""
-    assert "Registry did not respond" in words(parts.head(data_of(failed())))
-    assert "Asked by CIP Orchestrator on Feb 3, 10:00 UTC, 1 min so far." in words(
-        parts.head(data_of(waiting()))
-    )
+    assert "Registry did not respond" in words(data_of(failed()))
+    assert "Asked by CIP Orchestrator on Feb 3, 10:00 UTC, 1 min so far." in words(data_of(waiting()))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +77,7 @@ def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
         (
             example("completed"),
             {
-                "Findings": ("2", "1 high, 1 medium"),
+                "Findings": ("2", "1 medium, 1 high"),
                 "Answered by reviewers": ("1 of 1", "1 question"),
                 "Sources": ("3", "3 government or primary"),
                 "Time": ("40 min 59 s", "37 min 42 s waiting"),
@@ -109,7 +105,7 @@ def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
 )
 def test_the_numbers_of_one_run(raw, numbers):
     """Findings, answers, sources and time."""
-    assert tiles(parts.head(data_of(raw))) == numbers
+    assert tiles(data_of(raw)) == numbers
 
 
 def test_what_needs_a_look():
@@ -122,7 +118,7 @@ def test_what_needs_a_look():
         step("e", 20, 30, status="error", label="Broken"),
         output={"artifacts": [artifact("Summary")]},
     )
-    needs = re.findall("<li><bdi>(.*?)</bdi></li>", str(parts.head(data_of(raw)).html))
+    needs = re.findall("<li><bdi>(.*?)</bdi></li>", data_of(raw)._repr_html_())
     assert needs == [
         "Finding without a source: Bare",
         "Weakest finding: Weak",
@@ -132,38 +128,39 @@ def test_what_needs_a_look():
     clean = run(
         step("a", artifacts=[artifact(sources=[SOURCE])]), output={"artifacts": [artifact("Summary")]}
     )
-    assert "Needs a look" not in words(parts.head(data_of(clean)))
+    assert "Needs a look" not in words(data_of(clean))
 
 
-def test_findings_have_their_evidence():
-    """A row for each, with its sources; a link only where the host is certain."""
-    sources = [SOURCE, {"url": "javascript:1", "source_name": "Odd", "source_tier": "secondary"}]
-    raw = run(step("a", artifacts=[artifact("One", sources=sources, summary="Found it"), artifact("Two")]))
-    html = str(parts.findings(data_of(raw)).html)
-    assert html.count("<tr>") == 3
-    assert re.findall('href="(.*?)"', html) == ["https://sos.example.gov/a"]
-    assert "▮▮▮ government" in html
-    assert "▮▯▯ secondary" in html
-    assert "No source" in html
+SENTENCES = [f"Sentence {n} says what was found on the way." for n in range(20)]
 
 
-def test_a_question_has_its_answer(state_dir):
-    """What was answered, by whom as far as it is known, when, after how long, and whether it arrived."""
-    raw = run(question("q", 10, 70, label="Dismiss 1 potential hit?", artifacts=[artifact(type="dismissal")]))
-    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q"}
-    entry = answers.begin({"decision": "approve", "note": "Other birth date"}, "Ana Ortiz", known)
-    answers.settle(entry, answers.CONFIRMED, None, None)
-    shown = words(parts.questions(data_of(raw)))
-    assert "“Other birth date”" in shown
-    assert "Ana Ortiz (self-declared) · Feb 3, 10:01 UTC · after 1 min · delivery confirmed" in shown, shown
+@pytest.mark.parametrize(("n", "is_whole"), [(3, True), (20, False)])
+def test_a_quote_keeps_its_conclusion(n: int, is_whole: bool) -> None:
+    """Whole up to 600 characters, else its start and its last sentence, with the rest folded."""
+    summary = " ".join([*SENTENCES[:n], "Recommendation: keep in review."])
+    html = data_of(run(step("a"), output={"artifacts": [artifact(summary=summary)]}))._repr_html_()
+    assert "<strong>Recommendation: keep in review.</strong>”" in html
+    assert ("Whole text" not in html) == is_whole
+    assert SENTENCES[n - 1] in html
+
+
+def test_a_failed_run_says_what_was_not_checked() -> None:
+    """By the error's own record, which says what to do next."""
+    bad = step("b", 5, 60, status="error", label="Asking", agent="tin_verification")
+    record = artifact("Step failed", summary="It failed. Start it again later.")
+    note = step("e", 60, 60, type="error", status="error", label="No answer", artifacts=[record])
+    html = data_of(run(step("a"), bad, note | {"agent": "tin_verification"}, status="error"))._repr_html_()
+    assert "“It failed. <strong>Start it again later.</strong>”" in html
+    assert "Not checked</b> <strong>TIN Verification</strong>" in html
 
 
 def test_what_happened_has_at_most_eight_lines():
     """The start, the end, the questions and the longest steps, in order of time; the rest is counted."""
     steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
     raw = run(*steps, question("q", 30, 60, label="Approve?"))
-    part = parts.what_happened(data_of(raw))
-    lines = re.findall(r'class="at">(.*?)</span> <span><bdi>(.*?)</bdi>', str(part.html))
+    panel = panels.what_happened(data_of(raw).frames)
+    shown, folded = panel.body.split("<details>")
+    lines = re.findall(r'class="at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown)
     assert len(lines) == 8
     assert [label for _, label in lines if not label.startswith("Step")] == [
         "Review started",
@@ -173,7 +170,9 @@ def test_what_happened_has_at_most_eight_lines():
     ]
     assert {"Step s2", "Step s5"} <= {label for _, label in lines}
     assert [time for time, _ in lines] == sorted(time for time, _ in lines)
-    assert "16 more lines left out here." in words(part)
+    assert "16 more lines" in folded
+    assert folded.count("<li") == 16
+    assert "No errors. No questions waiting." in panel.body
 
 
 @pytest.mark.parametrize(
@@ -188,38 +187,23 @@ def test_what_happened_has_at_most_eight_lines():
 def test_the_head_says_live_or_sandbox(host, mode):
     """By the host that the runs were read from; nothing where it is not known."""
     read = Run.from_json(run(step("a"))).with_local_fields(read_from=host).to_dict()
-    assert f">{mode}</span>" in parts.head(data_of(read)).html
-    assert "SANDBOX" not in parts.head(data_of(run(step("a")))).html
+    assert f">{mode}</span>" in data_of(read)._repr_html_()
+    assert "SANDBOX" not in data_of(run(step("a")))._repr_html_()
 
 
-def test_two_runs_show_their_differences_only():
-    """The facts, findings and steps in which they differ."""
-    a = run(step("a", 0, 10, artifacts=[artifact("One")]), step("b", 10, 20, name="other"), end=20)
-    b = run(step("a", 0, 10), step("b", 10, 50, name="other"), end=50, run_id="s")
-    f = data_of(a, b).frames
-    facts = words(parts.differences(panels.facts(f)))
-    assert "Duration 20 s 50 s" in facts
-    assert "Status" not in facts
-    assert "only in A One High" in words(parts.differences(panels.findings(f)))
-    steps = words(parts.differences(panels.steps(f)))
-    assert "10 s 40 s 30 s" in steps
-    assert "Step a" not in steps
-    assert parts.differences(panels.findings(data_of(b, b | {"id": "t"}).frames)) is None
-
-
-def test_a_fleet_is_counted_and_lists_what_needs_somebody():
-    """In the banner, and below in at most 20 rows, of which one or two are of each kind."""
-    runs = [waiting() | {"id": f"w{n}"} for n in range(24)] + [failed() | {"id": "f"}, run(run_id="c")]
-    data = data_of(*runs)
-    head = parts.head(data)
-    assert "24 waiting, oldest 1 min · 1 failed" in words(head)
-    assert tiles(head)["Runs"] == ("26", "all runs")
-    html = str(parts.needs_you(data).html)
-    assert html.count("<tr>") == 21
-    assert html.count("◷ Waiting") == 19
-    assert html.count("✕ Failed") == 1
-    assert "20 of 25 shown, 26 runs: 24 waiting, 1 failed." in html
-    assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
+def test_the_headline_of_a_fleet_is_a_rule() -> None:
+    """How many open questions are over the SLA; each number stands once."""
+    late = waiting() | {"_runkit": {"read_at": at(5 * 3_600)}}
+    runs = [waiting() | {"id": "w"}, failed() | {"id": "f"}, run(run_id="c")]
+    assert "1 of 2 open questions over the 4 h SLA" in words(data_of(*runs, late | {"id": "x"}))
+    late_ones = data_of(late, late | {"id": "x"}, run(run_id="c"))
+    assert "Every open question is over the 4 h SLA" in words(late_ones)
+    assert "No open question is over the 4 h SLA" in words(data_of(*runs))
+    assert "No questions waiting" in words(data_of(run(), run(run_id="s"), run(run_id="t")))
+    counts = tiles(data_of(*runs))
+    assert counts["◷ Waiting"] == ("1", "oldest 1 min, 0 over 4 h")
+    assert counts["Questions over 4 h"][0] == "0%"
+    assert counts["✕ Failed"] == ("1", "1 error")
 
 
 def test_actions_are_listed():
@@ -230,8 +214,6 @@ def test_actions_are_listed():
     source = read_source([run(step("a"))], table.astype({"note": "str", "effects": "str"}))
     data = redact_source(source, make_masker())
     assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
-    shown = words(parts.actions(data))
-    assert "dismissal" in shown
-    assert "reviewer" in shown
-    assert "of [ein 1]" in shown
-    assert parts.actions(data._replace(actions=None)) is None
+    [row] = panels.actions(data.frames, data.actions).table.to_dict("records")
+    assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
+    assert len(panels.actions(data.frames, None)) == 0
