@@ -1,4 +1,4 @@
-"""The time axis: true times in, positions in seconds out, and tick labels that are true.
+"""The time axis, and what stands around the bars: title, axes, legend, shaded rows, and waits.
 
 Positions are plain seconds on a numeric axis, from the start of the chart. Where waits are folded, the map
 from time to position is linear piece by piece.
@@ -6,14 +6,22 @@ from time to position is linear piece by piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.labels import width_px
+from runkit.charts.bars import WAIT, each
+from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, bold, faded, note, width_px
+from runkit.style import Theme
 from runkit.text import duration
+from runkit.timing import waiting_ranges
+
+if TYPE_CHECKING:
+    from runkit.charts.heading import Heading
+    from runkit.charts.rows import Rows
 
 Floats = NDArray[np.float64]
 Fold = tuple[float, float]  # a range of time [from, to)
@@ -38,6 +46,21 @@ STEPS = (  # between ticks, in seconds
     *(DAY * k for k in (1, 2, 7, 14, 28, 91, 182)),
     *(DAY * 364 * k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)),
 )
+STUB = 0.02  # length of the stub of an open step, as a share of the axis
+LINE_PX = 22  # a line of the title
+EDGE_PX = 16
+ABOVE_PX = 20  # over the title
+AXIS_PX = 30  # below the rows: the ticks
+LEGEND_PX, LEGEND_EDGE_PX = 19, 24  # a line of the legend, and what plotly keeps free around all lines
+FIGURE_PX = 800  # of a rather narrow figure, for the legend
+WIDTH = 900  # pixels of a figure in a notebook, and of its static picture
+ENTRY_PX = 48  # of an entry of the legend beside its word
+STRIP = 1.6  # rows above the first one, where the words of waits stand
+MOST_WAITS = 40  # bands
+LEAST_BAND_PX = 1  # a narrower one would not be seen
+UNDER: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}  # a line
+WORDS_PX = 140  # from the words of one wait to those of the next
+NOTE_PX = 66  # a fold so wide has room for "not to scale"
 
 
 class Axis(NamedTuple):
@@ -53,7 +76,7 @@ class Axis(NamedTuple):
     px: float = PLOT_PX
 
     def at(self, seconds: Floats) -> Floats:
-        """Positions of times; exact where nothing is folded."""
+        """Return positions of times; exact where nothing is folded."""
         return np.interp(seconds, self.times, self.places) if self.folds else seconds
 
     @property
@@ -79,13 +102,13 @@ class Axis(NamedTuple):
 
 
 def fold_width(rest: float, n_folds: int) -> float:
-    """The width of each of some folds, in seconds; `rest` is the time that is not folded."""
+    """Return the width of each of some folds, in seconds; `rest` is the time that is not folded."""
     share = min(FOLD_PX / PLOT_PX, ALL_FOLDS / max(n_folds, 1))
     return (rest or 1.0) * share / (1 - share * n_folds)
 
 
 def axis_of(first: float, last: float, folds: Sequence[Fold] = (), width: float | None = None) -> Axis:
-    """Make an axis; time ranges apart are folded to one width each, and shorter ones stay as they are."""
+    """Build an axis; time ranges apart are folded to one width each, and shorter ones stay as they are."""
     last = max(last, first + LEAST_S)
     longest = sorted(folds, key=lambda fold: fold[0] - fold[1])[:MOST_FOLDS]
     rest = last - first - sum(to - since for since, to in longest)
@@ -98,7 +121,7 @@ def axis_of(first: float, last: float, folds: Sequence[Fold] = (), width: float 
 
 
 def relative_axis(axis: Axis) -> dict[str, Any]:
-    """The ticks of plotly's axis in time since the start; after a fold they begin again, as `+30 s`.
+    """Return the ticks of plotly's axis in time since the start; after a fold they begin again, as `+30 s`.
 
     Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms, and only a static
     picture has these; plotly knows no multiples of 60.
@@ -111,19 +134,20 @@ def relative_axis(axis: Axis) -> dict[str, Any]:
 
 
 def array_ticks(places: Sequence[object], texts: list[str]) -> dict[str, Any]:
-    """Some ticks of plotly's axis."""
+    """Return some ticks of plotly's axis."""
     return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
 def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
-    """Positions and words of ticks at round times since the start, and since the end of each fold."""
+    """Return positions and words of ticks at round times since the start, and since the end of each fold."""
     open_s = sum(stop - start for start, stop in axis.pieces)
 
-    def widest(step: float) -> float:
+    def stand_apart(step: float) -> bool:
         words = (duration(step), duration(open_s // step * step))
-        return max(open_s * axis.scale / MOST_TICKS - BETWEEN_PX, *map(width_px, words))
+        least = max(open_s * axis.scale / MOST_TICKS, *(width_px(text) + BETWEEN_PX for text in words))
+        return step * axis.scale >= least
 
-    step = _step(axis, widest)
+    step = next(filter(stand_apart, STEPS), STEPS[-1])
     ticks = {}
     for number, (start, stop) in enumerate(axis.pieces):
         zero = start if number else 0.0  # which the ticks of this piece count from
@@ -138,7 +162,158 @@ def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
     return list(ticks), list(ticks.values())
 
 
-def _step(axis: Axis, width: Callable[[float], float]) -> float:
-    """The least round step at which labels stand apart; `width` is that of its labels in pixels."""
-    steps = (step for step in STEPS if step * axis.scale >= width(step) + BETWEEN_PX)
-    return float(next(steps, STEPS[-1]))
+class Picture(NamedTuple):
+    """All that is needed to draw: `runs`, the `bars` of `bars_of`, their rows, the axis, words and colors.
+
+    `path`: parts (from, to, row, kind).
+    """
+
+    runs: pd.DataFrame
+    bars: pd.DataFrame
+    legend: list[tuple[str, str]]
+    rows: Rows
+    axis: Axis
+    theme: Theme
+    path: Sequence[tuple[float, float, float, int]] = ()
+
+
+def layout(
+    picture: Picture,
+    data: list[Trace],
+    heading: Heading,
+    *,
+    above: float | None = None,
+    reach: float = 0,
+) -> dict[str, Any]:
+    """Build the figure's layout.
+
+    `above`: rows over the first one, by default room for the words of waits. `reach`: pixels behind the axis.
+    """
+    rows, waits, absences = picture.rows, _wait_bands(picture), _absences(picture)
+    top = -0.5 - (above or (0.15 if waits.empty else STRIP))
+    last = rows.n - 0.5 + len(absences)
+    labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
+    margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0))}
+    entries_px = sum(entry_px(trace["name"]) for trace in data if trace.get("showlegend"))
+    n_lines = -int(-entries_px // (FIGURE_PX - margin["r"]))
+    margin["b"] = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * n_lines
+    area = round((last - top) * rows.px)
+    return figure_layout(picture.theme, heading, area, margin) | {
+        "xaxis": _time_axis(picture, WIDTH - margin["l"] - margin["r"]),
+        "yaxis": row_axis(picture.theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
+        # The entries are traces of their own, which a click would hide alone.
+        "legend": LEGEND | {"y": -AXIS_PX / area, "itemclick": False, "itemdoubleclick": False},
+        "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
+        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
+    }
+
+
+def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> dict[str, Any]:
+    """Build what the layouts of all charts of runs have in common.
+
+    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and the title.
+    """
+    top = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX + margin.get("t", 0)
+    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
+    return base_layout(theme, top + area + margin["b"], margin | {"t": top}) | {
+        "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},
+        "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
+        "barmode": "overlay",
+        "dragmode": "zoom",
+        "uirevision": "zoom",
+    }
+
+
+def entry_px(name: str) -> float:
+    """Return the width of an entry of the legend."""
+    return width_px(name) * 0.9 + ENTRY_PX
+
+
+def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> dict[str, Any]:
+    """Build the axis of rows, whose labels begin at one line, so that indents can be seen.
+
+    They stand right of their axis and are moved left. (`shift` would take the area of the hover along.)
+    """
+    return {
+        "side": "right",
+        "anchor": "free",
+        "position": 0,
+        "ticklabelstandoff": -labels_px,
+        "tickvals": ticks,
+        "ticktext": texts,
+        "tickfont": {"size": SIZE, "color": theme.text},
+        "showgrid": False,
+        # a drag zooms on time; near time 0 it would move the rows out of sight
+        "fixedrange": True,
+    }
+
+
+def _time_axis(picture: Picture, width: float) -> dict[str, Any]:
+    """Return the time axis, with ticks that stand apart in `width` pixels."""
+    axis = picture.axis
+    stub = STUB * axis.length * is_stub(picture.bars).any()
+    span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
+    ticks = relative_axis(axis._replace(px=min(width, PLOT_PX)))
+    return {"range": span, "tickangle": 0, "showgrid": True} | ticks
+
+
+def _shaded(picture: Picture) -> list[dict[str, Any]]:
+    """Shade rows, from edge to edge of the figure."""
+    # One path is made and drawn much faster than a shape for each of them.
+    path = "".join(f"M-2,{top - 0.5}H3V{bottom - 0.5}H-2Z" for top, bottom in picture.rows.bands)
+    ground = {"fillcolor": picture.theme.band, "line": {"width": 0}, "layer": "below"}
+    return [{"type": "path", "path": path, "xref": "paper"} | ground] if path else []
+
+
+def _wait_bands(picture: Picture) -> pd.DataFrame:
+    """Return the waits of a single run that are drawn as bands over all rows, the longest first."""
+    bars = picture.bars
+    length = bars["x1"] - bars["x0"]
+    is_band = (bars["kind"] == WAIT) & (length * picture.axis.scale >= LEAST_BAND_PX)
+    n_bands = 0 if len(picture.runs) > 1 else MOST_WAITS
+    return bars[is_band].iloc[np.argsort(-length[is_band], kind="stable")[:n_bands]]
+
+
+def _bands(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
+    """Draw bands without overlaps: two over each other are too dark for words on them."""
+    look = {"layer": "below", "line": {"width": 0}, "fillcolor": faded(picture.theme.wait, 0.12)}
+    band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5} | look
+    edges = waits["x0"].to_numpy(), waits["x1"].to_numpy()
+    spans = waiting_ranges(*edges, np.ones(len(waits), np.bool_))
+    return [band | {"x0": lo, "x1": hi} for lo, hi in spans]
+
+
+def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
+    """Write the length of each wait in words over its band, where there is room."""
+    words: list[dict[str, Any]] = []
+    for wait in each(waits):
+        length = duration(wait.end - wait.start) + (" so far" if wait.is_open else "")
+        text, middle = f"{bold(length)}<br>waiting for a reviewer", (wait.x0 + wait.x1) / 2
+        if all(abs(middle - other["x"]) * picture.axis.scale >= WORDS_PX for other in words):
+            words.append(note(text, picture.theme.attention, x=middle, y=top, **UNDER))
+    return words
+
+
+def _fold_words(picture: Picture) -> list[dict[str, Any]]:
+    """Say below the axis of each fold that it is not to scale."""
+    edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
+    middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.axis.scale > NOTE_PX]
+    words = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **UNDER)
+    return [words | {"x": x} for x in middles]
+
+
+def _absences(picture: Picture) -> list[dict[str, Any]]:
+    """Say in words why there is nothing to see."""
+    if len(picture.bars):
+        return []
+    text = "There are no steps."
+    if not picture.runs["has_steps"].any():
+        text = "The steps were not delivered: fetch the run with its steps to see them."
+    if picture.runs["started_at"].isna().all():
+        text = "Not started yet."
+    return [note(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)]
+
+
+def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
+    """Return which steps end in a stub."""
+    return bars["is_open"] & (bars["kind"] != WAIT)

@@ -13,12 +13,24 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from runkit.charts.axis import array_ticks
+from runkit.charts.axis import AXIS_PX, LEGEND_EDGE_PX, LEGEND_PX, array_ticks, figure_layout, row_axis
 from runkit.charts.heading import LONGEST, Heading, heading_of
-from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
-from runkit.charts.layout import AXIS_PX, LEGEND_EDGE_PX, LEGEND_PX, figure_layout, row_axis
 from runkit.charts.panel import aged, short_ids
-from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, lines
+from runkit.charts.style import (
+    LEGEND,
+    SIZE,
+    Trace,
+    bold,
+    chosen_theme,
+    colored,
+    faded,
+    level,
+    lines,
+    note,
+    pill,
+    plain,
+    width_px,
+)
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.facts import open_questions, unmeasured_waits
 from runkit.tables.frames import Frames

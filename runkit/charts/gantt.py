@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts.axis import Axis, axis_of
-from runkit.charts.bars import LETTERS, WAIT, Scene, blocked, scene_of, with_words
+from runkit.charts.axis import Axis, Picture, axis_of, layout
+from runkit.charts.bars import GROUP, LETTERS, WAIT, Scene, bars_of, blocked, each, scene_of
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.heading import Heading, run_heading, runs_heading
-from runkit.charts.hover import with_hover
-from runkit.charts.layout import layout
+from runkit.charts.heading import run_heading
+from runkit.charts.marks import durations, legend, traces
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.rows import agent_rows, tree_rows
-from runkit.charts.selection import MOST_BARS, MOST_ROWS, critical_path, visible_steps
-from runkit.charts.style import chosen_theme
-from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
+from runkit.charts.rows import MOST_BARS, MOST_ROWS, agent_rows, critical_path, tree_rows, visible_steps
+from runkit.charts.style import bold, chosen_theme, plain
 from runkit.errors import UsageError
 from runkit.tables.frames import frames
 from runkit.tables.sources import Source
-from runkit.text import plural
+from runkit.text import duration, plural
+from runkit.timing import Flags
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
-WHAT_MATTERS = "failed steps, waits, the top level, then the longest"
 SLA_H = 4
 
 
@@ -102,10 +101,14 @@ def gantt(
     scene = scene_of(read)
     if n_runs == 2 and can_pair(read):
         return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title)
-    picture = _picture(scene, depth, _axis(scene, compress_waits))
+    is_tree = n_runs == 1
+    is_shown = visible_steps(scene.steps, depth, MOST_ROWS if is_tree and depth == "auto" else MOST_BARS)
+    picture = _picture(scene, is_shown, compress_waits)
+    notes = _notes(scene, is_shown, depth, is_tree=is_tree)
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
-    return RunFigure(data, layout(picture, data, _heading(picture, title), reach=reach))
+    heading = run_heading(scene.runs, picture.theme, title, *notes)
+    return RunFigure(data, layout(picture, data, heading, reach=reach))
 
 
 def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to: str) -> None:
@@ -118,47 +121,53 @@ def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to
             )
 
 
-def _axis(scene: Scene, compress_waits: bool | str) -> Axis:
-    """Return the time axis, folded if that is asked for or helps; `x0` and `x1` of bars follow it."""
-    bars, runs = scene.bars, scene.runs
-    first = min(0.0, bars["start"].min())
-    last = max(0.0, bars["end"].max(), runs["end"].max())
+def _picture(scene: Scene, is_shown: Flags, compress_waits: bool | str) -> Picture:
+    """Place what is shown: on the axis, in rows, and on the critical path if all steps are shown."""
+    steps, runs = scene.steps[is_shown], scene.runs
+    axis = _axis(steps, runs, compress_waits)
+    row: Any = np.arange(len(steps))
+    is_tree = len(runs) == 1
+    rows = None
+    if not is_tree:
+        rows, row = agent_rows(steps, len(runs))
+    has_path = scene.steps["is_critical"].any()
+    is_solid = steps["is_critical"] if has_path else not runs["status"].eq("error").all()
+    x0, x1 = (axis.at(steps[edge].to_numpy()) for edge in ("start", "end"))
+    bars = bars_of(scene, is_shown, row=row, x0=x0, x1=x1, is_solid=steps["is_failing"] | is_solid)
+    path = critical_path(bars, axis) if is_tree and is_shown.all() else []
+    return Picture(runs, bars, scene.legend, rows or tree_rows(bars, row), axis, chosen_theme(), path)
+
+
+def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> Axis:
+    """Return the time axis, folded if that is asked for or helps."""
+    first = min([0.0, *steps["start"]])
+    last = max([0.0, *steps["end"], *runs["end"]])
     least = FOLDED_SHARE * (last - first) if compress_waits == "auto" else 0.0
-    waits = bars[bars["kind"] == WAIT]
+    waits = steps[steps["kind"] == WAIT]
     can_fold = compress_waits and (waits["end"] - waits["start"]).sum() > least
-    folds = blocked(bars) if can_fold else []
+    folds = blocked(steps) if can_fold else []
     is_folded = sum(to - since for since, to in folds) > least
-    axis = axis_of(first, last, folds if is_folded else ())
-    bars["x0"] = axis.at(bars["start"].to_numpy())
-    bars["x1"] = axis.at(bars["end"].to_numpy())
-    return axis
+    return axis_of(first, last, folds if is_folded else ())
 
 
-def _picture(scene: Scene, depth: int | str | None, axis: Axis) -> Picture:
-    """Choose what is shown, give each bar its row, and write how many steps are shown if not all are."""
-    bars, n_steps, is_tree = scene.bars, len(scene.frames.steps), len(scene.runs) == 1
-    is_shown = visible_steps(bars, depth, MOST_ROWS if is_tree and depth == "auto" else MOST_BARS)
-    shown = scene._replace(bars=bars[is_shown])
-    rows = tree_rows(shown) if is_tree else agent_rows(shown)
-
-    path, note = [], ""
-    if not is_shown.all():
-        note = f"{n_steps - int((~is_shown).sum()):,} of {n_steps:,} steps shown"
-        note += "" if isinstance(depth, int) else f": {WHAT_MATTERS}"
-    elif is_tree and rows.px >= DENSE_PX:
-        path = critical_path(shown, axis)
-
-    drawn = with_hover(shown, with_words(shown, shown.bars))
-    has_path = bars["is_critical"].any()
-    is_solid = drawn["is_critical"] if has_path else not scene.runs["status"].eq("error").all()
-    drawn = drawn.assign(is_solid=drawn["is_failing"] | is_solid)
-    return Picture(shown, drawn, rows, axis, chosen_theme(), path, note)
-
-
-def _heading(picture: Picture, title: str | None) -> Heading:
-    runs, bars = picture.scene.runs, picture.scene.bars
-    if len(runs) > 1:
-        return runs_heading(runs, picture.theme, title, picture.note)
-    failing = bars[bars["is_failing"] & (runs["status"].iloc[0] == "error")]
-    label = next(iter(failing.nlargest(1, "end")["label"]), None)
-    return run_heading(runs.iloc[0], picture.theme, label, title, picture.note)
+def _notes(scene: Scene, is_shown: Flags, depth: int | str | None, *, is_tree: bool) -> list[str]:
+    """Say in which step a run failed, which of its steps are shown, and what set the total time."""
+    steps, runs, notes = scene.steps, scene.runs, []
+    if is_tree:
+        failing = steps[steps["is_failing"] & (runs["status"].iloc[0] == "error")].nlargest(1, "end")
+        notes = ["".join(f". Failed in {bold(plain(label))}" for label in failing["label"])]
+    if is_shown.all():
+        return notes
+    n_steps, n_hidden = len(scene.frames.steps), int((~is_shown).sum())
+    words = f"{n_steps - n_hidden:,} of {n_steps:,} steps shown"
+    if not isinstance(depth, int):
+        shown, hidden = steps[is_shown], steps[~is_shown]
+        n_top, n_failed = int(shown["depth"].eq(0).sum()), int(shown["is_failing"].sum())
+        longest = (hidden["end"] - hidden["start"])[hidden["kind"] != GROUP].max()
+        words += f": failed steps, waits, {plural(n_top, 'top step')}, then the longest. "
+        words += f"The others took {duration(longest)} or less. {n_failed or 'None'} failed."
+    notes.append(words)
+    if is_tree and steps["is_critical"].any():
+        last = steps[steps["depth"].eq(0) & steps["kind"].eq(GROUP)].nlargest(1, "end")
+        notes += [f"{bold(plain(step.label))} is the group that ended last" for step in each(last)]
+    return notes

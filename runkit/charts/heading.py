@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.charts.bars import LETTERS
-from runkit.charts.labels import bold, colored, level, pill, plain, unmarked
+from runkit.charts.style import bold, colored, level, pill, plain, unmarked
 from runkit.style import Theme
 from runkit.text import duration, moment, short_id, shorten
 
@@ -32,52 +31,43 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> He
     name, *parts = title
     rest = "".join(f" · {part}" for part in parts if part)
     smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
-    lines = [bold(name) + colored(rest, theme.muted), *(_small(line, theme) for line in smaller)]
+    lines = [bold(name) + colored(rest, theme.muted)]
+    lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller]
     return Heading(lines, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
 
 
-def _small(text: str, theme: Theme) -> str:
-    return f'<span style="font-size:13px">{colored(text, theme.muted)}</span>'
-
-
-def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str | None, note: str) -> Heading:
-    """The heading of one run; `failing`: the label of the step that failed, `note`: what is left out."""
-    names = _names(title) or _names(run["business_name"], run["agent_name"]) or ["Unknown agent"]
-    time = time_words(run)
-    if failing is not None:
-        time += f". Failed in {bold(plain(failing))}"
-    head = [*map(plain, names), pill(run["status"], theme)]
-    return heading_of(theme, head, [time, _id(run)], [note])
-
-
-def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str) -> Heading:
-    """The heading of two to four runs, with a line for each.
+def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str) -> Heading:
+    """Write the heading of one run, or of two to four with a line for each; `notes` say what is left out.
 
     The title names the business and the agent that all runs share.
     """
-    businesses, agents = runs["business_name"].unique(), runs["agent_name"].unique()
-    is_one_business = len(businesses) == 1
-    names = _names(title) or (_names(*businesses) if is_one_business else [])
-    agent = _names(*agents) if len(agents) == 1 else []
-    number = f"{len(runs)} runs compared"
-    head = [*names, *agent, number] if names else [number, *agent]
-    rows = zip(LETTERS, runs.to_dict("records"), strict=False)
-    lines = [_run_line(letter, run, theme, not is_one_business) for letter, run in rows]
-    return heading_of(theme, map(plain, head), *lines, [note])
+    businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
+    shared = [*_names(title)] or [*businesses[: len(businesses) == 1], *agents[: len(agents) == 1]]
+    names = [plain(name, LONGEST) for name in shared]
+    if len(runs) > 1:
+        number = f"{len(runs)} runs compared"
+        lines = [_run_line(run, theme, len(businesses) != 1) for run in runs.to_dict("records")]
+        names = [*names, number] if businesses[1:] == [] and names else [number, *names]
+        return heading_of(theme, names, *lines, *([note] for note in notes))
+    [run] = runs.to_dict("records")
+    names = names or ["Unknown agent"]
+    first, *others = notes or ("",)
+    head = [*names, pill(run["status"], theme)]
+    return heading_of(theme, head, [time_words(run) + first, _id(run)], *([note] for note in others))
 
 
-def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
-    """One of a few runs: its id with its name or its time, how it ended, and where its time went."""
+def _run_line(run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
+    """Write one of a few runs: its id with its name or its time, how it ended, and where its time went."""
     names = [plain(name, NAME) for name in _names(run["business_name"])] if has_name else []
     is_dated = pd.notna(run["created_at"]) and not has_name  # a line has no room for both
     parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
     sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
-    parts[0] = f"{colored(bold(letter), theme.text)}  {parts[0]}"
+    parts[0] = f"{colored(bold(run['label'][0]), theme.text)}  {parts[0]}"
     return [*parts, pill(run["status"], theme), *sure, time_words(run, has_total=False)]
 
 
 def _names(*words: object) -> list[str]:
-    """The words that are not missing."""
+    """Return the words that are not missing."""
     return [word for word in words if isinstance(word, str) and word.strip()]
 
 
@@ -86,7 +76,7 @@ def _id(run: Any) -> str:
 
 
 def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
-    """Where a run's time went, with the waiting emphasized."""
+    """Say where a run's time went, with the waiting emphasized."""
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
         return "Not started"

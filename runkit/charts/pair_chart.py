@@ -9,16 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.axis import Axis, array_ticks, axis_of, fold_width, relative_axis, relative_ticks
-from runkit.charts.bars import SAME, Scene, blocked, with_words
-from runkit.charts.heading import runs_heading
-from runkit.charts.hover import with_hover
-from runkit.charts.labels import bold, colored, cross, note
-from runkit.charts.layout import layout
-from runkit.charts.rows import Rows, tree_bands, tree_labels
-from runkit.charts.selection import MOST_BARS, MOST_ROWS, visible_steps
-from runkit.charts.style import SIZE, Trace, chosen_theme, faded, lines
-from runkit.charts.traces import Picture, entry, legend, traces
+from runkit.charts.axis import (
+    Axis,
+    Picture,
+    array_ticks,
+    axis_of,
+    fold_width,
+    layout,
+    relative_axis,
+    relative_ticks,
+)
+from runkit.charts.bars import Scene, bars_of, blocked
+from runkit.charts.heading import run_heading
+from runkit.charts.marks import entry, legend, traces
+from runkit.charts.rows import MOST_BARS, MOST_ROWS, Rows, tree_rows, visible_steps
+from runkit.charts.style import SIZE, Trace, bold, chosen_theme, colored, cross, faded, lines, note
 from runkit.style import MISSING, Theme
 from runkit.tables.compare import first_difference
 from runkit.tables.frames import Frames
@@ -27,9 +32,10 @@ from runkit.text import duration, plural
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# shape (rows, 2): positions among the bars of A and of B, -1 where there is none
+# shape (rows, 2): positions among the steps of A and of B, -1 where there is none
 Pairs = NDArray[np.int64]
 
+SAME = ["depth", "agent", "name", "type"]  # in which two steps agree that stand in one row
 PAIR_PX, BAR_PX = 27.0, 9.0  # of a row and of a bar
 OFFSETS = (-0.205, 0.205)  # of the bars of A and B from the middle of their row, in rows
 MOST_PAIRS = 250_000  # of steps to be matched: more are not compared step by step
@@ -40,7 +46,7 @@ RULE = 0.42  # rows below the words of the first difference
 
 
 def can_pair(frames: Frames) -> bool:
-    """Whether two runs are small enough to be matched step by step."""
+    """Return whether two runs are small enough to be matched step by step."""
     n_a, n_b = (int((frames.steps["run_id"] == run_id).sum()) for run_id in frames.runs["run_id"])
     return 0 < n_a * n_b <= MOST_PAIRS
 
@@ -49,33 +55,37 @@ def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, t
     """Draw two runs; the arguments are those of `gantt`. Each wait of each run is folded to a fixed width."""
     from runkit.charts.figure import RunFigure
 
-    theme = chosen_theme()
-    bars = scene.bars
-    own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
-    every = _matched(bars, *own)
-    most = 2 * MOST_ROWS if depth == "auto" else MOST_BARS // 2  # a row has up to two bars
-    # the last one is for -1
-    is_shown = np.append(visible_steps(bars, depth, most), False)
-    pairs = every[is_shown[every].any(axis=1)]
-    axes = _axes(bars, own, compress_waits)
-    first = first_difference(*(bars.iloc[at] for at in own)) or (None, None)
-    n_same = min((at for at in first if at is not None), default=0)
-    marks = np.array([-1 if at is None else run[at] for run, at in zip(own, first, strict=True)])
-    rows, rule = _place(scene, pairs, marks, n_same, theme)
-    bars["is_solid"] = bars["run"] == 0
-    drawn = with_hover(scene, with_words(scene, bars[bars["row"].notna()]))
+    theme, steps = chosen_theme(), scene.steps
+    sides = [steps[steps["run"] == run] for run in (0, 1)]
+    every = _matched(*sides)
+    # a row has up to two bars
+    is_shown = visible_steps(steps, depth, 2 * MOST_ROWS if depth == "auto" else MOST_BARS // 2)
+    pairs = every[np.append(is_shown, False)[every].any(axis=1)]  # the last one is for -1
+    axes = _axes(sides, compress_waits)
+    marks = [  # the first difference, as positions
+        -1 if at is None else int(side.index[at])
+        for side, at in zip(sides, first_difference(*sides) or (None, None), strict=True)
+    ]
+    is_after = ((pairs >= marks) & (np.array(marks) >= 0)).any(axis=1)
+    rule = int(np.argmax(is_after)) if is_after.any() else None
+    row = np.arange(len(pairs)) + is_after.cumsum().astype(bool)
+    place = np.full(len(steps), np.nan)
+    for at, offset in zip(pairs.T, OFFSETS, strict=True):
+        place[at[at >= 0]] = row[at >= 0] + offset
+    x0, x1 = (
+        np.concatenate([axis.at(side[edge].to_numpy()) for axis, side in zip(axes, sides, strict=True)])
+        for edge in ("start", "end")
+    )
+    has_row = ~np.isnan(place)
+    columns = {"row": place, "x0": x0, "x1": x1, "is_solid": steps["run"].to_numpy() == 0}
+    drawn = bars_of(scene, has_row, **{name: values[has_row] for name, values in columns.items()})
+    rows = _rows(steps, pairs, row, rule, marks, theme)
     longest = max(axes, key=lambda axis: axis.length)
     axis = axis_of(longest.start, longest.start + longest.length)
-    shown = scene._replace(bars=drawn.assign(is_critical=False))
-    picture = Picture(shown, drawn, rows, axis, theme)
-    data = [
-        *traces(picture),
-        *_columns(bars, pairs, theme),
-        *_legend(picture, bars.iloc[marks[marks >= 0]]),
-    ]
-    is_cut = len(pairs) < len(every)
-    left_out = f"{len(pairs):,} of {plural(len(every), 'row')} shown" if is_cut else ""
-    heading = runs_heading(scene.runs, theme, title, left_out)
+    picture = Picture(scene.runs, drawn.assign(is_critical=False), scene.legend, rows, axis, theme)
+    data = [*traces(picture), *_columns(steps, pairs, row, theme), *_legend(picture, marks)]
+    left_out = f"{len(pairs):,} of {plural(len(every), 'row')} shown" if len(pairs) < len(every) else ""
+    heading = run_heading(scene.runs, theme, title, left_out)
     look = layout(picture, data, heading, above=0.1 - HEAD)
     _add_columns(look, axes, rule, theme)
     return RunFigure(data, look)
@@ -83,25 +93,22 @@ def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, t
 
 def _add_columns(look: dict[str, Any], axes: list[Axis], rule: int | None, theme: Theme) -> None:
     """Add the columns' axis, the words over the bars, and the rule over the first difference."""
-    has_folds = any(axis.folds for axis in axes)
-    words = "Time since start" + ("; each wait is folded" if has_folds else "")
+    words = "Time since start" + "; each wait is folded" * any(axis.folds for axis in axes)
     place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD}
     look["annotations"].append(note(words, theme.muted, SIZE, **place))
     if rule is not None:
         place = {"xref": "paper", "x0": -2, "x1": 3, "y0": rule + RULE, "y1": rule + RULE}
-        line = {"color": theme.text, "width": 1}
-        look["shapes"].append({"type": "line", "line": line} | place)
-    look["meta"]["refines"] = not has_folds
+        look["shapes"].append({"type": "line", "line": {"color": theme.text, "width": 1}} | place)
     look["xaxis"] |= {"domain": [0, DOMAIN]} | _ticks(axes)
     look["xaxis2"] = {"domain": [DOMAIN, 1], "range": [0, 3.2], "visible": False, "fixedrange": True}
 
 
-def _matched(steps: pd.DataFrame, in_a: Pairs, in_b: Pairs) -> Pairs:
+def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
     """Match the steps of two runs, in tree order; what only one of them has stands in between."""
-    keys = list(steps[SAME].astype(str).itertuples(index=False, name=None))
-    a, b = ([keys[at] for at in own] for own in (in_a, in_b))
+    keys = [list(side[SAME].astype(str).itertuples(index=False, name=None)) for side in (a, b)]
+    in_a, in_b = a.index.tolist(), b.index.tolist()
     pairs: list[tuple[int, int]] = []
-    for word, a0, a1, b0, b1 in SequenceMatcher(a=a, b=b, autojunk=False).get_opcodes():
+    for word, a0, a1, b0, b1 in SequenceMatcher(a=keys[0], b=keys[1], autojunk=False).get_opcodes():
         if word == "equal":
             pairs += zip(in_a[a0:a1], in_b[b0:b1], strict=True)
         else:
@@ -109,64 +116,50 @@ def _matched(steps: pd.DataFrame, in_a: Pairs, in_b: Pairs) -> Pairs:
     return np.array(pairs)
 
 
-def _axes(bars: pd.DataFrame, own: list[Pairs], fold: bool) -> list[Axis]:
-    """An axis for each run, which places its bars; a fold is as wide in both."""
-    runs = [bars.iloc[at] for at in own]
-    first = min(bars["start"].min(), 0.0)
-    folds = [blocked(run) if fold else [] for run in runs]
+def _axes(sides: list[pd.DataFrame], fold: bool) -> list[Axis]:
+    """Return an axis for each run; a fold is as wide in both."""
+    first = min(0.0, *(side["start"].min() for side in sides))
+    ends = [float(side["end"].max()) for side in sides]
+    folds = [blocked(side) if fold else [] for side in sides]
     rests = [  # the time that is not folded
-        run["end"].max() - first - sum(to - since for since, to in each)
-        for run, each in zip(runs, folds, strict=True)
+        end - first - sum(to - since for since, to in own) for end, own in zip(ends, folds, strict=True)
     ]
     width = fold_width(max(rests), max(map(len, folds)))
-    axes = [axis_of(first, run["end"].max(), each, width) for run, each in zip(runs, folds, strict=True)]
-    for edge, place in (("start", "x0"), ("end", "x1")):
-        places = [axis.at(run[edge].to_numpy()) for axis, run in zip(axes, runs, strict=True)]
-        bars[place] = np.concatenate(places)
-    return axes
+    return [axis_of(first, end, own, width) for end, own in zip(ends, folds, strict=True)]
 
 
-def _place(scene: Scene, pairs: Pairs, marks: Pairs, n_same: int, theme: Theme) -> tuple[Rows, int | None]:
-    """Give bars their rows; the row with the rule over the first difference, if there is one."""
-    bars = scene.bars
-    is_after = ((pairs >= marks) & (marks >= 0)).any(axis=1)
-    rule = int(np.argmax(is_after)) if is_after.any() else None
-    row = np.arange(len(pairs)) + is_after.cumsum().astype(bool)
-    places = np.full(len(bars), np.nan)
-    for at, offset in zip(pairs.T, OFFSETS, strict=True):
-        places[at[at >= 0]] = row[at >= 0] + offset
-    bars["row"] = places
-    first = bars.iloc[np.where(pairs[:, 0] >= 0, pairs[:, 0], pairs[:, 1])].assign(row=row)
-    texts = tree_labels(first)
+def _rows(
+    steps: pd.DataFrame, pairs: Pairs, row: Pairs, rule: int | None, marks: list[int], theme: Theme
+) -> Rows:
+    """Describe the rows, one more above the first difference, with the words that say so."""
+    tree = tree_rows(steps.iloc[np.where(pairs[:, 0] >= 0, pairs[:, 0], pairs[:, 1])], row)
+    texts = tree.texts
     for at in np.flatnonzero(pairs.min(axis=1) < 0):
         texts[at] += colored(f" · only {'B' if pairs[at, 0] < 0 else 'A'}", theme.muted)
     if rule is not None:
+        n_same = min(int(steps["run"].iloc[:at].eq(steps["run"].iloc[at]).sum()) for at in marks if at >= 0)
         words = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
         texts.insert(rule, bold(f"◆ {words}"))
-    ticks = [float(at) for at in range(len(texts))]
-    return Rows(len(texts), PAIR_PX, BAR_PX, ticks, texts, tree_bands(first)), rule
+    return Rows(len(texts), PAIR_PX, BAR_PX, [float(at) for at in range(len(texts))], texts, tree.bands)
 
 
-def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
-    """The durations in A and in B and their difference, as texts that end at a column's edge."""
-    lengths = (bars["end"] - bars["start"]).to_numpy()
-    took = np.where(pairs < 0, np.nan, lengths[pairs])
-    has_failed = bars["is_failed"].to_numpy()[pairs] & (pairs >= 0)
-    marks = np.where(has_failed, f"{cross(theme)} ", "")
-    in_a, in_b = (
-        [f"{mark}{_signed(seconds, '')}" for mark, seconds in zip(*side, strict=True)]
-        for side in zip(marks.T, took.T, strict=True)
-    )
+def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> list[Trace]:
+    """Write the durations in A and in B and their difference, as texts that end at a column's edge."""
+    took = np.where(pairs < 0, np.nan, (steps["end"] - steps["start"]).to_numpy()[pairs])
+    has_failed = steps["is_failed"].to_numpy()[pairs] & (pairs >= 0)
+    sides = [
+        [f"{cross(theme)} " * bool(bad) + _signed(seconds, "") for seconds, bad in zip(*side, strict=True)]
+        for side in zip(took.T, has_failed.T, strict=True)
+    ]
     differences = took[:, 1] - took[:, 0]
     is_big = np.abs(differences) >= BIG_S
     words = [bold(_signed(s)) if big else _signed(s) for s, big in zip(differences, is_big, strict=True)]
-    y = [HEAD, *np.floor(bars["row"].to_numpy()[pairs.max(axis=1)] + 0.5)]
-    colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
-    columns = {"A": (1, in_a), "B": (2, in_b), "B − A": (3.15, words)}
+    y = [HEAD, *row.tolist()]
+    columns = {"A": (1, sides[0]), "B": (2, sides[1]), "B − A": (3.15, words)}
     look = {"mode": "text", "textposition": "middle left", "xaxis": "x2", "cliponaxis": False}
     out = []
     for name, (x, texts) in columns.items():
-        font = {"size": SIZE, "color": colors if texts is words else theme.muted}
+        font = {"size": SIZE, "color": theme.text if texts is words else theme.muted}
         out.append(lines([x] * len(y), y, text=[name, *texts], name=name, textfont=font, **look))
     return out
 
@@ -176,20 +169,21 @@ def _signed(seconds: float, plus: str = "+") -> str:
     return MISSING if np.isnan(seconds) else ("−" if seconds < 0 else plus) + duration(abs(seconds))
 
 
-def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:
-    """What the colors are, and a diamond at the first difference, in each run that has a step there."""
+def _legend(picture: Picture, marks: list[int]) -> list[Trace]:
+    """Say what the colors are, and draw a diamond at the first difference in each run."""
     gray = picture.theme.muted
     out = [*legend(picture), entry("A, above", gray), entry("B, below", faded(gray), gray)]
+    marked = picture.bars[picture.bars.index.isin(marks)]
     if len(marked):
-        places = (marked.dropna(subset="row")[name].tolist() for name in ("x0", "row"))
         mark = {"symbol": "diamond", "size": 10, "color": picture.theme.text}
         look = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
+        places = (marked[name].tolist() for name in ("x0", "row"))
         out.append(lines(*places, legendrank=2_000, showlegend=True, **look))
     return out
 
 
 def _ticks(axes: list[Axis]) -> dict[str, Any]:
-    """The ticks that hold for both runs: up to the first fold."""
+    """Return the ticks that hold for both runs: up to the first fold."""
     longest = max(axes, key=lambda axis: axis.length)
     longest = longest._replace(px=DOMAIN * longest.px)
     first_fold = min((axis.folds[0][0] for axis in axes if axis.folds), default=None)

@@ -1,91 +1,89 @@
-"""Which row each bar stands in, and what the rows are called: a tree, or bands of agents."""
+"""Which steps a chart shows, and in which rows: a tree, or bands of agents; and the path through a tree."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from runkit.charts.bars import GROUP, LETTERS, Scene, each
-from runkit.charts.labels import bold, plain
-from runkit.timing import Ints
+from runkit.charts.axis import PLOT_PX, Axis
+from runkit.charts.bars import GROUP, LETTERS, WAIT
+from runkit.charts.style import bold, plain
+from runkit.timing import Flags, Ints
 
+MOST_ROWS = 60  # of a tree; so many rows zoom no slower than `px.timeline` of 1,000 steps
+MOST_BARS = 2_000  # of any other chart
 LABEL = 40  # characters of a row's label
 INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
 DEEPEST_INDENT = 6  # levels; beyond, the indentation would eat the label
-ROW_PX, BAR_PX = 22, 14
-BAR_SHARE = BAR_PX / ROW_PX  # of the height of a row
-MOST_PX = 4_400  # of all rows together: more rows are lower than `ROW_PX`
-LABEL_PX = 15  # from one label to the next
-MOST_BANDS = 60  # shaded bands
-Bands = list[tuple[float, float]]  # ranges of rows [top, bottom)
+ROW_PX, LOW_PX = 22, 17  # of a row, and of one of many
+BAR_SHARE = 14 / 22  # of the height of a row
+GROUP_PX = 8  # shorter parts of a group are left out of the path
+Path = list[tuple[float, float, float, int]]  # parts of the critical path: from, to, row, kind
 
 
 class Rows(NamedTuple):
-    """`n` rows from the top, `px` high each, with bars of `bar_px`; labels, and the bands that are shaded."""
+    """`n` rows of `px` from the top, with bars of `bar_px`: their labels, and the ranges that are shaded."""
 
     n: int
     px: float
     bar_px: float
     ticks: list[float]
     texts: list[str]
-    bands: Bands
+    bands: list[tuple[float, float]]
 
 
-def tree_rows(scene: Scene) -> Rows:
-    """One row per bar in tree order."""
-    bars = scene.bars
-    bars["row"] = row = np.arange(len(bars), dtype=float)
-    px, chosen = _labelled(row, bars["depth"].to_numpy(), len(bars))
-    labels = tree_labels(bars.iloc[chosen])
-    return Rows(len(bars), px, BAR_SHARE * px, row[chosen].tolist(), labels, tree_bands(bars))
+def visible_steps(steps: pd.DataFrame, depth: int | str | None, most: int) -> Flags:
+    """Flag the steps that are shown: of the first `depth` levels; at most so many, those that matter most.
+
+    They are in this order: failed steps, waits, the top level, then the longest.
+    """
+    is_shown = (steps["depth"] < depth if isinstance(depth, int) else steps["depth"] >= 0).to_numpy()
+    if is_shown.sum() <= most:
+        return is_shown
+    is_wait, is_top = steps["kind"] == WAIT, steps["depth"] == 0
+    rank = np.select([~is_shown, steps["is_failing"], is_wait, is_top], [4, 0, 1, 2], 3)
+    chosen = np.lexsort((steps["start"] - steps["end"], rank))[:most]
+    return np.isin(np.arange(len(steps)), chosen) & is_shown
 
 
-def tree_labels(bars: pd.DataFrame) -> list[str]:
-    """The labels of bars in a tree: groups are bold, steps in them indented."""
+def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
+    """Describe a tree with a row for each bar; steps in a group are indented, every other group is shaded."""
     texts = []
-    for bar in each(bars):
-        words = plain(bar.label, LABEL)
-        indent = INDENT * min(bar.depth, DEEPEST_INDENT)
-        texts.append(indent + (bold(words) if bar.kind == GROUP else words))
-    return texts
+    for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
+        words = plain(label, LABEL)
+        texts.append(INDENT * min(depth, DEEPEST_INDENT) + (bold(words) if kind == GROUP else words))
+    top = np.flatnonzero(bars["depth"] == 0)
+    ends = np.append(row[top[1:]], row[-1:] + 1)
+    is_group = bars["kind"].to_numpy()[top] == GROUP
+    bands = list(zip(row[top][is_group].tolist(), ends[is_group].tolist(), strict=True))[::2]
+    px = ROW_PX if len(bars) < MOST_ROWS else LOW_PX
+    return Rows(len(bars), px, BAR_SHARE * px, row.tolist(), texts, bands)
 
 
-def tree_bands(bars: pd.DataFrame) -> Bands:
-    """The rows of every other group at the top, with all that stands in it."""
-    rows, top = bars["row"].to_numpy(), np.flatnonzero(bars["depth"] == 0)
-    ends = np.append(top[1:], len(bars)) - 1
-    groups = bars["kind"].to_numpy()[top] == GROUP
-    return list(zip(rows[top[groups]], rows[ends[groups]] + 1, strict=True))[::2][:MOST_BANDS]
-
-
-def agent_rows(scene: Scene) -> Rows:
-    """A band per agent, in it one per run, in that as few rows as do not overlap."""
-    bars, n_runs = scene.bars, len(scene.runs)
+def agent_rows(bars: pd.DataFrame, n_runs: int) -> tuple[Rows, Ints]:
+    """Place a band per agent, in it one per run, in that as few rows as do not overlap."""
     unit, band = np.unique(bars["agent_no"] * n_runs + bars["run"], return_inverse=True)
     lane = _lanes(band, bars)
-    height = pd.Series(lane + 1).groupby(band).max().to_numpy()
+    height = pd.Series(lane + 1).groupby(band).max().to_numpy(np.int64)
     top = np.cumsum(height) - height
-    bars["row"] = (top[band] + lane).astype(float)
-    number, run = unit // n_runs, unit % n_runs
-    is_first = np.diff(number, prepend=-1) > 0
+    is_first = np.diff(unit // n_runs, prepend=-1) > 0
+    names = bars["agent_name"].groupby(band).first()
+    texts = []
+    for name, number, is_bold in zip(names, unit % n_runs, is_first, strict=True):
+        words = plain(name, LABEL - 4)
+        texts.append(f"{bold(words) if is_bold else words} · {LETTERS[number]}")
     edges = [*top[is_first].tolist(), int(height.sum())]
     middle = top + (height - 1) / 2
-    px, chosen = _labelled(middle, ~is_first, edges[-1])
-    labels = []
-    for at in chosen:
-        name = plain(scene.agents[number[at]], LABEL - 4)
-        labels.append(f"{bold(name) if is_first[at] else name} · {LETTERS[run[at]]}")
     bands = list(itertools.pairwise(edges))[1::2]
-    return Rows(edges[-1], px, BAR_SHARE * px, middle[chosen].tolist(), labels, bands[:MOST_BANDS])
+    return Rows(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, middle.tolist(), texts, bands), top[band] + lane
 
 
 def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
-    """The lowest free lane of its band for each bar, in order of start; the outer one of two comes first.
+    """Return the lowest free lane of its band for each bar, in order of start; the outer one of two is first.
 
     A bar may begin where another ends in the same lane.
     """
@@ -100,16 +98,37 @@ def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
     return lane
 
 
-def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int) -> tuple[float, list[int]]:
-    """The height of `n` rows, and which of some, from the top, have room for a label; low ranks first."""
-    px = min(float(ROW_PX), MOST_PX / max(n, 1))
-    gap = -(-LABEL_PX // px)
-    stretch = rows // gap
-    by_rank = np.lexsort((rank, stretch))
-    # of each stretch of rows
-    best = by_rank[np.flatnonzero(np.diff(stretch[by_rank], prepend=-1))]
-    chosen: list[int] = []
-    for at in best.tolist():
-        if not chosen or rows[at] - rows[chosen[-1]] >= gap:
-            chosen.append(at)
-    return px, chosen
+def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
+    """Return the critical path of a run of which all steps are shown, in order of time, on the axis.
+
+    Short parts of groups are left out.
+    """
+    # The time of a subtree on the path is one stretch, so each moment is that of the deepest step.
+    spent = [0.0, *bars["critical_s"].cumsum()]
+    depth, start = bars["depth"].tolist(), bars["start"].tolist()
+    around: list[int] = []  # the groups around a step
+    spans: list[tuple[float, float, int]] = []
+    begin = dict[int, float]()
+    for at, is_on in enumerate(bars["is_critical"]):
+        around = around[: depth[at]]
+        begin[at] = max(start[at], begin[around[-1]]) if around else start[at]
+        around.append(at)
+        inner = next((n for n in range(at + 1, len(depth)) if depth[n] <= depth[at]), len(depth))
+        total = spent[inner] - spent[at]
+        if is_on and total > 0:
+            spans.append((round(begin[at], 6), round(begin[at] + total, 6), at))
+    edges = sorted({edge for first, last, _ in spans for edge in (first, last)})
+    number = {edge: n for n, edge in enumerate(edges)}
+    owner = np.full(len(edges), -1)
+    for first, last, at in spans:
+        owner[number[first] : number[last]] = at
+    cuts = np.flatnonzero(np.diff(owner, prepend=-1, append=-1))
+    places = axis.at(np.array(edges))
+    row, kind = bars["row"].tolist(), bars["kind"].tolist()
+    parts = [
+        (float(places[first]), float(places[last]), row[at], kind[at])
+        for first, last in itertools.pairwise(cuts)
+        if (at := owner[first]) >= 0
+    ]
+    least = GROUP_PX * axis.length / PLOT_PX
+    return [part for part in parts if part[3] != GROUP or part[1] - part[0] >= least]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runkit.charts.labels import unmarked
+from runkit.charts.style import unmarked
 from runkit.text import Markup, esc, unescape
 
 Json = dict[str, Any]

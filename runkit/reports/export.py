@@ -22,9 +22,9 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from runkit.charts import fleet, one_run, panels
-from runkit.charts.labels import unmarked
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.panel import STATIC as PANEL_STATIC
+from runkit.charts.style import unmarked
 from runkit.charts.svg import Unsupported
 from runkit.tables.frames import frames
 from runkit.text import Markup, esc, static_file, visible, web_host

@@ -66,7 +66,8 @@ def test_steps_off_the_critical_path_are_pale():
     assert [values(trace["x"]).tolist() for trace in solid] == [[50]]
     assert pale[0]["marker"]["line"]["color"] == solid[0]["marker"]["color"]
     path = drawn.trace("critical path")
-    assert (path["x"], path["y"]) == ([0, 50], [1, 1])
+    assert path["x"] == [0, 50]
+    assert path["y"] == pytest.approx([1 + 7 / 22] * 2)
     assert path["line"]["width"] == 1.7
 
 
