@@ -213,7 +213,8 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
 
     `area` is the height of the drawing in pixels, the top of `margin` what stands between it and the title.
     """
-    top = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX + margin.get("t", 0)
+    title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
+    top = title + margin.get("t", 0)
     place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
     return base_layout(theme, top + area + margin["b"], margin | {"t": top}) | {
         "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},

@@ -20,6 +20,7 @@ STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
 FAILING = "✕ failing step"
 LETTERS = "ABCD"  # two to four runs are told apart by a letter
 RUN_NAME = 36  # characters
+FEW = 3  # steps that are left out without a word: those that only explain another one
 EPOCH = pd.Timestamp(0, tz="UTC")
 MOST_FINDINGS = MOST_VALUES = 3  # in a hover text
 LABEL, NAME, FINDING = 60, 40, 50  # characters in a hover text
@@ -103,7 +104,18 @@ def bars_of(scene: Scene, is_drawn: Flags, **columns: Any) -> pd.DataFrame:
     answers = _answers(scene.frames.interrupts)
     known = [answers.get((bar.run_id, bar.step_id)) for bar in each(bars)]
     bars["note"] = notes.where(bars["kind"] != WAIT, pd.Series(known, bars.index, object))
-    return bars.assign(hover=_hovers(scene, bars))
+    return bars.assign(hover=_hovers(scene, bars), shown=_shown(bars))
+
+
+def _shown(bars: pd.DataFrame) -> list[str]:
+    """Say of each group how many of its steps are among the bars, if not all are; steps are in tree order."""
+    texts = []
+    number, run = bars["step_no"].to_numpy(), bars["run"].to_numpy()
+    for bar in each(bars):
+        n_all = bar.subtree_end - bar.step_no - 1
+        n = int(((run == bar.run) & (number > bar.step_no) & (number < bar.subtree_end)).sum())
+        texts.append(f" · {n:,} of {n_all:,} steps shown" if bar.kind == GROUP and n_all - n > FEW else "")
+    return texts
 
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:

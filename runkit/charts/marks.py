@@ -183,7 +183,7 @@ def _end_words(bar: Any, theme: Theme, room_px: float) -> str:
         words = known if bar.is_open else plain(bar.note or "Answered")
         return words and f"\u00a0\u00a0{words}"
     text = "instant" if bar.end <= bar.start else duration(bar.end - bar.start)
-    text += f" · {bar.note}" if bar.is_open else ""
+    text += f" · {bar.note}" if bar.is_open else bar.shown
     if not bar.is_failed:
         return "not started" if pd.isna(bar.duration_s) else text
     limit = min(int((room_px - width_px(text) - 30) / LETTER_PX), ERROR_TEXT)

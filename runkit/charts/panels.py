@@ -175,15 +175,12 @@ def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
 
 def _lacks(f: Frames) -> str:
     """Name in one line what a run does not have: errors, open questions, findings."""
-    run, asks = f.runs.iloc[0], f.interrupts
-    is_open = asks["outcome"].isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
-    lacks = {
-        "No findings.": findings_of(f).empty,
-        "No questions asked.": asks.empty,
-        "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
-        "No questions waiting.": not is_open and len(asks),
-    }
-    return " ".join(words for words, is_so in lacks.items() if is_so)
+    [run], outcomes = f.runs.to_dict("records"), f.interrupts["outcome"]
+    is_open = outcomes.isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
+    has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"
+    lacks = ["No findings."] * (not run["n_findings"]) + ["No errors."] * (not has_error)
+    lacks += ["No questions waiting."] * (not is_open)
+    return " ".join(lacks)
 
 
 def low_confidence(f: Frames) -> Panel:
@@ -289,18 +286,20 @@ def findings(f: Frames) -> Panel:
 
 def parting(f: Frames) -> Panel:
     """Show the first step at which two runs differ, as it is in each."""
-    both = [side.steps for side in _sides(f)]
+    a, b = (side.steps for side in _sides(f))
     columns = ["run", "step_no", *STEP, "status", "duration_s"]
     if not f.runs["has_steps"].all():
         return Panel("First difference", NOT_COMPARED, pd.DataFrame(columns=columns))
-    places = first_difference(*both) or (None, None)
-    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
-    table = pd.concat([row.assign(run=letter) for letter, row in zip("AB", rows, strict=True)])
-    n_equal = min((at for at in places if at is not None), default=len(both[0]))
-    a, b = (f"“{words_of(row['label'].iloc[0], 80)}”" if len(row) else "ends" for row in rows)
-    then = f"then A {a}, B {b}" if len(table) else "no difference"
-    sentence = f"Identical for {plural(n_equal, 'step')}, {then}."
-    return Panel("First difference", sentence, table[columns].reset_index(drop=True))
+    places = first_difference(a, b) or (None, None)
+    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip((a, b), places, strict=True)]
+    table = pd.concat([row.assign(run=letter) for letter, row in zip("AB", rows, strict=True)])[columns]
+    n_equal = min([at for at in places if at is not None] or [len(a)])
+    named = zip(table["run"], table["label"], strict=True)
+    then = ", ".join(f"{letter} “{words_of(label, 80)}”" for letter, label in named)
+    words = f"then {then}" if then else "no difference"
+    return Panel(
+        "First difference", f"Identical for {plural(n_equal, 'step')}, {words}.", table.reset_index(drop=True)
+    )
 
 
 def steps(f: Frames) -> Panel:

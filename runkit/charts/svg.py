@@ -27,7 +27,6 @@ from runkit.charts.svg_elements import (
     box,
     edge_look,
     element,
-    hatch,
     lines_of,
     number,
     paint,
@@ -56,7 +55,7 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is ref
     "orientation showlegend text textfont textposition type width x xaxis y yaxis",
     "shape": "fillcolor layer line path type x0 x1 xref y0 y1 yref",
     "annotation": "align borderpad font showarrow text x xanchor xref xshift y yanchor yref yshift",
-    "marker": "color cornerradius line opacity pattern size symbol",
+    "marker": "color cornerradius line opacity size symbol",
     "line": "color dash width",
     "font": "color family size",
 }
@@ -154,9 +153,11 @@ class Axis(NamedTuple):
 
     def at(self, values: Any) -> Floats:
         """Return the pixels of values, NaN for none; within reach, as nobody draws 1e20 pixels."""
-        kind = self.look.get("type", "linear")
-        low, high = _plain(self.look["range"], "linear" if kind == "log" else kind)
-        shares: Floats = (_plain(values, kind) - low) / (high - low)
+        low, high = self.look["range"]
+        numbers = np.array(_values(values), np.float64)
+        if self.look.get("type") == "log":
+            numbers = np.log10(np.maximum(numbers, 1e-300))
+        shares: Floats = (numbers - low) / (high - low)
         return self.first + shares.clip(-3, 3) * (self.last - self.first)
 
     def within(self, pixels: Floats) -> Floats:
@@ -167,14 +168,6 @@ class Axis(NamedTuple):
     def shown(self, pixels: Floats) -> NDArray[np.bool_]:
         """Whether pixels lie on the axis."""
         return np.abs(self.within(pixels) - pixels) < 0.5
-
-
-def _plain(values: Any, kind: str) -> Floats:
-    """Return values of an axis as numbers at even distances."""
-    if kind == "date":
-        return np.array(values, "datetime64[ms]").astype(np.float64)
-    numbers = np.array(_values(values), np.float64)
-    return np.log10(np.maximum(numbers, 1e-300)) if kind == "log" else numbers
 
 
 class Chart:
@@ -193,12 +186,8 @@ class Chart:
             if re.fullmatch(r"[xy]axis\d?", name)
         }
         _refuse_unknown("figure", layout)
-        looks = {
-            "trace": traces,
-            "shape": layout.get("shapes", ()),
-            "annotation": layout.get("annotations", ()),
-        }
-        for kind, items in looks.items():
+        parts = {"trace": traces} | {kind: layout.get(f"{kind}s", ()) for kind in ("shape", "annotation")}
+        for kind, items in parts.items():
             for item in items:
                 _refuse_unknown(kind, item)
         for name in self.axes:
@@ -208,7 +197,7 @@ class Chart:
         return (self.left, self.right) if letter == "x" else (self.bottom, self.top)
 
     def _axis(self, letter: str, look: Json) -> Axis:
-        if look.get("type", "linear") not in ("linear", "log", "date"):
+        if look.get("type", "linear") not in ("linear", "log"):
             raise Unsupported(f"an axis of type {look['type']!r}")
         first, last = self._ends(letter)
         low, high = (first + share * (last - first) for share in look.get("domain", (0, 1)))
@@ -287,24 +276,14 @@ class Chart:
         rows = np.array(_values(trace["y"]), np.float64)
         sides = [x_axis.within(x_axis.at(edge)) for edge in (start, start + length)]
         sides += [y_axis.within(y_axis.at(edge)) for edge in (rows - half, rows + half)]
-        n, line, pattern = len(rows), mark.get("line", {}), mark.get("pattern", {})
+        n, line = len(rows), mark.get("line", {})
         looks = (mark["color"], line.get("color"), line.get("width"), _hover(trace))
         columns = zip(*map(np.ndarray.tolist, sides), *(_each(look, n) for look in looks), strict=True)
         for x0, x1, y0, y1, fill, edge, edge_px, hover in columns:
             radius = min(mark.get("cornerradius", 0), abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
             stroke = edge_look({"color": edge, "width": edge_px})
-            yield box(
-                x0,
-                x1,
-                y0,
-                y1,
-                rx=radius,
-                body=title_of(hover),
-                **paint("fill", fill),
-                **stroke,
-            )
-            if pattern.get("shape"):
-                yield hatch(x0, x1, min(y0, y1), max(y0, y1), pattern)
+            look = paint("fill", fill) | stroke
+            yield box(x0, x1, y0, y1, rx=radius, body=title_of(hover), **look)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
@@ -391,12 +370,7 @@ def _markers(trace: Json, x: Floats, y: Floats, shown: NDArray[np.bool_]) -> Ite
 
 def _key(trace: Json, x: float, y: float) -> Iterator[Markup]:
     """Draw the symbol of an entry of the legend."""
-    if trace["type"] == "bar":
-        mark, corners = trace["marker"], (x + 14, x + 26, y - 6, y + 6)
-        yield box(*corners, **paint("fill", mark["color"]))
-        if mark["pattern"].get("shape"):
-            yield hatch(*corners, mark["pattern"])
-    elif "markers" in trace["mode"]:
+    if "markers" in trace["mode"]:
         place = (np.array([value]) for value in (x + 20, y, True))
         yield from _markers(trace | {"hoverinfo": "skip"}, *place)
     else:

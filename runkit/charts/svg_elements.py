@@ -13,7 +13,6 @@ from runkit.text import Markup, esc, unescape
 
 Json = dict[str, Any]
 LINE = 1.3  # the height of a line of text, in sizes of its font, as in plotly
-HATCH_PX = 10  # from line to line
 SYMBOLS = {  # in radii, around the point
     "square": "M-1,-1H1V1H-1Z",
     "diamond": "M1.3,0L0,1.3L-1.3,0L0,-1.3Z",
@@ -104,19 +103,6 @@ def polyline(x: Iterable[float], y: Iterable[float], **look: Any) -> Markup:
 def title_of(text: str | None) -> Markup | str:
     """Write a hover text as plain text, if there is one."""
     return element("title", unmarked(text.replace("<br>", "\n"))) if text else ""
-
-
-def hatch(x0: float, x1: float, y0: float, y1: float, pattern: Json) -> Markup:
-    """Draw lines at 45 degrees, or crosses, within a bar; a pattern of SVG would need an id."""
-    height, x, y = y1 - y0, [], []
-    for foot in np.arange(x0 + HATCH_PX / 2, x1 + height, HATCH_PX).tolist():
-        left, right = max(x0, foot - height), min(x1, foot)
-        rising = [y0 + foot - left, y0 + foot - right]
-        falling = [y1 - foot + left, y1 - foot + right]
-        for ends in (rising, falling)[: 1 + (pattern["shape"] == "x")]:
-            x += [left, right, np.nan]
-            y += [*ends, np.nan]
-    return polyline(x, y, **paint("stroke", pattern["fgcolor"]))
 
 
 def symbol_at(x: float, y: float, radius: float, symbol: str, body: Markup | str, look: Json) -> Markup:

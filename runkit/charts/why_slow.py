@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.arguments import checked
+from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
 from runkit.style import status
 from runkit.tables.frames import Frames
@@ -74,49 +75,41 @@ def _asked(f: Frames, run_id: str) -> pd.DataFrame:
 def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.DataFrame) -> str:
     total = lasting(row["duration_s"])
     if row["status"] == "error":
-        failed = f.steps[f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna()]
-        where = f" in “{words_of(failed['label'].iloc[-1])}”" if len(failed) else ""
+        failed = f.steps.loc[f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna(), "label"]
+        where = "".join(f" in “{words_of(label)}”" for label in failed.tail(1))
         return f"It failed after {total}{where}. A failed run is not compared."
-    if others.empty:
+    if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
-    median = lasting(others["duration_s"].median())
-    n_slower = int((others["duration_s"] > row["duration_s"]).sum())
-    if pd.isna(row["duration_s"]) or row["duration_s"] <= others["duration_s"].quantile(USUAL):
-        of = f"all {len(others):,} others" if n_slower == len(others) else f"{n_slower:,} of {len(others):,}"
-        return f"Not slow: faster than {of}. {total}, median {median}."
-    extra = {part: row[part] - others[part].median() for part in SPENT if pd.notna(row[part])}
-    largest = max(extra, key=lambda part: extra[part]) if extra else ""
-    work, usual = lasting(row["working_s"]), lasting(others["working_s"].median())
-    is_normal = row["working_s"] <= others["working_s"].quantile(0.9)
-    if largest == "waiting_s":
-        longest = "".join(
-            f" {lasting(item.wait_s)} of that was for “{words_of(item.label)}”"
-            for item in asked.head(1).itertuples()
-        )
-        normal = "was normal: " if is_normal else "took "
-        return (
-            f"Slow because it waited: {lasting(row['waiting_s'])} of {total}."
-            f"{longest + '.' if longest else ''} The agents' work {normal}{work}, median {usual}."
-        )
+    median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
+    usual = {part: lasting(median[part]) for part in MEASURES[:4]}
+    if is_slower.mean() >= 1 - USUAL:
+        of = f"all {len(others):,} others" if is_slower.all() else f"{is_slower.sum():,} of {len(others):,}"
+        return f"Not slow: faster than {of}. {total}, median {usual['duration_s']}."
+    spent = {part: lasting(row[part]) for part in SPENT}
+    largest = max(SPENT, key=lambda part: row[part] - median[part])
     if largest == "working_s":
-        return f"Slow because agents worked longer: {work}, median {usual}.{_extra_step(f, row, others)}"
-    idle = lasting(others["idle_s"].median()) if len(others) else ""
-    return f"Slow because nothing ran for {lasting(row['idle_s'])} of {total}, median {idle}."
+        step = _extra_step(f, row["run_id"], others["run_id"])
+        return f"Slow because agents worked longer: {spent[largest]}, median {usual[largest]}.{step}"
+    if largest == "idle_s":
+        return f"Slow because nothing ran for {spent[largest]} of {total}, median {usual[largest]}."
+    longest = "".join(f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1)))
+    is_normal = row["working_s"] <= others["working_s"].quantile(0.9)
+    work = f"The agents' work {'was normal:' if is_normal else 'took'} {spent['working_s']}"
+    waited = f"Slow because it waited: {spent[largest]} of {total}."
+    return f"{waited}{longest} {work}, median {usual['working_s']}."
 
 
-def _extra_step(f: Frames, row: dict[Any, Any], others: pd.DataFrame) -> str:
+def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     """Name the step of a run whose own time is most above its median in other runs."""
     work = f.steps[~f.steps["is_wait"]]
-    spent = work.groupby(["run_id", *KIND], dropna=False).agg(
-        label=("label", "first"), self_s=("self_s", "sum")
-    )
-    spent = spent.reset_index()
-    is_other = spent["run_id"].isin(others["run_id"])
-    usual = spent[is_other].groupby(KIND, dropna=False)["self_s"].median().rename("usual_s").reset_index()
-    own = spent[spent["run_id"].eq(row["run_id"])].merge(usual, "left", KIND).fillna({"usual_s": 0.0})
-    own = own.assign(extra_s=own["self_s"] - own["usual_s"]).nlargest(1, "extra_s")
+    by = work.groupby(["run_id", *KIND], dropna=False)
+    spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
+    usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()
+    own = spent[spent["run_id"].eq(run_id)].merge(usual.rename("usual_s").reset_index(), "left", KIND)
+    own = own.fillna({"usual_s": 0.0})
+    most = own.iloc[(own["self_s"] - own["usual_s"]).argsort()[::-1][:1]]
     return "".join(
         f" Most in “{words_of(step.label)}” ({agent_title(step.agent)}): {lasting(step.self_s)}, "
         f"median {lasting(step.usual_s)}."
-        for step in own[own["extra_s"] > 0].itertuples()
+        for step in each(most)
     )
