@@ -109,13 +109,12 @@ def bars_of(scene: Scene, is_drawn: Flags, **columns: Any) -> pd.DataFrame:
 
 def _shown(bars: pd.DataFrame) -> list[str]:
     """Say of each group how many of its steps are among the bars, if not all are; steps are in tree order."""
-    texts = []
-    number, run = bars["step_no"].to_numpy(), bars["run"].to_numpy()
-    for bar in each(bars):
-        n_all = bar.subtree_end - bar.step_no - 1
-        n = int(((run == bar.run) & (number > bar.step_no) & (number < bar.subtree_end)).sum())
-        texts.append(f" · {n:,} of {n_all:,} steps shown" if bar.kind == GROUP and n_all - n > FEW else "")
-    return texts
+    number, end, run = (bars[name].to_numpy(np.int64) for name in ("step_no", "subtree_end", "run"))
+    first = run << 32
+    n_all, n = end - number - 1, np.searchsorted(first + number, first + end) - np.arange(len(bars)) - 1
+    is_cut = (bars["kind"].to_numpy() == GROUP) & (n_all - n > FEW)
+    words = zip(is_cut.tolist(), n.tolist(), n_all.tolist(), strict=True)
+    return [f" · {part:,} of {whole:,} steps shown" * cut for cut, part, whole in words]
 
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:

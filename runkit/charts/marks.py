@@ -7,6 +7,7 @@ Positions are seconds, rows count from the top.
 from __future__ import annotations
 
 import base64
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -160,9 +161,10 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
         behind = LEAST_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
         text = _end_words(bar, theme, behind + RIGHT_PX)
         width, at = width_px(text) * TEXT_SCALE, bar.x1 + STUB * axis.length * has_stub
-        for place, top, bottom in verticals:
-            if top <= bar.row <= bottom and at - 5 / axis.scale < place < at + (width + 4) / axis.scale:
-                at = max(at, place)
+        for place, top, bottom in verticals[bisect_left(verticals, (at - 5 / axis.scale,)) :]:
+            if place >= at + (width + 4) / axis.scale:
+                break
+            at = max(at, place) if top <= bar.row <= bottom else at
         if text and (at - bar.x1) * axis.scale + width <= free:
             color = theme.muted if picture.path and not bar.is_critical else theme.text
             texts.append((at, bar.row, f"\u00a0{text}", color))

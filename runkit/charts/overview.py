@@ -65,7 +65,8 @@ def overview(
 
 def _overview(f: Frames, n_all: int | None, sla_h: float, host: str = "") -> Panel:
     needs = needs_panel(f, has_client=bool(host))
-    numbers = render("tiles", tiles_=fleet_tiles(f, n_all, sla_h)[:5])
+    tiles = [*fleet_tiles(f, n_all, sla_h).values()][:5]
+    numbers = render("tiles", tiles_=tiles)
     section = render("section", title="Needs attention", body=needs.body)
     section += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)

@@ -23,16 +23,13 @@ from runkit.charts.panel import (
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
-from runkit.tables.compare import compare, first_difference
 from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import duration, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
-LEAST_S = 0.05  # a smaller difference is not shown as one
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
-NOT_COMPARED = "Not compared: the steps of a run are not known."
 
 
 class Tile(NamedTuple):
@@ -44,40 +41,30 @@ class Tile(NamedTuple):
     color: str = "text"
 
 
-def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:
-    """Count what an analyst looks at first."""
+def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[str, Tile]:
+    """Count what an analyst looks at first, by what is counted."""
     runs, pending = f.runs, f.interrupts[f.interrupts["outcome"] == "pending"]
-    n_waiting, n_failed = ((runs["status"] == word).sum() for word in ("interrupted", "error"))
-    done = runs[runs["status"] == "completed"]
-    n_low, work = (done["confidence"] == "low").sum(), lasting(done["working_s"].median())
-    is_cut = n_all is not None and n_all > len(runs)
-    newest = f"newest {len(runs):,} of {n_all:,}" if is_cut else "all runs"
+    waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))
     n_businesses = runs["business_id"].nunique()
-    newest += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
-    is_one_known = len(pending) == 1 or pending["wait_s"].isna().any()
-    age = oldest(pending) if is_one_known else aged(pending["wait_s"].max())
+    which = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
+    which += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
+    is_known = pending["wait_s"].notna().all()
+    age = aged(pending["wait_s"].max()) if is_known else oldest(pending)
     n_late = (pending["wait_s"] > sla_h * 3_600).sum()
     late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
     waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
-    n_errors = runs.loc[runs["status"] == "error", "outcome"].nunique()
+    errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
     asked_s = f.interrupts.loc[f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"].dropna()
-    return (
-        Tile("Runs", f"{len(runs):,}", newest),
-        Tile(str(STATUSES["interrupted"]), f"{n_waiting:,}", waits, "attention" if n_waiting else "text"),
-        Tile(
-            str(STATUSES["error"]),
-            f"{n_failed:,}",
-            plural(n_errors, "error") if n_failed else "none",
-            "fail" if n_failed else "text",
-        ),
-        Tile("Low confidence", f"{n_low:,}", f"of {len(done):,} completed"),
-        Tile("Median work", work, "completed runs"),
-        Tile(
-            f"Questions over {sla_h:g} h",
-            percent((asked_s > sla_h * 3_600).sum(), len(asked_s)),
-            "answered or still waiting",
-        ),
-    )
+    n_low, over = (done["confidence"] == "low").sum(), percent((asked_s > sla_h * 3_600).sum(), len(asked_s))
+    colors = ["attention" if len(waiting) else "text", "fail" if len(failed) else "text"]
+    return {
+        "runs": Tile("Runs", f"{len(runs):,}", which),
+        "waiting": Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", waits, colors[0]),
+        "failed": Tile(str(STATUSES["error"]), f"{len(failed):,}", errors, colors[1]),
+        "low": Tile("Low confidence", f"{n_low:,}", f"of {len(done):,} completed"),
+        "work": Tile("Median work", lasting(done["working_s"].median()), "completed runs"),
+        "over": Tile(f"Questions over {sla_h:g} h", over, "answered or still waiting"),
+    }
 
 
 def timeline(f: Frames) -> Panel:
@@ -282,36 +269,3 @@ def findings(f: Frames) -> Panel:
     order = np.argsort(is_alone_a + 2 * is_alone_b, kind="stable")
     table = table.iloc[order].query("match != 'same'")
     return Panel("Findings that differ", "", table[MATCHED].head(MAX_DIFFERENCES).reset_index(drop=True))
-
-
-def parting(f: Frames) -> Panel:
-    """Show the first step at which two runs differ, as it is in each."""
-    a, b = (side.steps for side in _sides(f))
-    columns = ["run", "step_no", *STEP, "status", "duration_s"]
-    if not f.runs["has_steps"].all():
-        return Panel("First difference", NOT_COMPARED, pd.DataFrame(columns=columns))
-    places = first_difference(a, b) or (None, None)
-    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip((a, b), places, strict=True)]
-    table = pd.concat([row.assign(run=letter) for letter, row in zip("AB", rows, strict=True)])[columns]
-    n_equal = min([at for at in places if at is not None] or [len(a)])
-    named = zip(table["run"], table["label"], strict=True)
-    then = ", ".join(f"{letter} “{words_of(label, 80)}”" for letter, label in named)
-    words = f"then {then}" if then else "no difference"
-    return Panel(
-        "First difference", f"Identical for {plural(n_equal, 'step')}, {words}.", table.reset_index(drop=True)
-    )
-
-
-def steps(f: Frames) -> Panel:
-    """Show the kinds of steps that took longer in one of two runs, the largest difference first.
-
-    `total_s` counts a step with all it holds. Without the steps of both runs, a difference would be a guess.
-    """
-    a, b = _sides(f)
-    kinds = pd.concat([a.steps, b.steps]).drop_duplicates(["agent", "name"])
-    table = compare(a, b)  # a row for each agent and name too, in the same order
-    table.insert(0, "label", kinds["label"].array)
-    is_other = (table["total_s_diff"].abs() >= LEAST_S) & bool(f.runs["has_steps"].all())
-    table = table[is_other].sort_values("total_s_diff", key=lambda seconds: -seconds.abs(), kind="stable")
-    columns = ["label", "agent", "total_s_a", "total_s_b", "total_s_diff"]
-    return Panel("Steps that differ most", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True))

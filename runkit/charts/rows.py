@@ -105,18 +105,19 @@ def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
     """
     # The time of a subtree on the path is one stretch, so each moment is that of the deepest step.
     spent = [0.0, *bars["critical_s"].cumsum()]
-    depth, start = bars["depth"].tolist(), bars["start"].tolist()
-    around: list[int] = []  # the groups around a step
+    depth, begin, is_on = (bars[name].tolist() for name in ("depth", "start", "is_critical"))
     spans: list[tuple[float, float, int]] = []
-    begin = dict[int, float]()
-    for at, is_on in enumerate(bars["is_critical"]):
-        around = around[: depth[at]]
-        begin[at] = max(start[at], begin[around[-1]]) if around else start[at]
+    around: list[int] = []  # the steps around a step, and those before it at its level
+    for at in [*range(len(depth)), -1]:
+        while around and (at < 0 or depth[around[-1]] >= depth[at]):
+            ended = around.pop()
+            total = spent[at if at >= 0 else len(depth)] - spent[ended]
+            if is_on[ended] and total > 0:
+                spans.append((round(begin[ended], 6), round(begin[ended] + total, 6), ended))
+        if around:
+            begin[at] = max(begin[at], begin[around[-1]])
         around.append(at)
-        inner = next((n for n in range(at + 1, len(depth)) if depth[n] <= depth[at]), len(depth))
-        total = spent[inner] - spent[at]
-        if is_on and total > 0:
-            spans.append((round(begin[at], 6), round(begin[at] + total, 6), at))
+    spans.sort(key=lambda span: span[2])  # inner steps come last
     edges = sorted({edge for first, last, _ in spans for edge in (first, last)})
     number = {edge: n for n, edge in enumerate(edges)}
     owner = np.full(len(edges), -1)

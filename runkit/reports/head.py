@@ -30,7 +30,10 @@ def head(data: ReportData) -> Markup:
     """Write the head: of one run and of two with a banner for each, of more with their numbers."""
     f, labels, n_runs = data.frames, data.labels, len(data.frames.runs)
     sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
-    tiles = fleet_tiles(f, sla_h=SLA_H)
+    tiles = _numbers(f) if n_runs == 1 else []
+    if n_runs not in KINDS:
+        counted = fleet_tiles(f, sla_h=SLA_H)
+        tiles = [counted[name] for name in ("waiting", "over", "failed", "low")]
     return render(
         "head",
         kind=KINDS.get(n_runs, "Fleet report"),
@@ -41,7 +44,7 @@ def head(data: ReportData) -> Markup:
         about=_about(f) if n_runs == 1 else "",
         prepared_by=labels.prepared_by,
         sides=[_side(side) for side in sides],
-        tiles_=_numbers(f) if n_runs == 1 else () if sides else [tiles[at] for at in (1, 5, 2, 3)],
+        tiles_=tiles,
         needs_a_look=[*(_needs_a_look(f) if n_runs == 1 else ()), *_gaps(data)],
     )
 
@@ -151,7 +154,7 @@ def _time(run: dict[Any, Any]) -> tuple[str, str]:
     return total, f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
 
 
-def _numbers(f: Frames) -> tuple[Tile, ...]:
+def _numbers(f: Frames) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
     [run], own = records(f.runs), findings_of(f)
     sources = f.sources.drop_duplicates(["url", "source_name"])
@@ -165,12 +168,12 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
     if n_asked:
         answered = f"{(outcomes == 'answered').sum():,} of {n_asked:,}"
         note = f"{plural(n_open, 'question')} waiting" if n_open else plural(n_asked, "question")
-    return (
+    return [
         Tile("Findings", f"{len(own):,}", ", ".join(rated)),
         Tile("Answered by reviewers", answered, note),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", *_time(run)),
-    )
+    ]
 
 
 def _needs_a_look(f: Frames) -> list[str]:

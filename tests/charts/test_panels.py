@@ -22,33 +22,6 @@ def test_facts_that_differ_are_in_words():
     assert "Status" not in rows.index
 
 
-def test_the_first_difference_is_a_step_of_each():
-    """Each goes on with its own step, or the same step ends otherwise, or there is none."""
-    a = run(step("1"), step("2", 10, 20, name="left", label="Left"))
-    b = run(step("1"), step("2", 10, 20, name="right", label="Right"))
-    panel = panels.parting(two(a, b))
-    assert panel.table[["run", "step_no", "label"]].to_numpy().tolist() == [
-        ["A", 1, "Left"],
-        ["B", 1, "Right"],
-    ]
-    assert panel.sentence.startswith("Identical for 1 step,")
-    failing = panels.parting(two(run(step("1")), run(step("1", status="error"))))
-    assert failing.table["status"].tolist() == ["completed", "error"]
-    longer = panels.parting(two(a, run(step("1"))))
-    assert longer.table["run"].tolist() == ["A"]
-    same = panels.parting(two(a, a))
-    assert same.table.empty
-    assert same.sentence.startswith("Identical for 2 steps,")
-
-
-def test_the_largest_difference_comes_first():
-    """Whatever its sign; a wait counts as the time of its step."""
-    a = run(step("1", 0, 10, name="x"), question("q", 10, 3_610), end=3_610)
-    b = run(step("1", 0, 12, name="x"), question("q", 12, 22), end=22)
-    assert panels.steps(two(a, b)).table["total_s_diff"].tolist() == [-3_590, 2]
-    assert len(panels.steps(two(a, a))) == 0
-
-
 def test_findings_are_matched_by_title():
     """Another confidence, and what only one of them found; the same finding is left out."""
     a = run(step("1", artifacts=[artifact("X"), artifact("Y"), artifact("Only", type="t")]))
