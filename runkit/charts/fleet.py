@@ -131,24 +131,24 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     is_open, is_late = asked["outcome"].eq("pending"), asked["wait_s"] > sla_h * HOUR
     if asked["wait_s"].isna().any():
         heads.append("not known")
-    kinds = asked["kind"].astype("str").map(KINDS).fillna(KINDS["other"])
-    known = asked.assign(kind=kinds, wait=classes.fillna("not known"), is_open=is_open, is_late=is_late)
+    known = asked.assign(
+        kind=asked["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
+        wait=classes.fillna("not known"),
+        answered_s=asked["wait_s"].where(asked["outcome"].eq("answered")),
+        n_late=is_late,
+        n_questions=1,
+        **{f"n_{word}": asked["outcome"].eq(word) for word in ASKED},
+    )
     every = pd.concat([known, known.assign(kind="All")])
-    by = every.groupby("kind")
-    order = [*(name for name in KINDS.values() if name in set(kinds)), *["All"] * bool(len(asked))]
+    order = [name for name in [*KINDS.values(), "All"] if name in set(every["kind"])]
     n_of, n_open = (
         pd.crosstab(rows["kind"], rows["wait"]).reindex(order, columns=heads, fill_value=0)
-        for rows in (every, every[every["is_open"]])
+        for rows in (every, every[every["n_pending"]])
     )
-    answered_s = every["wait_s"].where(every["outcome"].eq("answered")).groupby(every["kind"])
-    numbers = {
-        **{f"n_{word}": every["outcome"].eq(word).groupby(every["kind"]).sum() for word in ASKED},
-        "n_late": by["is_late"].sum(),
-        "n_questions": by.size(),
-        "median_s": answered_s.median(),
-        "longest_s": by["wait_s"].max(),
-    }
-    table = n_of.join(pd.DataFrame(numbers).reindex(order)).rename_axis("kind").reset_index()
+    by = every.groupby("kind")
+    sums = by[["n_late", "n_questions", *(f"n_{word}" for word in ASKED)]].sum()
+    times = by.agg(median_s=("answered_s", "median"), longest_s=("wait_s", "max"))
+    table = n_of.join([sums, times]).rename_axis("kind").reset_index()
     took = asked.loc[asked["outcome"].eq("answered"), "wait_s"]
     sentence = f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
     sentence += (
@@ -249,8 +249,8 @@ def failed_steps(f: Frames) -> Panel:
     where = []
     for row in records(table):
         names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
-        of = f"{row['n_runs']:,} of its {n_of.reindex(names).sum():,.0f} runs"
-        where.append(f"{row['label']} · {', '.join(names) or 'business not known'}, {of}: {ids}")
+        of = f"{row['n_runs']:,} of its {n_of[names].sum():,} runs" if names else plural(row["n_runs"], "run")
+        where.append(f"{row['label']} · {', '.join([*names, of])}: {ids}")
     shown = table[["error", "n_runs", "newest_at"]]
     shown.insert(1, "where", pd.Series(where, table.index, "str"))
     sentence = sentence if len(bad) else "No failed steps."

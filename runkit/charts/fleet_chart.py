@@ -44,7 +44,7 @@ Group = Literal["status", "business", "agent"]
 ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the most urgent first
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
-ROW_PX, HEAD_PX, TICKS_PX, POINTS_PX, EDGE_PX = 20, 34, 16, 380, 14  # heights
+ROW_PX, HEAD_PX, TICKS_PX, POINTS_PX, EDGE_PX = 20, 34, 16, 320, 14  # heights
 RIGHT_PX, LIST_PX = 190, 460  # status and confidence; the list
 NAME = 28  # characters
 # rows: more room before the heading of a group, and from it to its runs

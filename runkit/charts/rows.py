@@ -104,27 +104,18 @@ def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
     Short parts of groups are left out.
     """
     # The time of a subtree on the path is one stretch, so each moment is that of the deepest step.
-    spent = [0.0, *bars["critical_s"].cumsum()]
-    depth, begin, is_on = (bars[name].tolist() for name in ("depth", "start", "is_critical"))
-    spans: list[tuple[float, float, int]] = []
-    around: list[int] = []  # the steps around a step, and those before it at its level
-    for at in [*range(len(depth)), -1]:
-        while around and (at < 0 or depth[around[-1]] >= depth[at]):
-            ended = around.pop()
-            total = spent[at if at >= 0 else len(depth)] - spent[ended]
-            if is_on[ended] and total > 0:
-                spans.append((round(begin[ended], 6), round(begin[ended] + total, 6), ended))
-        if around:
-            begin[at] = max(begin[at], begin[around[-1]])
-        around.append(at)
-    spans.sort(key=lambda span: span[2])  # inner steps come last
-    edges = sorted({edge for first, last, _ in spans for edge in (first, last)})
-    number = {edge: n for n, edge in enumerate(edges)}
+    spent = np.append(0.0, bars["critical_s"].cumsum())
+    inner = np.searchsorted(bars["step_no"], bars["subtree_end"])
+    total = spent[inner] - spent[:-1]
+    on_path = np.flatnonzero(bars["is_critical"] & (total > 0))
+    begin = bars["start"].to_numpy()[on_path]
+    spans = np.column_stack([begin, begin + total[on_path]]).round(6)
+    edges, number = np.unique(spans, return_inverse=True)
     owner = np.full(len(edges), -1)
-    for first, last, at in spans:
-        owner[number[first] : number[last]] = at
+    for at, (first, last) in zip(on_path.tolist(), number.reshape(-1, 2), strict=True):
+        owner[first:last] = at
     cuts = np.flatnonzero(np.diff(owner, prepend=-1, append=-1))
-    places = axis.at(np.array(edges))
+    places = axis.at(edges)
     row, kind = bars["row"].tolist(), bars["kind"].tolist()
     parts = [
         (float(places[first]), float(places[last]), row[at], kind[at])

@@ -34,7 +34,7 @@ from runkit.text import Markup, block, html_table, plural, timestamp, visible
 if TYPE_CHECKING:
     from runkit.reports.templates import Template
 
-MAX_IDS = 10  # in the table; the first cell has all
+MAX_IDS = 3  # in the table; the first cell has all
 CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
 KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
 # characters; a shorter value, such as "none", is a common word and not a key
