@@ -47,6 +47,7 @@ STEPS = (  # between ticks, in seconds
     *(DAY * 364 * k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)),
 )
 STUB = 0.02  # length of the stub of an open step, as a share of the axis
+MANY_ROWS = 60
 LINE_PX = 22  # a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # over the title
@@ -198,13 +199,20 @@ def layout(
     n_lines = -int(-entries_px // (FIGURE_PX - margin["r"]))
     margin["b"] = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * n_lines
     area = round((last - top) * rows.px)
+    time = _time_axis(picture, WIDTH - margin["l"] - margin["r"])
+    ticks = zip(time["tickvals"], time["ticktext"], strict=True) if rows.n >= MANY_ROWS else ()
+    above_rows: dict[str, Any] = {
+        "y": top,
+        "yanchor": "bottom",
+    }  # ticks over a chart that is taller than a screen
+    upper = [note(text, picture.theme.muted, x=place, **above_rows) for place, text in ticks]
     return figure_layout(picture.theme, heading, area, margin) | {
-        "xaxis": _time_axis(picture, WIDTH - margin["l"] - margin["r"]),
+        "xaxis": time,
         "yaxis": row_axis(picture.theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
         # The entries are traces of their own, which a click would hide alone.
         "legend": LEGEND | {"y": -AXIS_PX / area, "itemclick": False, "itemdoubleclick": False},
         "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
-        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
+        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences, *upper],
     }
 
 
