@@ -55,7 +55,7 @@ LEAST_WAIT, NO_WAIT, LEAST_END, LEAST_POINTS_END = 30.0, 11.0, DAY_S, 30 * DAY_S
 TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", DAY_S: "1 d", 10 * DAY_S: "10 d"}
 ROW_TICKS = (60, 3_600, DAY_S, 10 * DAY_S)  # beside the bars there is no room for more
-SPLIT, ALONE = (0.4, 0.44), 0.98  # of the width: from the work to the waits; the end of the work alone
+SPLIT = (0.4, 0.44)  # of the width: the end of the work, the start of the waits
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 NBSP = "\u00a0"  # plotly leaves out empty lines
@@ -198,37 +198,29 @@ def _rows_layout(
     names = [f"{plain(name, NAME)} {run_id}" for name, run_id in zip(runs["business"], ids, strict=True)]
     sure = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
     states = [pill(word, theme) + words for word, words in zip(runs["status"], sure, strict=True)]
-    labels_px, y, has_waits = max(map(width_px, names)), runs["y"].tolist(), bool(runs["has_waited"].any())
+    labels_px, y = max(map(width_px, names)), runs["y"].tolist()
     rows = row_axis(theme, labels_px, [*heads, *y], [*heads.values(), *names])
     rows |= {"range": [y[-1] + 0.7, -0.7]}
     ended = {"tickvals": y, "ticktext": states, "anchor": "x2", "ticklabelstandoff": 8}
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
     layout = figure_layout(theme, heading, int(ROW_PX * (y[-1] + 1.4)), margin)
-    end_of_work, start_of_waits = SPLIT if has_waits else (ALONE, ALONE)
-    longest = _longest(runs, "working_s", 1)
-    work = {"domain": [0, end_of_work], "range": [0, 1.6 * longest]} | array_ticks([0], ["0"])
     low, high = np.log10([LEAST_WAIT, _longest(runs, "wait", LEAST_END)]).tolist()
-    waits = {
-        "type": "log",
-        "domain": [start_of_waits, 1],
-        "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
-        "anchor": "y2",
-        "visible": has_waits,
-    }
+    work = {"domain": [0, SPLIT[0]], "range": [0, 1.6 * _longest(runs, "working_s", 1)]}
+    waits = {"domain": [SPLIT[1], 1], "range": [low, low + (high - low) / (1 - TEXT_SHARE)]}
     place = {"x": 0.5, "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": TICKS_PX}
-    notes = [note("Agent work", theme.muted, SIZE, xref="x domain", **place)]
-    if has_waits:
-        notes.append(note("Waiting for a reviewer (log scale)", theme.muted, SIZE, xref="x2 domain", **place))
+    heads_of = {"x": "Agent work", "x2": "Waiting for a reviewer (log scale)"}
+    notes = [note(name, theme.muted, SIZE, xref=f"{axis} domain", **place) for axis, name in heads_of.items()]
     beyond = {"xref": "x2", "x0": sla_h * 3_600, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
     corner = {"xref": "x2", "x": np.log10(sla_h * 3_600), "yref": "paper", "y": 1, "yanchor": "top"}
     shade, words = _band(theme, sla_h, beyond, corner)
+    ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
     return layout | {
-        "xaxis": ON_TOP | work,
-        "xaxis2": ON_TOP | waits | array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS]),
+        "xaxis": ON_TOP | work | array_ticks([0], ["0"]),
+        "xaxis2": ON_TOP | waits | ticks | {"type": "log", "anchor": "y2"},
         "yaxis": rows,
         "yaxis2": rows | ended,
-        "shapes": [shade][:has_waits],
-        "annotations": [words, *notes] if has_waits else notes,
+        "shapes": [shade],
+        "annotations": [words, *notes],
     }
 
 

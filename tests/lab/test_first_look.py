@@ -21,7 +21,7 @@ CONTRAST = (
     + """
   const ratios = [];
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    const paper = plot.querySelector(".main-svg").style.background || "";
+    const paper = getComputedStyle(plot.querySelector(".main-svg")).backgroundColor;
     const back = /rgba\\(.*, 0\\)|transparent|^$/.test(paper) ? ground(plot) : paper;
     for (const text of plot.querySelectorAll("text")) {
       if (!text.textContent.trim()) continue;
