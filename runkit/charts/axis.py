@@ -304,7 +304,7 @@ def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[
 
 
 def _fold_words(picture: Picture) -> list[dict[str, Any]]:
-    """Say below the axis of each fold that it is not to scale."""
+    """Write below the axis of each fold that it is not to scale."""
     edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
     middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.axis.scale > NOTE_PX]
     words = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **UNDER)
@@ -312,7 +312,7 @@ def _fold_words(picture: Picture) -> list[dict[str, Any]]:
 
 
 def _absences(picture: Picture) -> list[dict[str, Any]]:
-    """Say in words why there is nothing to see."""
+    """Write in words why there is nothing to see."""
     if len(picture.bars):
         return []
     text = "There are no steps."

@@ -108,7 +108,7 @@ def bars_of(scene: Scene, is_drawn: Flags, **columns: Any) -> pd.DataFrame:
 
 
 def _shown(bars: pd.DataFrame) -> list[str]:
-    """Say of each group how many of its steps are among the bars, if not all are; steps are in tree order."""
+    """Write for each group how many of its steps are among the bars, if not all are, in tree order."""
     number, end, run = (bars[name].to_numpy(np.int64) for name in ("step_no", "subtree_end", "run"))
     first = run << 32
     n_all, n = end - number - 1, np.searchsorted(first + number, first + end) - np.arange(len(bars)) - 1

@@ -141,7 +141,7 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
 
 
 def _hover(run: dict[Any, Any]) -> str:
-    """Say of a run's mark: its label, its state and outcome, its work and its wait."""
+    """Write the hover text of a run's mark: its label, its state and outcome, its work and its wait."""
     label = run_label(run["run_id"], run["business_name"], run["agent_name"])
     outcome = [plain(run["outcome"], 80)] if isinstance(run["outcome"], str) else []
     wait = f"{waited(run['wait'], run['since'])} waiting" if run["has_waited"] else "no wait"
@@ -152,7 +152,7 @@ def _hover(run: dict[Any, Any]) -> str:
 
 
 def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str]]:
-    """Say how many runs there are from when to when, what stands out, and how many are not drawn."""
+    """Write how many runs there are from when to when, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     n_unknown = int(waiting["since"].notna().sum())

@@ -151,7 +151,7 @@ def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -
 
 
 def _notes(scene: Scene, is_shown: Flags, depth: int | str | None, *, is_tree: bool) -> list[str]:
-    """Say in which step a run failed, which of its steps are shown, and what set the total time."""
+    """Write in which step a run failed, which of its steps are shown, and what set the total time."""
     steps, runs, notes = scene.steps, scene.runs, []
     if is_tree:
         failing = steps[steps["is_failing"] & (runs["status"].iloc[0] == "error")].nlargest(1, "end")

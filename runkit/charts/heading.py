@@ -76,7 +76,7 @@ def _id(run: Any) -> str:
 
 
 def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
-    """Say where a run's time went, with the waiting emphasized."""
+    """Write where a run's time went, with the waiting emphasized."""
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
         return "Not started"

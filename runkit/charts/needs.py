@@ -99,7 +99,7 @@ def _urgency(kind: object) -> int:
 
 
 def _business(f: Frames, row: dict[Any, Any]) -> str:
-    """Name the business of a row, or the first of several and how many others there are."""
+    """Return the business of a row, or the first of several and how many others there are."""
     is_own = f.runs["run_id"].isin(row["run_ids"])
     names = f.runs.loc[is_own, "business_name"].dropna().unique()
     first = str(row["business_name"] or row["agent_name"] or MISSING)

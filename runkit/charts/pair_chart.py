@@ -170,7 +170,7 @@ def _signed(seconds: float, plus: str = "+") -> str:
 
 
 def _legend(picture: Picture, marks: list[int]) -> list[Trace]:
-    """Say what the colors are, and draw a diamond at the first difference in each run."""
+    """Build entries for the colors are, and draw a diamond at the first difference in each run."""
     gray = picture.theme.muted
     out = [*legend(picture), entry("A, above", gray), entry("B, below", faded(gray), gray)]
     marked = picture.bars[picture.bars.index.isin(marks)]

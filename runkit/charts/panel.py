@@ -149,7 +149,7 @@ def bars(parts: pd.DataFrame) -> pd.Series[Any]:
 
 
 def without_steps(f: Frames) -> str:
-    """Say of how many runs the steps are not known."""
+    """Write for how many runs the steps are not known."""
     n_bare = int((~f.runs["has_steps"]).sum())
     return f" Not known for {plural(n_bare, 'run')} without steps." if n_bare else ""
 

@@ -161,7 +161,7 @@ def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
 
 
 def _lacks(f: Frames) -> str:
-    """Name in one line what a run does not have: errors, open questions, findings."""
+    """Write in one line what a run does not have: errors, open questions, findings."""
     [run], outcomes = f.runs.to_dict("records"), f.interrupts["outcome"]
     is_open = outcomes.isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
     has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"

@@ -121,7 +121,7 @@ def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
 
 
 def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) -> str:
-    """Say how long a step took, of how long a run, and what it returned."""
+    """Write how long a step took, of how long a run, and what it returned."""
     whole = f.runs["duration_s"].iloc[0]
     took = f"{lasting(row['duration_s'])} of the run's {lasting(whole)}"
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""

@@ -21,7 +21,7 @@ USUAL = 0.75  # of the other runs: one that took no longer than so many is not s
 
 @checked
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
-    """Say why one run took long: the largest part of its time above the usual, and its cause.
+    """Show why one run took long: the largest part of its time above the usual, and its cause.
 
     Parameters
     ----------

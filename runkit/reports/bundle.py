@@ -244,7 +244,7 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
 
 
 def _missing(f: Frames) -> str | None:
-    """Say what was not read; None if everything was, even if older copies of runs were left out."""
+    """Write what was not read; None if everything was, even if older copies of runs were left out."""
     if f.is_complete:
         return None
     refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None

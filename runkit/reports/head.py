@@ -63,7 +63,7 @@ def heading(f: Frames) -> str:
 
 
 def _headline(f: Frames) -> str:
-    """Say in one line, by rule, how the questions of many runs stand."""
+    """Write in one line, by rule, how the questions of many runs stand."""
     pending = open_questions(f)
     n_late = int((pending["wait_s"] > SLA_H * 3_600).sum())
     if pending.empty:
@@ -76,7 +76,7 @@ def _headline(f: Frames) -> str:
 
 
 def _range(f: Frames) -> str:
-    """Say how many runs there are, of how many businesses, and from when to when."""
+    """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
     n_businesses = f.runs["business_id"].nunique()
     of = f" of {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
@@ -92,7 +92,7 @@ def _about(f: Frames) -> str:
 
 
 def _modes(f: Frames) -> list[str]:
-    """Say whether the data are of a sandbox, of test or of live businesses, as far as it is known."""
+    """Return whether the data are of a sandbox, of test or of live businesses, as far as it is known."""
     hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
     kinds = {host: "SANDBOX" if is_loopback(host) else "LIVE" for host in hosts}
     kinds |= {host: "TEST" for host in hosts if host == HOST_OF_KEY[TEST_KEY]}
@@ -201,7 +201,7 @@ def _needs_a_look(f: Frames) -> list[str]:
 
 
 def _gaps(data: ReportData) -> list[str]:
-    """Say what was not read."""
+    """Write what was not read."""
     if data.provenance.missing:
         return [f"Not complete: {data.provenance.missing}."]
     n_older = data.frames.coverage.refused
