@@ -35,7 +35,7 @@ def gantt(browser: Browser, folder: Path, frames: runkit.Frames) -> None:
 def report(browser: Browser, folder: Path, frames: runkit.Frames) -> None:
     """Show the first page of a report."""
     runkit.report(frames, folder / "report.html", progress=False)
-    page = browser.new_page(viewport={"width": 1000, "height": 860}, device_scale_factor=1.25)
+    page = browser.new_page(viewport={"width": 1000, "height": 700}, device_scale_factor=1.25)
     page.goto((folder / "report.html").as_uri())
     page.screenshot(path=FOLDER / "report.png")
 

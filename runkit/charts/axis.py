@@ -20,8 +20,8 @@ from runkit.text import duration
 from runkit.timing import waiting_ranges
 
 if TYPE_CHECKING:
+    from runkit.charts.bars import Rows
     from runkit.charts.heading import Heading
-    from runkit.charts.rows import Rows
 
 Floats = NDArray[np.float64]
 Fold = tuple[float, float]  # a range of time [from, to)

@@ -10,12 +10,26 @@ from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
 from runkit.charts.axis import Axis, Picture, axis_of, layout
-from runkit.charts.bars import GROUP, LETTERS, WAIT, Scene, bars_of, blocked, each, scene_of
+from runkit.charts.bars import (
+    GROUP,
+    LETTERS,
+    MOST_BARS,
+    MOST_ROWS,
+    WAIT,
+    Scene,
+    agent_rows,
+    bars_of,
+    blocked,
+    critical_path,
+    each,
+    scene_of,
+    tree_rows,
+    visible_steps,
+)
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import run_heading
 from runkit.charts.marks import durations, legend, traces
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.rows import MOST_BARS, MOST_ROWS, agent_rows, critical_path, tree_rows, visible_steps
 from runkit.charts.style import bold, chosen_theme, plain
 from runkit.errors import UsageError
 from runkit.tables.frames import frames

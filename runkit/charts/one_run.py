@@ -56,7 +56,7 @@ def findings(f: Frames) -> Panel:
     cited = f.sources.loc[f.sources["artifact_no"].isin(own["artifact_no"]), "url"]
     only_there = f.sources.loc[~f.sources["url"].isin(cited), "artifact_no"]
     rows = pd.concat([own, delivered[delivered["artifact_no"].isin(only_there)]])
-    rows = rows.iloc[::-1].sort_values("confidence", kind="stable")  # the last one found first
+    rows = rows.sort_values("confidence", kind="stable")
     tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
     columns = [

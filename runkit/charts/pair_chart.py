@@ -19,10 +19,9 @@ from runkit.charts.axis import (
     relative_axis,
     relative_ticks,
 )
-from runkit.charts.bars import Scene, bars_of, blocked
+from runkit.charts.bars import MOST_BARS, MOST_ROWS, Rows, Scene, bars_of, blocked, tree_rows, visible_steps
 from runkit.charts.heading import run_heading
 from runkit.charts.marks import entry, legend, traces
-from runkit.charts.rows import MOST_BARS, MOST_ROWS, Rows, tree_rows, visible_steps
 from runkit.charts.style import SIZE, Trace, bold, chosen_theme, colored, cross, faded, lines, note
 from runkit.style import MISSING, Theme
 from runkit.tables.compare import first_difference
