@@ -218,9 +218,9 @@ def link(url: str, title: str | None = None) -> Markup:
     return Markup("{}: {}").format(label, isolate(url)) if title else label
 
 
-def plural(count: int, singular: str) -> str:
+def plural(count: int, singular: str, plural: str | None = None) -> str:
     """Count things: `1 step`, `2,000 steps`."""
-    return f"{count:,} {singular}{'' if count == 1 else 's'}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 # Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a larger one
