@@ -15,7 +15,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -33,8 +33,6 @@ from runkit.text import UNSEEN, plural, shorten, visible
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
 SHOWN_PROBLEMS = 5
-BUSINESSES_AT_ONCE = 100  # then we look whether a run is left; at 20 requests a second 5 s
-MOST_BUSINESSES = 500  # searched for the names of runs; at 20 requests a second this takes 25 s
 EPILOG = """\
 examples:
   runkit demo
@@ -236,7 +234,7 @@ def inbox(arguments: argparse.Namespace) -> int:
 
     with _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(status="interrupted", since=arguments.since)
-        _read_names(client, listed)
+        _identify(client, listed)
         runs = client.runs.fetch(listed)
         place = f"{client.mode} · {runs.now():%H:%M} UTC"
     f = runkit.frames(runs)
@@ -248,25 +246,17 @@ def inbox(arguments: argparse.Namespace) -> int:
     return _completeness(listed.why, runs.why) or _waiting(arguments, f)
 
 
-def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
-    """Find the businesses of runs by their threads, those in review first, until no run is left.
-
-    Each takes a request, so a large account is not searched to its end. From then on the client's runs know
-    them. Names are a help, and not every account has them.
-    """
-    thread_ids = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
+def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
+    """Find the businesses of runs. Names are a help, and not every account has them."""
     try:
-        listed = client.businesses.list() if thread_ids else ()
-        businesses = sorted(listed, key=lambda one: one.status != "in_review")[:MOST_BUSINESSES]
-        while thread_ids and businesses:
-            found = client.businesses.threads_of(businesses[:BUSINESSES_AT_ONCE]).values()
-            del businesses[:BUSINESSES_AT_ONCE]
-            thread_ids -= {thread.id for threads in found for thread in threads}
-        if thread_ids and len(listed) > MOST_BUSINESSES:
-            threads, searched = plural(len(thread_ids), "thread"), f"{MOST_BUSINESSES} of {len(listed):,}"
-            say(f"The businesses of {threads} were not found; {searched} businesses were searched.")
+        identified = client.businesses.identify(runs)
     except ApiError as error:
         say(f"The names of businesses are not known: {error}")
+        return runs
+    if identified.why:
+        say(f"{identified.why[0].upper()}{identified.why[1:]}.")
+    items: Any = identified.items
+    return replace(runs, items=items)
 
 
 def _completeness(*reasons: str | None) -> int:
@@ -331,7 +321,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         return _sync(arguments, filters)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(**filters)
-        _read_names(client, listed)
+        _identify(client, listed)
         try:
             runs = client.runs.fetch(listed)
         except AuthError as error:
@@ -357,7 +347,7 @@ def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
 
     place = Place.of(arguments.output, None)
     with _reader(is_sandbox=arguments.sandbox) as client:
-        synced = sync(place, client, read_names=_read_names, **filters)
+        synced = sync(place, client, identify=True, **filters)
     say(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED
@@ -444,9 +434,7 @@ def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
         runs = client.runs.fetch(arguments.source)
         if runs.errors:
             raise next(iter(runs.errors.values()))
-        _read_names(client, runs)
-        named: Any = tuple(map(client.businesses.identified, runs))
-        return replace(runs, items=named)
+        return _identify(client, runs)
 
 
 @contextmanager

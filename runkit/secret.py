@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
-from runkit.errors import UsageError
-
-HIDDEN = "***"
+from runkit.errors import HIDDEN, IN_USE, UsageError
 
 
 class Secret:
@@ -42,7 +38,3 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")
-
-
-# what a report masks, whatever its format
-IN_USE: WeakKeyDictionary[Secret, str] = WeakKeyDictionary()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from runkit import contract
 from runkit.archive.rows import resolve
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
-from runkit.client.fetch import collect, missing_words
+from runkit.client import RunList
+from runkit.client.fetch import DOWN, INTERRUPTED, error_words, stop_words
 from runkit.errors import ApiError, AuthError
+from runkit.progress import Bar
 from runkit.tables.sources import record_of
 from runkit.text import plural, timestamp, visible
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-# seconds between two writes: so much work is lost if the process is killed
-WRITE_INTERVAL = 5.0
+# runs that are read and then written: at 20 a second, 5 s of work are lost if the process is killed
+BATCH = 100
 MAX_SMALL_FILES = 24  # more are joined after a sync, because many small files are slow to open
 
 
@@ -66,63 +68,75 @@ def sync(
     *,
     workers: int = 8,
     progress: bool = True,
-    read_names: Callable[[Client, list[Run]], object] | None = None,
+    identify: bool = False,
     **chosen: Any,
 ) -> Synced:
     """List the runs of a client, read and write those that are new or changed, and compact the archive.
 
-    `chosen` as for `client.runs.list`; `read_names` makes the client find the businesses of listed runs, of
-    which neither it nor the archive knows them. Raises what listing raises, and `AuthError` if the key is
-    refused later; then what has arrived is written.
+    `chosen` as for `client.runs.list`; with `identify` the businesses of runs that are read are searched for.
+    Raises what listing raises, and `AuthError` if the key is refused later; then what has arrived is written.
     """
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
     newest = resolve(snapshot.copies(["status"], listed.ids)).to_pylist()
     known = {row["run_id"]: row for row in newest}
-    if read_names is not None:
-        is_named = {run_id for run_id, row in known.items() if row["business_id"] is not None}
-        read_names(client, [run for run in listed if run.id not in is_named])
-    due = [run for run in map(client.businesses.identified, listed) if _is_due(run, known.get(run.id))]
-    n_listed, covered = len(listed), _covered(listed)
+    due = [run for run in listed if _is_due(run, known.get(run.id))]
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
-    del listed, newest, known  # while the runs are read, memory holds none of the others
-    writer = Writer(snapshot, within=WRITE_INTERVAL)
+    if identify:
+        client.businesses.identify(due, progress=progress)
+    writer = Writer(snapshot)
     errors: dict[str, ApiError] = {}
-
-    def keep(run_id: str, run: Run) -> None:
-        writer.add(record_of(run, f"run {run_id}"))
-
+    stopped: str | None = None
     try:
-        arriving = client.runs.arriving(due, workers=workers, on_idle=writer.write_if_due)
-        stop = collect(arriving, keep, errors, len(due), progress)
+        with Bar(total=len(due), unit="run", disable=not (progress and due)) as bar:
+            for start in range(0, len(due), BATCH):
+                batch = due[start : start + BATCH]
+                runs, refused = _fetch(client, batch, workers)
+                for run in runs:
+                    writer.add(record_of(run, f"run {run.id}"))
+                writer.write()
+                if refused:
+                    raise refused
+                bar.update(len(batch))
+                errors |= runs.errors
+                stopped = runs.stopped
+                if stopped:
+                    break
+            else:
+                with suppress(CommitConflict):  # the next sync will do it
+                    compact(place, MAX_SMALL_FILES)
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
         writer.write()
-        if stop is None:
-            with suppress(CommitConflict):  # the next sync will do it
-                compact(place, MAX_SMALL_FILES)
-    except KeyboardInterrupt as interrupt:
-        stop = interrupt
-    finally:
-        writer.write()  # all that arrived
-    if isinstance(stop, AuthError):
-        raise stop
     snapshot.refresh()
-    added = writer.added(is_interrupted=isinstance(stop, KeyboardInterrupt))
+    added = writer.added(is_interrupted=stopped == INTERRUPTED)
     n_kept = added.n_new + added.n_changed + added.n_unchanged
-    reasons += missing_words(stop, errors, n_kept, len(due))
-    reasons += ["sync again to continue"] if stop else []
+    if stopped:
+        reasons.append(f"{stopped}: {n_kept:,} of {plural(len(due), 'run')} arrived; sync again to continue")
+    reasons += error_words(errors)
     if added.n_refused:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
     return Synced(
         host=client.host,
-        covered=covered,
-        n_listed=n_listed,
-        n_unchanged=n_listed - len(due),
+        covered=_covered(listed),
+        n_listed=len(listed),
+        n_unchanged=len(listed) - len(due),
         added=added,
         errors=errors,
         why="; ".join(reasons) or None,
         is_interrupted=added.is_interrupted,
     )
+
+
+def _fetch(client: Client, batch: list[Run], workers: int) -> tuple[RunList, AuthError | None]:
+    """Read some runs; a refused key or a host that is down is no error as long as something has arrived."""
+    try:
+        return client.runs.fetch(batch, workers=workers, progress=False), None
+    except AuthError as error:
+        return error.runs or RunList(), error
+    except DOWN as error:
+        return RunList(stopped=stop_words(error)), None
 
 
 def _is_due(run: Run, known: dict[str, Any] | None) -> bool:

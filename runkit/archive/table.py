@@ -23,8 +23,7 @@ import pyarrow.fs as pa_fs
 
 from runkit import files
 from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS
-from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
-from runkit.secret import HIDDEN
+from runkit.errors import HIDDEN, ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.tables.schema import TEXT
 from runkit.text import brief, shorten
 

@@ -54,11 +54,11 @@ def overview(
     """
     if not isinstance(source, Client):
         return _overview(frames(source, progress=progress), None, sla_h)
+    listed = source.runs.list(limit=limit, progress=progress)
     try:
-        source.businesses.threads_of(source.businesses.list(limit=limit, progress=progress), progress)
+        source.businesses.identify(listed, progress=progress)
     except ApiError as error:  # names are a help, and not every account has them
         log.info("the runs' businesses are not known: %s", error)
-    listed = source.runs.list(limit=limit, progress=progress)
     f = frames(source.runs.fetch(listed, progress=progress), progress=progress)
     return _overview(f, listed.total_count, sla_h, f"{source.mode.upper()} · {source.host} · ")
 

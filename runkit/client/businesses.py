@@ -10,26 +10,29 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import PositiveInt
 
 from runkit.arguments import checked
-from runkit.client.http import Http, Until, never, path_to
+from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads
-from runkit.client.runlist import ApiList
+from runkit.client.runlist import ApiList, RunList
 from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import RunkitError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Thread
 from runkit.progress import Bar
+from runkit.text import plural
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 # seconds for the name of a created run's business: the run exists, and its id is wanted
 NAME_TIMEOUT = 2.0
+AT_ONCE = 100  # businesses, then we look whether a run is left; at 20 requests a second 5 s
+MOST_BUSINESSES = 500  # searched for the runs of one call; at 20 requests a second this takes 25 s
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -70,10 +73,31 @@ class KnownBusinesses:
                 self.facts.setdefault(run.business_id, facts)
 
     def for_run(self, run_id: object, thread_id: object) -> Json:
-        """Give what is known about the business of a run, and remember the id of the run."""
+        """Return what is known about the business of a run, and remember the id of the run."""
         self.run_ids.add(str(run_id))
         business_id = self.of_run.get(str(run_id).lower()) or self.of_thread.get(str(thread_id))
         return self.facts.get(business_id, {"business_id": business_id}) if business_id else {}
+
+    def named(self, run: Run) -> Run:
+        """Return a run with what is known about its business."""
+        facts = self.for_run(run.id, run.thread_id)
+        return run.with_local_fields(**facts) if facts else run
+
+    def unknown_threads(self, runs: Iterable[Run]) -> set[str]:
+        """Return the threads of runs whose business is not known."""
+        return {
+            run.thread_id
+            for run in runs
+            if run.thread_id and run.business_id is None and not self.for_run(run.id, run.thread_id)
+        }
+
+
+class _Search(NamedTuple):
+    """A search for the businesses of threads: those not searched yet, of how many, the first ones last."""
+
+    thread_ids: set[str]
+    businesses: list[Business]
+    n_listed: int
 
 
 class Businesses:
@@ -83,6 +107,8 @@ class Businesses:
         self._http = http
         self._threads = threads
         self._known = known
+        self._search: _Search | None = None
+        self._foreign: set[str] = set()  # threads that belong to no listed business
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -172,23 +198,57 @@ class Businesses:
         return dict(concurrently(self._read_threads, by_id.values(), "business", progress))
 
     @checked
-    def identified(self, run: Run) -> Run:
-        """Give a run with what this client knows about its business, by its thread or its id.
+    def identify(
+        self, runs: Iterable[Run], *, at_most: PositiveInt = MOST_BUSINESSES, progress: bool = True
+    ) -> RunList:
+        """Find the businesses of runs by their threads, and their names.
+
+        Businesses in review are searched first, each with a request, until all runs have their business. From
+        then on the client's runs know it. A run that is in no business is not searched for again.
 
         Parameters
         ----------
-        run
-            A run of this account.
+        runs
+            Runs of this account.
+        at_most
+            How many businesses are searched. Another call continues.
+        progress
+            As in `list`.
 
         Returns
         -------
-        Run
-            The same run if its business is not known.
-        """
-        facts = self._known.for_run(run.id, run.thread_id)
-        return run.with_local_fields(**facts) if facts else run
+        RunList
+            The runs, with their business where it is known. It is complete unless businesses are left to
+            search; `why` says how many.
 
-    @checked
+        Raises
+        ------
+        ApiError
+            If the businesses or their threads cannot be read.
+        """
+        runs = tuple(runs)
+        missing = self._known.unknown_threads(runs) - self._foreign
+        if missing and self._search is None:
+            listed = sorted(self.list(progress=progress), key=lambda business: business.status == "in_review")
+            self._search = _Search(missing, listed, len(listed))
+        search = self._search or _Search(set(), [], 0)
+        n_left = at_most
+        while missing and search.businesses and n_left:
+            n = min(n_left, AT_ONCE)
+            batch, search.businesses[-n:] = search.businesses[-n:], []
+            self.threads_of(batch, progress)
+            missing = self._known.unknown_threads(runs) - self._foreign
+            n_left -= min(n_left, len(batch))
+        why = None
+        if missing and search.businesses:
+            n_searched = search.n_listed - len(search.businesses)
+            threads, searched = plural(len(missing), "thread"), f"{n_searched:,} of {search.n_listed:,}"
+            why = f"the businesses of {threads} were not found; {searched} businesses were searched"
+        else:
+            self._foreign |= missing & search.thread_ids
+            self._search = None
+        return RunList(tuple(map(self._known.named, runs)), why)
+
     def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:
         """Read the name and status of a business if they are not known; a failure is only logged.
 
@@ -197,14 +257,13 @@ class Businesses:
         if isinstance(business, Business):
             self._known.add(business, None)
         elif business not in self._known.facts:
-            deadline = self._http.clock() + timeout
             try:
-                self._read(business, lambda: deadline)
+                self._read(business, deadline=self._http.clock() + timeout)
             except RunkitError as error:
                 log.info("the name of business %s is not known: %s", business, error)
 
-    def _read(self, business_id: str, until: Until = never) -> Business:
-        reply = self._http.get(path_to("businesses", business_id), until=until)
+    def _read(self, business_id: str, **limits: Any) -> Business:
+        reply = self._http.get(path_to("businesses", business_id), **limits)
         business = reply.read(Business)
         self._known.add(business, reply.read_at)
         return business

@@ -1,4 +1,4 @@
-"""Read many runs at once: a pool of threads, and results as they arrive.
+"""Read many runs at once: a pool of threads, and what stops it.
 
 An error about one run (403, 404, 422, 500 and the like) is the result of that run. A 401 ends the batch. So
 does a 403 if nothing else is ever answered: then it is about the key. And so does a host that no longer
@@ -8,131 +8,139 @@ back until it is clear which of the two it is.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from datetime import datetime
 from itertools import islice
-from typing import Any
 
-from runkit.client.http import Http, Until
+from runkit.client.http import Http
+from runkit.client.runlist import RunList
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.progress import Bar
 from runkit.text import plural, shorten
 
 TASKS_PER_WORKER = 4
-"""Ids in flight or waiting for the consumer, for each worker. With 8 workers at most 32 runs are in memory,
-however slow the consumer is; at 20 requests a second they last for 1.6 s, while the consumer writes."""
+"""Ids in flight or waiting to be taken, for each worker: at most so many are sent after a refused key."""
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
 # errors in a row about the key or the host, by status; of others one a worker
 MAX_HELD = {403: 16, 500: 8}
 MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
+INTERRUPTED = "interrupted"
 DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
-Outcome = Run | ApiError
-Arrival = tuple[str, Outcome]
-Arrivals = Generator[Arrival, None, None]
-Read = Callable[[str, Until], Run]
 
 
-def arrivals(
-    http: Http, read_run: Read, ids: Iterator[str], workers: int, on_idle: Callable[[], object] | None = None
-) -> Arrivals:
-    """Read runs with `read_run`, and give each id with its run or its error, in the order of arrival.
+def fetch(
+    http: Http,
+    read_run: Callable[..., Run],
+    ids: Sequence[str],
+    have: Mapping[str, Run],
+    workers: int,
+    progress: bool,
+    clock: Callable[[], datetime],
+) -> RunList:
+    """Read the runs of `ids` that are not in `have`; both are without duplicates.
 
-    `read_run` takes an id and a function that gives the time at which the run is no longer wanted. Raises
-    `AuthError` for a 401, and for a 403 if there was no other response, and the last error when the host no
-    longer responds. Once this has ended or was closed, nothing more is sent.
+    `read_run` takes an id and the flag `cancelled=`. Raises `AuthError`, and the error of a host that went
+    down before any run was read.
     """
-    is_key_good, is_open = http.has_answered, True
-    held: list[tuple[str, ApiError]] = []
-    tasks: dict[Future[Outcome], str] = {}  # sent, and not consumed yet
+    runs = {run_id: have[run_id.lower()] for run_id in ids if run_id.lower() in have}
+    errors: dict[str, ApiError] = {}
+    missing = [run_id for run_id in ids if run_id not in runs]
+    stop: BaseException | None = None
+    try:
+        with Bar(total=len(missing), unit="run", disable=not (progress and missing)) as bar:
+            for run_id, outcome in _outcomes(http, read_run, missing, workers):
+                if isinstance(outcome, Run):
+                    runs[run_id] = outcome
+                else:
+                    errors[run_id] = outcome
+                bar.update()
+    except (KeyboardInterrupt, AuthError, *DOWN) as error:
+        if isinstance(error, DOWN) and not (runs or errors):
+            raise
+        stop = error
+    arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
+    stopped = None if stop is None else stop_words(stop)
+    reasons = [f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
+    why = "; ".join(reasons + error_words(errors)) or None
+    fetched = RunList(arrived, why, requested=tuple(ids), errors=errors, stopped=stopped, clock=clock)
+    if isinstance(stop, AuthError):
+        stop.runs = fetched
+        raise stop
+    return fetched
 
-    def read(run_id: str) -> Outcome:
+
+def _outcomes(
+    http: Http, read_run: Callable[..., Run], ids: Iterable[str], workers: int
+) -> Iterator[tuple[str, Run | ApiError]]:
+    """Yield each id with its run or its error, as they arrive. Once this has ended, nothing more is sent."""
+    held: dict[str, ApiError] = {}
+    tasks: dict[Future[Run | ApiError], str] = {}
+    cancelled = threading.Event()
+
+    def read(run_id: str) -> Run | ApiError:
         try:
-            return read_run(run_id, lambda: math.inf if is_open else -math.inf)
+            return read_run(run_id, cancelled=cancelled)
         except ApiError as error:
             return error
 
+    waiting, is_key_good = iter(ids), http.has_answered
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         while True:
             n_free = workers * TASKS_PER_WORKER - len(tasks)
-            tasks |= {pool.submit(read, one): one for one in islice(ids, n_free)}
+            tasks |= {pool.submit(read, run_id): run_id for run_id in islice(waiting, n_free)}
             if not tasks:
                 break
-            completed = wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED).done
-            if not completed and on_idle is not None:
-                on_idle()
+            wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED)
             # In the order asked: a refused key must not overtake the runs that arrived before it.
-            for future in [future for future in tasks if future in completed]:
-                run_id, outcome = tasks.pop(future), future.result()
+            for task in [task for task in tasks if task.done()]:
+                run_id, outcome = tasks.pop(task), task.result()
                 if isinstance(outcome, AuthError) and outcome.status == 401:
                     raise outcome
                 is_about_key = isinstance(outcome, AuthError) and not is_key_good
                 if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, DOWN)):
-                    held.append((run_id, outcome))
-                    one_each = workers if http.has_answered else 1
-                    if len(held) >= MAX_HELD.get(outcome.status or 0, one_each):
+                    held[run_id] = outcome
+                    if len(held) >= MAX_HELD.get(outcome.status or 0, workers if http.has_answered else 1):
                         raise outcome
                     continue
                 is_key_good = True
-                yield from held
+                yield from held.items()
                 held.clear()
                 yield run_id, outcome
         if held and not is_key_good:
-            raise held[0][1]
-        yield from held
+            raise next(iter(held.values()))
+        yield from held.items()
     finally:
-        is_open = False
+        cancelled.set()
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def collect(
-    arriving: Arrivals, keep: Callable[[str, Run], Any], errors: dict[str, ApiError], n: int, progress: bool
-) -> BaseException | None:
-    """Pass each of `n` runs that arrives to `keep`, and put the errors of others into `errors`, by their ids.
-
-    Returns what stopped it: Ctrl-C, a refused key, a host that stays down, or None.
-    """
-    bar = Bar(total=n, unit="run", disable=not (progress and n))
-    try:
-        with bar, closing(arriving):
-            for one, outcome in arriving:
-                if isinstance(outcome, Run):
-                    keep(one, outcome)
-                else:
-                    errors[one] = outcome
-                bar.update()
-    except (KeyboardInterrupt, AuthError, *DOWN) as error:
-        return error
-    return None
+def stop_words(stop: BaseException) -> str:
+    """Return what ended a batch of reads early."""
+    if isinstance(stop, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(stop, AuthError):
+        return "stopped because the key was refused"
+    return f"stopped because the host no longer responded ({shorten(str(stop), 100)})"
 
 
-def missing_words(
-    stop: BaseException | None, errors: Mapping[str, ApiError], n_arrived: int, n_expected: int
-) -> list[str]:
-    """Say what stopped reading, if anything, and which runs could not be read; many are counted."""
-    reasons = []
-    if stop is not None:
-        words = f"stopped because the host no longer responded ({shorten(str(stop), 100)})"
-        if isinstance(stop, AuthError):
-            words = "stopped because the key was refused"
-        if isinstance(stop, KeyboardInterrupt):
-            words = "interrupted"
-        reasons.append(f"{words}: {n_arrived:,} of {plural(n_expected, 'run')} arrived")
-    if errors:
-        named = [f"{one} ({shorten(str(error), 100)})" for one, error in islice(errors.items(), MAX_NAMED)]
-        rest = len(errors) - MAX_NAMED
-        named += [f"and {rest:,} more, see .errors"] if rest > 0 else []
-        reasons.append(f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}")
-    return reasons
+def error_words(errors: Mapping[str, ApiError]) -> list[str]:
+    """Return as a reason which runs could not be read; many are counted."""
+    if not errors:
+        return []
+    named = [f"{run_id} ({shorten(str(error), 100)})" for run_id, error in islice(errors.items(), MAX_NAMED)]
+    rest = len(errors) - MAX_NAMED
+    named += [f"and {rest:,} more, see .errors"] if rest > 0 else []
+    return [f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}"]
 
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:
-    """Give the runs that need not be read again, by id: finished, and with their steps."""
+    """Return the runs that need not be read again, by id: finished, and with their steps."""
     known = {}
     for run in () if have is None else have:
         if not isinstance(run, Run):

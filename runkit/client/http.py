@@ -13,30 +13,24 @@ from __future__ import annotations
 import math
 import ssl
 import threading
-import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent
 
 from runkit import jsontext
 from runkit.client.hosts import Target
-from runkit.client.replies import Reply, lost, read_reply, retry_after, unusable
-from runkit.client.transport import Timeout, Transport
-from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
+from runkit.client.replies import Reply, doubt, lost, read_reply, refusal, retry_after
+from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError, redact
 from runkit.logs import log
 from runkit.text import brief, shorten
 
-Verify = bool | str | ssl.SSLContext
 Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
-Until = Callable[[], float]
 
 # from the begin of a request to the last byte of its response, or the client's `timeout` if that is longer
 REQUEST_TIMEOUT = 30.0
@@ -53,7 +47,7 @@ RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # of a 429 without Retry-After: the limit counts requests a second
 # requests are spaced this fraction wider than the rate: they may arrive closer together
 MARGIN = 0.025
-# bytes, also after decompression; a run of 100,000 steps has about 50 million
+# bytes, after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # of an attempt
 # for the workers of a large fetch
@@ -63,16 +57,7 @@ WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
-
-
-def never() -> float:
-    """Give the `until` of a request without an end."""
-    return math.inf
-
-
-def backoff(attempt: int, first: float = BACKOFF_FIRST, longest: float = BACKOFF_MAX) -> float:
-    """Give the seconds to wait after a number of attempts: `first`, then twice as long each time."""
-    return min(longest, first * 2.0 ** min(attempt - 1, 60))
+_STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
 
 
 def path_to(*parts: str) -> str:
@@ -92,26 +77,28 @@ class RateLimiter:
     token bucket would allow bursts. With `rate=None` only pauses apply.
     """
 
-    def __init__(self, rate: float | None, clock: Until, sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
+    ) -> None:
         self.paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._next = -math.inf
         self.clock, self.sleep = clock, sleep
         self._lock = threading.Lock()
 
-    def wait(self, until: Until = never) -> bool:
-        """Sleep until the next free slot; gives False, and takes none, if none is free before `until`."""
+    def wait(self, deadline: float = math.inf) -> bool:
+        """Sleep until the next free slot; False, and none is taken, if none is free before `deadline`."""
         while True:
             with self._lock:
                 now = self.clock()
                 slot = max(now, self._next, self.paused_until)
-                if slot >= until():
+                if slot >= deadline:
                     return False
                 self._next = slot + self._gap
             if slot > now:
                 self.sleep(slot - now)
             if self.paused_until <= max(slot, self.clock()):
-                return slot < until()
+                return True
 
     def pause(self, seconds: float) -> None:
         """Stop all requests for `seconds`: a wait that the server asks of one thread applies to the key."""
@@ -120,7 +107,7 @@ class RateLimiter:
 
 def connect(
     target: Target,
-    verify: Verify,
+    verify: bool | str | ssl.SSLContext,
     cert: Cert | None,
     proxy: str | None,
     transport: httpx.BaseTransport | None,
@@ -138,20 +125,30 @@ def connect(
         request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
         return request
 
-    def client(limits: httpx.Limits) -> httpx.Client:
-        network = transport or Transport(limits, tls, proxy_url)
-        return httpx.Client(auth=authorize, headers=_HEADERS, transport=network)
-
+    options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "proxy": proxy, "transport": transport}
+    options["trust_env"] = not target.is_loopback  # a proxy of the environment
     try:
         # Without TLS none is prepared: loading the CAs takes longer than a request.
         is_secure = target.url.startswith("https:") and transport is None
-        tls = _tls(verify, cert) if is_secure else None
-        proxy_url = proxy or (None if target.is_loopback else _environment_proxy(target.host))
-        return client(READS), client(WRITES)
+        options["verify"] = _tls(verify, cert) if is_secure else False
+        return httpx.Client(limits=READS, **options), httpx.Client(limits=WRITES, **options)
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     # Not in the handler: the first error may repeat the login of the proxy.
     raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
+
+
+def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
+    """Load what httpx takes as a context only."""
+    if isinstance(verify, str):
+        context = ssl.create_default_context(cafile=None if Path(verify).is_dir() else verify)
+        if Path(verify).is_dir():
+            context.load_verify_locations(capath=verify)
+    else:
+        context = httpx.create_ssl_context(verify=verify)
+    if cert is not None:
+        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    return context
 
 
 class Http:
@@ -163,9 +160,9 @@ class Http:
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self._reads, self._writes = connections
         self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
-        self._warned_at = -math.inf
         # with a response that shows that the host works and knows the key
         self.has_answered = False
+        self._is_down = False
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -173,30 +170,48 @@ class Http:
         self._writes.close()
 
     def get(
-        self, path: str, query: Query | None = None, until: Until = never, retry_for: float = OUTAGE_TIMEOUT
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        retry_for: float = OUTAGE_TIMEOUT,
+        deadline: float = math.inf,
+        cancelled: threading.Event | None = None,
     ) -> Reply:
-        """Read JSON, repeated for up to `retry_for` seconds, and at least once.
+        """Read JSON, repeated for up to `retry_for` seconds.
 
-        Nothing is sent after `until`, a time of the client's clock. Raises the last attempt's `ApiError`.
+        Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set. Raises the
+        last attempt's `ApiError`.
         """
-        started, n_attempts = self.clock(), 0
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        started, attempt = self.clock(), 0
         while True:
+            attempt += 1
             try:
-                return self._send("GET", path, query, until=until)
+                return self._send(self._reads, "GET", path, deadline, cancelled, params=params)
             except (ContractError, RateLimited, Unavailable) as error:
-                n_attempts += 1
                 now = self.clock()
-                wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
-                timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                is_over = n_attempts > 1 and now - started >= timeout
-                is_too_late = max(now + wait, self.limiter.paused_until) >= until()
-                if is_over or is_too_late or n_attempts >= _max_attempts(error):
+                wait = min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** (attempt - 2)) if attempt > 1 else 0.0
+                is_too_late = max(now + wait, self.limiter.paused_until) >= deadline
+                if is_too_late or self._is_final(error, attempt, now - started, retry_for):
                     raise
-                if n_attempts == 2 and now >= self._warned_at + timeout:
-                    self._warned_at = now  # once for all threads
-                    log.warning("trying again for up to %.0f s: %s", timeout, error)
+                if attempt > 1 and not self._is_down:
+                    self._is_down = True  # once for all threads
+                    log.warning("trying again for up to %.0f s: %s", retry_for, error)
             if wait:
                 self.sleep(wait)
+
+    def _is_final(self, error: ApiError, attempt: int, elapsed: float, retry_for: float) -> bool:
+        """Whether an error of a read is not worth another attempt."""
+        if isinstance(error, ContractError):
+            return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
+        if isinstance(error, RateLimited) and not error.status:
+            return True
+        if (getattr(error, "retry_after", None) or 0) > RETRY_AFTER_MAX:
+            return True
+        if error.status == 500 and attempt >= MAX_ATTEMPTS:
+            return True
+        return elapsed >= (retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT))
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -206,153 +221,96 @@ class Http:
             content = jsontext.dumps(dict(body)).encode()
         except ValueError as error:
             raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
-        return self._send("POST", path, query, content)
+        headers = {"Content-Type": "application/json"}
+        return self._send(self._writes, "POST", path, params=query, content=content, headers=headers)
 
-    @contextmanager
-    def stream(self, path: str, timeout: Timeout) -> Iterator[httpx.Response]:
-        """Open a response whose body the caller reads; leaving closes the connection, which is not reused.
+    def events(self, path: str) -> Iterator[ServerSentEvent]:
+        """Follow a stream over a connection of its own, closed at the end.
 
-        `timeout` bounds the body, too, and may be restarted. Raises httpx's `TransportError` if it is lost,
-        and the `ApiError` of a refusal.
+        Raises httpx's `TransportError` if it is lost, and the `ApiError` of a refusal.
         """
         line = self._turn("GET", path)
-        timeout.restart()  # it has not been sent before
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
-        url = self.target.url + path
-        with self._writes.stream("GET", url, headers=headers, timeout=timeout) as response:
+        url, timeout = self.target.url + path, self.timeout
+        with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
             log.debug("%s: %s", line, response.status_code)
             if not response.is_success:
-                self._receive(line, response)
-            self._check_encoding(line, response)
-            yield response
+                raise refusal(line, self.target.host, response, response.read())
+            # OpenAPI names another content type, which httpx-sse would refuse.
+            response.headers["Content-Type"] = "text/event-stream; charset=utf-8-sig"
+            yield from EventSource(response).iter_sse()
 
-    def _turn(self, method: str, path: str, until: Until = never) -> str:
-        """Wait for the rate limit, and name the request in messages, without its query.
-
-        The name is without the key, which somebody may have passed as an id.
-        """
-        line = self.target.secret.redact(f"{method} {urlsplit(self.target.url).path}{path}")
+    def _turn(self, method: str, path: str, deadline: float = math.inf) -> str:
+        """Wait for the rate limit, and name the request in messages, without its query."""
+        line = redact(f"{method} {urlsplit(self.target.url).path}{path}")  # a key may be passed as an id
         if self._reads.is_closed:
             raise UsageError(f"{line}: not sent, this client has been closed; create a new one")
-        if not self.limiter.wait(until):
+        if not self.limiter.wait(deadline):
             raise RateLimited(f"{line}: not sent: the rate limit left no slot before the timeout.")
         return line
 
     def _send(
-        self, method: str, path: str, query: Query | None, content: bytes | None = None, until: Until = never
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        deadline: float = math.inf,
+        cancelled: threading.Event | None = None,
+        **content: Any,
     ) -> Reply:
         """Send once, when the rate limit allows it, and read the whole response."""
-        line = self._turn(method, path, until)
-        client = self._reads if method == "GET" else self._writes
-        left = max(MIN_TIMEOUT, until() - self.clock())
-        timeout = Timeout(self.timeout, min(left, max(REQUEST_TIMEOUT, self.timeout)))
-        request = client.build_request(
-            method,
-            self.target.url + path,
-            params={name: value for name, value in (query or {}).items() if value is not None},
-            headers={} if content is None else {"Content-Type": "application/json"},
-            content=content,
-            timeout=timeout,
-        )
-        started, outcome = time.monotonic(), "refused"
+        line, host = self._turn(method, path, deadline), self.target.host
+        if cancelled is not None and cancelled.is_set():
+            raise RateLimited(f"{line}: not sent: the read was cancelled.")
+        started, outcome = self.clock(), "refused"
+        timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
+        end = min(deadline, started + max(REQUEST_TIMEOUT, self.timeout))
         try:
-            with closing(client.send(request, stream=True)) as response:
+            with client.stream(method, self.target.url + path, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
-                return self._receive(line, response)
+                body = self._read_body(line, response, end)
+            self._note(response)
+            return read_reply(line, host, response, body)
+        except httpx.DecodingError:
+            outcome = "the response cannot be decompressed"
+            raise ContractError(f"{line}: {host}: {outcome}.{doubt(line)} Check the proxy.") from None
         except httpx.TransportError as error:
-            outcome = self.target.secret.redact(_reason(error, timeout))
+            outcome = redact(_reason(error, self.clock() - started))
             was_sent = not isinstance(error, _NOT_SENT)
         finally:
-            log.debug("%s: %s, %.0f ms", line, outcome, (time.monotonic() - started) * 1000)
-        raise lost(line, outcome, self.target, was_sent=was_sent)
+            log.debug("%s: %s, %.0f ms", line, outcome, (self.clock() - started) * 1000)
+        # Not in the handler: the first error has the request, with the key.
+        raise lost(line, host, outcome, was_sent=was_sent)
 
-    def _receive(self, line: str, response: httpx.Response) -> Reply:
-        """Read a response to its end. Raises the `ApiError` of one that is not a success."""
-        self._check_encoding(line, response)
-        body = _read_body(response)
-        if body is None:
-            raise unusable(line, "the response cannot be decompressed", self.target)
-        if len(body) > MAX_RESPONSE:
-            problem = f"the response is larger than the limit of {MAX_RESPONSE // 2**20} MB"
-            raise unusable(line, problem, self.target)
+    def _read_body(self, line: str, response: httpx.Response, end: float) -> bytes:
+        """Read a response to its end. httpx's timeouts only count from one chunk to the next."""
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_RESPONSE:
+                problem = f"the response is larger than the limit of {MAX_RESPONSE // 2**20} MB"
+                raise ContractError(f"{line}: {self.target.host}: {problem}.{doubt(line)}")
+            if self.clock() >= end:
+                raise httpx.ReadTimeout("the response did not end in time")
+        return bytes(body)
+
+    def _note(self, response: httpx.Response) -> None:
+        """Keep what a response says about the host: whether it works, and how long it wants to be left."""
         status, pause = response.status_code, retry_after(response.headers)
         if status < 500 and status not in (401, 403):
-            self.has_answered = True
+            self.has_answered, self._is_down = True, False
         if status == 429 and pause is None:
             pause = LIMIT_WINDOW
         if status in (429, 503) and pause is not None and pause <= RETRY_AFTER_MAX:
             self.limiter.pause(pause)
-        return read_reply(line, response, body, self.target)
-
-    def _check_encoding(self, line: str, response: httpx.Response) -> None:
-        encoding = _encoding(response)
-        # others can expand a few bytes to 100 GB in one step
-        if encoding not in ("", "identity", "gzip"):
-            problem = f"the response is compressed as {encoding!r}, which was not requested"
-            raise unusable(line, problem, self.target)
 
 
-def _max_attempts(error: ApiError) -> float:
-    """Give the number of attempts that a read is worth while this is the result."""
-    if isinstance(error, ContractError):
-        return 2 if error.status == 200 else 1  # a proxy may have failed in the middle of it
-    if isinstance(error, RateLimited):
-        return math.inf if error.status and (error.retry_after or 0) <= RETRY_AFTER_MAX else 1
-    return MAX_ATTEMPTS if error.status == 500 else math.inf
-
-
-def _encoding(response: httpx.Response) -> str:
-    encoding: str = response.headers.get("Content-Encoding", "")
-    return encoding.strip().lower()
-
-
-def _read_body(response: httpx.Response) -> bytes | None:
-    """Read and decompress a body, None if it cannot be. More than `MAX_RESPONSE` is not read."""
-    if response.is_stream_consumed:  # by a transport of the caller's own
-        return response.content
-    raw = bytearray()
-    for chunk in response.iter_raw():
-        raw += chunk
-        if len(raw) > MAX_RESPONSE:
-            return bytes(raw)
-    if _encoding(response) != "gzip" or not raw:
-        return bytes(raw)
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        body = unpack.decompress(raw, MAX_RESPONSE + 1)
-    except zlib.error:
-        return None
-    return body if unpack.eof or len(body) > MAX_RESPONSE else None
-
-
-def _tls(verify: Verify, cert: Cert | None) -> ssl.SSLContext:
-    if isinstance(verify, str) and Path(verify).is_dir():
-        context = ssl.create_default_context(capath=verify)
-    elif isinstance(verify, str):
-        context = ssl.create_default_context(cafile=verify)
-    else:
-        context = httpx.create_ssl_context(verify=verify)
-    if cert is not None:
-        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
-    return context
-
-
-def _environment_proxy(host: str) -> str | None:
-    """Return the proxy of the environment for https to a host."""
-    proxies = {} if proxy_bypass(host) else getproxies()
-    url = proxies.get("https") or proxies.get("all")
-    return f"http://{url}" if url and "://" not in url else url
-
-
-def _reason(error: httpx.TransportError, timeout: Timeout) -> str:
+def _reason(error: httpx.TransportError, elapsed: float) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; pass the CA file as verify="
-    if isinstance(error, httpx.TimeoutException) and timeout.left <= 0:
-        return f"no complete response within {round(timeout.total, 2):g} s"
     if isinstance(error, httpx.TimeoutException):
-        is_connected = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
-        return f"no {'response' if is_connected else 'connection'} within {timeout:g} s"
+        what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
+        return f"no {what} within {elapsed:.2g} s"
     if isinstance(error, httpx.ConnectError):
         return f"no connection ({shorten(text, 100)})"
     if isinstance(error, httpx.ProxyError):  # whose text may repeat the login of the proxy

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from runkit import errors, jsontext
-from runkit.client.hosts import Target
 from runkit.contract import Json, Page, read_page
-from runkit.errors import ApiError, ContractError
+from runkit.errors import ApiError, ContractError, quoted
 from runkit.models import ApiObject
-from runkit.text import kind, shorten
+from runkit.text import kind
 
-MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
 DOUBT = " The request may have been carried out, so it was not sent again. Check the state first."
 Read = TypeVar("Read", bound=ApiObject)
@@ -27,6 +25,7 @@ _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     401: errors.AuthError,
     403: errors.AuthError,
     404: errors.NotFound,
+    408: errors.Unavailable,
     409: errors.Conflict,
     410: errors.NotFound,
     429: errors.RateLimited,
@@ -61,69 +60,50 @@ class Reply(NamedTuple):
                 return cls.from_json(change(self.value))
         except ContractError as error:
             why = str(error)
-        raise ContractError(f"{self.source}: {why}.{_doubt(self.source)}")
+        raise ContractError(f"{self.source}: {why}.{doubt(self.source)}")
 
     def page(self) -> Page:
         """Read the body as one page of a list."""
         return read_page(self.value, self.source)
 
 
-def read_reply(line: str, response: httpx.Response, body: bytes, target: Target) -> Reply:
-    """Parse a successful response. Raises the `ApiError` of any other; its texts never contain the key.
-
-    `line` is the request, such as `GET /v1/runs/ID`.
-    """
-    status, headers = response.status_code, response.headers
-    if 300 <= status < 400:
-        raise ContractError(
-            f"{line}: {target.host} returned {status}, a redirect. It was not followed: the key goes to one "
-            f"host only.{_doubt(line)} Check base_url.",
-            status=status,
-        )
-    if not response.is_success:
-        raise _refusal(line, response, body, target)
-    with suppress(ValueError):
-        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), f"{line}: {target.host}")
-    kind = shorten(target.secret.redact(headers.get("Content-Type", "no content type")))
-    raise ContractError(
-        f"{line}: {target.host} returned {len(body):,} bytes that are not JSON ({kind}).{_doubt(line)} "
-        "Check base_url and the proxy.",
-        status=200,
-    )
-
-
-def unusable(line: str, problem: str, target: Target) -> ApiError:
-    """Build the error for a response whose body cannot be used."""
-    if not line.startswith("GET "):
-        return lost(line, problem, target, was_sent=True)
-    what = shorten(target.secret.redact(problem), 100)
-    return ContractError(f"{line}: {target.host}: {what}. Check base_url and the proxy.")
-
-
-def lost(line: str, problem: str, target: Target, *, was_sent: bool) -> ApiError:
-    """Build the error for a request without a response."""
-    what = f"{line}: {target.host}: {target.secret.redact(problem)}."
-    if was_sent and _doubt(line):
-        return errors.MaybeSent(what + DOUBT)
-    advice = "Is the sandbox still running?" if target.is_loopback else "Check the network."
-    return errors.Unavailable(f"{what} Nothing was changed. {advice}")
-
-
-def _doubt(line: str) -> str:
-    """Give what an error of a write adds."""
+def doubt(line: str) -> str:
+    """Return what an error of a write adds; `line` is the request, such as `POST /v1/runs`."""
     return "" if line.startswith("GET ") else DOUBT
 
 
-def _refusal(line: str, response: httpx.Response, body: bytes, target: Target) -> ApiError:
+def read_reply(line: str, host: str, response: httpx.Response, body: bytes) -> Reply:
+    """Parse a successful response. Raises the `ApiError` of any other."""
+    status, headers = response.status_code, response.headers
+    if not response.is_success:
+        raise refusal(line, host, response, body)
+    with suppress(ValueError):
+        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), f"{line}: {host}")
+    content_type = quoted(headers.get("Content-Type", "no content type"))
+    raise ContractError(
+        f"{line}: {host} returned {len(body):,} bytes that are not JSON ({content_type}).{doubt(line)} "
+        "Check base_url and the proxy.",
+        status=status,
+    )
+
+
+def refusal(line: str, host: str, response: httpx.Response, body: bytes) -> ApiError:
+    """Build the error for a response that is not a success."""
     status = response.status_code
-    kind = _CLASS_OF_STATUS.get(status, errors.Invalid)
-    if status >= 500 or status == 408:
-        kind = errors.MaybeSent if _doubt(line) else errors.Unavailable
-    messages, parameters = (_api_errors(body, name, target) for name in ("message", "parameter"))
-    quoted = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
-    about = f" (parameter {shorten(parameters[0])})" if parameters else ""
-    error = kind(
-        f"{line}: {status} from {target.host}{quoted}{about}.{_ADVICE[kind]}",
+    if status < 400:
+        return ContractError(
+            f"{line}: {host} returned {status}, a redirect. It was not followed: the key goes to one host "
+            f"only.{doubt(line)} Check base_url.",
+            status=status,
+        )
+    cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
+    if cls is errors.Unavailable and doubt(line):
+        cls = errors.MaybeSent
+    messages, parameters = _api_errors(body, "message"), _api_errors(body, "parameter")
+    says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
+    about = f" (parameter {parameters[0]})" if parameters else ""
+    error = cls(
+        f"{line}: {status} from {host}{says}{about}.{_ADVICE[cls]}",
         status=status,
         messages=messages,
         parameter=parameters[0] if parameters else None,
@@ -133,11 +113,19 @@ def _refusal(line: str, response: httpx.Response, body: bytes, target: Target) -
     return error
 
 
-def _api_errors(body: bytes, field: str, target: Target) -> tuple[str, ...]:
-    """Read a field of `{"errors": [{"message", "parameter"}]}`, cut and without the key."""
+def lost(line: str, host: str, problem: str, *, was_sent: bool) -> ApiError:
+    """Build the error for a request without a response."""
+    if was_sent and doubt(line):
+        return errors.MaybeSent(f"{line}: {host}: {problem}.{DOUBT}")
+    advice = "Check the network, and that the host is running."
+    return errors.Unavailable(f"{line}: {host}: {problem}. Nothing was changed. {advice}")
+
+
+def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
+    """Read a field of `{"errors": [{"message", "parameter"}]}`."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         texts = [item.get(field) for item in jsontext.loads(body)["errors"]]
-        return tuple(shorten(target.secret.redact(text), MAX_MESSAGE) for text in texts if text)
+        return tuple(quoted(text) for text in texts if text)
     return ()
 
 

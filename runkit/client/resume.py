@@ -18,7 +18,7 @@ from runkit.contract import resume_body
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
 from runkit.models import Run
-from runkit.questions import interrupt_kind
+from runkit.questions import check_answer, interrupt_kind
 from runkit.text import shorten
 
 # seconds before each check: most servers finish in 1, proxies in 10
@@ -44,21 +44,25 @@ class Delivery(NamedTuple):
 class PendingQuestion(NamedTuple):
     """A question that is being answered, and how its run is read.
 
-    `before` is the run while the question was open, if the caller has it: a response with an older state, or
-    one that still shows the question as open, is no confirmation. `read_reply` makes a run of a response.
-    `on_checking` is called before the run is read to check whether the answer arrived.
+    `known` is the run as the caller has it, if at all. `read_reply` makes a run of a response. `on_checking`
+    is called before the run is read to check whether the answer arrived.
     """
 
     run_id: str
     interrupt_id: str
-    before: Run | None
+    known: Run | None
     read_run: Callable[[], Run]
     read_reply: Callable[[Reply], Run]
     on_checking: Callable[[str], object] | None = None
 
+    def is_stale(self, run: Run) -> bool:
+        """Whether a run is an older state than the one that showed the question."""
+        is_known = self.known is not None and is_pending(self.known, self.interrupt_id)
+        return is_known and is_stale(run, self.known)
+
     def doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""
-        if is_stale(run, self.before):
+        if self.is_stale(run):
             return "an older state of the run is shown"
         if not is_pending(run, self.interrupt_id):
             return None
@@ -71,18 +75,21 @@ def deliver(
     http: Http,
     question: PendingQuestion,
     answer: Mapping[str, Any],
-    columns: Mapping[str, str | None],
-    *,
-    by: str | None,
-    display: answers.Display | None = None,
+    who: str | None,
+    step_id: str | None,
+    display: answers.Display | None,
 ) -> Delivery:
     """Note an answer, send it, and note what became of it.
 
     If sending ends in any other way than by an error of runkit, the entry of the log stays at `sending`: the
     answer may have arrived. A log that cannot be written gives a warning and does not stop the answer.
-    `columns` are other columns of the log. Raises as `Runs.deliver`.
+    Raises as `Runs.deliver`.
     """
-    number = _try_log(lambda: answers.begin(answer, by, columns, display))
+    for item in question.known.interrupts if question.known else ():
+        if item.id == question.interrupt_id:
+            check_answer(item.value, answer)
+    columns = _log_columns(http, question, step_id)
+    number = _try_log(lambda: answers.begin(answer, who, columns, display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         if number is not None:
@@ -125,7 +132,7 @@ def _explain_refusal(failure: ApiError, question: PendingQuestion) -> ApiError:
         run = question.read_run()
     except ApiError as error:
         return error if isinstance(error, NotFound) else failure
-    if is_stale(run, question.before):
+    if question.is_stale(run):
         return failure
     facts: dict[str, Any] = {name: getattr(failure, name) for name in ("status", "messages", "parameter")}
     doubt = question.doubt(run)
@@ -161,7 +168,7 @@ def _look(http: Http, question: PendingQuestion, why: str) -> Delivery:
             )
             log.warning("%s", message)
             return Delivery(UNCONFIRMED, latest, message)
-        if not is_stale(latest, question.before):
+        if not question.is_stale(latest):
             run, state = latest, f"{waited:g} s later, {doubt}"
     message = f"{why} {state}. It was sent once and may still arrive: check again before you answer again."
     return Delivery(UNKNOWN, run, message)
@@ -191,20 +198,22 @@ def _interrupt_ids(run: Run) -> list[object]:
     return [item.get("id") if isinstance(item, dict) else None for item in items]
 
 
-def log_columns(run: Run, interrupt_id: str) -> dict[str, str | None]:
-    """Give the columns of the log that a run knows; its step only if no other step could be meant."""
-    created: dict[str, str | None] = {"run_created_at": run.created_at.isoformat()}
+def _log_columns(http: Http, question: PendingQuestion, step_id: str | None) -> dict[str, str | None]:
+    """Return the columns of the log; a step only if no other step could be meant."""
+    run_id, interrupt_id, run = question[:3]
+    columns: dict[str, str | None] = {"host": http.target.host, "mode": http.target.mode}
+    columns |= {"run_id": run_id, "interrupt_id": interrupt_id, "step_id": step_id}
+    if run is None:
+        return columns
+    columns["run_created_at"] = run.created_at.isoformat()
     item = next((item for item in run.interrupts if item.id == interrupt_id), None)
     if item is None:
-        return created
+        return columns
     open_steps = [step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None]
-    return created | {
-        "step_id": open_steps[0] if len(open_steps) == len(run.interrupts) == 1 else None,
-        "agent": item.agent,
-        "kind": interrupt_kind(item.value),
-        "label": item.label,
-        "question_digest": answers.digest(item.value),
-    }
+    if len(open_steps) == len(run.interrupts) == 1:
+        columns["step_id"] = step_id or open_steps[0]
+    kind, digest = interrupt_kind(item.value), answers.digest(item.value)
+    return columns | {"agent": item.agent, "kind": kind, "label": item.label, "question_digest": digest}
 
 
 def _try_log(write: Callable[[], Result]) -> Result | None:

@@ -24,8 +24,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     `why` says what may be missing, None if nothing is. `total_count` is the API's count before any filter, or
     None. `requested` are the ids that were requested one by one, None for a list; `errors` holds, by id, why
-    some of them could not be read. `is_cut_only` says that only `limit` cut the list: nothing else may be
-    missing. `items` are the objects as a tuple, `clock` asks the server for its time.
+    some of them could not be read, and `stopped` what ended reading early. `is_cut_only` says that only
+    `limit` cut the list: nothing else may be missing. `items` are the objects as a tuple, `clock` asks the
+    server for its time.
     """
 
     items: tuple[Item_co, ...] = ()
@@ -34,6 +35,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     requested: tuple[str, ...] | None = None
     errors: Mapping[str, ApiError] = field(default_factory=dict)
     is_cut_only: bool = field(default=False, kw_only=True)
+    stopped: str | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
 
     def now(self) -> datetime:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from itertools import chain
-from typing import Any, TypeGuard
+from functools import cache, partial
+from typing import Any
 
 from pydantic import PositiveInt
 
-from runkit import contract, questions
+from runkit import contract
 from runkit.answers import UNKNOWN, Display
 from runkit.arguments import (
     Moment,
@@ -26,18 +25,18 @@ from runkit.arguments import (
     status_words,
 )
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
-from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words, reusable
-from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
-from runkit.client.paging import Pages, read_pages
+from runkit.client.fetch import DOWN, fetch, reusable
+from runkit.client.http import Http, path_to
+from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resume import Delivery, PendingQuestion, deliver, is_pending, log_columns
+from runkit.client.resume import Delivery, PendingQuestion, deliver
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
-from runkit.errors import ApiError, AuthError, ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout
+from runkit.errors import ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout, quoted
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
-from runkit.text import brief, duration, plural, shorten
+from runkit.text import brief, duration, plural
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 # seconds that the read of one run is repeated: a person waits for it, often at a form
@@ -100,18 +99,16 @@ class Runs:
             return run
         self._known.of_run[run.id.lower()] = business_id
         self._businesses.ensure_known(business, NAME_TIMEOUT)
-        return self._businesses.identified(run)
+        return self._known.named(run)
 
     @checked
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
 
-        A failed read is repeated for up to 10 seconds, because a person waits for it, and one without any
-        response for `timeout` seconds is not. Raises `NotFound`, and any other `ApiError`.
+        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
+        any other `ApiError`.
         """
-        run_id = self._known_id(run, self._pages_of_ids())
-        end = self._http.clock() + max(2 * READ_TIMEOUT, self._http.timeout)
-        return self._read(run_id, lambda: end, steps=steps, retry_for=READ_TIMEOUT)
+        return self._read(self._resolve(run), steps=steps, retry_for=READ_TIMEOUT)
 
     @checked
     def list(
@@ -173,7 +170,7 @@ class Runs:
         listed = read_pages(
             self._http, "/runs", self._parse, keep=keep, limit=limit, since=after, progress=progress
         )
-        reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
+        reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
         if unassigned:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
         is_cut_only = listed.is_cut_only and not reasons
@@ -190,8 +187,9 @@ class Runs:
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
-        Ctrl-C returns what has arrived; `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
-        A host that goes down is retried as in `arriving`; if it stays down, what has arrived is returned.
+        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is repeated for
+        up to a minute. If the host stays down, what has arrived is returned. Ctrl-C returns it, too;
+        `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
 
         Parameters
         ----------
@@ -216,61 +214,15 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        known = reusable(have)
-        ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
-        loaded = {one: known[one.lower()] for one in ids if one.lower() in known}
-        missing = [one for one in ids if one not in loaded]
-        errors: dict[str, ApiError] = {}
-        arriving = arrivals(self._http, self._read, iter(missing), workers)
-        stop = collect(arriving, loaded.__setitem__, errors, len(missing), progress)
-        if isinstance(stop, DOWN) and not loaded and not errors:
-            raise stop
-        why = "; ".join(missing_words(stop, errors, len(loaded), len(ids))) or None
-        arrived = tuple(loaded[one] for one in ids if one in loaded)
-        runs = RunList(arrived, why, requested=ids, errors=errors, clock=self._now)
-        if isinstance(stop, AuthError):
-            stop.runs = runs
-            raise stop
-        return runs
-
-    @checked
-    def arriving(
-        self,
-        ids_or_runs: str | Run | Iterable[str | Run],
-        *,
-        workers: Workers = 8,
-        on_idle: Callable[[], object] | None = None,
-    ) -> Generator[Arrival, None, None]:
-        """Read many runs as `fetch` does, and give each id with its run or its error when it arrives.
-
-        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is repeated
-        for up to a minute.
-
-        Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
-        else keeps the iterator, as a traceback does. Use `contextlib.closing` to be certain.
-
-        Parameters
-        ----------
-        ids_or_runs
-            Ids or runs; may be lazy and endless. It is iterated in the caller's thread, and at most 4 ids a
-            worker are in flight or waiting for the caller. An id that comes twice is read twice.
-        workers
-            How many runs are read at a time.
-        on_idle
-            Called regularly in the caller's thread while nothing arrives.
-
-        Raises
-        ------
-        AuthError
-            For a 401, and for a 403 if there is no other response.
-        Unavailable, RateLimited
-            If each worker in turn has failed, for 60 seconds, or for 5 if the host has never responded.
-        """
-        return arrivals(self._http, self._read, self._ids(ids_or_runs), workers, on_idle)
+        several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        known, list_runs = reusable(have), cache(self.list)
+        resolved = [self._resolve(run, list_runs) for run in several]
+        ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
+        return fetch(self._http, self._read, ids, known, workers, progress, self._now)
 
     @checked
     def wait(self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None) -> Run:
-        """Wait until a run is no longer running (completed, error or interrupted); gives it with its steps.
+        """Wait until a run is no longer running (completed, error or interrupted); return it with its steps.
 
         Parameters
         ----------
@@ -285,37 +237,34 @@ class Runs:
         Raises
         ------
         WaitTimeout
-            Its `run` is the last state read, or None if the rate limit left no slot for this request.
+            Its `run` is the last state read, or None if nothing could be read in time.
         ApiError
             If the run cannot be read at first; later failures are retried.
         """
-        deadline = math.inf if timeout is None else self._http.clock() + timeout
-        pause = 0.0
+        run_id, http = self._resolve(run), self._http
+        deadline = math.inf if timeout is None else http.clock() + timeout
         last: Run | None = None
-        while True:
-            left = deadline - self._http.clock()
-            if left <= 0:
-                raise WaitTimeout(
-                    f"{last.label if last else brief(run)} was still running after {duration(timeout)}; wait "
-                    "again with a longer timeout=, or follow it with runs.stream",
-                    last,
-                )
+        pause = 0.0
+        while (left := deadline - http.clock()) > 0:
             if pause:
-                self._http.sleep(min(pause, left))
+                http.sleep(min(pause, left))
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
             try:
-                run = self._known_id(run, self._pages_of_ids(lambda: deadline))
-                last = self._read(run, lambda: deadline, steps=False)
+                last = self._read(run_id, steps=False, deadline=deadline)
+                if last.status != "running":
+                    last = self._read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+                if last.status != "running":
+                    return last
             except DOWN as error:
                 is_unsent = isinstance(error, RateLimited) and error.status is None
                 if last is None and not is_unsent:
                     raise
                 log.warning("still waiting: %s", error)
-                continue
-            if last.status != "running":
-                last = self._read_whole(run, deadline)
-            if last.status != "running":
-                return last
+        raise WaitTimeout(
+            f"{last.label if last else brief(run)} was still running after {duration(timeout)}; wait again "
+            "with a longer timeout=, or follow it with runs.stream",
+            last,
+        )
 
     @checked
     def resume(
@@ -385,7 +334,7 @@ class Runs:
         display: Display | None = None,
         on_checking: Callable[[str], object] | None = None,
     ) -> Delivery:
-        """Answer as `resume` does, and give the outcome: confirmed, unconfirmed or unknown.
+        """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
 
         Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the question,
         and `display`, when a form showed the question and how many of its sources were opened.
@@ -395,27 +344,15 @@ class Runs:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         run_id = self.full_id(run)
-        path_to(run_id)
-        target = self._http.target
-        columns: dict[str, str | None] = {"host": target.host, "mode": target.mode}
-        columns |= {"run_id": run_id, "interrupt_id": interrupt_id}
-        before = None
-        if isinstance(run, Run):
-            for item in run.interrupts:
-                if item.id == interrupt_id:
-                    questions.check_answer(item.value, answer)
-            columns |= log_columns(run, interrupt_id)
-            before = run if is_pending(run, interrupt_id) else None
-        if step_id:
-            columns["step_id"] = step_id
-
-        def read_run() -> Run:
-            end = self._http.clock() + max(2 * CHECK_TIMEOUT, self._http.timeout)
-            return self._read(run_id, lambda: end, retry_for=CHECK_TIMEOUT)
-
-        read_reply = partial(self._run, requested=run_id)
-        question = PendingQuestion(run_id, interrupt_id, before, read_run, read_reply, on_checking)
-        return deliver(self._http, question, answer, columns, by=who, display=display)
+        question = PendingQuestion(
+            run_id,
+            interrupt_id,
+            run if isinstance(run, Run) else None,
+            partial(self._read, run_id, retry_for=CHECK_TIMEOUT),
+            partial(self._run, requested=run_id),
+            on_checking,
+        )
+        return deliver(self._http, question, answer, who, step_id, display)
 
     @checked
     def feedback(
@@ -436,19 +373,18 @@ class Runs:
 
     @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
-        """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
+        """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, as they arrive.
 
         The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read
-        after the stream ended, was lost or expired. If that run is still `running`, the stream could not be
-        restored: wait, or call again. Closing the iterator closes the connection.
+        after the stream ended, was lost or expired. If that run is still `running`, the stream was lost: call
+        again, or `wait`. Closing the iterator closes the connection.
 
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the run cannot
         be read.
         """
-        run_id = self._known_id(run, self._pages_of_ids())
-        open_stream = partial(self._http.stream, path_to("runs", run_id, "stream"))
-        read_run = partial(self._read, run_id)
-        return follow(run_id, open_stream, read_run, self._http.sleep, self._http.timeout)
+        run_id = self._resolve(run)
+        messages = self._http.events(path_to("runs", run_id, "stream"))
+        return follow(run_id, messages, partial(self._read, run_id))
 
     @checked
     def full_id(self, run: str | Run) -> str:
@@ -457,64 +393,36 @@ class Runs:
         Raises `UsageError` if the first characters of an id are those of several runs, or may be: the list
         is not complete.
         """
-        if not _is_short(run):
-            return self._known_id(run, iter(()))
-        listed = self.list(progress=False)
-        run_id = full_id(run, listed.ids)
-        if run_id not in (None, run) and listed.why is not None:
-            raise UsageError(
-                f"{brief(run)} may be the start of several ids: not all runs could be listed ({listed.why}). "
-                f"Pass the whole id; the only one that was found is {run_id}."
-            )
+        return self._resolve(run, is_read=False)
+
+    def _resolve(
+        self, run: str | Run, list_runs: Callable[..., RunList] | None = None, *, is_read: bool = True
+    ) -> str:
+        """Return the full id of a run, and remember its business; to read, a known run will do."""
+        if isinstance(run, Run):
+            self._known.add_from(run)
+            return run.id
+        path_to(run)
+        if not _SHORT_ID.fullmatch(run):
+            return run
+        run_id = full_id(run, frozenset(self._known.run_ids)) if is_read else None
+        if run_id is None:
+            listed = (list_runs or self.list)(progress=False)
+            run_id = full_id(run, listed.ids)
+            if run_id is not None and listed.why is not None:
+                raise UsageError(
+                    f"{brief(run)} may be the start of several ids: not all runs could be listed "
+                    f"({listed.why}). Pass the whole id; the only one that was found is {run_id}."
+                )
         return run_id or run
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of a small response; this machine's without one."""
         return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
 
-    def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
-        """Give the ids, each checked when it is iterated, and remember the businesses of runs."""
-        several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
-        pages = self._pages_of_ids()
-        return (self._checked_id(run, pages) for run in several)
-
-    def _checked_id(self, run: str | Run, pages: Iterator[frozenset[str]]) -> str:
-        run_id = self._known_id(run, pages)
-        path_to(run_id)
-        return run_id
-
-    def _read(
-        self, run_id: str, until: Until = never, *, steps: bool = True, retry_for: float = OUTAGE_TIMEOUT
-    ) -> Run:
+    def _read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
         query = {"include": "steps" if steps else None}
-        return self._run(self._http.get(path_to("runs", run_id), query, until, retry_for), run_id)
-
-    def _read_whole(self, run_id: str, deadline: float) -> Run:
-        """Read a run that has stopped with its steps, until the deadline or for one timeout longer."""
-        end = max(deadline, self._http.clock() + self._http.timeout)
-        return self._read(run_id, lambda: end)
-
-    def _known_id(self, run: str | Run, pages: Iterator[frozenset[str]]) -> str:
-        """Return the full id, and remember what a run knows about its business.
-
-        The first characters of an id are looked up among the known runs, then in pages of ids, up to the
-        first page that has it.
-        """
-        if isinstance(run, Run):
-            self._known.add_from(run)
-            return run.id
-        if not _is_short(run):
-            return run
-        for ids in chain([frozenset(self._known.run_ids)], pages):
-            run_id = full_id(run, ids)
-            if run_id is not None:
-                return run_id
-        return run
-
-    def _pages_of_ids(self, until: Until = never) -> Iterator[frozenset[str]]:
-        """Yield the ids of all runs, page by page."""
-        for page in Pages(self._parse).read(self._http, "/runs", until=until):
-            yield frozenset(run.id for run in page)
+        return self._run(self._http.get(path_to("runs", run_id), query, **limits), run_id)
 
     def _parse(self, raw: dict[str, Any], reply: Reply) -> Run:
         return Run.from_json(self._with_local_fields(reply, raw))
@@ -528,13 +436,7 @@ class Runs:
     def _run(self, reply: Reply, requested: str | None = None) -> Run:
         run = reply.read(Run, partial(self._with_local_fields, reply))
         if requested is not None and not contract.is_same_id(requested, run.id):
-            other = self._http.target.secret.redact(run.id)
             raise ContractError(
-                f"{reply.source}: the API returned run {shorten(other, 100)!r}. Check base_url and the proxy."
+                f"{reply.source}: the API returned run {quoted(run.id, 100)!r}. Check base_url and the proxy."
             )
         return run
-
-
-def _is_short(run: str | Run) -> TypeGuard[str]:
-    """Whether this is the start of an id."""
-    return isinstance(run, str) and _SHORT_ID.fullmatch(run) is not None

@@ -22,11 +22,10 @@ import runkit
 from runkit import files
 from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
-from runkit.errors import DISTRIBUTION, ContractError, UsageError
+from runkit.errors import DISTRIBUTION, IN_USE, ContractError, UsageError
 from runkit.models import Run
 from runkit.reports.head import head
 from runkit.reports.redaction import MASK, Masker, Redaction
-from runkit.secret import IN_USE
 from runkit.tables import sources
 from runkit.tables.frames import Frames, frames, opened
 from runkit.text import Markup, block, html_table, plural, timestamp, visible

@@ -24,7 +24,6 @@ from runkit.client.resume import is_stale
 from runkit.errors import ApiError, NotFound
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Business
 from runkit.tables.frames import frames
 from runkit.text import moment, plural
 from runkit.widgets import jobs
@@ -112,7 +111,6 @@ class InboxController(Controller[Snapshot]):
         self._forms: dict[Key, AnswerController] = {}
         self._full_check_at = self._read_at = datetime.now(UTC)
         self._due = 0.0
-        self._businesses: list[Business] | None = None  # whose threads were not read yet
         # runs that belong to none of the account's businesses
         self._unidentified: set[str] = set()
         self._snapshot = Snapshot()
@@ -177,35 +175,28 @@ class InboxController(Controller[Snapshot]):
         return min(left, 1 / REQUESTS_A_SECOND) if self._identify_next() else left
 
     def _identify_next(self) -> bool:
-        """Read the threads of one more business, first those in review; False when all runs are identified.
+        """Search one more business for the runs without one; False when there is none left to search.
 
         One request at a time, so that the reviewer's requests need not wait.
         """
         with self._lock:
-            missing = {run.id for run in self._runs.values() if run.interrupts and run.business_id is None}
-        if not missing - self._unidentified:
-            self._businesses = None
+            runs = {run.id: run for run in self._runs.values() if run.interrupts and run.business_id is None}
+        missing = [run for run_id, run in runs.items() if run_id not in self._unidentified]
+        if not missing:
             return False
-        businesses = self.client.businesses
         try:
-            if self._businesses is None:
-                listed = businesses.list(progress=False)
-                self._businesses = sorted(listed, key=lambda one: one.status == "in_review")
-            elif self._businesses:
-                businesses.threads_of(self._businesses.pop(), progress=False)
-            else:
-                self._unidentified |= missing
+            searched = self.client.businesses.identify(missing, at_most=1, progress=False)
         except ApiError as error:
             log.warning("the businesses of %s could not be read: %s", plural(len(missing), "run"), error)
-            self._unidentified |= missing
-        with self._lock:
-            runs = [businesses.identified(run) for run_id, run in self._runs.items() if run_id in missing]
-            identified = [run for run in runs if run.business_id is not None]
-            self._update_runs(identified)
+            self._unidentified |= set(runs)
+            return False
+        identified = [run for run in searched if run.business_id is not None]
         if identified:
+            with self._lock:
+                self._update_runs(identified)
             self._update_forms(identified)
             self._notify()
-        return True
+        return not searched.is_complete
 
     def refresh_all(self) -> None:
         """Start a full check as a job, unless one is running."""

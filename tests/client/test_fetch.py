@@ -3,10 +3,8 @@
 import pickle
 import signal
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,12 +18,6 @@ from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -209,34 +201,6 @@ def test_progress_leaves_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_runs_arrive_one_by_one(serve_runs: Server, client: Client) -> None:
-    """Each comes with its id and steps, and ids are taken from a lazy iterable only a few ahead."""
-    taken: list[str] = []
-
-    def ids() -> Iterator[str]:
-        for number in range(500):
-            taken.append(f"run-{number}")
-            yield taken[-1]
-
-    with closing(client.runs.arriving(ids(), workers=2)) as arriving:
-        for n_came, (run_id, run) in enumerate(arriving, start=1):
-            assert isinstance(run, Run)
-            assert (run.id, run.steps) == (run_id, ())
-            assert len(taken) <= n_came + 2 * TASKS_PER_WORKER
-            if n_came == 20:
-                break
-
-
-def test_a_slow_consumer_is_waited_for(serve_runs: Server, client: Client) -> None:
-    """While nobody takes a run, no more than a few are read."""
-    arriving = client.runs.arriving((f"run-{number}" for number in range(500)), workers=2)
-    next(arriving)
-    wait_until(lambda: len(serve_runs.asked) == 2 * TASKS_PER_WORKER)
-    time.sleep(0.05)
-    assert len(serve_runs.asked) == 2 * TASKS_PER_WORKER
-    arriving.close()
-
-
 TROUBLES = {
     "drop": DROP,
     "cut": Answer({"object": "run"}, cut=5),
@@ -275,9 +239,9 @@ def test_a_run_that_breaks_the_server_is_its_own_error(
     server.script = lambda asked: (
         Answer(status=500) if asked.path.endswith("run-19") else Answer(run_json(asked.path[6:], steps=[]))
     )
-    came = dict(client.runs.arriving(IDS))
-    assert isinstance(came["run-19"], Unavailable)
-    assert len(came) == 20
+    runs = client.runs.fetch(IDS)
+    assert isinstance(runs.errors["run-19"], Unavailable)
+    assert len(runs) == 19
 
 
 def test_a_limiter_that_wants_an_hour_ends_it(server: Server, client: Client, fake_time: Time) -> None:

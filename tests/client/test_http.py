@@ -15,11 +15,10 @@ from runkit.client.http import (
     FIRST_ANSWER_TIMEOUT,
     OUTAGE_TIMEOUT,
     RETRY_AFTER_MAX,
-    RateLimiter,
 )
 from runkit.client.replies import retry_after
 from runkit.client.runs import READ_TIMEOUT
-from runkit.errors import RateLimited, Unavailable
+from runkit.errors import ApiError, RateLimited, Unavailable
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -66,7 +65,7 @@ def test_a_silent_network(make_client: Callable[..., Client], fake_time: Time) -
 
     client = make_client(timeout=30, transport=httpx.MockTransport(swallow))
     begun = fake_time.now
-    with pytest.raises(Unavailable, match="no response within 30 s"):
+    with pytest.raises(Unavailable, match="no complete response within 30 s"):
         client.runs.get("run-1")
     assert (len(asked), fake_time.now - begun) == (1, 30)
 
@@ -125,13 +124,17 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(httpx.Headers(headers)) == seconds
 
 
-def test_wait_of_one_thread_holds_all(fake_time: Time) -> None:
-    """Retry-After concerns the key, so it holds every thread of the client."""
-    limiter = RateLimiter(None, fake_time.clock, fake_time.sleep)
-    limiter.pause(5)
-    limiter.wait()
-    limiter.wait()
-    assert fake_time.slept == [5]
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_pauses_the_client(
+    server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
+) -> None:
+    """A wait that one request is asked for applies to all, also to a write."""
+    server.say(Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json()))
+    with pytest.raises(ApiError):
+        client.runs.create("cip_orchestrator", thread_id="t-1")
+    client.runs.get("run-1")
+    client.runs.create("cip_orchestrator", thread_id="t-1")
+    assert fake_time.slept == [7]
 
 
 def test_answers_may_be_compressed(server: Server, client: Client, run_json: Compose) -> None:

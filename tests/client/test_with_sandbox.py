@@ -14,7 +14,6 @@ import pytest
 import runkit
 from runkit.client import Client
 from runkit.errors import Conflict
-from runkit.models import Run
 from runkit.questions import interrupt_kind
 from runkit.server import Sandbox, sandbox
 
@@ -105,14 +104,19 @@ def test_a_restart_loses_nothing() -> None:
     port = int(box.url.removesuffix("/v1").rpartition(":")[2])
     with box.client(rate=None) as client:
         ids = client.runs.list().ids
-        before = {one: client.runs.get(one).steps for one in ids}
-        came = []
-        for run_id, run in client.runs.arriving(ids, workers=4):
-            assert isinstance(run, Run)
-            assert run.steps == before[run_id]
-            came.append(run_id)
-            if len(came) == 20:
-                box.close()
-                back = ThreadPoolExecutor(1).submit(lambda: time.sleep(1) or sandbox(port=port, **options))
-    back.result().close()
-    assert sorted(came) == sorted(ids)
+        before = {run_id: client.runs.get(run_id).steps for run_id in ids}
+
+        def restart() -> None:
+            time.sleep(0.2)
+            box.close()
+            time.sleep(1)
+            restarted.append(sandbox(port=port, **options))
+
+        restarted: list[Sandbox] = []
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(restart)
+            runs = client.runs.fetch(ids, workers=2)
+    [again] = restarted
+    again.close()
+    assert (runs.ids, runs.why) == (ids, None)
+    assert {run.id: run.steps for run in runs} == before

@@ -226,35 +226,6 @@ def test_a_run_whose_answer_is_lost_is_read_again(
     assert (list(runs.ids), runs.is_complete) == (ids, True)
 
 
-def test_what_a_reopened_stream_repeats_is_told_once(
-    server: Server, client: runkit.Client, run_json: Compose
-) -> None:
-    """The first connection breaks off; the second replays from the start and goes on."""
-
-    def event(kind: str, **more: Any) -> bytes:
-        data = {"type": kind, "run_id": "run-1", "timestamp": 1_770_113_000_000, **more}
-        return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
-
-    first = [
-        event("RUN_STARTED"),
-        event("STATE_SNAPSHOT", snapshot=run_json(status="running", steps=[])),
-    ]
-    rest = [
-        event("STATE_SNAPSHOT", snapshot=run_json(steps=[])),
-        event("RUN_FINISHED", outcome={"type": "success"}),
-    ]
-    streams = iter([Answer(chunks=first), Answer(chunks=[*first, *rest])])
-    reads = iter([Answer(run_json(status="running")), Answer(run_json())])
-    server.script = lambda asked: next(streams if asked.path.endswith("/stream") else reads)
-    assert [one.type for one in client.runs.stream("run-1")] == [
-        "RUN_STARTED",
-        "STATE_SNAPSHOT",
-        "STATE_SNAPSHOT",
-        "RUN_FINISHED",
-        "RUN_READ",
-    ]
-
-
 def test_waiting_ends_although_the_response_does_not(server: Server) -> None:
     def drip() -> Iterator[bytes]:
         for _ in range(100):

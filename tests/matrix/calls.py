@@ -11,7 +11,6 @@ import httpx
 
 from runkit import RunList
 from runkit.client import Client
-from runkit.errors import RunkitError
 from runkit.models import Run
 from tests.faults import FaultyServer
 from tests.sandbox.conftest import BUSINESS, KEY, Server
@@ -119,13 +118,8 @@ def _has_the_run(api: Api, found: Any) -> bool:
 
 
 def _followed(api: Api, events: Any) -> bool:
-    """Whether no event came twice and the last one holds the run as it is."""
-    told = [str({**event.to_dict(), "timestamp": None}) for event in events]
-    return len(told) == len(set(told)) and _is_the_run(api, events[-1].run)
-
-
-def _arrived(api: Api, found: Any) -> bool:
-    return all(isinstance(one, Run) and _is_the_run(api, one) for _, one in found) and len(found) == 1
+    """Whether the last event holds the run as it is."""
+    return _is_the_run(api, events[-1].run)
 
 
 DOCUMENTS = BUSINESS["tin_mismatch"]
@@ -165,12 +159,6 @@ CALLS: dict[str, Call] = {
         lambda w, c, _: c.runs.fetch([w.run["id"]], progress=False),
         lambda w, found: found.is_complete and _is_the_run(w, found[0]),
         is_said=lambda found: bool(found.errors) and not found.is_complete,
-    ),
-    "runs.arriving": Call(
-        "GET /runs/",
-        lambda w, c, _: list(c.runs.arriving([w.run["id"]])),
-        _arrived,
-        is_said=lambda found: isinstance(found[0][1], RunkitError),
     ),
     "runs.wait": Call("GET /runs/", lambda w, c, _: c.runs.wait(w.run["id"], timeout=300), _is_the_run),
     "runs.stream": Call("GET /stream", lambda w, c, _: list(c.runs.stream(w.run["id"])), _followed),

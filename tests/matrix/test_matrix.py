@@ -74,7 +74,7 @@ def expected(name: str, fault: str, times: int) -> set[str]:
         if times == 1:
             return {"right"}
         if fault == "garble":
-            return {"said"} if name in ("runs.fetch", "runs.arriving") else {"ContractError"}
+            return {"said"} if name == "runs.fetch" else {"ContractError"}
         return {"RateLimited"} if fault.startswith("429") else {"Unavailable"}
     if fault.startswith("429"):
         return {"RateLimited"}
