@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import PositiveInt
 
@@ -92,14 +92,6 @@ class KnownBusinesses:
         }
 
 
-class _Search(NamedTuple):
-    """A search for the businesses of threads: those not searched yet, of how many, the first ones last."""
-
-    thread_ids: set[str]
-    businesses: list[Business]
-    n_listed: int
-
-
 class Businesses:
     """The businesses of the account; read-only."""
 
@@ -107,8 +99,8 @@ class Businesses:
         self._http = http
         self._threads = threads
         self._known = known
-        self._search: _Search | None = None
-        self._foreign: set[str] = set()  # threads that belong to no listed business
+        self._unsearched: list[Business] = []  # of a search that has begun; the last one is next
+        self._foreign: set[str] = set()  # threads that were in no business
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -228,25 +220,23 @@ class Businesses:
         """
         runs = tuple(runs)
         missing = self._known.unknown_threads(runs) - self._foreign
-        if missing and self._search is None:
-            listed = sorted(self.list(progress=progress), key=lambda business: business.status == "in_review")
-            self._search = _Search(missing, listed, len(listed))
-        search = self._search or _Search(set(), [], 0)
+        if missing and not self._unsearched:
+            listed = self.list(progress=progress)
+            self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
         n_left = at_most
-        while missing and search.businesses and n_left:
+        while missing and self._unsearched and n_left:
             n = min(n_left, AT_ONCE)
-            batch, search.businesses[-n:] = search.businesses[-n:], []
+            batch, self._unsearched = self._unsearched[-n:], self._unsearched[:-n]
             self.threads_of(batch, progress)
+            n_left -= n
             missing = self._known.unknown_threads(runs) - self._foreign
-            n_left -= min(n_left, len(batch))
         why = None
-        if missing and search.businesses:
-            n_searched = search.n_listed - len(search.businesses)
-            threads, searched = plural(len(missing), "thread"), f"{n_searched:,} of {search.n_listed:,}"
-            why = f"the businesses of {threads} were not found; {searched} businesses were searched"
+        if missing and self._unsearched:
+            threads, unsearched = plural(len(missing), "thread"), len(self._unsearched)
+            why = f"the businesses of {threads} are not known, {unsearched:,} businesses were not searched"
         else:
-            self._foreign |= missing & search.thread_ids
-            self._search = None
+            self._foreign |= missing
+            self._unsearched = []
         return RunList(tuple(map(self._known.named, runs)), why)
 
     def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:

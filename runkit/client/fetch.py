@@ -1,9 +1,8 @@
 """Read many runs at once: a pool of threads, and what stops it.
 
 An error about one run (403, 404, 422, 500 and the like) is the result of that run. A 401 ends the batch. So
-does a 403 if nothing else is ever answered: then it is about the key. And so does a host that no longer
-responds: `Http` has repeated each request by then. An error that may be about the key or the host is held
-back until it is clear which of the two it is.
+do 403 if nothing else is answered: then they are about the key. And so does a host that no longer responds:
+`Http` has repeated each request by then.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from runkit.text import plural, shorten
 TASKS_PER_WORKER = 4
 """Ids in flight or waiting to be taken, for each worker: at most so many are sent after a refused key."""
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
-# errors in a row about the key or the host, by status; of others one a worker
-MAX_HELD = {403: 16, 500: 8}
+# errors in a row that may be about the key or the host, by status; of others one a worker
+MAX_IN_ROW = {401: 1, 403: 16, 500: 8}
 MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
 INTERRUPTED = "interrupted"
@@ -41,7 +40,7 @@ def fetch(
     progress: bool,
     clock: Callable[[], datetime],
 ) -> RunList:
-    """Read the runs of `ids` that are not in `have`; both are without duplicates.
+    """Read the runs of `ids` that are not in `have`; once this has ended, nothing more is sent.
 
     `read_run` takes an id and the flag `cancelled=`. Raises `AuthError`, and the error of a host that went
     down before any run was read.
@@ -51,19 +50,19 @@ def fetch(
     missing = [run_id for run_id in ids if run_id not in runs]
     stop: BaseException | None = None
     try:
-        with Bar(total=len(missing), unit="run", disable=not (progress and missing)) as bar:
+        with Bar(total=len(missing), unit="run", disable=not progress) as bar:
             for run_id, outcome in _outcomes(http, read_run, missing, workers):
+                bar.update()
                 if isinstance(outcome, Run):
                     runs[run_id] = outcome
                 else:
                     errors[run_id] = outcome
-                bar.update()
     except (KeyboardInterrupt, AuthError, *DOWN) as error:
-        if isinstance(error, DOWN) and not (runs or errors):
-            raise
         stop = error
+    if isinstance(stop, DOWN) and not runs:
+        raise stop
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
-    stopped = None if stop is None else stop_words(stop)
+    stopped = stop_words(stop)
     reasons = [f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
     why = "; ".join(reasons + error_words(errors)) or None
     fetched = RunList(arrived, why, requested=tuple(ids), errors=errors, stopped=stopped, clock=clock)
@@ -76,52 +75,46 @@ def fetch(
 def _outcomes(
     http: Http, read_run: Callable[..., Run], ids: Iterable[str], workers: int
 ) -> Iterator[tuple[str, Run | ApiError]]:
-    """Yield each id with its run or its error, as they arrive. Once this has ended, nothing more is sent."""
-    held: dict[str, ApiError] = {}
-    tasks: dict[Future[Run | ApiError], str] = {}
+    """Yield each id with its run or its error, as they arrive, and raise an error that ends the batch."""
+    tasks: dict[Future[Run], str] = {}
     cancelled = threading.Event()
-
-    def read(run_id: str) -> Run | ApiError:
-        try:
-            return read_run(run_id, cancelled=cancelled)
-        except ApiError as error:
-            return error
-
-    waiting, is_key_good = iter(ids), http.has_answered
+    n_suspect, is_key_good = 0, http.has_answered
+    waiting = iter(ids)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         while True:
-            n_free = workers * TASKS_PER_WORKER - len(tasks)
-            tasks |= {pool.submit(read, run_id): run_id for run_id in islice(waiting, n_free)}
+            for run_id in islice(waiting, workers * TASKS_PER_WORKER - len(tasks)):
+                tasks[pool.submit(read_run, run_id, cancelled=cancelled)] = run_id
             if not tasks:
                 break
             wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED)
             # In the order asked: a refused key must not overtake the runs that arrived before it.
             for task in [task for task in tasks if task.done()]:
-                run_id, outcome = tasks.pop(task), task.result()
-                if isinstance(outcome, AuthError) and outcome.status == 401:
-                    raise outcome
-                is_about_key = isinstance(outcome, AuthError) and not is_key_good
-                if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, DOWN)):
-                    held[run_id] = outcome
-                    if len(held) >= MAX_HELD.get(outcome.status or 0, workers if http.has_answered else 1):
-                        raise outcome
-                    continue
-                is_key_good = True
-                yield from held.items()
-                held.clear()
-                yield run_id, outcome
-        if held and not is_key_good:
-            raise next(iter(held.values()))
-        yield from held.items()
+                run_id, error = tasks.pop(task), task.exception()
+                is_about_key = isinstance(error, AuthError) and (error.status == 401 or not is_key_good)
+                n_suspect = n_suspect + 1 if is_about_key or isinstance(error, DOWN) else 0
+                is_key_good = is_key_good or not n_suspect
+                if error is None:
+                    yield run_id, task.result()
+                elif not isinstance(error, ApiError) or n_suspect >= _most(error, workers, http):
+                    raise error
+                else:
+                    yield run_id, error
     finally:
         cancelled.set()
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def stop_words(stop: BaseException) -> str:
+def _most(error: ApiError, workers: int, http: Http) -> int:
+    """Return how many such errors in a row end the batch."""
+    return MAX_IN_ROW.get(error.status or 0, workers if http.has_answered else 1)
+
+
+def stop_words(stop: BaseException | None) -> str | None:
     """Return what ended a batch of reads early."""
+    if stop is None:
+        return None
     if isinstance(stop, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(stop, AuthError):
@@ -134,8 +127,8 @@ def error_words(errors: Mapping[str, ApiError]) -> list[str]:
     if not errors:
         return []
     named = [f"{run_id} ({shorten(str(error), 100)})" for run_id, error in islice(errors.items(), MAX_NAMED)]
-    rest = len(errors) - MAX_NAMED
-    named += [f"and {rest:,} more, see .errors"] if rest > 0 else []
+    if len(errors) > MAX_NAMED:
+        named.append(f"and {len(errors) - MAX_NAMED:,} more, see .errors")
     return [f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}"]
 
 

@@ -24,6 +24,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, doubt, lost, read_reply, refusal, retry_after
+from runkit.contract import without_none
 from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError, redact
 from runkit.logs import log
 from runkit.text import brief, shorten
@@ -38,9 +39,8 @@ REQUEST_TIMEOUT = 30.0
 OUTAGE_TIMEOUT = 60.0
 # the same for a host that has never responded: the address may be wrong
 FIRST_ANSWER_TIMEOUT = 5.0
-# before the second repetition; the first goes at once: a kept connection was closed
-BACKOFF_FIRST = 0.25
-BACKOFF_MAX = 2.0  # the longest delay after a host is back
+# before each repetition, the last one again and again; the first goes at once: a kept connection was closed
+BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
 MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
 # a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0
@@ -117,8 +117,6 @@ def connect(
         raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
     if verify is False and not target.is_loopback:
         raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
-    if proxy is not None and transport is not None:
-        raise UsageError("proxy= with transport=: a transport replaces the proxy; leave one of them out")
 
     def authorize(request: httpx.Request) -> httpx.Request:
         # Only when it is sent, so that no attribute of a client shows the key.
@@ -183,19 +181,19 @@ class Http:
         Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set. Raises the
         last attempt's `ApiError`.
         """
-        params = {name: value for name, value in (query or {}).items() if value is not None}
+        params = without_none(**(query or {}))
         started, attempt = self.clock(), 0
         while True:
-            attempt += 1
             try:
                 return self._send(self._reads, "GET", path, deadline, cancelled, params=params)
             except (ContractError, RateLimited, Unavailable) as error:
                 now = self.clock()
-                wait = min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** (attempt - 2)) if attempt > 1 else 0.0
+                wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
+                attempt += 1
                 is_too_late = max(now + wait, self.limiter.paused_until) >= deadline
                 if is_too_late or self._is_final(error, attempt, now - started, retry_for):
                     raise
-                if attempt > 1 and not self._is_down:
+                if wait and not self._is_down:
                     self._is_down = True  # once for all threads
                     log.warning("trying again for up to %.0f s: %s", retry_for, error)
             if wait:
@@ -205,13 +203,14 @@ class Http:
         """Whether an error of a read is not worth another attempt."""
         if isinstance(error, ContractError):
             return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
-        if isinstance(error, RateLimited) and not error.status:
-            return True
-        if (getattr(error, "retry_after", None) or 0) > RETRY_AFTER_MAX:
+        if isinstance(error, RateLimited) and (
+            not error.status or (error.retry_after or 0) > RETRY_AFTER_MAX
+        ):
             return True
         if error.status == 500 and attempt >= MAX_ATTEMPTS:
             return True
-        return elapsed >= (retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT))
+        is_over = elapsed >= (retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT))
+        return is_over and (attempt > 1 or elapsed >= self.timeout)
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -229,24 +228,23 @@ class Http:
 
         Raises httpx's `TransportError` if it is lost, and the `ApiError` of a refusal.
         """
-        line = self._turn("GET", path)
+        source = self._turn("GET", path)
         url, timeout = self.target.url + path, self.timeout
         with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
-            log.debug("%s: %s", line, response.status_code)
             if not response.is_success:
-                raise refusal(line, self.target.host, response, response.read())
+                raise refusal(source, response, response.read())
             # OpenAPI names another content type, which httpx-sse would refuse.
             response.headers["Content-Type"] = "text/event-stream; charset=utf-8-sig"
             yield from EventSource(response).iter_sse()
 
     def _turn(self, method: str, path: str, deadline: float = math.inf) -> str:
         """Wait for the rate limit, and name the request in messages, without its query."""
-        line = redact(f"{method} {urlsplit(self.target.url).path}{path}")  # a key may be passed as an id
+        source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
-            raise UsageError(f"{line}: not sent, this client has been closed; create a new one")
+            raise UsageError(f"{redact(source)}: not sent, this client has been closed; create a new one")
         if not self.limiter.wait(deadline):
-            raise RateLimited(f"{line}: not sent: the rate limit left no slot before the timeout.")
-        return line
+            raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
+        return redact(source)  # a key may be passed as an id
 
     def _send(
         self,
@@ -258,53 +256,51 @@ class Http:
         **content: Any,
     ) -> Reply:
         """Send once, when the rate limit allows it, and read the whole response."""
-        line, host = self._turn(method, path, deadline), self.target.host
+        source = self._turn(method, path, deadline)
         if cancelled is not None and cancelled.is_set():
-            raise RateLimited(f"{line}: not sent: the read was cancelled.")
+            raise RateLimited(f"{source}: not sent, the fetch has ended")
         started, outcome = self.clock(), "refused"
         timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
         end = min(deadline, started + max(REQUEST_TIMEOUT, self.timeout))
         try:
             with client.stream(method, self.target.url + path, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
-                body = self._read_body(line, response, end)
+                body = self._read_body(source, response, end)
             self._note(response)
-            return read_reply(line, host, response, body)
-        except httpx.DecodingError:
-            outcome = "the response cannot be decompressed"
-            raise ContractError(f"{line}: {host}: {outcome}.{doubt(line)} Check the proxy.") from None
-        except httpx.TransportError as error:
+            return read_reply(source, response, body)
+        except httpx.RequestError as error:
             outcome = redact(_reason(error, self.clock() - started))
             was_sent = not isinstance(error, _NOT_SENT)
         finally:
-            log.debug("%s: %s, %.0f ms", line, outcome, (self.clock() - started) * 1000)
+            log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
         # Not in the handler: the first error has the request, with the key.
-        raise lost(line, host, outcome, was_sent=was_sent)
+        raise lost(source, outcome, was_sent=was_sent)
 
-    def _read_body(self, line: str, response: httpx.Response, end: float) -> bytes:
+    def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
         """Read a response to its end. httpx's timeouts only count from one chunk to the next."""
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_RESPONSE:
-                problem = f"the response is larger than the limit of {MAX_RESPONSE // 2**20} MB"
-                raise ContractError(f"{line}: {self.target.host}: {problem}.{doubt(line)}")
+                limit = f"the limit of {MAX_RESPONSE // 2**20} MB"
+                raise ContractError(f"{source}: the response is larger than {limit}.{doubt(source)}")
             if self.clock() >= end:
-                raise httpx.ReadTimeout("the response did not end in time")
+                raise httpx.ReadTimeout("")
         return bytes(body)
 
     def _note(self, response: httpx.Response) -> None:
         """Keep what a response says about the host: whether it works, and how long it wants to be left."""
-        status, pause = response.status_code, retry_after(response.headers)
+        status = response.status_code
         if status < 500 and status not in (401, 403):
             self.has_answered, self._is_down = True, False
-        if status == 429 and pause is None:
+        pause = retry_after(response)
+        if pause is None and status == 429:
             pause = LIMIT_WINDOW
         if status in (429, 503) and pause is not None and pause <= RETRY_AFTER_MAX:
             self.limiter.pause(pause)
 
 
-def _reason(error: httpx.TransportError, elapsed: float) -> str:
+def _reason(error: httpx.RequestError, elapsed: float) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; pass the CA file as verify="
@@ -314,5 +310,7 @@ def _reason(error: httpx.TransportError, elapsed: float) -> str:
     if isinstance(error, httpx.ConnectError):
         return f"no connection ({shorten(text, 100)})"
     if isinstance(error, httpx.ProxyError):  # whose text may repeat the login of the proxy
-        return f"the proxy refused the connection{f' ({text[:3]})' if text[:3].isdigit() else ''}"
+        return f"the proxy refused the connection ({text[:3]})"
+    if isinstance(error, httpx.DecodingError):
+        return "the response cannot be decompressed"
     return "the connection was lost before the whole response arrived"

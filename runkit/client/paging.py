@@ -96,7 +96,7 @@ class _Seen(Generic[Listed]):
         if len(self.totals) > 1 and not is_ordered:
             reasons.append("the list is not in order of creation: an item may have moved between pages")
         if self._unreadable:
-            reasons.append(unreadable(len(self._unreadable)))
+            reasons.append(_unreadable(len(self._unreadable)))
         if not self.has_more and not drop and totals and self._n_seen() < totals[0]:
             reasons.append(f"the API counts {totals[0]:,}, only {self._n_seen():,} arrived")
         return reasons
@@ -151,13 +151,13 @@ def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None)
             items.append(cls.from_json(raw))
         except ContractError as error:
             log.warning("left out of the list: %s", error)
-    n_unreadable = len(page.data) - len(items)
-    reasons = [unreadable(n_unreadable)] if n_unreadable else []
+    reasons = []
+    if len(items) < len(page.data):
+        reasons.append(_unreadable(len(page.data) - len(items)))
     if page.has_more or (page.total_count or 0) > len(page.data):
         reasons.append("the API has more than it returned")
     return ApiList(tuple(items), "; ".join(reasons) or None, page.total_count)
 
 
-def unreadable(n: int) -> str:
-    """Return the reason why a list lacks `n` records."""
+def _unreadable(n: int) -> str:
     return f"{plural(n, 'record')} could not be read (see the log)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -67,58 +67,55 @@ class Reply(NamedTuple):
         return read_page(self.value, self.source)
 
 
-def doubt(line: str) -> str:
-    """Return what an error of a write adds; `line` is the request, such as `POST /v1/runs`."""
-    return "" if line.startswith("GET ") else DOUBT
+def doubt(source: str) -> str:
+    """Return what an error of a write adds."""
+    return "" if source.startswith("GET ") else DOUBT
 
 
-def read_reply(line: str, host: str, response: httpx.Response, body: bytes) -> Reply:
+def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     """Parse a successful response. Raises the `ApiError` of any other."""
-    status, headers = response.status_code, response.headers
     if not response.is_success:
-        raise refusal(line, host, response, body)
+        raise refusal(source, response, body)
+    headers = response.headers
     with suppress(ValueError):
-        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), f"{line}: {host}")
+        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
     content_type = quoted(headers.get("Content-Type", "no content type"))
     raise ContractError(
-        f"{line}: {host} returned {len(body):,} bytes that are not JSON ({content_type}).{doubt(line)} "
+        f"{source} returned {len(body):,} bytes that are not JSON ({content_type}).{doubt(source)} "
         "Check base_url and the proxy.",
-        status=status,
+        status=response.status_code,
     )
 
 
-def refusal(line: str, host: str, response: httpx.Response, body: bytes) -> ApiError:
+def refusal(source: str, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
     if status < 400:
         return ContractError(
-            f"{line}: {host} returned {status}, a redirect. It was not followed: the key goes to one host "
-            f"only.{doubt(line)} Check base_url.",
+            f"{source} returned {status}, a redirect. It was not followed: the key goes to one host only."
+            f"{doubt(source)} Check base_url.",
             status=status,
         )
     cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
-    if cls is errors.Unavailable and doubt(line):
+    if cls is errors.Unavailable and doubt(source):
         cls = errors.MaybeSent
     messages, parameters = _api_errors(body, "message"), _api_errors(body, "parameter")
     says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
-    about = f" (parameter {parameters[0]})" if parameters else ""
-    error = cls(
-        f"{line}: {status} from {host}{says}{about}.{_ADVICE[cls]}",
-        status=status,
-        messages=messages,
-        parameter=parameters[0] if parameters else None,
-    )
+    parameter = parameters[0] if parameters else None
+    about = f" (parameter {parameter})" if parameter else ""
+    text = f"{source} returned {status}{says}{about}.{_ADVICE[cls]}"
+    error = cls(text, status=status, messages=messages, parameter=parameter)
     if isinstance(error, errors.RateLimited):
-        error.retry_after = retry_after(response.headers)
+        error.retry_after = retry_after(response)
     return error
 
 
-def lost(line: str, host: str, problem: str, *, was_sent: bool) -> ApiError:
+def lost(source: str, problem: str, *, was_sent: bool) -> ApiError:
     """Build the error for a request without a response."""
-    if was_sent and doubt(line):
-        return errors.MaybeSent(f"{line}: {host}: {problem}.{DOUBT}")
-    advice = "Check the network, and that the host is running."
-    return errors.Unavailable(f"{line}: {host}: {problem}. Nothing was changed. {advice}")
+    if was_sent and doubt(source):
+        return errors.MaybeSent(f"{source}: {problem}.{DOUBT}")
+    advice = "Nothing was changed. Check the network, and that the host is running."
+    return errors.Unavailable(f"{source}: {problem}. {advice}")
 
 
 def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
@@ -129,9 +126,9 @@ def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
     return ()
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(response: httpx.Response) -> float | None:
     """Read `Retry-After` in seconds; None if missing, or a date, which needs a right clock. [A] 21."""
-    value = headers.get("Retry-After", "").strip()
+    value = response.headers.get("Retry-After", "").strip()
     return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None
 
 

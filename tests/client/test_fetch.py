@@ -11,7 +11,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.client.fetch import TASKS_PER_WORKER
-from runkit.client.http import BACKOFF_MAX, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
+from runkit.client.http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
@@ -60,7 +60,9 @@ def test_missing_run_does_not_sink_the_batch(server: Server, client: Client, run
     runs = client.runs.fetch(IDS)
     assert len(runs) == 19
     assert runs.why is not None
-    assert runs.why.startswith("1 run could not be read: run-7 (GET /v1/runs/run-7: 404")
+    assert runs.why.startswith(
+        f"1 run could not be read: run-7 (GET /v1/runs/run-7: {client.host} returned 404"
+    )
     assert isinstance(runs.errors["run-7"], NotFound)
 
 
@@ -113,7 +115,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
         client.runs.fetch(IDS, workers=1)
     runs = pickle.loads(pickle.dumps(caught.value)).runs
     assert (runs.ids, runs.requested) == (tuple(IDS[:10]), tuple(IDS))
-    assert (runs.why or "").endswith("10 of 20 runs arrived")
+    assert "10 of 20 runs arrived" in runs.why
     server.script = lambda asked: Answer(run_json(asked.path[6:], steps=[]))
     assert client.runs.fetch(runs.requested, have=runs).is_complete
     assert len(server.asked) <= 20 + TASKS_PER_WORKER
@@ -148,7 +150,7 @@ def test_host_that_is_gone_stops_the_batch(
     assert runs.ids == ("run-0",)
     assert runs.why is not None
     assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
-    assert runs.why.endswith("1 of 500 runs arrived")
+    assert "1 of 500 runs arrived" in runs.why
     assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < 2 * OUTAGE_TIMEOUT  # a next run may have begun
     assert len(server.asked) < 100
 
@@ -159,7 +161,7 @@ def test_host_that_was_never_there_is_an_error(server: Server, client: Client, f
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
     assert (
-        FIRST_ANSWER_TIMEOUT <= sum(fake_time.slept) < FIRST_ANSWER_TIMEOUT + 8 * BACKOFF_MAX
+        FIRST_ANSWER_TIMEOUT <= sum(fake_time.slept) < FIRST_ANSWER_TIMEOUT + 8 * BACKOFF[-1]
     )  # of 8 workers
 
 

@@ -1,6 +1,8 @@
 """Retries, pace, and what is known about a request that was lost."""
 
+import gzip
 import itertools
+import json
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,6 @@ from runkit.client.http import (
     OUTAGE_TIMEOUT,
     RETRY_AFTER_MAX,
 )
-from runkit.client.replies import retry_after
 from runkit.client.runs import READ_TIMEOUT
 from runkit.errors import ApiError, RateLimited, Unavailable
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
@@ -89,14 +90,6 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
     assert server.lines == once + again + once
 
 
-def test_post_refused_by_the_limiter_is_not_sent_again(server: Server, client: Client) -> None:
-    """No write goes out twice by itself, whatever was answered; the wait that was asked for is told."""
-    server.say(Answer(status=429, headers={"Retry-After": "7"}))
-    with pytest.raises(RateLimited) as caught:
-        client.runs.create("cip_orchestrator", business_id="b-1")
-    assert (len(server.asked), caught.value.retry_after) == (1, 7)
-
-
 def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_time: Time) -> None:
     """A wait beyond the bound is not slept through but handed on."""
     server.script = lambda asked: Answer(status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)})
@@ -108,20 +101,16 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
 
 
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "3"}, 3),
-        ({"Retry-After": " 0.5 "}, 0.5),
-        ({"Retry-After": "Tue, 03 Feb 2026 10:00:09 GMT"}, None),
-        ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "nan"}, None),
-        ({}, None),
-    ],
+    ("header", "seconds"),
+    [("3", 3), (" 0.5 ", 0.5), ("Tue, 03 Feb 2026 10:00:09 GMT", None), ("-1", None), ("nan", None)],
 )
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds are read; a date is not."""
-    assert retry_after(httpx.Headers(headers)) == seconds
+def test_retry_after_is_in_seconds(
+    server: Server, client: Client, header: str, seconds: float | None
+) -> None:
+    server.say(Answer(status=429, headers={"Retry-After": header}))
+    with pytest.raises(RateLimited) as caught:
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert caught.value.retry_after == seconds
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -137,19 +126,14 @@ def test_retry_after_pauses_the_client(
     assert fake_time.slept == [7]
 
 
-def test_answers_may_be_compressed(server: Server, client: Client, run_json: Compose) -> None:
-    """A compressed body is read, and the bytes of a broken one are a contract error."""
-    import gzip
-    import json
-
+def test_a_response_that_cannot_be_decompressed_is_read_again(
+    server: Server, client: Client, run_json: Compose
+) -> None:
     packed = gzip.compress(json.dumps(run_json()).encode())
-    server.say(
-        Answer(packed, headers={"Content-Encoding": "gzip"}),
-        Answer(b"no gzip", headers={"Content-Encoding": "gzip"}),
-    )
+    encoding = {"Content-Encoding": "gzip"}
+    server.say(Answer(b"no gzip", headers=encoding), Answer(packed, headers=encoding))
     assert client.runs.get("run-1").id == "run-1"
-    with pytest.raises(ValueError, match="compressed"):
-        client.runs.get("run-1")
+    assert len(server.asked) == 2
 
 
 def test_untrusted_certificate_is_named(key: str) -> None:

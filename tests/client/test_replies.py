@@ -50,7 +50,8 @@ def test_status_becomes_its_class(server: Server, client: Client, status: int, k
     """Each status is its own class, and carries what was asked and what the API said."""
     server.script = lambda asked: Answer(ERRORS, status=status)
     with pytest.raises(
-        kind, match=rf"GET /v1/runs/run-1: {status} .*type is unknown / and more.*\(parameter type\)"
+        kind,
+        match=rf"GET /v1/runs/run-1: .* returned {status}, .*type is unknown / and more.*\(parameter type\)",
     ) as caught:
         client.runs.get("run-1")
     assert caught.value.status == status
