@@ -47,6 +47,11 @@ def concurrently(
             yield result
 
 
+def id_of(business: str | Business) -> str:
+    """Return the id of a business."""
+    return business.id if isinstance(business, Business) else business
+
+
 class KnownBusinesses:
     """What one client knows about businesses. Threads share it: each method changes one entry at a time."""
 
@@ -59,10 +64,8 @@ class KnownBusinesses:
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one without a time of reading replaces nothing."""
         values = business.id, business.name, business.status, read_at
-        facts = dict(zip(BUSINESS_FIELDS, values, strict=True))
-        if read_at is not None:
-            self.facts[business.id] = facts
-        self.facts.setdefault(business.id, facts)
+        if read_at is not None or business.id not in self.facts:
+            self.facts[business.id] = dict(zip(BUSINESS_FIELDS, values, strict=True))
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
@@ -150,7 +153,7 @@ class Businesses:
         NotFound
             If there is no such business.
         """
-        return self._read(business.id if isinstance(business, Business) else business)
+        return self._read(id_of(business))
 
     @checked
     def threads_of(
@@ -179,15 +182,9 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        several: Iterable[str | Business] = (
-            [businesses] if isinstance(businesses, str | Business) else businesses
-        )
-        by_id: dict[str, str | Business] = {}
-        for business in several:
-            business_id = business.id if isinstance(business, Business) else business
-            path_to(business_id)  # an empty id would list the threads of all businesses
-            by_id[business_id] = business
-        return dict(concurrently(self._read_threads, by_id.values(), "business", progress))
+        if isinstance(businesses, str | Business):
+            businesses = [businesses]
+        return dict(concurrently(self._read_threads, list(businesses), "business", progress))
 
     @checked
     def identify(
@@ -259,7 +256,8 @@ class Businesses:
         return business
 
     def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
-        business_id = business.id if isinstance(business, Business) else business
+        business_id = id_of(business)
+        path_to(business_id)  # no id would list the threads of all businesses
         threads = self._threads.list(business_id=business_id)
         self._known.of_thread |= dict.fromkeys(threads.ids, business_id)
         self.ensure_known(business)

@@ -78,6 +78,7 @@ def _outcomes(
     """Yield each id with its run or its error, as they arrive, and raise an error that ends the batch."""
     tasks: dict[Future[Run], str] = {}
     cancelled = threading.Event()
+    error: BaseException | None = None
     n_suspect, is_key_good = 0, http.has_answered
     waiting = iter(ids)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
@@ -100,6 +101,8 @@ def _outcomes(
                     raise error
                 else:
                     yield run_id, error
+        if error is not None and not is_key_good:
+            raise error
     finally:
         cancelled.set()
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.

@@ -63,11 +63,9 @@ _STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity",
 def path_to(*parts: str) -> str:
     """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path. Raises `UsageError`."""
     for part in parts:
-        if not isinstance(part, str):
-            raise UsageError(f"an id must be a str; got {type(part).__name__}")
-        if not part.strip() or part in (".", "..") or not jsontext.is_unicode(part):
+        if not isinstance(part, str) or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    return "/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
 
 
 class RateLimiter:
@@ -123,11 +121,11 @@ def connect(
         request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
         return request
 
+    # Without TLS none is prepared: loading the CAs takes longer than a request.
+    is_secure = target.url.startswith("https:") and transport is None
     options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "proxy": proxy, "transport": transport}
     options["trust_env"] = not target.is_loopback  # a proxy of the environment
     try:
-        # Without TLS none is prepared: loading the CAs takes longer than a request.
-        is_secure = target.url.startswith("https:") and transport is None
         options["verify"] = _tls(verify, cert) if is_secure else False
         return httpx.Client(limits=READS, **options), httpx.Client(limits=WRITES, **options)
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
@@ -137,13 +135,13 @@ def connect(
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
-    """Load what httpx takes as a context only."""
+    """Load files: httpx ignores a certificate beside a CA file, and will take a context only."""
     if isinstance(verify, str):
-        context = ssl.create_default_context(cafile=None if Path(verify).is_dir() else verify)
-        if Path(verify).is_dir():
-            context.load_verify_locations(capath=verify)
-    else:
-        context = httpx.create_ssl_context(verify=verify)
+        is_folder = Path(verify).is_dir()
+        verify = ssl.create_default_context(
+            cafile=None if is_folder else verify, capath=verify if is_folder else None
+        )
+    context = httpx.create_ssl_context(verify)
     if cert is not None:
         context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     return context
@@ -307,10 +305,6 @@ def _reason(error: httpx.RequestError, elapsed: float) -> str:
     if isinstance(error, httpx.TimeoutException):
         what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
         return f"no {what} within {elapsed:.2g} s"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, _NOT_SENT):
         return f"no connection ({shorten(text, 100)})"
-    if isinstance(error, httpx.ProxyError):  # whose text may repeat the login of the proxy
-        return f"the proxy refused the connection ({text[:3]})"
-    if isinstance(error, httpx.DecodingError):
-        return "the response cannot be decompressed"
-    return "the connection was lost before the whole response arrived"
+    return "the connection was lost, or the response cannot be decompressed"

@@ -2,17 +2,16 @@
 
 The API pages by number, so an item that is created or deleted while reading shifts the others. In a list in
 order of creation, a new item only makes others appear twice: those are dropped, and the list is complete as
-of its first page. After a deletion, an item may move to a page that was already read; `total_count` drops
-then, and the list says that it is not complete. A list that never ends is read up to `MAX_PAGES` pages.
+of its first page. After a deletion, an item may move to a page that was already read; then fewer arrive than
+the `total_count` of the first page, and the list says so.
 """
 
 from __future__ import annotations
 
-import operator
+import math
 from collections.abc import Callable
 from datetime import datetime
-from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from runkit.client.http import Http, Query
 from runkit.client.replies import Reply
@@ -31,82 +30,10 @@ Listed = TypeVar("Listed", Run, Thread, Business)
 Parse = Callable[[Json, Reply], Listed]
 
 
-class _Seen(Generic[Listed]):
-    """What the pages of a list had so far, and what they say about its completeness."""
-
-    def __init__(self, parse: Parse[Listed]) -> None:
-        self._parse: Parse[Listed] = parse
-        self._created: dict[str, datetime] = {}  # by id, in order
-        self._unreadable: set[str] = set()
-        self._why_stopped: str | None = None
-        self.totals: list[int | None] = []  # of each page the `total_count`
-        self.has_more = True
-
-    def add(self, reply: Reply) -> list[Listed]:
-        """Read a page, and return the items that were not on an earlier one."""
-        page, n_before = reply.page(), self._n_seen()
-        self.totals.append(page.total_count)
-        items = [item for raw in page.data if (item := self._take(raw, reply))]
-
-        is_new = self._n_seen() > n_before
-        total = self.totals[0]
-        self.has_more = is_new and (total is None or self._n_seen() < total)
-        if page.has_more is not None:
-            self.has_more = page.has_more
-        number = len(self.totals)
-        if self.has_more and not is_new:
-            self._why_stopped = f"page {number} had nothing new although the API says there is more"
-        elif self.has_more and number >= MAX_PAGES:
-            self._why_stopped = f"reading ended after {number:,} pages"
-        self.has_more = self.has_more and self._why_stopped is None
-        return items
-
-    def _n_seen(self) -> int:
-        return len(self._created) + len(self._unreadable)
-
-    def _take(self, raw: Json, reply: Reply) -> Listed | None:
-        """Parse a record that was not seen before."""
-        try:
-            item = self._parse(raw, reply)
-        except ContractError as error:
-            log.warning("left out of the list: %s", error)
-            self._unreadable.add(str(raw.get("id")))
-            return None
-        if item.id in self._created:
-            return None
-        self._created[item.id] = item.created_at
-        return item
-
-    def _is_in_order(self, is_before: Callable[[datetime, datetime], bool]) -> bool:
-        return all(is_before(time, later) for time, later in pairwise(self._created.values()))
-
-    def is_past(self, since: datetime) -> bool:
-        """Whether no item at or after `since` can follow; equal times show no order."""
-        is_newest_first = self._is_in_order(operator.ge) and not self._is_in_order(operator.le)
-        return is_newest_first and next(reversed(self._created.values())) < since
-
-    def reasons(self) -> list[str]:
-        """Return the reasons why items may be missing from the pages that were read."""
-        reasons = [self._why_stopped] if self._why_stopped else []
-        totals = [total for total in self.totals if total is not None]
-        drop = next(((total, later) for total, later in pairwise(totals) if later < total), None)
-        if drop:
-            reasons.append(f"total_count dropped from {drop[0]:,} to {drop[1]:,} while the list was read")
-        is_ordered = self._is_in_order(operator.ge) or self._is_in_order(operator.le)
-        if len(self.totals) > 1 and not is_ordered:
-            reasons.append("the list is not in order of creation: an item may have moved between pages")
-        if self._unreadable:
-            reasons.append(_unreadable(len(self._unreadable)))
-        if not self.has_more and not drop and totals and self._n_seen() < totals[0]:
-            reasons.append(f"the API counts {totals[0]:,}, only {self._n_seen():,} arrived")
-        return reasons
-
-
 def read_pages(
     http: Http,
     path: str,
     parse: Parse[Listed],
-    *,
     query: Query | None = None,
     keep: Callable[[Listed], bool] = lambda item: True,
     limit: int | None = None,
@@ -115,31 +42,61 @@ def read_pages(
 ) -> ApiList[Listed]:
     """Read page after page (from 1) until the end, until `limit` items are kept, or until `since` is passed.
 
-    [A] 18: nothing documents that lists are newest first. So `since` stops reading only while all items so
-    far were newest first; a list in any other order is read to its end.
-
     With `progress` a bar counts the items if reading takes long; it is cleared at the end.
     """
-    pages = _Seen(parse)
-    items: list[Listed] = []
-    is_past = False
+    kept: list[Listed] = []
+    created: dict[str, datetime] = {}  # of all items, by id
+    unreadable: set[str] = set()
+    first_total: int | None = None
+    number, n_seen, is_new, has_more, is_past = 0, 0, True, True, False
     with Bar(unit="run", disable=not progress) as bar:
-        for number in range(1, MAX_PAGES + 1):
-            fresh = pages.add(http.get(path, {**(query or {}), "page": number, "per_page": PER_PAGE}))
-            items += filter(keep, fresh)
-            is_past = since is not None and pages.is_past(since)
-            bar.total = pages.totals[-1]
-            bar.update(len(fresh))
-            is_enough = limit is not None and len(items) >= limit
-            if is_past or is_enough or not pages.has_more:
-                break
-    reasons = pages.reasons()
-    is_cut = limit is not None and (len(items) > limit or (pages.has_more and not is_past))
-    is_cut_only = is_cut and not reasons
-    if is_cut:
-        reasons.insert(0, f"cut at limit={limit:,}")
-    why = "; ".join(reasons) or None
-    return ApiList(tuple(items[:limit]), why, pages.totals[-1], is_cut_only=is_cut_only)
+        while has_more and is_new and not is_past and number < MAX_PAGES and len(kept) < (limit or math.inf):
+            number += 1
+            reply = http.get(path, {**(query or {}), "page": number, "per_page": PER_PAGE})
+            page = reply.page()
+            for raw in page.data:
+                item = _parsed(raw, reply, parse)
+                if item is None:
+                    unreadable.add(str(raw.get("id")))
+                elif item.id not in created:
+                    created[item.id] = item.created_at
+                    kept += [item] if keep(item) else []
+            first_total = page.total_count if number == 1 else first_total
+            n_before, n_seen = n_seen, len(created) + len(unreadable)
+            is_new = n_seen > n_before
+            is_short = first_total is None or n_seen < first_total
+            has_more = is_new and is_short if page.has_more is None else page.has_more
+            is_past = since is not None and _is_past(since, [*created.values()])
+            bar.total = page.total_count
+            bar.update(n_seen - bar.n)
+    is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and has_more and not is_past))
+    reasons: list[str] = []
+    if has_more and not is_past and not is_cut:
+        reasons.append(f"reading ended after {plural(number, 'page')}, although the API says there is more")
+    if unreadable:
+        reasons.append(_unreadable(len(unreadable)))
+    if not has_more and first_total is not None and n_seen < first_total:
+        reasons.append(f"the API counts {first_total:,}, only {n_seen:,} arrived")
+    why = "; ".join([f"cut at limit={limit:,}", *reasons] if is_cut else reasons) or None
+    return ApiList(tuple(kept[:limit]), why, page.total_count, is_cut_only=is_cut and not reasons)
+
+
+def _parsed(raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
+    try:
+        return parse(raw, reply)
+    except ContractError as error:
+        log.warning("left out of the list: %s", error)
+        return None
+
+
+def _is_past(since: datetime, times: list[datetime]) -> bool:
+    """Whether no item at or after `since` can follow.
+
+    [A] 18: nothing documents that lists are newest first. So this is known only while all items so far were
+    newest first; equal times show no order.
+    """
+    is_newest_first = times == sorted(times, reverse=True) and times[0] > times[-1]
+    return is_newest_first and times[-1] < since
 
 
 def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None) -> ApiList[Item]:

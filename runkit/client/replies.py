@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -99,9 +99,9 @@ def refusal(source: str, response: httpx.Response, body: bytes) -> ApiError:
     cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
     if cls is errors.Unavailable and doubt(source):
         cls = errors.MaybeSent
-    messages, parameters = _api_errors(body, "message"), _api_errors(body, "parameter")
+    messages = tuple(_api_errors(body, "message"))
+    parameter = next(_api_errors(body, "parameter"), None)
     says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
-    parameter = parameters[0] if parameters else None
     about = f" (parameter {parameter})" if parameter else ""
     text = f"{source} returned {status}{says}{about}.{_ADVICE[cls]}"
     error = cls(text, status=status, messages=messages, parameter=parameter)
@@ -118,12 +118,12 @@ def lost(source: str, problem: str, *, was_sent: bool) -> ApiError:
     return errors.Unavailable(f"{source}: {problem}. {advice}")
 
 
-def _api_errors(body: bytes, field: str) -> tuple[str, ...]:
+def _api_errors(body: bytes, field: str) -> Iterator[str]:
     """Read a field of `{"errors": [{"message", "parameter"}]}`."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
-        texts = [item.get(field) for item in jsontext.loads(body)["errors"]]
-        return tuple(quoted(text) for text in texts if text)
-    return ()
+        for item in jsontext.loads(body)["errors"]:
+            if item.get(field):
+                yield quoted(item[field])
 
 
 def retry_after(response: httpx.Response) -> float | None:

@@ -8,6 +8,7 @@ answer on its way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from runkit import answers, errors
@@ -19,7 +20,6 @@ from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.questions import check_answer, interrupt_kind
-from runkit.text import shorten
 
 # seconds before each check: most servers finish in 1, proxies in 10
 CHECK_DELAYS = (1.0, 2.0, 7.0)
@@ -41,39 +41,120 @@ class Delivery(NamedTuple):
     is_logged: bool = True
 
 
-class PendingQuestion(NamedTuple):
+@dataclass(frozen=True)
+class Question:
     """A question that is being answered, and how its run is read.
 
     `known` is the run as the caller has it, if at all. `read_reply` makes a run of a response. `on_checking`
-    is called before the run is read to check whether the answer arrived.
+    is called with the reason before the run is read to check whether the answer arrived.
     """
 
+    http: Http
     run_id: str
-    interrupt_id: str
+    id: str
     known: Run | None
     read_run: Callable[[], Run]
     read_reply: Callable[[Reply], Run]
     on_checking: Callable[[str], object] | None = None
 
-    def is_stale(self, run: Run) -> bool:
-        """Whether a run is an older state than the one that showed the question."""
-        is_known = self.known is not None and is_pending(self.known, self.interrupt_id)
-        return is_known and is_stale(run, self.known)
+    def send(self, answer: Mapping[str, Any]) -> Delivery:
+        """Send the answer once, and look whether it arrived if the response does not say."""
+        path, body = path_to("runs", self.run_id, "resume"), resume_body(self.id, answer)
+        try:
+            run = self.read_reply(self.http.post(path, body, {"include": "steps"}))
+            doubt = self._doubt(run)
+            if doubt is None:
+                return Delivery(CONFIRMED, run, "the API accepted the answer")
+            why = f"the API accepted the answer, but {doubt}."
+        except (errors.MaybeSent, ContractError) as error:
+            why = str(error)
+        except REFUSALS as error:
+            self._explain(error)
+            raise
+        if self.on_checking is not None:
+            self.on_checking(why)
+        return self._look(why)
 
-    def doubt(self, run: Run) -> str | None:
+    def _doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""
-        if self.is_stale(run):
+        if self._is_stale(run):
             return "an older state of the run is shown"
-        if not is_pending(run, self.interrupt_id):
-            return None
-        if self.interrupt_id in _interrupt_ids(run):
-            return f"the question {self.interrupt_id!r} is still open"
-        return f"the run is still {shorten(run.status)}, and which question is open cannot be read"
+        return f"the question {self.id!r} is still open" if is_pending(run, self.id) else None
+
+    def _is_stale(self, run: Run) -> bool:
+        """Whether a run is an older state than the one in which the question was open."""
+        known = self.known
+        return known is not None and is_pending(known, self.id) and is_stale(run, known)
+
+    def _explain(self, refusal: ApiError) -> None:
+        """Read the run again and raise the error that the refusal means, if the run shows it."""
+        try:
+            run = self.read_run()
+        except ApiError as error:
+            if isinstance(error, NotFound):
+                raise
+            return
+        if self._is_stale(run):
+            return
+        words = (
+            f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the meantime"
+        )
+        facts: Any = {name: getattr(refusal, name) for name in ("status", "messages", "parameter")}
+        doubt = self._doubt(run)
+        if doubt is not None:
+            raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
+        conflict = Conflict(f"{words}. {refusal}", **facts)
+        conflict.run = run
+        raise conflict from refusal
+
+    def _look(self, why: str) -> Delivery:
+        """Read the run until the question is closed or the last check is done."""
+        run: Run | None = None
+        state, waited = "The run could not be read since then", 0.0
+        for delay in CHECK_DELAYS:
+            self.http.sleep(delay)
+            waited += delay
+            try:
+                latest = self.read_run()
+            except ApiError as error:
+                log.warning("checking whether the answer arrived: the run could not be read: %s", error)
+                continue
+            doubt = self._doubt(latest)
+            if doubt is None:
+                question = f"run {latest.id}: the question {self.id} is closed"
+                message = f"{question}, but it could not be confirmed that this answer closed it"
+                log.warning("%s", message)
+                return Delivery(UNCONFIRMED, latest, message)
+            if not self._is_stale(latest):
+                run, state = latest, f"{waited:g} s later, {doubt}"
+        advice = "It was sent once and may still arrive: check again before you answer again."
+        return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")
+
+    def columns(self, step_id: str | None) -> dict[str, str | None]:
+        """Return the columns of the log; a step only if no other step could be meant."""
+        run, host, mode = self.known, self.http.target.host, self.http.target.mode
+        columns: dict[str, str | None] = {
+            "host": host,
+            "mode": mode,
+            "run_id": self.run_id,
+            "interrupt_id": self.id,
+        }
+        columns["step_id"] = step_id
+        if run is None:
+            return columns
+        columns["run_created_at"] = run.created_at.isoformat()
+        for item in run.interrupts:
+            if item.id == self.id:
+                columns |= {"agent": item.agent, "kind": interrupt_kind(item.value), "label": item.label}
+                columns["question_digest"] = answers.digest(item.value)
+        steps = [step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None]
+        if step_id is None and len(steps) == len(run.interrupts) == 1 and "kind" in columns:
+            columns["step_id"] = steps[0]
+        return columns
 
 
 def deliver(
-    http: Http,
-    question: PendingQuestion,
+    question: Question,
     answer: Mapping[str, Any],
     who: str | None,
     step_id: str | None,
@@ -86,92 +167,21 @@ def deliver(
     Raises as `Runs.deliver`.
     """
     for item in question.known.interrupts if question.known else ():
-        if item.id == question.interrupt_id:
+        if item.id == question.id:
             check_answer(item.value, answer)
-    columns = _log_columns(http, question, step_id)
-    number = _try_log(lambda: answers.begin(answer, who, columns, display))
+    number = _try_log(lambda: answers.begin(answer, who, question.columns(step_id), display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         if number is not None:
             _try_log(lambda: answers.settle(number, outcome, message, run.created_at if run else None))
 
     try:
-        delivery = _send(http, question, answer)
+        delivery = question.send(answer)
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
         settle(answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED, str(error))
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
     return delivery._replace(is_logged=number is not None)
-
-
-def _send(http: Http, question: PendingQuestion, answer: Mapping[str, Any]) -> Delivery:
-    """Send the answer once, and look whether it arrived if the response does not say."""
-    path = path_to("runs", question.run_id, "resume")
-    try:
-        reply = http.post(path, resume_body(question.interrupt_id, answer), {"include": "steps"})
-        run = question.read_reply(reply)
-        doubt = question.doubt(run)
-        if doubt is None:
-            return Delivery(CONFIRMED, run, "the API accepted the answer")
-        why = f"the API accepted the answer, but {doubt}."
-    except (errors.MaybeSent, ContractError) as error:
-        why = str(error)
-    except REFUSALS as error:
-        refusal = _explain_refusal(error, question)
-        if refusal is error:
-            raise
-        raise refusal from error
-    if question.on_checking is not None:
-        question.on_checking(why)
-    return _look(http, question, why)
-
-
-def _explain_refusal(failure: ApiError, question: PendingQuestion) -> ApiError:
-    """Read the run again and build the error that the refusal means."""
-    try:
-        run = question.read_run()
-    except ApiError as error:
-        return error if isinstance(error, NotFound) else failure
-    if question.is_stale(run):
-        return failure
-    facts: dict[str, Any] = {name: getattr(failure, name) for name in ("status", "messages", "parameter")}
-    doubt = question.doubt(run)
-    if doubt is not None:
-        return Invalid(f"the answer was refused, and {doubt}: {failure}", **facts)
-    conflict = Conflict(
-        f"the question {question.interrupt_id!r} is not open (the run is {run.status}): it was closed in the "
-        f"meantime, or this run never asked it. Read the run again. {failure}",
-        **facts,
-    )
-    conflict.run = run
-    return conflict
-
-
-def _look(http: Http, question: PendingQuestion, why: str) -> Delivery:
-    """Read the run until the question is closed or the last check is done."""
-    state = "The run could not be read since then"
-    run: Run | None = None
-    waited = 0.0
-    for delay in CHECK_DELAYS:
-        http.sleep(delay)
-        waited += delay
-        try:
-            latest = question.read_run()
-        except ApiError as error:
-            log.warning("checking whether the answer arrived: the run could not be read: %s", error)
-            continue
-        doubt = question.doubt(latest)
-        if doubt is None:
-            message = (
-                f"run {latest.id}: the question {question.interrupt_id} is closed, "
-                "but it could not be confirmed that this answer closed it"
-            )
-            log.warning("%s", message)
-            return Delivery(UNCONFIRMED, latest, message)
-        if not question.is_stale(latest):
-            run, state = latest, f"{waited:g} s later, {doubt}"
-    message = f"{why} {state}. It was sent once and may still arrive: check again before you answer again."
-    return Delivery(UNKNOWN, run, message)
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:
@@ -180,40 +190,16 @@ def is_pending(run: Run, interrupt_id: str) -> bool:
     Reads the JSON itself: a question that cannot be parsed does not count as answered, nor does an
     interrupted run that lists no questions.
     """
-    ids = _interrupt_ids(run)
-    if run.is_finished or not ids:
+    interrupts = run.to_dict().get("interrupts")
+    if run.is_finished or not interrupts or not isinstance(interrupts, list):
         return run.status == "interrupted"
-    return interrupt_id in ids or not all(isinstance(one, str) for one in ids)
+    ids = [item.get("id") if isinstance(item, dict) else None for item in interrupts]
+    return interrupt_id in ids or not all(isinstance(item, str) for item in ids)
 
 
 def is_stale(run: Run, known: Run | None) -> bool:
     """Whether a run is an older state than a known one, as a lagging replica may show."""
     return known is not None and run.updated_at < known.updated_at
-
-
-def _interrupt_ids(run: Run) -> list[object]:
-    """Give the ids of the questions that a run lists, None for one without an id."""
-    interrupts = run.to_dict().get("interrupts")
-    items = interrupts if isinstance(interrupts, list) else []
-    return [item.get("id") if isinstance(item, dict) else None for item in items]
-
-
-def _log_columns(http: Http, question: PendingQuestion, step_id: str | None) -> dict[str, str | None]:
-    """Return the columns of the log; a step only if no other step could be meant."""
-    run_id, interrupt_id, run = question[:3]
-    columns: dict[str, str | None] = {"host": http.target.host, "mode": http.target.mode}
-    columns |= {"run_id": run_id, "interrupt_id": interrupt_id, "step_id": step_id}
-    if run is None:
-        return columns
-    columns["run_created_at"] = run.created_at.isoformat()
-    item = next((item for item in run.interrupts if item.id == interrupt_id), None)
-    if item is None:
-        return columns
-    open_steps = [step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None]
-    if len(open_steps) == len(run.interrupts) == 1:
-        columns["step_id"] = step_id or open_steps[0]
-    kind, digest = interrupt_kind(item.value), answers.digest(item.value)
-    return columns | {"agent": item.agent, "kind": kind, "label": item.label, "question_digest": digest}
 
 
 def _try_log(write: Callable[[], Result]) -> Result | None:

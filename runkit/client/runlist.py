@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
 from runkit.arguments import full_id
-from runkit.contract import CONFIDENCES
 from runkit.errors import ApiError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
@@ -94,12 +93,11 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
             return self.items[ids.index(item_id)]
         if not isinstance(index, slice):
             return self.items[index]
-        part = replace(self, items=self.items[index])
-        if len(part) == len(self):
-            return part
-        why = self.why or f"a slice: {len(part):,} of {len(self):,}"
-        requested = None if self.requested is None else part.ids
-        return replace(part, why=why, requested=requested, errors={}, is_cut_only=False)
+        items = self.items[index]
+        if len(items) == len(self):
+            return self
+        why = self.why or f"a slice: {len(items):,} of {len(self):,}"
+        return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
         labels = [self._label(item) for item in self.items[:MAX_LABELS]]
@@ -131,17 +129,13 @@ class RunList(ApiList[Run]):
 
 
 def _row(run: Run) -> dict[str, object]:
-    """Give what a table of runs shows; `confidence` is the lowest of the output's artifacts."""
-    words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
-    agent = agent_title(run.agent, run.agent_name)
+    """Return what a table of runs shows."""
     took = run.ended_at - run.started_at if run.started_at and run.ended_at else None
     return {
         "run_id": run.id,
         "business_name": run.business_name,
-        "agent_name": agent,
+        "agent_name": agent_title(run.agent, run.agent_name),
         "status": run.status,
-        "agent": agent,
-        "confidence": next((word for word in CONFIDENCES if word in words), None),
         "created_at": run.created_at,
         "duration_s": took.total_seconds() if took is not None else None,
         "n_questions": len(run.interrupts),

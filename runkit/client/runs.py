@@ -24,12 +24,12 @@ from runkit.arguments import (
     read_moment,
     status_words,
 )
-from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
+from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
 from runkit.client.fetch import DOWN, fetch, reusable
 from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resume import Delivery, PendingQuestion, deliver
+from runkit.client.resume import Delivery, Question, deliver
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
 from runkit.errors import ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout, quoted
@@ -89,16 +89,14 @@ class Runs:
             `NotFound`, `Invalid` for a business that is in audit (422), or `MaybeSent` if it is unknown
             whether the run was created: check `runs.list` first.
         """
-        business = business_id
-        business_id = business.id if isinstance(business, Business) else business
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
-        body = contract.create_body(agent, business_id, thread_id, prompt)
-        run = self._run(self._http.post("/runs", body))
-        if business is None or business_id is None:
+        known_id = None if business_id is None else id_of(business_id)
+        run = self._run(self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt)))
+        if business_id is None or known_id is None:
             return run
-        self._known.of_run[run.id.lower()] = business_id
-        self._businesses.ensure_known(business, NAME_TIMEOUT)
+        self._known.of_run[run.id.lower()] = known_id
+        self._businesses.ensure_known(business_id, NAME_TIMEOUT)
         return self._known.named(run)
 
     @checked
@@ -159,22 +157,19 @@ class Runs:
         unassigned: set[str] = set()  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
-            if words is not None and run.status not in words:
+            is_in_time = not (after and run.created_at < after) and not (before and run.created_at >= before)
+            if not is_in_time or (words is not None and run.status not in words):
                 return False
-            if (after and run.created_at < after) or (before and run.created_at >= before):
-                return False
-            if threads is not None and run.thread_id is None and run.business_id is None:
+            if run.thread_id is None and run.business_id is None:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
 
-        listed = read_pages(
-            self._http, "/runs", self._parse, keep=keep, limit=limit, since=after, progress=progress
-        )
+        listed = read_pages(self._http, "/runs", self._parse, None, keep, limit, after, progress)
         reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
-        if unassigned:
+        if unassigned and threads is not None:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
-        is_cut_only = listed.is_cut_only and not reasons
         why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
+        is_cut_only = listed.is_cut_only and not reasons
         return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._now)
 
     @checked
@@ -344,7 +339,8 @@ class Runs:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         run_id = self.full_id(run)
-        question = PendingQuestion(
+        question = Question(
+            self._http,
             run_id,
             interrupt_id,
             run if isinstance(run, Run) else None,
@@ -352,7 +348,7 @@ class Runs:
             partial(self._run, requested=run_id),
             on_checking,
         )
-        return deliver(self._http, question, answer, who, step_id, display)
+        return deliver(question, answer, who, step_id, display)
 
     @checked
     def feedback(

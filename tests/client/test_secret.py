@@ -22,7 +22,7 @@ def test_key_and_personal_data_are_in_no_log(
         client.agents.list()
     assert key not in caplog.text
     ours = [record.getMessage() for record in caplog.records if record.name == "runkit"]
-    assert ours[0].startswith("GET /v1/actions: 200, ")
+    assert ours[0].startswith(f"GET /v1/actions: {client.host}: 200, ")
     assert "jane-doe" not in "".join(ours)
 
 

@@ -64,7 +64,6 @@ def test_no_error_or_log_line_holds_what_the_server_repeats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Errors and what they came from, runkit's log at DEBUG, and the client."""
-    monkeypatch.setattr("runkit.client.stream.MAX_RECONNECTS", 1)
     caplog.set_level(logging.DEBUG)
     server.way, server.seen = way, set()
     error = None
