@@ -229,6 +229,7 @@ class Http:
         source = self._turn("GET", path)
         url, timeout = self.target.url + path, self.timeout
         with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
+            log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
                 raise refusal(source, response, response.read())
             # OpenAPI names another content type, which httpx-sse would refuse.
