@@ -1,39 +1,53 @@
 """`Archive`: runs on disk or in an object store, with the same methods as in memory.
 
-Modules that need the extra `[scale]` are imported on first use.
+Which copies of runs are selected is decided for the whole version, before any JSON is read. Modules that need
+the extra `[scale]` are imported on first use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 import runkit
-from runkit.arguments import Moment, Words, Workers, checked, full_ids, one_or_several, status_words
-from runkit.errors import ArchiveError
+from runkit import contract, jsontext
+from runkit.arguments import (
+    Moment,
+    Words,
+    Workers,
+    checked,
+    full_ids,
+    one_or_several,
+    read_moment,
+    status_words,
+)
+from runkit.contract import BUSINESS_FIELDS
+from runkit.models import Run
 from runkit.objects import Business
 from runkit.progress import Bar
-from runkit.tables.frames import gc_paused, opened
-from runkit.tables.sources import Source, records_of
-from runkit.text import plural
+from runkit.tables.frames import Frames, frames, gc_paused, opened
+from runkit.tables.sources import Record, Source, records_of
+from runkit.text import plural, visible
 
 if TYPE_CHECKING:
-    from runkit.archive.cluster import DaskFrames
-    from runkit.archive.selection import Selection
+    from runkit.archive.dask import DaskFrames
     from runkit.archive.sync import Synced
+    from runkit.archive.table import Place
     from runkit.archive.writing import Added
-    from runkit.models import Run
-    from runkit.tables.frames import Frames
+
+ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
 
 
 class Archive:
     """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read; `compact` and the end of `sync` drop the others. Each write is atomic
+    Of each run the newest copy is read; `compact` drops the others. Each write is atomic
     and makes a new version; every version stays readable. Several processes may write at once.
 
     Other readers of the Delta table must select the newest copies themselves, for example in DuckDB::
@@ -82,9 +96,9 @@ class Archive:
         that was read last, then the one that was added last. If it has no business, it takes over that of the
         newest copy with one.
 
-        Runs are written about 16 MB of JSON at a time, so memory does not grow with their number. If it is
-        stopped, what was written stays, and adding the same runs again continues; Ctrl-C returns the counts
-        so far.
+        Runs are written about 16 MB of JSON or 5 seconds at a time, so memory does not grow with their
+        number. If it is stopped, also by Ctrl-C, what has come is kept, and adding the same runs again
+        continues.
 
         Parameters
         ----------
@@ -107,25 +121,22 @@ class Archive:
         """
         from runkit.archive.writing import Writer
 
-        records = records_of(opened(source))
-        first = list(islice(records, 1))  # an invalid source raises before anything is created
-        writer = Writer(self._place.make())
-        is_interrupted = False
-        bar = Bar(iterable=chain(first, records), unit="run", disable=not progress)
-        with bar, gc_paused():
-            try:
+        writer = Writer(self._place)
+        bar = Bar(iterable=records_of(opened(source)), unit="run", disable=not progress)
+        try:
+            with bar, gc_paused():
                 for record in bar:
                     writer.add(record)
-            except KeyboardInterrupt:
-                is_interrupted = True
+        finally:
             writer.write()
-        return writer.added(is_interrupted=is_interrupted)
+        return writer.added()
 
     def compact(self) -> int:
-        """Make the archive smaller and faster to read: drop older copies of runs, and join small files.
+        """Make the archive faster to read: write it anew without older copies of runs, in large files.
 
-        Reading gives the same results before and after. `sync` ends with it; after many calls of `add`, call
-        it yourself. Others may read and write in the meantime, and earlier versions stay readable.
+        Reading gives the same results before and after. `sync` does it when there are many small files; after
+        many calls of `add`, call it yourself. Others may read and write in the meantime. Earlier versions
+        stay readable, so that their files stay on the disk.
 
         Returns
         -------
@@ -135,7 +146,7 @@ class Archive:
         Raises
         ------
         ArchiveError
-            If there is no archive, it cannot be written, or other writers conflicted every time.
+            If there is no archive, it cannot be written, or another compaction came first.
         """
         from runkit.archive.writing import compact
 
@@ -158,7 +169,7 @@ class Archive:
         """Update the archive: list the runs, and read those that are new, changed or still running.
 
         Runs are written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, continues when it is
-        called again. It ends with a compaction. It only reads from the API.
+        called again. It only reads from the API.
 
         Parameters
         ----------
@@ -228,16 +239,25 @@ class Archive:
         ArchiveError
             If there is no readable archive.
         """
-        from runkit.archive.selection import Selection, row_filter
+        from runkit.archive.table import resolve
 
+        names = one_or_several("run_id", run_id)
+        words = {"status": status_words(status), "agent": one_or_several("agent", agent)}
+        words["business_id"] = one_or_several("business_id", business_id)
+        first, end = read_moment("since", since), read_moment("until", until)
         snapshot = self._place.latest(version)
-        names, words = one_or_several("run_id", run_id), status_words(status)
-        ids = None
+        rows = resolve(snapshot.copies())
         if names is not None:
-            known = snapshot.copies()["run_id"].to_pylist()
-            ids = full_ids(names, known, f"version {snapshot.version} of {self._place.uri}")
-        chosen = row_filter(since, until, run_id=ids, status=words, agent=agent, business_id=business_id)
-        return Selection(snapshot, chosen)
+            place = f"version {snapshot.version} of {self._place}"
+            words["run_id"] = frozenset(full_ids(names, rows["run_id"], place))
+        for column, allowed in words.items():
+            if allowed is not None:
+                rows = rows[rows[column].astype(object).isin(list(allowed))]
+        if first is not None:
+            rows = rows[rows["created_at"] >= first]
+        if end is not None:
+            rows = rows[rows["created_at"] < end]
+        return Selection(self._place, snapshot.version, rows.sort_values("created_at", kind="stable"))
 
     def frames(self, **chosen: Any) -> Frames:
         """Build the six frames of selected runs, reading only what they need. Arguments as for `select`.
@@ -251,7 +271,7 @@ class Archive:
         return self.select(**chosen).runs()
 
     def dask(self, **chosen: Any) -> DaskFrames:
-        """Give the six frames as Dask DataFrames. Arguments as for `select`."""
+        """Build the six frames as Dask DataFrames. Arguments as for `select`."""
         return self.select(**chosen).dask()
 
     def __iter__(self) -> Iterator[Run]:
@@ -264,14 +284,68 @@ class Archive:
         return True
 
     def __repr__(self) -> str:
-        from runkit.archive.table import NoArchive
+        return visible(f"Archive({str(self._place)!r})")
 
-        try:
-            runs = self.pinned
-            n_bytes = sum(runs.snapshot.files.values())
-            facts = f"{plural(len(runs), 'run')}, {n_bytes / 1e6:,.1f} MB, version {runs.version}"
-        except NoArchive:
-            facts = "no archive yet"
-        except ArchiveError:
-            facts = "cannot be read"
-        return f"Archive({self._place.uri!r}, {facts})"
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection:
+    """Selected runs of one version of an archive, which later writes do not change.
+
+    `runkit.frames`, `runkit.gantt` and `runkit.report` take it. `rows` has the file of each run, the number
+    of its row in it, and its business; any process or machine can read them.
+    """
+
+    place: Place
+    version: int
+    rows: pd.DataFrame
+
+    @property
+    def parts(self) -> list[Selection]:
+        """The runs of each file, the oldest runs first."""
+        files = self.rows.groupby("file", sort=False)
+        return [Selection(self.place, self.version, rows) for _, rows in files]
+
+    def stored_records(self) -> Iterator[Record]:
+        """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
+        for path, rows in self.rows.groupby("file", sort=False):
+            businesses = rows.set_index("row")[list(BUSINESS_FIELDS)].to_dict("index")
+            with self.place.translated_errors():
+                batches = self.place.dataset([str(path)]).to_batches(["json"], batch_size=ROWS_AT_ONCE)
+                texts = chain.from_iterable(batch["json"].cast("large_binary") for batch in batches)
+                for row, text in enumerate(texts):
+                    if row in businesses:
+                        raw = jsontext.loads(text.as_py() or b"")
+                        yield Record(_with_business(raw, businesses[row]), n_bytes=len(text.as_py()))
+
+    def runs(self) -> Iterator[Run]:
+        """Read the runs, one at a time."""
+        return (Run.from_json(record.raw) for record in self.stored_records())
+
+    def frames(self) -> Frames:
+        """Build the six frames of the runs."""
+        return frames(self)
+
+    def dask(self) -> DaskFrames:
+        """Build the six frames as Dask DataFrames. Raises `MissingExtra` without the extra `[scale]`."""
+        from runkit.archive.dask import dask_frames
+
+        return dask_frames(self)
+
+    def __iter__(self) -> Iterator[Run]:
+        return self.runs()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return visible(f"Selection({plural(len(self), 'run')} of version {self.version} of {self.place})")
+
+
+def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:
+    """Add the business of its row to a run; the JSON of the newest copy may not have one."""
+    if not isinstance(raw, dict):
+        raise ValueError("a row is not the JSON of a run")
+    local = contract.local_fields(raw)
+    if (raw | local).get("business_id") is not None or pd.isna(business["business_id"]):
+        return raw
+    return contract.with_local_fields(raw, **local | {k: v for k, v in business.items() if pd.notna(v)})

@@ -1,144 +1,136 @@
 """The Delta table of an archive: the only file that needs `deltalake`.
 
-`add` only appends: a run may have several rows, and the newest wins on reading (`rows.resolve`). Compaction
-drops the others. It writes the newest copy of every run of which it removes a row, so nothing is lost,
-whichever commits of others come before, between or after its own. Two compactions of one version that both
-commit leave two equal rows of a run, which are resolved like any others.
+A row is a copy of a run: columns to filter by, and its JSON as it came. Writers only append, so that a run
+may have several rows, of which the newest counts (`resolve`). Compaction replaces all files of one version,
+and keeps those that others have added since.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from time import time_ns
+from typing import Any, Literal
+from uuid import uuid4
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
+import pyarrow.parquet as pq
 
-from runkit import files
-from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS
+from runkit import contract, files, jsontext
+from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import HIDDEN, ArchiveError, MissingExtra, RunkitError, UsageError
-from runkit.tables.schema import TEXT
+from runkit.tables.columns import run_fields
+from runkit.tables.flatten import read
+from runkit.tables.frames import newest_copies
+from runkit.tables.problems import Problems
+from runkit.tables.schema import TEXT, TIME
+from runkit.tables.sources import Record
 from runkit.text import brief, shorten
 
 try:
     import deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
     from deltalake.fs import DeltaStorageHandler
+    from deltalake.transaction import AddAction
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-# of a file that compaction writes: about 32 MB of JSON, a partition on a cluster
-FILE_BYTES = 1_600_000
-MAX_ATTEMPTS = 20  # of a write, each on the newest version
+_TEXTS = ("run_id", "status", "digest", "json", "agent", "business_id", "thread_id", *BUSINESS_FIELDS[1:3])
+_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at", "business_status_at")
+_TYPES = {"has_steps": pa.bool_()} | dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME)
+_REQUIRED = ("has_steps", *_TEXTS[:4], *_TIMES[:2])
+SCHEMA = pa.schema([pa.field(name, kind, name not in _REQUIRED) for name, kind in _TYPES.items()])
+COPY = [name for name in _TYPES if name not in ("json", "thread_id", "started_at", "ended_at")]
+"""The columns that tell copies of runs apart, and by which runs are selected."""
+
+MAX_ATTEMPTS = 20  # of an append, each on the newest version
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
-    "delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS),
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": _RETENTION,
     "delta.deletedFileRetentionDuration": _RETENTION,
 }
-_ZSTD = deltalake.WriterProperties(compression="ZSTD")
-_APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends are not a conflict
-_COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # older copies are looked up again
-_COLLAPSED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
-_REFUSED = set('%[]"|^\\') - {os.sep}  # the table's library reads them as parts of an address
-# names of options
-_SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)
-_COLORS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class NoArchive(ArchiveError):
-    """There is no archive yet."""
-
-
-class CommitConflict(ArchiveError):
-    """Another writer's commit came first, and nothing was written."""
+_BUSINESS = list(BUSINESS_FIELDS)
+_COMMIT = deltalake.CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
+_UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have a key, and colors
 
 
 @dataclass(frozen=True)
 class Place:
     """The location of a table: a folder, or the address of an object store and its access options."""
 
-    uri: str
+    folder: str | None
+    uri: str = field(repr=False)
     options: dict[str, str] = field(default_factory=dict, repr=False)  # they may contain a key
 
     @classmethod
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
         """Read a user's path. Raises `UsageError` for an invalid one."""
         text = str(path)
-        is_collapsed = isinstance(path, Path) and bool(_COLLAPSED_ADDRESS.match(text))
-        if not text.strip() or is_collapsed or text.startswith("file:"):
+        # pathlib makes s3:/ of s3://
+        if not text.strip() or text.startswith("file:") or ":/" in text.replace("://", ""):
             raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
-        options = {} if options is None else options
         if "://" in text:
-            return cls(text, dict(options))
+            return cls(None, text, dict(options or {}))
         folder = files.usable(text).absolute()
-        refused = {one for one in str(folder) if one in _REFUSED or not one.isprintable()}
-        if refused:
-            characters = " ".join(map(ascii, sorted(refused)))
-            raise UsageError(
-                f"{folder}: the path of an archive must not contain {characters}; use another folder."
-            )
-        if folder.is_file():
-            raise UsageError(f"{folder} is a file; expected the folder of an archive, or a new folder.")
-        return cls(str(folder))
+        return cls(str(folder), folder.as_uri())
+
+    def __str__(self) -> str:
+        return self.folder or "an object store"
+
+    @property
+    def filesystem(self) -> pa_fs.FileSystem:
+        """The files below this place."""
+        if self.folder is None:
+            return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
+        return pa_fs.SubTreeFileSystem(self.folder, pa_fs.LocalFileSystem())
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
         """Open some of the table's files."""
-        filesystem: pa_fs.FileSystem
-        if "://" in self.uri:
-            filesystem = pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
-        else:
-            filesystem = pa_fs.SubTreeFileSystem(self.uri, pa_fs.LocalFileSystem())
-        parquet = ds.ParquetFileFormat()
+        options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        parquet = ds.ParquetFileFormat(default_fragment_scan_options=options)
+        filesystem = self.filesystem
         fragments = [parquet.make_fragment(path, filesystem) for path in paths]
         return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
 
     def latest(self, version: int | None = None) -> Snapshot:
         """Open a version, the newest by default. Raises `ArchiveError` without an archive of runkit."""
         with self.translated_errors():
-            table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
+            table = deltalake.DeltaTable(self.uri, storage_options=self.options)
+            newest = table.version()
+            if version is not None and version > newest:
+                raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
+            # deltalake reads a log with an empty file as one that ends before it
+            for entry in self.filesystem.get_file_info(pa_fs.FileSelector("_delta_log")):
+                if entry.is_file and not entry.size:
+                    raise ValueError(f"{entry.base_name} in its log is empty")
             if version is not None:
-                newest = table.version()
-                if version > newest:
-                    raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
                 table.load_as_version(version)
-        missing = set(REQUIRED) - {field.name for field in table.schema().fields}
-        if missing:
-            raise ArchiveError(
-                f"{self.uri} is a Delta table, but not an archive of runkit: it has no "
-                f"{', '.join(sorted(missing))}. Use a folder of its own for the archive."
-            )
         return Snapshot(self, table)
 
     def make(self) -> Snapshot:
         """Open the newest version; without one, create an empty table that only its owner can read."""
-        with suppress(NoArchive):
-            return self.latest()
-        if "://" not in self.uri:
-            folder = files.folder_at(self.uri)
+        with self.translated_errors():
+            if deltalake.DeltaTable.is_deltatable(self.uri, self.options):
+                return self.latest()
+        if self.folder is not None:
+            folder = files.folder_at(self.folder)
             # The log may be there: another writer creates the table.
-            if any(one.name != "_delta_log" for one in folder.iterdir()):
+            if any(path.name != "_delta_log" for path in folder.iterdir()):
                 raise UsageError(
                     f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )
-            folder.chmod(0o700)  # the files that deltalake writes follow the umask
-        # another writer may create it first
-        with suppress(CommitConflict), self.translated_errors():
+            folder.chmod(0o700)  # files in it follow the umask
+        with self.translated_errors(), suppress(CommitFailedError):  # another writer created it first
             deltalake.DeltaTable.create(
-                self.uri,
-                schema=SCHEMA,
-                mode="ignore",
-                name="runkit archive",
-                configuration=_PROPERTIES,
-                storage_options=self.options or None,
+                self.uri, SCHEMA, "ignore", configuration=_PROPERTIES, storage_options=self.options
             )
         return self.latest()
 
@@ -150,101 +142,122 @@ class Place:
         except RunkitError:
             raise
         except CommitFailedError as error:
-            raise CommitConflict(str(error)) from None
+            raise ArchiveError(
+                f"{self}: other writers came first each time ({self._message(error)}). Nothing is lost; try "
+                "again when they are done."
+            ) from None
         except TableNotFoundError:
-            raise NoArchive(
-                f"there is no archive at {self.uri}; create one with `add` or `sync`, or use another path."
+            raise ArchiveError(
+                f"there is no archive at {self}; create one with `add` or `sync`, or use another path."
             ) from None
         except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
-            is_gone = isinstance(error, FileNotFoundError)
-            hint = " Was it vacuumed? Another version may be complete." if is_gone else ""
-            text = f"the archive at {self.uri} cannot be used: {self._library_message(error)}.{hint}"
-            raise ArchiveError(text) from None
+            raise ArchiveError(
+                f"the archive at {self} cannot be used: {self._message(error)}. Restore it from a backup, or "
+                "add or sync the runs into a folder of its own; `version=` may read an earlier version."
+            ) from None
 
-    def _library_message(self, error: Exception) -> str:
-        """Give a library's message without the keys that an object store may repeat."""
-        text = _COLORS.sub("", str(error))
-        for name, value in self.options.items():
-            if value and _SECRET.search(name):
-                text = text.replace(value, HIDDEN)
-        return shorten(text, 300)
+    def _message(self, error: Exception) -> str:
+        """Return a library's message without addresses and options, which may contain keys."""
+        text = _UNWANTED.sub("", str(error))
+        for value in filter(None, self.options.values()):
+            text = text.replace(value, HIDDEN)
+        return shorten(text, 300).rstrip(".")
 
 
+@dataclass(frozen=True)
 class Snapshot:
-    """One version of the table; writing and refreshing move it to a newer one."""
+    """One version of the table."""
 
-    def __init__(self, place: Place, table: deltalake.DeltaTable) -> None:
-        self.place = place
-        self._table = table
+    place: Place
+    table: deltalake.DeltaTable
 
     @property
     def version(self) -> int:
         """The number of the version."""
-        return self._table.version()
+        return self.table.version()
 
     @property
-    def files(self) -> dict[str, int]:
-        """The files in the order of writing: by their path, the size in bytes."""
-        actions = pa.table(self._table.get_add_actions(flatten=True))
-        rows = actions.sort_by([("modification_time", "ascending"), ("path", "ascending")])
-        return dict(zip(rows["path"].to_pylist(), rows["size_bytes"].to_pylist(), strict=True))
+    def files(self) -> pd.DataFrame:
+        """The files in the order of writing, with `path` and `size_bytes`."""
+        actions: pd.DataFrame = pa.table(self.table.get_add_actions(flatten=True)).to_pandas()
+        return actions.sort_values(["modification_time", "path"])
 
-    def refresh(self) -> None:
-        """Move to the newest version."""
+    def copies(self) -> pd.DataFrame:
+        """Read the columns `COPY` of all rows, with their file and number in it."""
         with self.place.translated_errors():
-            self._table.update_incremental()
+            table = self.place.dataset(self.files["path"].tolist()).to_table([*COPY, "__filename"])
+            if table["run_id"].null_count or table["updated_at"].null_count:
+                raise ValueError("a row has no run_id or updated_at; it is not an archive of runkit")
+        copies: pd.DataFrame = table.rename_columns([*COPY, "file"]).to_pandas()
+        copies["row"] = copies.groupby("file").cumcount()
+        return copies
 
-    def copies(self, columns: Sequence[str] = (), run_ids: Sequence[str] | None = None) -> pa.Table:
-        """Read the copies of all runs or of some, with the columns `RANKED` and others, and their `file`."""
-        chosen = None if run_ids is None else pc.field("run_id").isin(pa.array(run_ids, TEXT))
-        names = list(dict.fromkeys([*RANKED, *columns]))
-        with self.place.translated_errors():
-            dataset = self.place.dataset(list(self.files))
-            rows = dataset.to_table(columns=[*names, "__filename"], filter=chosen)
-            if rows["run_id"].null_count or rows["updated_at"].null_count:
-                raise pa.ArrowInvalid("a row has no run_id or updated_at")
-        return rows.rename_columns([*names, "file"])
+    def write(self, tables: Iterable[pa.Table], mode: Literal["append", "overwrite"]) -> None:
+        """Write a file for each table, as one new version.
 
-    def retry(self, write: Callable[[], object]) -> None:
-        """Write, and after a conflict write again on the newest version. Raises `CommitConflict`."""
-        reason = ""
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                write()
-                return
-            except CommitConflict as conflict:
-                reason = str(conflict)
-                self.refresh()
-        raise CommitConflict(
-            f"{self.place.uri}: other writers came first in {MAX_ATTEMPTS} tries ({reason}). Nothing is "
-            "lost; try again when they are done."
-        )
-
-    def append(self, rows: pa.Table) -> None:
-        """Add rows, also while others write."""
-        self.retry(lambda: self._write(rows, mode="append", commit_properties=_APPEND))
-
-    def replace(self, rows: pa.Table, digests: Sequence[str]) -> None:
-        """Replace all rows with one of some digests by new rows, which have these digests, too.
-
-        Files with such rows are rewritten without them. Raises `CommitConflict`.
+        "overwrite" replaces the files of this version; it raises `ArchiveError` if another has replaced them.
         """
-        predicate = f"digest IN ({', '.join(map(repr, digests))})"
-        options = {"target_file_size": FILE_BYTES, "commit_properties": _COMPACT}
-        self._write(rows, mode="overwrite", predicate=predicate, **options)
-
-    def _write(self, rows: pa.Table, **options: Any) -> None:
         with self.place.translated_errors():
-            deltalake.write_deltalake(
-                self._table, rows, schema_mode="merge", writer_properties=_ZSTD, **options
-            )
+            actions: list[Any] = [self._written(number, rows) for number, rows in enumerate(tables)]
+            for left in reversed(range(MAX_ATTEMPTS if mode == "append" else 1)):
+                try:
+                    self.table.create_write_transaction(actions, mode, SCHEMA, commit_properties=_COMMIT)
+                    break
+                except CommitFailedError:
+                    if not left:
+                        raise
+                    self.table.update_incremental()
 
-    def join_files(self) -> None:
-        """Join small files; no row changes. Raises `CommitConflict`."""
-        with self.place.translated_errors():
-            self._table.optimize.compact(
-                target_size=FILE_BYTES,
-                max_concurrent_tasks=1,
-                writer_properties=_ZSTD,
-                commit_properties=_COMPACT,
-            )
+    def _written(self, number: int, rows: pa.Table) -> AddAction:
+        """Write a file with checksums. Its log entry has no values: customers' data does not belong there."""
+        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.place.filesystem
+        with filesystem.open_output_stream(path) as file:
+            pq.write_table(rows, file, compression="zstd", write_page_checksum=True, write_statistics=False)
+            size = file.tell()
+        return AddAction(path, size, {}, time_ns() // 10**6, True, f'{{"numRecords": {len(rows)}}}')
+
+
+def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
+    """Build the rows of all usable runs; the other records become problems.
+
+    A run needs its id, its status and the times that the contract requires.
+    """
+    rows = read(records, problems)
+    texts = [jsontext.dumps(record.raw) for record in rows.records]
+    digests = [digest(record.raw) for record in rows.records]
+    fields = run_fields(rows.runs)
+    times = {name: fields[name].view("M8[us]") for name in _TIMES}
+    return pa.table(fields | times | {"digest": digests, "json": texts}, SCHEMA)
+
+
+def digest(raw: Json) -> str:
+    """Return a digest that is equal for equal copies of a run, whatever the client knows of it.
+
+    An open run's time of reading counts, because its waits are measured at that time.
+    """
+    is_final = contract.current_status(raw.get("status")) in contract.FINAL_STATUSES
+    read_at = None if is_final else contract.local_fields(raw).get("read_at")
+    text = jsontext.dumps(contract.with_local_fields(raw, read_at=read_at))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def resolve(copies: pd.DataFrame) -> pd.DataFrame:
+    """Select the newest copy of each run, with the business of the newest copy that has one.
+
+    `copies` are as from `Snapshot.copies`, in the order of writing.
+    """
+    newest = newest_copies(copies).sort_index()
+    named = newest_copies(copies.dropna(subset="business_id")).set_index("run_id")[_BUSINESS]
+    is_unnamed = newest["business_id"].isna()
+    found = named.reindex(newest.loc[is_unnamed, "run_id"])
+    newest.loc[is_unnamed, _BUSINESS] = found.set_index(newest.index[is_unnamed])
+    return newest
+
+
+def taken(table: pa.Table, rows: pd.DataFrame) -> pa.Table:
+    """Take resolved rows of a table, with their businesses."""
+    table = table.take(rows["row"].to_numpy())
+    businesses = pa.Table.from_pandas(rows, pa.schema(map(SCHEMA.field, _BUSINESS)), preserve_index=False)
+    for name in _BUSINESS:
+        table = table.set_column(SCHEMA.names.index(name), name, businesses[name])
+    return table.cast(SCHEMA)

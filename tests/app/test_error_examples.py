@@ -17,7 +17,6 @@ import pytest
 
 import runkit
 from runkit import cli, errors, jsontext
-from runkit.archive.table import CommitConflict, NoArchive
 from runkit.client import Client
 from runkit.models import Run
 from runkit.reports.templates import notebooks
@@ -31,7 +30,6 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 BASES = {errors.RunkitError, errors.ApiError}  # what their children share; never raised themselves
 INTERNAL = {
     jsontext.TooDeepError,  # becomes a problem or a `DataError` before it reaches a caller
-    CommitConflict,  # an `ArchiveError` that needs other writers, see tests/archive
 }
 
 
@@ -96,14 +94,6 @@ def report(house: House) -> None:
 
 def no_archive(house: House) -> None:
     runkit.Archive(house.folder / "none").frames()
-
-
-def archive(house: House) -> None:
-    import deltalake
-    import pyarrow as pa
-
-    deltalake.write_deltalake(house.folder / "other", pa.table({"a": [1]}))
-    runkit.Archive(house.folder / "other").frames()
 
 
 def wait_timeout(house: House) -> None:
@@ -174,8 +164,7 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     ),
     errors.MissingExtra: Example(missing_extra, "opening JupyterLab", "not installed", "pip install"),
     errors.ReportError: Example(report, "1 / 0", "ZeroDivisionError", "Open the template as a notebook"),
-    errors.ArchiveError: Example(archive, "other", "not an archive of runkit", "Use a folder of its own"),
-    NoArchive: Example(no_archive, "errors0/none", "no archive at", "create one with `add` or `sync`"),
+    errors.ArchiveError: Example(no_archive, "errors0/none", "no archive at", "create one with"),
     errors.WaitTimeout: Example(wait_timeout, "still running", "0.01", "wait again with a longer timeout="),
     errors.AuthError: Example(auth, "GET /v1/runs", "not valid here", "Check that the key is whole"),
     errors.NotFound: Example(not_found, LOST, "404", "Check the id"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 import runkit
 from runkit.archive import table, writing
+from runkit.errors import ArchiveError
 from support import at, run, step
 
 Json = dict[str, Any]
@@ -68,56 +69,77 @@ def test_nothing_to_do_writes_nothing(archive: runkit.Archive) -> None:
     assert archive.compact() == version
 
 
-def test_an_append_that_comes_first_makes_it_decide_again(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def add_before_commit(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, before: Callable[[runkit.Archive], object]
 ) -> None:
-    """A newer copy, added while the older ones are compacted, is neither lost nor undone."""
-    archive.add([item("a", 100)])
-    archive.add([item("a", 200)])
-    real = table.Snapshot.replace
+    """Let another writer come between what the next commit has read and its commit."""
+    real = table.Snapshot.write
 
-    def replace(snapshot: table.Snapshot, *given: Any) -> None:
-        monkeypatch.setattr(table.Snapshot, "replace", real)
-        runkit.Archive(tmp_path / "runs").add([item("a", 300), item("b")])
+    def write(snapshot: table.Snapshot, *given: Any) -> None:
+        monkeypatch.setattr(table.Snapshot, "write", real)
+        before(runkit.Archive(folder))
         real(snapshot, *given)
 
-    monkeypatch.setattr(table.Snapshot, "replace", replace)
+    monkeypatch.setattr(table.Snapshot, "write", write)
+
+
+def test_an_append_during_a_compaction_is_kept(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add([item("a", 100)])
+    archive.add([item("a", 200)])
+    add_before_commit(monkeypatch, tmp_path / "runs", lambda other: other.add([item("a", 300), item("b")]))
     archive.compact()
     assert held(archive) == {"a": item("a", 300), "b": item("b")}
+    archive.compact()
     assert rows_in(tmp_path / "runs") == {"a": 1, "b": 1}
 
 
-def test_two_compactions_of_one_version(archive: runkit.Archive, tmp_path: Path) -> None:
-    """Whether or not the table's library lets both commit, each run is read once."""
+def test_a_compaction_during_an_append(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add([item("a", 100)])
+    archive.add([item("a", 200)])
+    add_before_commit(monkeypatch, tmp_path / "runs", lambda other: other.compact())
+    archive.add([item("a", 300), item("b")])
+    assert held(archive) == {"a": item("a", 300), "b": item("b")}
+
+
+def test_two_compactions_at_once_are_one(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(8):
         archive.add([item(f"r{number % 4}", 100 + number)])
     before = held(archive)
-    places = [runkit.Archive(tmp_path / "runs")._place.latest() for _ in range(4)]
-    for snapshot in places[:2]:
-        with suppress(table.CommitConflict):
-            writing.drop_copies(snapshot, [f"r{number}" for number in range(4)])
-        assert held(archive) == before
-    for snapshot in places[2:]:
-        with suppress(table.CommitConflict):
-            snapshot.join_files()
-        assert held(archive) == before
-    archive.compact()
+    add_before_commit(monkeypatch, tmp_path / "runs", lambda other: other.compact())
+    with pytest.raises(ArchiveError, match="came first"):
+        archive.compact()
     assert held(archive) == before
     assert set(rows_in(tmp_path / "runs").values()) == {1}
 
 
-def test_a_sync_ends_with_it(
+def test_a_large_table_becomes_files_of_a_size(
     archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a sync the table has one row a run, and few small files."""
+    monkeypatch.setattr(writing, "FILE_BYTES", 3_000)
+    for number in range(12):
+        archive.add([item(f"r{number}")])
+    before = held(archive)
+    archive.compact()
+    assert 1 < n_files(tmp_path / "runs") < 12
+    assert held(archive) == before
+
+
+def test_a_sync_joins_small_files(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
     with runkit.sandbox(speed=600, history=5, seed=3) as box, box.client(rate=None) as client:
         listed = client.runs.list()
         for one in listed:
             archive.add([one])
-            archive.add([one.to_dict() | {"updated_at": "2000-01-01T00:00:00Z", "id": one.id}])
         assert archive.sync(client).is_complete
         assert rows_in(tmp_path / "runs") == dict.fromkeys(listed.ids, 1)
-        assert n_files(tmp_path / "runs") <= 3
+        assert n_files(tmp_path / "runs") == 1
         version = archive.version
         assert archive.sync(client).version == version

@@ -83,3 +83,34 @@ def test_damage_is_one_error(
         with pytest.raises(runkit.RunkitError):
             read()
     assert repr(archive)
+
+
+def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
+    """Whether the byte was added or compacted: the frames are the same, or it is an error."""
+    archive = runkit.Archive(tmp_path / "runs")
+    for first in 0, 20:
+        archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(first, first + 20)])
+    versions = 2, archive.compact()
+    expected = [[one.to_dict() for one in archive.runs(version=version)] for version in versions]
+    n_errors = 0
+    for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
+        content = path.read_bytes()
+        for place in range(7 + number, len(content), len(content) // 30):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+            for version, runs in zip(versions, expected, strict=True):
+                try:
+                    assert [one.to_dict() for one in archive.runs(version=version)] == runs
+                except runkit.errors.ArchiveError:
+                    n_errors += 1
+        path.write_bytes(content)
+    assert n_errors > 50
+
+
+def test_an_emptied_log_is_not_an_earlier_version(archive: runkit.Archive, tmp_path: Path) -> None:
+    """The error says which file it is, and what to do."""
+    last = max((tmp_path / "runs" / "_delta_log").glob("*.json"))
+    last.write_bytes(b"")
+    with pytest.raises(runkit.errors.ArchiveError, match=f"{last.name} in its log is empty.*backup"):
+        len(archive)
+    with pytest.raises(runkit.errors.ArchiveError):
+        archive.add([run(run_id="new")])

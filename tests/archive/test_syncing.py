@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import AuthError, UsageError
+from runkit.errors import ArchiveError, AuthError, UsageError
 from tests.faults import FaultyBox, sandbox
 
 N_RUNS = 30
@@ -70,7 +70,6 @@ def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client
     assert synced.is_complete
     assert (synced.n_listed, synced.n_unchanged, synced.added.n_new) == (N_RUNS, 0, N_RUNS)
     assert sorted(wire.read) == sorted(set(wire.read))
-    assert f"{N_RUNS} runs listed, created " in synced.covered
     assert repr(synced).startswith(f"{client.host}: {N_RUNS} runs listed")
     assert "30 new, 0 changed, 0 unchanged; complete; version" in repr(synced)
     fetched = client.runs.fetch(client.runs.list())
@@ -100,7 +99,7 @@ def test_a_choice_is_synced(archive: runkit.Archive, box: FaultyBox, client: run
     assert limited.n_listed == 3
     assert limited.is_complete
     assert set(archive.frames().runs["business_id"].dropna()) == {business}
-    assert archive.sync(client, since="2100-01-01").covered == "no runs listed"
+    assert archive.sync(client, since="2100-01-01").n_listed == 0
     with pytest.raises(UsageError, match="status"):
         archive.sync(client, status="done")
 
@@ -162,7 +161,8 @@ def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, bo
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)
-    assert "no archive yet" in repr(archive)
+    with pytest.raises(ArchiveError, match="no archive"):
+        len(archive)
 
 
 def test_a_sync_only_reads(archive: runkit.Archive, box: FaultyBox) -> None:

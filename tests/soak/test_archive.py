@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 import runkit
+from archive.writers import check, writers, written
 from tests.soak.conftest import MB, Served, Told, environment, grown, held, nothing_left
 
 WRITERS, RUNS = 3, 1_000
@@ -76,3 +79,15 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
                     told("MB", f"look {number + 1}", f"{sizes[-1] / MB:.0f}")
     # After eight looks the allocators of Arrow and of Python have what they need.
     assert grown(sizes[8:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
+
+
+@pytest.mark.timeout(600)
+def test_writers_that_are_killed(tmp_path: Path) -> None:
+    """Each compacts, too; what a writer said to be written is there, once, and as it was last."""
+    names = [f"w{number}" for number in range(8)]
+    with writers(tmp_path / "runs", names, 12, compacts=True) as processes, ThreadPoolExecutor(8) as pool:
+        for process in processes[:3]:
+            Timer(15, process.kill).start()
+        numbers = dict(zip(names, pool.map(written, processes), strict=True))
+    assert [len(numbers[name]) for name in names[3:]] == [12] * 5
+    check(tmp_path / "runs", numbers, killed=names[:3])

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import runkit
-from runkit.archive import selection
+from runkit.archive.archive import Selection
 from runkit.reports.templates import notebooks
 from support import at, example, question, run, step
 
@@ -76,11 +76,13 @@ def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
     """All six, in values, dtypes and categories; the problems too, but for where they stand."""
     expected = archive.frames()
     on_cluster = archive.dask()
-    assert on_cluster.npartitions > 4
+    assert on_cluster.runs.npartitions > 4
     computed = on_cluster.compute()
     for name, df in expected.items():
         assert len(df)
         same(getattr(computed, name), df)
+    assert expected.reads is not None
+    assert computed.reads is not None
     same(computed.reads, expected.reads)
     assert computed.version == on_cluster.version == archive.version
 
@@ -124,17 +126,17 @@ def test_frames_that_are_computed_together_are_read_once(
     import dask
 
     seen: list[object] = []
-    real = selection.Part.stored_records
+    real = Selection.stored_records
 
-    def counted(part: selection.Part) -> Any:
+    def counted(part: Selection) -> Any:
         seen.append(part)
         return real(part)
 
-    monkeypatch.setattr(selection.Part, "stored_records", counted)
+    monkeypatch.setattr(Selection, "stored_records", counted)
     d = archive.dask()
     with dask.config.set(scheduler="synchronous"):
         dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)
-    assert len(seen) == d.npartitions
+    assert len(seen) == d.runs.npartitions
 
 
 @pytest.mark.usefixtures("cluster")
@@ -147,7 +149,7 @@ def test_a_choice_goes_to_the_cluster(archive: runkit.Archive) -> None:
             df.drop(columns="location", errors="ignore"),
         )
     nothing = archive.dask(business_id="nobody")
-    assert nothing.npartitions == 1
+    assert nothing.runs.npartitions == 1
     for name, df in nothing.compute().items():
         same(df, getattr(runkit.frames([]), name))
 

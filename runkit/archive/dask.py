@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runkit.archive.selection import Part, Selection
+from runkit.archive.archive import Selection
 from runkit.errors import MissingExtra
 from runkit.tables.columns import empty
 from runkit.tables.frames import Coverage, Frames, frames
-from runkit.tables.schema import COLUMNS, SCHEMA
+from runkit.tables.schema import COLUMNS
 
 try:
     import dask
     import dask.dataframe as dd
     from dask.base import compute
-    from dask.sizeof import sizeof
 except ImportError:
     raise MissingExtra.of("scale", "frames as Dask DataFrames") from None
 
@@ -39,34 +37,25 @@ class DaskFrames:
     reads: dd.DataFrame
     version: int
 
-    @property
-    def npartitions(self) -> int:
-        """The number of partitions of each frame."""
-        return int(self.runs.npartitions)
-
-    def items(self) -> Iterator[tuple[str, dd.DataFrame]]:
-        """Iterate over (name, Dask DataFrame)."""
-        return ((name, getattr(self, name)) for name in SCHEMA)
-
     def compute(self) -> Frames:
-        """Load all six into memory, as `Archive.frames` gives them."""
+        """Load all six into memory, as `Archive.frames` returns them."""
         computed = compute(*(getattr(self, name) for name in COLUMNS))
         whole = {name: df.reset_index(drop=True) for name, df in zip(COLUMNS, computed, strict=True)}
         n = len(whole["runs"])
         return Frames(**whole, coverage=Coverage(n, n, 0), version=self.version)
 
     def __repr__(self) -> str:
-        return f"DaskFrames({self.npartitions} partitions, version {self.version} of the archive)"
+        return f"DaskFrames({self.runs.npartitions} partitions, version {self.version} of the archive)"
 
 
 def dask_frames(selection: Selection) -> DaskFrames:
-    """Give the frames of a selection, one partition for each part. Only the list of parts is read.
+    """Build the frames of a selection, one partition for each part. Only the list of parts is read.
 
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So frames that are
     computed together, or joined, need only one reading.
     """
     # Dask needs at least one partition
-    parts = selection.parts or [Part(selection.snapshot.place, None, {})]
+    parts = selection.parts or [selection]
     # else Dask converts text to its own dtype
     with dask.config.set({"dataframe.convert-string": False}):
         # A partition is the `Frames` of a part, of which `getattr` takes one; `meta` only satisfies Dask.
@@ -76,11 +65,3 @@ def dask_frames(selection: Selection) -> DaskFrames:
             for name in COLUMNS
         }
     return DaskFrames(**made, version=selection.version)
-
-
-def _size(whole: Frames) -> int:
-    """Give the memory of frames to a Dask worker, so that it knows when it is full."""
-    return sum(int(df.memory_usage(deep=True).sum()) for _, df in whole.items())
-
-
-sizeof.register(Frames)(_size)
