@@ -96,9 +96,8 @@ class Archive:
         that was read last, then the one that was added last. If it has no business, it takes over that of the
         newest copy with one.
 
-        Runs are written about 16 MB of JSON or 5 seconds at a time, so memory does not grow with their
-        number. If it is stopped, also by Ctrl-C, what has come is kept, and adding the same runs again
-        continues.
+        Runs are written about 16 MB of JSON at a time, so memory does not grow with their number. If it is
+        stopped, also by Ctrl-C, what has come is kept, and adding the same runs again continues.
 
         Parameters
         ----------
@@ -119,16 +118,13 @@ class Archive:
         ArchiveError
             If the archive cannot be written.
         """
-        from runkit.archive.writing import Writer
+        from runkit.archive.writing import Writer, batches
 
         writer = Writer(self._place)
         bar = Bar(iterable=records_of(opened(source)), unit="run", disable=not progress)
-        try:
-            with bar, gc_paused():
-                for record in bar:
-                    writer.add(record)
-        finally:
-            writer.write()
+        with bar, gc_paused():
+            for batch in batches(bar):
+                writer.write(batch)
         return writer.added()
 
     def compact(self) -> int:
@@ -252,7 +248,7 @@ class Archive:
             words["run_id"] = frozenset(full_ids(names, rows["run_id"], place))
         for column, allowed in words.items():
             if allowed is not None:
-                rows = rows[rows[column].astype(object).isin(list(allowed))]
+                rows = rows[rows[column].isin(list(allowed))]
         if first is not None:
             rows = rows[rows["created_at"] >= first]
         if end is not None:

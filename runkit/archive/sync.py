@@ -55,11 +55,9 @@ class Synced:
         return self.added.version
 
     def __repr__(self) -> str:
-        unchanged = self.n_unchanged + self.added.n_unchanged
-        counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed, {unchanged:,} unchanged"
         state = f"not complete: {self.why}" if self.why else "complete"
-        listed = plural(self.n_listed, "run")
-        return visible(f"{self.host}: {listed} listed; {counts}; {state}; version {self.version}")
+        listed = f"{plural(self.n_listed, 'run')} listed, {self.n_unchanged:,} not read again"
+        return visible(f"{self.host}: {listed}; {self.added.counts()}; {state}; version {self.version}")
 
 
 def sync(
@@ -92,9 +90,7 @@ def sync(
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
             runs, refused = _fetch(client, batch, workers)
-            for run in runs:
-                writer.add(record_of(run, run.id))
-            writer.write()
+            writer.write([record_of(run, run.id) for run in runs])
             if refused is not None:
                 raise refused
             errors |= runs.errors

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from time import monotonic
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from runkit.archive.table import COPY, SCHEMA, Place, resolve, table_of, taken
-from runkit.logs import log
 from runkit.tables.frames import problems_frame
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
-from runkit.text import plural
 
 BATCH_BYTES, BATCH_RUNS = 16_000_000, 5_000
 """JSON and runs that are written at once, as one version: about 30,000 steps. Memory use is a few times that,
 however many runs there are."""
 FILE_BYTES = 32_000_000  # of JSON in a file that compaction writes: a partition on a cluster
 SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
-WRITE_INTERVAL = 5.0  # seconds between two writes: so much work is lost if the process is killed
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,67 +43,66 @@ class Added:
         """Whether every record is in the archive."""
         return self.n_refused == 0
 
-    def __repr__(self) -> str:
+    def counts(self) -> str:
+        """The counts as one line of text."""
         refused = f", {self.n_refused:,} refused (see .problems)" if self.n_refused else ""
-        counts = f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged"
-        return f"Added({counts}{refused}; version {self.version})"
+        return f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged{refused}"
+
+    def __repr__(self) -> str:
+        return f"Added({self.counts()}; version {self.version})"
+
+
+def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Split records into batches that fit into memory; after an error the last one has what came."""
+    batch: list[Record] = []
+    n_bytes = 0
+    try:
+        for record in records:
+            batch.append(record)
+            n_bytes += record.n_bytes
+            if n_bytes >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+                yield batch
+                batch, n_bytes = [], 0
+    except (Exception, KeyboardInterrupt):
+        if batch:
+            yield batch
+        raise
+    yield batch
 
 
 class Writer:
-    """Collects records and writes them in batches; each batch is one atomic version.
-
-    A batch is written when it is large, or after `WRITE_INTERVAL` if `write_if_due` is called that often.
-    `write` writes the rest, also after an error. Raises `ArchiveError` if the table cannot be written.
-    """
+    """Writes batches of records, each as one atomic version, and counts. Raises `ArchiveError`."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._records: list[Record] = []
-        self._size, self._since = 0, monotonic()
         self._problems = Problems()
         self._counts = np.zeros(4, int)
 
-    def add(self, record: Record) -> None:
-        """Add a record, and write if it is time."""
-        self._records.append(record)
-        self._size += record.n_bytes
-        self.write_if_due()
-
-    def write_if_due(self) -> None:
-        """Write if the batch is large, or has waited long enough."""
-        is_full = self._size >= BATCH_BYTES or len(self._records) >= BATCH_RUNS
-        if is_full or monotonic() - self._since > WRITE_INTERVAL:
-            self.write()
-
-    def write(self) -> None:
-        """Write those of the collected records that are new or changed.
+    def write(self, records: Sequence[Record]) -> None:
+        """Write those of the records that are new or changed.
 
         An older copy is written, too, if only it has the business. Runs that others add at the same time are
         not seen here; reading resolves them.
         """
-        if self._records:
-            problems = Problems()
-            batch = table_of(self._records, problems).sort_by("created_at")
-            snapshot = self._place.make()
-            copies, rows = snapshot.copies(), batch.select(COPY).to_pandas()
-            rows = resolve(rows.assign(row=rows.index))
-            known = resolve(copies[copies["run_id"].isin(rows["run_id"])])
-            newest = resolve(pd.concat([known, rows], ignore_index=True))
-            unchanged = newest.merge(known, on=["run_id", "digest", "business_id"])["run_id"]
-            due = rows[~rows["run_id"].isin(unchanged)]
-            if len(due):
-                snapshot.write([taken(batch, due)], "append")
-            n_new, n_read = len(rows) - len(known), len(batch)
-            self._counts += n_new, len(due) - n_new, n_read - len(due), len(self._records) - n_read
-            self._problems.rows += problems.rows
-        self._records, self._size, self._since = [], 0, monotonic()
+        problems = Problems()
+        batch = table_of(records, problems).sort_by("created_at")
+        snapshot = self._place.make()
+        copies, rows = snapshot.copies(), batch.select(COPY).to_pandas()
+        rows = resolve(rows.assign(row=rows.index))
+        known = resolve(copies[copies["run_id"].isin(rows["run_id"])])
+        newest = resolve(pd.concat([known, rows], ignore_index=True))
+        unchanged = newest.merge(known, on=["run_id", "digest", "business_id"])["run_id"]
+        due = rows[~rows["run_id"].isin(unchanged)]
+        if len(due):
+            snapshot.write([taken(batch, due)], "append")
+        n_new, n_read = len(rows) - len(known), len(batch)
+        self._counts += n_new, len(due) - n_new, n_read - len(due), len(records) - n_read
+        self._problems.rows += problems.rows
 
     def added(self) -> Added:
         """Return the counts of everything."""
         n_new, n_changed, n_unchanged, n_refused = self._counts.tolist()
-        problems, version = problems_frame(self._problems), self._place.make().version
-        if n_refused:
-            log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
+        version, problems = self._place.make().version, problems_frame(self._problems)
         return Added(n_new, n_changed, n_unchanged, n_refused, version, problems)
 
 

@@ -76,10 +76,10 @@ class Client:
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._target = choose_target(api_key, base_url, os.environ)
-        connections = connect(self._target, verify, cert, proxy or None, transport)
+        target = choose_target(api_key, base_url, os.environ)
+        connections = connect(target, verify, cert, proxy or None, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
-        self._http = Http(self._target, connections, limiter, timeout, read_only)
+        self._http = Http(target, connections, limiter, timeout, read_only)
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()
@@ -91,12 +91,12 @@ class Client:
     @property
     def host(self) -> str:
         """The host of all requests, with its port if it is not the default."""
-        return self._target.host
+        return self._http.target.host
 
     @property
     def mode(self) -> Mode:
         """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (a server on this machine)."""
-        return self._target.mode
+        return self._http.target.mode
 
     @property
     def is_live(self) -> bool:

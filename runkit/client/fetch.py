@@ -25,7 +25,6 @@ TASKS_PER_WORKER = 4
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
 # errors in a row that may be about the key or the host, by status; of others one a worker
 MAX_IN_ROW = {401: 1, 403: 16, 500: 8}
-MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
 INTERRUPTED = "interrupted"
 DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
@@ -126,13 +125,11 @@ def stop_words(stop: BaseException | None) -> str | None:
 
 
 def error_words(errors: Mapping[str, ApiError]) -> list[str]:
-    """Return as a reason which runs could not be read; many are counted."""
-    if not errors:
-        return []
-    named = [f"{run_id} ({shorten(str(error), 100)})" for run_id, error in islice(errors.items(), MAX_NAMED)]
-    if len(errors) > MAX_NAMED:
-        named.append(f"and {len(errors) - MAX_NAMED:,} more, see .errors")
-    return [f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}"]
+    """Return as a reason how many runs could not be read, and the first of them."""
+    return [
+        f"{plural(len(errors), 'run')} could not be read, see .errors: {run_id} ({shorten(str(error), 100)})"
+        for run_id, error in islice(errors.items(), 1)
+    ]
 
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:

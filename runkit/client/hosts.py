@@ -56,32 +56,31 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
             "Without an account, use runkit.sandbox(), a server on this machine."
         )
     secret = Secret(key, "api_key")
-    prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), None)
-    own_host = HOST_OF_KEY.get(prefix or "")
+    prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), "")
+    own_host = HOST_OF_KEY.get(prefix)
     is_from_code = base_url is not None
     given = base_url if is_from_code else environ.get(URL_NAME) or (own_host and f"https://{own_host}/v1")
     if given is None:
         raise UsageError(
-            f"the key starts with neither {LIVE_KEY!r} nor {TEST_KEY!r}, so its host is not known; "
-            "check that you copied all of it, or set base_url="
+            "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check that you "
+            "copied all of it, or set base_url="
         )
     url = _checked_url(given, "base_url" if is_from_code else URL_NAME)
     host = url.host.rstrip(".")
     loopback = is_loopback(host)
     if host in HOST_OF_KEY.values() and host != own_host:
-        expected = next(known for known, its_host in HOST_OF_KEY.items() if its_host == host)
         raise UsageError(
-            f"key and host do not match: {host} needs a key that starts with {expected!r}. "
-            "Use the other key, or leave base_url out: the key picks its host."
+            "key and host do not match: a key that starts with mk_live_ goes to api.middesk.com, one with "
+            "mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url out."
         )
-    if not (is_from_code or host == own_host or prefix == TEST_KEY or (loopback and prefix is None)):
+    if not (is_from_code or host == own_host or prefix == TEST_KEY or (loopback and not prefix)):
         raise UsageError(
-            f"{URL_NAME} points to {host!r}, where only a key that starts with {TEST_KEY!r} is sent. "
+            f"{URL_NAME} points to {host!r}, where only a key that starts with mk_test_ is sent. "
             "To send this key to that host on purpose, set base_url= in code."
         )
     mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
-    path = url.raw_path.decode("ascii").rstrip("/") or "/v1"  # quoted as in the URL
-    netloc = url.netloc.decode("ascii")
+    path = url.raw_path.decode().rstrip("/") or "/v1"  # quoted as in the URL
+    netloc = url.netloc.decode()
     return Target(f"{url.scheme}://{netloc}{path}", netloc, mode, secret)
 
 
@@ -100,11 +99,10 @@ def _checked_url(value: Any, name: str) -> httpx.URL:
     url = httpx.URL("")
     with suppress(httpx.InvalidURL, TypeError):
         url = httpx.URL(value)
-    is_http = url.scheme in ("http", "https")
     is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
-    if not (url.host and is_http and is_port):
+    if not (url.host and url.scheme in ("http", "https") and is_port):
         raise UsageError(f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1")
-    if url.userinfo or url.query or url.fragment or "?" in str(value) or "#" in str(value):
+    if url.userinfo or "?" in str(value) or "#" in str(value):
         raise UsageError(
             f"{name} contains credentials, a query or a fragment; use scheme, host and path only, "
             "and give the key as api_key="

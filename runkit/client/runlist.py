@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.arguments import full_id
-from runkit.errors import ApiError, UsageError
+from runkit.arguments import full_ids
+from runkit.errors import ApiError
 from runkit.models import ApiObject, Run
-from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
+from runkit.text import Markup, agent_title, block, one_line, plural, short_id
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
@@ -52,7 +52,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids, in order."""
-        return tuple(str(item.to_dict()["id"]) for item in self.items)
+        return tuple(item.id for item in self.items)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -83,14 +83,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
             For an id that is not here, and for the start of several ids.
         """
         if isinstance(index, str):
-            ids = self.ids
-            item_id = full_id(index, ids)
-            if item_id is None:
-                raise UsageError(
-                    f"{brief(index)} is not the id of one of these {plural(len(ids), 'item')}, nor the first "
-                    "8 characters of one; .ids lists all."
-                )
-            return self.items[ids.index(item_id)]
+            [item_id] = full_ids([index], self.ids, "this list")
+            return self.items[self.ids.index(item_id)]
         if not isinstance(index, slice):
             return self.items[index]
         items = self.items[index]
@@ -100,14 +94,13 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
-        labels = [self._label(item) for item in self.items[:MAX_LABELS]]
+        labels = [
+            item.label if isinstance(item, Run) else short_id(item.id) for item in self.items[:MAX_LABELS]
+        ]
         if len(self) > MAX_LABELS:
             labels.append(f"… {len(self) - MAX_LABELS:,} more")
         head = f"{len(self):,}: {', '.join(labels)}" if labels else "0"
         return f"{type(self).__name__}({head}; {self._completeness()})"
-
-    def _label(self, item: ApiObject) -> str:
-        return item.label if isinstance(item, Run) else short_id(str(item.to_dict()["id"]))
 
     def _completeness(self) -> str:
         return "complete" if self.why is None else f"not complete: {one_line(self.why)}"

@@ -28,7 +28,7 @@ def test_key_and_personal_data_are_in_no_log(
 
 def test_key_is_in_no_repr(client: Client, key: str) -> None:
     """Nothing that hangs on a client shows the key."""
-    shown = f"{client!r} {client.__dict__} {client._http.__dict__} {client._target!r}"
+    shown = f"{client!r} {client.__dict__} {client._http.__dict__} {client._http.target!r}"
     shown += f"{client._http._reads.__dict__} {client._http._reads.headers}"
     assert key not in shown
 

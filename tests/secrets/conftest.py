@@ -40,7 +40,7 @@ box = runkit.sandbox()
 client = box.client()
 ana = box.client(second_reviewer=True)
 echo = runkit.Client(os.environ["RUNKIT_SANDBOX_KEY"], os.environ["ECHO_URL"], rate=None, timeout=2)
-print(box, client, ana, vars(client), client.runs, inspect.getmembers(client), client._target)
+print(box, client, ana, vars(client), client.runs, inspect.getmembers(client), client._http.target)
 box, client
 ===
 %whos
