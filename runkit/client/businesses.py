@@ -62,10 +62,9 @@ class KnownBusinesses:
         self.facts: dict[str, Json] = {}  # by the id of a business
 
     def add(self, business: Business, read_at: datetime | None) -> None:
-        """Remember a business's name and status; one without a time of reading replaces nothing."""
+        """Remember a business's name and status."""
         values = business.id, business.name, business.status, read_at
-        if read_at is not None or business.id not in self.facts:
-            self.facts[business.id] = dict(zip(BUSINESS_FIELDS, values, strict=True))
+        self.facts[business.id] = dict(zip(BUSINESS_FIELDS, values, strict=True))
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
@@ -241,17 +240,16 @@ class Businesses:
 
         Nothing is sent after `timeout` seconds.
         """
-        if isinstance(business, Business):
-            self._known.add(business, None)
-        elif business not in self._known.facts:
+        business_id = id_of(business)
+        if business_id not in self._known.facts:
             try:
-                self._read(business, deadline=self._http.clock() + timeout)
+                self._read(business_id, deadline=self._http.clock() + timeout)
             except RunkitError as error:
-                log.info("the name of business %s is not known: %s", business, error)
+                log.info("the name of business %s is not known: %s", business_id, error)
 
     def _read(self, business_id: str, **limits: Any) -> Business:
         reply = self._http.get(path_to("businesses", business_id), **limits)
-        business = reply.read(Business)
+        business = reply.read(Business.from_json)
         self._known.add(business, reply.read_at)
         return business
 

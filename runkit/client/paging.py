@@ -9,9 +9,9 @@ the `total_count` of the first page, and the list says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runkit.client.http import Http, Query
 from runkit.client.replies import Reply
@@ -45,43 +45,46 @@ def read_pages(
     With `progress` a bar counts the items if reading takes long; it is cleared at the end.
     """
     kept: list[Listed] = []
-    created: dict[str, datetime] = {}  # of all items, by id
-    unreadable: set[str] = set()
-    first_total: int | None = None
-    number, n_seen, is_new, has_more, is_past = 0, 0, True, True, False
+    created: dict[str, datetime | None] = {}  # of all items, by id; None for one that cannot be read
+    total: int | None = None
+    number, has_more, is_new, is_past = 0, True, True, False
     with Bar(unit="run", disable=not progress) as bar:
         while has_more and is_new and not is_past and number < MAX_PAGES and len(kept) < (limit or math.inf):
-            number += 1
+            number, n_before = number + 1, len(created)
             reply = http.get(path, {**(query or {}), "page": number, "per_page": PER_PAGE})
             page = reply.page()
             for raw in page.data:
                 item = _parsed(raw, reply, parse)
-                if item is None:
-                    unreadable.add(str(raw.get("id")))
-                elif item.id not in created:
-                    created[item.id] = item.created_at
-                    kept += [item] if keep(item) else []
-            first_total = page.total_count if number == 1 else first_total
-            n_before, n_seen = n_seen, len(created) + len(unreadable)
-            is_new = n_seen > n_before
-            is_short = first_total is None or n_seen < first_total
-            has_more = is_new and is_short if page.has_more is None else page.has_more
-            is_past = since is not None and _is_past(since, [*created.values()])
+                item_id = item.id if item else str(raw.get("id"))
+                kept += [item] if item and item_id not in created and keep(item) else []
+                created.setdefault(item_id, item.created_at if item else None)
+            total = page.total_count if number == 1 else total
+            is_new = len(created) > n_before
+            is_short = is_new and (total is None or len(created) < total)
+            has_more = is_short if page.has_more is None else page.has_more
+            is_past = since is not None and _is_past(since, created)
             bar.total = page.total_count
-            bar.update(n_seen - bar.n)
+            bar.update(len(created) - n_before)
     is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and has_more and not is_past))
-    reasons: list[str] = []
+    reasons: list[str] = _reasons([*created.values()], None if has_more else total)
     if has_more and not is_past and not is_cut:
         reasons.append(f"reading ended after {plural(number, 'page')}, although the API says there is more")
-    if unreadable:
-        reasons.append(_unreadable(len(unreadable)))
-    if not has_more and first_total is not None and n_seen < first_total:
-        reasons.append(f"the API counts {first_total:,}, only {n_seen:,} arrived")
     why = "; ".join([f"cut at limit={limit:,}", *reasons] if is_cut else reasons) or None
     return ApiList(tuple(kept[:limit]), why, page.total_count, is_cut_only=is_cut and not reasons)
 
 
-def _parsed(raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
+def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None) -> ApiList[Item]:
+    """Read a list that the API does not page."""
+    reply = http.get(path, query)
+    page = reply.page()
+    items = [_parsed(raw, reply, lambda raw, reply: cls.from_json(raw)) for raw in page.data]
+    reasons = _reasons(items, page.total_count)
+    if page.has_more:
+        reasons.append("the API has more than it returned")
+    return ApiList(tuple(filter(None, items)), "; ".join(reasons) or None, page.total_count)
+
+
+def _parsed(raw: Json, reply: Reply, parse: Callable[[Json, Reply], Item]) -> Item | None:
     try:
         return parse(raw, reply)
     except ContractError as error:
@@ -89,32 +92,20 @@ def _parsed(raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
         return None
 
 
-def _is_past(since: datetime, times: list[datetime]) -> bool:
+def _reasons(values: list[Any], total: int | None) -> list[str]:
+    """Return what is missing of a list, in which None is an item that could not be read."""
+    n_unreadable = values.count(None)
+    reasons = [f"{plural(n_unreadable, 'record')} could not be read (see the log)"] if n_unreadable else []
+    if total is not None and len(values) < total:
+        reasons.append(f"the API counts {total:,}, only {len(values):,} arrived")
+    return reasons
+
+
+def _is_past(since: datetime, created: Mapping[str, datetime | None]) -> bool:
     """Whether no item at or after `since` can follow.
 
     [A] 18: nothing documents that lists are newest first. So this is known only while all items so far were
     newest first; equal times show no order.
     """
-    is_newest_first = times == sorted(times, reverse=True) and times[0] > times[-1]
-    return is_newest_first and times[-1] < since
-
-
-def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None) -> ApiList[Item]:
-    """Read a list that the API does not page."""
-    page = http.get(path, query).page()
-    items: list[Item] = []
-    for raw in page.data:
-        try:
-            items.append(cls.from_json(raw))
-        except ContractError as error:
-            log.warning("left out of the list: %s", error)
-    reasons = []
-    if len(items) < len(page.data):
-        reasons.append(_unreadable(len(page.data) - len(items)))
-    if page.has_more or (page.total_count or 0) > len(page.data):
-        reasons.append("the API has more than it returned")
-    return ApiList(tuple(items), "; ".join(reasons) or None, page.total_count)
-
-
-def _unreadable(n: int) -> str:
-    return f"{plural(n, 'record')} could not be read (see the log)"
+    times = [time for time in created.values() if time]
+    return times == sorted(times, reverse=True) and since > times[-1] != times[0] if times else False

@@ -14,12 +14,11 @@ import httpx
 from runkit import errors, jsontext
 from runkit.contract import Json, Page, read_page
 from runkit.errors import ApiError, ContractError, quoted
-from runkit.models import ApiObject
 from runkit.text import kind
 
 MAX_MESSAGES = 5
 DOUBT = " The request may have been carried out, so it was not sent again. Check the state first."
-Read = TypeVar("Read", bound=ApiObject)
+Parsed = TypeVar("Parsed")
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     401: errors.AuthError,
@@ -52,12 +51,12 @@ class Reply(NamedTuple):
     read_at: datetime | None
     source: str
 
-    def read(self, cls: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
-        """Read the body as one object of a class, after changing its JSON."""
-        why = f"expected one object, the {cls.__name__.lower()}; got {kind(self.value)}"
+    def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
+        """Parse the body as one object."""
+        why = f"expected one object; got {kind(self.value)}"
         try:
             if isinstance(self.value, dict):
-                return cls.from_json(change(self.value))
+                return parse(self.value)
         except ContractError as error:
             why = str(error)
         raise ContractError(f"{self.source}: {why}.{doubt(self.source)}")

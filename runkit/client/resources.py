@@ -13,6 +13,7 @@ from runkit.arguments import checked
 from runkit.client.http import Http, path_to
 from runkit.client.paging import read_all, read_pages
 from runkit.client.runlist import ApiList
+from runkit.contract import Json
 from runkit.objects import Action, Agent, Document, Thread
 
 
@@ -29,7 +30,7 @@ class Agents:
     @checked
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
-        return self._http.get(path_to("agents", agent_id)).read(Agent)
+        return self._http.get(path_to("agents", agent_id)).read(Agent.from_json)
 
 
 class Threads:
@@ -42,7 +43,7 @@ class Threads:
     def create(self, agent: str, business_id: str) -> Thread:
         """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         reply = self._http.post("/threads", contract.create_body(agent, business_id))
-        return reply.read(Thread, partial(_with_business, business_id))
+        return reply.read(partial(_thread, business_id))
 
     @checked
     def list(self, business_id: str | None = None, limit: PositiveInt | None = None) -> ApiList[Thread]:
@@ -57,7 +58,7 @@ class Threads:
         return read_pages(
             self._http,
             "/threads",
-            lambda raw, reply: Thread.from_json(_with_business(business_id, raw)),
+            lambda raw, reply: _thread(business_id, raw),
             query={"business_id": business_id},
             limit=limit,
         )
@@ -65,7 +66,7 @@ class Threads:
     @checked
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
-        return self._http.get(path_to("threads", thread_id)).read(Thread)
+        return self._http.get(path_to("threads", thread_id)).read(Thread.from_json)
 
 
 class Actions:
@@ -97,7 +98,7 @@ class Actions:
         """
         context = {"note": note, "run_id": run_id, "thread_id": thread_id}
         body = contract.action_body(object_type, object_id, action_type, payload, **context)
-        return self._http.post("/actions", body).read(Action)
+        return self._http.post("/actions", body).read(Action.from_json)
 
     @checked
     def list(self, object_type: str, object_id: str) -> ApiList[Action]:
@@ -112,7 +113,7 @@ class Actions:
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
         query = {"object_type": object_type, "object_id": object_id}
-        return self._http.get(path_to("actions", action_id), query).read(Action)
+        return self._http.get(path_to("actions", action_id), query).read(Action.from_json)
 
 
 class Documents:
@@ -132,9 +133,9 @@ class Documents:
     @checked
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""
-        return self._http.get(path_to("documents", document_id)).read(Document)
+        return self._http.get(path_to("documents", document_id)).read(Document.from_json)
 
 
-def _with_business(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
-    """Add the business id by which a thread was listed; the API does not return it."""
-    return raw if business_id is None or not isinstance(raw, dict) else {**raw, "business_id": business_id}
+def _thread(business_id: str | None, raw: Json) -> Thread:
+    """Read a thread, with the business by which it was listed; the API does not return it."""
+    return Thread.from_json(raw | contract.without_none(business_id=business_id))

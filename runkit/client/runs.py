@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Generator, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -20,32 +17,25 @@ from runkit.arguments import (
     Words,
     Workers,
     checked,
-    full_id,
     read_moment,
     status_words,
 )
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
-from runkit.client.fetch import DOWN, fetch, reusable
+from runkit.client.fetch import fetch, reusable
 from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
-from runkit.client.replies import Reply
+from runkit.client.reader import RunReader
 from runkit.client.resume import Delivery, Question, deliver
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
-from runkit.errors import ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout, quoted
-from runkit.logs import log
+from runkit.errors import MaybeSent, UsageError
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
-from runkit.text import brief, duration, plural
+from runkit.text import plural
 
-_SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 # seconds that the read of one run is repeated: a person waits for it, often at a form
 READ_TIMEOUT = 10.0
 CHECK_TIMEOUT = 3.0  # the same for a check whether an answer arrived, of which there are three
-POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
-POLL_GROWTH = 1.5
-# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
-POLL_MAX = 5.0
 
 
 class Runs:
@@ -59,6 +49,7 @@ class Runs:
         self._http = http
         self._businesses = businesses
         self._known = known
+        self._reader = RunReader(http, known)
 
     @checked
     def create(
@@ -92,7 +83,9 @@ class Runs:
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         known_id = None if business_id is None else id_of(business_id)
-        run = self._run(self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt)))
+        run = self._reader.from_reply(
+            self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt))
+        )
         if business_id is None or known_id is None:
             return run
         self._known.of_run[run.id.lower()] = known_id
@@ -106,7 +99,7 @@ class Runs:
         A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
         any other `ApiError`.
         """
-        return self._read(self._resolve(run), steps=steps, retry_for=READ_TIMEOUT)
+        return self._reader.read(self._reader.resolve(run, self.list), steps=steps, retry_for=READ_TIMEOUT)
 
     @checked
     def list(
@@ -152,7 +145,10 @@ class Runs:
             If the list cannot be read.
         """
         words = status_words(status)
-        after, before = read_moment("since", since, self._now), read_moment("until", until, self._now)
+        after, before = (
+            read_moment("since", since, self._reader.now),
+            read_moment("until", until, self._reader.now),
+        )
         threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
         unassigned: set[str] = set()  # runs without a thread and a business
 
@@ -164,13 +160,13 @@ class Runs:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
 
-        listed = read_pages(self._http, "/runs", self._parse, None, keep, limit, after, progress)
+        listed = read_pages(self._http, "/runs", self._reader.parse, None, keep, limit, after, progress)
         reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
         if unassigned and threads is not None:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
         why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
         is_cut_only = listed.is_cut_only and not reasons
-        return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._now)
+        return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._reader.now)
 
     @checked
     def fetch(
@@ -211,9 +207,9 @@ class Runs:
         """
         several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         known, list_runs = reusable(have), cache(self.list)
-        resolved = [self._resolve(run, list_runs) for run in several]
+        resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
-        return fetch(self._http, self._read, ids, known, workers, progress, self._now)
+        return fetch(self._http, self._reader.read, ids, known, workers, progress, self._reader.now)
 
     @checked
     def wait(self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None) -> Run:
@@ -236,30 +232,7 @@ class Runs:
         ApiError
             If the run cannot be read at first; later failures are retried.
         """
-        run_id, http = self._resolve(run), self._http
-        deadline = math.inf if timeout is None else http.clock() + timeout
-        last: Run | None = None
-        pause = 0.0
-        while (left := deadline - http.clock()) > 0:
-            if pause:
-                http.sleep(min(pause, left))
-            pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
-            try:
-                last = self._read(run_id, steps=False, deadline=deadline)
-                if last.status != "running":
-                    last = self._read(run_id, deadline=max(deadline, http.clock() + http.timeout))
-                if last.status != "running":
-                    return last
-            except DOWN as error:
-                is_unsent = isinstance(error, RateLimited) and error.status is None
-                if last is None and not is_unsent:
-                    raise
-                log.warning("still waiting: %s", error)
-        raise WaitTimeout(
-            f"{last.label if last else brief(run)} was still running after {duration(timeout)}; wait again "
-            "with a longer timeout=, or follow it with runs.stream",
-            last,
-        )
+        return self._reader.wait(self._reader.resolve(run, self.list), timeout, poll)
 
     @checked
     def resume(
@@ -344,8 +317,8 @@ class Runs:
             run_id,
             interrupt_id,
             run if isinstance(run, Run) else None,
-            partial(self._read, run_id, retry_for=CHECK_TIMEOUT),
-            partial(self._run, requested=run_id),
+            partial(self._reader.read, run_id, retry_for=CHECK_TIMEOUT),
+            partial(self._reader.from_reply, run_id=run_id),
             on_checking,
         )
         return deliver(question, answer, who, step_id, display)
@@ -365,7 +338,7 @@ class Runs:
             )
         run_id = self.full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
-        return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
+        return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback.from_json)
 
     @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
@@ -378,9 +351,9 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the run cannot
         be read.
         """
-        run_id = self._resolve(run)
+        run_id = self._reader.resolve(run, self.list)
         messages = self._http.events(path_to("runs", run_id, "stream"))
-        return follow(run_id, messages, partial(self._read, run_id))
+        return follow(run_id, messages, partial(self._reader.read, run_id))
 
     @checked
     def full_id(self, run: str | Run) -> str:
@@ -389,50 +362,4 @@ class Runs:
         Raises `UsageError` if the first characters of an id are those of several runs, or may be: the list
         is not complete.
         """
-        return self._resolve(run, is_read=False)
-
-    def _resolve(
-        self, run: str | Run, list_runs: Callable[..., RunList] | None = None, *, is_read: bool = True
-    ) -> str:
-        """Return the full id of a run, and remember its business; to read, a known run will do."""
-        if isinstance(run, Run):
-            self._known.add_from(run)
-            return run.id
-        path_to(run)
-        if not _SHORT_ID.fullmatch(run):
-            return run
-        run_id = full_id(run, frozenset(self._known.run_ids)) if is_read else None
-        if run_id is None:
-            listed = (list_runs or self.list)(progress=False)
-            run_id = full_id(run, listed.ids)
-            if run_id is not None and listed.why is not None:
-                raise UsageError(
-                    f"{brief(run)} may be the start of several ids: not all runs could be listed "
-                    f"({listed.why}). Pass the whole id; the only one that was found is {run_id}."
-                )
-        return run_id or run
-
-    def _now(self) -> datetime:
-        """The server's time, from the `Date` of a small response; this machine's without one."""
-        return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
-
-    def _read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
-        query = {"include": "steps" if steps else None}
-        return self._run(self._http.get(path_to("runs", run_id), query, **limits), run_id)
-
-    def _parse(self, raw: dict[str, Any], reply: Reply) -> Run:
-        return Run.from_json(self._with_local_fields(reply, raw))
-
-    def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
-        """Add what the client knows about a run and the API does not return."""
-        facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        host = self._http.target.host
-        return contract.with_local_fields(raw, read_from=host, read_at=reply.read_at, **facts)
-
-    def _run(self, reply: Reply, requested: str | None = None) -> Run:
-        run = reply.read(Run, partial(self._with_local_fields, reply))
-        if requested is not None and not contract.is_same_id(requested, run.id):
-            raise ContractError(
-                f"{reply.source}: the API returned run {quoted(run.id, 100)!r}. Check base_url and the proxy."
-            )
-        return run
+        return self._reader.resolve(run, self.list, is_to_read=False)

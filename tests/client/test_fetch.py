@@ -61,7 +61,7 @@ def test_missing_run_does_not_sink_the_batch(server: Server, client: Client, run
     assert len(runs) == 19
     assert runs.why is not None
     assert runs.why.startswith(
-        f"1 run could not be read: run-7 (GET /v1/runs/run-7: {client.host} returned 404"
+        f"1 run could not be read, see .errors: run-7 (GET /v1/runs/run-7: {client.host} returned 404"
     )
     assert isinstance(runs.errors["run-7"], NotFound)
 
@@ -88,7 +88,7 @@ def test_a_run_that_is_refused_is_one_error(
     runs = client.runs.fetch(IDS)
     assert runs.ids == tuple(one for one in IDS if one != refused)
     assert {one: error.status for one, error in runs.errors.items()} == {refused: status}
-    assert f"1 run could not be read: {refused}" in (runs.why or "")
+    assert f"1 run could not be read, see .errors: {refused}" in (runs.why or "")
 
 
 @pytest.mark.parametrize("status", [401, 403])

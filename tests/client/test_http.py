@@ -19,7 +19,7 @@ from runkit.client.http import (
     RETRY_AFTER_MAX,
 )
 from runkit.client.runs import READ_TIMEOUT
-from runkit.errors import ApiError, RateLimited, Unavailable
+from runkit.errors import RateLimited, Unavailable
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -111,19 +111,6 @@ def test_retry_after_is_in_seconds(
     with pytest.raises(RateLimited) as caught:
         client.runs.create("cip_orchestrator", business_id="b-1")
     assert caught.value.retry_after == seconds
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_pauses_the_client(
-    server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
-) -> None:
-    """A wait that one request is asked for applies to all, also to a write."""
-    server.say(Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json()))
-    with pytest.raises(ApiError):
-        client.runs.create("cip_orchestrator", thread_id="t-1")
-    client.runs.get("run-1")
-    client.runs.create("cip_orchestrator", thread_id="t-1")
-    assert fake_time.slept == [7]
 
 
 def test_a_response_that_cannot_be_decompressed_is_read_again(

@@ -14,7 +14,7 @@ import pytest
 
 import runkit
 from runkit.errors import MaybeSent, RunkitError, Unavailable, UsageError, WaitTimeout
-from tests.client.conftest import DROP, KEY, Answer, Asked, Server
+from tests.client.conftest import DROP, KEY, Answer, Asked, Server, Time
 from tests.guards.conftest import posts, running, serving
 
 Compose = Callable[..., dict[str, Any]]
@@ -247,3 +247,17 @@ def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
         client.runs.fetch([f"run-{number}" for number in range(31)], progress=False)
         assert time.monotonic() - started >= 1.5
     assert len(server.asked) == 31
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_for_a_pause_gets_it(
+    server: Server, make_client: Callable[..., runkit.Client], run_json: Compose, fake_time: Time, status: int
+) -> None:
+    """Retry-After in the response to one request holds back all others, reads and writes."""
+    server.say(Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json()))
+    client = make_client()
+    with pytest.raises(RunkitError):
+        client.runs.create("cip_orchestrator", thread_id="t-1")
+    client.runs.get("run-1")
+    client.runs.create("cip_orchestrator", thread_id="t-1")
+    assert fake_time.slept == [7]

@@ -1,0 +1,110 @@
+"""Read runs: from a response to a `Run` with what the client knows and the API does not return."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from runkit import contract
+from runkit.arguments import full_id
+from runkit.client.businesses import KnownBusinesses
+from runkit.client.fetch import DOWN
+from runkit.client.http import Http, path_to
+from runkit.client.replies import Reply
+from runkit.client.runlist import RunList
+from runkit.contract import Json
+from runkit.errors import ContractError, RateLimited, UsageError, WaitTimeout, quoted
+from runkit.logs import log
+from runkit.models import Run
+from runkit.text import brief, duration
+
+_SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
+POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
+POLL_GROWTH = 1.5
+# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
+POLL_MAX = 5.0
+
+
+class RunReader:
+    """Reads runs of one client, and finds them by the first characters of their ids."""
+
+    def __init__(self, http: Http, known: KnownBusinesses) -> None:
+        self._http = http
+        self._known = known
+
+    def parse(self, raw: Json, reply: Reply) -> Run:
+        """Read a run of a response."""
+        facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
+        host, read_at = self._http.target.host, reply.read_at
+        return Run.from_json(contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts))
+
+    def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
+        """Read the run that is a response; `run_id` is that of the request."""
+        run = reply.read(partial(self.parse, reply=reply))
+        if run_id is not None and not contract.is_same_id(run_id, run.id):
+            other = quoted(run.id, 100)
+            raise ContractError(
+                f"{reply.source}: the API returned run {other!r}. Check base_url and the proxy."
+            )
+        return run
+
+    def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
+        """Request a run; `limits` are those of `Http.get`."""
+        query = {"include": "steps"} if steps else None
+        return self.from_reply(self._http.get(path_to("runs", run_id), query, **limits), run_id)
+
+    def now(self) -> datetime:
+        """The server's time, from the `Date` of a small response; this machine's without one."""
+        return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
+
+    def resolve(self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True) -> str:
+        """Return the full id of a run, and remember its business.
+
+        A short id is looked up among all runs; to read, a known one will do.
+        """
+        if isinstance(run, Run):
+            self._known.add_from(run)
+            return run.id
+        path_to(run)
+        if not _SHORT_ID.fullmatch(run):
+            return run
+        run_id = full_id(run, frozenset(self._known.run_ids)) if is_to_read else None
+        if run_id is not None:
+            return run_id
+        listed = list_runs(progress=False)
+        run_id = full_id(run, listed.ids)
+        if run_id is not None and listed.why is not None:
+            raise UsageError(
+                f"{brief(run)} may be the start of several ids: not all runs could be listed ({listed.why}). "
+                f"Pass the whole id; the only one that was found is {run_id}."
+            )
+        return run_id or run
+
+    def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
+        """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
+        http, last, pause = self._http, None, 0.0
+        deadline = http.clock() + (math.inf if timeout is None else timeout)
+        while (left := deadline - http.clock()) > 0:
+            if pause:
+                http.sleep(min(pause, left))
+            pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
+            try:
+                last = self.read(run_id, steps=False, deadline=deadline)
+                if last.status != "running":
+                    last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+                if last.status != "running":
+                    return last
+            except DOWN as error:
+                is_unsent = isinstance(error, RateLimited) and error.status is None
+                if last is None and not is_unsent:
+                    raise
+                log.warning("still waiting: %s", error)
+        raise WaitTimeout(
+            f"{last.label if last else brief(run_id)} was still running after {duration(timeout)}; wait "
+            "again with a longer timeout=, or follow it with runs.stream",
+            last,
+        )
