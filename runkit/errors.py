@@ -25,8 +25,8 @@ expected and what to do. No message ever contains a key or a header.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
+from runkit.keys import redact
 from runkit.text import brief, shorten, visible
 
 if TYPE_CHECKING:
@@ -39,21 +39,6 @@ if TYPE_CHECKING:
 
 MAX_PATH = 300  # characters of a path in a message
 DISTRIBUTION = "runkit-jupyter"  # the name on PyPI
-HIDDEN = "***"
-# the keys of clients and sandboxes: no error of a request shows one, and no report
-IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()
-
-
-def redact(text: str) -> str:
-    """Replace each key in use by `***`."""
-    for key in list(IN_USE.values()):
-        text = text.replace(key, HIDDEN)
-    return text
-
-
-def quoted(text: str, limit: int = 300) -> str:
-    """Return a text of the API for a message: without keys, on one line, and cut."""
-    return shorten(redact(text), limit)
 
 
 class RunkitError(Exception):

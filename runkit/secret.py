@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runkit.errors import HIDDEN, IN_USE, UsageError
+from runkit.errors import UsageError
+from runkit.keys import HIDDEN, IN_USE
 
 
 class Secret:

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 
 from runkit import contract, files, jsontext
 from runkit.contract import BUSINESS_FIELDS, Json
-from runkit.errors import HIDDEN, ArchiveError, MissingExtra, RunkitError, UsageError
+from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
+from runkit.keys import HIDDEN
 from runkit.tables.columns import run_fields
 from runkit.tables.flatten import read
 from runkit.tables.frames import newest_copies

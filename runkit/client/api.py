@@ -41,8 +41,8 @@ class Client:
     rate
         Requests a second over all threads. 20 is what Middesk's documentation allows; None removes the limit.
     timeout
-        Seconds to connect, to send, and between two parts of a response. A whole request ends after 30
-        seconds, or after `timeout` if that is longer.
+        Seconds to connect, to send, and between two parts of a response. The body of a response must arrive
+        within 30 seconds, or within `timeout` if that is longer.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
@@ -50,8 +50,7 @@ class Client:
     cert
         A client certificate: a file, (file, key file), or (file, key file, password).
     transport
-        Replaces the network below the rate limit, the retries and the key, and with it the end of a request
-        and the proxies.
+        Replaces the network, with its proxies and TLS, below the rate limit, the retries and the key.
 
     Raises
     ------

@@ -25,7 +25,8 @@ from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, doubt, lost, read_reply, refusal, retry_after
 from runkit.contract import without_none
-from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError, redact
+from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
+from runkit.keys import redact
 from runkit.logs import log
 from runkit.text import brief, shorten
 
@@ -33,7 +34,8 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 
-# from the begin of a request to the last byte of its response, or the client's `timeout` if that is longer
+# from the begin of a request to the end of its response, or the client's `timeout` if that is longer; while
+# the headers arrive, only httpx's own timeout between two bytes counts
 REQUEST_TIMEOUT = 30.0
 # without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0

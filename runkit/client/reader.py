@@ -17,7 +17,8 @@ from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
 from runkit.client.runlist import RunList
 from runkit.contract import Json
-from runkit.errors import ContractError, RateLimited, UsageError, WaitTimeout, quoted
+from runkit.errors import ContractError, RateLimited, UsageError, WaitTimeout
+from runkit.keys import quoted
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import brief, duration

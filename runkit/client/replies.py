@@ -13,7 +13,8 @@ import httpx
 
 from runkit import errors, jsontext
 from runkit.contract import Json, Page, read_page
-from runkit.errors import ApiError, ContractError, quoted
+from runkit.errors import ApiError, ContractError
+from runkit.keys import quoted
 from runkit.text import kind
 
 MAX_MESSAGES = 5

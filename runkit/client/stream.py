@@ -13,7 +13,8 @@ from httpx_sse import ServerSentEvent
 
 from runkit import jsontext
 from runkit.contract import RUN_READ, event_fields, is_same_id
-from runkit.errors import ContractError, NotFound, RateLimited, Unavailable, quoted
+from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
+from runkit.keys import quoted
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Event

@@ -22,7 +22,8 @@ import runkit
 from runkit import files
 from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
-from runkit.errors import DISTRIBUTION, IN_USE, ContractError, UsageError
+from runkit.errors import DISTRIBUTION, ContractError, UsageError
+from runkit.keys import IN_USE
 from runkit.models import Run
 from runkit.reports.head import head
 from runkit.reports.redaction import MASK, Masker, Redaction

@@ -1,0 +1,22 @@
+"""The API keys in use, which no error of a request shows, and no report."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from runkit.text import shorten
+
+HIDDEN = "***"
+IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # of clients and sandboxes
+
+
+def redact(text: str) -> str:
+    """Replace each key in use by `***`."""
+    for key in list(IN_USE.values()):
+        text = text.replace(key, HIDDEN)
+    return text
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """Return a text of the API for a message: without keys, on one line, and cut."""
+    return shorten(redact(text), limit)
