@@ -21,7 +21,7 @@ from runkit.client.replies import Reply
 from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList, RunList
 from runkit.contract import BUSINESS_FIELDS, Json
-from runkit.errors import RunkitError
+from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Thread
@@ -215,6 +215,8 @@ class Businesses:
             If the businesses or their threads cannot be read.
         """
         runs = tuple(runs)
+        if not all(isinstance(run, Run) for run in runs):
+            raise UsageError("runs= holds something else; expected runs, such as those of a RunList")
         missing = self._known.unknown_threads(runs) - self._foreign
         if missing and not self._unsearched:
             listed = self.list(progress=progress)
