@@ -15,6 +15,7 @@ from runkit.archive.writing import SMALL_FILE, Added, Writer, compact
 from runkit.client import RunList
 from runkit.client.fetch import DOWN, INTERRUPTED, error_words, stop_words
 from runkit.errors import ApiError, ArchiveError, AuthError
+from runkit.logs import log
 from runkit.progress import Bar
 from runkit.tables.sources import record_of
 from runkit.text import plural, visible
@@ -55,9 +56,11 @@ class Synced:
         return self.added.version
 
     def __repr__(self) -> str:
+        unchanged = self.n_unchanged + self.added.n_unchanged
+        counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed, {unchanged:,} unchanged"
         state = f"not complete: {self.why}" if self.why else "complete"
-        listed = f"{plural(self.n_listed, 'run')} listed, {self.n_unchanged:,} not read again"
-        return visible(f"{self.host}: {listed}; {self.added.counts()}; {state}; version {self.version}")
+        listed = plural(self.n_listed, "run")
+        return visible(f"{self.host}: {listed} listed; {counts}; {state}; version {self.version}")
 
 
 def sync(
@@ -81,7 +84,10 @@ def sync(
     known = newest.to_dict("index")
     due = [run for run in listed if _is_due(run, known.get(run.id))]
     if identify:
-        client.businesses.identify(due, progress=progress)
+        try:
+            client.businesses.identify(due, progress=progress)
+        except ApiError as error:  # names are a help, and not every account has them
+            log.warning("the names of businesses are not known: %s", error)
 
     writer = Writer(place)
     errors: dict[str, ApiError] = {}
@@ -89,7 +95,7 @@ def sync(
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
-            runs, refused = _fetch(client, batch, workers)
+            runs, refused = _fetch(client, batch, workers, bar)
             writer.write([record_of(run, run.id) for run in runs])
             if refused is not None:
                 raise refused
@@ -97,7 +103,6 @@ def sync(
             stopped = runs.stopped
             if stopped is not None:
                 break
-            bar.update(len(batch))
     is_small = place.latest().files["size_bytes"] < SMALL_FILE
     if is_small.sum() > MAX_SMALL_FILES and is_small.mean() > 0.5:  # large files are not rewritten each time
         with suppress(ArchiveError):  # everything is written; the next sync tries again
@@ -116,10 +121,10 @@ def sync(
     return Synced(client.host, *counts, errors, "; ".join(reasons) or None, stopped == INTERRUPTED)
 
 
-def _fetch(client: Client, batch: list[Run], workers: int) -> tuple[RunList, AuthError | None]:
+def _fetch(client: Client, batch: list[Run], workers: int, bar: Bar) -> tuple[RunList, AuthError | None]:
     """Read some runs; a refused key is returned beside what had arrived."""
     try:
-        return client.runs.fetch(batch, workers=workers, progress=False), None
+        return client.runs.fetch(batch, workers=workers, progress=bar), None
     except AuthError as error:
         return error.runs or RunList(), error
     except DOWN as error:

@@ -43,13 +43,10 @@ class Added:
         """Whether every record is in the archive."""
         return self.n_refused == 0
 
-    def counts(self) -> str:
-        """The counts as one line of text."""
-        refused = f", {self.n_refused:,} refused (see .problems)" if self.n_refused else ""
-        return f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged{refused}"
-
     def __repr__(self) -> str:
-        return f"Added({self.counts()}; version {self.version})"
+        refused = f", {self.n_refused:,} refused (see .problems)" if self.n_refused else ""
+        counts = f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged"
+        return f"Added({counts}{refused}; version {self.version})"
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -237,6 +237,7 @@ class Businesses:
             self._unsearched = []
         return RunList(tuple(map(self._known.named, runs)), why)
 
+    @checked
     def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:
         """Read the name and status of a business if they are not known; a failure is only logged.
 

@@ -36,7 +36,7 @@ def fetch(
     ids: Sequence[str],
     have: Mapping[str, Run],
     workers: int,
-    progress: bool,
+    progress: bool | Bar,
     clock: Callable[[], datetime],
 ) -> RunList:
     """Read the runs of `ids` that are not in `have`; once this has ended, nothing more is sent.
@@ -48,16 +48,19 @@ def fetch(
     errors: dict[str, ApiError] = {}
     missing = [run_id for run_id in ids if run_id not in runs]
     stop: BaseException | None = None
+    bar = progress if isinstance(progress, Bar) else Bar(total=len(missing), unit="run", disable=not progress)
     try:
-        with Bar(total=len(missing), unit="run", disable=not progress) as bar:
-            for run_id, outcome in _outcomes(http, read_run, missing, workers):
-                bar.update()
-                if isinstance(outcome, Run):
-                    runs[run_id] = outcome
-                else:
-                    errors[run_id] = outcome
+        for run_id, outcome in _outcomes(http, read_run, missing, workers):
+            bar.update()
+            if isinstance(outcome, Run):
+                runs[run_id] = outcome
+            else:
+                errors[run_id] = outcome
     except (KeyboardInterrupt, AuthError, *DOWN) as error:
         stop = error
+    finally:
+        if bar is not progress:
+            bar.close()
     if isinstance(stop, DOWN) and not runs:
         raise stop
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)

@@ -103,7 +103,7 @@ class Question:
         doubt = self._doubt(run)
         if doubt is not None:
             raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
-        conflict = Conflict(f"{words}. {refusal}", **facts)
+        conflict = Conflict(f"{words}. Read the run again. {refusal}", **facts)
         conflict.run = run
         raise conflict from refusal
 

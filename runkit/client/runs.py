@@ -31,6 +31,7 @@ from runkit.client.stream import follow
 from runkit.errors import MaybeSent, UsageError
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
+from runkit.progress import Bar
 from runkit.text import plural
 
 # seconds that the read of one run is repeated: a person waits for it, often at a form
@@ -173,7 +174,7 @@ class Runs:
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
         have: Iterable[Run] | None = None,
-        progress: bool = True,
+        progress: bool | Bar = True,
         workers: Workers = 8,
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
@@ -189,7 +190,7 @@ class Runs:
         have
             Runs that are not read again if they are finished and have their steps.
         progress
-            Show a progress bar, which leaves nothing in the notebook.
+            Show a progress bar, which leaves nothing in the notebook; or a `Bar` that counts on.
         workers
             How many runs are read at a time.
 

@@ -171,7 +171,7 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     errors.Invalid: Example(invalid, "perhaps", "decision must be approve or reject", "Change the request"),
     errors.Conflict: Example(conflict, "int-nobody", "is not open", "Read the run again"),
     errors.RateLimited: Example(rate_limited, "POST /v1/runs", "429", "make the client slower with rate="),
-    errors.Unavailable: Example(unavailable, LOST, "no connection", "Is the sandbox still running?"),
+    errors.Unavailable: Example(unavailable, LOST, "no connection", "that the host is running"),
     errors.MaybeSent: Example(maybe_sent, "POST /v1/runs", "was not sent again", "Check the state"),
     errors.ContractError: Example(contract, LOST, "not JSON (text/html)", "Check base_url and the proxy"),
 }
