@@ -81,31 +81,6 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize("in_one_batch", [False, True])
-def test_the_newest_copy_wins(archive: runkit.Archive, in_one_batch: bool) -> None:
-    """By updated_at, then by having steps, then by when it was read, then by when it came; as in `frames`."""
-    old = [copy | {"id": name} for name, (copy, _, _) in COPIES.items()]
-    new = [copy | {"id": name} for name, (_, copy, _) in COPIES.items()]
-    is_newer = [one_is_newer for _, _, one_is_newer in COPIES.values()]
-    if in_one_batch:
-        added = archive.add([*old, *new])
-        assert (added.n_new, added.n_changed, added.n_unchanged) == (len(old), 0, len(old))
-    else:
-        archive.add(old)
-        added = archive.add(new)
-        assert (added.n_new, added.n_changed) == (0, sum(is_newer))
-    stored = kept(archive)
-    for first, second, second_is_newer in zip(old, new, is_newer, strict=True):
-        if {**first, "_runkit": 0} != {**second, "_runkit": 0}:  # of equal copies either may be kept
-            assert stored[first["id"]] == (second if second_is_newer else first)
-    if in_one_batch:
-        f = archive.frames()
-        for name, df in runkit.frames([*old, *new]).items():
-            if name != "problems":
-                both = [one.sort_values("run_id", ignore_index=True) for one in (df, getattr(f, name))]
-                pd.testing.assert_frame_equal(*both)
-
-
 def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
     """The same runs again are no new version."""
     archive.add([one("a"), one("b")])

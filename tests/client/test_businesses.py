@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 import runkit
 from runkit.errors import NotFound, UsageError
+from tests.client.conftest import Answer, Asked, Server
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +80,62 @@ def test_what_is_no_business(client: runkit.Client, wrong: object) -> None:
     """An empty id would list the runs of everybody."""
     with pytest.raises(UsageError):
         client.runs.list(business_id=wrong)  # type: ignore[arg-type]
+
+
+class Account:
+    """Businesses with a thread each, and runs in threads."""
+
+    def __init__(self, server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> None:
+        self.businesses = [("b-0", "approved"), ("b-1", "in_review"), ("b-2", "approved")]
+        self.threads_read: list[str] = []
+        self.run, self.page = run_json, page
+        server.script = self.answer
+
+    def answer(self, asked: Asked) -> Answer:
+        """Answer a request for businesses, threads or a run."""
+        stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
+        if asked.path == "/businesses":
+            items = [
+                {"object": "business", "id": b, "name": b, "status": s, **stamp} for b, s in self.businesses
+            ]
+            return self.page(*items)
+        if asked.path == "/threads":
+            business_id = asked.query["business_id"]
+            self.threads_read.append(business_id)
+            thread = {"object": "thread", "id": f"thread-{business_id}", "status": "completed", **stamp}
+            return self.page(thread)
+        return Answer(self.run(asked.path[6:]))
+
+    def runs(self, *threads: str) -> list[runkit.Run]:
+        """Make runs in threads."""
+        return [runkit.Run.from_json(self.run(f"run-{name}", thread_id=f"thread-{name}")) for name in threads]
+
+
+@pytest.fixture
+def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Account:
+    return Account(server, run_json, page)
+
+
+def test_businesses_in_review_are_searched_first(
+    account: Account, make_client: Callable[..., runkit.Client]
+) -> None:
+    """One business a call, until all runs have theirs."""
+    client, runs = make_client(), account.runs("b-1", "b-0")
+    first = client.businesses.identify(runs, at_most=1)
+    assert ([run.business_id for run in first], first.is_complete) == (["b-1", None], False)
+    second = client.businesses.identify(first, at_most=2)
+    assert ([run.business_name for run in second], second.is_complete) == (["b-1", "b-0"], True)
+    assert account.threads_read[0] == "b-1"
+
+
+def test_a_run_in_no_business_is_not_searched_for_again(
+    account: Account, make_client: Callable[..., runkit.Client], server: Server
+) -> None:
+    client, runs = make_client(), account.runs("elsewhere")
+    assert client.businesses.identify(runs).is_complete
+    n_requests = len(server.asked)
+    assert client.businesses.identify(runs)[0].business_id is None
+    assert client.businesses.identify([]).is_complete
+    assert len(server.asked) == n_requests
+    account.businesses.append(("b-3", "open"))
+    assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"

@@ -12,7 +12,7 @@ import pytest
 from runkit.client import Client
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.client.http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
-from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
+from runkit.errors import AuthError, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
@@ -50,20 +50,6 @@ def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) ->
     assert runs.ids == ("run-0", "run-1", "run-2")
     assert sorted(serve_runs.lines) == ["GET /runs/run-1", "GET /runs/run-2"]
     assert runs[0] is have[0]
-
-
-def test_missing_run_does_not_sink_the_batch(server: Server, client: Client, run_json: Compose) -> None:
-    """A run that is not there is named, and its error kept."""
-    server.script = lambda asked: (
-        Answer(status=404) if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
-    )
-    runs = client.runs.fetch(IDS)
-    assert len(runs) == 19
-    assert runs.why is not None
-    assert runs.why.startswith(
-        f"1 run could not be read, see .errors: run-7 (GET /v1/runs/run-7: {client.host} returned 404"
-    )
-    assert isinstance(runs.errors["run-7"], NotFound)
 
 
 @pytest.mark.parametrize("status", [403, 422])

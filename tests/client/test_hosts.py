@@ -80,20 +80,6 @@ def test_key_and_url_come_from_the_environment() -> None:
     assert choose_target(None, SANDBOX, environ).url == SANDBOX
 
 
-@pytest.mark.parametrize(
-    ("key", "url"),
-    [
-        (LIVE, "https://evil.example.com/v1"),
-        (LIVE, "http://127.0.0.1:1/v1"),
-        ("unknown", "https://evil.example.com/v1"),
-    ],
-)
-def test_environment_moves_no_live_key(key: str, url: str) -> None:
-    """A URL from the environment does not lead a key that may be live away from its host."""
-    with pytest.raises(UsageError, match="base_url= in code"):
-        choose_target(key, None, {"MIDDESK_BASE_URL": url})
-
-
 def test_proxy_to_loopback_is_refused() -> None:
     """An explicit proxy for this machine is a mistake that is said."""
     with pytest.raises(UsageError, match="loopback"):

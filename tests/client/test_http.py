@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import logging
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -177,3 +178,18 @@ def test_a_call_is_near_its_request(run_json: Compose, call: Callable[[Client], 
     with Client("mk_test_x", transport=transport) as client:
         call(client)
     assert 1 < len(transport.frames) <= most, transport.frames
+
+
+def test_key_and_personal_data_are_in_no_log(
+    server: Server, client: Client, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lines of runkit say method, path, status and time, no query; httpcore's no header that was sent."""
+    caplog.set_level(logging.DEBUG)
+    server.say(Answer({"data": []}), Answer(status=401))
+    client.actions.list("businesses", "jane-doe")
+    with pytest.raises(PermissionError):
+        client.agents.list()
+    assert key not in caplog.text
+    ours = [record.getMessage() for record in caplog.records if record.name == "runkit"]
+    assert ours[0].startswith(f"GET /v1/actions: {client.host}: 200, ")
+    assert "jane-doe" not in "".join(ours)

@@ -59,15 +59,6 @@ def test_status_becomes_its_class(server: Server, client: Client, status: int, k
     assert caught.value.parameter == "type"
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_redirect_is_not_followed(server: Server, client: Client, status: int) -> None:
-    """The key goes to one host only."""
-    server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/elsewhere"})
-    with pytest.raises(ContractError, match=r"redirect.*one host only\. Check"):
-        client.runs.get("run-1")
-    assert len(server.asked) == 1
-
-
 @pytest.mark.parametrize(
     "body",
     [

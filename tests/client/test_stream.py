@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client import Client
-from runkit.errors import ContractError
 from tests.client.conftest import DROP, Answer, Asked, Server
 
 Compose = Callable[..., dict[str, Any]]
@@ -121,19 +120,6 @@ def test_snapshot_knows_its_time(server: Server, client: Client, run_json: Compo
     assert run is not None
     assert run.read_at is not None
     assert run.read_at.isoformat() == "2026-02-03T10:10:12+00:00"
-
-
-@pytest.mark.parametrize("encode", [middesk, agui])
-@pytest.mark.parametrize(
-    "named", [{"runId": "run-2", "snapshot": {"n": 1}}, {"run_id": "run-1", "snapshot": {"id": "run-2"}}]
-)
-def test_a_snapshot_of_another_run_is_refused(
-    server: Server, client: Client, encode: Callable[..., bytes], named: dict[str, Any]
-) -> None:
-    """It is no state of this run, as an answer to `get` with another id is none."""
-    server.script = lambda asked: Answer(chunks=[encode("STATE_SNAPSHOT", named)])
-    with pytest.raises(ContractError, match="shows another run"):
-        kinds(client)
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -84,14 +84,6 @@ def watched(box: Sandbox, **options: Any) -> Iterator[tuple[Client, list[int]]]:
         yield client, statuses
 
 
-def test_the_pace_meets_no_limiter() -> None:
-    """At its usual rate a client stays under a strict limit of as many requests in any second."""
-    with sandbox(history=50, latency=0.02, limit=20) as box, watched(box) as (client, statuses):
-        runs = client.runs.fetch(client.runs.list())
-        assert (len(runs), runs.is_complete) == (50, True)
-    assert statuses.count(429) <= 5  # a busy machine delays some and bunches the next; without a pace: dozens
-
-
 def test_a_restart_loses_nothing() -> None:
     """A server that goes away in the middle and comes back later is waited for; no run comes twice."""
     options: dict[str, Any] = {
