@@ -65,7 +65,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     @overload
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | Self:
-        """Give one item by position or id, or a slice of the list.
+        """Return one item by position or id, or a slice of the list.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
             return self.items[index]
         items = self.items[index]
         if len(items) == len(self):
-            return self
+            return replace(self, items=items)
         why = self.why or f"a slice: {len(items):,} of {len(self):,}"
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
@@ -124,11 +124,13 @@ class RunList(ApiList[Run]):
 def _row(run: Run) -> dict[str, object]:
     """Return what a table of runs shows."""
     took = run.ended_at - run.started_at if run.started_at and run.ended_at else None
+    agent = agent_title(run.agent, run.agent_name)
     return {
         "run_id": run.id,
         "business_name": run.business_name,
-        "agent_name": agent_title(run.agent, run.agent_name),
+        "agent_name": agent,
         "status": run.status,
+        "agent": agent,
         "created_at": run.created_at,
         "duration_s": took.total_seconds() if took is not None else None,
         "n_questions": len(run.interrupts),

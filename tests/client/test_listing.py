@@ -255,7 +255,7 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert (len(runs), runs[-1].id, [run.id for run in runs[:2]]) == (8, "run-7", ["run-0", "run-1"])
     assert isinstance(runs[:2], RunList)
     assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
-    assert runs[3] in runs
+    assert (runs[3] in runs, runs[::-1].ids) == (True, runs.ids[::-1])
     assert runs[:1].requested is None
     with pytest.raises(AttributeError):
         runs.why = None
