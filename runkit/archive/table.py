@@ -24,7 +24,7 @@ import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 
 from runkit import contract, files, jsontext
-from runkit.contract import BUSINESS_FIELDS, Json
+from runkit.contract import BUSINESS_FIELDS, LOCAL, Json
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.keys import HIDDEN
 from runkit.tables.columns import run_fields
@@ -225,20 +225,22 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
     """
     rows = read(records, problems)
     texts = [jsontext.dumps(record.raw) for record in rows.records]
-    digests = [digest(record.raw) for record in rows.records]
+    digests = [digest(record.raw, text) for record, text in zip(rows.records, texts, strict=True)]
     fields = run_fields(rows.runs)
     times = {name: fields[name].view("M8[us]") for name in _TIMES}
     return pa.table(fields | times | {"digest": digests, "json": texts}, SCHEMA)
 
 
-def digest(raw: Json) -> str:
-    """Return a digest that is equal for equal copies of a run, whatever the client knows of it.
+def digest(raw: Json, text: str) -> str:
+    """Return a digest that is equal for equal copies of a run, whatever is known of its business.
 
-    An open run's time of reading counts, because its waits are measured at that time.
+    `text` is its JSON. An open run's time of reading counts, because its waits are measured at that time.
     """
-    is_final = contract.current_status(raw.get("status")) in contract.FINAL_STATUSES
-    read_at = None if is_final else contract.local_fields(raw).get("read_at")
-    text = jsontext.dumps(contract.with_local_fields(raw, read_at=read_at))
+    if isinstance(raw.get(LOCAL), dict):
+        is_final = contract.current_status(raw.get("status")) in contract.FINAL_STATUSES
+        ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
+        local = {name: value for name, value in raw[LOCAL].items() if name not in ignored}
+        text = jsontext.dumps({**raw, LOCAL: local})
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
