@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from runkit.errors import DataError
-from runkit.secret import IN_USE
+from runkit.keys import IN_USE
 
 _NAME = (
     r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
