@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 def concurrently(
     read: Callable[[Item], Result], items: Collection[Item], unit: str, progress: bool
 ) -> Iterator[Result]:
-    """Read items with `WORKERS` requests at once, under a bar; gives the results in order."""
+    """Read items with `WORKERS` requests at once, under a bar; yield the results in order."""
     with Bar(total=len(items), unit=unit, disable=not progress) as bar, ThreadPoolExecutor(WORKERS) as pool:
         for result in pool.map(read, items):
             bar.update(1)
