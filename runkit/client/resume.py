@@ -96,14 +96,15 @@ class Question:
             return
         if self._is_stale(run):
             return
-        words = (
-            f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the meantime"
-        )
         facts: Any = {name: getattr(refusal, name) for name in ("status", "messages", "parameter")}
         doubt = self._doubt(run)
         if doubt is not None:
             raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
-        conflict = Conflict(f"{words}. Read the run again. {refusal}", **facts)
+        conflict = Conflict(
+            f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the meantime, "
+            f"or this run never asked it. Read the run again. {refusal}",
+            **facts,
+        )
         conflict.run = run
         raise conflict from refusal
 
@@ -132,14 +133,9 @@ class Question:
 
     def columns(self, step_id: str | None) -> dict[str, str | None]:
         """Return the columns of the log; a step only if no other step could be meant."""
-        run, host, mode = self.known, self.http.target.host, self.http.target.mode
-        columns: dict[str, str | None] = {
-            "host": host,
-            "mode": mode,
-            "run_id": self.run_id,
-            "interrupt_id": self.id,
-        }
-        columns["step_id"] = step_id
+        run, target = self.known, self.http.target
+        columns: dict[str, str | None] = {"host": target.host, "mode": target.mode, "step_id": step_id}
+        columns |= {"run_id": self.run_id, "interrupt_id": self.id}
         if run is None:
             return columns
         columns["run_created_at"] = run.created_at.isoformat()
@@ -169,7 +165,8 @@ def deliver(
     for item in question.known.interrupts if question.known else ():
         if item.id == question.id:
             check_answer(item.value, answer)
-    number = _try_log(lambda: answers.begin(answer, who, question.columns(step_id), display))
+    columns = question.columns(step_id)
+    number = _try_log(lambda: answers.begin(answer, who, columns, display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         if number is not None:
