@@ -65,9 +65,9 @@ _STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity",
 def path_to(*parts: str) -> str:
     """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path. Raises `UsageError`."""
     for part in parts:
-        if not isinstance(part, str) or part.strip() in ("", ".", ".."):
+        if not isinstance(part, str) or part.strip() in ("", ".", "..") or not jsontext.is_unicode(part):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
-    return "/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
+    return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
 class RateLimiter:
@@ -226,7 +226,7 @@ class Http:
     def events(self, path: str) -> Iterator[ServerSentEvent]:
         """Follow a stream over a connection of its own, closed at the end.
 
-        Raises httpx's `TransportError` if it is lost, and the `ApiError` of a refusal.
+        Raises httpx's `RequestError` if it is lost, and the `ApiError` of a refusal.
         """
         source = self._turn("GET", path)
         url, timeout = self.target.url + path, self.timeout

@@ -30,7 +30,7 @@ def follow(
             if event is not None:
                 _check_run(event, run_id)
                 yield event
-    except (httpx.TransportError, NotFound, Unavailable, RateLimited) as error:
+    except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
         log.info("the stream ended early (%s); reading the run", type(error).__name__)
     run = read()
     yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
