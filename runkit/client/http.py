@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -262,7 +263,7 @@ class Http:
             raise RateLimited(f"{source}: not sent, the fetch has ended")
         started, outcome = self.clock(), "refused"
         timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
-        end = min(deadline, started + max(REQUEST_TIMEOUT, self.timeout))
+        end = time.monotonic() + min(deadline - started, max(REQUEST_TIMEOUT, self.timeout))
         try:
             with client.stream(method, self.target.url + path, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
@@ -285,7 +286,7 @@ class Http:
             if len(body) > MAX_RESPONSE:
                 limit = f"the limit of {MAX_RESPONSE // 2**20} MB"
                 raise ContractError(f"{source}: the response is larger than {limit}.{doubt(source)}")
-            if self.clock() >= end:
+            if time.monotonic() >= end:
                 raise httpx.ReadTimeout("")
         return bytes(body)
 
