@@ -127,8 +127,7 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     page = (tmp_path / "runkit-demo" / "index.html").read_text()
-    assert page.count("<svg") == 2
-    assert "<script" not in page
+    assert page.count("plotly.js v") == 1
     assert CANARY not in page + done.stdout + done.stderr
 
 
@@ -338,20 +337,19 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
 def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """What had arrived is there, the exit code says that it was stopped, and nothing is read twice."""
     with faults.sandbox(history=30) as box:
-        box.fault("slow", "GET /runs/", times=1_000, seconds=4)
+        box.fault("slow", "GET /runs/", times=1_000, seconds=1)
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "runs/"]
-        screen, terminal = os.openpty()
-        with subprocess.Popen(command, cwd=tmp_path, env=environment(**at), stderr=terminal) as process:
-            said = b""
-            while not re.search(rb"(9|1\d)/30", said):  # the bar counts what has arrived
-                said += os.read(screen, 4096)
-                assert process.poll() is None, said
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment(**at), stderr=subprocess.PIPE
+        ) as process:
+            [fault] = box.server.faults
+            while fault.times > 1_000 - 18:  # of which at most 8 have not arrived
+                assert process.poll() is None
+                time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-        said = os.read(screen, 100_000)
-        os.close(terminal)
-        os.close(screen)
+            said = process.communicate(timeout=60)[1]
+        assert process.returncode == 130, said
         n_arrived = len(runkit.Archive(tmp_path / "runs"))
         assert 0 < n_arrived < 30
         assert f"interrupted: {n_arrived} of 30 runs arrived" in said.decode()
