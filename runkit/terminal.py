@@ -16,13 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from runkit.charts.heading import time_words
+from runkit.charts.one_run import unfinished
 from runkit.charts.panel import Panel, lasting, oldest, words_of
 from runkit.style import MISSING, outcome_words, status
 from runkit.tables.facts import (
     explanations,
     findings_of,
     is_shown,
-    not_checked,
     open_questions,
     unmeasured_waits,
 )
@@ -172,7 +172,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     """Describe one run, and show its steps as a tree with durations; ◆ marks the critical path."""
     run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
-    if run["status"] == "error" and len(agents := not_checked(f)):
+    if run["status"] == "error" and len(agents := unfinished(f)["title"]):
         yield paint("Not checked: ") + paint(", ".join(agents), "bold")
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))

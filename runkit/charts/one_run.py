@@ -17,7 +17,7 @@ from runkit.charts.panel import Panel, counts, lasting, percent, records, render
 from runkit.charts.step_panel import step
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.style import outcome_words
-from runkit.tables.answers import logged_answers, with_answers
+from runkit.tables.answers import audit_trail, logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
@@ -113,7 +113,9 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     Returns
     -------
     Panel
-        `answer` and `delivery` are from the answer log, null where it has none.
+        The audit trail: the question and its evidence (titles, each with the highest tier of its sources),
+        how it ended, what was decided, by whom, when and why. `reason`, `answer` and `delivery` are from the
+        answer log, null where it has none.
 
     Raises
     ------
@@ -132,13 +134,12 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     known = pd.DataFrame([entry or {} for entry in log], asked.index, ["answer", "delivery"])
     known = known.mask(asked["outcome"].isin(RESOLUTIONS)).astype("str")
     known["answer"] = known["answer"].map(_answer).astype("str")
-    columns = ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
-    every = asked.join(known).sort_values("asked_at", ignore_index=True)
+    every = asked.join(known).sort_values("asked_at", kind="stable", ignore_index=True)
     cards = [row | _card(f, row, own_names) for row in records(every)]
     longest = lasting(asked["wait_s"].max())
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
     sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {longest}."
-    table = every[[*columns, "answer", "delivery"]]
+    table = audit_trail(f, answers).join(every[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
     sentence = sentence if len(asked) else "No questions."
     return Panel("Questions to reviewers", sentence, table, body=render("questions", rows=cards))
 

@@ -91,7 +91,7 @@ def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
     evidence = cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
     table = questions.assign(id=_own_id(questions), reason=notes, question=questions["label"])
     table = table.join(evidence, on=["run_id", "id"]).merge(f.runs[["run_id", "business_name"]], on="run_id")
-    return table.sort_values("asked_at", ignore_index=True)[list(AUDIT)]
+    return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 
 def _own_id(rows: pd.DataFrame) -> pd.Series[str]:

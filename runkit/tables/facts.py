@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.text import agent_title
-
 if TYPE_CHECKING:
     from runkit.tables.linked import Frames
 
@@ -29,12 +27,6 @@ def findings_of(f: Frames) -> pd.DataFrame:
 def outputs_of(f: Frames) -> pd.DataFrame:
     """Return what the runs deliver."""
     return f.artifacts[f.artifacts["origin"].eq("output")]
-
-
-def not_checked(f: Frames) -> pd.Series[str]:
-    """Return the titles of the agents that have a failed or open step, and no finding."""
-    agents = f.steps.loc[f.steps["is_failed"] | f.steps["is_open"], "agent"].drop_duplicates().dropna()
-    return agents[~agents.isin(findings_of(f)["agent"])].map(agent_title)
 
 
 def is_shown(steps: pd.DataFrame) -> pd.Series[bool]:

@@ -115,3 +115,26 @@ def test_a_log_without_types_is_refused(name: str) -> None:
     entries[name] = entries[name].astype("str")
     with pytest.raises(UsageError, match="times in UTC"):
         runkit.decisions(answered(), answers=entries)
+
+
+def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
+    """A row for each question, in order of time: what was asked on what, who decided what, when and why."""
+    log(REJECT, "Ada")
+    source = {"url": "https://a.example", "source_tier": "government"}
+    proposed = [
+        {"title": "Hit", "type": "t", "sources": [source]},
+        {"title": "Other", "type": "t", "sources": []},
+    ]
+    first = question("q", 10, 20, result={"interrupt_id": "int-1"}, artifacts=proposed, label="Dismiss?")
+    f = runkit.frames(run(question("p", 30, 40, label="Approve?"), first, run_id="r"))
+    trail = runkit.one_run.questions(f, runkit.answer_log()).table
+    assert trail["question"].tolist() == ["Dismiss?", "Approve?"]
+    assert trail["evidence"].tolist()[0] == "Hit (government); Other (no source)"
+    assert trail["reason"].isna().tolist() == [False, True]
+    assert trail.loc[0, ["decision", "answered_by", "reason", "wait_s"]].tolist() == [
+        "rejected",
+        "Ada",
+        "no",
+        10,
+    ]
+    assert trail.loc[0, "answered_at"] == f.interrupts.set_index("step_id").loc["q", "answered_at"]
