@@ -21,7 +21,7 @@ from runkit.text import brief, plural
 
 # any limit of a str makes pydantic refuse what is no Unicode text
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_min_length=0)
-UNCHECKED = ("object", "Any", "Source", "Client | Source", "sources.Source")
+UNCHECKED = ("object", "Any", "Source", "Client | Source", "sources.Source", "sources.Source | None")
 """Annotations of what is checked where it is read."""
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}  # may hold a key or a login
 PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages

@@ -25,6 +25,7 @@ from runkit.charts.panel import (
     without_steps,
 )
 from runkit.charts.why_slow import why_slow
+from runkit.html_tables import with_labels
 from runkit.style import MISSING
 from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames
@@ -35,13 +36,14 @@ __all__ = [
     "needs_attention",
     "outcomes",
     "slowest_steps",
+    "variants",
     "waits",
     "weak_findings",
     "why_slow",
 ]
 
 HOUR, DAY = 3_600, 86_400
-SLOWEST = 15  # kinds of steps
+SLOWEST, VARIANTS = 15, 15  # kinds of steps, sequences of them
 ASKED = ["answered", "pending", "lapsed"]  # outcomes of questions to a person, not to the policy
 ARTIFACT = ["run_id", "artifact_no"]
 COLORS = {"completed": "ok", "interrupted": "wait", "error": "fail", "running": "accent"}
@@ -209,6 +211,51 @@ def slowest_steps(f: Frames) -> Panel:
     return Panel(
         "Slowest steps", sentence + without_steps(f), table, body=_with_bars(shown, "critical_s", colors)
     )
+
+
+@checked
+def variants(f: Frames) -> Panel:
+    """Show how runs go: each sequence of steps, the most frequent first.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each `variant`, the names of the steps without child steps in tree order, as `A > B > C`, at
+        most 15; `runs_percent` is of the runs with steps, `working_s` the median, `run_id` an example.
+    """
+    leaves = f.steps[f.steps["n_children"].eq(0)]
+    names = leaves["name"].fillna(leaves["label"]).groupby(leaves["run_id"]).agg(" > ".join)
+    runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
+    by = runs.assign(n_failed=runs["status"].eq("error"), n_waiting=runs["status"].eq("interrupted")).groupby(
+        "variant"
+    )
+    table = by.agg(
+        n_runs=("run_id", "size"),
+        n_failed=("n_failed", "sum"),
+        n_waiting=("n_waiting", "sum"),
+        working_s=("working_s", "median"),
+        run_id=("run_id", "first"),
+    ).reset_index()
+    table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
+    table = table.sort_values("n_runs", ascending=False, kind="stable", ignore_index=True)
+    most = table["n_runs"].max() if len(table) else 0
+    sentence = (
+        f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; the most frequent has "
+        f"{percent(most, len(runs))} of them."
+    )
+    sentence = sentence if len(table) else "No runs with steps."
+    table = table.head(VARIANTS)
+    parts = [text.split(" > ") for text in table["variant"]]
+    # what all begin with would hide what differs
+    is_same = [len(set(names)) == 1 for names in zip(*parts, strict=False)]
+    n_common = [*is_same, False].index(False) if len(parts) > 1 else 0
+    shown = table.assign(variant=["… > " * (n_common > 0) + " > ".join(names[n_common:]) for names in parts])
+    return Panel("Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown)))
 
 
 @checked

@@ -200,6 +200,16 @@ def actions(f: Frames, done: pd.DataFrame | None) -> Panel:
     return Panel("Actions", "Newest first.", with_labels(table)[["run", *columns]])
 
 
+def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
+    """Show what has changed since an earlier state of the runs: the frame of `runkit.changes`."""
+    columns = ["change", "before", "after", "when"]
+    if table is None:
+        return Panel("What changed", "", pd.DataFrame(columns=columns))
+    n_shown = plural(len(f.runs), "run")
+    note = f" {len(table):,} of {n_shown} changed."
+    return Panel("What changed", table.attrs["sentence"] + note, with_labels(table)[["run", *columns]])
+
+
 def _sides(f: Frames) -> tuple[Frames, Frames]:
     a, b = (f.select(run_id) for run_id in f.runs["run_id"])
     return a, b

@@ -20,6 +20,7 @@ import pandas as pd
 
 import runkit
 from runkit import files
+from runkit.analysis.changes import changes
 from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
 from runkit.errors import DISTRIBUTION, ContractError, UsageError
@@ -117,6 +118,9 @@ class Labels(NamedTuple):
 NO_LABELS = Labels()
 
 
+MORE = ("answers", "actions", "changes")  # frames beside those of the runs
+
+
 class ReportData(NamedTuple):
     """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`, `labels`, `actions`.
 
@@ -124,8 +128,8 @@ class ReportData(NamedTuple):
 
     `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects; empty if the report was made
     from frames. `answers` are the rows of `runkit.answer_log()` about these runs. `provenance` is shown as a
-    table. `labels` are the title and other words that were given to `report()`, and `actions` the frame of
-    `runkit.actions()`, or None.
+    table. `labels` are the title and other words that were given to `report()`, `actions` the frame of
+    `runkit.actions()`, or None, and `changes` that of `runkit.changes()`, or None.
     """
 
     frames: Frames
@@ -134,6 +138,7 @@ class ReportData(NamedTuple):
     provenance: Provenance
     labels: Labels = NO_LABELS
     actions: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         return visible(head(self).replace("<", Markup(" <")).striptags())  # a space between cells
@@ -167,14 +172,17 @@ class Source(NamedTuple):
     runs: tuple[Run, ...]
     answers: pd.DataFrame
     actions: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return all frames by name: the six, `reads`, `answers` and `actions`, if there are any."""
-        more = {"reads": self.frames.reads, "answers": self.answers, "actions": self.actions}
+        """Return all frames by name: the six, `reads`, and those of `MORE` that there are."""
+        more = {"reads": self.frames.reads, **{name: getattr(self, name) for name in MORE}}
         return dict(self.frames.items()) | {name: df for name, df in more.items() if df is not None}
 
 
-def read_source(source: sources.Source, actions: pd.DataFrame | None = None) -> Source:
+def read_source(
+    source: sources.Source, actions: pd.DataFrame | None = None, before: sources.Source | None = None
+) -> Source:
     """Read the frames, the same runs as objects if the source has them, and the sent answers."""
     runs: dict[str, Run] = {}
     source = opened(source)
@@ -190,7 +198,8 @@ def read_source(source: sources.Source, actions: pd.DataFrame | None = None) -> 
                     runs[run.id] = run
     answers = answers_about(f.runs["run_id"])
     known = tuple(runs[run_id] for run_id in f.runs["run_id"] if run_id in runs)
-    return Source(frames(f, answers=answers) if len(answers) else f, known, answers, actions)
+    changed = None if before is None else changes(before, f)
+    return Source(frames(f, answers=answers) if len(answers) else f, known, answers, actions, changed)
 
 
 def redact_source(
@@ -199,9 +208,12 @@ def redact_source(
     """Mask the data and the labels, and describe the provenance."""
     name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
     why = source.frames.coverage.why or ""
-    texts = [*labels, name, why, *(run.to_json() for run in source.runs)]
+    sentence = "" if source.changes is None else source.changes.attrs["sentence"]
+    texts = [*labels, name, why, sentence, *(run.to_json() for run in source.runs)]
     tables = masker.tables(source.tables(), texts)
-    answers, actions = tables.pop("answers"), tables.pop("actions", None)
+    answers, actions, changed = (tables.pop(name, None) for name in MORE)
+    if changed is not None:
+        changed.attrs["sentence"] = masker.text(sentence)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     unknown = pd.Series(None, answers.index, "str")
     answers = answers.assign(question_digest=unknown, answer_digest=unknown)
@@ -228,7 +240,7 @@ def redact_source(
         texts=masker.texts,
         settings=_settings(masker.policy),
     )
-    return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions)
+    return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions, changed)
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:

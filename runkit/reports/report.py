@@ -73,6 +73,7 @@ def report(
     classification: NonBlank | None = None,
     prepared_by: NonBlank | None = None,
     actions: pd.DataFrame | None = None,
+    before: sources.Source | None = None,
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook (`.ipynb`) next to it.
@@ -101,6 +102,9 @@ def report(
         Who prepared the report.
     actions
         The frame of `runkit.actions()` on these runs; the report then shows what was done. It is masked, too.
+    before
+        The runs as they were earlier, as `source`. The report on many runs then begins with what has changed
+        since (`runkit.changes`), masked, too.
     progress
         Show a progress bar that counts cells.
 
@@ -135,10 +139,14 @@ def report(
             f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
             "Choose another name for the report."
         )
-    read = read_source(source, actions)
+    read = read_source(source, actions, before)
     n_runs = len(read.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
+    if before is not None and selected.is_ours and selected.path.stem != "fleet":
+        raise UsageError(
+            f"before= is for the report on many runs, not for {selected.path.stem}; leave it out."
+        )
     masker.page = lambda: selected.text + page_text()
     data = redact_source(read, masker, selected, labels)
     about, name = data.provenance, data.labels.title

@@ -188,3 +188,17 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == ["Asking", 2, 2, 0]
     assert row["run_ids"] == ["new", "old"]
     assert panel.sentence == "2 failed steps in 2 of 3 runs."
+
+
+def test_variants_are_sequences_of_leaf_steps():
+    """The most frequent first, with an example; a group is not a step of its own."""
+    inner = step("g", 0, 20, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")])
+    common = [run(inner, run_id=f"r{n}") for n in range(2)]
+    other = run(step("a", 0, 5, name="look"), run_id="x", status="error")
+    panel = fleet.variants(frames([other, *common, run(run_id="y")]))
+    columns = ["variant", "n_runs", "runs_percent", "n_failed", "run_id"]
+    assert panel.table[columns].values.tolist() == [
+        ["look > read", 2, 66.7, 0, "r0"],
+        ["look", 1, 33.3, 1, "x"],
+    ]
+    assert "2 variants of 3 runs" in panel.sentence

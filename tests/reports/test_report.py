@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 import runkit
 from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
-from support import example
+from support import example, run, step
 from tests.reports.conftest import Made, make, write_template
 
 EIN, EMAIL, PERSON = "47-1839265", "olga.hrdlicka@kestrel.example", "reviewer.novak@kestrel.example"
@@ -225,3 +225,20 @@ def test_a_template_that_tells_its_folder_fails(completed, tmp_path):
     with pytest.raises(ReportError, match="prints the path of its private data"):
         make(completed[0], tmp_path / "a.html", template=template)
     assert [path.name for path in tmp_path.iterdir()] == ["own.ipynb"]
+
+
+def test_a_fleet_report_begins_with_what_has_changed(tmp_path):
+    """Masked as all else; the report of one run refuses it."""
+    secret = "12-3456789"
+    then = [run(step("a"), run_id=f"r{n}", end=None) for n in range(3)]
+    now = [run(step("a"), run_id=f"r{n}") for n in range(2)]
+    now.append(
+        run(step("e", 0, 5, type="error", status="error", label=f"EIN {secret}"), run_id="r2", status="error")
+    )
+    runkit.report(now, tmp_path / "fleet.html", before=then)
+    page = (tmp_path / "fleet.html").read_text()
+    assert "1 failed, 2 completed" in page
+    assert secret not in page + (tmp_path / "fleet.ipynb").read_text()
+    assert page.index("What changed") < page.index("Needs attention")
+    with pytest.raises(UsageError, match="before="):
+        runkit.report(now[0], tmp_path / "one.html", before=then)
