@@ -1,7 +1,7 @@
 """The questions that agents ask: their kinds, how each is answered (verbs, inputs), and checks of an answer.
 
 No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes of it is
-here. `VERBS` has for each kind what its buttons, the second press and the receipt say, and what is sent.
+here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and what is sent.
 """
 
 from __future__ import annotations
@@ -93,13 +93,12 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
 
 # --------------------------------------------------------------------------------------- verbs and inputs
 
-FINAL, AGAIN = "Press again: can't be undone", "Press again"
-
 
 class Verb(NamedTuple):
     """One way to answer. `value` is the decision in the API's and the log's words, `key` its shortcut.
 
-    `again` is what the button says before the second press, `requires` names the inputs to fill in.
+    The button says "Press again to" and `again` before the second press. `requires` names the inputs to fill
+    in. After an answer that `is_final` the API offers no way back.
     """
 
     value: str
@@ -108,45 +107,60 @@ class Verb(NamedTuple):
     receipt: str
     key: str = ""
     requires: tuple[str, ...] = ()
+    is_final: bool = True
 
     @property
     def is_yes(self) -> bool:
         """Whether it agrees with the agent."""
         return self.key == "A"
 
+    def missing(self, name: str) -> str:
+        """Return the error of a required input that is empty."""
+        return MISSING[name].format(self.again)
 
+
+MISSING = {  # by the name of a required input
+    "note": "A reason is required to {}.",
+    "document_id": "Choose a document, or continue without one.",
+    "raw": "Type the answer as JSON.",
+}
 VERBS: dict[str, tuple[Verb, ...]] = {
     "decision": (
-        Verb("approved", "Approve", FINAL, "Approved", "A"),
-        Verb("in_review", "Keep in review", AGAIN, "Kept in review"),
-        Verb("rejected", "Reject", FINAL, "Rejected", "X"),
+        Verb("approved", "Approve", "approve", "Approved", "A"),
+        Verb("in_review", "Keep in review", "keep", "Kept in review", "X", is_final=False),
+        Verb("rejected", "Reject", "reject", "Rejected", "R", ("note",)),
     ),
     "dismissal": (
-        Verb("approve", "Dismiss the hit", FINAL, "Hit dismissed", "A", ("note",)),
-        Verb("reject", "Keep the hit", AGAIN, "Hit kept", "X"),
+        Verb("approve", "Dismiss the hit", "dismiss", "Hit dismissed", "A", ("note",)),
+        Verb("reject", "Keep the hit", "keep", "Hit kept", "X", is_final=False),
     ),
     "verify_tin": (
-        Verb("approve", "Verify the TIN", FINAL, "TIN verified", "A"),
-        Verb("reject", "Don't verify", AGAIN, "TIN not verified", "X"),
+        Verb("approve", "Verify the TIN", "verify", "TIN verified", "A"),
+        Verb("reject", "Don't verify", "decline", "TIN not verified", "X", is_final=False),
     ),
     "document": (
-        Verb("approve", "Provide the document", AGAIN, "Document provided", "A", ("document_id",)),
-        Verb("reject", "Continue without", FINAL, "Continued without a document", "X"),
+        Verb(
+            "approve", "Provide the document", "provide it", "Document provided", "A", ("document_id",), False
+        ),
+        Verb("reject", "Continue without", "continue", "Continued without a document", "X"),
     ),
     "add_sources": (
-        Verb("approve", "Add the source{s}", FINAL, "Source{s} added", "A"),
-        Verb("reject", "Don't add", AGAIN, "Source{s} not added", "X"),
+        Verb("approve", "Add the source{s}", "add", "Source{s} added", "A"),
+        Verb("reject", "Don't add", "decline", "Source{s} not added", "X", is_final=False),
     ),
     "add_attributes": (
-        Verb("approve", "Add to the business", FINAL, "Added to the business", "A"),
-        Verb("reject", "Don't add", AGAIN, "Not added to the business", "X"),
+        Verb("approve", "Add to the business", "add", "Added to the business", "A"),
+        Verb("reject", "Don't add", "decline", "Not added to the business", "X", is_final=False),
     ),
     "other": (
-        Verb("approve", "Approve", FINAL, "Approved", "A"),
-        Verb("reject", "Reject", FINAL, "Rejected", "X"),
-        Verb("raw", "Send the JSON", FINAL, "JSON sent", "", ("raw",)),
+        Verb("approve", "Approve", "approve", "Approved", "A"),
+        Verb("reject", "Reject", "reject", "Rejected", "X"),
+        Verb("raw", "Send the JSON", "send", "JSON sent", "", ("raw",)),
     ),
 }
+# of these kinds the agent proposes nothing that is known, so no verb stands out
+WITHOUT_PROPOSAL = ("decision", "other")
+NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside the verbs
 
 
 @dataclass(frozen=True)
@@ -171,7 +185,9 @@ class Field:
 
 
 NOTE = Field("note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT)
-REASON = replace(NOTE, title="Reason", help="required to dismiss, goes into the audit record")
+REASON = replace(NOTE, title="Reason")
+DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
+REJECT_REASON = replace(REASON, help="required to reject, goes into the audit record")
 FOLDED_NOTE = replace(NOTE, is_folded=True)
 DOCUMENT_ID = Field(
     "document_id", "Document ID", help="Not listed? Upload it where you usually do, then rerun this cell."
@@ -193,8 +209,8 @@ def _rows(name: str, title: str, row: str, columns: tuple[Field, ...]) -> Field:
 
 
 FIELDS: dict[str, tuple[Field, ...]] = {
-    "decision": (NOTE,),
-    "dismissal": (REASON,),
+    "decision": (REJECT_REASON,),
+    "dismissal": (DISMISS_REASON,),
     "verify_tin": (
         replace(DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True),
         FOLDED_NOTE,
@@ -211,10 +227,6 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 
 # ------------------------------------------------------------------------------------------------ answers
 
-REQUIRED = {
-    "note": "a dismissal needs a note that says why this is not a hit",
-    "document_id": "choose a document, or continue without one",
-}
 DECIDED = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
 
 
@@ -237,15 +249,15 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
 def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
     """Return the errors of an answer to one question, by field; none for a kind without fixed words.
 
-    [A] 2, and [A] 13: the answer that leads to a dismissal needs a note, as the dismissal does.
+    [A] 2, and [A] 12, 13: the answer that leads to a rejection or a dismissal needs a note.
     """
     verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
     decision = answer.get("decision")
     verb = verbs.get(str(decision))
     if verb is None:
         words = " or ".join(verbs)
-        return {"decision": f"decision must be {words}; got {brief(decision)}"} if verbs else {}
-    return {name: REQUIRED[name] for name in verb.requires if not first_text(answer.get(name))}
+        return {"decision": f"decision must be {words}; got {brief(decision)}."} if verbs else {}
+    return {name: verb.missing(name) for name in verb.requires if not first_text(answer.get(name))}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
@@ -259,9 +271,9 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
             continue
         agent = question.get("agent")
         own = next((part for part in parts if part.get("agent") == agent), {})
-        for message in answer_errors(interrupt_kind(question), {**answer, **own}).values():
+        for name, message in answer_errors(interrupt_kind(question), {**answer, **own}).items():
             to = shorten(str(agent or "the question"), 80)
-            raise UsageError(f"the answer to {to}: {message}. Nothing was sent.")
+            raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:

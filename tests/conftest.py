@@ -41,6 +41,7 @@ def pytest_configure() -> None:
     settings.load_profile("runkit")
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["JUPYTERHUB_USER"] = "ada"  # a person, as forms ask for a name if the login is root
     os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
 
 

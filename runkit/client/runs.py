@@ -268,7 +268,7 @@ class Runs:
             | a proposal | `{"decision": "approve"}` or `"reject"`, with a `note`, needed to dismiss a hit |
             | one that you edit | `{"decision": "approve", "actions": [{"type": …, "payload": …}]}` |
             | a document request | `{"decision": "approve", "document_id": "…"}`, or `"reject"` without one |
-            | a decision | `{"decision": "approved"}`, `"rejected"` or `"in_review"` |
+            | a decision | `{"decision": "approved"}`, `"in_review"`, or `"rejected"` with a `note` |
             | combined proposals | `{"proposals": [{"agent": …, "decision": "approve"}, …]}` |
         who
             The self-declared name for the log; the login by default.

@@ -41,6 +41,7 @@ MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive cou
 UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
 READ_ONLY = "Read-only. This client can read runs but not answer."
+NO_NAME = "Type your name first."
 NO_ID = "This question has no id; answer it in Middesk."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
@@ -221,7 +222,9 @@ class AnswerController(Controller[Snapshot]):
             if self.refusal:
                 self._change(State.FAILED, self.refusal)
             elif answer is None:
-                self._change(State.INVALID, self._undone("Fix the field marked below."), errors=errors)
+                self._change(State.INVALID, self._undone(_first_error(errors)), errors=errors)
+            elif self.needs_name:
+                self._change(State.INVALID, self._undone(NO_NAME))
             else:
                 self._start_sending(answer)
         self._notify()
@@ -417,6 +420,11 @@ class AnswerController(Controller[Snapshot]):
     # -- entries and drafts
 
     @property
+    def needs_name(self) -> bool:
+        """Whether a person must give a name before the first answer: the login is no person's."""
+        return self.is_login and self.who in SHARED_LOGINS
+
+    @property
     def is_edited(self) -> bool:
         """Whether a person has changed anything."""
         return self.entries != self.form.start()
@@ -441,6 +449,10 @@ class AnswerController(Controller[Snapshot]):
             if not self.form.is_combined:
                 self.entries["0"]["decision"] = ""
         return "Draft restored." if self.is_edited else ""
+
+
+def _first_error(errors: Errors) -> str:
+    return next(text for by_path in errors.values() for text in by_path.values())
 
 
 def _field_errors(error: Invalid, form: Questionnaire, entries: Entries) -> dict[str, dict[str, str]]:

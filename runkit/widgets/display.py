@@ -16,7 +16,7 @@ from runkit import jsontext, style
 from runkit.client import Client
 from runkit.contract import Json, objects
 from runkit.models import Run
-from runkit.questions import AGAIN, FINAL, Verb
+from runkit.questions import NEEDS, WITHOUT_PROPOSAL, Verb
 from runkit.text import (
     Markup,
     agent_title,
@@ -32,7 +32,7 @@ from runkit.text import (
     visible,
     web_host,
 )
-from runkit.widgets.controller import EDITABLE, OFFLINE, SHARED_LOGINS, AnswerController
+from runkit.widgets.controller import EDITABLE, OFFLINE, AnswerController
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
 from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL
 
@@ -64,29 +64,32 @@ def describe_form(controller: AnswerController) -> Json:
     question, client, snapshot = controller.question, controller.client, controller.snapshot
     state, receipt, sections = snapshot.state, snapshot.receipt, controller.form.sections
     message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
-    again = "" if question.run.business_id else f"{AGAIN}: business not identified"
     described = [
         {
             "key": section.key,
             "reason": section.reason,
-            "verbs": [_verb(verb, again) for verb in section.verbs],
+            "verbs": [_verb(verb) for verb in section.verbs],
             "fields": [asdict(field) for field in section.fields],
             "summary": section.summary(),
             "reasons": list(controller.reasons.get(section.kind, ())),
         }
         for section in sections
     ]
-    send = Verb("send", f"Send {len(sections)} answers", FINAL, "")
+    send = Verb("send", f"Send {len(sections)} answers", "send", "")
     which = "both" if len(sections) == 2 else "all"
     choices = [[f"Approve {which}", "A"], [f"Reject {which}", "X"]]
-    is_combined = controller.form.is_combined
+    is_combined, kind = controller.form.is_combined, sections[0].kind
+    verbs = [_verb(send)] if is_combined else [_verb(verb) for verb in sections[0].verbs]
     return {
         "kind": "form",
         "question": {
             **describe_question(question, client),
             "sections": described,
-            "verbs": [_verb(send, again)] if is_combined else described[0]["verbs"],
+            "verbs": verbs,
+            "main": verbs[0]["value"] if is_combined or kind not in WITHOUT_PROPOSAL else None,
             "all": choices if is_combined else [],
+            "needs": "" if is_combined else NEEDS.get(kind, ""),
+            "caution": "" if question.run.business_id else "Business not identified.",
         },
         "values": controller.entries,
         "status": {
@@ -101,15 +104,15 @@ def describe_form(controller: AnswerController) -> Json:
             "read_only": bool(controller.refusal),
             "who": visible(controller.who),
             "login": controller.is_login,
-            "ask": controller.is_login and controller.who in SHARED_LOGINS,
+            "ask": controller.needs_name,
             "copy": controller.typed if state is State.CONFLICT else "",
         },
     }
 
 
-def _verb(verb: Verb, again: str) -> Json:
-    """Describe a button, whose second press repeats that the business is not known."""
-    return {**verb._asdict(), "again": again or verb.again}
+def _verb(verb: Verb) -> Json:
+    """Describe a button, with the errors of what it requires."""
+    return {**verb._asdict(), "requires": {name: verb.missing(name) for name in verb.requires}}
 
 
 def describe_question(question: Question, client: Client, *, is_open: bool = True) -> Json:

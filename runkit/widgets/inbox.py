@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from runkit.client import Client
 from runkit.contract import Json
 from runkit.html_tables import df_to_html, with_labels
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import duration, plural, run_label, short_id, shorten, visible
+from runkit.text import duration, plural, run_label, short_id, shorten
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import READ_ONLY, Reasons, answer_options
@@ -21,7 +22,7 @@ from runkit.widgets.inbox_controller import Closed, InboxController, Key, Row, S
 from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_LABEL = 80  # characters of a question in a line
-MAX_ROWS = 200  # of the list; the oldest come first
+MAX_ROWS = 200  # of the list
 MAX_TABLE = 20  # rows of the static table, as of every table
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
@@ -29,7 +30,9 @@ EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
 class InterruptInbox(CellOutput[InboxController]):
-    """Everything that is waiting for a reviewer, oldest first; the last line of a cell shows it.
+    """Everything that is waiting for a reviewer; the last line of a cell shows it.
+
+    Dismissals come first, then decisions and the other kinds, of each kind the oldest first.
 
     The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
     and the first 100 of the list every 15 seconds, or less often if many are waiting. The button ↻ (Refresh
@@ -87,7 +90,7 @@ class InterruptInbox(CellOutput[InboxController]):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The waiting questions, oldest first, as of the last check."""
+        """The waiting questions, by kind and then the oldest first, as of the last check."""
         return self.controller.snapshot.waiting
 
     @property
@@ -132,8 +135,7 @@ class InterruptInbox(CellOutput[InboxController]):
         top = {
             "title": summary(snapshot),
             "mode": self._client.mode,
-            "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
-            "who": visible(self.controller.who),
+            "oldest": oldest(snapshot.waiting),
             "error": f"{snapshot.error} {message}".strip(),
         }
         title = "No question is open." if rows else top["title"]
@@ -158,7 +160,7 @@ class InterruptInbox(CellOutput[InboxController]):
     def _list(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Json]:
         """Describe the list: the waiting questions, the closed ones, and the expired ones."""
         items = [
-            *_some([_waiting_item(row) for row in rows], "inbox.rows has all"),
+            *_some(_waiting_items(rows), "inbox.rows has all"),
             *_some([*map(_closed_item, snapshot.closed[::-1])], "runkit.answer_log() has your answers"),
             *([{"head": EXPIRED}] if snapshot.expired else []),
             *_some([_waiting_item(row, is_fixed=True) for row in snapshot.expired], "inbox.expired has all"),
@@ -166,11 +168,27 @@ class InterruptInbox(CellOutput[InboxController]):
         return [*items, {"head": snapshot.coverage}] if items else []
 
 
+def oldest(rows: Sequence[Row]) -> str:
+    """Return how old the questions are: `oldest 12 d · all over 4 h`."""
+    waits = [row.wait_s for row in rows if row.wait_s is not None]
+    if not waits:
+        return ""
+    n_late = sum(wait > LATE for wait in waits)
+    late = f" · {'all' if n_late == len(rows) else f'{n_late:,}'} over {duration(LATE)}" if n_late else ""
+    return f"oldest {age_of(max(waits))}{late}"
+
+
 def _some(items: list[Json], where: str) -> list[Json]:
     """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
     is_cut = len(items) > MAX_ROWS
     more = [{"head": f"{MAX_ROWS:,} of {len(items):,} listed; {where}"}] if is_cut else []
     return items[:MAX_ROWS] + more
+
+
+def _waiting_items(rows: Sequence[Row]) -> list[Json]:
+    """Describe the waiting questions, and how many there are of a business with several."""
+    counts = Counter(row.business_id or "" for row in rows)
+    return [_waiting_item(row, n_open=counts[row.business_id] if row.business_id else 1) for row in rows]
 
 
 def _item(run_id: str, business: str | None, question: str, age: str, tone: str, **more: Any) -> Json:
@@ -225,7 +243,12 @@ def age(row: Row) -> str:
     """Give a question's waiting time in one unit, so that the list is not redrawn all the time."""
     if row.wait_s is None:
         return MISSING
-    return "under 1 min" if row.wait_s < 60 else " ".join(duration(row.wait_s).split()[:2])
+    return age_of(row.wait_s)
+
+
+def age_of(seconds: float) -> str:
+    """Return a waiting time in one unit."""
+    return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
 
 
 def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:

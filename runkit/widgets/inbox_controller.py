@@ -24,6 +24,8 @@ from runkit.client.resume import is_stale
 from runkit.errors import ApiError, NotFound
 from runkit.logs import log
 from runkit.models import Run
+from runkit.objects import Business
+from runkit.tables.facts import KIND_ORDER
 from runkit.tables.frames import frames
 from runkit.text import moment, plural
 from runkit.widgets import jobs
@@ -43,7 +45,7 @@ class Row(NamedTuple):
     """A question, with columns of `frames(...).interrupts` and the names of its run.
 
     `wait_s` is as of the last check. `outcome` is pending or lapsed (expired). `asked_at` and `wait_s` are
-    None if no step gives them, and `business_name` is None until the business is identified.
+    None if no step gives them; the business is None until it is identified.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class Row(NamedTuple):
     outcome: str
     business_name: str | None = None
     agent_name: str | None = None
+    business_id: str | None = None
 
 
 class Closed(NamedTuple):
@@ -88,7 +91,7 @@ class Snapshot:
 
 
 class InboxController(Controller[Snapshot]):
-    """All waiting questions, oldest first, and the form of the open one.
+    """All waiting questions, by kind and then the oldest first, and the form of the open one.
 
     A question has expired if its run ended after a check found it waiting. Every method may be called from
     any thread. `options` are those of an `AnswerController`.
@@ -240,13 +243,13 @@ class InboxController(Controller[Snapshot]):
             for read_at in [self._runs[run_id].read_at]
             for row in rows
         ]
-        waiting.sort(key=lambda row: row.asked_at.timestamp() if row.asked_at else math.inf)
+        waiting.sort(key=_place)
         self._change(waiting=tuple(waiting), expired=tuple(expired))
 
     # -- answering
 
     def rows(self) -> list[Row]:
-        """Give the waiting questions that can be answered: oldest first, those put off at the end."""
+        """Return the waiting questions that can be answered, in their order; those put off are at the end."""
         with self._lock:
             rows = [row for row in self._snapshot.waiting if row.interrupt_id or self._is_unnamed(row)]
             order = {key: number for number, key in enumerate(self._later, 1)}
@@ -344,6 +347,11 @@ def key_of(row: Row) -> Key:
     return row.run_id, row.interrupt_id or ""
 
 
+def _place(row: Row) -> tuple[int, float]:
+    """Return what the list is sorted by, as all screens are: the kind, then the oldest first."""
+    return KIND_ORDER.index(row.kind), row.asked_at.timestamp() if row.asked_at else math.inf
+
+
 def _content(run: Run) -> tuple[object, ...]:
     """Give what the rows of a run depend on, besides the time."""
     return run.updated_at, run.status, run.business_name, run.to_dict().get("interrupts")
@@ -355,10 +363,10 @@ def pause_after(n_requests: int) -> float:
 
 
 def rows_of(runs: Iterable[Run]) -> tuple[Row, ...]:
-    """Give the unanswered questions of runs, oldest first."""
+    """Return the unanswered questions of runs."""
     f = frames(list(runs))
-    questions = f.interrupts.sort_values("asked_at", kind="stable")
-    questions = questions.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
+    names = f.runs[["run_id", "business_name", "agent_name", "business_id"]]
+    questions = f.interrupts.merge(names, on="run_id")
     is_unanswered = questions["outcome"].isin(("pending", "lapsed"))
     rows = questions.loc[is_unanswered, list(Row._fields)].astype(object)
     return tuple(Row(*values) for values in rows.where(rows.notna(), None).itertuples(index=False, name=None))

@@ -53,7 +53,7 @@ class Section:
         """Return the input to send, or errors by path."""
         verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
         if verb is None:
-            return None, {"decision": "choose an answer"}
+            return None, {"decision": "Choose an answer."}
         is_edited = verb.is_yes and any(entries[name] != self.start[name] for name in self.rows)
         values, errors = self._values(entries, verb, is_edited=is_edited)
         if errors:
@@ -74,11 +74,10 @@ class Section:
         used = {"rows": is_edited, "json": verb.value == "raw"}
         fields = [field for field in self.fields if used.get(field.kind, True)]
         values, errors = _parse_entries(fields, entries)
-        missing = [name for name in verb.requires if name not in values]
-        errors = dict.fromkeys(missing, "is required") | errors
+        errors = {name: verb.missing(name) for name in verb.requires if name not in values} | errors
         if is_edited and not errors and not any(values[name] for name in self.rows):
             last = self.rows[-1]
-            errors = {last: f"add a row to the {last}, or reject the proposal"}
+            errors = {last: f"Add a row to the {last}, or reject the proposal."}
         return values, errors
 
     def _payload(self, entries: Json, values: Json) -> Json:
@@ -263,9 +262,9 @@ def _parse_entries(fields: Sequence[Field], entries: Mapping[str, Any]) -> tuple
             elif entry.strip():
                 values[field.name] = _parse(field, entry.strip())
             elif field.is_required:
-                errors[field.name] = "is required"
+                errors[field.name] = f"{field.title} is required."
         except ValueError as error:
-            errors[field.name] = str(error)
+            errors[field.name] = f"{field.title} {error}."
     return values, errors
 
 
@@ -292,13 +291,13 @@ def _json_object(text: str) -> Json:
         value = json.loads(text, object_pairs_hook=_unique_keys)
         jsontext.dumps(value)  # refuses NaN, and numbers and levels that cannot be sent
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"this is not JSON: {error}") from None
+        raise ValueError(f"is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ValueError('expected a JSON object such as {"decision": "approve"}')
+        raise ValueError('must be an object such as {"decision": "approve"}')
     return value
 
 
 def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> Json:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key occurs twice in the same object; keep one of them")
+        raise ValueError("has a key twice in one object; keep one of them")
     return dict(pairs)

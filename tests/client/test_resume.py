@@ -154,9 +154,10 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
 @pytest.mark.parametrize(
     ("value", "answer", "words"),
     [
-        (asks("dismissal"), {"decision": "approve"}, "needs a note"),
-        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "needs a note"),
-        (asks("dismissal"), {"decision": "approve", "note": 5}, "needs a note"),
+        (asks("dismissal"), {"decision": "approve"}, "note: A reason is required to dismiss"),
+        (asks("decision"), {"decision": "rejected"}, "note: A reason is required to reject"),
+        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "A reason is required"),
+        (asks("dismissal"), {"decision": "approve", "note": 5}, "A reason is required"),
         *(
             (asks(kind), {"decision": word, "note": "why"}, "must be approve or reject")
             for kind, word in (
@@ -169,10 +170,10 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
         ),
         (asks("dismissal"), {}, "must be approve or reject; got None"),
         (asks("decision"), {"decision": "approve"}, "must be approved or in_review or rejected"),
-        (asks("document"), {"decision": "approve"}, "choose a document"),
+        (asks("document"), {"decision": "approve"}, "Choose a document"),
         (asks("document"), {"document_id": "d-1"}, "must be approve or reject"),
-        (COMBINED, {"decision": "approve"}, "to dismissal_agent: a dismissal needs a note"),
-        (COMBINED, {"proposals": [YES_TO_TIN]}, "to dismissal_agent: decision must be"),
+        (COMBINED, {"decision": "approve"}, "to dismissal_agent, note: A reason"),
+        (COMBINED, {"proposals": [YES_TO_TIN]}, "to dismissal_agent, decision: decision must be"),
         (COMBINED, {"decision": "reject", "proposals": [{**YES_TO_TIN, "decision": "no"}]}, "got 'no'"),
     ],
 )

@@ -46,5 +46,5 @@ def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
     runs = runs_of(server)
     asked = [run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])]
     assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
-    server.answer(asked[0], decision="rejected")
+    server.answer(asked[0], decision="rejected", note="why")
     assert server.get(f"/businesses/{business.id}")["status"] == "rejected"

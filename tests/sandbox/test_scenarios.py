@@ -131,7 +131,7 @@ def test_the_document_is_checked(server: Server) -> None:
 @pytest.mark.parametrize("status", ["in_review", "approved", "rejected"])
 def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
-    done = server.answer(server.reach("decision"), decision=status)
+    done = server.answer(server.reach("decision"), decision=status, note="why")
     assert done["status"] == "completed"
     assert server.get(f"/businesses/{BUSINESS['decision'].id}")["status"] == status
 
@@ -142,7 +142,7 @@ def test_two_questions_in_a_row(server: Server) -> None:
     second = server.answer(first, decision="approve", note="why")
     assert second["status"] == "interrupted"
     assert second["interrupts"][0]["id"] != first["interrupts"][0]["id"]
-    done = server.answer(second, decision="rejected")
+    done = server.answer(second, decision="rejected", note="why")
     assert [step["status"] for step in done["steps"] if step["type"] == "interrupt"] == ["completed"] * 2
 
 

@@ -93,7 +93,9 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
     form = InterruptForm(asking.client, asking.run())
     page = in_a_page(form)
+    page.answer("reject")
     assert page.drawn["status"]["ask"]
+    assert (form.state, page.drawn["status"]["message"]) == ("invalid", "Not sent. Type your name first.")
     page.tell(who="Ana Ortiz")
     assert (page.drawn["status"]["who"], page.drawn["status"]["ask"]) == ("Ana Ortiz", False)
     page.answer("reject")

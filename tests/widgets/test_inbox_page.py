@@ -158,7 +158,7 @@ def test_a_question_that_is_answered_elsewhere(ask: Ask, show: Show, client: Cli
     inbox = show()
     inbox.filter.fill(DECISION)
     inbox.page.locator(".rk-pane").focus()
-    client.runs.resume(runs[0], runs[0].interrupts[0].id, {"decision": "reject"})
+    client.runs.resume(runs[1], runs[1].interrupts[0].id, {"decision": "reject"})
     inbox.tick()
     inbox.live.until(lambda: inbox.open_run() in [run.id[:8] for run in runs[-2:]])
 
@@ -186,3 +186,35 @@ def test_nothing_opens_while_a_person_types(ask: Ask, show: Show) -> None:
     for key, run in (("j", first), ("j", second), ("k", first)):
         inbox.page.keyboard.press(key)
         inbox.live.until(lambda run=run: inbox.open_run() == run.id[:8])
+
+
+def test_the_foot_stays_in_place(ask: Ask, show: Show) -> None:
+    """Dismissals come before decisions, and no question, press or error moves the verbs."""
+    [decision] = ask(decision=1)
+    [hit] = ask(watchlist_hit=1)
+    inbox = show()
+    bar = inbox.card.locator(".rk-bar")
+    places = []
+    assert inbox.open_run() == hit.id[:8]
+    for text in ("Dismiss the hit", "Keep the hit"):
+        inbox.press(text)
+        places.append(bar.bounding_box())
+    expect(inbox.card.locator(".rk-message")).to_be_hidden()
+    inbox.open(inbox.card.locator(".rk-item").nth(1))
+    assert inbox.open_run() == decision.id[:8]
+    inbox.page.locator(".rk-pane").focus()
+    inbox.page.keyboard.press("r")
+    expect(inbox.card.locator(".rk-message")).to_have_text("Not sent. A reason is required to reject.")
+    places.append(bar.bounding_box())
+    inbox.page.keyboard.press("Escape")
+    inbox.page.keyboard.press("x")
+    expect(bar.locator(".rk-armed")).to_have_text("Keep in reviewXPress again to keep")
+    places.append(bar.bounding_box())
+    assert places == places[:1] * 4
+
+
+def test_an_empty_inbox_is_small(show: Show) -> None:
+    inbox = show()
+    place = inbox.card.bounding_box()
+    assert place is not None
+    assert place["height"] < 160

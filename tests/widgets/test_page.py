@@ -56,7 +56,10 @@ class Drawn:
 def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """By keys alone, too, it is taken and shown before an answer is armed."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
-    drawn = Drawn(page, asking.controller("decision"))
+    drawn = Drawn(page, asking.controller("address_gap"))
+    drawn.press("Add the source")
+    expect(page.locator(".rk-message")).to_contain_text("Type your name first.")
+    expect(page.get_by_label("Your name")).to_be_focused()
     page.get_by_label("Your name").fill("Ana Ortiz")
     page.keyboard.press("Control+Enter")
     assert drawn.sent("who")[0] == "Ana Ortiz"

@@ -67,19 +67,20 @@ def test_each_kind(value: Json, entries: Json, receipt: str) -> None:
 @pytest.mark.parametrize(
     ("value", "entries", "field", "error"),
     [
-        (asks("dismissal"), {"decision": "approve"}, "note", "is required"),
-        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "is required"),
+        (asks("dismissal"), {"decision": "approve"}, "note", "A reason is required to dismiss."),
+        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "A reason is required"),
         (asks("dismissal"), {"decision": "approve", "note": "half \ud83d"}, "note", "half of a character"),
         (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_COMMENT + 1)}, "note", "at most 5,000"),
-        (asks("document"), {"decision": "approve"}, "document_id", "is required"),
-        (asks("decision"), {"decision": "approve"}, "decision", "choose an answer"),
-        (asks("else"), {"decision": "raw"}, "raw", "is required"),
-        (asks("else"), {"decision": "raw", "raw": "{"}, "raw", "this is not JSON"),
-        (asks("else"), {"decision": "raw", "raw": "[1]"}, "raw", "expected a JSON object"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "a key occurs twice"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": NaN}'}, "raw", "this is not JSON"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": -1e999}'}, "raw", "this is not JSON"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "this is not JSON"),
+        (asks("decision"), {"decision": "rejected"}, "note", "A reason is required to reject."),
+        (asks("document"), {"decision": "approve"}, "document_id", "Choose a document"),
+        (asks("decision"), {"decision": "approve"}, "decision", "Choose an answer."),
+        (asks("else"), {"decision": "raw"}, "raw", "Type the answer as JSON."),
+        (asks("else"), {"decision": "raw", "raw": "{"}, "raw", "is not JSON"),
+        (asks("else"), {"decision": "raw", "raw": "[1]"}, "raw", "must be an object"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "has a key twice"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": NaN}'}, "raw", "is not JSON"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": -1e999}'}, "raw", "is not JSON"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "is not JSON"),
     ],
 )
 def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -> None:
@@ -112,11 +113,11 @@ def test_a_changed_proposal_is_sent_whole() -> None:
 @pytest.mark.parametrize(
     ("rows", "errors"),
     [
-        ([], {"sources": "add a row to the sources, or reject the proposal"}),
-        ([{"tier": "x"}], {"sources.0.url": "is required"}),
-        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "must be a web address that begins"}),
-        ([{"url": "https://["}], {"sources.0.url": "must be a web address that begins"}),
-        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "must be a web address that begins"}),
+        ([], {"sources": "Add a row to the sources, or reject the proposal."}),
+        ([{"tier": "x"}], {"sources.0.url": "URL is required."}),
+        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "URL must be a web address"}),
+        ([{"url": "https://["}], {"sources.0.url": "URL must be a web address"}),
+        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "URL must be a web address"}),
     ],
 )
 def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
@@ -169,7 +170,7 @@ def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
     [section] = Questionnaire(value).sections
     assert [field.name for field in section.fields] == ["note", "raw"]
     assert answer(value, decision="raw", raw='{"risk": 4}')[0] == {"risk": 4}
-    assert answer(value, decision="raw")[1] == {"raw": "is required"}
+    assert answer(value, decision="raw")[1] == {"raw": "Type the answer as JSON."}
 
 
 # ----------------------------------------------------------------------------------------- to and from a page

@@ -11,8 +11,9 @@ const LONG = new Set(["long_text", "texts", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
 const KEYS = [
-  ["J K", "next, previous"], ["Enter", "first field"], ["A", "yes (twice)"], ["X", "no (twice)"],
-  ["H", "later"], ["E", "edit"], ["Ctrl Enter", "main button (twice)"], ["Esc", "cancel, back to the list"],
+  ["J K", "next, previous"], ["Enter", "first field"], ["A", "yes (twice)"],
+  ["X", "no, or keep in review (twice)"], ["R", "reject (twice)"], ["H", "later"], ["E", "edit"],
+  ["Ctrl Enter", "blue button (twice)"], ["Esc", "cancel, back to the list"],
 ];
 
 function h(name, props, ...children) {
@@ -35,7 +36,6 @@ const pill = (text, tone) => h("span", {class: `rk-pill ${tone ?? ""}`}, text);
 const muted = (text) => text && div("rk-muted", text);
 const note = (...children) => h("span", {class: "rk-muted"}, children);
 const hint = (key) => key && h("kbd", {"aria-hidden": "true"}, key); // not part of its button's name
-const shortcut = (key) => ({"aria-keyshortcuts": key ? key.replace("Ctrl ", "Control+") : null});
 const space = () => h("span", {class: "rk-space"});
 const toggleButton = (text, isOn, onclick, props) =>
   h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick},
@@ -76,10 +76,11 @@ function render({model, el}) {
     filter: region("filter", "input", {type: "text", placeholder: "Filter", "aria-label": "Filter questions",
       "data-id": "filter", oninput: () => { draw(); send({}); }}),
     pane: region("pane", "section", {tabindex: "-1", "aria-label": "Question"}),
-    body: region("body"), message: region("message"), bar: region("bar"), help: region("help"),
+    body: region("body"), message: region("message"), signer: region("signer"), bar: region("bar"),
+    hints: region("hints", "span"), help: region("help"),
   };
   nodes.body.append(muted("Loading…"), div("rk-skeleton"));
-  nodes.pane.append(nodes.body, nodes.message, nodes.bar, nodes.help);
+  nodes.pane.append(nodes.body, nodes.message, div("rk-foot", nodes.signer, nodes.bar), nodes.help);
   const props = {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"};
   const main = div("rk-main", div("rk-side", nodes.list), nodes.pane);
   const root = el.appendChild(h("div", props, nodes.top, main));
@@ -91,7 +92,7 @@ function render({model, el}) {
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
   let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null;
   let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
-  let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
+  let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false, typedName = "";
 
   // -- messages
 
@@ -129,8 +130,10 @@ function render({model, el}) {
     if (!state) foldTwin();
     if (digest !== state?.question?.digest) {
       disarm();
-      isSigning = message.status?.ask ?? false;
+      typedName = "";
+      isSigning = false;
     }
+    isSigning ||= message.status?.ask ?? false;
     state = message;
     if (digest) values = drafts[digest] ??= structuredClone(message.values);
     draw();
@@ -150,9 +153,9 @@ function render({model, el}) {
   function lacks(verb) { // for each incomplete section the first input that its answer needs
     return state.question.sections.flatMap((section) => {
       const {key} = section, choice = isCombined() ? chosen(section) : verb;
-      if (!choice) return [{key, path: "decision", text: "choose an answer"}];
-      const path = choice.requires.find((one) => isBlank(values[key][one]));
-      return path ? [{key, path, text: "is required"}] : [];
+      if (!choice) return [{key, path: "decision", text: "Choose an answer."}];
+      const path = Object.keys(choice.requires).find((one) => isBlank(values[key][one]));
+      return path ? [{key, path, text: choice.requires[path]}] : [];
     });
   }
 
@@ -167,9 +170,13 @@ function render({model, el}) {
 
   function press(value) {
     const verb = state.question.verbs.find((one) => one.value === value);
-    const name = isSigning && byId("who")?.value.trim(); // is shown before anything is armed
+    const name = isSigning && typedName.trim(); // is shown before anything is armed
     if (!verb || waiting || state.status.inert) return;
     if (name) sign(name);
+    else if (state.status.ask) {
+      say("Not sent. Type your name first.", "fail");
+      byId("who")?.focus();
+    }
     else if (armed?.value !== value) arm(verb);
     else if (performance.now() - armed.at >= ARM_MS) sendAnswer(value); // a double click is one press
   }
@@ -179,7 +186,7 @@ function render({model, el}) {
     const [first] = lacks(verb), button = byId(`press-${verb.value}`);
     showErrors(first ? [first] : []);
     if (first) {
-      say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}Fix the field marked below.`, "fail");
+      say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}${first.text}`, "fail");
       (input(first.key, first.path) ?? byId(`verb-${first.key}-0`))?.focus();
       return;
     }
@@ -188,9 +195,12 @@ function render({model, el}) {
     say("");
     armed = {value: verb.value, at: performance.now(), button, anchor: document.activeElement};
     armed.timer = setTimeout(() => { button.dataset.armed = "true"; }, ARM_MS);
-    announce(`${verb.button}? ${verb.again}`);
+    announce(`Press again to ${verb.again}. ${consequence(verb)}`);
     drawHints();
   }
+
+  const consequence = ({is_final}) =>
+    [state.question.caution, is_final && "This can't be undone.", "Esc cancels."].filter(Boolean).join(" ");
 
   function sendAnswer(verb) {
     disarm();
@@ -204,8 +214,11 @@ function render({model, el}) {
   }
 
   function sign(name) {
-    isSigning = false;
-    if (name) send({who: name});
+    isSigning = !name && state.status.ask;
+    if (name) {
+      state.status.ask = false;
+      send({who: name});
+    }
     else draw();
   }
 
@@ -235,7 +248,7 @@ function render({model, el}) {
     const set = (next) => { holder[one.name] = next; typed(); drawHints(); };
     const isLong = one.kind === "long_text", title = bold(one.title);
     const below = [!isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
-    const isRequired = one.is_required || sectionOf(key).verbs[0].requires.includes(path);
+    const isRequired = one.is_required || path in sectionOf(key).verbs[0].requires;
     const required = {"aria-required": isRequired && "true"};
     const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required};
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
@@ -303,27 +316,24 @@ function render({model, el}) {
     return mark(errors);
   }
 
-  function mark(errors) { // gives the first input with an error, and the errors that have no input
+  function mark(errors) { // gives the first input with an error
     for (const line of root.querySelectorAll("[data-error]")) line.hidden = true;
     for (const control of root.querySelectorAll("[aria-invalid]")) {
       control.removeAttribute("aria-invalid");
       control.removeAttribute("aria-describedby");
     }
-    const unplaced = [];
     let first = null;
     for (const {key, path, text} of errors) {
       const line = root.querySelector(`[data-error="${CSS.escape(`${key}-${path}`)}"]`);
       const control = input(key, path);
       control?.setAttribute("aria-invalid", "true");
-      if (!line) unplaced.push(text);
-      else {
-        line.hidden = false;
-        line.textContent = `✕ ${text}`;
-        control?.setAttribute("aria-describedby", line.id);
-        first ??= control;
-      }
+      if (!line) continue;
+      line.hidden = false;
+      line.textContent = `✕ ${text}`;
+      control?.setAttribute("aria-describedby", line.id);
+      first ??= control;
     }
-    return [first, unplaced];
+    return first;
   }
 
   // -- drawing
@@ -355,6 +365,7 @@ function render({model, el}) {
     const {question, status} = state;
     root.dataset.kind = state.kind;
     root.dataset.state = status?.state ?? state.kind;
+    root.dataset.size = question || state.rows?.length ? "full" : "small";
     const text = [status?.message, state.spoken].filter(Boolean).join(" ");
     if (text && text !== spoken) announce(text);
     spoken = text;
@@ -365,11 +376,11 @@ function render({model, el}) {
       patch("list", [rows, state.open], () => rows.map(item));
     }
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
-    const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
+    const shown = [status?.final, status?.receipt, [...unfolded], decisions];
     patch("body", [question, state.empty, shown], question ? body : empty);
-    const asked = [question?.digest, question?.verbs]; // a verb's label changes when its business is identified
-    const barData = [...asked, status?.inert, status?.checking, status?.state === "unknown"];
-    if (patch("bar", barData, () => (question && canAnswer() ? bar() : []))) disarm(); // its button is gone
+    const isOpen = question && canAnswer(), barData = [status?.inert, status?.checking, status?.state === "unknown"];
+    patch("signer", [isOpen, status?.who, status?.login, isSigning], () => (isOpen ? signature() : []));
+    if (patch("bar", [question?.digest, isOpen, barData], () => (isOpen ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
     drawHints();
@@ -383,8 +394,8 @@ function render({model, el}) {
     const errors = Object.entries(status.errors).flatMap(([key, byPath]) =>
       Object.entries(byPath).map(([path, words]) => ({key, path, text: words})));
     json.errors = text;
-    const [first, unplaced] = isNew ? showErrors(errors) : mark(errors);
-    say([status.message, ...unplaced].filter(Boolean).join(" "), status.tone);
+    const first = isNew ? showErrors(errors) : mark(errors);
+    say(status.message, status.tone);
     if (isNew) first?.focus();
   }
 
@@ -409,7 +420,6 @@ function render({model, el}) {
       status.receipt && said(status.receipt, status.tone),
       question.proposals.map(proposal), muted(question.more), muted(section.reason),
       !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
-      canAnswer() && signature(),
       h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
     ];
   }
@@ -437,41 +447,48 @@ function render({model, el}) {
     const {who, login} = state.status, domId = `${id}-who`;
     const change = () => { isSigning = true; draw(); byId("who")?.focus(); };
     if (!isSigning) {
-      return div("rk-who rk-muted", "You answer as ", bold(who), login ? " (login). " : ". ",
-        linkButton("Change", change, {"data-id": "change"}));
+      return [note("You answer as ", bold(who), login ? " (login). " : ". ",
+        linkButton("Change", change, {"data-id": "change"})), space(), nodes.hints];
     }
     const name = {id: domId, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80};
-    return div("rk-field",
-      h("label", {for: domId}, bold("Your name"), note(` goes into the audit record, else ${who} (login)`)),
-      h("input", {...name, onchange: ({target}) => sign(target.value.trim())}));
+    const oninput = ({target}) => { typedName = target.value; disarm(); };
+    const onchange = () => sign(typedName.trim());
+    return [h("label", {for: domId}, bold("Your name")),
+      h("input", {...name, value: typedName, placeholder: "goes into the audit record", oninput, onchange}),
+      space(), nodes.hints];
   }
 
   function bar() {
     const {question, status} = state;
-    const button = (dataId, onclick, key, ...children) =>
-      h("button", {class: "rk-button", "data-id": dataId, ...shortcut(key), onclick}, children);
+    const button = (dataId, onclick, key, style, ...children) => {
+      const shortcuts = {"aria-keyshortcuts": key ? key.replace("Ctrl ↵", "Control+Enter") : null};
+      return h("button", {class: `rk-button ${style}`, "data-id": dataId, ...shortcuts, onclick}, children);
+    };
     if (status.state === "unknown") {
-      return !status.checking && button("check", () => send({check: true}), "", "Check again");
+      return !status.checking && button("check", () => send({check: true}), "", "", "Check again");
     }
-    const verbs = question.verbs.map((verb, at) => {
-      const key = at ? verb.key : "Ctrl Enter";
-      const node = button(`press-${verb.value}`, () => press(verb.value), key,
+    const verbs = question.verbs.map((verb) => {
+      const isMain = verb.value === question.main, key = isMain ? "Ctrl ↵" : verb.key;
+      return button(`press-${verb.value}`, () => press(verb.value), key, `rk-verb ${isMain ? "rk-main-verb" : ""}`,
         h("span", {class: "rk-calm"}, verb.button, hint(key)),
-        h("span", {class: "rk-again"}, verb.again));
-      node.classList.add("rk-verb", ...(at ? [] : ["rk-main-verb"]));
-      return node;
+        h("span", {class: "rk-again"}, `Press again to ${verb.again}`));
     });
     const all = question.all.map(([text, key]) =>
-      button(`all-${key}`, () => chooseAll(key), key, text, hint(key)));
-    const later = () => button("later", putOff, "H", "Later", hint("H"));
-    nodes.hints = h("span", {class: "rk-hints rk-muted"});
-    return [verbs, all, state.kind === "inbox" && later(), nodes.hints];
+      button(`all-${key}`, () => chooseAll(key), key, "", text, hint(key)));
+    const later = state.kind === "inbox" && button("later", putOff, "H", "rk-quiet", "Later", hint("H"));
+    const keys = isLab() && button("help", toggleHelp, "?", "rk-quiet", h("kbd", null, "?"));
+    keys && keys.setAttribute("aria-label", "Keys");
+    return [verbs, all, space(), later, keys];
   }
 
+  const toggleHelp = () => { isHelp = !isHelp; drawHints(); };
+
   function drawHints() {
-    if (!nodes.hints) return;
     const combined = state.question && isCombined();
-    nodes.hints.textContent = armed ? "Esc to cancel" : combined ? progress() : isLab() ? "? keys" : "";
+    const calm = combined ? progress() : state.question?.needs ?? "";
+    const verb = armed && state.question.verbs.find((one) => one.value === armed.value);
+    nodes.hints.textContent = verb ? consequence(verb) : calm;
+    nodes.hints.classList.toggle("rk-muted", !verb);
     const isIncomplete = Boolean(combined && lacks().length);
     nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
     const line = ([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`);
@@ -486,8 +503,7 @@ function render({model, el}) {
     drawAge();
     const refresh = {"data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all"};
     return [
-      bold(it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), it.oldest && note(`oldest ${it.oldest}`),
-      space(), note("Signed as ", bold(it.who)), nodes.age,
+      bold(it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), note(it.oldest), space(), nodes.age,
       linkButton("↻", () => send({refresh: true}), refresh),
       it.error && div("rk-said attention", it.error),
     ];
@@ -496,8 +512,9 @@ function render({model, el}) {
   function drawAge() {
     if (!nodes.age) return;
     const seconds = state.age + (performance.now() - receivedAt) / 1000;
-    const [size, unit] = seconds < 100 ? [1, "s"] : seconds < 6000 ? [60, "min"] : [3600, "h"];
-    nodes.age.textContent = `updated ${Math.round(seconds / size)} ${unit} ago`;
+    const units = [[172800, 86400, "d"], [3600, 3600, "h"], [60, 60, "min"], [0, 1, "s"]];
+    const [, size, unit] = units.find(([least]) => seconds >= least);
+    nodes.age.textContent = `updated ${Math.floor(seconds / size)} ${unit} ago`;
   }
 
   function item(row) {
@@ -507,7 +524,7 @@ function render({model, el}) {
     return h("button", {...props, ...current, onclick: () => openRow(row.key)},
       h("span", {class: "rk-name"}, business("b", row.business), h("code", null, row.run)),
       h("span", {class: `rk-age ${row.tone}`}, row.age),
-      h("span", {class: "rk-line"}, row.question));
+      h("span", {class: "rk-line"}, row.question), row.n_open > 1 && note(`${row.n_open} open`));
   }
 
   const openRow = (key) => { sendDraft(); send({open: key}); nodes.pane.focus(); };
@@ -566,7 +583,7 @@ function render({model, el}) {
     } else if (event.repeat && (isSend || !isField)) { // a held key is one press
       if (!["ArrowDown", "ArrowUp", "Tab"].includes(event.key)) event.preventDefault();
       return;
-    } else if (isSend && state?.question) press(state.question.verbs[0].value);
+    } else if (isSend && state?.question) press(state.question.main);
     else if (hasModifier || isField || isClick || !act(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
@@ -590,7 +607,7 @@ function render({model, el}) {
       ...(state.kind === "inbox" ? {h: putOff} : {}),
       Enter: () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus(),
       ...(folding ? {e: () => fold(question.sections[0])} : {}),
-      "?": () => { isHelp = !isHelp; drawHints(); },
+      "?": toggleHelp,
       ...(action ? {[key]: action} : {}),
     };
   }
