@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -33,7 +33,7 @@ from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import moment
-from runkit.widgets import drafts, jobs
+from runkit.widgets import case, drafts, jobs
 from runkit.widgets.question import ACCEPTED, Outcome, Question, Receipt, Sent, State, sent_of, verdict
 from runkit.widgets.questionnaire import Entries, Questionnaire
 
@@ -126,6 +126,8 @@ class AnswerController(Controller[Snapshot]):
         Reasons that are offered, by kind of question.
     has_reason : bool
         Whether the receipt shows the typed reason.
+    listed : callable, optional
+        Returns runs that are known, of which those of the business are the case; by default they are listed.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class AnswerController(Controller[Snapshot]):
         use_drafts: bool = True,
         reasons: Reasons | None = None,
         has_reason: bool = True,
+        listed: Callable[[], Iterable[Run]] | None = None,
     ) -> None:
         super().__init__()
         self.client = client
@@ -155,6 +158,8 @@ class AnswerController(Controller[Snapshot]):
         self._doubtful: Sent | None = None
         self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self._shown_at: datetime | None = None
+        self.case_lines: list[Json] = []  # what other runs of the business tell, once they are read
+        self._listed = listed
         self._n_opened = 0  # sources of the question that were opened before the answer
         self.refusal = NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
         message = f"{self._restore_draft()} {self._warning()}".strip()
@@ -165,6 +170,21 @@ class AnswerController(Controller[Snapshot]):
     def note_display(self) -> None:
         """Note when the question was first shown on this machine, for the answer log."""
         self._shown_at = self._shown_at or datetime.now(UTC)
+
+    def read_case(self) -> None:
+        """Read the other runs of the business as a job; without them, the card shows this run's findings."""
+        jobs.start(self._read_case, "case")
+
+    def _read_case(self) -> None:
+        try:
+            others = case.read_others(self.client, self.question.run, self._listed)
+            lines = case.lines_about_others(self.question, others, self.client.host)
+        except RunkitError as error:
+            log.warning("the other runs of a business could not be read: %s", error)
+            return
+        with self._lock:
+            self.case_lines = lines
+        self._notify()
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a message of the page: a name, what was typed, or an answer (a verb, pressed twice)."""
@@ -271,6 +291,7 @@ class AnswerController(Controller[Snapshot]):
                 return
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self.question = replace(self.question, run=known.with_local_fields(**business))
+        self.read_case()
         self._notify()
 
     def update_run(self, run: Run) -> None:

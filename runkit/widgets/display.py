@@ -5,16 +5,15 @@ All text has its invisible characters made visible, and the templates escape it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from runkit import jsontext, style
+from runkit import jsontext
 from runkit.client import Client
-from runkit.contract import Json, objects
+from runkit.contract import Json
 from runkit.models import Run
 from runkit.questions import NEEDS, WITHOUT_PROPOSAL, Verb
 from runkit.text import (
@@ -30,17 +29,13 @@ from runkit.text import (
     shorten,
     static_file,
     visible,
-    web_host,
 )
+from runkit.widgets.case import code_for, evidence_of, other_findings, status_of, truncated
 from runkit.widgets.controller import EDITABLE, OFFLINE, AnswerController
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
 from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
-MAX_TEXT = 2000  # characters of one text
-MAX_NAME = 300  # characters of a source's name
-MAX_FINDINGS = 20  # of a question: larger notebooks open slowly
-MAX_SOURCES = 10  # of a finding
 Bundle = dict[str, str]
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
 TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
@@ -91,6 +86,7 @@ def describe_form(controller: AnswerController) -> Json:
             "needs": "" if is_combined else NEEDS.get(kind, ""),
             "caution": "" if question.run.business_id else "Business not identified.",
         },
+        "case": describe_case(controller),
         "values": controller.entries,
         "status": {
             "state": str(state),
@@ -110,6 +106,13 @@ def describe_form(controller: AnswerController) -> Json:
     }
 
 
+def describe_case(controller: AnswerController) -> Json:
+    """Describe what else is known about the business of a question."""
+    run = controller.question.run
+    lines = [*other_findings(controller.question), *controller.case_lines]
+    return {"status": status_of(run), "lines": lines, "code": code_for(run)}
+
+
 def _verb(verb: Verb) -> Json:
     """Describe a button, with the errors of what it requires."""
     return {**verb._asdict(), "requires": {name: verb.missing(name) for name in verb.requires}}
@@ -117,12 +120,10 @@ def _verb(verb: Verb) -> Json:
 
 def describe_question(question: Question, client: Client, *, is_open: bool = True) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
-    run, proposals, room, described = question.run, question.proposals, MAX_FINDINGS, []
-    for proposal in proposals[:MAX_PROPOSALS]:
-        evidence, left_out = evidence_of(proposal, room)
-        room -= len(evidence)
+    run, proposals, described = question.run, question.proposals, []
+    for proposal, (evidence, left_out) in zip(proposals, evidence_of(question), strict=False):
         agent = _agent_label(proposal.get("agent"))
-        title = _text_of(proposal, "label") or NO_LABEL
+        title = truncated(proposal.get("label") or NO_LABEL)
         described.append({"title": title, "agent": agent, "evidence": evidence, "left_out": left_out})
     n_more = len(proposals) - MAX_PROPOSALS
     more = f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else ""
@@ -143,57 +144,9 @@ def describe_question(question: Question, client: Client, *, is_open: bool = Tru
     }
 
 
-def evidence_of(holder: Json, room: int = MAX_FINDINGS) -> tuple[list[Json], str]:
-    """Describe at most `room` findings of a proposal or an output, and give a sentence about the others."""
-    artifacts = objects(holder.get("artifacts"))
-    n_more = len(artifacts) - room
-    return [_finding(item) for item in artifacts[:room]], (
-        f"{plural(n_more, 'more finding')} not shown here." if n_more > 0 else ""
-    )
-
-
-def _finding(item: Json) -> Json:
-    word, sources = _text_of(item, "confidence"), objects(item.get("sources"))
-    listed = [_source(one) for one in sources[:MAX_SOURCES]]
-    if (n_more := len(sources) - MAX_SOURCES) > 0:
-        listed.append({"name": f"{plural(n_more, 'more source')} not shown here"})
-    return {
-        "title": _text_of(item, "title") or "Untitled finding",
-        "confidence": word.capitalize(),
-        "tone": style.CONFIDENCE_COLORS.get(word, ""),
-        "summary": _text_of(item, "summary"),
-        "sources": listed,
-    }
-
-
-def _source(source: Json) -> Json:
-    url, tier, name = (_text_of(source, one) for one in ("url", "source_tier", "source_name"))
-    host = web_host(url)
-    return {
-        "name": shorten(name or url if host else ": ".join(filter(None, (name, url))), MAX_NAME),
-        "url": url if host else None,
-        "host": host or "",
-        "tier": tier,
-        "mark": style.TIERS.get(tier, style.UNKNOWN_TIER),
-    }
-
-
 def _agent_label(agent: object) -> str:
     """Name an agent of which only the type is known."""
     return shorten(agent_title(agent if isinstance(agent, str) else ""), 100)
-
-
-def truncated(text: str, limit: int = MAX_TEXT) -> str:
-    """Cut a text of a run, and say how much is missing."""
-    left_out = len(text) - limit
-    more = f"… ({left_out:,} more characters not shown here)" if left_out > 0 else ""
-    return visible(text[:limit] + more)
-
-
-def _text_of(item: Mapping[str, Any], name: str) -> str:
-    """Give a text of an object that may break the contract."""
-    value = item.get(name)
-    return "" if value is None else truncated(str(value))
 
 
 # ------------------------------------------------------------------------------------ as HTML and as text

@@ -141,6 +141,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         super()._on_views(n_views)
         if n_views:
             self._controller.note_display()
+            self._controller.read_case()
 
     def _tick(self) -> float | None:
         if self.receipt is not None:

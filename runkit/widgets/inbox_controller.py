@@ -107,6 +107,7 @@ class InboxController(Controller[Snapshot]):
         self.following: Key | None = None
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
+        self._listed: dict[str, Run] = {}  # of the last 30 days, without steps
         # their questions: making 5,000 anew would take 10 s
         self._rows: dict[str, list[Row]] = {}
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
@@ -133,9 +134,10 @@ class InboxController(Controller[Snapshot]):
                 known = list(self._runs.values())
             if full:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
-                listed = runs.list(status="interrupted", since=since)
+                listed = runs.list(since=since)
             else:
                 listed = runs.list(limit=FIRST_PAGE)
+            self._listed = {run.id: run for run in [*([] if full else self._listed.values()), *listed]}
             waiting = [run for run in listed if run.status == "interrupted"]
             fetched = runs.fetch([*known, *waiting], progress=False)
             deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
@@ -309,16 +311,19 @@ class InboxController(Controller[Snapshot]):
         if (form := self._forms.get(key)) is not None:
             form.update_run(run)
             if not form.snapshot.is_final:
+                form.read_case()
                 return form
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        new = AnswerController(self.client, question, who=self._who, **self._options)
+        options = {"who": self._who, "listed": lambda: list(self._listed.values()), **self._options}
+        new = AnswerController(self.client, question, **options)
         with self._lock:
             form = self._forms.setdefault(key, new)  # one, however often it is clicked
         if form is new:
             new.note_display()
             new.subscribe(lambda snapshot: self._on_answer(new, snapshot))
+        form.read_case()
         return form
 
     def _on_answer(self, form: AnswerController, snapshot: AnswerSnapshot) -> None:

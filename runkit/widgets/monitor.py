@@ -22,10 +22,12 @@ from runkit.client.resume import is_stale
 from runkit.contract import LOCAL, Json
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
+from runkit.tables.facts import outputs_of
 from runkit.tables.frames import Frames, frames
 from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
+from runkit.widgets.case import findings
 from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
 from runkit.widgets.question import questions_of
 
@@ -231,7 +233,7 @@ class RunMonitor(CellOutput[None]):
             sentence,
             lines=[display.run_heading(self._client, run), self._message, *self._receipts],
             questions=[display.describe_question(one, self._client) for one in questions_of(run)],
-            evidence=display.evidence_of(run.output.to_dict()) if run.output else None,
+            evidence=findings(self._frames, outputs_of(self._frames)) if run.output else None,
             is_open=is_open or run.is_finished,
         )
 
@@ -263,6 +265,7 @@ class RunMonitor(CellOutput[None]):
                 controller = AnswerController(self._client, question, **self._options)
                 if self._questions.setdefault(question.row_key, controller) is controller:
                     controller.note_display()
+                    controller.read_case()
                     controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:

@@ -23,7 +23,7 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
 from runkit.questions import interrupt_kind, proposals_of
-from runkit.tables.frames import frames
+from runkit.tables.frames import Frames, frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
 from runkit.widgets import drafts
 from runkit.widgets.questionnaire import NO_LABEL, Questionnaire
@@ -65,6 +65,11 @@ class Question:
     def digest(self) -> str:
         """The SHA-256 of the question's value, which shows whether it has changed."""
         return answers.digest(self.value)
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The frames of the run."""
+        return frames(self.run)
 
     @property
     def proposals(self) -> list[Json]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
+from runkit.models import Run
 from runkit.widgets import display
 from runkit.widgets.controller import AnswerController
+from runkit.widgets.question import question_of
 from tests.widgets.asking import Asking
 
 Json = dict[str, Any]
@@ -16,7 +17,10 @@ Json = dict[str, Any]
 
 def both(asking: Asking, value: Json) -> tuple[str, Json]:
     """The static twin and the page's description of a question with this value."""
-    question = replace(asking.question(), value=value, label=str(value.get("label")))
+    raw = asking.run().to_dict()
+    item = {"id": raw["interrupts"][0]["id"], "value": value}
+    question = question_of(Run.from_json({**raw, "interrupts": [item]}))
+    assert question is not None
     controller = AnswerController(asking.client, question, use_drafts=False)
     shown = display.question_twin(question, asking.client)["text/html"]
     return shown, display.describe_form(controller)["question"]
@@ -24,7 +28,7 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
 
 def test_what_is_left_out_is_said(asking: Asking) -> None:
     """Of texts, sources, findings and proposals a card shows a part, and says how much is missing."""
-    finding = {"title": "t" * 2500, "sources": [{"url": "https://a.example"}] * 11}
+    finding = {"title": "t" * 2500, "type": "x", "sources": [{"url": "https://a.example"}] * 11}
     shown, page = both(asking, {"label": "x" * 3000, "artifacts": [finding] * 52})
     for text in (shown, json.dumps(page, ensure_ascii=False)):
         assert "xx… (1,000 more characters not shown here)" in text
@@ -44,7 +48,9 @@ def test_a_link_leads_where_it_says(asking: Asking) -> None:
         {"url": "javascript:alert(1)", "source_name": "x"},
         {"url": r"https://evil.example\@sec.gov"},
     ]
-    _, page = both(asking, {"type": "dismissal", "artifacts": [{"title": "t", "sources": sources}]})
+    _, page = both(
+        asking, {"type": "dismissal", "artifacts": [{"title": "t", "type": "x", "sources": sources}]}
+    )
     first, second, third = page["proposals"][0]["evidence"][0]["sources"]
     assert (first["name"], first["host"], first["mark"]) == ("SEC \\u202e", "sec.example", "▮▮▮")
     assert [one["url"] for one in (first, second, third)] == ["https://sec.example/a", None, None]

@@ -43,6 +43,7 @@ def zooms(page: Page) -> list[Any]:
 
 
 def drag(page: Page) -> None:
+    page.locator(".nsewdrag").scroll_into_view_if_needed()
     area = page.locator(".nsewdrag").bounding_box()
     assert area is not None
     page.mouse.move(area["x"] + 100, area["y"] + 50)

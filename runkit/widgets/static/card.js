@@ -76,18 +76,18 @@ function render({model, el}) {
     filter: region("filter", "input", {type: "text", placeholder: "Filter", "aria-label": "Filter questions",
       "data-id": "filter", oninput: () => { draw(); send({}); }}),
     pane: region("pane", "section", {tabindex: "-1", "aria-label": "Question"}),
-    body: region("body"), message: region("message"), signer: region("signer"), bar: region("bar"),
+    body: region("body"), case: region("case"), message: region("message"), signer: region("signer"), bar: region("bar"),
     hints: region("hints", "span"), help: region("help"),
   };
   nodes.body.append(muted("Loading…"), div("rk-skeleton"));
-  nodes.pane.append(nodes.body, nodes.message, div("rk-foot", nodes.signer, nodes.bar), nodes.help);
+  nodes.pane.append(div("rk-scroll", nodes.body, nodes.case), nodes.message, div("rk-foot", nodes.signer, nodes.bar), nodes.help);
   const props = {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"};
   const main = div("rk-main", div("rk-side", nodes.list), nodes.pane);
   const root = el.appendChild(h("div", props, nodes.top, main));
   const drafts = {}; // what is in the inputs, by the digest of their question
   const opened = {}; // the addresses of the sources that were opened, by the digest of their question
   const json = {}; // what each region shows
-  const unfolded = new Set();
+  const unfolded = new Set(), shownDetails = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
   let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null;
@@ -378,6 +378,7 @@ function render({model, el}) {
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
     const shown = [status?.final, status?.receipt, [...unfolded], decisions];
     patch("body", [question, state.empty, shown], question ? body : empty);
+    patch("case", [question?.digest, state.case], () => (question ? theCase(state.case) : []));
     const isOpen = question && canAnswer(), barData = [status?.inert, status?.checking, status?.state === "unknown"];
     patch("signer", [isOpen, status?.who, status?.login, isSigning], () => (isOpen ? signature() : []));
     if (patch("bar", [question?.digest, isOpen, barData], () => (isOpen ? bar() : []))) disarm(); // its button is gone
@@ -420,8 +421,29 @@ function render({model, el}) {
       status.receipt && said(status.receipt, status.tone),
       question.proposals.map(proposal), muted(question.more), muted(section.reason),
       !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
-      h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
     ];
+  }
+
+  function theCase({status, lines, code}) {
+    const cell = ({text, kind, tone}) => text && (kind === "code" ? h("code", null, text)
+      : h("span", {class: kind === "pill" ? `rk-pill ${tone}` : `rk-${kind} ${tone}`}, text));
+    const folded = ({title, rows: all}) => details(title, all.map((cells) => div("rk-cells", cells.map(cell))));
+    const open = ({cells, key}) => div("rk-cells", cells.map(cell), space(),
+      state.kind === "inbox" && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
+    return [
+      div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
+        lines.map((line) => (line.rows ? folded(line) : open(line))),
+        div("rk-cells rk-band rk-code", note("As code"), h("code", null, code),
+          linkButton("Copy", () => navigator.clipboard?.writeText(code), {"data-id": "copy-code"}))),
+      details("What the agent sent, as JSON", h("pre", null, state.question.raw)),
+    ];
+  }
+
+  function details(title, ...children) { // which stays open when it is drawn anew
+    const key = `${state.question.digest} ${title}`;
+    const ontoggle = ({target}) => { if (target.open) shownDetails.add(key); else shownDetails.delete(key); };
+    return h("details", {open: shownDetails.has(key), ontoggle},
+      h("summary", {"data-id": `details-${title}`}, title), children);
   }
 
   function proposal(one, at) {

@@ -1,0 +1,117 @@
+"""The case of a question: the run's other findings, and what other runs of the business tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+import runkit
+from runkit.client import Client
+from runkit.models import Run
+from support import until
+from tests.faults import FaultyBox, sandbox
+from tests.widgets.live import LivePage
+from tests.widgets.pages import Page
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def box() -> Iterator[FaultyBox]:
+    with sandbox(speed=3000) as box:
+        yield box
+
+
+@pytest.fixture
+def client(box: FaultyBox) -> Iterator[Client]:
+    with box.client(rate=None) as client:
+        yield client
+
+
+def start(box: FaultyBox, client: Client, scenario: str) -> Run:
+    run = client.runs.create("cip_orchestrator", box.business(scenario))
+    return client.runs.wait(run, poll=0.02)
+
+
+def case_of(client: Client, run: Run, n_lines: int) -> Json:
+    """Return the case on the card of a form, once it has some number of lines."""
+    form = runkit.InterruptForm(client, run, who="Ana Ortiz")
+    page = Page(form.widget)
+    until(lambda: len(page.drawn["case"]["lines"]) == n_lines)
+    form.close()
+    return dict(page.drawn["case"])
+
+
+def texts(line: Json) -> list[str]:
+    """Return the title of a folded line and the text of each of its rows, or the text of an open line."""
+    rows = [" ".join(cell["text"] for cell in cells) for cells in line.get("rows", [line.get("cells", [])])]
+    return [line["title"], *rows] if "title" in line else rows
+
+
+def test_other_findings_come_weakest_first(box: FaultyBox, client: Client) -> None:
+    """A finding that the question repeats is not another one; the case names the business's status."""
+    run = start(box, client, "watchlist_hit")
+    case = case_of(client, run, 1)
+    assert case["status"].startswith("Business in review, as of ")
+    assert f'client.runs.get("{run.id[:8]}")' in case["code"]
+    found = runkit.frames(run).artifacts.query("origin == 'step'")
+    [line] = case["lines"]
+    confidences = [cells[1]["text"] for cells in line["rows"]]
+    assert len(confidences) == len(set(found["title"]) - {"Watchlist hit is another person"})
+    assert confidences == sorted(confidences, key=["Low", "Medium", "High"].index)
+    assert line["title"].startswith(f"{len(confidences)} other findings: ")
+
+
+def test_two_questions_about_one_business(box: FaultyBox, client: Client) -> None:
+    """Each names the other one, and the older one that a newer run may have made it stale."""
+    first, second = (start(box, client, "decision") for _ in range(2))
+    _, is_open, runs = case_of(client, first, 3)["lines"]
+    [text] = texts(is_open)
+    assert text.startswith(f"◷ 2 open 1st question about this business; the 2nd {second.id[:8]} is ")
+    assert is_open["key"] == f"{second.id} {second.interrupts[0].id}"
+    title, row = texts(runs)
+    assert title == "1 other run of this business, all waiting; 1 is newer than this question"
+    assert (row.startswith(f"{second.id[:8]} ◷ Waiting"), row.endswith("newer")) == (True, True)
+    assert texts(case_of(client, second, 3)["lines"][2])[0] == "1 other run of this business, all waiting"
+
+
+def test_earlier_answers(box: FaultyBox, client: Client) -> None:
+    first = start(box, client, "decision")
+    answer = {"decision": "rejected", "note": "virtual office"}
+    client.runs.wait(client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02)
+    _, runs, asked, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
+    assert texts(runs)[0] == "1 other run of this business, all completed"
+    assert texts(asked)[0] == "1 earlier question about this business, all answered"
+    assert "Rejected" in texts(asked)[1]
+    assert texts(answers)[0] == "Earlier answers on this machine: 1"
+    assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
+
+
+def test_a_business_that_is_not_known(box: FaultyBox, client: Client) -> None:
+    """The case of its question has the findings only."""
+    run = start(box, client, "decision")
+    start(box, client, "decision")
+    with box.client(rate=None) as stranger:
+        case = case_of(stranger, stranger.runs.get(run.id), 1)
+    assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
+
+
+def test_the_case_on_a_page(box: FaultyBox, client: Client, live: LivePage) -> None:
+    """Both rows say how many are open; "Show it" opens the other one; what is unfolded stays so."""
+    first, second = (start(box, client, "decision") for _ in range(2))
+    inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
+    card = live.add(inbox.widget)
+    expect(card.locator(".rk-item").filter(has_text="2 open")).to_have_count(2)
+    case, head = card.locator(".rk-case"), card.locator(".rk-head code")
+    live.until(lambda: case.get_by_text("1st question").count() and head.inner_text() == first.id[:8])
+    case.locator("summary").first.click()
+    inbox.controller.refresh()
+    live.settle()
+    expect(case.locator("details").first).to_have_attribute("open", "")
+    case.get_by_role("button", name="Show it").click()
+    live.until(lambda: head.inner_text() == second.id[:8])
+    live.until(lambda: case.get_by_text("2nd question").count())
+    inbox.close()
