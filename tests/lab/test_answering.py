@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, e
 from runkit.server import Sandbox
 from support import until
 from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Posts, Session
+from tests.widgets.live import is_armed, press
 
 Open = Callable[..., Session]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
@@ -41,10 +42,6 @@ CONTRAST = (
   return ratios;
 }"""
 )
-WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
-    .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
-    .filter((one) => getComputedStyle(one).overflowX === "visible" && !one.matches(".rk-main"))
-    .map((one) => one.outerHTML.slice(0, 100))"""  # what is wider than its place
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
@@ -71,14 +68,6 @@ def verb(page: Page, words: str) -> Locator:
     return card(page).locator(".rk-bar button").filter(has_text=words)
 
 
-def press(button: Locator, times: int = 2) -> None:
-    """Press a button, and once more when it is armed."""
-    button.click()
-    for _ in range(times - 1):
-        expect(button).to_have_attribute("data-armed", "true")
-        button.click()
-
-
 def tab_to(page: Page, words: str) -> None:
     """Press Tab until something has the focus."""
     for _ in range(30):
@@ -98,163 +87,11 @@ def focus_card(page: Page) -> None:
     raise AssertionError("Tab does not lead to the card")
 
 
-def is_armed(page: Page) -> None:
-    """Wait until the second press counts."""
-    page.locator("[data-armed=true]").wait_for()
-
-
-OPEN = """() => {
-    window.addEventListener("click", (event) => event.preventDefault(), {capture: true, once: true});
-    document.querySelector(".runkit-card .rk-source a").click();
-}"""
-
-
-@light
-def test_the_keyboard_is_enough(open_session: Open, posts: Posts, tmp_path: Path) -> None:
-    """From the cell to the receipt of a combined proposal by keys alone, with one POST at the end."""
-    session = open_session("combined_proposal", FORM)
-    page = session.page
-    verb(page, "Send 2 answers").wait_for()
-    focus_card(page)
-    page.evaluate(OPEN)  # a source, which stays closed here
-    page.keyboard.press("a")
-    see(page, "1 of 2 answered")  # the focus goes to the reason that is missing
-    page.keyboard.type("born in another year")
-    see(page, "2 of 2 answered")
-    page.keyboard.press("Control+Enter")
-    is_armed(page)
-    page.screenshot(path=tmp_path / "armed.png")
-    page.keyboard.press("Control+Enter")
-    see(page, "TIN verified, hit dismissed, ")
-    page.wait_for_function("() => document.activeElement.matches('.jp-Cell')")
-    assert posts.count() == 1
-    log = "runkit.answer_log().iloc[-1]"
-    assert session.value(f"int({log}['n_sources_opened'])") == 1
-    assert 0 < session.value(f"float(({log}['sent_at'] - {log}['shown_at']).total_seconds())") < 60
-
-
 def dismiss(page: Page) -> None:
     """Answer the question about a hit, up to the second press."""
     card(page).locator("textarea").fill(NOTE)
     press(verb(page, DISMISS), times=1)
     is_armed(page)
-
-
-@light
-def test_what_is_no_second_press(open_session: Open, posts: Posts) -> None:
-    """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
-    page = open_session("watchlist_hit", FORM).page
-    keep = verb(page, "Keep the hit")
-    keep.dblclick()
-    is_armed(page)
-    page.keyboard.press("Escape")
-    expect(page.locator(".rk-armed")).to_have_count(0)
-    keep.focus()
-    for _ in range(20):  # a held key: the browser repeats it
-        page.keyboard.down("Enter")
-        page.wait_for_timeout(50)
-    page.keyboard.up("Enter")
-    is_armed(page)
-    page.keyboard.press("Escape")
-    for away in (
-        lambda: card(page).locator("textarea").press_sequentially("x"),
-        lambda: verb(page, DISMISS).click(),
-        lambda: page.locator(".jp-CodeCell").nth(0).click(),
-    ):
-        press(keep, times=1)
-        is_armed(page)
-        away()
-        expect(keep).not_to_have_class("rk-armed")
-        expect(keep).not_to_have_attribute("data-armed", "true")
-    card(page).locator("textarea").focus()
-    page.keyboard.press("Control+Enter")
-    is_armed(page)
-    page.keyboard.type("y")  # the focus stays, the answer is another
-    expect(page.locator(".rk-armed")).to_have_count(0)
-    assert posts.count() == 0
-    press(keep)
-    see(page, "Hit kept")
-
-
-SIX = """asked = ("combined_proposal", "tin_mismatch", "address_gap", "decision", *["watchlist_hit"] * 2)
-made = [client.runs.create("cip_orchestrator", box.business(one)) for one in asked]
-made = [client.runs.wait(one, poll=0.02) for one in made]
-inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
-inbox"""
-MOST_CLICKS, MOST_KEYS = 16, 18
-
-
-class Inputs:
-    """Clicks and keys, counted; what is typed into a note does not count."""
-
-    def __init__(self, page: Page) -> None:
-        self.page, self.n = page, 0
-
-    def click(self, target: Locator) -> None:
-        """Click."""
-        target.click()
-        self.n += 1
-
-    def key(self, key: str) -> None:
-        """Press a key."""
-        self.page.keyboard.press(key)
-        self.n += 1
-
-    def twice(self, act: Callable[[], None]) -> None:
-        """Do it, and again when the button is armed."""
-        act()
-        is_armed(self.page)
-        act()
-
-
-def by_mouse(hand: Inputs, question: str) -> None:
-    page = hand.page
-    bar = page.locator(".rk-bar button")
-    if question.startswith("2 proposals"):
-        hand.click(bar.filter(has_text="Approve both"))
-        page.keyboard.type(NOTE)
-    elif question.startswith("Upload"):
-        hand.click(page.locator(".rk-pane [type=radio]").first)
-    elif question.startswith("Dismiss"):
-        hand.click(page.locator(".rk-pane textarea"))
-        page.keyboard.type(NOTE)
-    hand.twice(lambda: hand.click(bar.first))
-
-
-def by_keys(hand: Inputs, question: str) -> None:
-    if question.startswith(("Add", "Approve")):
-        hand.twice(lambda: hand.key("a"))
-        return
-    hand.key("a" if question.startswith("2 proposals") else "Enter")
-    if question.startswith("Upload"):
-        hand.key("Space")
-    else:
-        hand.page.keyboard.type(NOTE)
-    hand.twice(lambda: hand.key("Control+Enter"))
-
-
-@light
-@pytest.mark.parametrize(("way", "most"), [(by_mouse, MOST_CLICKS), (by_keys, MOST_KEYS)])
-def test_an_inbox_of_six(
-    open_session: Open, posts: Posts, way: Callable[[Inputs, str], None], most: int, tmp_path: Path
-) -> None:
-    """Six questions take at most 16 clicks or 18 keys, notes aside, and no answer fewer than two presses."""
-    page = open_session("clean_pass", SIX).page
-    hand = Inputs(page)
-    page.locator("[data-id^=press]").first.wait_for()
-    page.locator(".rk-pane").focus()
-    for number in range(6):
-        expect(page.locator(".rk-done")).to_have_count(number)
-        page.locator("[data-id^=press]").first.wait_for()
-        question = page.locator(".rk-pane .rk-ask").inner_text()
-        before = hand.n
-        way(hand, question)
-        assert hand.n - before >= 2
-    expect(page.locator(".rk-done")).to_have_count(6)
-    see(page, "You're all caught up")
-    page.screenshot(path=tmp_path / "done.png")
-    assert hand.n <= most
-    assert posts.count() == 6
 
 
 @light
@@ -377,28 +214,6 @@ def test_d_d_is_harmless(open_session: Open) -> None:
     expect(card(page)).to_be_visible()
 
 
-@light
-def test_where_the_focus_goes(open_session: Open, posts: Posts) -> None:
-    """To the first error, and after a receipt to the next card, or to the cell if it was the last."""
-    second = """other = client.runs.create("cip_orchestrator", box.business("decision"))
-runkit.InterruptForm(client, client.runs.wait(other))"""
-    page = open_session("watchlist_hit", FORM, second).page
-    first, last = card(page).nth(0), card(page).nth(1)
-    last.locator("[data-id=press-in_review]").wait_for()
-    first.locator("[data-id=press-approve]").click()
-    see(page, "Not sent. A reason is required to dismiss.")
-    expect(first.locator("textarea")).to_be_focused()
-    expect(first.locator("textarea")).to_have_attribute("aria-invalid", "true")
-    press(first.locator("[data-id=press-reject]"))
-    see(page, "Hit kept")
-    expect(card(page)).to_have_count(1)
-    expect(card(page).locator(".rk-pane")).to_be_focused()
-    press(verb(page, KEEP))
-    expect(card(page)).to_have_count(0)
-    page.wait_for_function("() => document.activeElement.matches('.jp-Cell')")
-    assert posts.count() == 2
-
-
 ASK = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
@@ -477,21 +292,6 @@ def test_the_looks(open_session: Open, tmp_path: Path) -> None:
     see(page, "Hit kept")
     expect(card(page)).to_have_count(4)
     check_looks(page, tmp_path / "receipt.png")
-
-
-@light
-def test_a_phone(open_session: Open, tmp_path: Path) -> None:
-    """At 360 px the list is above the card, and nothing is wider than the page."""
-    page = open_session("clean_pass", SIX).page
-    page.locator("[data-id^=press]").first.wait_for()
-    page.evaluate("() => { void window.jupyterapp.commands.execute('application:toggle-left-area'); }")
-    page.set_viewport_size({"width": 360, "height": 1200})
-    lists, pane = (page.locator(one).bounding_box() for one in (".rk-list", ".rk-pane"))
-    assert lists is not None
-    assert pane is not None
-    assert lists["y"] + lists["height"] <= pane["y"] + 1
-    page.screenshot(path=tmp_path / "phone.png")
-    assert page.evaluate(WIDER) == []
 
 
 def check_looks(page: Page, picture: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -94,6 +94,13 @@ class Asking:
     def is_open(self, question: Question) -> bool:
         """Whether the sandbox still asks."""
         return bool(self._other.runs.get(question.run).interrupts)
+
+    def end_others(self, runs: Iterable[Run]) -> None:
+        """End all waiting runs but these."""
+        kept = {run.id for run in runs}
+        for run in self._other.runs.list(status="interrupted", progress=False):
+            if run.id not in kept:
+                self.box.end_run(run.id)
 
     def end(self, question: Question) -> None:
         """End the run, so that its question lapses."""

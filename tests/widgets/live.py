@@ -7,6 +7,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
 from runkit.widgets.card import STATIC, Card
 
 if TYPE_CHECKING:
@@ -36,6 +38,19 @@ new MutationObserver((changes) => {
 """
 
 
+def press(button: Locator, times: int = 2) -> None:
+    """Press a button, and once more when it is armed."""
+    button.click()
+    for _ in range(times - 1):
+        expect(button).to_have_attribute("data-armed", "true")
+        button.click()
+
+
+def is_armed(page: Page) -> None:
+    """Wait until the second press counts."""
+    page.locator("[data-armed=true]").wait_for()
+
+
 class LivePage:
     """A page with cards; messages are exchanged while a test waits with `until`."""
 
@@ -43,7 +58,7 @@ class LivePage:
         self.page = page
         self._cards: list[Card] = []
         self._messages: SimpleQueue[tuple[int, Any]] = SimpleQueue()  # from widgets, of any thread
-        page.set_content("<!DOCTYPE html><body class='jp-Notebook'></body>")
+        page.set_content("<!DOCTYPE html><body class='jp-Notebook' tabindex='-1'></body>")
         page.add_style_tag(content=Card._css)
         code = (STATIC / "card.js").read_text().replace("export default", "const card =")
         page.add_script_tag(content=code + MODELS)

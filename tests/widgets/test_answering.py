@@ -1,0 +1,209 @@
+"""Cards answered by hand and by keys in a bare page, on a real sandbox: which presses send an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import runkit
+from tests.widgets.asking import Asking
+from tests.widgets.live import LivePage, is_armed, press
+
+NOTE = "born in another year"
+DISMISS, KEEP = "Dismiss the hit", "Keep the hit"
+MOST_CLICKS, MOST_KEYS = 16, 17
+SIX = ("combined_proposal", "tin_mismatch", "address_gap", "decision", "watchlist_hit", "watchlist_hit")
+WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
+    .filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
+    .filter((node) => getComputedStyle(node).overflowX === "visible" && !node.matches(".rk-main"))
+    .map((node) => node.outerHTML.slice(0, 100))"""  # what is wider than its place
+OPEN_SOURCE = """() => {
+    window.addEventListener("click", (event) => event.preventDefault(), {capture: true, once: true});
+    document.querySelector(".runkit-card .rk-source a").click();
+}"""
+
+
+def verb(page: Page, text: str) -> Locator:
+    return page.locator(".rk-bar button").filter(has_text=text)
+
+
+@pytest.fixture
+def show_form(live: LivePage, asking: Asking) -> Iterator[Callable[[str], runkit.InterruptForm]]:
+    forms: list[runkit.InterruptForm] = []
+
+    def show(scenario: str) -> runkit.InterruptForm:
+        forms.append(runkit.InterruptForm(asking.client, asking.run(scenario), who="Ana Ortiz"))
+        live.add(forms[-1].widget)
+        return forms[-1]
+
+    yield show
+    for form in forms:
+        form.close()
+
+
+Show = Callable[[str], runkit.InterruptForm]
+
+
+def test_the_keyboard_is_enough(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+    """A combined proposal is answered by keys alone, with one POST; the log has what was opened."""
+    form = show_form("combined_proposal")
+    page.locator(".rk-pane").focus()
+    page.evaluate(OPEN_SOURCE)  # which stays closed here
+    page.keyboard.press("a")
+    expect(page.locator(".rk-hints")).to_have_text("1 of 2 answered")  # the focus is in the missing reason
+    page.keyboard.type(NOTE)
+    expect(page.locator(".rk-hints")).to_have_text("2 of 2 answered")
+    page.keyboard.press("Control+Enter")
+    is_armed(page)
+    page.keyboard.press("Control+Enter")
+    live.until(lambda: form.state == "settled")
+    live.settle()
+    assert page.locator(".rk-said").inner_text().startswith("TIN verified, hit dismissed, ")
+    assert page.evaluate("document.activeElement.matches('.jp-Notebook')")
+    assert asking.wire.posts == 1
+    entry = runkit.answer_log().iloc[-1]
+    assert entry["n_sources_opened"] == 1
+    assert 0 < (entry["sent_at"] - entry["shown_at"]).total_seconds() < 60
+
+
+def test_where_the_focus_goes(show_form: Show, live: LivePage, page: Page) -> None:
+    """To the first error, and after a receipt to the next card."""
+    form, _ = show_form("watchlist_hit"), show_form("decision")
+    first, last = (page.locator(".runkit-card").nth(number) for number in range(2))
+    first.locator("[data-id=press-approve]").click()
+    expect(first.locator(".rk-message")).to_have_text("Not sent. A reason is required to dismiss.")
+    expect(first.locator("textarea")).to_be_focused()
+    expect(first.locator("textarea")).to_have_attribute("aria-invalid", "true")
+    press(first.locator("[data-id=press-reject]"))
+    live.until(lambda: form.state == "settled")
+    live.settle()
+    expect(last.locator(".rk-pane")).to_be_focused()
+
+
+def test_what_is_no_second_press(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+    """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
+    form = show_form("watchlist_hit")
+    keep = verb(page, KEEP)
+    keep.dblclick()
+    is_armed(page)
+    page.keyboard.press("Escape")
+    expect(page.locator(".rk-armed")).to_have_count(0)
+    keep.focus()
+    for _ in range(20):  # a held key: the browser repeats it
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(50)
+    page.keyboard.up("Enter")
+    is_armed(page)
+    page.keyboard.press("Escape")
+    for away in (
+        lambda: page.locator("textarea").press_sequentially("x"),
+        lambda: verb(page, DISMISS).click(),
+        lambda: page.mouse.click(5, 795),
+    ):
+        press(keep, times=1)
+        is_armed(page)
+        away()
+        expect(keep).not_to_have_class("rk-armed")
+        expect(keep).not_to_have_attribute("data-armed", "true")
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+Enter")
+    is_armed(page)
+    page.keyboard.type("y")  # the focus stays, the answer is another
+    expect(page.locator(".rk-armed")).to_have_count(0)
+    live.settle()
+    assert asking.wire.posts == 0
+    press(keep)
+    live.until(lambda: form.state == "settled")
+    assert asking.wire.posts == 1
+
+
+class Inputs:
+    """Clicks and keys, counted; what is typed into a note does not count."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.n = page, 0
+
+    def click(self, target: Locator) -> None:
+        """Click."""
+        target.click()
+        self.n += 1
+
+    def key(self, key: str) -> None:
+        """Press a key."""
+        self.page.keyboard.press(key)
+        self.n += 1
+
+    def twice(self, act: Callable[[], None]) -> None:
+        """Do it, and again when the button is armed."""
+        act()
+        is_armed(self.page)
+        act()
+
+
+def by_mouse(hand: Inputs, question: str) -> None:
+    page = hand.page
+    bar = page.locator(".rk-bar button")
+    if question.startswith("2 proposals"):
+        hand.click(bar.filter(has_text="Approve both"))
+        page.keyboard.type(NOTE)
+    elif question.startswith("Upload"):
+        hand.click(page.locator(".rk-pane [type=radio]").first)
+    elif question.startswith("Dismiss"):
+        hand.click(page.locator(".rk-pane textarea"))
+        page.keyboard.type(NOTE)
+    hand.twice(lambda: hand.click(bar.first))
+
+
+def by_keys(hand: Inputs, question: str) -> None:
+    if question.startswith(("Add", "Approve")):
+        hand.twice(lambda: hand.key("a"))
+        return
+    hand.key("a" if question.startswith("2 proposals") else "Enter")
+    if question.startswith("Upload"):
+        hand.key("Space")
+    else:
+        hand.page.keyboard.type(NOTE)
+    hand.twice(lambda: hand.key("Control+Enter"))
+
+
+@pytest.mark.parametrize(("way", "most"), [(by_mouse, MOST_CLICKS), (by_keys, MOST_KEYS)])
+def test_an_inbox_of_six(
+    asking: Asking, live: LivePage, page: Page, way: Callable[[Inputs, str], None], most: int
+) -> None:
+    """Six questions take at most 16 clicks or 17 keys, notes aside, and no answer fewer than two presses."""
+    runs = [asking.run(scenario) for scenario in SIX]
+    asking.end_others(runs)
+    inbox = runkit.InterruptInbox(asking.client, who="Ana Ortiz")
+    card = live.add(inbox.widget)
+    inputs = Inputs(page)
+    page.locator(".rk-pane").focus()
+    for number in range(6):
+        live.until(lambda number=number: card.locator(".rk-done").count() == number)
+        live.until(lambda: not inbox.controller.snapshot.is_opening)
+        live.until(lambda: card.locator("[data-id^=press]").count())
+        live.settle()
+        before = inputs.n
+        way(inputs, card.locator(".rk-ask").inner_text())
+        assert inputs.n - before >= 2
+    live.until(lambda: card.locator(".rk-done").count() == 6)
+    expect(card).to_contain_text("You're all caught up")
+    assert inputs.n <= most
+    assert asking.wire.posts == 6
+    inbox.close()
+
+
+def test_a_phone(asking: Asking, live: LivePage, page: Page) -> None:
+    """At 360 px the list is above the card, and nothing is wider than the page."""
+    asking.run("decision")
+    inbox = runkit.InterruptInbox(asking.client, who="Ana Ortiz")
+    card = live.add(inbox.widget)
+    live.until(lambda: card.locator("[data-id^=press]").count())
+    page.set_viewport_size({"width": 360, "height": 1200})
+    lists, pane = (card.locator(name).bounding_box() for name in (".rk-list", ".rk-pane"))
+    assert lists is not None
+    assert pane is not None
+    assert lists["y"] + lists["height"] <= pane["y"] + 1
+    assert page.evaluate(WIDER) == []
+    inbox.close()
