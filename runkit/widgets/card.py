@@ -294,10 +294,14 @@ class CellOutput(Generic[C]):
         self._set_ticking(False)
         self._end(self._end_text)
 
+    def _end_bundle(self, text: str) -> Mapping[str, Any]:
+        """Return what takes the place of a card that is closed."""
+        return display.note(text)
+
     def _end(self, text: str) -> None:
         """Replace the card by a text."""
         card, self._card = self._card, None
         if card is not None:
             card.close()
-            update(self._handle, display.note(text))
+            update(self._handle, self._end_bundle(text))
         self._wake()

@@ -1,9 +1,9 @@
 """`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses.
 
-JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of a running run is in
-the card, in an Output widget whose content is replaced. While the run waits, and after it has ended, the
-chart is an output of its own, which the saved notebook keeps. An older state of the run, as a lagging replica
-may show, never replaces a newer one. Times are in seconds.
+JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of an open run is in
+an Output widget below the card, whose content is replaced; at the end the chart takes the place of both, and
+the saved notebook keeps it. An older state of the run, as a lagging replica may show, never replaces a newer
+one. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from runkit.widgets.question import questions_of
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
 )
+HEADLESS = f"This notebook ran headless: {ALTERNATIVE}."
 # pauses between two polls, which grow while nothing changes
 FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5
 RETRY_MAXIMUM = 30.0  # pause after an error, in addition to the client's own retries
@@ -46,9 +47,10 @@ class RunMonitor(CellOutput[None]):
     """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
 
     The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds. `close()`
-    ends it, and so does showing the same run again. The cell gets three outputs: status and findings, the
-    card with the questions, and the chart. Status and chart stay readable without a kernel. Without a screen
-    it shows the current state; use `client.runs.wait` there, and `client.runs.stream` for events.
+    ends it, and so does showing the same run again. The cell gets two outputs: status and findings, and the
+    card with the question above the chart, of which the chart remains. Both are then readable without a
+    kernel. Without a screen it shows the current state; use `client.runs.wait` there, and
+    `client.runs.stream` for events.
 
     Parameters
     ----------
@@ -98,10 +100,7 @@ class RunMonitor(CellOutput[None]):
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
         self._pause, self._n_refusals = FIRST, 0
         self._frames = frames(self._run)
-        self._chart: dict[str, Any] = {}
-        self._chart_handle: Any = None  # of the chart's own output
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
-        self._is_live = False  # the chart is in the card, and not in its own output
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._live: Any = None  # the Output widget
         self._questions: dict[tuple[str, str], AnswerController] = {}  # the card shows the first one
@@ -129,21 +128,20 @@ class RunMonitor(CellOutput[None]):
         if not is_headless:
             self._ask(run)
         self._frames = frames(run)
-        self._chart = self._chart_bundle(self._frames)
         with self._lock:
-            self._is_over, self._n_refusals, self._message = run.is_finished, 0, "Live updates off."
-            self._is_live = run.status == "running" and not is_headless
+            self._is_over, self._n_refusals = run.is_finished, 0
+            self._message = f"Live updates off. {HEADLESS if is_headless else ''}".strip()
             super()._ipython_display_()
-            self._chart_handle = card.output(display.EMPTY if self._is_live else self._chart)
         if self._box is not None and card.is_interactive():
             # before it is displayed, since the next cell may keep the kernel busy
             self._ticker.start()
 
     def _card_bundle(self) -> Mapping[str, Any]:
+        chart = self._chart_bundle(self._frames)
         if self.run.is_finished or card.is_headless():
-            return display.EMPTY if self.run.is_finished else super()._card_bundle()
+            return chart
         self._card = card.Card(self._describe, self._receive, self._on_views)
-        self._live = w.Output(outputs=_output(self._chart) if self._is_live else ())
+        self._live = w.Output(outputs=_output(chart))
         self._box = w.VBox([self._card, self._live])
         return card.widget_bundle(self._box)
 
@@ -171,7 +169,7 @@ class RunMonitor(CellOutput[None]):
             chart = self._chart_bundle(self._frames)
             with self._lock:
                 if self._box is not None:
-                    self._draw(chart, is_live=self._is_live)
+                    self._live.outputs = _output(chart)
 
     # -- watching
 
@@ -209,8 +207,8 @@ class RunMonitor(CellOutput[None]):
             return None
         for controller in tuple(self._questions.values()):
             controller.update_run(run)  # first, because it may give a receipt
-        f, is_live = frames(run), run.status == "running"
-        is_same = f.steps.equals(self._frames.steps) and is_live == self._is_live
+        f = frames(run)
+        is_same = f.steps.equals(self._frames.steps) and run.status == self._run.status
         chart = None if is_same else self._chart_bundle(f)
         self._ask(run)
         with self._lock:
@@ -220,7 +218,7 @@ class RunMonitor(CellOutput[None]):
             self._wake()  # first, because a cell may wait, and the display may fail
             self._changed()
             if chart is not None:
-                self._draw(chart, is_live=is_live)
+                self._live.outputs = _output(chart)
             self._end_if_done()
         return None if is_over else self._pause
 
@@ -230,7 +228,7 @@ class RunMonitor(CellOutput[None]):
         sentence = " · ".join([f"{run.label}: {style.status(run.status)}", *outcome])
         return display.twin(
             sentence,
-            sentence,
+            f"{sentence}\n{self._message}",
             lines=[display.run_heading(self._client, run), self._message, *self._receipts],
             questions=[display.describe_question(one, self._client) for one in questions_of(run)],
             evidence=findings(self._frames, outputs_of(self._frames)) if run.output else None,
@@ -245,18 +243,6 @@ class RunMonitor(CellOutput[None]):
         if self._zoom is not None:
             figure.update_xaxes(range=self._zoom, autorange=False)
         return {**plotly_bundle(figure), **display.note(str(figure.layout.meta["alt"]))}
-
-    def _draw(self, chart: dict[str, Any], *, is_live: bool) -> None:
-        """Draw a chart in the card, or in its own output; there always is one."""
-        was_live, self._is_live, self._chart = self._is_live, is_live, chart
-        if is_live:
-            self._live.outputs = _output(chart)
-        if not (is_live and was_live):
-            # another mime type: the next chart is drawn anew
-            update(self._chart_handle, display.EMPTY)
-        if not is_live:
-            update(self._chart_handle, chart)
-            self._live.outputs = ()
 
     def _ask(self, run: Run) -> None:
         """Make a controller for each pending question without one; some of them list documents."""
@@ -292,15 +278,17 @@ class RunMonitor(CellOutput[None]):
         if self._is_over and not self._questions:
             self._end("Run finished. Live updates off." if self.run.is_finished else self._message)
 
+    def _end_bundle(self, text: str) -> Mapping[str, Any]:
+        return self._chart_bundle(self._frames)
+
     def _end(self, text: str) -> None:
         with self._lock:
             box, self._box = self._box, None
             if box is None:
                 return
             self._message, self._questions = text, {}
-            if self._is_live:
-                update(self._chart_handle, self._chart)
             super()._end(text)
+            update(self._head, self._static())
             for widget in (box.layout, self._live.layout, box, self._live):
                 widget.close()
 
