@@ -109,7 +109,7 @@ def _rows(df: pd.DataFrame) -> Iterable[Any]:
 
 
 def cell(text: object, kind: str = "text", tone: str = "") -> Json:
-    """Describe one cell of a row: text, muted, bold, code, pill or end (at the right)."""
+    """Describe one cell of a row: text, muted, code, pill or end (at the right)."""
     return {"text": visible(str(text)), "kind": kind, "tone": tone}
 
 
@@ -137,20 +137,9 @@ def other_findings(question: Question) -> list[Json]:
     if others.empty:
         return []
     described, more = findings(f, others)
-    rows = [_finding_cells(item) for item in described]
     counted = counts(others["confidence"].dropna().astype(str))
     title = f"{plural(len(others), 'other finding')}{f': {counted}' if counted else ''}"
-    return [{"title": title, "rows": rows + ([[cell(more, "muted")]] if more else [])}]
-
-
-def _finding_cells(item: Json) -> list[Json]:
-    tiers = [f"{source['mark']} {source['tier']}" for source in item["sources"] if source.get("tier")]
-    return [
-        cell(item["title"], "bold"),
-        cell(item["confidence"], "pill", item["tone"]),
-        cell(item["summary"]),
-        cell("\n".join(tiers), "end"),
-    ]
+    return [{"title": title, "findings": described, "more": more}]
 
 
 def counts(words: Iterable[str]) -> str:
@@ -159,9 +148,12 @@ def counts(words: Iterable[str]) -> str:
 
 
 def ends(words: Iterable[str]) -> str:
-    """Describe how things ended: `all completed`, or `3 completed, 1 failed`."""
+    """Describe how things ended: `completed`, `all completed`, or `3 completed, 1 failed`."""
     by_word = Counter(words)
-    return f"all {next(iter(by_word))}" if len(by_word) == 1 else counts(by_word.elements())
+    if len(by_word) > 1:
+        return counts(by_word.elements())
+    [(word, n)] = by_word.items()
+    return f"all {word}" if n > 1 else word
 
 
 def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]] | None) -> list[Run]:

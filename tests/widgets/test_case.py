@@ -59,7 +59,7 @@ def test_other_findings_come_weakest_first(box: FaultyBox, client: Client) -> No
     assert f'client.runs.get("{run.id[:8]}")' in case["code"]
     found = runkit.frames(run).artifacts.query("origin == 'step'")
     [line] = case["lines"]
-    confidences = [cells[1]["text"] for cells in line["rows"]]
+    confidences = [finding["confidence"] for finding in line["findings"]]
     assert len(confidences) == len(set(found["title"]) - {"Watchlist hit is another person"})
     assert confidences == sorted(confidences, key=["Low", "Medium", "High"].index)
     assert line["title"].startswith(f"{len(confidences)} other findings: ")
@@ -73,9 +73,9 @@ def test_two_questions_about_one_business(box: FaultyBox, client: Client) -> Non
     assert text.startswith(f"◷ 2 open 1st question about this business; the 2nd {second.id[:8]} is ")
     assert is_open["key"] == f"{second.id} {second.interrupts[0].id}"
     title, row = texts(runs)
-    assert title == "1 other run of this business, all waiting; 1 is newer than this question"
+    assert title == "1 other run of this business, waiting; 1 is newer than this question"
     assert (row.startswith(f"{second.id[:8]} ◷ Waiting"), row.endswith("newer")) == (True, True)
-    assert texts(case_of(client, second, 3)["lines"][2])[0] == "1 other run of this business, all waiting"
+    assert texts(case_of(client, second, 3)["lines"][2])[0] == "1 other run of this business, waiting"
 
 
 def test_earlier_answers(box: FaultyBox, client: Client) -> None:
@@ -83,8 +83,8 @@ def test_earlier_answers(box: FaultyBox, client: Client) -> None:
     answer = {"decision": "rejected", "note": "virtual office"}
     client.runs.wait(client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02)
     _, runs, asked, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
-    assert texts(runs)[0] == "1 other run of this business, all completed"
-    assert texts(asked)[0] == "1 earlier question about this business, all answered"
+    assert texts(runs)[0] == "1 other run of this business, completed"
+    assert texts(asked)[0] == "1 earlier question about this business, answered"
     assert "Rejected" in texts(asked)[1]
     assert texts(answers)[0] == "Earlier answers on this machine: 1"
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")

@@ -427,12 +427,14 @@ function render({model, el}) {
   function theCase({status, lines, code}) {
     const cell = ({text, kind, tone}) => text && (kind === "code" ? h("code", null, text)
       : h("span", {class: kind === "pill" ? `rk-pill ${tone}` : `rk-${kind} ${tone}`}, text));
-    const folded = ({title, rows: all}) => details(title, all.map((cells) => div("rk-cells", cells.map(cell))));
+    const folded = ({title, findings, more, rows: all = []}) => details(title,
+      findings && div("rk-findings", findings.map(finding), muted(more)),
+      all.map((cells) => div("rk-cells", cells.map(cell))));
     const open = ({cells, key}) => div("rk-cells", cells.map(cell), space(),
       state.kind === "inbox" && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
-        lines.map((line) => (line.rows ? folded(line) : open(line))),
+        lines.map((line) => (line.title ? folded(line) : open(line))),
         div("rk-cells rk-band rk-code", note("As code"), h("code", null, code),
           linkButton("Copy", () => navigator.clipboard?.writeText(code), {"data-id": "copy-code"}))),
       details("What the agent sent, as JSON", h("pre", null, state.question.raw)),
