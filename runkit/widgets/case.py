@@ -168,7 +168,14 @@ def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]] | 
         runs = [client.businesses.identified(other) for other in listed()]
     others = [other for other in runs if other.business_id == run.business_id and other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
-    return [*client.runs.fetch(others[:MAX_RUNS], progress=False), *others[MAX_RUNS:]]
+    with_steps = {other.id: other for other in client.runs.fetch(others[:MAX_RUNS], progress=False)}
+    return [with_steps.get(other.id, other) for other in others]
+
+
+def failure(message: str) -> list[Json]:
+    """Say in the case why it lacks the other runs of the business."""
+    text = f"The other runs of this business couldn't be read. {message}"
+    return [{"cells": [cell(shorten(text, MAX_NAME), "muted")], "key": None}]
 
 
 def lines_about_others(question: Question, others: Sequence[Run], host: str) -> list[Json]:

@@ -179,9 +179,8 @@ class AnswerController(Controller[Snapshot]):
         try:
             others = case.read_others(self.client, self.question.run, self._listed)
             lines = case.lines_about_others(self.question, others, self.client.host)
-        except RunkitError as error:
-            log.warning("the other runs of a business could not be read: %s", error)
-            return
+        except Exception as error:
+            lines = case.failure(jobs.error_message(error))
         with self._lock:
             self.case_lines = lines
         self._notify()

@@ -99,6 +99,18 @@ def test_a_business_that_is_not_known(box: FaultyBox, client: Client) -> None:
     assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
 
 
+def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client) -> None:
+    """The case says so, and the question can be answered."""
+    form = runkit.InterruptForm(client, start(box, client, "decision"))
+    box.fault("refuse", on="GET /threads", status=403, times=9)
+    page = Page(form.widget)
+    until(lambda: len(page.drawn["case"]["lines"]) == 2)
+    [text] = texts(page.drawn["case"]["lines"][1])
+    assert text.startswith("The other runs of this business couldn't be read. ")
+    assert not page.drawn["status"]["inert"]
+    form.close()
+
+
 def test_the_case_on_a_page(box: FaultyBox, client: Client, live: LivePage) -> None:
     """Both rows say how many are open; "Show it" opens the other one; what is unfolded stays so."""
     first, second = (start(box, client, "decision") for _ in range(2))

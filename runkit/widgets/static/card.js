@@ -431,7 +431,7 @@ function render({model, el}) {
       findings && div("rk-findings", findings.map(finding), muted(more)),
       all.map((cells) => div("rk-cells", cells.map(cell))));
     const open = ({cells, key}) => div("rk-cells", cells.map(cell), space(),
-      state.kind === "inbox" && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
+      state.kind === "inbox" && key && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
         lines.map((line) => (line.title ? folded(line) : open(line))),
