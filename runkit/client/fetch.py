@@ -130,7 +130,8 @@ def stop_words(stop: BaseException | None) -> str | None:
 def error_words(errors: Mapping[str, ApiError]) -> list[str]:
     """Return as a reason how many runs could not be read, and the first of them."""
     return [
-        f"{plural(len(errors), 'run')} could not be read, see .errors: {run_id} ({shorten(str(error), 100)})"
+        f"{plural(len(errors), 'run')} could not be read: {run_id}{', …' * (len(errors) > 1)} "
+        f"({shorten(str(error), 100)})"
         for run_id, error in islice(errors.items(), 1)
     ]
 

@@ -164,9 +164,10 @@ def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]] | 
         since = datetime.now(UTC) - timedelta(days=DAYS)
         runs = [*client.runs.list(business_id=run.business_id, since=since, progress=False)]
     else:
-        client.businesses.threads_of(run.business_id, progress=False)
-        runs = [client.businesses.identified(other) for other in listed()]
-    others = [other for other in runs if other.business_id == run.business_id and other.id != run.id]
+        by_business = client.businesses.threads_of(run.business_id, progress=False)
+        thread_ids = {thread.id for threads in by_business.values() for thread in threads}
+        runs = [other for other in listed() if other.thread_id in thread_ids]
+    others = [other for other in runs if other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
     with_steps = {other.id: other for other in client.runs.fetch(others[:MAX_RUNS], progress=False)}
     return [with_steps.get(other.id, other) for other in others]

@@ -24,7 +24,6 @@ from runkit.client.resume import is_stale
 from runkit.errors import ApiError, NotFound
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Business
 from runkit.tables.facts import KIND_ORDER
 from runkit.tables.frames import frames
 from runkit.text import moment, plural
