@@ -74,7 +74,7 @@ def test_a_run_that_is_refused_is_one_error(
     runs = client.runs.fetch(IDS)
     assert runs.ids == tuple(one for one in IDS if one != refused)
     assert {one: error.status for one, error in runs.errors.items()} == {refused: status}
-    assert f"1 run could not be read, see .errors: {refused}" in (runs.why or "")
+    assert f"1 run could not be read: {refused}" in (runs.why or "")
 
 
 @pytest.mark.parametrize("status", [401, 403])
