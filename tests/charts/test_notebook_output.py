@@ -28,6 +28,12 @@ CELLS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in JupyterLab; plotly's default depends on what was imported before it."""
+    monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
+
+
 def bundle(figure: Any) -> dict[str, Any]:
     """What a notebook keeps of a figure."""
     return dict(figure._repr_mimebundle_())

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import numpy as np
+import plotly.io
 import pytest
 
 import runkit
@@ -73,8 +74,9 @@ def test_hostile_text_is_no_link_in_a_chart() -> None:
         assert not [markup for markup in ("<a ", "<img", "$x$") if markup in shown]
 
 
-def test_no_chart_offers_itself_to_a_cloud() -> None:
+def test_no_chart_offers_itself_to_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its button "Share chart" would upload customers' data with one click."""
+    monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")  # as in JupyterLab
     figure = runkit.gantt(run(step("a")))
     config = figure._repr_mimebundle_()["application/vnd.plotly.v1+json"]["config"]
     assert (config["showSendToCloud"], config["plotlyServerURL"]) == (False, "")
