@@ -144,15 +144,18 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    columns = {}
-    for column in COLUMNS[frame]:
-        dtype = "str" if column.words else TYPES[column.kind][0]
-        if column.name in df:
-            values = df[column.name].astype(pd.api.types.pandas_dtype(dtype))
-        else:
-            values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
-        columns[column.name] = _categorical(values, column) if column.words else values
-    return pd.DataFrame(columns, copy=False)
+    dtypes = {column.name: "str" if column.words else TYPES[column.kind][0] for column in COLUMNS[frame]}
+    absent = {
+        column.name: pd.Series(ABSENT.get(column.kind), df.index, dtypes[column.name])
+        for column in COLUMNS[frame]
+        if column.name not in df
+    }
+    df = df.assign(**absent)[list(dtypes)]
+    own = df.dtypes.to_dict()
+    others = {name: dtype for name, dtype in dtypes.items() if own[name] != dtype}
+    df = df.astype(others) if others else df
+    words = {column.name: _categorical(df[column.name], column) for column in COLUMNS[frame] if column.words}
+    return df.assign(**words)
 
 
 def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
