@@ -114,13 +114,13 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
 
 
 def _ranked(f: Frames) -> pd.DataFrame:
-    """Return the runs in order: waiting, failed, running, of low, of medium confidence, others."""
+    """Return the runs in order: waiting, failed, running, of low or no, of medium, of high confidence."""
     asked = open_questions(f).drop_duplicates("run_id")
     runs = f.runs.set_index("run_id")
     runs = pd.concat([runs.loc[asked["run_id"]], runs.drop(asked["run_id"]).sort_values("created_at")[::-1]])
     sure = runs["confidence"].astype("str").where(runs["status"].eq("completed"))
     ranks = runs["status"].map({"interrupted": 0, "error": 1, "running": 2}).astype("float64")
-    ranks = ranks.fillna(sure.map({"other": 3, "low": 3, "medium": 4})).fillna(LAST)
+    ranks = ranks.fillna(sure.map({"medium": 4, "high": LAST})).fillna(3)
     waits = asked.set_index("run_id")["wait_s"].reindex(runs.index)
     age_s = (f.runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
     is_weak = ranks.isin([3, 4]) & runs["weakest"].notna()
@@ -263,7 +263,7 @@ def _stems(steps: pd.DataFrame) -> list[str]:
 
 
 def _ending(ask: dict[Any, Any]) -> str:
-    """Say how a question ended, by whom and when, as far as it is known."""
+    """Describe how a question ended, by whom and when, as far as it is known."""
     words = outcome_words(ask["kind"], ask["outcome"], ask["decision"])
     by = f" by {ask['answered_by']}" if pd.notna(ask["answered_by"]) else ""
     when = ask["answered_at"] if pd.notna(ask["answered_at"]) else ask["asked_at"]

@@ -260,7 +260,8 @@ def test_a_table_fits_the_terminal(
     """Wide characters count as two; what needs nobody is one line, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error") | names
-    runs = [raw(step("a"), run_id=f"{n}" * 9) for n in range(3)]
+    output = {"artifacts": [{"title": "Summary", "type": "summary", "confidence": "high"}]}
+    runs = [raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3)]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, [failed, *runs])))
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]
@@ -273,6 +274,20 @@ def test_a_table_fits_the_terminal(
         lines = screen.getvalue().replace("\0", "").splitlines()
         assert max(map(cell_len, lines)) <= width
         assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_runs + (not options)
+
+
+def test_a_run_without_a_confidence_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not one of those of high confidence that are one line on a terminal."""
+    runs = [raw(step("a"), run_id=f"{n}" * 9) for n in range(2)]
+    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["show", str(tmp_path / "runs.ndjson")]) == 0
+    shown = capsys.readouterr().out
+    assert "00000000" in shown
+    assert "all high confidence" not in shown
 
 
 def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:
