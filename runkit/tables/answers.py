@@ -83,9 +83,8 @@ def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
     if answers is not None:
         questions = with_answers(questions, f.runs, answers)
         entries = logged_answers(questions, f.runs, answers)
-        notes = pd.Series(
-            [_read(entry["answer"]).get("note") if entry else None for entry in entries], dtype="str"
-        )
+        reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
+        notes = pd.Series(reasons, questions.index, "str")
     proposed = f.artifacts[f.artifacts["origin"].eq("proposal")]
     cited = proposed["title"] + " (" + proposed["best_tier"].astype("str").fillna("no source") + ")"
     evidence = cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
@@ -107,4 +106,5 @@ def _read(answer: object) -> dict[str, Any]:
 
 
 def _decision(answer: object) -> str | None:
-    return decision_of(_read(answer)) if _read(answer) else None
+    value = _read(answer)
+    return decision_of(value) if value else None
