@@ -31,7 +31,7 @@ DTYPES: dict[str, Any] = {
 
 @checked
 def changes(before: Source, after: Source) -> pd.DataFrame:
-    """Say what has changed between two states of some runs: what is new, waits, failed or was completed.
+    """Compare two states of some runs: what is new, waits, failed or was completed.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     old, new = frames(before), frames(after)
     since = old.read_at[1] if old.read_at else old.runs["as_of"].max()
     was = {run["run_id"]: run for run in old.runs.to_dict("records")}
-    asked, asks = _by_run(open_questions(old)), _by_run(open_questions(new))
+    waiting = open_questions(new)
+    asked, asks = _by_run(open_questions(old)), _by_run(waiting)
     ended = _by_run(new.interrupts)
     rows, n_others = [], len(was.keys() - set(new.runs["run_id"]))
     for run in new.runs.to_dict("records"):
@@ -77,7 +78,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
             rows.append(run | dict(zip(("change", "before", "after", "when"), found, strict=True)))
     table = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
     table = table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
-    table.attrs["sentence"] = _sentence(table, open_questions(new), since, n_others)
+    table.attrs["sentence"] = _sentence(table, waiting, since, n_others)
     return table
 
 
@@ -120,7 +121,7 @@ def _is_same(left: Row, right: Row) -> bool:
 
 
 def _shown(run: Row) -> str:
-    """Say in a few words how a run stands: its error, or its status and its confidence."""
+    """Describe in a few words how a run stands: its error, or its status and its confidence."""
     if run["status"] == "error" and pd.notna(run["outcome"]):
         return str(run["outcome"]).partition(":")[0]
     word = status(run["status"]).word
