@@ -30,7 +30,7 @@ LETTERS = "ABCD"  # two to four runs are told apart by a letter
 RUN_NAME = 36  # characters
 FEW = 3  # steps that are left out without a word: those that only explain another one
 EPOCH = pd.Timestamp(0, tz="UTC")
-MOST_FINDINGS = MOST_VALUES = 3  # in a hover text
+MOST_VALUES = 3  # in a hover text
 WORDS, NAME, FINDING = 60, 40, 50  # characters in a hover text
 KEY = ["run_id", "step_id"]
 MOST_ROWS = 60  # of a tree; so many rows zoom no slower than `px.timeline` of 1,000 steps

@@ -52,9 +52,9 @@ KINDS = {  # of questions, for people; in the order of what they can do harm by
     "decision": "Approve a business",
     "verify_tin": "Verify a TIN",
     "document": "Document",
-    "mixed": "Several proposals",
     "add_sources": "Add a source",
     "add_attributes": "Add attributes",
+    "mixed": "Several proposals",
     "other": "Other question",
 }
 WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
