@@ -260,7 +260,7 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
 
 
 def _completeness(*reasons: str | None) -> int:
-    """Say what is missing, if anything, and return the exit code."""
+    """Report what is missing, if anything, and return the exit code."""
     why = "; ".join(filter(None, reasons))
     if why:
         say(f"Incomplete: {why}")
@@ -268,7 +268,7 @@ def _completeness(*reasons: str | None) -> int:
 
 
 def _frames_completeness(f: runkit.Frames) -> int:
-    """Say what is missing, and where the first problems are; return the exit code."""
+    """Report what is missing, and where the first problems are; return the exit code."""
     if f.is_complete:
         return 0
     code = _completeness(f.summary()[-1])

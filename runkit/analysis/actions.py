@@ -159,7 +159,7 @@ def _watchlist_results(watchlist: object) -> Iterator[str]:
 
 
 def _row(action: Action) -> Json:
-    """Give the columns that the action itself has."""
+    """Return the columns that the action itself has."""
     actors = {actor.actor_type: actor.data or {} for actor in action.actors}
     run_id = actors.get("run", {}).get("id")
     effects = action.to_dict()["effects"]
@@ -244,13 +244,15 @@ def _join(rows: list[Json], f: Frames) -> dict[str, Json]:
     by_round: dict[tuple[str, str, int], list[Json]] = defaultdict(list)
     for row in rows:
         run_id, kind = row["run_id"], row["type"]
-        settled = [one for one in proposals[run_id, kind] if one["answered_at"] <= row["created_at"]]
+        settled = [
+            proposal for proposal in proposals[run_id, kind] if proposal["answered_at"] <= row["created_at"]
+        ]
         if settled:
-            round_no = max(one["round_no"] for one in settled)
+            round_no = max(proposal["round_no"] for proposal in settled)
             by_round[run_id, kind, round_no].append(row)
     joined: dict[str, Json] = {}
     for (run_id, kind, round_no), same_round in by_round.items():
-        candidates = [one for one in proposals[run_id, kind] if one["round_no"] == round_no]
+        candidates = [proposal for proposal in proposals[run_id, kind] if proposal["round_no"] == round_no]
         joined |= _match(same_round, candidates)
     return joined
 
@@ -263,19 +265,21 @@ def _match(rows: list[Json], proposals: list[Json]) -> dict[str, Json]:
     joined: dict[str, Json] = {}
     for row in rows:
         object_id = f'"{row["object_id"]}"'
-        named = next((one for one in proposals if object_id in (one["result"] or "")), None)
+        named = next((proposal for proposal in proposals if object_id in (proposal["result"] or "")), None)
         if named is not None:
             joined[row["action_id"]] = _columns([named])
-            proposals = [one for one in proposals if one is not named]
+            proposals = [proposal for proposal in proposals if proposal is not named]
     rest = [row["action_id"] for row in rows if row["action_id"] not in joined]
     if len(rest) < len(proposals):
         return joined | dict.fromkeys(rest, _columns(proposals))
-    return joined | {action_id: _columns([one]) for action_id, one in zip(rest, proposals, strict=False)}
+    return joined | {
+        action_id: _columns([proposal]) for action_id, proposal in zip(rest, proposals, strict=False)
+    }
 
 
 def _columns(proposals: Sequence[Json]) -> Json:
-    """Give the joined columns of a proposal, or what several have in common."""
-    values = {name: {one[name] for one in proposals} for name in JOINED}
+    """Return the joined columns of a proposal, or what several have in common."""
+    values = {name: {proposal[name] for proposal in proposals} for name in JOINED}
     columns = {name: different.pop() if len(different) == 1 else None for name, different in values.items()}
     columns["settled_by"] = columns["settled_by"] or UNKNOWN
     if columns["step_id"] is None:
@@ -284,7 +288,7 @@ def _columns(proposals: Sequence[Json]) -> Json:
 
 
 def _proposals(f: Frames) -> list[Json]:
-    """Give the proposals of the questions that were answered or approved, without known rejections."""
+    """Return the proposals of the questions that were answered or approved, without known rejections."""
     key = ["run_id", "step_id"]
     is_settled = f.interrupts["outcome"].isin([*SETTLED_BY])
     approved = f.interrupts[is_settled & f.interrupts["decision"].ne("rejected")]

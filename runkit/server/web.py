@@ -62,7 +62,7 @@ def or_list(words: Iterable[str]) -> str:
 
 
 def reasons(error: ValidationError) -> str:
-    """Say what was wrong, and what was given."""
+    """Describe what was wrong, and what was given."""
     return " / ".join(
         f"{'.'.join(map(str, item['loc']))}: {item['msg']}; got {brief(item['input'])}"
         for item in error.errors()

@@ -224,7 +224,7 @@ class CellOutput(Generic[C]):
         return self._card
 
     def _card_bundle(self) -> Mapping[str, Any]:
-        """Give the second output: the card, or why there is none."""
+        """Return the second output: the card, or why there is none."""
         if is_headless():
             text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
             return display.note(text)

@@ -174,7 +174,7 @@ def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]] | 
 
 
 def failure(message: str) -> list[Json]:
-    """Say in the case why it lacks the other runs of the business."""
+    """Build the line of a case that could not read the other runs of the business."""
     text = f"The other runs of this business couldn't be read. {message}"
     return [{"cells": [cell(shorten(text, MAX_NAME), "muted")], "key": None}]
 

@@ -432,7 +432,7 @@ class AnswerController(Controller[Snapshot]):
         return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
 
     def _undone(self, reason: str, what: str = "sent") -> str:
-        """Say why an answer was not sent, and that an earlier one may have been."""
+        """Describe why an answer was not sent, and that an earlier one may have been."""
         if self._doubtful is None:
             return f"Not {what}. {reason}"
         return f"Not {what} this time. {reason} Your answer of {moment(self._doubtful.at)} may still arrive."

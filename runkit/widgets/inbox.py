@@ -219,14 +219,14 @@ def _closed_item(closed: Closed) -> Json:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Give the number of questions."""
+    """Return the number of questions."""
     n, n_expired = len(snapshot.waiting), len(snapshot.expired)
     waiting = f"{plural(n, 'question')} waiting" if n else CAUGHT_UP
     return f"{waiting}, {n_expired:,} expired" if n_expired else waiting
 
 
 def announcement(snapshot: Snapshot) -> str:
-    """Give the text for a screen reader, without times and ages, which change all the time."""
+    """Return the text for a screen reader, without times and ages, which change all the time."""
     failed = "Update failed." if snapshot.error else ""
     last = [one.receipt.title for one in snapshot.closed[-1:]]
     parts = (*last, snapshot.message, f"{summary(snapshot)}.", failed)
@@ -234,13 +234,13 @@ def announcement(snapshot: Snapshot) -> str:
 
 
 def row_label(row: Row) -> str:
-    """Give a question in one line, without its age."""
+    """Return a question in one line, without its age."""
     label = shorten(row.label or NO_LABEL, MAX_LABEL)
     return f"{run_label(row.run_id, row.business_name, row.agent_name)} · {label}"
 
 
 def age(row: Row) -> str:
-    """Give a question's waiting time in one unit, so that the list is not redrawn all the time."""
+    """Return a question's waiting time in one unit, so that the list is not redrawn all the time."""
     if row.wait_s is None:
         return MISSING
     return age_of(row.wait_s)

@@ -347,7 +347,7 @@ class InboxController(Controller[Snapshot]):
 
 
 def key_of(row: Row) -> Key:
-    """Give the ids of a row's run and question."""
+    """Return the ids of a row's run and question."""
     return row.run_id, row.interrupt_id or ""
 
 
@@ -357,12 +357,12 @@ def _place(row: Row) -> tuple[int, float]:
 
 
 def _content(run: Run) -> tuple[object, ...]:
-    """Give what the rows of a run depend on, besides the time."""
+    """Return what the rows of a run depend on, besides the time."""
     return run.updated_at, run.status, run.business_name, run.to_dict().get("interrupts")
 
 
 def pause_after(n_requests: int) -> float:
-    """Give the seconds between two checks of so many requests."""
+    """Return the seconds between two checks of so many requests."""
     return max(INTERVAL, n_requests / REQUESTS_A_SECOND)
 
 

@@ -26,7 +26,7 @@ def start(work: Callable[[], object], name: str) -> str:
 
 
 def error_message(error: Exception) -> str:
-    """Give a message for an error: runkit's own text, else only the type, since a text may hold secrets."""
+    """Return a message for an error: runkit's own text, else only the type, since a text may hold secrets."""
     if isinstance(error, RunkitError):
         return str(error)
     log.error("a job failed", exc_info=error)

@@ -326,5 +326,5 @@ def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 def _as_sent(run: Run) -> Json:
-    """Give the API's JSON of a run, without the time of reading that runkit adds."""
+    """Return the API's JSON of a run, without the time of reading that runkit adds."""
     return {**run.to_dict(), LOCAL: None}

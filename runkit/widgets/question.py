@@ -81,7 +81,7 @@ class Question:
         return answers.digest({"question": [*self.key(host), self.digest]})
 
     def key(self, host: str) -> tuple[str, str, str, str]:
-        """Give a unique key; the run's time of creation tells sandboxes apart."""
+        """Return a unique key; the run's time of creation tells sandboxes apart."""
         return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id or self.digest
 
     @property
@@ -101,7 +101,7 @@ class Question:
         return Outcome("expired", run.ended_at) if step is not None and run.is_finished else Outcome("closed")
 
     def logged_answers(self, host: str) -> list[Entry]:
-        """Give the answers from this machine, oldest first; none to an earlier question with the same id."""
+        """Return the answers from this machine, oldest first, without those to an earlier equal id."""
         return [
             entry
             for entry in logged_answers(self.run, host)
@@ -122,7 +122,7 @@ class Question:
 
 
 def questions_of(run: Run) -> list[Question]:
-    """Give the pending questions of a run that was read with its steps."""
+    """Return the pending questions of a run that was read with its steps."""
     asked = frames(run).interrupts.dropna(subset="step_id").fillna({"interrupt_id": ""})
     asked = asked[asked["outcome"] == "pending"].drop_duplicates("interrupt_id", keep=False)
     columns = asked[["interrupt_id", "step_id", "asked_at"]]
@@ -136,7 +136,7 @@ def questions_of(run: Run) -> list[Question]:
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
-    """Give a pending question of a run that was read with its steps; None if it isn't pending.
+    """Return a pending question of a run that was read with its steps; None if it isn't pending.
 
     Without an id it is the only pending question. Raises `UsageError` if there are several. An empty id is
     that of the first question that has none.
@@ -152,7 +152,7 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
 
 
 def logged_answers(run: Run, host: str) -> list[Entry]:
-    """Give the answers from this machine to a run's questions, oldest first.
+    """Return the answers from this machine to a run's questions, oldest first.
 
     Refused and undelivered answers are left out. A log that cannot be read causes a warning and gives none.
     """
@@ -227,12 +227,12 @@ class Sent(NamedTuple):
 
 
 def sent_of(entry: Entry) -> Sent:
-    """Give an answer of the log."""
+    """Return an answer of the log."""
     return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED)
 
 
 def run_facts(run: Run, client: Client) -> Facts:
-    """Give the details of every receipt: its run, and where the run is."""
+    """Return the details of every receipt: its run, and where the run is."""
     return ("run", run.label), ("run ID", run.id), ("host", f"{client.host} ({client.mode})")
 
 
@@ -246,7 +246,7 @@ def verdict(
     is_logged: bool = True,
     has_reason: bool = False,
 ) -> tuple[State, Receipt]:
-    """Give the end state of a question, and its receipt.
+    """Return the end state of a question, and its receipt.
 
     `sent` is the answer from this machine that may have closed it, and `unsent` tells what became of an
     answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the typed text.
