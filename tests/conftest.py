@@ -7,6 +7,8 @@ import secrets
 import shutil
 import signal
 import tempfile
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +24,9 @@ if TYPE_CHECKING:  # imported where a browser is used
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# threads that end by themselves
+JOBS = tuple(f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch"))
+JOBS_TIMEOUT = 2.0  # a test may hold a response back for good
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -51,6 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures close their clients
+def pytest_runtest_teardown() -> None:
+    """Wait for background reads: a client that is closed while it connects leaves the connection open."""
+    deadline = time.monotonic() + JOBS_TIMEOUT
+    for thread in threading.enumerate():
+        if thread.name.startswith(JOBS):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def pytest_unconfigure() -> None:

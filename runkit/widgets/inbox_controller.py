@@ -208,7 +208,7 @@ class InboxController(Controller[Snapshot]):
             if self._snapshot.is_refreshing:
                 return
             self._change(is_refreshing=True, message="Refreshing…")
-            if problem := jobs.start(lambda: self.refresh(full=True), "inbox"):
+            if problem := jobs.start(lambda: self.refresh(full=True), "refresh"):
                 self._change(is_refreshing=False, message=problem)
         self._notify()
 
@@ -267,7 +267,7 @@ class InboxController(Controller[Snapshot]):
         with self._lock:
             self._wanted, self.following = key, None
             self._change(message="Opening the question…", is_opening=True)
-            if problem := jobs.start(lambda: self._open(key), "inbox"):
+            if problem := jobs.start(lambda: self._open(key), "open"):
                 self._change(message=problem, is_opening=False)
         self._notify()
 
