@@ -3,8 +3,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runkit import questions
 
@@ -35,21 +33,6 @@ def proposal(*types: str, **fields: Any) -> dict[str, Any]:
 def test_interrupt_kind(value: dict[str, Any], kind: str) -> None:
     """The value's type decides, else the types of what it proposes."""
     assert questions.interrupt_kind(value) == kind
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from([*questions.KIND_OF_TYPE, "x"]),
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.sampled_from(["type", "artifacts", "proposals"]), inner)
-    ),
-)
-
-
-@given(st.dictionaries(st.sampled_from(["type", "artifacts", "proposals"]), json_values))
-def test_any_value_has_a_kind_and_a_proposal(value: dict[str, Any]) -> None:
-    """Free-form values of any shape are classified, never refused."""
-    assert questions.interrupt_kind(value) in questions.KINDS
-    assert questions.proposals_of(value)
 
 
 def test_proposals_of() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runkit
-from support import EXAMPLES, example
+from support import example
 
 
 def budget(frames: runkit.Frames) -> tuple[float, ...]:
@@ -52,9 +52,3 @@ def test_the_same_pause_is_one_row_before_and_after_the_answer() -> None:
     ]
     assert after[["outcome", "wait_s", "n_proposals"]].values.tolist() == [["answered", 2262.0, 2]]
     assert before["step_id"].tolist() == after["step_id"].tolist()
-
-
-def test_a_run_without_steps_detail_is_read() -> None:
-    """What the object page shows is a run of 448 s."""
-    row = runkit.frames(EXAMPLES / "run_minimal.json").runs.iloc[0]
-    assert (row["status"], row["duration_s"], row["n_steps"]) == ("completed", 448, 0)

@@ -99,22 +99,6 @@ def test_only_questions_put_to_a_person_are_waiting_time() -> None:
     assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].tolist() == [20, 30, 50, 10]
 
 
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        ({"type": "decision"}, "decision"),
-        ({"artifacts": [artifact(type="dismissal")]}, "dismissal"),
-        ({"artifacts": [artifact(type="tin_verification")]}, "verify_tin"),
-        ({"proposals": [{"artifacts": [artifact(type="add_sources")]}] * 2}, "add_sources"),
-        ({"proposals": [{"artifacts": [artifact(type=t)]} for t in ("dismissal", "decision")]}, "mixed"),
-        ({"type": "poem"}, "other"),
-    ],
-)
-def test_the_kind_of_a_question(value: dict[str, Any], kind: str) -> None:
-    """From the value's type if it is an action, else from the types of its artifacts."""
-    assert asked(question("q", 1, None), items=[pending(**value)]).interrupts["kind"].tolist() == [kind]
-
-
 def test_a_proposal_that_is_no_object_is_noted() -> None:
     """It is left out, and the place of each other is that in the data."""
     proposals = [7, {"artifacts": [artifact(), {"title": 8}]}, None]
@@ -188,22 +172,6 @@ def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str |
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
     assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
-
-
-def test_an_answered_question_keeps_its_artifacts() -> None:
-    """They join by the interrupt id that the step's result names, as they did while it was pending."""
-    pause = question("q", 1, 5, result={"interrupt_id": "int-1"}, artifacts=[artifact()])
-    frames = runkit.frames(run(pause))
-    assert len(frames.interrupts.merge(frames.artifacts, on=["run_id", "interrupt_id"])) == 1
-
-
-def test_the_first_documentations_graph_is_the_agent_everywhere() -> None:
-    """In steps, artifacts and interrupts."""
-    pause = question("q", 1, 5, artifacts=[artifact()])
-    pause["graph"] = pause.pop("agent")
-    frames = runkit.frames(run(pause))
-    for df in (frames.steps, frames.artifacts, frames.interrupts):
-        assert df["agent"].tolist() == ["cip_orchestrator"]
 
 
 def test_how_wide_and_how_official_the_evidence_is() -> None:

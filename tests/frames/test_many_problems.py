@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import runkit
 from runkit.errors import DataError
@@ -18,15 +16,6 @@ from support import artifact, run, step
 def odd(run_id: str, n: int, word: str = "tool_call") -> dict[str, Any]:
     """A run with `n` steps of a type that nobody knows."""
     return run(*(step(f"{run_id}-{number}", type=word) for number in range(n)), run_id=run_id)
-
-
-def test_a_new_step_type_over_many_runs_is_one_row() -> None:
-    """It names the first, and counts them."""
-    f = runkit.frames([odd(f"r{number}", 8) for number in range(200)])
-    [row] = f.problems.to_dict("records")
-    assert (row["run_id"], row["step_id"], row["location"]) == ("r0", "r0-0", "$[0].steps[0].type")
-    assert (row["problem"], row["n"], row["severity"]) == ("unknown_value", 1600, "warning")
-    assert "1,600 problems (1,600 unknown_value)" in repr(f)
 
 
 def test_each_unknown_word_is_a_kind_of_its_own() -> None:
@@ -68,14 +57,3 @@ def test_many_older_copies_are_no_loss(n_copies: int) -> None:
     assert runkit.frames(copies).problems["n"].tolist() == [1] * (n_copies - 1)
     assert runkit.frames(copies).is_complete
     assert not runkit.frames([*copies, None]).is_complete
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["tool_call", "thought"]), st.integers(0, 9)), max_size=12))
-def test_the_number_is_that_of_all(made: list[tuple[str, int]]) -> None:
-    """Of each word, however the runs are split."""
-    f = runkit.frames([odd(f"r{at}", n, word) for at, (word, n) in enumerate(made)])
-    for word in ("tool_call", "thought"):
-        rows = f.problems[f.problems["detail"].str.contains(f"'{word}'")]
-        n = sum(n for other, n in made if other == word)
-        assert rows["n"].tolist() == [n] * (n > 0)

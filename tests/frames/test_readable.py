@@ -114,11 +114,6 @@ def test_where_the_host_is_not_certain_there_is_no_link():
     assert (table.links, table.rows[1]) == ([], [url])
 
 
-def test_addresses_in_other_columns_are_text():
-    """Only the column `url` holds links."""
-    assert parsed(pd.DataFrame({"summary": ["https://evil.example/"]})).links == []
-
-
 def test_hostile_text_is_escaped_wherever_it_stands():
     """In a cell, a header, an address and a closed word."""
     df = pd.DataFrame({HOSTILE: [HOSTILE], "url": [HOSTILE], "status": pd.Categorical([HOSTILE])})
@@ -156,26 +151,6 @@ def test_a_frame_without_rows_or_columns():
     table = parsed(pd.DataFrame({"wait_s": pd.Series([], dtype="float64")}))
     assert (table.rows, table.below) == ([["Wait"]], "")
     assert parsed(pd.DataFrame()).rows == [[]]
-
-
-def test_columns_of_the_same_name():
-    """Each is shown by its own kind."""
-    df = pd.DataFrame([[1, "a"], [2, "b"]], columns=["x", "x"])
-    assert parsed(df).rows == [["X", "X"], ["1", "a"], ["2", "b"]]
-
-
-def test_labels_of_rows_do_not_matter():
-    """A selection of a frame is shown in its order, whatever its index."""
-    df = pd.DataFrame({"n": [1, 2, 3]}, index=[5, 5, 1]).iloc[::-1]
-    assert [row[0] for row in parsed(df).rows[1:]] == ["3", "2", "1"]
-
-
-def test_wide_tables_are_marked_for_small_screens():
-    """More than three columns become cards on a phone; each cell knows its header."""
-    few, many = (df_to_html(pd.DataFrame({f"c_{n}": [n] for n in range(k)})) for k in (3, 4))
-    assert "runkit-many" not in few
-    assert '<table class="runkit-table runkit-many">' in many
-    assert 'data-label="C 3"' in many
 
 
 @pytest.mark.parametrize("name", [name for name, _ in frames([]).items()])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from support import artifact, example, question, run, step
+from support import artifact, question, run, step
 
 
 def marks(*steps: dict[str, Any], **more: Any) -> list[bool]:
@@ -46,12 +46,6 @@ def _run_of(run_id: str, steps: list[tuple[bool, str, list[dict[str, Any]]]]) ->
     return run(*made, run_id=run_id, agent="main", output={"artifacts": [artifact("a", type="a")]})
 
 
-def test_the_examples() -> None:
-    """Both proposals repeat what the specialists found."""
-    assert runkit.frames(example("interrupted")).artifacts["is_repeat"].tolist() == [False, False, True, True]
-    assert runkit.frames(example("completed")).artifacts["is_repeat"].sum() == 2
-
-
 @pytest.mark.parametrize(
     ("other", "is_repeat"),
     [
@@ -73,11 +67,3 @@ def test_an_answered_combined_proposal_repeats_too() -> None:
     """Its step has the agent of the run, which groups what others raised."""
     asks = question("q", 20, 30, agent="orchestrator", artifacts=[artifact()])
     assert marks(step("s", agent="a", artifacts=[artifact()]), asks, agent="orchestrator") == [False, True]
-
-
-def test_a_finding_of_another_run_does_not_count() -> None:
-    """Nor does one of the output, nor another proposal."""
-    asks = question("q", 20, 30, artifacts=[artifact()])
-    f = runkit.frames([run(step("s", artifacts=[artifact()])), run(asks, run_id="b")])
-    assert f.artifacts["is_repeat"].tolist() == [False, False]
-    assert marks(asks, asks | {"id": "p"}, output={"artifacts": [artifact()]}) == [False, False, False]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import DataError, RunkitError, UsageError
+from runkit.errors import DataError, UsageError
 from runkit.tables.schema import SCHEMA, TYPES
 from support import artifact, at, example, question, run, step
 
@@ -102,14 +102,6 @@ def test_a_coverage_that_is_none_is_named(saved: Path, value: object) -> None:
         runkit.frames(saved)
 
 
-def test_values_of_another_kind_are_named(saved: Path) -> None:
-    """A time that is none."""
-    path = saved / "runs.parquet"
-    pd.read_parquet(path).assign(created_at="soon").to_parquet(path, index=False)
-    with pytest.raises(RunkitError, match=r"runs\.parquet cannot be read"):
-        runkit.frames(saved)
-
-
 def test_frames_of_01_are_read_without_reads(saved: Path) -> None:
     """They were not written from the start."""
     (saved / "reads.parquet").unlink()
@@ -149,13 +141,6 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
     for each in (f.select("c"), runkit.frames(f.select(["c", "d"]).save(tmp_path / "cut"))):
         assert (each.read_from, each.read_at) == (("api.middesk.com",), (time_at(30), time_at(30)))
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
-
-
-def test_of_a_duplicated_run_the_copy_that_is_kept_counts() -> None:
-    """The other one was read elsewhere."""
-    newer = read_at("a", 50, "newer.example") | {"updated_at": at(200)}
-    f = runkit.frames([read_at("a", 10, "older.example"), newer, read_at("a", 20, "old.example")])
-    assert (f.read_from, f.read_at) == (("newer.example",), (time_at(50), time_at(50)))
 
 
 def test_runs_of_a_client_name_its_host(tmp_path: Path) -> None:

@@ -102,14 +102,6 @@ def test_as_of_takes_the_argument_first() -> None:
     assert runkit.frames(source).runs["duration_s"].tolist() == [50]
 
 
-def test_as_of_falls_back_to_the_newest_time_of_the_same_run() -> None:
-    """A neighbor's later times change nothing."""
-    mine = run(step("a", 0, 20), step("b", 20, None), run_id="mine", end=None)
-    other = run(step("c", 0, 900), run_id="other", end=None)
-    frames = runkit.frames([mine, other])
-    assert frames.runs["duration_s"].tolist() == [20, 900]
-
-
 def test_as_of_now_is_later_than_any_past_run() -> None:
     """`as_of="now"` measures an open run at this moment."""
     assert runkit.frames(run(end=None), as_of="now").runs["duration_s"].iloc[0] > 1e6
@@ -119,17 +111,6 @@ def test_a_run_that_has_not_started_has_no_duration() -> None:
     """Duration and budget are null, not zero."""
     row = runkit.frames(run(started_at=None, ended_at=None, status="running")).runs.iloc[0]
     assert row[["duration_s", "queued_s", "working_s", "idle_s"]].isna().all()
-
-
-def test_steps_that_were_not_delivered_have_no_budget() -> None:
-    """Without steps the duration is known, where it went is not."""
-    source = run()
-    del source["steps"]
-    frames = runkit.frames(source)
-    row = frames.runs.iloc[0]
-    assert row["duration_s"] == 100
-    assert not row["has_steps"]
-    assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -188,14 +169,6 @@ def test_an_end_before_the_start_is_read_as_the_start() -> None:
     assert frames.steps["duration_s"].tolist() == [0]
     assert frames.runs["duration_s"].tolist() == [0]
     assert frames.problems["problem"].tolist() == ["ends_before_start", "ends_before_start", "outside_run"]
-
-
-def test_an_open_step_ends_with_its_run() -> None:
-    """Also when the run has ended: it is kept, open, and measured to the end."""
-    steps = runkit.frames(run(step("a", 40, None), end=100)).steps
-    assert steps["is_open"].tolist() == [True]
-    assert steps["duration_s"].tolist() == [60]
-    assert steps["completed_at"].isna().all()
 
 
 @given(runs())
