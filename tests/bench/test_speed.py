@@ -1,0 +1,106 @@
+"""Benchmarks: what is compared is a group, measured side by side in one run. It prints the ratios.
+
+.venv/bin/python -m pytest tests/bench --benchmark-enable
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+import pytest
+
+import runkit
+from support import example, run, step
+
+N_RUNS = 2_000  # of 8 steps, with findings, sources, results and a question
+Ways = dict[str, Callable[[], object]]
+LINES = [orjson.dumps(example("completed") | {"id": f"run-{number:06}"}) for number in range(N_RUNS)]
+TEXT = b"\n".join(LINES)
+
+
+def steps_of(n_steps: int) -> runkit.Frames:
+    """Make the frames of a run of many steps, ten in each container."""
+    containers = [
+        step(f"{n}", n, n + 9, steps=[step(f"{n}-{k}", n + k, n + k + 1) for k in range(9)])
+        for n in range(0, n_steps, 10)
+    ]
+    return runkit.frames(run(*containers, end=n_steps))
+
+
+def reading(folder: Path) -> Ways:
+    """Return six frames from bytes, from objects, and orjson's bare parse of the same bytes."""
+    runs = [runkit.Run.from_json(orjson.loads(line)) for line in LINES]
+    return {
+        "orjson.loads": lambda: [orjson.loads(line) for line in LINES],
+        "json_normalize of the steps": lambda: pd.json_normalize(list(map(orjson.loads, LINES)), "steps"),
+        "frames(bytes)": lambda: runkit.frames(TEXT, progress=False),
+        "frames(runs)": lambda: runkit.frames(runs, progress=False),
+    }
+
+
+def storing(folder: Path) -> Ways:
+    """Return writing, writing again and reading of an archive, beside `frames` of the same file."""
+    file, number = folder / "runs.ndjson", count()
+    file.write_bytes(TEXT)
+    archive = runkit.Archive(folder / "archive")
+    archive.add(file, progress=False)
+    return {
+        "frames": lambda: runkit.frames(file, progress=False),
+        "add": lambda: runkit.Archive(folder / f"{next(number)}").add(file, progress=False),
+        "add again": lambda: archive.add(file, progress=False),
+        "read": archive.frames,
+    }
+
+
+def drawing(folder: Path) -> Ways:
+    """Return charts of one run of some and of many steps, and of a fleet."""
+    small, large, fleet = steps_of(2_000), steps_of(20_000), runkit.frames(TEXT, progress=False)
+    return {
+        "2,000 steps": lambda: runkit.gantt(small),
+        "20,000 steps": lambda: runkit.gantt(large),
+        f"{N_RUNS:,} runs": lambda: runkit.gantt(fleet),
+    }
+
+
+def writing(folder: Path) -> Ways:
+    """Return a masked export beside `frames` of the same runs."""
+    f = runkit.frames(TEXT, progress=False)
+    return {
+        "frames": lambda: runkit.frames(TEXT, progress=False),
+        "masked export": lambda: runkit.to_perfetto(f, folder / "trace.json"),
+    }
+
+
+def importing(folder: Path) -> Ways:
+    """Return imports in fresh processes."""
+    return {
+        f"import {name}": lambda name=name: subprocess.run(
+            [sys.executable, "-c", f"import {name}"], check=True
+        )
+        for name in ("runkit", "pandas")
+    }
+
+
+CASES = {
+    reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
+    storing: ["frames", "add", "add again", "read"],
+    drawing: ["2,000 steps", "20,000 steps", f"{N_RUNS:,} runs"],
+    writing: ["frames", "masked export"],
+    importing: ["import runkit", "import pandas"],
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways], ids=str
+)
+def test_speed(benchmark: Any, group: Callable[[Path], Ways], way: str, tmp_path: Path) -> None:
+    benchmark.group, benchmark.name = group.__name__, way
+    benchmark.pedantic(group(tmp_path)[way], rounds=5, warmup_rounds=1)
