@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -256,9 +256,6 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                for column in ("shown_at", _COUNT):  # which a file of 0.1 has not
-                    with suppress(sqlite3.OperationalError):
-                        db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
                 too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
                     db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)

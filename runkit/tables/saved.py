@@ -33,7 +33,7 @@ class Saved(pydantic.BaseModel):
     kept: int
     refused: int
     why: str | None
-    version: int | None = None  # not written by version 0.1
+    version: int | None
 
 
 def is_saved(folder: Path) -> bool:
@@ -60,13 +60,13 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
     Raises `DataError` for a file that is missing or damaged; names it.
     """
     saved = _read_file(folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes()))
-    tables = {name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in SCHEMA}
+    tables = {
+        name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name))
+        for name in (*SCHEMA, "reads")
+    }
     if "is_failed" not in pq.read_schema(folder / "steps.parquet").names:
         tables = _completed(tables)
-    reads = folder / "reads.parquet"
-    if reads.is_file():  # not written by version 0.1
-        return tables | {"reads": _read_file(reads, partial(_read_frame, "reads"))}, saved
-    return tables | {"reads": cast(tables["runs"][["run_id"]], "reads")}, saved
+    return tables, saved
 
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:

@@ -150,10 +150,10 @@ def test_of_a_duplicated_run_the_newest_is_kept(order: tuple[int, int]) -> None:
     assert frames.is_complete
 
 
-def test_of_equally_new_copies_the_later_is_kept() -> None:
-    """The last one given counts."""
-    frames = runkit.frames([run(step("first")), run(step("second"))])
-    assert frames.steps["step_id"].tolist() == ["second"]
+def test_of_equally_new_copies_the_one_with_steps_is_kept() -> None:
+    """Else the last one given."""
+    copies = [run(step("first")), run(step("second")), run()]
+    assert runkit.frames(copies).steps["step_id"].tolist() == ["second"]
 
 
 def test_a_duplicated_step_is_kept_once() -> None:

@@ -102,14 +102,6 @@ def test_a_coverage_that_is_none_is_named(saved: Path, value: object) -> None:
         runkit.frames(saved)
 
 
-def test_frames_of_01_are_read_without_reads(saved: Path) -> None:
-    """They were not written from the start."""
-    (saved / "reads.parquet").unlink()
-    f = runkit.frames(saved)
-    assert f.coverage == (2, 2, 0, None)
-    assert (f.read_at, f.read_from) == (None, ())
-
-
 def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To save, to read back, and to read runs."""
     home, work = tmp_path / "home", tmp_path / "work"
