@@ -28,13 +28,14 @@ class Difference(NamedTuple):
     b: int | None
 
 
-def compare(a: Source, b: Source) -> pd.DataFrame:
+def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     """Compare two runs step by step: one row per (agent, step name), in order of appearance.
 
     Parameters
     ----------
     a, b
-        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes.
+        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes. Or only `a`,
+        with two runs.
 
     Returns
     -------
@@ -56,8 +57,15 @@ def compare(a: Source, b: Source) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        Unless both hold exactly one run.
+        Unless both hold exactly one run, or `a` alone two.
     """
+    if b is None:
+        both = frames(a)
+        if len(both.runs) != 2:
+            raise UsageError(
+                f"a holds {plural(len(both.runs), 'run')}; expected two, or one in a and one in b."
+            )
+        a, b = map(both.select, both.runs["run_id"])
     in_a, in_b = one_run(a, "a").steps, one_run(b, "b").steps
     steps = pd.concat([in_a, in_b], keys=["a", "b"], names=["side"])
     steps = steps.assign(

@@ -26,6 +26,7 @@ from runkit.text import Markup, block, brief, plural, shorten, visible
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
 MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
+NEXT = "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); runkit.overview(f), runkit.gantt(f)"
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 
 
@@ -242,7 +243,8 @@ class Frames:
         return [*lines, found + version]
 
     def __repr__(self) -> str:
-        return visible("\n  ".join(["Frames: " + self.summary()[0], *self.summary()[1:]]))
+        lines = ["Frames: " + self.summary()[0], *self.summary()[1:], NEXT]
+        return visible("\n  ".join(lines))
 
     def _repr_html_(self) -> str:
         head = Markup("<p>{}</p>").format(" · ".join(self.summary()))

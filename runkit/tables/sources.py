@@ -164,7 +164,7 @@ def _from_path(path: Path) -> Iterator[Record]:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file that ends in "
             f"{', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of Frames.save() or of an "
-            "archive."
+            "archive. For a run of some frames, write f.select(id)."
         )
     for file_path in paths:
         try:

@@ -164,3 +164,10 @@ def test_the_schema_is_a_frame_of_all_columns() -> None:
     units = dict(zip(f.schema["column"], f.schema["unit"], strict=True))
     assert (units["duration_s"], units["created_at"], pd.isna(units["is_open"])) == ("s", "UTC", True)
     assert f.schema["meaning"].str.len().gt(3).all()
+
+
+def test_compare_takes_frames_of_two_runs() -> None:
+    f = runkit.frames([run(step("a", 0, 10), run_id="one"), run(step("a", 0, 30), run_id="two")])
+    assert runkit.compare(f)["total_s_diff"].tolist() == [20]
+    with pytest.raises(UsageError, match="a holds 1 run; expected two"):
+        runkit.compare(f.select("one"))
