@@ -33,12 +33,3 @@ def proposal(*types: str, **fields: Any) -> dict[str, Any]:
 def test_interrupt_kind(value: dict[str, Any], kind: str) -> None:
     """The value's type decides, else the types of what it proposes."""
     assert questions.interrupt_kind(value) == kind
-
-
-def test_proposals_of() -> None:
-    """A combined value holds its proposals, any other is its own."""
-    assert questions.proposals_of({"proposals": [{"agent": "a"}, "broken", {"agent": "b"}]}) == [
-        {"agent": "a"},
-        {"agent": "b"},
-    ]
-    assert questions.proposals_of({"type": "decision"}) == [{"type": "decision"}]

@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -35,30 +34,12 @@ def test_only_its_owner_may_read(state_dir: Path) -> None:
     assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
 
 
-def test_a_file_that_others_could_read(state_dir: Path) -> None:
-    """One that was copied here with open permissions is closed to others."""
-    state_dir.mkdir()
-    (state_dir / answers.FILE).touch(0o666)
-    drafts.save(A, TYPED)
-    assert stat.S_IMODE((state_dir / answers.FILE).stat().st_mode) == 0o600
-
-
 def test_reading_leaves_nothing_behind(state_dir: Path) -> None:
     """Where nothing was ever kept there is nothing to find, and no file is made."""
     assert drafts.load(A) is None
     drafts.drop(A)
     assert answers.entries() == []
     assert not state_dir.exists()
-
-
-def test_a_draft(state_dir: Path) -> None:
-    """It is found under its name, replaced by the next one, and leaves no trace in the file."""
-    drafts.save(A, {"0": {"note": "before"}})
-    drafts.save(A, TYPED)
-    assert (drafts.load(A), drafts.load(B)) == (TYPED, None)
-    drafts.drop(A)
-    assert drafts.load(A) is None
-    assert b"12-3456789" not in (state_dir / answers.FILE).read_bytes()
 
 
 def test_a_draft_gets_old() -> None:
@@ -108,25 +89,6 @@ def test_processes_and_threads_at_once() -> None:
     entries = answers.entries(["run-1"])
     assert len({entry.answer_id for entry in entries}) == 30
     assert {entry.delivery for entry in entries} == {"confirmed"}
-
-
-def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread waits for another of its process as long as that takes: no answer goes unlogged for it."""
-    monkeypatch.setattr(answers, "LOCK_TIMEOUT", 0.01)
-    is_writing = threading.Event()
-
-    def write() -> None:
-        with answers.opened() as db:
-            db.execute("DELETE FROM drafts")
-            is_writing.set()
-            time.sleep(0.2)
-
-    other = threading.Thread(target=write)
-    other.start()
-    assert is_writing.wait(20)
-    answers.begin({"decision": "approve"}, "Ada", {"run_id": "run-1"})
-    other.join()
-    assert len(answers.entries()) == 1
 
 
 def test_a_lock_is_kept(state_dir: Path) -> None:

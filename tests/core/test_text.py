@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runkit import text
 
@@ -38,39 +34,6 @@ from runkit import text
 def test_durations_are_said_in_two_units(seconds: float | None, words: str) -> None:
     """Rounded to what is shown."""
     assert text.duration(seconds) == words
-
-
-UNITS = {"s": (1, 60), "min": (60, 60), "h": (3600, 24), "d": (86_400, 10**9)}  # seconds, most of them
-
-
-@given(st.floats(0.001, 1e9), st.floats(1, 1.1))
-def test_rounding_a_duration_carries_into_the_next_unit(seconds: float, factor: float) -> None:
-    """No unit is full, and a longer duration is not said to be shorter."""
-    sums = []
-    for value in (seconds, seconds * factor):
-        words = text.duration(value).replace(",", "").split()
-        numbers = [float(number) for number in words[::2]]
-        assert all(0 < number < UNITS[unit][1] for number, unit in zip(numbers, words[1::2], strict=True))
-        sums.append(sum(number * UNITS[unit][0] for number, unit in zip(numbers, words[1::2], strict=True)))
-        assert abs(sums[-1] - value) <= max(0.05, value / 48)
-    assert sums[0] <= sums[1]
-
-
-def test_a_cut_text_shows_that_it_is_cut() -> None:
-    """With an ellipsis, on one line, within the limit."""
-    assert text.shorten("a\n b " * 50, 20).endswith("…")
-    assert len(text.shorten("x" * 100, 20)) == 20
-    assert text.shorten("short") == "short"
-
-
-def test_moments_have_a_zone() -> None:
-    """For people to the minute, with the year if it is another one; for the record to the second."""
-    then = datetime(1999, 2, 3, 10, 0, 1, tzinfo=UTC)
-    now = datetime.now(UTC)
-    assert text.moment(then) == "Feb 3, 1999, 10:00 UTC"
-    assert text.moment(now) == f"{now:%b} {now.day}, {now:%H:%M} UTC"
-    assert text.timestamp(then) == "1999-02-03 10:00:01 UTC"
-    assert text.moment(None) == "unknown"
 
 
 @pytest.mark.parametrize(

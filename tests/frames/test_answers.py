@@ -100,16 +100,6 @@ def test_an_answer_that_is_no_json_has_no_decision() -> None:
         assert row(answered(), answers=runkit.answer_log().assign(answer=text)) == [None, "Ada"]
 
 
-@pytest.mark.parametrize("name", ["run_created_at", "sent_at", "shown_at"])
-def test_a_log_without_types_is_refused(name: str) -> None:
-    """Times as text match no run, so every answer would be missing."""
-    log(APPROVE)
-    entries = runkit.answer_log()
-    entries[name] = entries[name].astype("str")
-    with pytest.raises(UsageError, match="times in UTC"):
-        runkit.decisions(answered(), answers=entries)
-
-
 def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
     """A row for each question, in order of time: what was asked on what, who decided what, when and why."""
     log(REJECT, "Ada")

@@ -7,10 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 import runkit
-from runkit.errors import UsageError
 from support import run, step
 
 HOSTILE = ["=1+1", "@SUM(A1)", "https://evil.example", "-2+3"]
@@ -39,9 +37,3 @@ def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path) -> None:
     with zipfile.ZipFile(f.to_excel(tmp_path / "book.xlsx")) as book:
         texts = book.read("xl/sharedStrings.xml").decode()
     assert "… [40,011 characters; a cell holds 32,767]</t>" in texts
-
-
-def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A folder is no file."""
-    with pytest.raises(UsageError, match="is a folder"):
-        runkit.frames(run(step("a"))).to_excel(tmp_path)

@@ -92,24 +92,6 @@ def test_what_became_of_a_question(pause: dict[str, Any], status: str, outcome: 
     assert (row["outcome"], row["wait_s"]) == (outcome, wait)
 
 
-def test_only_questions_put_to_a_person_are_waiting_time() -> None:
-    """What the policy settled counts as work; work under a question counts as overlap."""
-    settled = question("auto", 0, 10, result={"resolution": "auto_approve"})
-    row = runkit.frames(run(settled, question("q", 20, 50), step("w", 40, 60))).runs.iloc[0]
-    assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].tolist() == [20, 30, 50, 10]
-
-
-def test_a_proposal_that_is_no_object_is_noted() -> None:
-    """It is left out, and the place of each other is that in the data."""
-    proposals = [7, {"artifacts": [artifact(), {"title": 8}]}, None]
-    frames = asked(question("q", 1, None), items=[pending(proposals=proposals)])
-    assert frames.interrupts["n_proposals"].tolist() == [1]
-    places = {".interrupts[0].value.proposals[0]": 2}
-    places |= {".interrupts[0].value.proposals[1].artifacts[1].title": 1}
-    noted = frames.problems[frames.problems["problem"] == "bad_field"]
-    assert dict(zip(noted["location"].str.removeprefix("$"), noted["n"], strict=True)) == places
-
-
 def test_a_combined_proposal_counts_its_proposals() -> None:
     """Each of them names its agent among the artifacts."""
     proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]

@@ -129,13 +129,6 @@ def test_frames_are_not_compared() -> None:
     assert (f == f.select(f.runs), f == f) == (False, True)
 
 
-def test_the_text_form_is_bounded() -> None:
-    """Many runs are counted, not listed."""
-    text = repr(runkit.frames([run(run_id=str(number)) for number in range(500)]))
-    assert "500 runs" in text
-    assert len(text) < 500
-
-
 @pytest.mark.parametrize("name", ["run_completed.json", "run_interrupted.json"])
 def test_a_path_becomes_frames_in_few_files(name: str) -> None:
     """No more of runkit is entered between the call and its DataFrames."""

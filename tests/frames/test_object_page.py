@@ -260,10 +260,3 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
     table = runkit.fleet.waits(f).table
     assert table[["not known", "n_pending"]].to_numpy().tolist() == [[1, 1]] * 2
     assert runkit.fleet.needs_attention(f).table["age_s"].isna().tolist() == [True]
-
-
-def test_the_prompt_is_there_if_the_run_has_it() -> None:
-    """Else it is null."""
-    asked = runkit.frames([run(run_id="a") | {"prompt": "Check the TIN"}, run(run_id="b")]).runs["prompt"]
-    assert asked.isna().tolist() == [False, True]
-    assert asked.iloc[0] == "Check the TIN"

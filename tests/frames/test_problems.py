@@ -107,15 +107,6 @@ def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
     assert len(frames.runs) == 1
 
 
-def test_a_broken_artifact_costs_its_neighbors_nothing() -> None:
-    """An artifact without a title and a source without a url are left out alone."""
-    sources = [{"url": "https://a.example"}, {"source_name": "no url"}, None]
-    frames = runkit.frames(run(step("a", artifacts=[{"type": "x"}, artifact(sources=sources), 3])))
-    assert frames.artifacts[["artifact_no", "title", "n_sources"]].values.tolist() == [[0, "Finding", 1]]
-    assert frames.sources["host"].tolist() == ["a.example"]
-    assert words(frames) == ["bad_field"] * 4
-
-
 def test_unknown_words_are_kept_as_they_came() -> None:
     """They are appended to the vocabulary and noted."""
     frames = runkit.frames([run(step("a", type="thought", status="paused"), status="queued")])
@@ -170,16 +161,6 @@ def test_orphans_stand_at_the_top() -> None:
     frames = runkit.frames(run(step("a", parent_step_id="gone"), refused))
     assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0], ["child", 0]]
     assert sorted(words(frames)) == ["bad_field", "orphan_step", "orphan_step"]
-
-
-def test_a_problem_of_a_repaired_step_has_its_id() -> None:
-    """Also of a step that stands elsewhere since its parent was refused."""
-    late = "2026-02-03T10:00:05"
-    kids = [step(name, started_at=late, parent_step_id="gone") for name in "bc"]
-    kids[1]["completed_at"] = None
-    frames = runkit.frames(run(step("a", type=None, steps=kids)))
-    problems = frames.problems.set_index("problem")["step_id"]
-    assert problems[["bad_field", "orphan_step", "contradiction"]].tolist() == ["a", "b", "c"]
 
 
 def test_one_step_of_a_cycle_stands_at_the_top() -> None:

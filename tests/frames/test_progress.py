@@ -41,12 +41,6 @@ def test_long_work_shows_a_bar_that_goes_away(
     assert shown.out == ""
 
 
-def test_short_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """No bar for what is done at once."""
-    runkit.frames(many())
-    assert capsys.readouterr() == ("", "")
-
-
 def test_work_can_be_interrupted() -> None:
     """Ctrl-C raises at once and leaves the garbage collector on."""
 

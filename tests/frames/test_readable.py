@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from runkit.html_tables import MAX_ROWS, MAX_TEXT, df_to_html
+from runkit.html_tables import MAX_ROWS, df_to_html
 from runkit.style import MISSING
 from runkit.tables.frames import frames
 from support import artifact, example, run, step
@@ -130,12 +130,6 @@ def test_signs_that_turn_the_writing_end_with_their_cell():
     assert "<bdi>\\u202eevil</bdi>" in df_to_html(pd.DataFrame({"label": ["\u202eevil"]}))
 
 
-def test_a_long_text_ends_in_an_ellipsis():
-    exact, longer = "x" * MAX_TEXT, "y" * (MAX_TEXT + 1)
-    table = parsed(pd.DataFrame({"summary": pd.Series([exact, longer], dtype="str")}))
-    assert [row[0] for row in table.rows[1:]] == [exact, longer[: MAX_TEXT - 1] + "…"]
-
-
 def test_many_rows_are_bounded_and_that_is_said():
     """The first rows, and how many of how many."""
     df = pd.DataFrame({"n_steps": range(10_000)})
@@ -144,13 +138,6 @@ def test_many_rows_are_bounded_and_that_is_said():
     assert table.below == "20 of 10,000 rows shown."
     assert parsed(df.head(MAX_ROWS)).below == ""
     assert parsed(df.head(5), n_rows=9).below == "5 of 9 rows shown."
-
-
-def test_a_frame_without_rows_or_columns():
-    """A header without rows; nothing at all is no error."""
-    table = parsed(pd.DataFrame({"wait_s": pd.Series([], dtype="float64")}))
-    assert (table.rows, table.below) == ([["Wait"]], "")
-    assert parsed(pd.DataFrame()).rows == [[]]
 
 
 @pytest.mark.parametrize("name", [name for name, _ in frames([]).items()])

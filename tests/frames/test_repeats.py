@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
 from support import artifact, question, run, step
-
-
-def marks(*steps: dict[str, Any], **more: Any) -> list[bool]:
-    return runkit.frames(run(*steps, **more)).artifacts["is_repeat"].tolist()
-
 
 WORDS = st.sampled_from(["a", "b", "main"])
 FOUND = st.lists(st.builds(lambda title, kind: artifact(title, type=kind), WORDS, WORDS), max_size=3)
@@ -44,26 +38,3 @@ def _run_of(run_id: str, steps: list[tuple[bool, str, list[dict[str, Any]]]]) ->
         make = question if asks else step
         made.append(make(f"s{number}", number, number + 1, agent=agent, artifacts=found))
     return run(*made, run_id=run_id, agent="main", output={"artifacts": [artifact("a", type="a")]})
-
-
-@pytest.mark.parametrize(
-    ("other", "is_repeat"),
-    [
-        ({}, True),
-        ({"confidence": "low", "summary": "in other words", "sources": []}, True),
-        ({"title": "Another"}, False),
-        ({"type": "another"}, False),
-    ],
-)
-def test_agent_title_and_type_decide(other: dict[str, Any], is_repeat: bool) -> None:
-    """The rest may differ."""
-    found = step("s", artifacts=[artifact()])
-    assert marks(found, question("q", 20, 30, artifacts=[artifact() | other])) == [False, is_repeat]
-    by_another = question("q", 20, 30, agent="b", artifacts=[artifact() | other])
-    assert marks(found, by_another, agent="orchestrator") == [False, False]
-
-
-def test_an_answered_combined_proposal_repeats_too() -> None:
-    """Its step has the agent of the run, which groups what others raised."""
-    asks = question("q", 20, 30, agent="orchestrator", artifacts=[artifact()])
-    assert marks(step("s", agent="a", artifacts=[artifact()]), asks, agent="orchestrator") == [False, True]

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from runkit.tables.schema import SCHEMA, TYPES
+from runkit.tables.schema import SCHEMA
 from support import artifact, at, example, question, run, step
 
-COMPUTED = ("label", "is_failed", "is_wait", "n_findings", "n")  # from other columns
 FILES = [*(f"{name}.parquet" for name in SCHEMA), "coverage.json", "reads.parquet"]
 
 
@@ -48,37 +46,6 @@ def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
     (saved / "steps.parquet").mkdir()
     with pytest.raises(UsageError, match="cannot be used"):
         f.save(saved)
-
-
-@pytest.mark.parametrize("path", [None, 3, b"frames"])
-def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
-    """By everything that writes files of frames."""
-    f = runkit.frames(saved)
-    for use in (f.save, f.to_excel):
-        with pytest.raises(UsageError, match=r"(path|directory)="):
-            use(path)
-
-
-@pytest.mark.parametrize("name", SCHEMA)
-def test_a_column_that_is_not_there_is_empty(saved: Path, name: str) -> None:
-    """As in frames of an older version: it has its dtype, and the others are what they were."""
-    path, before = saved / f"{name}.parquet", runkit.frames(saved)
-    kept = getattr(before, name).columns[::2]
-    pd.read_parquet(path)[kept].to_parquet(path, index=False)
-    for one, df in runkit.frames(saved).items():
-        columns = [column for column in (kept if one == name else df.columns) if column not in COMPUTED]
-        pd.testing.assert_frame_equal(df[columns], getattr(before, one)[columns])
-        for column in SCHEMA[one]:
-            if column.name not in columns and column.name not in COMPUTED:
-                assert (df[column.name].isna() | (df[column.name] == 0)).all()
-                assert str(df[column.name].dtype) == TYPES[column.kind][0]
-
-
-def test_a_column_more_is_passed_over(saved: Path) -> None:
-    """As in frames of a newer version."""
-    path, before = saved / "steps.parquet", runkit.frames(saved)
-    pd.read_parquet(path).assign(newer=1).to_parquet(path, index=False)
-    pd.testing.assert_frame_equal(runkit.frames(saved).steps, before.steps)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -133,18 +100,6 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
     for each in (f.select("c"), runkit.frames(f.select(["c", "d"]).save(tmp_path / "cut"))):
         assert (each.read_from, each.read_at) == (("api.middesk.com",), (time_at(30), time_at(30)))
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
-
-
-def test_runs_of_a_client_name_its_host(tmp_path: Path) -> None:
-    """Also after they were kept as text."""
-    with runkit.sandbox(speed=3000, history=3) as box, box.client() as client:
-        runs = list(client.runs.fetch(client.runs.list()))
-        host = client.host
-    path = tmp_path / "runs.ndjson"
-    path.write_text("\n".join(one.to_json() for one in runs))
-    for f in (runkit.frames(runs), runkit.frames(path)):
-        assert f.read_from == (host,)
-        assert f.read_at == (min(one.read_at for one in runs), max(one.read_at for one in runs))
 
 
 def time_at(seconds: float) -> datetime:

@@ -42,15 +42,6 @@ class Holder:
         yield from map(runkit.Run.from_json, RUNS)
 
 
-@pytest.mark.parametrize("data", [[], [RUNS[1]], {}], ids=["empty", "another run", "object"])
-def test_a_run_with_data_of_its_own(data: object) -> None:
-    """What says that it is a run is one, and no list page, whatever else it holds."""
-    held = {**RUNS[0], "data": data}
-    text = json.dumps(held).encode()
-    for source, n_runs in ((held, 1), (text, 1), (text + b"\n" + json.dumps(RUNS[1]).encode(), 2)):
-        assert [*runkit.frames(source).runs["run_id"]] == ["one", "two"][:n_runs]
-
-
 @pytest.mark.parametrize(
     "source",
     [
@@ -150,15 +141,6 @@ def test_a_folder_of_an_archive(tmp_path: Path) -> None:
     assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
 
 
-def test_an_archive_takes_every_source(tmp_path: Path) -> None:
-    archive = runkit.Archive(tmp_path / "runs")
-    (tmp_path / "runs.json").write_bytes(LINES)
-    added = archive.add([tmp_path / "runs.json"], progress=False)
-    assert (added.n_new, archive.add(io.BytesIO(LINES), progress=False).n_unchanged) == (3, 3)
-    with pytest.raises(UsageError, match="source is Frames"):
-        archive.add(runkit.frames(RUNS))
-
-
 def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
     older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
     odd = run(run_id="c", status="paused", agent="x")
@@ -170,12 +152,6 @@ def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
     assert runkit.frames([parts[0]]).is_complete == parts[0].is_complete
 
 
-def test_several_frames_say_why_they_are_cut() -> None:
-    cut = runkit.RunList((runkit.Run.from_json(RUNS[0]),), why="cut at limit=1")
-    f = runkit.frames([runkit.frames(cut), runkit.frames(RUNS[1:])])
-    assert (f.coverage.why, f.is_complete) == ("cut at limit=1", False)
-
-
 @pytest.mark.parametrize("source", [[], {"data": []}, b"[]", b"", b"\n\n"])
 def test_no_input_gives_typed_empty_frames(source: Any) -> None:
     """Empty frames have all columns, dtypes and categories of full ones."""
@@ -183,25 +159,6 @@ def test_no_input_gives_typed_empty_frames(source: Any) -> None:
     for name, df in runkit.frames(source).items():
         assert len(df) == 0
         assert (df.dtypes == getattr(full, name).dtypes).all()
-
-
-def test_a_document_that_does_not_parse_is_one_bad_record() -> None:
-    """Broken JSON is a row in problems, not an exception."""
-    frames = runkit.frames(b'[{"object": "run", ')
-    assert frames.problems["problem"].tolist() == ["bad_json"]
-    assert frames.coverage == (1, 0, 1, None)
-    assert not frames.is_complete
-
-
-def test_ndjson_isolates_a_broken_line(tmp_path: Path) -> None:
-    """A broken line is named with its number, and its neighbors are in the frames."""
-    path = tmp_path / "runs.ndjson"
-    path.write_bytes(b"{broken\n" + LINES)
-    frames = runkit.frames(path)
-    assert len(frames.runs) == 3
-    assert frames.problems["location"].tolist() == [f"{path}:1"]
-    same_lines = runkit.frames(b"{broken\n" + LINES)
-    assert len(same_lines.runs) == 3
 
 
 def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
@@ -231,17 +188,6 @@ def test_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, words:
         (tmp_path / "runs.json").write_bytes(text)
         with pytest.raises(DataError, match="expected UTF-8"):
             runkit.frames(tmp_path / "runs.json")
-
-
-def test_of_several_texts_the_broken_one_is_named() -> None:
-    f = runkit.frames([LINES, b"{", json.dumps(RUNS[0]).encode() + b"\n{"])
-    assert f.problems["location"].tolist() == ["$[1]", "$[2]:2", "$[0]:1"]
-    assert f.problems["problem"].tolist() == ["bad_json", "bad_json", "duplicate_run"]
-
-
-def test_only_a_line_in_another_encoding_is_refused() -> None:
-    f = runkit.frames(LINES + b"\n" + json.dumps(run(agent="é"), ensure_ascii=False).encode("cp1252"))
-    assert (len(f.runs), f.problems["location"].tolist()) == (3, ["line 4"])
 
 
 @pytest.mark.parametrize(

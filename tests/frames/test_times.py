@@ -148,12 +148,6 @@ def test_a_top_level_step_outside_its_run_is_noted(start: float, end: float | No
     assert frames.steps["duration_s"].tolist()[2] == (0 if end is None else end - start)
 
 
-def test_an_open_run_has_no_end_to_lie_beyond() -> None:
-    """A time of reading that is earlier than the end of a step makes no problem."""
-    source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(50)})
-    assert runkit.frames(source).problems.empty
-
-
 def test_an_as_of_before_the_newest_time_of_a_run_is_not_used() -> None:
     """The run is measured up to when it was read, and this is noted."""
     source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(100)})

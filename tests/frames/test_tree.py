@@ -59,20 +59,6 @@ def test_a_subtree_is_a_range_of_step_no(source: dict[str, Any]) -> None:
         assert set(steps.loc[inside, "step_id"]) == nested[row["step_id"]]
 
 
-@given(runs())
-def test_counts_are_rows_of_the_other_frames(source: dict[str, Any]) -> None:
-    """What a run or step says it has can be counted elsewhere."""
-    frames = runkit.frames(source)
-    row = frames.runs.iloc[0]
-    assert row["n_steps"] == len(frames.steps) == len(flat(source["steps"]))
-    assert row["n_artifacts"] == len(frames.artifacts) == frames.steps["n_artifacts"].sum()
-    assert row["n_interrupts"] == len(frames.interrupts) == (frames.steps["type"] == "interrupt").sum()
-    assert row["n_errors"] == frames.steps["error"].notna().sum()
-    children = frames.steps["parent_step_id"].value_counts()
-    for _, item in frames.steps.iterrows():
-        assert item["n_children"] == children.get(item["step_id"], 0)
-
-
 def test_a_parent_may_come_after_its_child() -> None:
     """In flat form the order of the list does not matter for the tree."""
     frames = runkit.frames(run(step("child", parent_step_id="parent"), step("parent")))

@@ -137,35 +137,3 @@ def test_critical_path_follows_the_rule(forest: Forest) -> None:
         forest.start, forest.end, forest.parent, forest.depth, forest.run, forest.run_start, forest.run_end
     )
     assert (got.is_on.tolist(), got.length.tolist()) == walk_back(forest)
-
-
-def test_critical_path_of_a_long_chain_is_walked_without_recursion() -> None:
-    """A run of 100,000 steps one after the other is critical from end to end."""
-    n = 100_000
-    start = np.arange(n, dtype=np.int64) * 10
-    zeros = np.zeros(n, np.int64)
-    got = timing.critical_path(start, start + 10, zeros - 1, zeros, zeros, np.array([0]), np.array([n * 10]))
-    assert got.is_on.all()
-    assert (got.length == 10).all()
-
-
-@given(forests())
-def test_subtree_sizes_count_descendants(forest: Forest) -> None:
-    """A subtree's size is one more than the number of steps that have it among their ancestors."""
-
-    def ancestors(i: int) -> list[int]:
-        return [] if forest.parent[i] < 0 else [forest.parent[i], *ancestors(forest.parent[i])]
-
-    expected = [1 + sum(i in ancestors(j) for j in range(forest.n)) for i in range(forest.n)]
-    assert timing.subtree_sizes(forest.parent, forest.depth).tolist() == expected
-
-
-def test_extreme_times_do_not_overflow() -> None:
-    """Many steps that span the years 1 to 9999 keep exact sums."""
-    lo, hi = -62_135_596_800_000_000, 253_402_300_799_999_999
-    n = 200
-    start, end = np.full(n, lo), np.full(n, hi)
-    zeros = np.zeros(n, np.int64)
-    assert timing.self_time(start, end, zeros - 1).tolist() == [hi - lo] * n
-    got = timing.critical_path(start, end, zeros - 1, zeros, zeros, start[:1], end[:1])
-    assert got.length.sum() == hi - lo
