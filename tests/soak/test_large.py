@@ -66,8 +66,8 @@ import json, resource, runkit
 runkit.frames({})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 text = b'{"object":"run","id":"r","status":"completed","created_at":"2026-02-03T10:00:00Z","updated_at":'
-text += b'"2026-02-03T10:00:00Z","steps":[{"id":"a","run_id":"r","type":"activity","name":"n","label":"l",'
-text += b'"status":"completed","started_at":"2026-02-03T10:00:00Z","result":{"x":"' + b"x" * 50_000_000
+text += b'"2026-02-03T10:00:00Z","steps":[{"id":"a","type":"activity","status":"completed","started_at":'
+text += b'"2026-02-03T10:00:00Z","completed_at":"2026-02-03T10:00:00Z","result":{"x":"' + b"x" * 50_000_000
 f = runkit.frames(text + b'"}}]}')
 assert f.steps["result"].str.len().tolist() == [50_000_008] and f.problems.empty
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
