@@ -27,6 +27,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # threads that end by themselves
 JOBS = tuple(f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch"))
 JOBS_TIMEOUT = 2.0  # a test may hold a response back for good
+# of an account or a sandbox of whoever runs the tests
+ACCOUNT = (
+    "MIDDESK_API_KEY",
+    "MIDDESK_BASE_URL",
+    "RUNKIT_SANDBOX_URL",
+    "RUNKIT_SANDBOX_KEY",
+    "RUNKIT_REPORT_DATA",
+)
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -48,6 +56,8 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["JUPYTERHUB_USER"] = "ada"  # a person, as forms ask for a name if the login is root
     os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
+    for name in ACCOUNT:
+        os.environ.pop(name, None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

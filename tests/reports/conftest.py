@@ -54,20 +54,10 @@ def write_template(path: Path, *cells: str) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees an account of whoever runs it."""
-    for name in ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY", "RUNKIT_REPORT_DATA"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def box() -> Iterator[Sandbox]:
     """A sandbox with a past of forty runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RUNKIT_SANDBOX_URL", raising=False)
-        running = runkit.sandbox(speed=600, history=40, seed=7)
-    with running:
+    with runkit.sandbox(speed=600, history=40, seed=7) as running:
         yield running
 
 
@@ -89,10 +79,9 @@ def fetched(box: Sandbox) -> RunList:
 @pytest.fixture(scope="session")
 def completed(fetched: RunList) -> list[runkit.Run]:
     """The completed ones, those first that waited longest for a person."""
-    f = runkit.frames(fetched)
-    ids = f.runs[f.runs["status"] == "completed"].sort_values("waiting_s", ascending=False)["run_id"]
-    by_id = {run.id: run for run in fetched}
-    return [by_id[run_id] for run_id in ids]
+    waits = runkit.frames(fetched).runs.set_index("run_id")["waiting_s"]
+    ended = [run for run in fetched if run.status == "completed"]
+    return sorted(ended, key=lambda run: -waits[run.id])
 
 
 @pytest.fixture(scope="session")

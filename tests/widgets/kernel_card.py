@@ -1,7 +1,7 @@
 """A form in a real kernel, used as a front end uses it: by messages to its widgets.
 
-This is the one place of the guards that knows how a form is drawn. When the front end of forms changes, its
-methods change with it; what the guards expect of a form stays.
+This is the one place of these tests that knows how a form is drawn. When the front end of forms changes, its
+methods change with it; what the tests expect of a form stays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.client.conftest import KEY, Server
 from tests.kernels.conftest import Kernel
 
-PATIENCE = 20.0  # seconds
+TIMEOUT = 20.0  # seconds
 
 
 class Card:
@@ -79,7 +79,7 @@ class Card:
 
     def verdict(self) -> str:
         """Wait until nothing is on its way; gives the state."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while (state := self.state) in ("sending", "unknown"):
             assert time.monotonic() < deadline, state
             time.sleep(0.02)

@@ -10,10 +10,10 @@ import pytest
 
 import runkit
 from support import artifact, at, question, run, step
-from tests.client.conftest import Answer, Server
+from tests.client.conftest import Answer, Server, client, fake_time, make_client, server
 
+__all__ = ["client", "fake_time", "make_client", "server"]
 BUDGET = ["duration_s", "waiting_s", "working_s", "idle_s", "overlap_s"]
-HOSTILE = "<img src=x onerror=alert(1)><b>bold</b>"
 
 
 def budget(source: Any, **options: Any) -> list[float]:
@@ -78,7 +78,7 @@ def test_frames_do_not_depend_on_the_machine(server: Server, client: runkit.Clie
     """Who answered from here is joined only where it is asked for."""
     answered, item = run(question("q", 10, 30), end=100), {"id": "q", "value": {"type": "decision"}}
     asking = run(question("q", 10, None), end=None, status="interrupted", interrupts=[item])
-    server.script = lambda asked: Answer(answered)
+    server.script = lambda request: Answer(answered)
     client.runs.resume(runkit.Run.from_json(asking), "q", {"decision": "approved"})
     who = runkit.answer_log()["answered_by"].iloc[0]
     assert runkit.frames(answered).interrupts["answered_by"].isna().all()
@@ -152,9 +152,9 @@ def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
 
 def test_hostile_text_is_text_in_html() -> None:
     """In the notebook's form of frames and of lists of runs."""
-    hostile = run(run_id=HOSTILE, agent=HOSTILE, status=HOSTILE)
-    made = runkit.Run.from_json(hostile)
-    for shown in (runkit.frames(hostile), runkit.RunList((made,))):
+    text = "<img src=x onerror=alert(1)><b>bold</b>"
+    hostile = run(run_id=text, agent=text, status=text)
+    for shown in (runkit.frames(hostile), runkit.RunList((runkit.Run.from_json(hostile),))):
         html = shown._repr_html_()
         assert "bold" in html
         assert "<img" not in html

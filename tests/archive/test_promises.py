@@ -14,18 +14,13 @@ import pytest
 
 import runkit
 from support import at, run, step
-from tests.client.conftest import Answer, Asked, Server
+from tests.client.conftest import Answer, Asked, Server, client, fake_time, make_client, run_json, server
 
+__all__ = ["client", "fake_time", "make_client", "run_json", "server"]
 Compose = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> runkit.Archive:
-    """One that nothing was added to yet."""
-    return runkit.Archive(tmp_path / "runs")
-
-
-def one(run_id: str, updated: float = 100, **more: Any) -> dict[str, Any]:
+def item(run_id: str, updated: float = 100, **more: Any) -> dict[str, Any]:
     """A run of one step, which `check_holds` looks for, too."""
     return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
 
@@ -35,7 +30,7 @@ def check_holds(archive: runkit.Archive, wanted: dict[str, str]) -> None:
     f = archive.frames()
     assert f.runs.set_index("run_id")["status"].to_dict() == wanted
     assert len(f.runs) == len(archive) == len(list(archive.runs())) == len(archive.select()) == len(wanted)
-    assert sorted(one.id for one in archive.runs()) == sorted(wanted)
+    assert sorted(run.id for run in archive.runs()) == sorted(wanted)
     assert f.steps["run_id"].is_unique
     for status in set(wanted.values()):
         chosen = archive.select(status=status)
@@ -44,15 +39,15 @@ def check_holds(archive: runkit.Archive, wanted: dict[str, str]) -> None:
 
 def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
     """Equal copies, in one list and in several."""
-    archive.add([one("a"), one("b"), one("a")])
-    archive.add([one("b"), one("c")])
+    archive.add([item("a"), item("b"), item("a")])
+    archive.add([item("b"), item("c")])
     check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int, int]) -> None:
     """Whichever came first."""
-    copies = [one("a", 100, status="error"), one("a", 200), one("b")]
+    copies = [item("a", 100, status="error"), item("a", 200), item("b")]
     for number in order:
         archive.add([copies[number], copies[2]])
     check_holds(archive, {"a": "completed", "b": "completed"})
@@ -60,12 +55,12 @@ def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int
 
 def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Archive, tmp_path: Path) -> None:
     """Another writer adds a run of its own, and one of ours, while ours are on their way."""
-    archive.add([one("first")])
+    archive.add([item("first")])
 
     def coming() -> Iterator[dict[str, Any]]:
-        yield one("a")
-        runkit.Archive(tmp_path / "runs").add([one("b"), one("c")], progress=False)
-        yield one("c")
+        yield item("a")
+        runkit.Archive(tmp_path / "runs").add([item("b"), item("c")], progress=False)
+        yield item("c")
 
     archive.add(coming(), progress=False)
     check_holds(archive, dict.fromkeys(("first", "a", "b", "c"), "completed"))
@@ -73,8 +68,8 @@ def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Arch
 
 def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
     """As in an archive of 0.1 that two writers doubled, in several files and in one: read, and compacted."""
-    archive.add([one("a", 100, status="error"), one("b")])
-    archive.add([one("a", 200), one("c")])
+    archive.add([item("a", 100, status="error"), item("b")])
+    archive.add([item("a", 200), item("c")])
     table = deltalake.DeltaTable(str(tmp_path / "runs"))
     again = (pc.field("run_id") != "a") | (pc.field("status") == "error")  # all but the newest copy of a
     doubled = table.to_pyarrow_table().filter(again)
@@ -91,8 +86,8 @@ def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path
 
 def test_versions_can_be_read_again(archive: runkit.Archive) -> None:
     """What a report was made from stays as it was."""
-    before = archive.add([one("a", 100, status="error")]).version
-    archive.add([one("a", 200), one("b")])
+    before = archive.add([item("a", 100, status="error")]).version
+    archive.add([item("a", 200), item("b")])
     assert archive.frames(version=before).runs[["run_id", "status"]].values.tolist() == [["a", "error"]]
     check_holds(archive, {"a": "completed", "b": "completed"})
 
@@ -103,11 +98,11 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     """A run that worked is read again, one that had ended is not; one that is new comes along."""
     runs = {"a": run_json("a"), "b": run_json("b", "running")}
 
-    def script(asked: Asked) -> Answer:
-        if asked.path == "/runs":
+    def script(request: Asked) -> Answer:
+        if request.path == "/runs":
             data = list(runs.values())
             return Answer({"object": "list", "data": data, "has_more": False, "total_count": len(data)})
-        return Answer({**runs[asked.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
+        return Answer({**runs[request.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
 
     server.script = script
     assert archive.sync(client, progress=False).is_complete
@@ -126,10 +121,10 @@ def test_a_sync_that_could_not_read_a_run_says_so(
     """The others are kept."""
     listed = [run_json(name) for name in "abc"]
 
-    def script(asked: Asked) -> Answer:
-        if asked.path == "/runs":
+    def script(request: Asked) -> Answer:
+        if request.path == "/runs":
             return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
-        name = asked.path.removeprefix("/runs/")
+        name = request.path.removeprefix("/runs/")
         return Answer(status=404) if name == "b" else Answer(run_json(name, steps=[]))
 
     server.script = script
@@ -141,5 +136,5 @@ def test_a_sync_that_could_not_read_a_run_says_so(
 
 def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> None:
     """Nobody else may read customers' runs."""
-    archive.add([one("a")])
+    archive.add([item("a")])
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

@@ -2,64 +2,46 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from typing import Any
 
-import numpy as np
 import plotly.io
 import pytest
 
 import runkit
+from drawn import Drawn, values
 from runkit.charts import fleet
 from support import question, run, step
 
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
 
 
-def drawn(figure: Any) -> dict[str, Any]:
-    """A figure as the browser gets it."""
-    return dict(json.loads(figure.to_json()))
-
-
-def numbers(values: Any) -> list[float]:
-    """An array of a figure."""
-    if isinstance(values, dict):
-        return list(np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist())
-    return list(values or [])
-
-
-def bars(figure: Any) -> set[tuple[float, float]]:
+def bars(source: object, **options: Any) -> set[tuple[float, float]]:
     """Start and length of all bars, in seconds."""
-    traces = [one for one in drawn(figure)["data"] if one["type"] == "bar"]
     return {
         (round(start, 6), round(length, 6))
-        for one in traces
-        for start, length in zip(numbers(one.get("base")), numbers(one.get("x")), strict=False)
+        for trace in Drawn.of(source, **options).json["data"]
+        if trace["type"] == "bar"
+        for start, length in zip(values(trace.get("base")), values(trace.get("x")), strict=False)
     }
-
-
-def words(figure: Any) -> str:
-    """All words that stand around the drawing."""
-    layout = drawn(figure)["layout"]
-    return json.dumps([layout.get("title"), layout.get("annotations")], ensure_ascii=False)
 
 
 @pytest.mark.parametrize("n_runs", [1, 2, 3])
 def test_bars_stand_where_the_steps_were(n_runs: int) -> None:
     """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
     steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
-    figure = runkit.gantt([run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)])
-    assert {(3, 14.25), (35.5, 28.625)} <= bars(figure)
+    runs = [run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)]
+    assert {(3, 14.25), (35.5, 28.625)} <= bars(runs)
 
 
 def test_a_chart_that_leaves_steps_out_says_so() -> None:
     """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
     f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
-    shown = len(bars(runkit.gantt(f)))
-    assert shown <= 60 < 400 <= len(bars(runkit.gantt(f, depth=None)))
-    assert {"400", str(shown)} <= set(re.findall(r"\d+", words(runkit.gantt(f))))
+    shown, layout = len(bars(f)), Drawn.of(f).layout
+    assert shown <= 60 < 400 <= len(bars(f, depth=None))
+    around = json.dumps([layout["title"], layout["annotations"]])
+    assert {"400", str(shown)} <= set(re.findall(r"\d+", around))
 
 
 def test_hostile_text_is_no_link_in_a_chart() -> None:
@@ -67,7 +49,7 @@ def test_hostile_text_is_no_link_in_a_chart() -> None:
     steps = step("a", label=HOSTILE, agent=HOSTILE)
     for n_runs in (1, 2, 3, 5):
         runs = [run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)]
-        figure = drawn(runkit.gantt(runs))
+        figure = Drawn.of(runs).json
         del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
         shown = json.dumps(figure)
         assert "evil.example" in shown
@@ -87,18 +69,9 @@ def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
     a = run(step("w", 0, 10), question("q", 10, 60), run_id="a")
     b = run(step("w", 0, 42), question("q", 42, 62), run_id="b")
     table = runkit.compare(a, b).set_index("name")
-    assert table.loc["work", ["n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]].tolist() == [
-        1,
-        1,
-        10,
-        42,
-        32,
-    ]
-    assert table.loc["await_review", ["waiting_s_a", "waiting_s_b", "waiting_s_diff"]].tolist() == [
-        50,
-        20,
-        -30,
-    ]
+    counts = table[["n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]]
+    assert counts.loc["work"].tolist() == [1, 1, 10, 42, 32]
+    assert table.filter(like="waiting_s").loc["await_review"].tolist() == [50, 20, -30]
 
 
 def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
@@ -113,10 +86,7 @@ def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
         ]
     )  # fmt: skip
     table = fleet.waits(f).table.set_index("kind")
-    counts = {
-        name: int(table.loc["All", name]) for name in ("n_questions", "n_answered", "n_pending", "n_lapsed")
-    }
-    assert counts == {"n_questions": 4, "n_answered": 2, "n_pending": 1, "n_lapsed": 1}
+    assert table.loc["All", ["n_questions", "n_answered", "n_pending", "n_lapsed"]].tolist() == [4, 2, 1, 1]
 
 
 def test_the_slowest_work_is_no_wait_and_no_container() -> None:

@@ -11,6 +11,14 @@ import pytest
 import runkit
 
 AGENT = "cip_orchestrator"
+Start = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Any]:
+    """A sandbox in which agents work a few milliseconds."""
+    with runkit.sandbox(speed=3000) as running:
+        yield running
 
 
 @pytest.fixture
@@ -22,16 +30,16 @@ def http(box: Any) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def ask(box: Any, http: httpx.Client) -> Callable[[str], dict[str, Any]]:
+def start(box: Any, http: httpx.Client) -> Start:
     """Start a run about the business of a scenario, and give it once it waits."""
 
-    def start(scenario: str) -> dict[str, Any]:
+    def start_(scenario: str) -> dict[str, Any]:
         body = {"type": AGENT, "business_id": box.business(scenario)}
         with box.client(rate=None) as client:
             run = client.runs.wait(http.post("/runs", json=body).json()["id"], poll=0.01)
         return dict(http.get(f"/runs/{run.id}", params={"include": "steps"}).json())
 
-    return start
+    return start_
 
 
 def resume(http: httpx.Client, run: dict[str, Any], **given: Any) -> httpx.Response:
@@ -60,9 +68,9 @@ def test_no_web_page_gets_in(http: httpx.Client, header: str) -> None:
     assert "data" not in response.text
 
 
-def test_a_question_is_answered_once(http: httpx.Client, ask: Callable[[str], dict[str, Any]]) -> None:
+def test_a_question_is_answered_once(http: httpx.Client, start: Start) -> None:
     """The second answer is refused and changes nothing; the first is told with its step."""
-    run = ask("address_gap")
+    run = start("address_gap")
     first, second = resume(http, run, decision="reject"), resume(http, run, decision="approve")
     assert (first.status_code, second.status_code) == (200, 422)
     after = http.get(f"/runs/{run['id']}", params={"include": "steps"}).json()
@@ -76,10 +84,10 @@ def test_a_question_is_answered_once(http: httpx.Client, ask: Callable[[str], di
     "given", [{"decision": "approve"}, {"decision": "approve", "note": " "}, {"decision": "yes"}]
 )
 def test_a_hit_is_not_dismissed_without_a_note(
-    http: httpx.Client, ask: Callable[[str], dict[str, Any]], given: dict[str, Any]
+    http: httpx.Client, start: Start, given: dict[str, Any]
 ) -> None:
     """Nor by a word that the API does not have: 422, the parameter is named, the question still waits."""
-    run = ask("watchlist_hit")
+    run = start("watchlist_hit")
     refused = resume(http, run, **given)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["parameter"].startswith("input.")
@@ -87,16 +95,18 @@ def test_a_hit_is_not_dismissed_without_a_note(
 
 
 def test_what_is_proposed_changes_nothing_before_the_answer(
-    box: Any, http: httpx.Client, ask: Callable[[str], dict[str, Any]]
+    box: Any, http: httpx.Client, start: Start
 ) -> None:
     """A rejected proposal is never carried out, an approved one is."""
     where = {"object_type": "businesses", "object_id": box.business("address_gap")}
 
     def done() -> int:
-        return sum(one["type"] == "add_sources" for one in http.get("/actions", params=where).json()["data"])
+        return sum(
+            action["type"] == "add_sources" for action in http.get("/actions", params=where).json()["data"]
+        )
 
     before = done()
-    rejected, approved = ask("address_gap"), ask("address_gap")
+    rejected, approved = start("address_gap"), start("address_gap")
     assert done() == before
     for run, decision in ((rejected, "reject"), (approved, "approve")):
         assert resume(http, run, decision=decision).status_code == 200

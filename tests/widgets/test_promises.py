@@ -9,14 +9,24 @@ from typing import Any
 
 import pytest
 
+import runkit
 from tests.client.conftest import DROP, Answer, Asked, Server
-from tests.guards.card import Card
-from tests.guards.conftest import posts, serving
 from tests.kernels.conftest import Kernel
+from tests.widgets.kernel_card import Card
 
 Compose = Callable[..., dict[str, Any]]
 NOTE = "born in 1951, ours in 1984"
 NOWHERE = "/dev/null/state"  # a folder that nobody can make
+
+
+def n_posts(server: Server) -> int:
+    return sum(line.startswith("POST") for line in server.lines)
+
+
+@pytest.fixture
+def waiting(run_json: Compose, question: dict[str, Any]) -> dict[str, Any]:
+    """The run `run-1` while its question `int-1` waits."""
+    return run_json(status="interrupted", interrupts=[question], steps=[])
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +40,8 @@ def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         return running[-1]
 
     yield start
-    for one in running:
-        one.close()
+    for kernel in running:
+        kernel.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +53,14 @@ def kernel(start_kernel: Callable[[], Kernel]) -> Kernel:
 @pytest.fixture
 def pending(server: Server, waiting: dict[str, Any]) -> Server:
     """The server, on which the question waits until the answer is taken."""
-    server.script = lambda asked: Answer(waiting)
+    server.script = lambda request: Answer(waiting)
     return server
 
 
-def closes(server: Server, before: dict[str, Any], after: dict[str, Any], *, written: Answer | None) -> None:
+def closes(server: Server, before: Any, after: Any, written: Answer | None = None) -> None:
     """Let the question wait until an answer has come, and be closed from then on."""
-    server.script = lambda asked: (
-        written or Answer(after) if asked.method == "POST" else Answer(after if posts(server)[:1] else before)
+    server.script = lambda request: (
+        (request.method == "POST" and written) or Answer(after if n_posts(server) else before)
     )
 
 
@@ -59,9 +69,10 @@ def test_an_answer(
 ) -> None:
     """Chosen, typed and sent: one POST with what was typed, and a receipt of what the API took."""
     card = Card(kernel, pending, state_dir)
-    closes(pending, waiting, run_json(steps=[]), written=None)
+    closes(pending, waiting, run_json(steps=[]))
     assert card.answer("approve", NOTE) == "settled"
-    assert [asked.body["input"] for asked in posts(pending)] == [{"decision": "approve", "note": NOTE}]
+    [body] = [request.body for request in pending.asked if request.method == "POST"]
+    assert body["input"] == {"decision": "approve", "note": NOTE}
     assert card.is_confirmed
 
 
@@ -69,8 +80,8 @@ def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any]
     """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
     card = Card(kernel, pending, NOWHERE)
 
-    def slowly(asked: Asked) -> Answer:
-        if asked.method != "POST":
+    def slowly(request: Asked) -> Answer:
+        if request.method != "POST":
             return Answer(waiting)
         time.sleep(0.3)
         return Answer(run_json(steps=[]))
@@ -78,7 +89,7 @@ def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any]
     pending.script = slowly
     card.press("reject", times=2)
     assert card.verdict() == "settled"
-    assert len(posts(pending)) == 1
+    assert n_posts(pending) == 1
 
 
 def test_a_lost_reply_is_no_receipt(
@@ -86,9 +97,9 @@ def test_a_lost_reply_is_no_receipt(
 ) -> None:
     """The question is closed, but nobody knows by whose answer: one POST, and nothing is confirmed."""
     card = Card(kernel, pending, state_dir)
-    closes(pending, waiting, run_json(steps=[]), written=DROP)
+    closes(pending, waiting, run_json(steps=[]), DROP)
     assert card.answer("reject") == "settled"
-    assert len(posts(pending)) == 1
+    assert n_posts(pending) == 1
     assert not card.is_confirmed
 
 
@@ -98,9 +109,9 @@ def test_a_question_that_changed_is_not_answered(
     """Another question under the same id gets no answer that was meant for the first."""
     card = Card(kernel, pending, state_dir)
     other = {**question, "value": {**question["value"], "label": "Dismiss all hits?"}}
-    pending.script = serving(read={**waiting, "interrupts": [other]})
+    pending.script = lambda request: Answer({**waiting, "interrupts": [other]})
     assert card.answer("reject") == "conflict"
-    assert posts(pending) == []
+    assert n_posts(pending) == 0
 
 
 def test_a_question_that_is_closed_is_not_answered(
@@ -108,16 +119,16 @@ def test_a_question_that_is_closed_is_not_answered(
 ) -> None:
     """Whoever was first: the run is read again before anything is sent."""
     card = Card(kernel, pending, state_dir)
-    pending.script = serving(read=run_json(status="running", steps=[]))
+    pending.script = lambda request: Answer(run_json(status="running", steps=[]))
     assert card.answer("reject") == "conflict"
-    assert posts(pending) == []
+    assert n_posts(pending) == 0
 
 
 def test_an_answer_meant_for_another_question(kernel: Kernel, pending: Server, state_dir: Path) -> None:
     """A page that has not drawn the next question yet answers nothing."""
     card = Card(kernel, pending, state_dir)
     card.press_for_another("reject")
-    assert (card.verdict(), posts(pending)) == ("open", [])
+    assert (card.verdict(), n_posts(pending)) == ("open", 0)
     card.close()
 
 
@@ -140,7 +151,7 @@ def test_a_dismissal_needs_a_note(
     card = Card(kernel, pending, state_dir)
     assert card.answer("approve") == "invalid"
     assert card.answer("approve", "  ") == "invalid"
-    assert posts(pending) == []
+    assert n_posts(pending) == 0
     card.close()
 
 
@@ -149,14 +160,14 @@ def test_a_refused_answer_can_be_sent_again(
 ) -> None:
     """The API says no, for now: the form says that it failed, keeps what was typed, and the next try goes."""
     card = Card(kernel, pending, state_dir)
-    pending.script = serving(read=waiting, written=Answer(status=403))
+    closes(pending, waiting, waiting, Answer(status=403))
     assert card.answer("approve", NOTE) == "failed"
     card.draw()
     assert card.note == NOTE
-    closes(pending, waiting, run_json(steps=[]), written=None)
+    closes(pending, waiting, run_json(steps=[]))
     pending.asked.clear()
     assert card.answer("approve") == "settled"
-    assert len(posts(pending)) == 1
+    assert n_posts(pending) == 1
 
 
 def test_what_was_typed_outlives_the_kernel(
@@ -179,9 +190,9 @@ def test_what_was_typed_goes_with_its_question(
     card.type_note(NOTE)
     card.show()
     assert card.note == NOTE
-    closes(pending, waiting, run_json(steps=[]), written=None)
+    closes(pending, waiting, run_json(steps=[]))
     assert card.answer("reject") == "settled"
-    pending.script = serving(read=waiting)
+    pending.script = lambda request: Answer(waiting)
     card.show()
     assert card.note == ""
 
@@ -201,9 +212,26 @@ def test_a_monitor_follows_a_run_that_asks(
     while len(pending.asked) == n_reads:  # it goes on while the question waits
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    pending.script = serving(read=run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
+    pending.script = lambda request: Answer(run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
     deadline = time.monotonic() + 20
     while kernel.value("monitor.run.status") != "'completed'":
         assert time.monotonic() < deadline, "the monitor did not notice"
         time.sleep(0.05)
-    assert posts(pending) == []
+    assert n_posts(pending) == 0
+
+
+def test_every_question_that_waits_is_there() -> None:
+    """As many as runs are interrupted in the past 30 days, until they are answered."""
+    with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
+        asking = client.runs.list(status="interrupted", progress=False)
+        assert len(asking) > 3
+        inbox = runkit.InterruptInbox(client)
+        assert {row.run_id for row in inbox.rows} == set(asking.ids)
+        assert inbox.rows[0].kind == "dismissal"
+        for kind in {row.kind for row in inbox.rows}:
+            times = [row.asked_at for row in inbox.rows if row.kind == kind]
+            assert times == sorted(times)
+        assert all(row.wait_s > 60 for row in inbox.rows)
+        first = inbox.rows[0]
+        box.end_run(first.run_id)
+        assert first.run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}

@@ -1,0 +1,236 @@
+"""A report holds no secret and no live text, asks for nothing, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+import runkit
+from runkit.errors import ReportError, UsageError
+from support import example, run, step
+from tests.client.conftest import KEY, Answer, Server, server
+from tests.reports.conftest import Made, make, write_template
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+__all__ = ["server"]
+
+ACCOUNT_KEY = "of-another-form-7c1e9a04"
+EIN, EMAIL, SIGNATURE = "47-1839265", "olga.hrdlicka@kestrel.example", "9f3c1e7ad0b24c55"
+OTHER_KEY = "mk_live_q8Zt4Lw2Xc7Vb1Nm"
+SECRETS = (ACCOUNT_KEY, EIN, EIN.replace("-", ""), EMAIL, SIGNATURE, OTHER_KEY)
+KEPT = ("250000000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
+HOSTILE = "<b>bold</b><img src=x onerror=alert(1)><script>alert(2)</script>"
+READ = "import runkit\ndata = runkit.report_data()"
+SEND_REQUESTS = """
+(url) => {
+  const loaded = (node, home) => new Promise((done) => {
+    node.onload = node.onerror = done;
+    home?.append(node);
+  });
+  const make = (tag, values) => Object.assign(document.createElement(tag), values);
+  return Promise.allSettled([
+    fetch(url + "/fetch", {mode: "no-cors"}),
+    loaded(make("img", {src: url + "/image"}), document.body),
+    loaded(make("link", {rel: "stylesheet", href: url + "/style"}), document.head),
+    loaded(make("script", {src: url + "/script"}), document.head),
+  ]);
+}
+"""
+
+
+def unsafe_run() -> dict[str, Any]:
+    """The completed example, with secrets, hostile text and plain numbers where agents would write them."""
+    raw = example("completed")
+    raw["steps"][0] |= {
+        "label": f"Checking {EIN} of order {KEPT[1]}",
+        "agent": HOSTILE,
+        "result": {"tax_id": EIN.replace("-", ""), "owner": {"email": EMAIL}, "api_key": OTHER_KEY},
+    }
+    finding = raw["output"]["artifacts"][0]
+    finding["title"] = HOSTILE
+    finding["summary"] = f"Paid {KEPT[0]} on {KEPT[2]}; write to {EMAIL} or use {OTHER_KEY}."
+    finding["sources"][0]["url"] = f"https://docs.example.gov/letter.pdf?id=1&X-Amz-Signature={SIGNATURE}"
+    return raw | {"requester": {"id": "r", "name": EMAIL}}
+
+
+@pytest.fixture(scope="module")
+def unsafe(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Made]:
+    """Make a report on that run and an answer about it, once, when a test asks."""
+
+    @cache
+    def make_once() -> Made:
+        folder, raw = tmp_path_factory.mktemp("report"), unsafe_run()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RUNKIT_STATE_DIR", str(folder / "state"))
+            patch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
+            waiting = runkit.Run.from_json(example("interrupted") | {"id": raw["id"]})
+            answer = {"decision": "approve", "note": f"{KEPT[3]}, {EMAIL}: {EIN}"}
+            transport = httpx.MockTransport(lambda request: httpx.Response(200, json=raw))
+            with runkit.Client(KEY, "http://127.0.0.1:1/v1", transport=transport) as client:
+                client.runs.resume(waiting, "int-7", answer)
+            assert EIN in runkit.answer_log()["answer"].iloc[0]
+            return make(raw, folder / "report.html")
+
+    return make_once
+
+
+Own = Callable[[], tuple[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    """Execute a template once, when a test asks; return its page, and what it left in the temp folder."""
+
+    @cache
+    def make_once() -> tuple[str, list[str]]:
+        folder = tmp_path_factory.mktemp("own")
+        (folder / "t").mkdir()
+        cells = (
+            "import os\nkeys = [name for name in os.environ if name.endswith('_KEY')]",
+            "print(len(data.frames.runs), 'run,', keys or 'no key', 'of it')",
+            "from IPython.display import HTML\nHTML(data.frames.steps['label'][0])",
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
+            patch.setenv("RUNKIT_SANDBOX_KEY", ACCOUNT_KEY)
+            patch.setattr(tempfile, "tempdir", str(folder / "t"))
+            template = write_template(folder / "own.ipynb", READ, *cells)
+            done = make(run(step("a", label=HOSTILE)), folder / "report.html", template=template)
+        return done.page, [path.name for path in (folder / "t").iterdir()]
+
+    return make_once
+
+
+# ------------------------------------------------------------------------------------------------- secrets
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_file_holds_a_secret(unsafe: Callable[[], Made], secret: str) -> None:
+    """Tax numbers, addresses, keys and signatures of labels, results, summaries, links and answers."""
+    assert secret not in unsafe().page
+    assert secret not in unsafe().report.notebook.read_text()
+
+
+@pytest.mark.parametrize("value", KEPT)
+def test_amounts_dates_and_words_stay(unsafe: Callable[[], Made], value: str) -> None:
+    assert value in unsafe().page
+
+
+@pytest.mark.usefixtures("without_kernel")
+def test_the_account_key_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a template has it from: nothing is written."""
+    monkeypatch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
+    template = write_template(tmp_path / "own.ipynb", READ, f"print({ACCOUNT_KEY!r})")
+    with pytest.raises(ReportError):
+        make(run(step("a")), tmp_path / "out" / "report.html", template=template)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_template_sees_no_key_and_leaves_no_data(own: Own) -> None:
+    page, left_behind = own()
+    assert "1 run, no key of it" in page
+    assert left_behind == []
+
+
+PAGE_TEXTS = [
+    "initial-scale=1",
+    "font-size:13px",
+    "color:#59636E",
+    "minmax(160px",
+    "td:nth-child(2)",
+    "tex2jax_ignore",
+    "text-align:left;min-width:13em",
+    "xaxis2.tickvals",
+    "var(--jp-content-font-color1",
+    "rgba(217,119,6,0.1",
+]
+
+
+@pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
+def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path: Path, name: str, redact: bool) -> None:
+    source = example("completed")
+    source["steps"][0]["label"] = "Read initial-scale=1"
+    source["output"]["artifacts"][0]["summary"] = "; ".join(f"token={text}" for text in PAGE_TEXTS)
+    done = make(source, tmp_path / "a.html", template=name, redact=redact)
+    assert done.report.masked["key"] == len(PAGE_TEXTS)
+    assert "token=initial" not in done.page
+    assert name == "fleet" or "Read initial-scale=1" in done.page
+
+
+# ----------------------------------------------------------------------------------------------- live text
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and the words right inside them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[str]]] = []
+        self.words: list[tuple[str, str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attrs]))
+
+    def handle_data(self, data: str) -> None:
+        self.words += [(tag, data) for tag, _ in self.found[-1:]]
+
+
+def check_harmless(html: str) -> None:
+    """Check that no element came of hostile text, no handler of events and no script."""
+    page = Elements(html)
+    assert {tag for tag, _ in page.found}.isdisjoint(["img", "iframe", "object", "form", "script"])
+    assert not [name for _, names in page.found for name in names if name.startswith("on")]
+    assert ("b", "bold") not in page.words
+
+
+def test_hostile_text_is_text_in_the_page(unsafe: Callable[[], Made]) -> None:
+    """In titles, labels and agents, wherever the page shows them."""
+    check_harmless(unsafe().page)
+    assert "&lt;b&gt;bold" in unsafe().page
+
+
+def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
+    """A template may show text of a run as HTML by mistake: what could act is taken out of the page."""
+    page, _ = own()
+    check_harmless(page.replace("<b>bold</b>", "bold"))
+    assert "<b>bold</b>" in page
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_nothing(unsafe: Callable[[], Made], browser: Browser, server: Server) -> None:
+    """Opened from disk it loads nothing but itself, and its policy lets nothing out whatever tries."""
+    address = unsafe().report.html.as_uri()
+    server.script = lambda request: Answer({})
+    page = browser.new_page()
+    try:
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("svg.runkit-chart")
+        assert [url for url in requests if not url.startswith("data:")] == [address]
+        page.evaluate(SEND_REQUESTS, server.url.removesuffix("/v1"))
+    finally:
+        page.close()
+    assert server.lines == []
+
+
+# -------------------------------------------------------------------------------------------- what is there
+
+
+def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
+    """A report called like an analysis does not take its place."""
+    mine = write_template(tmp_path / "analysis.ipynb", "mine = 1")
+    before = mine.read_bytes()
+    with pytest.raises(UsageError):
+        make(run(step("a")), tmp_path / "analysis.html")
+    assert mine.read_bytes() == before
