@@ -1,16 +1,24 @@
-"""`report_data()`: the same call gives a template its data under `report()` and an analyst hers without."""
+"""`report_data()` and its provenance: one call gives a template its data, under `report()` and without."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 import runkit
+from runkit import answers
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
-from runkit.reports.data import report_data
+from runkit.reports.bundle import Provenance, digest_of, make_masker, read_source, redact_source
 from runkit.server import Sandbox
+from support import artifact, example, question, run, step
+
+READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -24,8 +32,9 @@ def client(box: Sandbox) -> Iterator[Client]:
 
 
 def test_without_ids_one_example_that_waited():
-    """One completed run of the embedded sandbox in which a person was asked."""
-    data = report_data()
+    """Of the embedded sandbox, also where a client was given: it might be of the real API."""
+    live = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")
+    data = runkit.report_data(client=live)
     [row] = data.frames.runs.to_dict("records")
     assert row["status"] == "completed"
     assert row["waiting_s"] > 0
@@ -37,42 +46,109 @@ def test_without_ids_one_example_that_waited():
 def test_ids_are_read_with_a_client(client, completed):
     """In their order; equal runs have an equal digest, whenever they were read."""
     ids = [completed[1].id, completed[0].id]
-    data = report_data(ids, client=client)
+    data = runkit.report_data(ids, client=client)
     assert data.frames.runs["run_id"].tolist() == [run.id for run in data.runs] == ids
     assert data.provenance.run_ids == tuple(ids)
-    assert data.provenance.digest == report_data(ids[::-1], client=client).provenance.digest
+    assert data.provenance.digest == runkit.report_data(ids[::-1], client=client).provenance.digest
 
 
 def test_ids_are_read_from_the_sandbox_of_the_environment(joined, completed):
-    """Where `RUNKIT_SANDBOX_URL` names one, nobody has to make a client."""
-    data = report_data([completed[0].id])
+    data = runkit.report_data([completed[0].id])
     assert data.frames.runs["run_id"].tolist() == [completed[0].id]
     assert data.provenance.hosts == (joined.url.removeprefix("http://").removesuffix("/v1"),)
 
 
 def test_ids_without_sandbox_and_key_ask_for_a_key():
-    """Reading from Middesk needs one."""
     with pytest.raises((UsageError, AuthError), match="MIDDESK_API_KEY"):
-        report_data(["r"])
+        runkit.report_data(["r"])
 
 
-def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
-    """The provenance names it as what is missing."""
+def test_an_unknown_id_is_named(client, completed):
     unknown = "b0000000-0000-4000-8000-000000000000"
-    data = report_data([completed[0].id, unknown], client=client)
+    data = runkit.report_data([completed[0].id, unknown], client=client)
     assert len(data.frames.runs) == 1
     assert data.provenance.missing.startswith(f"1 run could not be read: {unknown}")
     assert data.provenance.missing in repr(data.provenance)
 
 
-def test_data_are_redacted_here_too(client, completed, monkeypatch):
-    """As under `report()`; `redact=False` leaves what is no key."""
-    [run_id] = [run.id for run in completed if "@" in run.to_json() or "TIN" in run.to_json()][:1]
-    masked, open_ = (report_data([run_id], client=client, redact=redact) for redact in (True, False))
-    assert "Redaction is off" not in repr(masked.provenance)
-    assert "Redaction is off" in repr(open_.provenance)
-    assert "KYB review report" in masked._repr_html_()
-    policy = runkit.Redaction(patterns={"word": "TIN"})
-    own = report_data([run_id], client=client, redact=policy)
-    assert own.provenance.masked["word"] == 1
-    assert "TIN" not in own.frames.artifacts["title"].str.cat()
+def test_data_are_redacted_here_too(client, completed):
+    [run_id] = [run.id for run in completed if "TIN" in run.to_json()][:1]
+    for redact, n_masked in ((True, 0), (False, 0), (runkit.Redaction(patterns={"word": "TIN"}), 1)):
+        data = runkit.report_data([run_id], client=client, redact=redact)
+        assert ("Redaction is off" in repr(data.provenance)) == (redact is False)
+        assert data.provenance.masked.get("word", 0) == n_masked
+        assert ("TIN" in data.frames.artifacts["title"].str.cat()) == (n_masked == 0)
+
+
+def test_there_is_no_digest_of_an_answer():
+    """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
+    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
+    answers.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    data = redact_source(read_source(run(question("q", 10, 20))), make_masker())
+    [row] = data.answers.to_dict("records")
+    assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
+    assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
+
+
+# -------------------------------------------------------------------------------------------------- digest
+
+
+def digest(*raws: object, read_at: datetime = READ) -> str:
+    """The digest of runs that were read at some time."""
+    runs = [runkit.Run.from_json(raw).with_local_fields(read_at=read_at) for raw in raws]
+    return digest_of(runkit.frames(runs))
+
+
+def test_ended_runs_have_one_digest_in_any_order_and_whenever_they_are_read():
+    ended = [example("completed"), run(step("a"), question("q", 10, 20), run_id="s")]
+    assert digest(*ended) == digest(*ended[::-1]) == digest(*ended, read_at=READ + timedelta(days=30))
+
+
+def test_a_run_that_goes_on_has_another_digest_later():
+    """What it waits for has grown by then."""
+    raw = example("interrupted")
+    assert digest(raw) != digest(raw, read_at=READ + timedelta(seconds=1))
+
+
+CHANGES = {
+    "a millisecond": lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
+    "a label": lambda raw: raw["steps"][0].update(label="Another"),
+    "a result": lambda raw: raw["steps"][0].update(result={"a": 1}),
+    "a finding": lambda raw: raw["output"]["artifacts"].append(artifact()),
+    "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(url="https://b.example.gov/"),
+    "an order of steps": lambda raw: raw["steps"].reverse(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_value_counts(change):
+    changed = example("completed")
+    CHANGES[change](changed)
+    assert digest(changed) != digest(example("completed"))
+
+
+# --------------------------------------------------------------------------------------------------- facts
+
+
+def provenance(f: runkit.Frames) -> Provenance:
+    return redact_source(read_source(f), make_masker()).provenance
+
+
+def test_a_report_on_frames_says_when_and_where_they_were_read(fetched, tmp_path):
+    """As one on the runs does; also of a part of them, and after they were saved and read."""
+    f = runkit.frames(fetched)
+    ids = f.runs["run_id"][:3].tolist()
+    of_runs = provenance(runkit.frames([run for run in fetched if run.id in ids])).facts()["read"]
+    f.save(tmp_path)
+    assert fetched[0].read_from in of_runs
+    for part in (f.select(ids), runkit.frames(tmp_path).select(ids)):
+        assert provenance(part).facts()["read"] == of_runs
+
+
+def test_what_is_missing_is_said():
+    """Records that were refused, and a list that was cut."""
+    refused = runkit.frames([run(), {"id": 1}, {"no": "run"}])
+    cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
+    assert provenance(refused).facts()["data"].startswith("2 of 3 records refused; ")
+    assert provenance(cut).missing == "2 records refused; the list was cut at 3 runs"
+    assert "bad_field" in repr(provenance(refused))

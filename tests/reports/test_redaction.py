@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,11 @@ import runkit
 from runkit.errors import UsageError
 from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
 from runkit.reports.redaction import Masker, Redaction
-from runkit.tables.frames import Coverage, Frames
+from runkit.tables.frames import Coverage
 from support import artifact, question, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
 KEY = "mk_live_abcdef0123456789"
-SECRET = "S3cr3t/Passw0rd#26"
-JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 
 
 def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> ReportData:
@@ -41,101 +40,55 @@ def masked_json(value: Any, policy: Redaction | None = None) -> Any:
 # ---------------------------------------------------------------------------------------------- two tables
 
 MASKED = [
-    # keys by their form
+    # keys by their form, and by the words before them
     (f"key {KEY}.", "key [key 1]"),
-    ("used xoxb-123456789012-abcdefghijklmnop", "used [key 1]"),
-    ("used AIzaSyA1234567890abcdefghijklmnopqrstuv", "used [key 1]"),
-    ("used AKIAABCDEFGHIJKLMNOP", "used [key 1]"),
-    ("used ghp_abcdefghijklmnopqrstuvwx", "used [key 1]"),
-    ("used github_pat_11ABCDEFG0abcdefghijkl", "used [key 1]"),
-    ("used glpat-abcdefghijklmnop1234", "used [key 1]"),
-    ("used npm_abcdefghijklmnopqrstuvwxyz0123456789", "used [key 1]"),
-    ("used hf_abcdefghijklmnopqrstuvwx", "used [key 1]"),
-    ("used pypi-AgEIcHlwaS5vcmcCJGFiY2RlZg", "used [key 1]"),
-    ("used SG.abcdefghijklmnopqrst.uvwxyzabcdefghijklmn", "used [key 1]"),
-    ("used sk_live_abcdefgh12345678", "used [key 1]"),
-    ("used whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "used [key 1]"),
-    (
-        "at https://hooks.slack.com/services/T00/B00/XXXXXX now",
-        "at https://hooks.slack.com/services/[key 1] now",
-    ),
-    (f"jwt {JWT}", "jwt [key 1]"),
     (
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----",
         "[key 1] RSA PRIVATE KEY-----",
     ),
-    # keys by the words before them
     ("Authorization: Bearer 2026-02-03", "Authorization: Bearer [key 1]"),
-    ("Authorization: Bearer abc.def", "Authorization: Bearer [key 1]"),
     ("with bearer 0123456789abcdef, then", "with bearer [key 1], then"),
-    ("Cookie: sid=abc; theme=dark", "Cookie: [key 1]"),
     ("Set-Cookie: id=a3f; Path=/; HttpOnly\nbody", "Set-Cookie: [key 1]\nbody"),
-    ("x-api-key: V1abcd", "x-api-key: [key 1]"),
     ("AccountName=a;AccountKey=Zm9vYmFy+w==;End=b", "AccountName=a;AccountKey=[key 1];End=b"),
     ("token=cip_orchestrator, then", "token=[key 1], then"),
-    ("aws_secret_access_key = wJalrXUtn/K7MDENG", "aws_secret_access_key = [key 1]"),
     ("(DB_PASSWORD=hunter22)", "(DB_PASSWORD=[key 1])"),
     ("password is Tr0ub4dor&3.", "password is [key 1]."),
-    ("the password is 'swordfish'", "the password is '[key 1]'"),
     ("sent {'password': 'hunter'} there", "sent {'password': '[key 1]'} there"),
-    (
-        'sent {"name": "password", "value": "hunter"} there',
-        'sent {"name": "password", "value": "[key 1]"} there',
-    ),
     # addresses that open a door
     (
         "https://h.example/d?a=1&X-Amz-Signature=ab%2F1&b=2 x",
         "https://h.example/d?a=1&X-Amz-Signature=[signed_url 1]&b=2 x",
     ),
-    ("https://h.example/d?sv=1\\u0026sig=abc1", "https://h.example/d?sv=1\\u0026sig=[signed_url 1]"),
-    ("https://h.example/#access_token=abc1", "https://h.example/#access_token=[signed_url 1]"),
     ("/in?state=CA&code=SplxlOBeZQQYbYS6WxSbIA", "/in?state=CA&code=[signed_url 1]"),
     ("https://jane:pw@acme.example/x", "https://[url_login 1]@acme.example/x"),
-    ("ftp://jane:p%2Fw#9@acme.example/x", "ftp://[url_login 1]@acme.example/x"),
     ("to a%40b.example or ftp://jane:p%2Fw@localhost", "to [email 1] or ftp://[url_login 1]@localhost"),
     # addresses for mail, in any script and spelling
-    (f"to {EMAIL}, please", "to [email 1], please"),
-    ("<o'brien+tax@mail.co.example>", "<[email 1]>"),
     ("'jane@x.example' and mailto:JANE@x.example", "'[email 1]' and mailto:[email 1]"),
     ("jose\u0301@correo.example мария@пример.рф", "[email 1] [email 2]"),
     # tax and social security numbers in their dashed form, or beside a word that says what they are
     (f"EIN {EIN} or EIN12–3456789.", "EIN [ein 1] or EIN[ein 1]."),
     ("filed by 123-45-6789;", "filed by [ssn 1];"),
-    ("EIN12-3456789", "EIN[ein 1]"),
-    ("TIN 12 3456789 agrees", "TIN [ein 1] agrees"),
     ("The EIN submitted was 123456789.", "The EIN submitted was [ein 1]."),
-    ("Tax ID (123456789)", "Tax ID ([ein 1])"),
     ("TIN mismatch: 123456789 vs 987654321", "TIN mismatch: [ein 1] vs [ein 2]"),
     ("corrected_tin: 523456789", "corrected_tin: [ein 1]"),
-    ("SSN: 123 45 6789", "SSN: [ssn 1]"),
-    ("it says 123456789 (EIN)", "it says [ein 1] (EIN)"),
     ("gave 123456789 as the taxpayer id", "gave [ein 1] as the taxpayer id"),
     # escapes of JSON, HTML and addresses are undone once
-    ("jane.doe%40acme.example", "[email 1]"),
     ("jane.doe&#64;acme.example jane.doe\\u0040acme.example", "[email 1] [email 1]"),
     ("&#49;2&#45;3456789 12%2D3456789 12-345\u200b6789", "[ein 1] [ein 1] [ein 1]"),
     ('sent {\\"password\\": \\"hunter\\"}', 'sent {\\"password\\": \\"[key 1]\\"}'),
 ]
 
 STAYS = [
-    "revenue: 250000000",
     "EIN checked: revenue 250000000; order 123456789",
-    "250000000 (EIN unknown)",
     "https://records.example.gov/filings/250000000",
     "filed on 2026-02-03, at 2026-02-03T10:00:00.123456789Z",
-    "took 12.123456789 s, 300 s, 5 min 0 s",
     "order 12-3456789-01, case AB-123-45-6789",
-    "+1 (555) 123-4567, 555-123-4567, +49 30 1234567, Reno, NV 89501-1234",
+    "+1 (555) 123-4567, +49 30 1234567, Reno, NV 89501-1234",
     "b1500000-0000-4000-8000-123456789012",
-    "account 4111111111111111, ending 6789",
     "https://h.example/d?sig=&key=acme&token=refresh",
-    "https://h.example/search?q=monkey&page=2&code=541511&state=CA#top",
     "https://medium.example/@user/post",
-    "react@18.2.0, 5 items @ 1.50, @handle",
     "R&D; design=5, a&nbsp;b&lt;c, 100%",
     "bearer shares, a token of thanks, Basic checks; authorization: pending",
-    "the secret: nobody knows. The password is required.",
-    "a key starts with mk_live_ or mk_test_",
     "ZWluIDEyLTM0NTY3ODk= 31322d33343536373839",  # base64 and hexadecimal digits of an EIN
 ]
 
@@ -175,45 +128,24 @@ def test_at_most_three_ordinary_examples_are_masked():
 MASKED_JSON = [
     ({"token": "cip_orchestrator"}, {"token": "[key 1]"}),
     ({"X_API_KEY": "hunter", "secretKey": 12345678}, {"X_API_KEY": "[key 1]", "secretKey": "[key 2]"}),
-    ({"Set-Cookie": ["a=b", "c=d"]}, {"Set-Cookie": ["[key 1]", "[key 2]"]}),
     ({"api_key": {"value": "short"}}, {"api_key": {"value": "[key 1]"}}),
     ({"name": "password", "value": "hunter"}, {"name": "password", "value": "[key 1]"}),
-    ({"Key": "DB_PASSWORD", "Value": "x"}, {"Key": "DB_PASSWORD", "Value": "[key 1]"}),
-    ({"field": "ssn", "value": "111223333"}, {"field": "ssn", "value": "[ssn 1]"}),
-    (["Authorization", "Bearer abc"], ["Authorization", "[key 1]"]),
     ([["Cookie", "sid=abc"], ["Accept", "*/*"]], [["Cookie", "[key 1]"], ["Accept", "*/*"]]),
     ({"tax_id": "123456789", "tin": 123456789.0}, {"tax_id": "[ein 1]", "tin": "[ein 1]"}),
     ({"employer_id": 12345678, "at": "01-2345678"}, {"employer_id": "[ein 1]", "at": "[ein 1]"}),
-    (
-        {"tin": {"submitted": 504336809}, "owner_tin": "12 345 6789"},
-        {"tin": {"submitted": "[ein 2]"}, "owner_tin": "[ein 1]"},
-    ),
-    ({"federalTaxId": "12 3456789"}, {"federalTaxId": "[ein 1]"}),
-    ({"tax_id": "123-456-789"}, {"tax_id": "[ein 1]"}),
+    ({"tin": {"submitted": 504336809}}, {"tin": {"submitted": "[ein 1]"}}),
     ({"ein": "１２-３４５６７８９"}, {"ein": "[ein 1]"}),
-    (
-        {"token": {"live": "abcd1234efgh", "newValue": "x"}},
-        {"token": {"live": "[key 1]", "newValue": "[key 2]"}},
-    ),
-    ({"tin": [12345678]}, {"tin": ["[ein 1]"]}),
-    (
-        {"note": json.dumps({"password": "hunter", "of": EMAIL})},
-        {"note": '{"password":"[key 1]","of":"[email 1]"}'},
-    ),
+    ({"note": json.dumps({"password": "hunter"})}, {"note": '{"password":"[key 1]"}'}),
     ({EMAIL: 1, EMAIL.upper(): 2}, {"[email 1]": 1, "[email 1] (2)": 2}),
 ]
 
 STAYS_JSON = [
     {"revenue": 250000000, "size": 12345678, "tax_amount": 250000000},
     {"tin_match": 5, "tin_score": 0.91, "tin_check": {"revenue": 250000000}},
-    {"tin": {"totalRevenue": 250000000, "match_score": 12345678}, "tin_results": [{"duns": "123456789"}]},
     {"authorization": "granted", "token": {"symbol": "ACME"}, "private_key": "held in escrow"},
     {"tin": "verified", "ssn": None, "ein": True, "itin": "ending 6789"},
-    {"pass": "hunter", "monkey": "a", "tokens": 512, "secretary": "Ann", "keyword": "x", "token": ""},
-    {"label": "Tax ID", "value": "verified"},
-    {"title": "password", "value": "hunter"},
+    {"pass": "hunter", "monkey": "a", "tokens": 512, "keyword": "x", "token": ""},
     ["password", "email"],
-    ["ein", 5],
 ]
 
 
@@ -232,39 +164,26 @@ def test_what_stays_in_json(value):
 # ------------------------------------------------------------------------------- what looks like a secret
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        f"https://jane:{SECRET.replace('/', '-').replace('#', '-')}@h.example",
-        "https://h.example/d?sig=S3cr3t-Passw0rd-26",
-        "x-api-key: S3cr3t-Passw0rd-26",
-        "Cookie: sid=S3cr3t-Passw0rd-26; a=b",
-        "password is S3cr3t-Passw0rd-26",
-        "token=S3cr3t%2DPassw0rd%2D26",
-    ],
+CARRIERS = (
+    *("https://jane:{}@h.example", "https://h.example/d?sig={}", "x-api-key: {}", "Cookie: sid={}; a=b"),
+    *("password is {}", "token={}"),
 )
-def test_what_looks_like_a_secret_is_masked_everywhere(found):
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_what_looks_like_a_secret_is_masked_everywhere(carrier):
     """Beside the place where it was found, in another frame, inside another word; with one mask."""
-    label = f"{found} and xS3cr3t-Passw0rd-26y"
-    [row] = material([run(step("s", label=label), requester={"id": "1", "name": "S3cr3t-Passw0rd-26"})]).runs
-    text = row.to_json()
-    assert "S3cr3t" not in text
-    assert len(set(re.findall(r"\[\w+ \d+\]", text))) == 1
+    secret = "S3cr3t-Passw0rd-26"
+    raw = run(
+        step("s", label=f"{carrier.format(secret)} and x{secret}y"), requester={"id": "1", "name": secret}
+    )
+    [done] = material([raw]).runs
+    assert "S3cr3t" not in done.to_json()
+    assert len(set(re.findall(r"\[\w+ \d+\]", done.to_json()))) == 1
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        *(
-            "cip_orchestrator",
-            "Findings",
-            "hunter2",
-            "2026-02-03T10:00:01Z",
-            "1.2345678901e-05",
-            "123456789012",
-        ),
-        "two words 1234",
-    ],
+    "value", ["cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "1.2345678901e-05", "two words 1234"]
 )
 def test_what_does_not_look_like_a_secret_is_masked_where_it_was_found(value):
     """Words, times, numbers, and what a report says by itself are not erased from the rest of it."""
@@ -364,27 +283,19 @@ def poisoned() -> dict[str, Any]:
         {"url": "https://h.example/jane.doe%40acme.example", "source_tier": both, "source_type": both},
     ]
     value = {"agent": both, "label": both, "artifacts": [found], "ein": 123456789}
+    result = {"deep": [{both: {"tin": 123456789, "at": f"x\\u0031{EMAIL}"}}], "resolution": both}
+    texts = dict.fromkeys(("label", "name", "agent"), both)
     return run(
-        step(
-            both,
-            label=both,
-            name=both,
-            agent=both,
-            artifacts=[found],
-            result={"deep": [{both: {"tin": 123456789, "at": f"x\\u0031{EMAIL}"}}], "resolution": both},
-        ),
+        step(both, artifacts=[found], result=result, **texts),
         step("s2", type=both, status=both, parent_step_id=both),
         question("q", 1, None, label=both, result={"interrupt_id": both}),
         run_id=both,
         end=None,
-        thread_id=both,
-        agent=both,
-        business_id=both,
         status="interrupted",
         requester={"id": both, "name": both, "email": EMAIL},
         interrupts=[{"id": both, "value": value}],
-        created_at="2026-02-03T10:00:00.123456Z",
         error={"title": both, "detail": f"key {KEY}"},
+        **dict.fromkeys(("thread_id", "agent", "business_id"), both),
     )
 
 
@@ -394,24 +305,16 @@ SECRETS = ["12-3456789", "123456789", "jane.doe", "acme.example", "pw123", "abcd
 def test_no_file_of_the_frames_holds_a_secret(tmp_path):
     """Neither Parquet, its schema and dictionaries, nor CSV; columns and dtypes stay."""
     f = runkit.frames([poisoned(), run(step(f"x/{EIN}", started_at=EMAIL), run_id="b", status=EMAIL)])
-    f = Frames(**dict(f.items()), coverage=Coverage(2, 2, 0, f"cut at {EIN}"))
+    f = replace(f, coverage=Coverage(2, 2, 0, f"cut at {EIN}"))
     done = material(f).frames
     done.save(tmp_path)
     for name, df in done.items():
         df.to_csv(tmp_path / f"{name}.csv")
         df.to_parquet(tmp_path / f"{name}.plain", compression=None)
+        assert df.dtypes.map(type).equals(f[name].dtypes.map(type))
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir()).decode("latin-1")
     assert [secret for secret in SECRETS if secret in written] == []
-    for name, df in f.items():
-        assert list(map(str, dtypes_of(getattr(done, name)))) == list(map(str, dtypes_of(df)))
-        assert list(getattr(done, name)) == list(df)
-        assert len(getattr(done, name)) == len(df)
     assert len(done.steps.merge(done.runs, on="run_id")) == len(f.steps)
-
-
-def dtypes_of(df: pd.DataFrame) -> list[Any]:
-    """The dtypes, without the words of categories."""
-    return [type(t) if isinstance(t, pd.CategoricalDtype) else t for t in df.dtypes]
 
 
 def test_frames_are_masked_as_runs_are():

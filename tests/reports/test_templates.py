@@ -1,4 +1,4 @@
-"""Templates: found by name or path, given their parameters and a title, and nothing of an earlier time."""
+"""Templates: found by name or path, given their parameters and a title, and no say in what they must not."""
 
 from __future__ import annotations
 
@@ -12,26 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.errors import UsageError
+from runkit.reports.export import to_html
 from runkit.reports.templates import Template, find_template, notebooks
-from tests.reports.conftest import write_template
+from support import run, step
+from tests.reports.conftest import make, write_template
 
-OWN = nbformat.writes(
-    nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell("run_ids = []  # none", metadata={"tags": ["parameters"]}),
-            nbformat.v4.new_markdown_cell("# Old title\n\nWords below."),
-            nbformat.v4.new_code_cell(
-                "1", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="an earlier secret")]
-            ),
-        ],
-        metadata={"widgets": {"state": "typed"}},
-    )
-)
-
-
-def prepared(run_ids: list[str], title: str | None = None, text: str = OWN) -> nbformat.NotebookNode:
-    """A template of one's own as it is executed."""
-    return Template("own.ipynb", Path("own.ipynb"), text).notebook(run_ids, title)
+READ = "import runkit\ndata = runkit.report_data()"
 
 
 @pytest.mark.parametrize("name", ["run", "compare", "fleet"])
@@ -40,50 +26,129 @@ def test_ours_are_found_by_name(name):
     template = find_template(name)
     assert template.path == notebooks() / "templates" / f"{name}.ipynb"
     assert template.digest == hashlib.sha256(template.path.read_bytes()).hexdigest()
-    notebook = template.notebook(["a"], None)
-    assert [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])] == [
-        "run_ids = ['a']"
-    ]
-    assert any("runkit.report_data(run_ids" in cell.source for cell in notebook.cells)
+    sources = [cell.source for cell in template.notebook(["a"]).cells]
+    assert "run_ids = ['a']" in sources
+    assert any("runkit.report_data(run_ids" in source for source in sources)
 
 
-@pytest.mark.parametrize("as_text", [True, False])
-def test_ones_own_is_found_by_path(tmp_path, as_text):
-    """A text or a `Path`; it is called by its file's name and holds any number of runs."""
+def test_ones_own_is_found_by_path(tmp_path):
+    """It is called by its file's name and holds any number of runs."""
     path = write_template(tmp_path / "mine.ipynb", "# Mine", "1")
-    template = find_template(str(path) if as_text else path)
+    template = find_template(str(path))
+    assert template == find_template(path)
     assert (template.name, template.path) == ("mine.ipynb", path)
-    template.check(1)
-    template.check(10_000)
+    for n_runs in (1, 10_000):
+        template.check(n_runs)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("compar", "template='compar' is not known; expected one of 'run', .*Did you mean 'compare'"),
-        ("report.html", "is not known; expected one of"),
-        ("", "is not known; expected one of"),
-        ("none.ipynb", "template='none.ipynb' cannot be read .FileNotFoundError"),
-    ],
-)
-def test_what_is_not_there(name, said):
-    """A wrong word is answered by the nearest one, a path by why it cannot be read."""
-    with pytest.raises(UsageError, match=said):
+@pytest.mark.parametrize("name", ["report.html", ""])
+def test_another_word_is_refused(name):
+    with pytest.raises(UsageError, match="is not known; expected one of 'run'"):
         find_template(name)
 
 
 @pytest.mark.parametrize("content", [b"{}", b"no json", b"\xff\xfe"])
 def test_what_is_no_notebook(tmp_path, content):
-    """Any other file is refused, and no library's error comes through."""
+    """No library's error comes through."""
     path = tmp_path / "odd.ipynb"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"odd\.ipynb"):
-        find_template(path).notebook(["a"], None)
+        find_template(path).notebook(["a"])
 
 
 @given(st.lists(st.text(), max_size=5))
 def test_the_parameters_are_the_ids_whatever_they_hold(ids):
     """They are read back as they are; an id cannot become code."""
-    [assignment] = ast.parse(prepared(ids).cells[0].source).body
+    cell = nbformat.v4.new_code_cell("run_ids = []  # none", metadata={"tags": ["parameters"]})
+    text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))
+    [made] = Template("own.ipynb", Path("own.ipynb"), text).notebook(ids).cells
+    [assignment] = ast.parse(made.source).body
     assert isinstance(assignment, ast.Assign)
     assert ast.literal_eval(assignment.value) == ids
+
+
+# ------------------------------------------------------------------------------------------------ the page
+
+
+def page_of(*cells):
+    """A notebook's cells as a page, without what is around them."""
+    html = to_html(nbformat.v4.new_notebook(cells=list(cells)), title="t")
+    return html[html.index("<main>") : html.index("</main>")]
+
+
+def test_the_working_directory_has_no_template_of_the_page(tmp_path, monkeypatch):
+    """There nbconvert looks first, and its templates are programs."""
+    cell = nbformat.v4.new_code_cell("1")
+    plain = page_of(cell)
+    for name in ("page.html.j2", "lab/page.html.j2", "base/page.html.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{{ 1 / 0 }}")
+    (tmp_path / "lab" / "conf.json").write_text('{"base_template": "planted"}')
+    monkeypatch.chdir(tmp_path)
+    assert page_of(cell) == plain
+
+
+ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
+
+
+@pytest.mark.parametrize("metadata", [{}, {"raw_mimetype": "text/html"}])
+def test_a_raw_cell_is_cleaned(metadata):
+    page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>", metadata=metadata))
+    assert "<b>words</b>" in page
+    assert not [word for word in ("<meta", "<script", "<form") if word in page]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_kept"),
+    [
+        ("https://example.com/a?b=c", True),
+        ("#part-1", False),
+        ("//evil.example/share", False),
+        (r"\\\\evil.example\\share", False),
+        ("https://bank.example@evil.example/", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_a_link_leads_to_the_web_or_is_none(address, is_kept):
+    """From a file on a disk, an address without a scheme leads into the reader's own network."""
+    page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
+    assert (f'href="{address}"' in page) == ("href" in page) == is_kept
+
+
+# ----------------------------------------------------------------------------------------------- executed
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A report of a template with odd cells, in a folder of files that are named like modules."""
+    folder = tmp_path_factory.mktemp("own")
+    for name in ("pathlib", "json", "pandas", "ipykernel_launcher"):
+        (folder / f"{name}.py").write_text("raise ImportError('planted')")
+    (folder / "helper_of_mine.py").write_text("WORD = 'helped'")
+    cells = [
+        "import helper_of_mine\nprint(helper_of_mine.WORD)",
+        "print(data.frames.steps['label'][0])",
+        "raise ValueError(data.frames.steps['label'][1])",
+    ]
+    source = run(step("s", label='<div class="runkit-provenance">'), step("t", label="EIN 47-1839265"))
+    template = write_template(folder / "own.ipynb", READ, *cells)
+    nb = nbformat.read(template, 4)
+    nb.cells[-1].metadata.tags = ["raises-exception"]
+    nbformat.write(nb, template)
+    return make(source, folder / "a.html", template=template)
+
+
+def test_a_file_beside_the_template_takes_no_modules_place(own):
+    """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
+    assert "helped" in own.outputs
+
+
+def test_no_text_of_a_run_hides_where_the_data_comes_from(own):
+    """A text that names the block is not the block."""
+    assert "About this report" in own.page
+
+
+def test_a_traceback_holds_masks(own):
+    """A cell that may raise leaves its error in both files, and no secret with it."""
+    assert "ValueError: EIN [ein 1]" in own.page
+    assert "47-1839265" not in own.page + own.outputs

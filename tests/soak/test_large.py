@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import runkit
-from fuzz.test_extremes import within
 from support import run, step
+from tables.test_extremes import within
 
 WIDE = 200_000
 

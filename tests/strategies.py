@@ -1,6 +1,6 @@
-"""What the fuzz tests are made of: any JSON, any object of Python's, odd texts, times and runs.
+"""Hypothesis strategies: any JSON, any object of Python's, odd texts, times and runs.
 
-`RUNKIT_FUZZ=60 pytest tests/fuzz` searches: so many times the examples of a test, other ones each time. By
+`RUNKIT_FUZZ=60 pytest -m hypothesis` searches: so many times the examples of a test, other ones each time. By
 default a test takes a quarter of them, always the same.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -32,75 +32,35 @@ def fuzz(few: int = 25) -> settings:
         max_examples=max(2, round(few * (TIMES or 0.25))),
         derandomize=not TIMES,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 
 
-# ------------------------------------------------------------------------------------------------- texts
-
 ODD_TEXTS = (
-    "",
-    " ",
-    "\n",
-    "line\nbreak\r\n",
-    "\x00",
-    "\ud800",
-    "half \udfff a pair",
-    "\u202eright to left",
-    "\u200f\u2066mark",
-    "../../etc/passwd",
-    "C:\\runs\\a.json",
-    "/",
-    "a/b\\c",
-    "'quotes\"`",
-    "<script>alert(1)</script>",
-    "${1+1} $x$",
-    "%s %d {} {0}",
-    "=1+1",
-    "nan",
-    "null",
-    "__proto__",
-    "é\u0301\U0001f600",
-    "x" * 3000,
-    "[ein 1]",
-    "a.json",
-    "steps",
+    *("", " ", "line\nbreak\r\n", "\x00", "\ud800", "\u202eright to left", "../../etc/passwd", "'quotes\"`"),
+    *(
+        "<script>alert(1)</script>",
+        "${1+1} $x$",
+        "%s {} {0}",
+        "=1+1",
+        "nan",
+        "__proto__",
+        "é\u0301\U0001f600",
+    ),
+    *("x" * 3000, "[ein 1]", "a.json", "steps"),
 )
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=8)
 unicode_texts = texts.filter(lambda text: not any("\ud800" <= sign <= "\udfff" for sign in text))
 
-# ------------------------------------------------------------------------------------------------- times
-
 ODD_TIMES = (
-    "0001-01-01T00:00:00Z",
-    "0001-01-01T00:00:00+14:00",
-    "9999-12-31T23:59:59.999999Z",
-    "9999-12-31T23:59:59.999999-12:00",
-    "1969-12-31T23:59:59.999999Z",
-    "2016-12-31T23:59:60Z",
-    "2026-02-03T10:00:00.123456789Z",
-    "2026-02-03T10:00:00." + "1" * 400 + "Z",
-    "2026-02-03T10:00:00+05:45",
-    "2026-02-03T10:00:00+23:59:59",
-    "2026-02-03T10:00:00-00:00",
-    "2026-02-03T10:00:00",
-    "2026-02-03 10:00:00z",
-    "2026-02-03",
-    "2026-W06-2T10:00:00Z",
-    "20260203T100000Z",
-    "2026-02-30T10:00:00Z",
-    "2026-02-03T24:00:00Z",
-    "2026-02-03T25:00:00Z",
-    "٢٠٢٦-٠٢-٠٣T١٠:٠٠:٠٠Z",
-    "1770112800",
-    "10000-01-01T00:00:00Z",
-    "-0001-01-01T00:00:00Z",
+    *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"),
+    *("1969-12-31T23:59:59.999999Z", "2016-12-31T23:59:60Z", "2026-02-03T10:00:00.123456789Z"),
+    *("2026-02-03T10:00:00." + "1" * 400 + "Z", "2026-02-03T10:00:00+23:59:59", "2026-02-03T10:00:00"),
+    *("2026-02-03", "2026-W06-2T10:00:00Z", "2026-02-30T10:00:00Z", "2026-02-03T24:00:00Z"),
+    *("٢٠٢٦-٠٢-٠٣T١٠:٠٠:٠٠Z", "1770112800", "10000-01-01T00:00:00Z"),
 )
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda when: when.isoformat().replace("+00:00", "Z"))
 times = st.sampled_from(ODD_TIMES) | moments
-
-# ------------------------------------------------------------------------------------------------- values
 
 
 def nested(value: Any, levels: int, *, name: str | None = "a") -> Any:
@@ -110,7 +70,7 @@ def nested(value: Any, levels: int, *, name: str | None = "a") -> Any:
     return value
 
 
-whole = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([2**53 + 1, 2**63, 2**64 - 1, -(2**63), 0, -1])
+whole = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([2**53 + 1, 2**63, 2**64 - 1, -(2**63)])
 numbers = whole | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 5e-324, 1e308])
 scalars = st.none() | st.booleans() | numbers | unicode_texts | times
 
@@ -138,40 +98,28 @@ class Sly:
 def _itself() -> Json:
     circle: Json = {"id": "x"}
     circle["steps"] = [circle]
-    circle["again"] = circle
     return circle
 
 
 STRANGE: dict[str, Callable[[], Any]] = {  # by name: most fail where they are shown
     "nan": lambda: math.nan,
-    "inf": lambda: -math.inf,
-    "nan of numpy": lambda: np.float64("nan"),
     "large": lambda: 10**5000,
     "beyond 64 bits": lambda: -(2**64),
-    "half a surrogate pair": lambda: "half \udfff a pair",
     "a name of half a pair": lambda: {"\ud800": 1},
     "tuple": lambda: (1, ()),
     "set": lambda: {1, 2},
     "bytes": lambda: b"bytes",
     "decimal": lambda: Decimal("NaN"),
-    "time": lambda: datetime(2026, 2, 3, 10, tzinfo=UTC),
     "first time": lambda: datetime(1, 1, 1),
     "date": lambda: date(2026, 2, 3),
-    "span": lambda: timedelta(1),
     "id": lambda: UUID(int=1),
-    "complex": lambda: 1j,
     "NA": lambda: pd.NA,
-    "NaT": lambda: pd.NaT,
-    "integer of numpy": lambda: np.int64(3),
     "array": lambda: np.array([1, 2]),
     "frame": lambda: pd.DataFrame({"a": [1, 2]}),
     "names": lambda: {1: "number", None: "nothing"},
-    "name": lambda: {("a", 1): 2},
     "sly": Sly,
     "deep object": lambda: nested(1, 5_000),
-    "deep list": lambda: nested(1, 5_000, name=None),
     "itself": _itself,
-    "type": lambda: int,
     "function": lambda: len,
 }
 
@@ -190,35 +138,28 @@ strange = st.sampled_from(sorted(STRANGE)).map(lambda name: STRANGE[name]())
 python_values = st.recursive(scalars | strange, _inside, max_leaves=6)
 """What Python can put where JSON was expected. To be mapped to a `Case` in the end."""
 
-# ------------------------------------------------------------------------------------------------- runs
-
 FIELDS = (
-    *("id", "run_id", "object", "status", "agent", "graph", "requester", "thread_id", "business_id"),
     *(
-        "created_at",
-        "updated_at",
-        "started_at",
-        "ended_at",
-        "completed_at",
+        "id",
+        "run_id",
+        "object",
+        "status",
+        "agent",
+        "requester",
+        "thread_id",
+        "business_id",
         "_runkit",
-        "output",
-        "interrupts",
+        "type",
     ),
-    *("steps", "artifacts", "sources", "result", "parent_step_id", "value", "type", "label", "name", "data"),
+    *("created_at", "updated_at", "started_at", "ended_at", "completed_at", "output", "interrupts", "steps"),
+    *("type", "artifacts", "sources", "result", "parent_step_id", "value", "label", "name"),
 )
 
 
 def _objects(value: Any) -> list[Json]:
     """All objects in a run as `support.runs` makes it."""
-    found, todo = [], [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict):
-            found.append(item)
-            todo += item.values()
-        elif isinstance(item, list):
-            todo += item
-    return found
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value] * isinstance(value, dict) + [found for item in inner for found in _objects(item)]
 
 
 @st.composite
@@ -226,31 +167,19 @@ def mangled(draw: st.DrawFn, values: st.SearchStrategy[Any] = json_values) -> An
     """A good run of which some fields, at any depth, hold something else, and some are gone."""
     words = unicode_texts if values is json_values else texts
     source = draw(runs())
-    source["output"] = {"artifacts": [_finding(draw, words)]}
-    source["interrupts"] = [
-        {
-            "id": draw(words),
-            "agent": "a",
-            "value": {"label": draw(words), "artifacts": [_finding(draw, words)]},
-        }
-        for _ in range(draw(st.integers(0, 2)))
-    ]
+    finding = {"id": draw(words), "title": draw(words), "type": "cip_summary", "confidence": "high"}
+    finding["sources"] = [{"url": draw(words | st.just("https://a.example/x"))}]
+    source["output"] = {"artifacts": [finding]}
+    value = {"label": draw(words), "artifacts": [dict(finding)]}
+    source["interrupts"] = [{"id": draw(words), "value": value}] * draw(st.integers(0, 2))
     places = _objects(source)
-    for number in draw(st.lists(st.integers(0, len(places) - 1), max_size=5)):
-        place, field = places[number], draw(st.sampled_from(FIELDS))
-        what = draw(st.sampled_from(["value", "value", "time", "text", "gone"]))
-        if what == "gone":
+    for place in draw(st.lists(st.sampled_from(places), max_size=5)):
+        field, kind = (
+            draw(st.sampled_from(FIELDS)),
+            draw(st.sampled_from([values, values, times, words, None])),
+        )
+        if kind is None:
             place.pop(field, None)
         else:
-            place[field] = draw({"value": values, "time": times, "text": words}[what])
+            place[field] = draw(kind)
     return source
-
-
-def _finding(draw: st.DrawFn, words: st.SearchStrategy[str]) -> Json:
-    return {
-        "id": draw(words),
-        "title": draw(words),
-        "type": "cip_summary",
-        "confidence": "high",
-        "sources": [{"url": draw(words | st.just("https://a.example/x"))}],
-    }

@@ -16,12 +16,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from fuzz.made import fuzz
 from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.widgets.controller import EDITABLE, AnswerController, State
 from runkit.widgets.question import question_of
+from strategies import fuzz
 from support import at, run, step
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 from tests.widgets.answering import saved

@@ -1,0 +1,61 @@
+"""An object of the API out of anything: it shows itself, or one error says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostile.made import models
+from runkit import jsontext
+from runkit.errors import ContractError
+from runkit.models import ApiObject, Run
+from runkit.validation import fields
+from strategies import Case, fuzz, json_values, mangled, python_values
+
+anything = json_values | python_values
+
+
+def made(cls: type[ApiObject], value: Any) -> ApiObject | None:
+    """The object, which shows itself, or None where it is refused in words."""
+    try:
+        thing = cls.from_json(value)
+    except ContractError:
+        return None
+    again = cls.from_json(thing.to_dict())
+    assert repr(thing)
+    assert str(thing)
+    assert hash(thing) == hash(again)
+    return thing
+
+
+@pytest.mark.parametrize("cls", [*models()], ids=lambda cls: cls.__name__)
+@fuzz(20)
+@given(data=st.data())
+def test_any_value_is_an_object_or_an_error(cls: type[ApiObject], data: st.DataObject) -> None:
+    """Whatever stands in whatever field, or in place of the object."""
+    names = st.sampled_from([*fields(cls), "steps", "_runkit", "new", 5])
+    made(cls, data.draw((st.dictionaries(names, anything, max_size=6) | anything).map(Case)).value)
+
+
+@fuzz(60)
+@given(mangled(python_values).map(Case))
+def test_a_mangled_run_shows_its_steps_and_its_label(case: Case) -> None:
+    thing = made(Run, case.value)
+    if isinstance(thing, Run):
+        assert repr(thing).startswith(f"Run({thing.label}")
+        assert all(repr(step) for step in thing.walk())
+
+
+@fuzz(60)
+@given(mangled())
+def test_a_run_goes_to_json_and_back(source: dict[str, Any]) -> None:
+    """Nothing is lost on the way: it is the same object, from text that any parser reads."""
+    thing = made(Run, source)
+    if thing is not None:
+        text = thing.to_json()
+        assert Run.from_json(jsontext.loads(text.encode())) == thing
+        assert json.loads(text) == source
