@@ -20,13 +20,13 @@ def f() -> runkit.Frames:
 def test_it_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
     found = runkit.search(f, text, regex=regex)
     pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
-    expected = []
-    for name, df in f.items():
-        for column in df:
-            if df[column].dtype == "str":
-                for run_id, value in zip(df["run_id"], df[column], strict=True):
-                    hits = pattern.finditer(value) if isinstance(value, str) else ()
-                    expected += [(run_id, f"{name}.{column}", hit[0]) for hit in hits]
+    expected = [
+        (run_id, f"{name}.{column}", hit[0])
+        for name, df in f.items()
+        for column in df.select_dtypes("str")
+        for run_id, value in df.dropna(subset=column)[["run_id", column]].itertuples(index=False)
+        for hit in pattern.finditer(value)
+    ]
     rows = found[["run_id", "where", "hit"]].itertuples(index=False, name=None)
     assert sorted(rows) == sorted(expected)
     assert set(found["status"]) <= set(f.runs["status"])

@@ -21,7 +21,7 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     """Each weakness is a row; a finding with a good source, and one of another run or type, is none."""
     register = ("https://register.example/1", "primary")
     web, blog = ("https://web.example/1", "secondary"), ("https://web.example/2", "secondary")
-    one = [
+    findings = [
         found("bare", "medium"),
         found("sure of the web", "high", web, blog, kind="address"),
         found("not so sure", "medium", web, kind="address"),
@@ -31,7 +31,11 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     ]
     other = [found("sure as well", "high", register), found("a word", "certain", register)]
     runs = [
-        run(step("s", artifacts=one), run_id="one", output={"artifacts": [artifact("Summary", sources=[])]}),
+        run(
+            step("s", artifacts=findings),
+            run_id="one",
+            output={"artifacts": [artifact("Summary", sources=[])]},
+        ),
         run(step("t", artifacts=other), run_id="other"),
     ]
     panel = fleet.weak_findings(runkit.frames(runs))
