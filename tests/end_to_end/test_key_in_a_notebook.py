@@ -1,22 +1,22 @@
-"""A notebook that does all that runkit can do, with a key that must show up in nothing that it leaves."""
+"""A notebook that does all that runkit can do, with a key that shows up in nothing that it leaves."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from nbclient import NotebookClient
 
 from runkit.server.launch import SandboxServer
-from tests.secrets.canary import CANARY
-from tests.secrets.hostile import hostile
+from tests.end_to_end.echo import CANARY, LOGIN, echo, found_in
 
-LOGIN = "pr0xy-Passw0rd~canary"  # of a proxy, an address and a certificate
 CELLS = """
 import faulthandler, inspect, json, logging, os, sys, threading, time, traceback
 import psutil
@@ -136,11 +136,12 @@ print(f"{told} {(parent / 'cmdline').read_bytes()}".replace(os.environ["RUNKIT_R
 """
 
 
-def notebook(cells: str) -> Any:
-    """A notebook of cells, all of which may fail."""
-    sources = [one.strip() for one in cells.split("===\n")]
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
+def write_notebook(path: Path, cells: str) -> Any:
+    """Write a notebook of cells."""
+    sources = [cell.strip() for cell in cells.split("===\n")]
+    made = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, path)
     return made
 
 
@@ -154,37 +155,63 @@ class _Attended(NotebookClient):
         return connected
 
 
-class Leftovers:
-    """What is left of it: the executed notebook, and the folder with all that was written."""
-
-    def __init__(self, folder: Path, executed: Any) -> None:
-        self.folder, self.executed = folder, executed
-        self.text = nbformat.writes(executed)
-        (folder / "executed.ipynb").write_text(self.text)
-
-    def errors(self) -> list[str]:
-        """The names of the errors of its cells."""
-        outputs = (one for cell in self.executed.cells for one in cell.outputs)
-        return [one["ename"] for one in outputs if one["output_type"] == "error"]
-
-
 @pytest.fixture(scope="module")
-def leftovers(tmp_path_factory: pytest.TempPathFactory) -> Leftovers:
-    """Execute it, with a sandbox that has the key and a server that repeats it."""
-    folder = tmp_path_factory.mktemp("leftovers")
-    nbformat.write(notebook(TEMPLATE), folder / "mine.ipynb")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Execute it, with a sandbox that has the key and a server that repeats it; return the folder, too."""
+    folder = tmp_path_factory.mktemp("executed")
+    write_notebook(folder / "mine.ipynb", TEMPLATE)
+    notebook = write_notebook(folder / "executed.ipynb", CELLS)
     running = SandboxServer(key=CANARY, speed=300, history=3)
     given = {"RUNKIT_SANDBOX_URL": running.url, "RUNKIT_SANDBOX_KEY": CANARY, "LOGIN": LOGIN}
     given |= {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with hostile() as server:
+    children = partial(psutil.Process().children, recursive=True)
+    before = {child.pid for child in children()}
+    with echo() as server:
         server.way = {"/agents": "401", "/stream": "events", "GET": "HTML", "POST /v1/runs": "run"}
         given["ECHO_URL"] = server.url
-        client = _Attended(
-            notebook(CELLS), allow_errors=True, resources={"metadata": {"path": str(folder)}}, timeout=120
-        )
-        before = {one.pid for one in psutil.Process().children(recursive=True)}
-        executed = client.execute(env={**os.environ, **given})
+        options = {"allow_errors": True, "resources": {"metadata": {"path": str(folder)}}, "timeout": 120}
+        _Attended(notebook, **options).execute(env={**os.environ, **given})
+        nbformat.write(notebook, folder / "executed.ipynb")
         assert server.seen == {f"Bearer {CANARY}"}
     running.close()
-    assert {one.pid for one in psutil.Process().children(recursive=True)} <= before
-    return Leftovers(folder, executed)
+    assert {child.pid for child in children()} <= before
+    return folder, notebook
+
+
+def test_the_notebook_did_all_that_was_asked(executed: tuple[Path, Any]) -> None:
+    """The cells that were to fail did, each with its error, and no other."""
+    _, notebook = executed
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    assert [output["ename"] for output in outputs if output["output_type"] == "error"] == [
+        *("NotFound", "AuthError", "UsageError", "UsageError", "UsageError", "UsageError", "AuthError"),
+        *("ContractError", "Conflict", "UsageError", "Unavailable", "Unavailable", "ContractError"),
+    ]
+    assert notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert "'***'" in nbformat.writes(notebook)
+    assert not found_in(str(outputs))
+
+
+FILES: dict[str, str] = {
+    "debug.log": "GET /v1/runs",
+    "widgets.json": "LayoutModel",
+    "crash.txt": "File ",
+    "commands.txt": "ipykernel_launcher",
+    "report.html": "<html",
+    "report.ipynb": "cmdline",
+    "executed.ipynb": "nbformat",
+    "state/runkit.sqlite3": "another date of birth",
+}
+
+
+def test_no_file_holds_it(executed: tuple[Path, Any]) -> None:
+    """Whatever lies in the folder, as bytes and, where it is Parquet, as the values in it."""
+    folder, _ = executed
+    for name, words in FILES.items():
+        assert words.encode() in (folder / name).read_bytes(), name
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    tables = [path for path in files if path.suffix == ".parquet"]
+    assert len(tables) >= 7
+    for path in files:
+        assert not found_in(path.read_bytes()), path
+    for path in tables:
+        assert not found_in(str(pq.read_table(path).to_pylist())), path

@@ -1,0 +1,172 @@
+"""A server that repeats the key: it is in no error, log line, output or file, whatever the server does."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.cli import main
+from runkit.errors import ArchiveError, NotFound, RunkitError
+from tests.end_to_end.echo import CANARY, LOGIN, WAYS, Server, echo, everything_of, found_in
+from tests.support import run
+
+
+def called(call: Callable[[runkit.Client], Any]) -> Callable[[], str]:
+    """Call a client that was made of the environment; return what it shows of itself and of the result."""
+
+    def show() -> str:
+        with runkit.Client(rate=None, timeout=2) as client:
+            try:
+                return repr(call(client))
+            finally:
+                assert not found_in(f"{client!r} {vars(client)} {client.runs!r}")
+
+    return show
+
+
+def command(*arguments: str) -> Callable[[], str]:
+    return lambda: str(main(arguments))
+
+
+SURFACES = {
+    "get": called(lambda client: client.runs.get("r").status),
+    "list": called(lambda client: client.agents.list()),
+    "create": called(lambda client: client.runs.create("cip_orchestrator", business_id="b").status),
+    "resume": called(lambda client: client.runs.resume("r", "q", {"decision": "approve"}).status),
+    "stream": called(lambda client: len([*client.runs.stream("r")])),
+    "runkit fetch": command("fetch", "-o", "runs.ndjson"),
+    "runkit fetch, archive": command("fetch", "-o", "runs/"),
+    "runkit report": command("report", "r", "-o", "report.html"),
+    "runkit inbox": command("inbox"),
+}
+FEW = ("401", "429", "error as HTML", "redirect", "run", "no run", "cut", "nothing", "bad status")
+SOME = {"list": ("list", "page"), "stream": ("events", "bad events", "401", "nothing")}
+CASES = [(name, way) for name in SURFACES for way in (WAYS if name == "get" else SOME.get(name, FEW))]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with echo() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def quick(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pauses pass at once, and their time with them, in an empty folder."""
+    passed = [0.0]
+    monkeypatch.setattr(runkit.Client, "_clock", staticmethod(lambda: time.monotonic() + passed[0]))
+    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s)))
+    monkeypatch.setenv("MIDDESK_API_KEY", CANARY)
+    monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
+    monkeypatch.chdir(tmp_path)
+    server.seen.clear()
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """All that runkit has logged."""
+    for thread in threading.enumerate():  # what is still on its way is in the pool of connections
+        if thread.name.startswith("runkit-fetch"):
+            thread.join(10)
+    return "".join(f"{vars(record)}" for record in caplog.records if record.name == "runkit")
+
+
+@pytest.mark.parametrize(("surface", "way"), CASES)
+def test_no_surface_holds_what_the_server_repeats(
+    server: Server,
+    surface: str,
+    way: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.way = way
+    try:
+        shown = SURFACES[surface]()
+    except RunkitError as error:
+        shown = everything_of(error)
+        assert len(str(error)) < 3000  # noqa: PT017
+    assert server.seen == {f"Bearer {CANARY}"}
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.err
+    assert logged(caplog)
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for text in (shown, printed.out, printed.err, logged(caplog), *files):
+        assert not found_in(text)
+
+
+def test_a_key_in_the_place_of_an_id(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Pasted by mistake, it is in neither the error nor the log."""
+    caplog.set_level(logging.DEBUG, "runkit")
+    server.way, key = "404", "mk_test_canary_5f1c9a7e0b"
+    with runkit.Client(key, server.url) as client, pytest.raises(NotFound) as caught:
+        client.runs.get(key)
+    assert "GET /v1/runs/***: " in str(caught.value)
+    assert not found_in(everything_of(caught.value) + caplog.text, key)
+
+
+def test_the_http_libraries_log_no_header_of_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even at DEBUG; an answer's headers are logged by httpcore as they came."""
+    caplog.set_level(logging.DEBUG)
+    with runkit.sandbox(key=CANARY) as box, box.client() as client:
+        client.agents.list()
+    assert {"httpcore.http11", "httpx"} <= {record.name for record in caplog.records}
+    assert not found_in(caplog.text)
+
+
+def test_no_part_of_a_sandbox_shows_the_key() -> None:
+    """Its repr, attributes and members; it is pickled by nobody. `key` itself gives it."""
+    with runkit.sandbox(key=CANARY) as box:
+        members = [(name, value) for name, value in inspect.getmembers(box) if name != "key"]
+        assert not found_in(f"{box!r} {box} {vars(box)} {members}")
+        with pytest.raises(TypeError):
+            pickle.dumps(box)
+        assert box.key == CANARY
+
+
+# ----------------------------------------------------- passwords of proxies, and keys of object stores
+
+
+@pytest.mark.parametrize("way", ["401", "redirect", "bad status", "bad header", "nothing"])
+@pytest.mark.parametrize("is_of_environment", [True, False])
+def test_a_proxy_that_repeats_its_login(
+    server: Server,
+    way: str,
+    is_of_environment: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither the error nor runkit's log at DEBUG holds it, and the proxy never sees the key."""
+    caplog.set_level(logging.DEBUG)
+    server.way = way
+    proxy = server.url.replace("http://", f"http://ana:{LOGIN}@").removesuffix("/v1")
+    if is_of_environment:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    options = {} if is_of_environment else {"proxy": proxy}
+    client = runkit.Client(CANARY, "https://host.example/v1", timeout=2, **options)
+    with client, pytest.raises(RunkitError) as caught:
+        client.agents.list()
+    assert {seen.partition(" ")[0] for seen in server.seen} == {"Basic"}
+    assert not found_in(everything_of(caught.value) + logged(caplog) + f"{client!r} {vars(client)}")
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_an_object_store_that_is_not_there(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The keys of an archive's object store are in no message of its error and in no log."""
+    caplog.set_level(logging.DEBUG)
+    options = {"AWS_SECRET_ACCESS_KEY": "x", "AWS_ACCESS_KEY_ID": "y", "AWS_REGION": "eu-west-1"}
+    options |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "max_retries": "0"}
+    archive = runkit.Archive("s3://bucket/runs", storage_options={**options, name: LOGIN})
+    for use in (lambda: archive.add([run()]), archive.frames):
+        with pytest.raises(ArchiveError) as caught:
+            use()
+        assert not found_in(f"{archive!r} {vars(archive)} {everything_of(caught.value)} {caplog.text}")
