@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,32 +12,24 @@ import pytest
 from hostile.made import hostile_runs
 from hostile.payloads import SIGNS, check_text
 from runkit.cli import main
-from tests.client.conftest import Answer, Asked, Server
+from tests.client.conftest import Answer, Asked, Server, server
 
+__all__ = ["server"]
 ODD = "".join(SIGNS.values())
 NAME = re.sub(r"[/\\]", "", SIGNS["osc 52"] + SIGNS["bidi"] + SIGNS["c1"] + SIGNS["lines"])
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
-    """A server in the place of Middesk's, and an empty folder to work in."""
-    server = Server()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+@pytest.fixture(autouse=True)
+def account(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put a server in the place of Middesk's, and work in an empty folder."""
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_test_0123456789abcdef")
     monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
-    monkeypatch.delenv("RUNKIT_SANDBOX_URL", raising=False)
     monkeypatch.chdir(tmp_path)
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
-def said(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
-    """Run a command; gives what it said, which acts on no terminal."""
-    try:
-        ended = main(arguments)
-    except SystemExit as wrong:  # of argparse
-        ended = int(str(wrong.code))
+def output_of(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """Run a command; return what it wrote, which acts on no terminal."""
+    ended = main(arguments)
     out, err = capfd.readouterr()
     err = re.sub(r"(\r *\d+%\|[^\r\n]*)+\r *\r", "", err)  # a progress bar of a slow machine
     check_text(out)
@@ -60,7 +50,7 @@ def test_fetching_hostile_runs(server: Server, to: str, capfd: pytest.CaptureFix
         return Answer(body, status=200 if body else 404)
 
     server.script = answer
-    shown = said(capfd, 0, "fetch", "-o", to)
+    shown = output_of(capfd, 0, "fetch", "-o", to)
     if to == "-":
         lines = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
         assert {line["id"] for line in lines} == set(runs)
@@ -79,5 +69,5 @@ def test_hostile_words_of_the_api_are_one_line(
     server: Server, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.script = lambda request: REFUSALS[name]
-    shown = said(capfd, 1, "fetch", "-o", "runs.ndjson", "--limit", "1")
+    shown = output_of(capfd, 1, "fetch", "-o", "runs.ndjson", "--limit", "1")
     assert len(shown.strip().splitlines()) == 1

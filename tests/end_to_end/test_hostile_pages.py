@@ -1,0 +1,127 @@
+"""In a real browser: hostile text in every field makes and runs nothing, on pages of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import IPython.display
+import pytest
+from playwright.sync_api import Browser, Error
+from plotly.offline import get_plotlyjs
+
+import runkit
+from hostile.made import hostile_runs
+from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
+from runkit.charts import fleet, one_run
+from runkit.charts.page import figure_div
+from runkit.text import visible
+from tests.reports.conftest import write_template
+
+pytestmark = pytest.mark.browser
+
+# Shows the hover text of each bar and mark of a figure, one after the other, and counts the texts.
+HOVER = """async () => {
+  let n = 0;
+  for (const gd of document.querySelectorAll(".js-plotly-plot")) {
+    for (const [curveNumber, trace] of gd._fullData.entries()) {
+      const points = trace._length ?? trace.x?.length ?? 0;
+      for (let pointNumber = 0; pointNumber < Math.min(points, 80); pointNumber++) {
+        try { Plotly.Fx.hover(gd, [{curveNumber, pointNumber}]); } catch { continue; }
+        n += gd.querySelectorAll(".hovertext").length;
+      }
+    }
+  }
+  return n;
+}"""
+SHOW_ALL = """
+import runkit
+from IPython.display import HTML, SVG, Javascript, Latex, Markdown, display
+
+data = runkit.report_data()
+bad = "".join(text for text in data.frames.steps["label"] if "//canary" not in text)  # a link may stay
+display(HTML(bad), Markdown(bad), Latex(bad), Javascript("window.canary=20"))
+display(HTML("<script>window.canary=21</script><p onclick='window.canary=22'>near the script</p>"))
+display(SVG('<svg xmlns="http://www.w3.org/2000/svg" onload="window.canary=23"/>'))
+display(data.frames.steps.head(2)[["label"]].style)
+display({"text/html": f"<iframe src='//canary.example'></iframe>{bad}", "text/plain": bad}, raw=True)
+print(bad, "\\x1b[31m", bad)
+"""
+# without a policy that could save it
+PAGE = "<!doctype html><meta charset=utf-8><title>x</title><body>"
+
+
+def html_forms(path: Path) -> None:
+    """The HTML of lists and frames, with every text in every field."""
+    runs = hostile_runs(PAYLOADS)
+    listed = [runkit.RunList(runs, why=PAYLOADS["img"]), *(runkit.RunList((run,)) for run in runs)]
+    html = "".join(shown._repr_html_() for shown in [*listed, runkit.frames(runs)])
+    path.write_text(PAGE + html, encoding="utf-8")
+
+
+def figures(texts: dict[str, str], path: Path) -> None:
+    """Titles, labels, ticks, legends and notes of panels and charts, as pictures and drawn by plotly."""
+    runs, title = hostile_runs(texts), "".join(texts.values())[:200]
+    f, of_one = runkit.frames(runs), runkit.frames(runs[1])
+    shown: list[Any] = []
+    panels = [getattr(fleet, name)(f) for name in fleet.__all__]
+    panels += [getattr(one_run, name)(of_one) for name in one_run.__all__ if name != "step"]
+    panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IPython.display, "display", lambda item, **_options: shown.append(item))
+        for panel in panels:
+            panel._ipython_display_()
+    shown += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
+    html = [item["text/html"] if isinstance(item, dict) else figure_div(item) for item in shown]
+    live = [item for item in shown if not isinstance(item, dict)]
+    html += [figure.to_html(full_html=False, include_plotlyjs=False) for figure in live]
+    path.write_text(f"{PAGE}<script>{get_plotlyjs()}</script>{''.join(html)}", encoding="utf-8")
+
+
+def report(name: str, path: Path) -> None:
+    """A report of ours, or of a template that shows text as HTML."""
+    runs: Any = hostile_runs(TELLING)
+    runs = {"run": runs[1], "compare": runs[1:3]}.get(name, runs)
+    template = write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
+    title = "</title><script>canary=24</script> **b** [x](x) \\* $x$"
+    runkit.report(runs, path, template=template, title=title, progress=False)
+
+
+PAGES: dict[str, Callable[[Path], None]] = {
+    "html forms": html_forms,
+    "figures, scripts": partial(figures, SCRIPTS),
+    "figures, telling": partial(figures, TELLING),
+    **{f"report, {name}": partial(report, name) for name in ("run", "compare", "fleet", "own")},
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path, name: str) -> None:
+    """Nothing ran, was made, asked for or opened, nothing hides, and the page was not left."""
+    path, happened = tmp_path / "page.html", []
+    PAGES[name](path)
+    page = browser.new_page()
+    page.add_init_script(WATCH)
+    page.on("request", lambda request: happened.append(request.url))
+    page.on("dialog", lambda dialog: (happened.append(dialog.message), dialog.dismiss()))
+    page.on("popup", lambda popup: happened.append(popup.url))
+    try:
+        page.goto(path.as_uri())
+        if name.startswith("figures"):
+            page.wait_for_function("document.querySelectorAll('.main-svg').length > 4")
+            assert page.evaluate(HOVER) > 100
+        assert page.evaluate("window.canary") is None
+        assert page.evaluate(FOUND, "body") == []
+        assert page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0
+        words = page.evaluate("document.body.innerText + document.title")
+    except Error as gone:  # of a page that is being left nothing can be asked
+        raise AssertionError("the page was left, or could not be asked") from gone
+    finally:
+        page.close()
+    assert visible(words) == words
+    assert [url for url in happened if not url.startswith("data:") and url != path.as_uri()] == []
+    if name == "html forms":  # a reader sees what was written
+        for payload in ("img", "entities", "latex", "markdown", "jinja"):
+            assert PAYLOADS[payload] in words

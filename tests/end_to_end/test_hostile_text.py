@@ -1,0 +1,90 @@
+"""Hostile text in every field: what each surface shows of it is text and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+
+import runkit
+from hostile.made import filled, hostile_run, hostile_runs, mixed_runs, models
+from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
+from runkit.charts import one_run
+from runkit.charts.panel import STYLE, Panel
+from runkit.errors import DataError, UsageError
+
+Texts = list[str]
+
+
+def objects(texts: Texts) -> Iterator[object]:
+    """Each model, with all its fields, unknown ones, and names of fields."""
+    for cls in models():
+        for text in texts:
+            made = cls.from_json(filled(cls, text))
+            assert made.to_dict()[text] == text
+            yield made
+
+
+def lists_and_frames(texts: Texts) -> Iterator[object]:
+    """A list that says what is missing, and frames with their problems."""
+    runs = tuple(hostile_runs(dict(enumerate(texts))))
+    errors = {text: UsageError(text) for text in texts}
+    listed = runkit.RunList(runs, why=min(texts, key=len), requested=tuple(texts), errors=errors)
+    f = runkit.frames(listed)
+    assert not [line for line in f.summary() if "\n" in line]
+    yield from (listed, listed[:1], f, f.select(runs[0].id))
+
+
+def errors(texts: Texts) -> Iterator[object]:
+    for text in texts:
+        bad = [{text: text}, hostile_run(text) | {"created_at": text}]
+        with pytest.raises(DataError) as caught:
+            runkit.frames(bad, on_error="raise")
+        with pytest.raises(UsageError) as refused:
+            runkit.frames(hostile_run(text)).select(f"{text}!")
+        yield from (caught.value, refused.value)
+
+
+def panels(texts: Texts) -> Iterator[object]:
+    """Figures, sentences and tables of one run."""
+    for run in mixed_runs(texts):
+        f = runkit.frames(run)
+        yield from (getattr(one_run, name)(f) for name in one_run.__all__ if name != "step")
+        yield from (one_run.step(f, step_id) for step_id in islice(f.steps["step_id"].unique(), 5))
+
+
+def check_shown(shown: Any) -> None:
+    """Check all forms in which something shows itself."""
+    check_text(str(shown))
+    if not isinstance(shown, Exception):
+        check_text(repr(shown))
+    if isinstance(shown, Panel):
+        check_html(shown._repr_mimebundle_()["text/html"].replace(STYLE, ""))
+        if shown.figure is not None:
+            check_strings(shown.figure.to_plotly_json())
+    elif hasattr(shown, "_repr_html_"):
+        html = shown._repr_html_()
+        assert type(html) is str  # marimo fails on `Markup`
+        check_html(html)
+        assert "mathjax_ignore" in html[:80]  # JupyterLab would typeset it
+
+
+FEW = 3  # texts in one set of frames: of similar problems three are named
+BATCHES = [[*PAYLOADS.values()][at : at + FEW] for at in range(0, len(PAYLOADS), FEW)]
+CASES = [(surface, texts) for surface in (objects, lists_and_frames, errors) for texts in BATCHES]
+CASES += [(panels, [*TELLING.values()][half::2]) for half in (0, 1)]  # tables have room for so many steps
+
+
+@pytest.mark.parametrize(("surface", "texts"), CASES)
+def test_hostile_text_is_shown_as_text(surface: Callable[[Texts], Iterator[object]], texts: Texts) -> None:
+    for shown in surface(texts):
+        check_shown(shown)
+
+
+def test_a_text_that_looks_like_ours_is_shown_whole() -> None:
+    """Escaping loses nothing: the words of the text are in the page, and a code is not a sign."""
+    run = runkit.Run.from_json(hostile_run(PAYLOADS["img"] + PAYLOADS["bidi"], is_tame=True))
+    html = runkit.RunList((run,))._repr_html_()
+    assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(html)
