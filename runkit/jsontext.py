@@ -16,6 +16,9 @@ import orjson
 
 from runkit.errors import DataError
 from runkit.keys import IN_USE
+from runkit.text import one_line
+
+Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
 
 _NAME = (
     r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
@@ -98,3 +101,29 @@ def mask_secrets(text: str) -> str:
     for key in list(IN_USE.values()):
         text = text.replace(key, "[key]")
     return _SECRET.sub(r"\1\2[key]", text)
+
+
+def masked(result: str) -> Any:
+    """Parse a step's result without the values of fields whose name says that they are secret."""
+    return loads(mask_secrets(result).encode())
+
+
+def leaves(result: object) -> list[Leaf]:
+    """Return a row for each value in a step's result, given as JSON text; none for a missing result.
+
+    Values of fields whose name says that they are secret are masked.
+    """
+    if not isinstance(result, str):
+        return []
+    rows: list[Leaf] = []
+    stack: list[tuple[str, Any]] = [("", masked(result))]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict) and value:
+            prefix = f"{path}." if path else ""
+            stack += reversed([(prefix + one_line(name), inner) for name, inner in value.items()])
+        elif isinstance(value, list) and value:
+            stack += reversed([(f"{path}[{number}]", inner) for number, inner in enumerate(value)])
+        elif path:
+            rows.append((path, value if isinstance(value, str) else dumps(value)))
+    return rows

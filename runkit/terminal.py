@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runkit.charts.heading import time_words
+from runkit.charts.gantt import time_words
 from runkit.charts.one_run import unfinished
 from runkit.charts.panel import Panel, lasting, oldest, words_of
 from runkit.style import MISSING, outcome_words, status

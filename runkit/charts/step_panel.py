@@ -15,11 +15,10 @@ from runkit.errors import UsageError
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, brief, duration, one_line, plural, short_id
+from runkit.text import agent_title, brief, duration, plural, short_id
 
 SHORTEST_ID = 8  # characters of an id that are enough
 NEAR = 3  # labels that an error suggests
-Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
 
 
 @checked
@@ -56,7 +55,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
     [row] = records(steps)
     artifacts = f.artifacts[f.artifacts["step_id"] == row["step_id"]]
     sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
-    values, times = leaves(row["result"]), _times(f, row)
+    values, times = jsontext.leaves(row["result"]), _times(f, row)
     found = records(artifacts)
     parts = {
         "result": values,
@@ -131,7 +130,7 @@ def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) ->
     return f"{took}{path}. It returned {' and '.join(returned)}.{error}"
 
 
-def _times(f: Frames, row: dict[Any, Any]) -> list[Leaf]:
+def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
     start, began = f.runs["started_at"].iloc[0], row["started_at"]
     is_known = pd.notna(start) and began is not None
     after = f", {duration((began - start).total_seconds())} after the run started" if is_known else ""
@@ -150,34 +149,9 @@ def _finding_words(item: dict[Any, Any]) -> str:
     return f"{item['confidence'] or 'no'} confidence{summary}"
 
 
-def leaves(result: object) -> list[Leaf]:
-    """Return a row for each value in a step's result, given as JSON text; none for a missing result.
-
-    Values of fields whose name says that they are secret are masked.
-    """
-    if not isinstance(result, str):
-        return []
-    rows: list[Leaf] = []
-    stack: list[tuple[str, Any]] = [("", _masked(result))]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict) and value:
-            prefix = f"{path}." if path else ""
-            stack += reversed([(prefix + one_line(name), inner) for name, inner in value.items()])
-        elif isinstance(value, list) and value:
-            stack += reversed([(f"{path}[{number}]", inner) for number, inner in enumerate(value)])
-        elif path:
-            rows.append((path, value if isinstance(value, str) else jsontext.dumps(value)))
-    return rows
-
-
 def readable(result: str) -> str:
     """Return a step's result as indented JSON, or as it is if it is deeper than orjson writes."""
     try:
-        return orjson.dumps(_masked(result), option=orjson.OPT_INDENT_2).decode()
+        return orjson.dumps(jsontext.masked(result), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONEncodeError:
         return jsontext.mask_secrets(result)
-
-
-def _masked(result: str) -> Any:
-    return jsontext.loads(jsontext.mask_secrets(result).encode())

@@ -11,12 +11,16 @@ through `plain`.
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.style import CONFIDENCE_COLORS, DARK, LIGHT, Theme, status
 from runkit.text import shorten, unescape
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Without these the mode bar offers "Share chart…", which uploads the figure, hover texts and all.
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
@@ -26,9 +30,17 @@ SIZE = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 CLEAR = "rgba(0,0,0,0)"
 TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
-# there plotly lets it be as wide as the figure
-LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top"}
-Trace = dict[str, Any]
+WIDTH = 900  # pixels of a figure in a notebook, and of its static picture
+LONGEST = 200  # characters of a title of the user
+LINE_PX = 22  # a line of the title
+EDGE_PX = 16
+ABOVE_PX = 20  # over the title
+AXIS_PX = 30  # below the rows: the ticks
+LEGEND_PX, LEGEND_EDGE_PX = 19, 24  # a line of the legend, and what plotly keeps free around all lines
+ENTRY_PX = 48  # of an entry of the legend beside its word
+Json = dict[str, Any]
+Trace = Json
+HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "hoverinfo": "all"}
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
 LETTER_PX = dict.fromkeys("mwMW@%…", 12.0) | dict.fromkeys("iljtfI.,:;|'!()[] \u00a0", 4.6)
 
@@ -70,21 +82,107 @@ def template(theme: Theme) -> dict[str, Any]:
     }
 
 
-def base_layout(theme: Theme, height: float, margin: Mapping[str, float]) -> dict[str, Any]:
-    """Return what the layouts of all figures have in common."""
+class Heading(NamedTuple):
+    """The lines of a title as plotly's markup; `alt` is plain text."""
+
+    lines: list[str]
+    alt: str
+
+
+def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> Heading:
+    """Set a title with its first part in bold, and other lines smaller below.
+
+    Lines are parts in plotly's markup, of which the empty ones are left out.
+    """
+    name, *parts = title
+    rest = "".join(f" · {part}" for part in parts if part)
+    smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
+    lines = [bold(name) + colored(rest, theme.muted)]
+    lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller]
+    return Heading(lines, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
+
+
+def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> Json:
+    """Build what the layouts of all figures have in common.
+
+    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and the title.
+    """
+    title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
+    top = title + margin.get("t", 0)
+    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
     return {
         "template": template(theme),
-        "height": height,
-        "margin": margin,
+        "height": top + area + margin["b"],
+        "margin": margin | {"t": top},
         "hovermode": "closest",
         "modebar": {"remove": TOOLS},
+        "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},
+        "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
+        "barmode": "overlay",
+        "dragmode": "zoom",
+        "uirevision": "zoom",
     }
+
+
+def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> Json:
+    """Build the axis of rows, whose labels begin at one line, so that indents can be seen.
+
+    They stand right of their axis and are moved left. (`shift` would take the area of the hover along.)
+    """
+    return array_ticks(ticks, texts) | {
+        "side": "right",
+        "anchor": "free",
+        "position": 0,
+        "ticklabelstandoff": -labels_px,
+        "tickfont": {"size": SIZE, "color": theme.text},
+        "showgrid": False,
+        # a drag zooms on time; near time 0 it would move the rows out of sight
+        "fixedrange": True,
+    }
+
+
+def array_ticks(places: Sequence[object], texts: Sequence[str]) -> Json:
+    """Return some ticks of plotly's axis."""
+    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
+
+
+def legend_at(height: float) -> Json:
+    """Place the legend below an axis under a drawing of so many pixels; there it is as wide as the figure."""
+    return {"orientation": "h", "x": -0.001, "yanchor": "top", "y": -AXIS_PX / height}
+
+
+def entry_px(name: str) -> float:
+    """Return about how wide an entry of the legend is."""
+    return width_px(name) * 0.9 + ENTRY_PX
 
 
 def lines(x: Any, y: Any, **look: Any) -> Trace:
     """Return lines, marks or texts that say nothing when a reader points at them; None is a gap."""
     quiet = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
     return quiet | {"x": x, "y": y} | look
+
+
+def numbers(values: pd.Series[Any]) -> dict[str, str]:
+    """Write a column as plotly's typed-array spec: 8 bytes a number, exact.
+
+    plotly turns a numpy array given as a bar's `base` into text.
+    """
+    return {"dtype": "f8", "bdata": base64.b64encode(values.to_numpy("<f8").tobytes()).decode()}
+
+
+def bars(
+    base: pd.Series[float], x: pd.Series[float], y: pd.Series[float], width: float, mark: Json, **look: Any
+) -> Trace:
+    """Return a bar for each row `y`, from `base`, of length `x`; `width` is in rows."""
+    kind = {"type": "bar", "orientation": "h", "textposition": "none", "showlegend": False}
+    place = {"base": numbers(base), "x": numbers(x), "y": numbers(y), "width": width}
+    return kind | place | {"marker": mark} | look
+
+
+def texts(x: Iterable[float], y: Iterable[float], words: Iterable[str], **look: Any) -> Trace:
+    """Return texts that begin at points."""
+    kind = {"mode": "text", "textposition": "middle right", "cliponaxis": False}
+    return lines([*x], [*y], text=[*words], **kind | look)
 
 
 def chosen_theme() -> Theme:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.charts.axis import LEGEND_PX, WIDTH, entry_px
-from runkit.charts.style import GRIDS
+from runkit.charts.style import GRIDS, LEGEND_PX, WIDTH, entry_px
 from runkit.charts.svg_elements import (
     LINE,
     Json,

@@ -10,6 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 import runkit
+from drawn import values
 from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
 from runkit.text import duration
 from support import at, question, run, step
@@ -72,7 +73,7 @@ def test_the_numbers_of_rows() -> None:
     """Bars are seconds of work, dots are seconds of waiting on a log scale."""
     figure = chart(*MIXED)
     bars = next(trace for trace in figure.data if trace.type == "bar")
-    assert sorted(bars.x) == [61, 62, 63, 64, 65, 66]
+    assert sorted(values(bars.x)) == [61, 62, 63, 64, 65, 66]
     dots, texts = (trace for trace in figure.data if trace.type == "scatter" and trace.xaxis == "x2")
     assert list(dots.x) == list(texts.x) == [9 * HOUR, 5 * HOUR, 2 * HOUR]
     assert [text.strip() for text in texts.text] == [

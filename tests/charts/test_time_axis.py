@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import runkit
 from drawn import WAIT, draw
-from runkit.charts.axis import axis_of
+from runkit.charts.axis import axes_of
 from support import at, question, run, step
 
 NIGHT = 14 * 3600
@@ -99,7 +99,7 @@ edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).ma
 def test_a_folded_axis_never_turns_back(cuts):
     """The map from time to place only grows, and is the identity apart from the folds."""
     folds = list(zip(cuts[::2], cuts[1::2], strict=False))
-    axis = axis_of(0.0, 1_000.0, [(float(a), float(b)) for a, b in folds])
+    [axis] = axes_of(0.0, [1_000.0], [[(float(a), float(b)) for a, b in folds]])
     places = axis.at(np.arange(1_001, dtype=float))
     lengths = np.diff(places)
     is_folded = np.zeros(1_000, bool)
