@@ -13,10 +13,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.style import GRIDS, LEGEND_PX, WIDTH, entry_px
@@ -24,7 +25,7 @@ from runkit.charts.svg_elements import (
     LINE,
     Json,
     box,
-    edge_look,
+    edge,
     element,
     lines_of,
     number,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
+NEAR_PX = 0.5  # from an axis: what is nearer is drawn
 SYMBOL_PX = 40  # from the edge of an entry of the legend to its word
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
@@ -58,7 +60,13 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is ref
     "line": "color dash width",
     "font": "color family size",
 }
-PARTS = {"line": "line", "marker": "marker", "font": "font", "textfont": "font", "tickfont": "font"}
+PARTS = {
+    **{name: name for name in ("line", "marker", "font")},
+    **dict.fromkeys(("textfont", "tickfont"), "font"),
+    **dict.fromkeys(("xaxis", "xaxis2", "yaxis", "yaxis2"), "axis"),
+    "shapes": "shape",
+    "annotations": "annotation",
+}
 PICTURE = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart" role="img" aria-label="{alt}" '
     'viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -123,12 +131,6 @@ def _values(array: Any) -> Any:
     return array
 
 
-def _each(value: Any, n: int) -> list[Any]:
-    """Return a value for each of `n` points."""
-    values = _values(value)
-    return list(values) if isinstance(values, (list, tuple, np.ndarray)) else [values] * n
-
-
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
     """Lay one nested dictionary over another."""
     inner = {key: _merged(base[key], over[key]) for key in over if isinstance(base.get(key), Mapping)}
@@ -140,7 +142,9 @@ def _refuse_unknown(kind: str, look: Json) -> None:
     if unknown:
         raise Unsupported(f"{', '.join(sorted(unknown))} of {kind}")
     for name in PARTS.keys() & look.keys():
-        _refuse_unknown(PARTS[name], look[name])
+        parts = [look[name]] if isinstance(look[name], Mapping) else look[name]
+        for part in () if isinstance(parts, str) else parts:  # a trace names its axes
+            _refuse_unknown(PARTS[name], part)
 
 
 class Axis(NamedTuple):
@@ -159,51 +163,39 @@ class Axis(NamedTuple):
         shares: Floats = (numbers - low) / (high - low)
         return self.first + shares.clip(-3, 3) * (self.last - self.first)
 
-    def within(self, pixels: Floats) -> Floats:
-        """Move pixels to the axis."""
+    def within(self, values: Any) -> Floats:
+        """Return the pixels of values, moved to the axis."""
         low, high = sorted((self.first, self.last))
-        return pixels.clip(low, high)
-
-    def shown(self, pixels: Floats) -> NDArray[np.bool_]:
-        """Whether pixels lie on the axis."""
-        return np.abs(self.within(pixels) - pixels) < 0.5
+        return self.at(values).clip(low, high)
 
 
 class Chart:
     """A figure in pixels, with its template."""
 
     def __init__(self, traces: list[Json], layout: Json, width: int) -> None:
-        template = layout["template"]["layout"]
-        self.traces, self.width, self.height = traces, layout.get("width", width), layout["height"]
-        self.layout = _merged(template, layout)
-        self.font, margin = self.layout["font"], layout["margin"]
-        self.left, self.right = float(margin["l"]), float(width - margin["r"])
+        _refuse_unknown("figure", layout)
+        for trace in traces:
+            _refuse_unknown("trace", trace)
+        template, margin = layout["template"]["layout"], layout["margin"]
+        self.traces, self.layout = traces, _merged(template, layout)
+        self.width, self.height = layout.get("width", width), layout["height"]
+        self.font: Json = self.layout["font"]
         self.top, self.bottom = float(margin["t"]), float(self.height - margin["b"])
+        self.ends = {  # of the whole drawing
+            "x": (float(margin["l"]), float(self.width - margin["r"])),
+            "y": (self.bottom, self.top),
+        }
         self.axes = {
             name.replace("axis", ""): self._axis(name[0], _merged(template[name[:5]], layout[name]))
-            for name in layout
-            if re.fullmatch(r"[xy]axis\d?", name)
+            for name in PARTS
+            if PARTS[name] == "axis" and name in layout
         }
-        _refuse_unknown("figure", layout)
-        parts = {"trace": traces} | {kind: layout.get(f"{kind}s", ()) for kind in ("shape", "annotation")}
-        for kind, items in parts.items():
-            for item in items:
-                _refuse_unknown(kind, item)
-        for name in self.axes:
-            _refuse_unknown("axis", layout[f"{name[0]}axis{name[1:]}"])
-
-    def _ends(self, letter: str) -> tuple[float, float]:
-        return (self.left, self.right) if letter == "x" else (self.bottom, self.top)
 
     def _axis(self, letter: str, look: Json) -> Axis:
         if look.get("type", "linear") not in ("linear", "log"):
             raise Unsupported(f"an axis of type {look['type']!r}")
-        first, last = self._ends(letter)
-        low, high = (first + share * (last - first) for share in look.get("domain", (0, 1)))
-        return Axis(look, low, high)
-
-    def _axes(self, trace: Json) -> tuple[Axis, Axis]:
-        return self.axes[trace.get("xaxis", "x")], self.axes[trace.get("yaxis", "y")]
+        first, last = self.ends[letter]
+        return Axis(look, *(first + share * (last - first) for share in look.get("domain", (0, 1))))
 
     def _place(self, letter: str, look: Json, value: float, *, is_power: bool = False) -> float:
         """Return the pixel of a value of a shape or an annotation: of data, of a domain, or of the figure."""
@@ -211,23 +203,26 @@ class Chart:
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
             is_log = is_power and axis.look.get("type") == "log"  # of annotations plotly takes logarithms
-            return float(axis.within(axis.at([10**value if is_log else value]))[0])
-        first, last = axis[1:] if axis else self._ends(letter)
+            return float(axis.within(10**value if is_log else value))
+        first, last = axis[1:] if axis else self.ends[letter]
         return first + value * (last - first)
 
     def marks(self) -> Iterator[Markup]:
         """Draw all marks from the bottom up: plotly draws all bars below all lines."""
-        shapes, notes = self.layout.get("shapes", ()), self.layout.get("annotations", ())
+        shapes = self.layout.get("shapes", ())
         yield box(0, self.width, 0, self.height, **paint("fill", self.layout["paper_bgcolor"]))
         yield from (self._shape(shape) for shape in shapes if shape.get("layer") == "below")
-        yield from chain.from_iterable(map(self._scale, self.axes.items()))
+        yield from chain.from_iterable(map(self._scale, self.axes))
         draws = {"bar": self._bars, "scatter": self._scatter}
-        for kind in sorted({trace["type"] for trace in self.traces}):
-            own = [trace for trace in self.traces if trace["type"] == kind]
-            yield from chain.from_iterable(map(draws[kind], own))
+        for trace in sorted(self.traces, key=lambda trace: trace["type"]):
+            yield from draws[trace["type"]](trace)
         yield from (self._shape(shape) for shape in shapes if shape.get("layer") != "below")
-        yield from map(self._note, notes)
-        yield from self._title()
+        yield from map(self._note, self.layout.get("annotations", ()))
+        title = self.layout["title"]
+        if title.get("text"):
+            font, pad = self.font | title["font"], title["pad"]
+            is_single = "<br>" not in title["text"]
+            yield text_at(pad["l"], pad["t"] + 0.7 * font["size"] * is_single, title["text"], font)
         if self.layout.get("showlegend", True):
             yield element("g", Markup("").join(self._legend()))
 
@@ -236,77 +231,72 @@ class Chart:
         path = look["path"] if look["type"] == "path" else SHAPES[look["type"]].format(**look)
         steps = []
         for pen, values in re.findall("([MLHVZ])([^MLHVZ]*)", path):
-            letters = {"H": "x", "V": "y"}.get(pen, "xy")
-            places = zip(letters, values.split(","), strict=False)
+            places = zip({"H": "x", "V": "y"}.get(pen, "xy"), values.split(","), strict=False)
             pixels = [number(self._place(letter, look, float(value))) for letter, value in places if value]
             steps.append(pen + ",".join(pixels))
-        edge = edge_look(look["line"])
-        return element("path", d="".join(steps), **paint("fill", look.get("fillcolor")), **edge)
+        return element(
+            "path", d="".join(steps), **paint("fill", look.get("fillcolor")), **edge(**look["line"])
+        )
 
-    def _scale(self, item: tuple[str, Axis]) -> Iterator[Markup]:
+    def _scale(self, name: str) -> Iterator[Markup]:
         """Draw an axis' grid and the words of its ticks."""
-        name, axis = item
-        look, is_x = axis.look, name.startswith("x")
+        axis, is_x = self.axes[name], name.startswith("x")
+        look = axis.look
         if look.get("visible") is False:
             return
-        other = self.axes.get(look.get("anchor", "y" if is_x else "x"))
-        ends = other[1:] if other else self._ends("y" if is_x else "x")
-        font = self.font | look["tickfont"]
-        size = font["size"]
+        other = "y" if is_x else "x"
+        crossing = self.axes.get(look.get("anchor", other))
+        ends = crossing[1:] if crossing else self.ends[other]
+        font, size = self.font | look["tickfont"], look["tickfont"]["size"]
         base = self.top - 1 - 0.2 * size if look.get("side") == "top" else self.bottom + 1 + size
-        edge = self.left if look.get("anchor") == "free" else max(ends)
+        side = self.ends["x"][0] if look.get("anchor") == "free" else max(ends)
         pixels = axis.at(look["tickvals"])
-        for pixel, words, is_shown in zip(pixels, look["ticktext"], axis.shown(pixels), strict=True):
-            if not is_shown:
-                continue
+        is_shown = np.abs(axis.within(look["tickvals"]) - pixels) < NEAR_PX
+        for pixel, words in zip(pixels[is_shown], compress(look["ticktext"], is_shown), strict=True):
             if look.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
                 yield polyline(*line, **paint("stroke", look["gridcolor"]))
             middle = pixel + 0.35 * size - (len(lines_of(words)) - 1) * LINE * size / 2
-            place = (pixel, base) if is_x else (edge + look["ticklabelstandoff"] + 1, middle)
+            place = (pixel, base) if is_x else (side + look["ticklabelstandoff"] + 1, middle)
             yield text_at(*place, words, font, "middle" if is_x else None)
+
+    def _axes(self, trace: Json) -> tuple[Axis, Axis]:
+        return self.axes[trace.get("xaxis", "x")], self.axes[trace.get("yaxis", "y")]
 
     def _bars(self, trace: Json) -> Iterator[Markup]:
         if trace.get("orientation") != "h":
             raise Unsupported("an upright bar")
         x_axis, y_axis = self._axes(trace)
-        mark, half = trace["marker"], trace["width"] / 2
-        start, length = (np.array(_values(trace[key]), np.float64) for key in ("base", "x"))
-        rows = np.array(_values(trace["y"]), np.float64)
-        sides = [x_axis.within(x_axis.at(edge)) for edge in (start, start + length)]
-        sides += [y_axis.within(y_axis.at(edge)) for edge in (rows - half, rows + half)]
-        n, line = len(rows), mark.get("line", {})
-        looks = (mark["color"], line.get("color"), line.get("width"), _hover(trace))
-        columns = zip(*map(np.ndarray.tolist, sides), *(_each(look, n) for look in looks), strict=True)
-        for x0, x1, y0, y1, fill, edge, edge_px, hover in columns:
-            radius = min(mark.get("cornerradius", 0), abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
-            stroke = edge_look({"color": edge, "width": edge_px})
-            look = paint("fill", fill) | stroke
-            yield box(x0, x1, y0, y1, rx=radius, body=title_of(hover), **look)
+        base, length, row = (np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y"))
+        x = [x_axis.within(end) for end in (base, base + length)]
+        y = [y_axis.within(row + half) for half in (-trace["width"] / 2, trace["width"] / 2)]
+        columns = dict(zip(("x0", "x1", "y0", "y1"), (*x, *y), strict=True))
+        radius = trace["marker"].get("cornerradius", 0)
+        for bar in _each(trace, columns):
+            sides = (bar["x0"], bar["x1"], bar["y0"], bar["y1"])
+            round_px = min(radius, abs(sides[1] - sides[0]) / 2, abs(sides[3] - sides[2]) / 2) or None
+            look = paint("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
+            yield box(*sides, rx=round_px, body=title_of(bar["hover"]), **look)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
         x_axis, y_axis = self._axes(trace)
         x, y, mode = x_axis.at(trace["x"]), y_axis.at(trace["y"]), trace["mode"]
-        shown = x_axis.shown(x) & y_axis.shown(y)
+        on_x, on_y = x_axis.within(trace["x"]), y_axis.within(trace["y"])
+        shown = (np.abs(on_x - x) < NEAR_PX) & (np.abs(on_y - y) < NEAR_PX)
         if "lines" in mode and not np.isnan(x).all():
             line = trace["line"]
             dash = max(line["width"], 3) if line.get("dash") == "dot" else None
-            yield polyline(x_axis.within(x), y_axis.within(y), stroke_dasharray=dash, **edge_look(line))
+            yield polyline(on_x, on_y, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
-            yield from _markers(trace, x, y, shown)
+            yield from _markers(trace, {"x": x, "y": y, "is_shown": shown})
         if mode == "text":
-            yield from self._texts(trace, x, y, shown)
-
-    def _texts(self, trace: Json, x: Floats, y: Floats, shown: NDArray[np.bool_]) -> Iterator[Markup]:
-        vertical, side = trace["textposition"].split()
-        if vertical != "middle":
-            raise Unsupported(f"textposition {trace['textposition']!r}")
-        font, n = self.font | trace["textfont"], len(x)
-        anchor = {"right": None, "left": "end", "center": "middle"}[side]
-        columns = zip(x, y, trace["text"], _each(font["color"], n), shown, strict=True)
-        for at_x, at_y, words, color, is_shown in columns:
-            if is_shown and words:
+            font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
+            if vertical != "middle":
+                raise Unsupported(f"textposition {trace['textposition']!r}")
+            anchor = {"right": None, "left": "end", "center": "middle"}[side]
+            points = pd.DataFrame({"x": x, "y": y, "words": trace["text"], "color": font["color"]})[shown]
+            for at_x, at_y, words, color in points.itertuples(index=False):
                 yield text_at(at_x, at_y + 0.25 * font["size"], words, font | {"color": color}, anchor)
 
     def _note(self, note: Json) -> Markup:
@@ -322,55 +312,44 @@ class Chart:
         base = tops.get(note.get("yanchor", "middle"), y - height / 2) + 0.93 * font["size"]
         return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
 
-    def _title(self) -> Iterator[Markup]:
-        """Write the title's lines into the upper left corner."""
-        title = self.layout["title"]
-        if title.get("text"):
-            font, pad = self.font | title["font"], title["pad"]
-            is_single = "<br>" not in title["text"]
-            yield text_at(pad["l"], pad["t"] + 0.7 * font["size"] * is_single, title["text"], font)
-
     def _legend(self) -> Iterator[Markup]:
         """Draw the legend in lines below; the place of an entry depends on estimated widths."""
-        look = self.layout["legend"]
+        look, (left, right) = self.layout["legend"], self.ends["x"]
         entries = [trace for trace in self.traces if trace.get("showlegend", True)]
         font, top = self.font | look["font"], self.bottom - look.get("y", 0) * (self.bottom - self.top)
         widths = [entry_px(trace["name"]) for trace in entries]
-        first = max(0, min(self.left, self.right - sum(widths)))
-        x, line = first, 0.5
+        first = max(0, min(left, right - sum(widths)))
+        x, y = first, top + 0.5 * LEGEND_PX + 5.5
         for trace, width in zip(entries, widths, strict=True):
-            if x > first and x + width > self.right + 0.5:
-                x, line = first, line + 1
-            y = top + line * LEGEND_PX + 5.5
-            yield from _key(trace, x, y)
+            if x > first and x + width > right + 0.5:
+                x, y = first, y + LEGEND_PX
+            if "markers" in trace["mode"]:
+                yield from _markers(
+                    trace | {"hoverinfo": "skip"}, {"x": [x + 20], "y": [y], "is_shown": True}
+                )
+            else:
+                yield polyline((x + 5, x + 35), (y, y), **edge(**trace["line"]))
             yield text_at(x + SYMBOL_PX, y + 0.35 * font["size"], trace["name"], font)
             x += width
 
 
-def _hover(trace: Json) -> Any:
-    return None if trace.get("hoverinfo") == "skip" else trace.get("hovertext", trace.get("customdata"))
-
-
-def _markers(trace: Json, x: Floats, y: Floats, shown: NDArray[np.bool_]) -> Iterator[Markup]:
-    """Draw marks of the few symbols of ours."""
-    n, mark = len(x), trace["marker"]
+def _each(trace: Json, columns: Json) -> list[dict[Any, Any]]:
+    """Return the bars or marks of a trace with their places; a look is one for all of them, or for each."""
+    mark = trace["marker"]
     line = mark.get("line", {})
-    looks = [mark["size"], mark.get("color"), mark.get("symbol", "circle")]
-    looks += [line.get("color"), line.get("width"), _hover(trace)]
-    opacity = None if mark.get("opacity", 1) == 1 else mark["opacity"]
-    columns = zip(x, y, *(_each(look, n) for look in looks), shown, strict=True)
-    for at_x, at_y, size, color, symbol, edge, edge_px, hover, is_shown in columns:
-        is_clear = symbol in ("circle-open", "x-thin", "line-ns")
-        look = paint("fill", None if is_clear else color) | edge_look({"color": edge, "width": edge_px})
-        if is_shown and (look["fill"] != "none" or "stroke" in look):
-            look["opacity"] = opacity
-            yield symbol_at(float(at_x), float(at_y), size / 2, symbol, title_of(hover), look)
+    hover = None if trace.get("hoverinfo") == "skip" else trace.get("hovertext", trace.get("customdata"))
+    looks = {"color": mark.get("color"), "edge": line.get("color"), "edge_px": line.get("width")}
+    looks |= {"hover": hover, "size": mark.get("size"), "symbol": mark.get("symbol", "circle")}
+    return pd.DataFrame(columns | looks).to_dict("records")
 
 
-def _key(trace: Json, x: float, y: float) -> Iterator[Markup]:
-    """Draw the symbol of an entry of the legend."""
-    if "markers" in trace["mode"]:
-        place = (np.array([value]) for value in (x + 20, y, True))
-        yield from _markers(trace | {"hoverinfo": "skip"}, *place)
-    else:
-        yield polyline((x + 5, x + 35), (y, y), **edge_look(trace["line"]))
+def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
+    """Draw marks of the few symbols of ours."""
+    opacity = trace["marker"].get("opacity", 1)
+    for mark in _each(trace, columns):
+        is_clear = mark["symbol"] in ("circle-open", "x-thin", "line-ns")
+        look = paint("fill", None if is_clear else mark["color"]) | edge(mark["edge"], mark["edge_px"])
+        if mark["is_shown"] and (look["fill"] != "none" or "stroke" in look):
+            look["opacity"] = None if opacity == 1 else opacity
+            place = (mark["x"], mark["y"], mark["size"] / 2, mark["symbol"])
+            yield symbol_at(*place, title_of(mark["hover"]), look)

@@ -50,10 +50,9 @@ def paint(kind: str, color: str | None) -> Json:
     return {kind: "#{:02X}{:02X}{:02X}".format(*map(int, rgb)), f"{kind}_opacity": alpha}
 
 
-def edge_look(line: Json) -> Json:
+def edge(color: str | None = None, width: float | None = None, **_: object) -> Json:
     """Return the attributes of an edge, none if it is not seen."""
-    has_edge = line.get("width") and line.get("color")
-    return {**paint("stroke", line["color"]), "stroke_width": line["width"]} if has_edge else {}
+    return {**paint("stroke", color), "stroke_width": width} if color and width else {}
 
 
 def lines_of(text: str) -> list[Markup]:
