@@ -5,6 +5,7 @@ Every function takes `Frames` of any number of runs and returns a `Panel`; `runk
 
 from __future__ import annotations
 
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -130,56 +131,49 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     bounds = sorted({HOUR / 2, sla_h * HOUR, DAY, 3 * DAY})
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
     classes = pd.cut(asked["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
-    is_open, is_late = asked["outcome"].eq("pending"), asked["wait_s"] > sla_h * HOUR
-    if asked["wait_s"].isna().any():
-        heads.append("not known")
+    heads += ["not known"] * bool(asked["wait_s"].isna().any())
+    is_late, is_answered = asked["wait_s"] > sla_h * HOUR, asked["outcome"].eq("answered")
     known = asked.assign(
-        kind=asked["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
+        kind=asked["kind"].astype("str").map(KINDS),
         wait=classes.fillna("not known"),
-        answered_s=asked["wait_s"].where(asked["outcome"].eq("answered")),
+        median_s=asked["wait_s"].where(is_answered),
         n_late=is_late,
         n_questions=1,
         **{f"n_{word}": asked["outcome"].eq(word) for word in ASKED},
     )
     every = pd.concat([known, known.assign(kind="All")])
-    order = [name for name in [*KINDS.values(), "All"] if name in set(every["kind"])]
-    n_of, n_open = (
-        pd.crosstab(rows["kind"], rows["wait"]).reindex(order, columns=heads, fill_value=0)
-        for rows in (every, every[every["n_pending"]])
-    )
-    by = every.groupby("kind")
+    by, order = every.groupby("kind"), [*KINDS.values(), "All"]
     sums = by[["n_late", "n_questions", *(f"n_{word}" for word in ASKED)]].sum()
-    times = by.agg(median_s=("answered_s", "median"), longest_s=("wait_s", "max"))
-    table = n_of.join([sums, times]).rename_axis("kind").reset_index()
-    took = asked.loc[asked["outcome"].eq("answered"), "wait_s"]
-    sentence = f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
-    sentence += (
-        f"{(took > sla_h * HOUR).sum():,} after more than {sla_h:g} h; {is_open.sum():,} still waiting."
+    table = pd.crosstab(every["kind"], every["wait"]).reindex(columns=heads, fill_value=0).join(sums)
+    table = table.assign(median_s=by["median_s"].median(), longest_s=by["wait_s"].max())
+    table = table.rename_axis("kind").loc[[kind for kind in order if kind in table.index]].reset_index()
+    took = asked.loc[is_answered, "wait_s"]
+    sentence = (
+        f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
+        f"{(is_late & is_answered).sum():,} after more than {sla_h:g} h; "
+        f"{asked['outcome'].eq('pending').sum():,} still waiting."
     )
     sentence = sentence if len(asked) else "No question to a reviewer."
     if n_settled := len(f.interrupts) - len(asked):
         sentence += f" {plural(n_settled, 'question')} decided by policy left out."
-    cells = [
-        [_waits_cell(*pair) for pair in zip(*row, strict=True)]
-        for row in zip(n_of.to_numpy().tolist(), n_open.to_numpy().tolist(), strict=True)
-    ]
-    ends = [
-        [f"{row['n_late']:,} of {row['n_questions']:,}", lasting(row["median_s"]), lasting(row["longest_s"])]
-        for row in records(table)
-    ]
+    shown = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell).unstack()
+    shown = shown.reindex(table["kind"], columns=heads).fillna(MISSING)
+    late = [f"{n:,} of {n_all:,}" for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)]
+    ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
     body = render(
         "waits",
         heads=[*heads, f"Over {sla_h:g} h", "Median answer", "Longest"],
-        rows=[(name, [*own, *end]) for name, own, end in zip(order, cells, ends, strict=True)],
+        rows=[*zip(shown.index, np.column_stack([shown, late, *ends]).tolist(), strict=True)],
         sla_at=bounds.index(sla_h * HOUR) + 1,
     )
     return Panel("Waits by kind of question", sentence, table, body=body)
 
 
-def _waits_cell(n: int, n_open: int) -> str:
+def _waits_cell(is_open: pd.Series[bool]) -> str:
     """Write how many questions of a class were answered, and how many are still waiting."""
-    parts = [f"{n - n_open:,}"] * (n > n_open) + [f"◷ {n_open:,}"] * (n_open > 0)
-    return " + ".join(parts) or MISSING
+    n_open = int(is_open.sum())
+    parts = [f"{len(is_open) - n_open:,}"] * (len(is_open) > n_open) + [f"◷ {n_open:,}"] * (n_open > 0)
+    return " + ".join(parts)
 
 
 @checked
@@ -231,30 +225,27 @@ def variants(f: Frames) -> Panel:
     leaves = f.steps[f.steps["n_children"].eq(0)]
     names = leaves["name"].fillna(leaves["label"]).groupby(leaves["run_id"]).agg(" > ".join)
     runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
-    by = runs.assign(n_failed=runs["status"].eq("error"), n_waiting=runs["status"].eq("interrupted")).groupby(
-        "variant"
+    flags = {"n_failed": runs["status"].eq("error"), "n_waiting": runs["status"].eq("interrupted")}
+    table = (
+        runs.assign(n_runs=1, **flags)
+        .groupby("variant")
+        .agg(
+            {"n_runs": "sum", "n_failed": "sum", "n_waiting": "sum", "working_s": "median", "run_id": "first"}
+        )
+        .sort_values("n_runs", ascending=False, kind="stable")
+        .reset_index()
     )
-    table = by.agg(
-        n_runs=("run_id", "size"),
-        n_failed=("n_failed", "sum"),
-        n_waiting=("n_waiting", "sum"),
-        working_s=("working_s", "median"),
-        run_id=("run_id", "first"),
-    ).reset_index()
     table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
-    table = table.sort_values("n_runs", ascending=False, kind="stable", ignore_index=True)
-    most = table["n_runs"].max() if len(table) else 0
     sentence = (
         f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; the most frequent has "
-        f"{percent(most, len(runs))} of them."
+        f"{percent(table['n_runs'].max(), len(runs))} of them."
     )
     sentence = sentence if len(table) else "No runs with steps."
     table = table.head(VARIANTS)
-    parts = [text.split(" > ") for text in table["variant"]]
     # what all begin with would hide what differs
-    is_same = [len(set(names)) == 1 for names in zip(*parts, strict=False)]
-    n_common = [*is_same, False].index(False) if len(parts) > 1 else 0
-    shown = table.assign(variant=["… > " * (n_common > 0) + " > ".join(names[n_common:]) for names in parts])
+    n_common = len(commonprefix([text.split(" > ") for text in table["variant"]])) if len(table) > 1 else 0
+    ends = table["variant"].str.split(" > ").str[n_common:].str.join(" > ")
+    shown = table.assign(variant="… > " * (n_common > 0) + ends)
     return Panel("Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown)))
 
 
@@ -276,21 +267,20 @@ def failed_steps(f: Frames) -> Panel:
     bad = f.steps[f.steps["error"].notna()].drop(columns="status")
     bad = bad.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
     bad["error"] = bad["error"].str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
-    bad = bad.sort_values("started_at", ascending=False)
+    bad = bad.assign(n_completed=bad["status"].eq("completed")).sort_values("started_at", ascending=False)
     by = bad.groupby(["error", "label", "agent"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
-        n_completed=("status", lambda words: words.eq("completed").sum()),
+        n_completed=("n_completed", "sum"),
         newest_at=("started_at", "max"),
-        run_ids=("run_id", lambda ids: list(dict.fromkeys(ids))),
+        run_ids=("run_id", lambda ids: list(ids.unique())),
         businesses=("business_name", lambda names: list(names.dropna().unique())),
     ).reset_index()
     table = table.sort_values(["n_runs", "newest_at"], ascending=False, kind="stable", ignore_index=True)
-    n_runs = bad["run_id"].nunique()
+    n_runs, n_completed = (rows["run_id"].nunique() for rows in (bad, bad[bad["n_completed"]]))
     sentence = f"{plural(len(bad), 'failed step')} in {n_runs:,} of {plural(len(f.runs), 'run')}."
-    if n_completed := bad.loc[bad["status"].eq("completed"), "run_id"].nunique():
-        sentence += f" {n_completed:,} of these runs completed."
+    sentence += f" {n_completed:,} of these runs completed." * (n_completed > 0)
     n_of = f.runs.groupby("business_name")["run_id"].nunique()
     short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
     where = []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
 from runkit.contract import RESOLUTIONS
 from runkit.html_tables import MAX_ROWS
-from runkit.questions import KINDS
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.facts import open_questions, outputs_of
 from runkit.tables.frames import Frames
@@ -26,7 +24,6 @@ NEXT_STEPS = {  # of each reason, the most urgent first
     "auto-approved": "Sample",
     "medium": "Sample",
 }
-KIND_ORDER = ("dismissal", "decision")  # of questions: what can do most harm comes first
 NAMES = ["run_id", "business_name", "agent_name", "status"]
 COLUMNS = ["next_step", "reason", *NAMES, "age_s", "since", "n_runs", "run_ids"]
 
@@ -39,7 +36,8 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
     for row in rows:
         ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
         row["shown_ids"] = " ".join(ids)
-        row["business"] = _business(f, row)
+        row["business"] = row["business_name"] or row["agent_name"] or MISSING
+        row["business"] += f" and {row['n_others']:,} more" * (row["n_others"] > 0)
         row["age"] = _age(row)
         row["code"] = _code(row["next_step"], ids, has_client=has_client) if ids else ""
     n_first = max(MOST_ROWS, min(MAX_ROWS, int(table["next_step"].eq("Answer").sum())))
@@ -53,57 +51,42 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
 def _table(f: Frames) -> pd.DataFrame:
     """Return a row for each question that waits, and for each other reason of runs."""
     runs = f.runs.sort_values("created_at", ascending=False, kind="stable").assign(since=f.runs["ended_at"])
-    done = runs[runs["status"].eq("completed")]
-    has_output = done["run_id"].isin(outputs_of(f)["run_id"])
-    levels = done["confidence"].astype("str").fillna("None").str.capitalize()
-    done = done.assign(reason=levels + ": " + done["weakest"].fillna("no finding is weaker"))
-    asked = (
-        runs[["run_id", "ended_at"]].merge(f.interrupts, on="run_id").assign(since=lambda df: df["asked_at"])
-    )
-    ways = asked["outcome"].astype("str").map(OUTCOMES)
-    asked = asked.assign(reason=ways + ": " + asked["label"].fillna(""))
+    levels = runs["confidence"].astype("str").fillna("None").str.capitalize()
+    weakest = levels + ": " + runs["weakest"].fillna("no finding is weaker")
+    has_output = runs["status"].eq("completed") & runs["run_id"].isin(outputs_of(f)["run_id"])
+    done, failed = runs.assign(reason=weakest)[has_output], runs[runs["status"].eq("error")]
+    asked = runs[["run_id"]].merge(f.interrupts, on="run_id")
+    endings = asked["outcome"].astype("str").map(OUTCOMES) + ": " + asked["label"].fillna("")
+    asked = asked.assign(reason=endings, since=asked["asked_at"])
     waiting = open_questions(f).rename(columns={"asked_at": "since", "wait_s": "age_s", "label": "reason"})
-    unread = f.problems[f.problems["severity"] == "error"]
-    broken = unread.groupby("run_id", dropna=False, sort=False)["n"].sum().reset_index()
+    broken = f.problems[f.problems["severity"] == "error"].drop_duplicates("run_id")[["run_id"]]
     parts = {
-        "waiting": waiting.iloc[np.argsort(waiting["kind"].astype("str").map(_urgency), kind="stable")],
-        "failed": runs[runs["status"].eq("error")].assign(reason=lambda df: df["outcome"]),
-        "low": done[has_output & ~(done["confidence"] >= "medium")],
+        "waiting": waiting,
+        "failed": failed.assign(reason=failed["outcome"]),
+        "low": done[~(done["confidence"] >= "medium")],
         "expired": asked[asked["outcome"].eq("lapsed")],
         "data problems": broken.assign(reason="Data that could not be read, see f.problems"),
         "auto-approved": asked[asked["outcome"].isin(RESOLUTIONS)],
-        "medium": done[has_output & done["confidence"].eq("medium")],
+        "medium": done[done["confidence"].eq("medium")],
     }
     rows = pd.concat([part.assign(why=why) for why, part in parts.items()], ignore_index=True)
     rows = rows.reindex(columns=["why", "reason", "run_id", "since", "age_s"])
     rows["reason"] = rows["reason"].fillna("No step says why.").map(words_of)
+    rows = rows.merge(f.runs[NAMES], on="run_id", how="left")
     alike = rows["reason"].where(rows["why"].ne("waiting"), rows.index.astype("str"))
-    table = rows.groupby(["why", alike], sort=False).agg(
-        why=("why", "first"),
-        reason=("reason", "first"),
-        run_id=("run_id", "first"),
-        since=("since", "max"),
-        age_s=("age_s", "first"),
-        n_runs=("run_id", lambda ids: max(ids.nunique(), 1)),
-        run_ids=("run_id", lambda ids: list(dict.fromkeys(ids.dropna()))),
+    by = rows.groupby(["why", alike], sort=False)
+    table = by.head(1).reset_index(drop=True)
+    ids = [list(dict.fromkeys(ids.dropna())) for _, ids in by["run_id"]]
+    since = pd.to_datetime(by["since"].max(), utc=True).reset_index(drop=True)
+    ages = (f.runs["as_of"].max() - since).dt.total_seconds().clip(lower=0)
+    return table.assign(
+        since=since,
+        age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), ages),
+        next_step=table["why"].map(NEXT_STEPS),
+        run_ids=pd.Series(ids, dtype="object"),
+        n_runs=[max(len(own), 1) for own in ids],
+        n_others=by["business_name"].nunique().to_numpy() - 1,
     )
-    ages = (f.runs["as_of"].max() - pd.to_datetime(table["since"], utc=True)).dt.total_seconds().clip(lower=0)
-    table["age_s"] = table["age_s"].astype("float64").where(table["why"].eq("waiting"), ages)
-    table["next_step"] = table["why"].map(NEXT_STEPS)
-    return table.reset_index(drop=True).merge(f.runs[NAMES], on="run_id", how="left")
-
-
-def _urgency(kind: object) -> int:
-    order = (*KIND_ORDER, *KINDS)
-    return order.index(kind) if kind in order else len(order)
-
-
-def _business(f: Frames, row: dict[Any, Any]) -> str:
-    """Return the business of a row, or the first of several and how many others there are."""
-    is_own = f.runs["run_id"].isin(row["run_ids"])
-    names = f.runs.loc[is_own, "business_name"].dropna().unique()
-    first = str(row["business_name"] or row["agent_name"] or MISSING)
-    return first + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
 
 
 def _age(row: dict[Any, Any]) -> str:
