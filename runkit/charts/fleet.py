@@ -5,7 +5,6 @@ Every function takes `Frames` of any number of runs and returns a `Panel`; `runk
 
 from __future__ import annotations
 
-from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -156,8 +155,9 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     sentence = sentence if len(asked) else "No question to a reviewer."
     if n_settled := len(f.interrupts) - len(asked):
         sentence += f" {plural(n_settled, 'question')} decided by policy left out."
-    shown = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell).unstack()
-    shown = shown.reindex(table["kind"], columns=heads).fillna(MISSING)
+    shown = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell)
+    shown = shown.unstack(fill_value=MISSING)
+    shown = shown.reindex(table["kind"], columns=heads, fill_value=MISSING)
     late = [f"{n:,} of {n_all:,}" for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)]
     ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
     body = render(
@@ -243,9 +243,10 @@ def variants(f: Frames) -> Panel:
     sentence = sentence if len(table) else "No runs with steps."
     table = table.head(VARIANTS)
     # what all begin with would hide what differs
-    n_common = len(commonprefix([text.split(" > ") for text in table["variant"]])) if len(table) > 1 else 0
-    ends = table["variant"].str.split(" > ").str[n_common:].str.join(" > ")
-    shown = table.assign(variant="… > " * (n_common > 0) + ends)
+    parts = table["variant"].str.split(" > ")
+    is_same = [len(set(names)) == 1 for names in zip(*parts, strict=False)]
+    n_common = [*is_same, False].index(False) if len(table) > 1 else 0
+    shown = table.assign(variant="… > " * (n_common > 0) + parts.str[n_common:].str.join(" > "))
     return Panel("Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown)))
 
 

@@ -25,6 +25,9 @@ from runkit.text import agent_title, moment, plural, shorten
 
 __all__ = ["findings", "questions", "step"]
 
+FINDING = [
+    *("title", "summary", "confidence", "n_sources", "tiers", "agent", "is_unfinished", "artifact_no"),
+]
 ANSWER = 600  # characters of an answer
 MOST_STEPS = 3  # that followed an answer
 DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
@@ -56,31 +59,20 @@ def findings(f: Frames) -> Panel:
     cited = f.sources.loc[f.sources["artifact_no"].isin(own["artifact_no"]), "url"]
     only_there = f.sources.loc[~f.sources["url"].isin(cited), "artifact_no"]
     rows = pd.concat([own, delivered[delivered["artifact_no"].isin(only_there)]])
-    rows = rows.sort_values("confidence", kind="stable")
     tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
-    columns = [
-        "title",
-        "summary",
-        "confidence",
-        "n_sources",
-        "tiers",
-        "agent",
-        "is_unfinished",
-        "artifact_no",
-    ]
-    table = rows[columns].astype({"artifact_no": "Int64"})
+    rows = rows.astype({"artifact_no": "Int64"}).sort_values("confidence", kind="stable")
     stopped = unfinished(f)
-    table = pd.concat([stopped, table], ignore_index=True)[columns] if len(stopped) else table
-    by_artifact = {number: records(group) for number, group in f.sources.groupby("artifact_no")}
-    shown = [row | {"sources": by_artifact.get(row["artifact_no"], [])} for row in records(table)]
+    table = pd.concat([stopped, rows] if len(stopped) else [rows], ignore_index=True)[FINDING]
+    sources = {number: records(group) for number, group in f.sources.groupby("artifact_no")}
+    shown = [row | {"sources": sources.get(row["artifact_no"], [])} for row in records(table)]
     n_strong, n_bare = int((own["best_tier"] >= "primary").sum()), int((own["n_sources"] == 0).sum())
     sentence = (
         f"{plural(len(own), 'finding')}, weakest first: {percent(n_strong, len(own))} on government or "
         f"primary sources, {n_bare:,} without a source."
     )
     sentence = sentence if len(own) else "No findings."
-    return Panel("Findings", sentence, table.reset_index(drop=True), body=render("findings", rows=shown))
+    return Panel("Findings", sentence, table, body=render("findings", rows=shown))
 
 
 def unfinished(f: Frames) -> pd.DataFrame:
@@ -124,21 +116,18 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """
     f = one_run(f, "f")
     asked, own_names = f.interrupts, set()
-    log: list[dict[Any, Any] | None] = [None] * len(asked)
+    known = pd.DataFrame(index=asked.index, columns=["answer", "delivery"])
     if answers is not None:
         asked = with_answers(asked, f.runs, answers)
-        sure = logged_answers(asked, f.runs, answers, (CONFIRMED,))
-        in_doubt = logged_answers(asked, f.runs, answers, IN_DOUBT)
-        log = [entry or other for entry, other in zip(sure, in_doubt, strict=True)]
+        log = logged_answers(asked, f.runs, answers, (CONFIRMED, *IN_DOUBT))
+        known = pd.DataFrame([entry or {} for entry in log], asked.index, known.columns)
         own_names = set(answers["answered_by"].dropna())
-    known = pd.DataFrame([entry or {} for entry in log], asked.index, ["answer", "delivery"])
-    known = known.mask(asked["outcome"].isin(RESOLUTIONS)).astype("str")
-    known["answer"] = known["answer"].map(_answer).astype("str")
+    known = known.mask(asked["outcome"].isin(RESOLUTIONS))
+    known = known.assign(answer=known["answer"].map(_answer)).astype("str")
     every = asked.join(known).sort_values("asked_at", kind="stable", ignore_index=True)
     cards = [row | _card(f, row, own_names) for row in records(every)]
-    longest = lasting(asked["wait_s"].max())
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
-    sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {longest}."
+    sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {lasting(asked['wait_s'].max())}."
     table = audit_trail(f, answers).join(every[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
     sentence = sentence if len(asked) else "No questions."
     return Panel("Questions to reviewers", sentence, table, body=render("questions", rows=cards))

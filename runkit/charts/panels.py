@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from runkit.charts.fleet_chart import fleet_chart
@@ -28,8 +27,9 @@ from runkit.tables.frames import Frames
 from runkit.text import duration, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
-STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
-MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
+MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
+EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
+Event = tuple[Any, str, str | None, str, int, float]  # those columns
 
 
 class Tile(NamedTuple):
@@ -48,41 +48,35 @@ def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[s
     n_businesses = runs["business_id"].nunique()
     which = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
     which += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
-    is_known = pending["wait_s"].notna().all()
-    age = aged(pending["wait_s"].max()) if is_known else oldest(pending)
-    n_late = (pending["wait_s"] > sla_h * 3_600).sum()
+    asked_s = f.interrupts.loc[f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"].dropna()
+    n_late, n_over = ((waits > sla_h * 3_600).sum() for waits in (pending["wait_s"], asked_s))
     late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
+    age = aged(pending["wait_s"].max()) if pending["wait_s"].notna().all() else oldest(pending)
     waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
     errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
-    asked_s = f.interrupts.loc[f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"].dropna()
-    n_low, over = (done["confidence"] == "low").sum(), percent((asked_s > sla_h * 3_600).sum(), len(asked_s))
-    colors = ["attention" if len(waiting) else "text", "fail" if len(failed) else "text"]
+    n_low, work = (done["confidence"] == "low").sum(), lasting(done["working_s"].median())
+    colors = "attention" if len(waiting) else "text", "fail" if len(failed) else "text"
+    over = percent(n_over, len(asked_s))
     return {
         "runs": Tile("Runs", f"{len(runs):,}", which),
         "waiting": Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", waits, colors[0]),
         "failed": Tile(str(STATUSES["error"]), f"{len(failed):,}", errors, colors[1]),
         "low": Tile("Low confidence", f"{n_low:,}", f"of {len(done):,} completed"),
-        "work": Tile("Median work", lasting(done["working_s"].median()), "completed runs"),
+        "work": Tile("Median work", work, "completed runs"),
         "over": Tile(f"Questions over {sla_h:g} h", over, "answered or still waiting"),
     }
 
 
 def timeline(f: Frames) -> Panel:
-    """Show what one run, or each of two, did and when: a Gantt chart, and the steps in tree order.
-
-    `started_s` counts from the start of the run, or of its first step where the run has none.
-    """
-    figure = gantt(f, compress_waits=True)
-    steps = f.steps
-    origin = f.runs.set_index("run_id")["started_at"]
-    origin = origin.fillna(steps.groupby("run_id")["started_at"].min())
-    started = (steps["started_at"] - steps["run_id"].map(origin)).dt.total_seconds()
-    indent = pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, dtype="str")
-    table = steps[["run_id", *STEP, "status", "duration_s", "is_critical"]]
-    table = table.assign(label=indent + steps["label"], started_s=started)
+    """Show what one run, or each of two, did and when: a Gantt chart, and the steps in tree order."""
+    figure, steps = gantt(f, compress_waits=True), f.steps
+    label = (
+        pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, "str") + steps["label"]
+    )
+    table = steps[["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]].assign(
+        label=label
+    )
     table = table if len(f.runs) > 1 else table.drop(columns="run_id")
-    if f.runs["status"].eq("error").any():
-        table = table.drop(columns="is_critical")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
@@ -102,16 +96,15 @@ def what_happened(f: Frames) -> Panel:
 
     The shortest steps are folded first, then questions.
     """
-    run, empty = f.runs.iloc[0], pd.DataFrame(columns=["at", "label", "note"])
-    if pd.isna(run["started_at"]):
-        return Panel("What happened", "Not started.", empty)
-    end = {"at": run["ended_at"], "label": status(run["status"]).word, "rank": 0, "seconds": 0}
-    end |= {"kind": "end"}
+    run = f.runs.iloc[0]
+    ending, kind = status(run["status"]).word, "end"
     if run["status"] == "error":
-        end |= {"label": "Run failed: no summary was written", "kind": "end fail"}
-    start = end | {"at": run["started_at"], "label": "Review started", "kind": ""}
-    start |= {"note": ""}
-    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end])
+        ending, kind = "Run failed: no summary was written", "end fail"
+    start = (run["started_at"], "Review started", "", "", 0, 0.0)
+    end = (run["ended_at"], ending, None, kind, 0, 0.0)
+    if pd.isna(run["started_at"]):
+        return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
+    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
     events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
     order = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable").index
     events = events.assign(is_first=events.index.isin(order[:MAX_LINES])).sort_values("at", kind="stable")
@@ -120,44 +113,38 @@ def what_happened(f: Frames) -> Panel:
     lines = events.assign(at=events["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
     shown, others = (records(lines[lines["is_first"] == flag]) for flag in (True, False))
     body = render("what_happened", lines=shown, others=others, lacks=_lacks(f))
-    return Panel("What happened", day, events[["at", "label", "note"]].reset_index(drop=True), body=body)
+    return Panel("What happened", day, events[EVENT[:3]].reset_index(drop=True), body=body)
 
 
-def _step_events(f: Frames) -> Iterator[dict[str, Any]]:
+def _step_events(f: Frames) -> Iterator[Event]:
     """Yield a line for each step of the highest level with several, and for each cause of a failure."""
     sizes = f.steps["depth"].value_counts()
     level = sizes[sizes > 1].index.min()
     is_listed = f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt") | f.steps["error"].notna()
     for step in records(f.steps[is_listed].dropna(subset="started_at")):
-        line = {
-            "at": step["started_at"],
-            "label": step["label"],
-            "rank": 2,
-            "note": lasting(step["duration_s"]),
-        }
+        at, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
         if step["error"]:
-            at = step["completed_at"] or step["started_at"]
-            line |= {"at": at, "label": f"✕ {step['label']} failed", "note": f"after {line['note']}"}
+            at = step["completed_at"] or at
+            label, note = f"✕ {label} failed", f"after {note}"
         elif step["is_failed"]:
-            line |= {"label": f"✕ {step['label']}", "note": f"{line['note']}, did not finish"}
-        yield line | {"seconds": step["duration_s"], "kind": "fail" if step["is_failed"] else ""}
+            label, note = f"✕ {label}", f"{note}, did not finish"
+        yield at, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]
 
 
-def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
+def _question_events(f: Frames) -> Iterator[Event]:
     """Yield two lines for each question: when it was asked, and how it ended; one if policy decided it."""
     for ask in records(f.interrupts.dropna(subset="asked_at")):
-        asked = {"at": ask["asked_at"], "label": words_of(ask["label"]), "rank": 1}
         ending, wait = outcome_words(ask["kind"], ask["outcome"], ask["decision"]), lasting(ask["wait_s"])
-        if ask["outcome"] in RESOLUTIONS:
-            yield asked | {"note": ending.lower()}
-            continue
-        yield asked | {"label": f"Asked a reviewer: {asked['label']}", "kind": "question"}
-        if ask["wait_s"] is None:
-            continue
-        by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
-        note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
-        at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
-        yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
+        label, is_policy = words_of(ask["label"]), ask["outcome"] in RESOLUTIONS
+        if is_policy:
+            yield ask["asked_at"], label, ending.lower(), "", 1, 0.0
+        else:
+            yield ask["asked_at"], f"Asked a reviewer: {label}", None, "question", 1, 0.0
+        if ask["wait_s"] is not None and not is_policy:
+            by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
+            note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
+            at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
+            yield at, ending + by, note, "question", 1, 0.0
 
 
 def _lacks(f: Frames) -> str:
@@ -243,39 +230,12 @@ def _facts(f: Frames) -> dict[str, str]:
 
 
 def findings(f: Frames) -> Panel:
-    """Show the findings of two runs that differ: a row for each pair, and for each finding of only one.
-
-    Findings match by origin, agent and title, else by origin, agent and type where each run has one of it.
-    """
-    sides = dict(zip("ab", _sides(f), strict=True))
-    parts = [
-        part(side).assign(run=letter) for letter, side in sides.items() for part in (outputs_of, findings_of)
-    ]
-    rows = pd.concat(parts, ignore_index=True)
-    keys = ["run", "origin", "agent", "title"]
-    rows["nth"] = rows.groupby(keys, dropna=False, observed=True).cumcount()
-    rows["pair"], rest = rows.index, rows
-    for key in (["title", "nth"], ["type"]):
-        alike = rest[rest[key[0]].ne("")].groupby(["origin", "agent", *key], dropna=False)
-        # several of one type cannot be told apart
-        paired = alike.filter(lambda group: len(group) == 2 and group["run"].nunique() == 2)
-        first = paired.groupby(["origin", "agent", *key], dropna=False)["pair"].transform("first")
-        rows.loc[paired.index, "pair"] = first
-        rest = rest.drop(paired.index)
-    left, right = (rows[rows["run"] == letter] for letter in "ab")
-    table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
-    sure_a, sure_b = (table[f"confidence_{letter}"].astype("str").fillna("") for letter in "ab")
-    is_same_title = table["title_a"].eq(table["title_b"])
-    is_alone_a, is_alone_b = table["run_b"].isna(), table["run_a"].isna()
-    cases = [
-        is_alone_a,
-        is_alone_b,
-        is_same_title & sure_a.eq(sure_b),
-        is_same_title,
-        table["origin_a"].eq("output"),
-    ]
-    words = ["only in A", "only in B", "same", "other confidence", "own summary"]
-    table["match"] = np.select(cases, words, "different result")
-    order = np.argsort(is_alone_a + 2 * is_alone_b, kind="stable")
-    table = table.iloc[order].query("match != 'same'")
-    return Panel("Findings that differ", "", table[MATCHED].head(MAX_DIFFERENCES).reset_index(drop=True))
+    """Show the findings of two runs that differ, by what was checked; equal ones have one agent and title."""
+    key = ["agent", "type", "title"]
+    a, b = (findings_of(side)[[*key, "confidence"]].astype("str") for side in _sides(f))
+    rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
+    is_sure = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
+    rows = rows[~(rows["match"].eq("both") & is_sure)]
+    table = rows.assign(match=rows["match"].astype("str").map(MATCHES))
+    columns = ["match", "agent", "title", "confidence_a", "confidence_b"]
+    return Panel("Findings that differ", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True))

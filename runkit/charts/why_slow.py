@@ -11,7 +11,7 @@ from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
 from runkit.style import status
 from runkit.tables.frames import Frames
-from runkit.text import Markup, agent_title, plural, run_label
+from runkit.text import agent_title, plural, run_label
 
 SPENT = ["waiting_s", "working_s", "idle_s"]  # parts of a run's time
 MEASURES = ["duration_s", *SPENT, "n_interrupts", "n_steps"]
@@ -47,29 +47,30 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     [row] = run.to_dict("records")
     title = f"{run_label(row['run_id'], row['business_name'], row['agent_name'])} {status(row['status'])}"
     is_other = f.runs["status"].eq("completed") & f.runs["run_id"].ne(row["run_id"])
-    others = f.runs[is_other & f.runs["agent"].fillna("").eq(run["agent"].fillna("").iloc[0])]
-    if row["status"] == "error":
-        others = others.head(0)
-    medians = others[MEASURES].astype("float64").median().to_frame().T
-    table = pd.concat([run[MEASURES].astype("float64"), medians.head(len(others))], ignore_index=True)
-    names = ["This run", f"Median of {plural(len(others), 'other')}"]
-    table.insert(0, "group", pd.Series(names[: len(table)], dtype="str"))
-    table.insert(1, "n_runs", [1, len(others)][: len(table)])
+    is_other &= f.runs["agent"].fillna("").eq(run["agent"].fillna("").iloc[0]) & (row["status"] != "error")
+    others = f.runs[is_other]
+    groups = {"This run": run, f"Median of {plural(len(others), 'other')}": others}
+    table = pd.DataFrame(
+        [
+            {"group": name, "n_runs": len(own), **own[MEASURES].astype("float64").median()}
+            for name, own in groups.items()
+            if len(own)
+        ]
+    )
     asked = _asked(f, row["run_id"])
     shown = table.assign(share=bars(table[SPENT[:2]].set_axis(["wait", "accent"], axis=1)))
-    parts = [table_html(shown.drop(columns="n_runs"))]
+    body = table_html(shown.drop(columns="n_runs"))
     if len(asked) and len(others):
-        parts.append(render("section", title="What it waited for", body=table_html(asked)))
-    return Panel(title, _sentence(f, row, others, asked), table, body=Markup("").join(parts))
+        body += render("section", title="What it waited for", body=table_html(asked))
+    return Panel(title, _sentence(f, row, others, asked), table, body=body)
 
 
 def _asked(f: Frames, run_id: str) -> pd.DataFrame:
     """Return the questions of a run, the longest wait first, beside the median of their kind."""
-    usual = f.interrupts.groupby("kind", observed=True)["wait_s"].median()
-    own = f.interrupts[f.interrupts["run_id"].eq(run_id) & (f.interrupts["wait_s"] > 0)]
-    own = own.sort_values("wait_s", ascending=False)
-    table = own[["label", "agent", "asked_at", "wait_s"]]
-    return table.assign(median_of_kind_s=own["kind"].astype("str").map(usual)).reset_index(drop=True)
+    usual = f.interrupts.groupby("kind", observed=True)["wait_s"].transform("median")
+    table = f.interrupts.assign(median_of_kind_s=usual)
+    own = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)].sort_values("wait_s", ascending=False)
+    return own[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(drop=True)
 
 
 def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.DataFrame) -> str:
@@ -81,22 +82,21 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.Da
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
     median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
-    usual = {part: lasting(median[part]) for part in MEASURES[:4]}
     if is_slower.mean() >= 1 - USUAL:
         of = f"all {len(others):,} others" if is_slower.all() else f"{is_slower.sum():,} of {len(others):,}"
-        return f"Not slow: faster than {of}. {total}, median {usual['duration_s']}."
-    spent = {part: lasting(row[part]) for part in SPENT}
+        return f"Not slow: faster than {of}. {total}, median {lasting(median['duration_s'])}."
     largest = max(SPENT, key=lambda part: row[part] - median[part])
+    spent, usual = lasting(row[largest]), lasting(median[largest])
     if largest == "working_s":
         step = _extra_step(f, row["run_id"], others["run_id"])
-        return f"Slow because agents worked longer: {spent[largest]}, median {usual[largest]}.{step}"
+        return f"Slow because agents worked longer: {spent}, median {usual}.{step}"
     if largest == "idle_s":
-        return f"Slow because nothing ran for {spent[largest]} of {total}, median {usual[largest]}."
+        return f"Slow because nothing ran for {spent} of {total}, median {usual}."
     longest = "".join(f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1)))
     is_normal = row["working_s"] <= others["working_s"].quantile(0.9)
-    work = f"The agents' work {'was normal:' if is_normal else 'took'} {spent['working_s']}"
-    waited = f"Slow because it waited: {spent[largest]} of {total}."
-    return f"{waited}{longest} {work}, median {usual['working_s']}."
+    verb = "was normal:" if is_normal else "took"
+    work = f"The agents' work {verb} {lasting(row['working_s'])}, median {lasting(median['working_s'])}."
+    return f"Slow because it waited: {spent} of {total}.{longest} {work}"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
@@ -105,11 +105,9 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     by = work.groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
     usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()
-    own = spent[spent["run_id"].eq(run_id)].merge(usual.rename("usual_s").reset_index(), "left", KIND)
-    own = own.fillna({"usual_s": 0.0})
-    most = own.iloc[(own["self_s"] - own["usual_s"]).argsort()[::-1][:1]]
-    return "".join(
-        f" Most in “{words_of(step.label)}” ({agent_title(step.agent)}): {lasting(step.self_s)}, "
-        f"median {lasting(step.usual_s)}."
-        for step in each(most)
+    own = spent[spent["run_id"].eq(run_id)].join(usual.rename("usual_s"), on=KIND).fillna({"usual_s": 0.0})
+    [most] = own.assign(extra_s=own["self_s"] - own["usual_s"]).nlargest(1, "extra_s").to_dict("records")
+    return (
+        f" Most in “{words_of(most['label'])}” ({agent_title(most['agent'])}): {lasting(most['self_s'])}, "
+        f"median {lasting(most['usual_s'])}."
     )
