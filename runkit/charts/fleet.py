@@ -155,9 +155,8 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     sentence = sentence if len(asked) else "No question to a reviewer."
     if n_settled := len(f.interrupts) - len(asked):
         sentence += f" {plural(n_settled, 'question')} decided by policy left out."
-    shown = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell)
-    shown = shown.unstack(fill_value=MISSING)
-    shown = shown.reindex(table["kind"], columns=heads, fill_value=MISSING)
+    cells = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell).unstack(fill_value=MISSING)
+    shown = cells.reindex(table["kind"], columns=heads, fill_value=MISSING)
     late = [f"{n:,} of {n_all:,}" for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)]
     ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
     body = render(

@@ -34,11 +34,12 @@ def overview(
     source
         A `Client`, whose newest runs are read, or anything that `frames()` takes.
     limit
-        How many of a client's runs are read, newest first; the first number says of how many.
+        How many of a client's runs are read, newest first; the first number says of how many. Each takes a
+        request, because the API's list of runs has no steps: neither waits nor errors nor findings.
     sla_h
         Hours within which a reviewer should answer.
     progress
-        Count the runs that are read, when it takes longer than 2 seconds.
+        Count these requests, when they take longer than 2 seconds.
 
     Returns
     -------

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 MOST_CELL = 80  # characters of a cell in the plain form
 DAY = 86_400  # seconds
 STATIC = Path(__file__).parent / "static"
-STYLE = Markup("<style>{}{}</style>").format(
-    css_variables(".runkit-panel"), static_file(STATIC / "panels.css")
+FIGURES = static_file(STATIC / "figures.css")  # of plotly's figures beside what has the class `runkit-static`
+STYLE = Markup("<style>{}{}{}</style>").format(
+    css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
 )
 
 

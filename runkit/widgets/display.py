@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from runkit import jsontext
+from runkit.charts.panel import FIGURES
 from runkit.client import Client
 from runkit.contract import Json
 from runkit.models import Run
@@ -45,7 +46,7 @@ NO_BUTTONS = (
 )
 STATIC = Path(__file__).parent / "static"
 SHARED_CSS = static_file(STATIC / "static.css")  # of cards and their static twins
-STYLE = Markup("<style>{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS)
+STYLE = Markup("<style>{}{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS, FIGURES)
 _environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
 _environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}
 _templates = _environment.get_template("static.html.j2")
