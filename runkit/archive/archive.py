@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from runkit.archive.table import Place
     from runkit.archive.writing import Added
 
-ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
+EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
 
 
 class Archive:
@@ -90,7 +89,7 @@ class Archive:
 
     @checked
     def add(self, source: Source, *, progress: bool = True) -> Added:
-        """Add runs. Copies that the archive has already, or has newer, are not written again.
+        """Add runs. Copies that the archive has already are not written again.
 
         The newest copy of a run has the latest `updated_at`; at a tie a copy with steps wins, then the one
         that was read last, then the one that was added last. If it has no business, it takes over that of the
@@ -121,8 +120,7 @@ class Archive:
         from runkit.archive.writing import Writer, batches
 
         writer = Writer(self._place)
-        bar = Bar(iterable=records_of(opened(source)), unit="run", disable=not progress)
-        with bar, gc_paused():
+        with Bar(iterable=records_of(opened(source)), unit="run", disable=not progress) as bar, gc_paused():
             for batch in batches(bar):
                 writer.write(batch)
         return writer.added()
@@ -249,10 +247,7 @@ class Archive:
         for column, allowed in words.items():
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
-        if first is not None:
-            rows = rows[rows["created_at"] >= first]
-        if end is not None:
-            rows = rows[rows["created_at"] < end]
+        rows = rows[rows["created_at"].between(first or EARLIEST, end or LATEST, inclusive="left")]
         return Selection(self._place, snapshot.version, rows.sort_values("created_at", kind="stable"))
 
     def frames(self, **chosen: Any) -> Frames:
@@ -303,15 +298,13 @@ class Selection:
 
     def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
-        for path, rows in self.rows.groupby("file", sort=False):
-            businesses = rows.set_index("row")[list(BUSINESS_FIELDS)].to_dict("index")
+        for part in self.parts:
+            businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
             with self.place.translated_errors():
-                batches = self.place.dataset([str(path)]).to_batches(["json"], batch_size=ROWS_AT_ONCE)
-                texts = chain.from_iterable(batch["json"].cast("large_binary") for batch in batches)
-                for row, text in enumerate(texts):
-                    if row in businesses:
-                        raw = jsontext.loads(text.as_py() or b"")
-                        yield Record(_with_business(raw, businesses[row]), n_bytes=len(text.as_py()))
+                [table] = self.place.read(part.rows, ["json"])
+                for text, business in zip(table["json"].cast("large_binary"), businesses, strict=True):
+                    raw = _with_business(jsontext.loads(text.as_py() or b""), business)
+                    yield Record(raw, n_bytes=len(text.as_py()))
 
     def runs(self) -> Iterator[Run]:
         """Read the runs, one at a time."""
@@ -341,7 +334,5 @@ def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:
     """Add the business of its row to a run; the JSON of the newest copy may not have one."""
     if not isinstance(raw, dict):
         raise ValueError("a row is not the JSON of a run")
-    local = contract.local_fields(raw)
-    if (raw | local).get("business_id") is not None or pd.isna(business["business_id"]):
-        return raw
-    return contract.with_local_fields(raw, **local | {k: v for k, v in business.items() if pd.notna(v)})
+    known = {name: value for name, value in business.items() if pd.notna(value)}
+    return contract.with_local_fields(raw, **known | contract.local_fields(raw))

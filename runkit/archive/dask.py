@@ -8,13 +8,12 @@ from typing import Any
 from runkit.archive.archive import Selection
 from runkit.errors import MissingExtra
 from runkit.tables.columns import empty
-from runkit.tables.frames import Coverage, Frames, frames
+from runkit.tables.frames import frames
 from runkit.tables.schema import COLUMNS
 
 try:
     import dask
     import dask.dataframe as dd
-    from dask.base import compute
 except ImportError:
     raise MissingExtra.of("scale", "frames as Dask DataFrames") from None
 
@@ -36,13 +35,6 @@ class DaskFrames:
     problems: dd.DataFrame
     reads: dd.DataFrame
     version: int
-
-    def compute(self) -> Frames:
-        """Load all six into memory, as `Archive.frames` returns them."""
-        computed = compute(*(getattr(self, name) for name in COLUMNS))
-        whole = {name: df.reset_index(drop=True) for name, df in zip(COLUMNS, computed, strict=True)}
-        n = len(whole["runs"])
-        return Frames(**whole, coverage=Coverage(n, n, 0), version=self.version)
 
     def __repr__(self) -> str:
         return f"DaskFrames({self.runs.npartitions} partitions, version {self.version} of the archive)"

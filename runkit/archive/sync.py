@@ -12,12 +12,11 @@ import pandas as pd
 from runkit import contract
 from runkit.archive.table import Place, resolve
 from runkit.archive.writing import SMALL_FILE, Added, Writer, compact
-from runkit.client import RunList
-from runkit.client.fetch import DOWN, INTERRUPTED, error_words, stop_words
+from runkit.client.fetch import INTERRUPTED, error_words
 from runkit.errors import ApiError, ArchiveError, AuthError
 from runkit.logs import log
 from runkit.progress import Bar
-from runkit.tables.sources import record_of
+from runkit.tables.sources import records_of
 from runkit.text import plural, visible
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from runkit.models import Run
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
-MAX_SMALL_FILES = 24  # with more, and more than half of all, a sync compacts: many are slow to open
+MAX_SMALL_FILES = 24  # with more a sync compacts: many are slow to open
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,11 +55,10 @@ class Synced:
         return self.added.version
 
     def __repr__(self) -> str:
-        unchanged = self.n_unchanged + self.added.n_unchanged
-        counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed, {unchanged:,} unchanged"
+        counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed"
         state = f"not complete: {self.why}" if self.why else "complete"
-        listed = plural(self.n_listed, "run")
-        return visible(f"{self.host}: {listed} listed; {counts}; {state}; version {self.version}")
+        listed = f"{plural(self.n_listed, 'run')} listed, {self.n_unchanged:,} unchanged"
+        return visible(f"{self.host}: {listed}; {counts}; {state}; version {self.version}")
 
 
 def sync(
@@ -70,19 +68,17 @@ def sync(
     workers: int = 8,
     progress: bool = True,
     identify: bool = False,
-    **chosen: Any,
+    **filters: Any,
 ) -> Synced:
     """List the runs of a client, and read and write those that are new or changed.
 
-    `chosen` as for `client.runs.list`; with `identify` the businesses of the runs that are read are searched
-    for. Raises what listing raises, and `AuthError` if the key is refused later; then what has arrived is
-    written.
+    `filters` as for `client.runs.list`; with `identify` the businesses of the runs that are read are searched
+    for. Raises the error of a list that cannot be read, of a refused key, and of a host that went down; what
+    has arrived is written.
     """
-    listed = client.runs.list(progress=progress, **chosen)
-    copies = place.make().copies()
-    newest = resolve(copies[copies["run_id"].isin(listed.ids)]).set_index("run_id", drop=False)
-    known = newest.to_dict("index")
-    due = [run for run in listed if _is_due(run, known.get(run.id))]
+    listed = client.runs.list(progress=progress, **filters)
+    stored = resolve(place.make().copies()).set_index("run_id").to_dict("index")
+    due = [run for run in listed if _is_due(run, stored.get(run.id))]
     if identify:
         try:
             client.businesses.identify(due, progress=progress)
@@ -94,48 +90,37 @@ def sync(
     stopped: str | None = None
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
         for start in range(0, len(due), BATCH):
-            batch = due[start : start + BATCH]
-            runs, refused = _fetch(client, batch, workers, bar)
-            writer.write([record_of(run, run.id) for run in runs])
-            if refused is not None:
-                raise refused
+            try:
+                runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=bar)
+            except AuthError as error:
+                writer.write([*records_of(error.runs or [])])
+                raise
+            writer.write([*records_of(runs)])
             errors |= runs.errors
             stopped = runs.stopped
             if stopped is not None:
                 break
-    is_small = place.latest().files["size_bytes"] < SMALL_FILE
-    if is_small.sum() > MAX_SMALL_FILES and is_small.mean() > 0.5:  # large files are not rewritten each time
+
+    if (place.latest().files["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
         with suppress(ArchiveError):  # everything is written; the next sync tries again
             compact(place)
     added = writer.added()
-
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
-    n_kept = added.n_new + added.n_changed + added.n_unchanged
     if stopped is not None:
-        reasons.append(f"{stopped}: {n_kept:,} of {plural(len(due), 'run')} arrived; sync again to continue")
+        reasons.append(f"{stopped}: {writer.n_read:,} of {plural(len(due), 'run')} arrived; sync again")
     reasons += error_words(errors)
-    if added.n_refused:
+    if not added.is_complete:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
     counts = (len(listed), len(listed) - len(due), added)
     return Synced(client.host, *counts, errors, "; ".join(reasons) or None, stopped == INTERRUPTED)
 
 
-def _fetch(client: Client, batch: list[Run], workers: int, bar: Bar) -> tuple[RunList, AuthError | None]:
-    """Read some runs; a refused key is returned beside what had arrived."""
-    try:
-        return client.runs.fetch(batch, workers=workers, progress=bar), None
-    except AuthError as error:
-        return error.runs or RunList(), error
-    except DOWN as error:
-        return RunList(stopped=stop_words(error)), None
-
-
-def _is_due(run: Run, known: dict[Any, Any] | None) -> bool:
+def _is_due(run: Run, stored: dict[Any, Any] | None) -> bool:
     """Whether to read a listed run: it is new, has changed, or may have changed."""
-    if known is None or not known["has_steps"] or not contract.is_updated_at_reliable(run.status):
+    if stored is None or not stored["has_steps"] or not contract.is_updated_at_reliable(run.status):
         return True
     # reading it again stores the business
-    if run.business_id is not None and pd.isna(known["business_id"]):
+    if run.business_id is not None and pd.isna(stored["business_id"]):
         return True
-    return bool(run.updated_at > known["updated_at"] or run.status != known["status"])
+    return bool(run.updated_at > stored["updated_at"] or run.status != stored["status"])

@@ -33,7 +33,7 @@ from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
 from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
-from runkit.text import brief, shorten
+from runkit.text import shorten
 
 try:
     import deltalake
@@ -89,9 +89,7 @@ class Place:
     @property
     def filesystem(self) -> pa_fs.FileSystem:
         """The files below this place."""
-        if self.folder is None:
-            return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
-        return pa_fs.SubTreeFileSystem(self.folder, pa_fs.LocalFileSystem())
+        return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
         """Open some of the table's files."""
@@ -101,17 +99,22 @@ class Place:
         fragments = [parquet.make_fragment(path, filesystem) for path in paths]
         return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
 
+    def read(self, copies: pd.DataFrame, columns: list[str]) -> Iterator[pa.Table]:
+        """Read columns of some rows, file by file."""
+        for path, rows in copies.groupby("file", sort=False):
+            yield self.dataset([str(path)]).to_table(columns).take(rows["row"].to_numpy())
+
     def latest(self, version: int | None = None) -> Snapshot:
         """Open a version, the newest by default. Raises `ArchiveError` without an archive of runkit."""
         with self.translated_errors():
             table = deltalake.DeltaTable(self.uri, storage_options=self.options)
-            newest = table.version()
-            if version is not None and version > newest:
-                raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
             # deltalake reads a log with an empty file as one that ends before it
             for entry in self.filesystem.get_file_info(pa_fs.FileSelector("_delta_log")):
                 if entry.is_file and not entry.size:
                     raise ValueError(f"{entry.base_name} in its log is empty")
+            newest = table.version()
+            if version is not None and version > newest:
+                raise UsageError(f"version={version:,}; expected a whole number from 0 to {newest}.")
             if version is not None:
                 table.load_as_version(version)
         return Snapshot(self, table)
@@ -224,43 +227,29 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
     A run needs its id, its status and the times that the contract requires.
     """
     rows = read(records, problems)
-    texts = [jsontext.dumps(record.raw) for record in rows.records]
-    digests = [digest(record.raw, text) for record, text in zip(rows.records, texts, strict=True)]
+    raws = [record.raw for record in rows.records]
+    texts = list(map(jsontext.dumps, raws))
+    digests = list(map(digest, raws, texts))
     fields = run_fields(rows.runs)
     times = {name: fields[name].view("M8[us]") for name in _TIMES}
     return pa.table(fields | times | {"digest": digests, "json": texts}, SCHEMA)
 
 
 def digest(raw: Json, text: str) -> str:
-    """Return a digest that is equal for equal copies of a run, whatever is known of its business.
+    """Return a digest that is equal for equal copies of a run; `text` is its JSON.
 
-    `text` is its JSON. An open run's time of reading counts, because its waits are measured at that time.
+    The time of reading counts only while a run is open, because its waits are measured at that time.
     """
-    if isinstance(raw.get(LOCAL), dict):
-        is_final = contract.current_status(raw.get("status")) in contract.FINAL_STATUSES
-        ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
-        local = {name: value for name, value in raw[LOCAL].items() if name not in ignored}
-        text = jsontext.dumps({**raw, LOCAL: local})
+    if contract.current_status(raw.get("status")) in contract.FINAL_STATUSES:
+        text = jsontext.dumps({**raw, LOCAL: contract.local_fields(raw).get("business_id")})
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def resolve(copies: pd.DataFrame) -> pd.DataFrame:
-    """Select the newest copy of each run, with the business of the newest copy that has one.
+    """Select the newest copy of each run; one without a business gets that of the newest copy with one.
 
     `copies` are as from `Snapshot.copies`, in the order of writing.
     """
-    newest = newest_copies(copies).sort_index()
-    named = newest_copies(copies.dropna(subset="business_id")).set_index("run_id")[_BUSINESS]
-    is_unnamed = newest["business_id"].isna()
-    found = named.reindex(newest.loc[is_unnamed, "run_id"])
-    newest.loc[is_unnamed, _BUSINESS] = found.set_index(newest.index[is_unnamed])
-    return newest
-
-
-def taken(table: pa.Table, rows: pd.DataFrame) -> pa.Table:
-    """Take resolved rows of a table, with their businesses."""
-    table = table.take(rows["row"].to_numpy())
-    businesses = pa.Table.from_pandas(rows, pa.schema(map(SCHEMA.field, _BUSINESS)), preserve_index=False)
-    for name in _BUSINESS:
-        table = table.set_column(SCHEMA.names.index(name), name, businesses[name])
-    return table.cast(SCHEMA)
+    newest = newest_copies(copies).sort_index().set_index("run_id", drop=False)
+    named = newest_copies(copies.dropna(subset="business_id")).set_index("run_id")
+    return newest.fillna(named[_BUSINESS]).reset_index(drop=True)

@@ -121,7 +121,7 @@ def test_two_compactions_at_once_are_one(
 def test_a_large_table_becomes_files_of_a_size(
     archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "FILE_BYTES", 3_000)
+    monkeypatch.setattr(writing, "FILE_BYTES", 30_000)
     for number in range(12):
         archive.add([item(f"r{number}")])
     before = held(archive)

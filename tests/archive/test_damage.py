@@ -78,7 +78,7 @@ def test_damage_is_one_error(
     for read in (
         lambda: archive.frames(status="completed"),
         lambda: list(archive),
-        lambda: archive.dask().compute(),
+        lambda: archive.dask().steps.compute(),
     ):
         with pytest.raises(runkit.RunkitError):
             read()

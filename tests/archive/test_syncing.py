@@ -71,7 +71,7 @@ def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client
     assert (synced.n_listed, synced.n_unchanged, synced.added.n_new) == (N_RUNS, 0, N_RUNS)
     assert sorted(wire.read) == sorted(set(wire.read))
     assert repr(synced).startswith(f"{client.host}: {N_RUNS} runs listed")
-    assert "30 new, 0 changed, 0 unchanged; complete; version" in repr(synced)
+    assert "0 unchanged; 30 new, 0 changed; complete; version" in repr(synced)
     fetched = client.runs.fetch(client.runs.list())
     now = max(run.read_at for run in fetched if run.read_at)
     same(runkit.frames(archive, as_of=now), runkit.frames(fetched, as_of=now))
