@@ -5,16 +5,33 @@ Actions of agents are not stored, because the plans of their runs contain them.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
+
+from pydantic import BaseModel, ValidationError
 
 from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, business_json, id_in, iso
 from runkit.server.store import Store
-from runkit.server.web import NewAction, RequestError, object_list, or_list
+from runkit.server.web import (
+    Attributes,
+    Decision,
+    Document,
+    NewAction,
+    RequestError,
+    Sources,
+    or_list,
+    path_of,
+)
 from runkit.text import brief
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
 """Object type in requests: its name in responses, which differs, and the objects by id."""
+PAYLOADS: dict[str, type[BaseModel]] = {
+    "add_sources": Sources,
+    "add_attributes": Attributes,
+    "verify_tin": Document,
+    "decision": Decision,
+}
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 # [A] 13, 30: what an action changes
 CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}
@@ -51,7 +68,7 @@ def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[st
     actions: dict[str, list[Json]] = {object_id: [] for object_id in fields}
     rows = [*store.actions[business.id]]
     for run_id in store.runs_of[business.id]:
-        rows += store.agent_actions(run_id)
+        rows += store.agent_actions[run_id]
     now = store.clock.now()
     for row in sorted(rows, key=lambda row: int(row["at"])):
         if row["at"] > now:
@@ -100,55 +117,43 @@ def check_action(store: Store, business: Business, body: NewAction) -> None:
 
 
 def check_payload(
-    kind: str, payload: Json, documents: Container[str], statuses: tuple[str, ...], where: str = "payload"
+    kind: str, payload: Json, documents: Container[str], statuses: Collection[str], where: str = "payload"
 ) -> None:
     """Reject (422) a payload that breaks the rules of its kind; a decision can lead to one of `statuses`."""
-    if kind == "add_sources":
-        if not payload.get("sources"):
-            message = "sources must name at least one source"
-            raise RequestError(422, message, f"{where}.sources")
-        for source in object_list(payload, "sources", where):
-            _check_source(source, f"{where}.sources")
-    elif kind == "add_attributes":
-        added = [object_list(payload, name, where) for name in ("addresses", "people")]
-        if not any(added):
+    try:
+        values = PAYLOADS.get(kind, BaseModel).model_validate(payload)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(422, first["msg"], path_of((where, *first["loc"]))) from None
+    match values:
+        case Attributes(addresses=[], people=[]):
             raise RequestError(422, "addresses or people must hold at least one item", where)
-    elif kind == "verify_tin":  # [A] 11
-        if str(payload.get("document_id")) not in documents:
+        case Document(document_id=document_id) if document_id not in documents:
             message = "document_id must name a document of this business"
             raise RequestError(422, message, f"{where}.document_id")
-    elif kind == "decision" and payload.get("status") not in statuses:
-        allowed = or_list(statuses) or "none"
-        message = f"status cannot become {brief(payload.get('status'))}; allowed: {allowed}"
-        raise RequestError(422, message, f"{where}.status")
-
-
-def _check_source(source: Json, where: str) -> None:
-    for key in ("source_type", "source_name", "tier", "url"):
-        if not isinstance(source.get(key), str) or not source[key].strip():
-            raise RequestError(422, f"every source needs a {key}", f"{where}.{key}")
-    for key in ("addresses", "people"):
-        object_list(source, key, where)
+        case Decision(status=status) if status not in statuses:
+            message = f"status cannot become {brief(status)}; allowed: {or_list(statuses) or 'none'}"
+            raise RequestError(422, message, f"{where}.status")
 
 
 def _effects(action: Json, object_id: str, fields: Fields, changed: dict[str, str]) -> list[Json]:
     """Return an action's effects as the API shows them. [A] 14: the shape of `diff`."""
-    kind, payload = action["type"], action["payload"]
+    payload = action["payload"]
     if changed:
         diff = {key: {"before": fields[key], "after": value} for key, value in changed.items()}
-        target = {"object": TARGETS[kind], "id": object_id}
+        target = {"object": TARGETS[action["type"]], "id": object_id}
         return [{"operation": "updated", "diff": diff, "target": target}]
+    sources = payload.get("sources", [])
     # the target of a new source is named after its source type
-    if kind == "add_sources":
-        sources = payload["sources"]
-        added = [("created", source["source_type"]) for source in sources]
-        for source in sources:
-            added += [("linked", "address")] * len(source.get("addresses") or ())
-    else:
-        added = [("created", "address") for _ in payload.get("addresses") or ()]
-        added += [("created", "person") for _ in payload.get("people") or ()]
-    effects = []
-    for number, (operation, name) in enumerate(added):
-        target = {"object": name, "id": id_in(action["id"], str(number))}
-        effects.append({"operation": operation, "diff": None, "target": target})
-    return effects
+    added = [("created", source["source_type"]) for source in sources]
+    added += [("linked", "address") for source in sources for _ in source.get("addresses", [])]
+    added += [("created", "address") for _ in payload.get("addresses", [])]
+    added += [("created", "person") for _ in payload.get("people", [])]
+    return [
+        {
+            "operation": operation,
+            "diff": None,
+            "target": {"object": name, "id": id_in(action["id"], str(number))},
+        }
+        for number, (operation, name) in enumerate(added)
+    ]

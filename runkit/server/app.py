@@ -17,7 +17,6 @@ from fastapi.security import HTTPBearer
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Match
 
 from runkit.secret import Secret
 from runkit.server import state, web
@@ -25,7 +24,7 @@ from runkit.server.actions import OBJECTS, actions_on, business_now, check_actio
 from runkit.server.answers import read_answer
 from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, business_of, iso, user_of
 from runkit.server.store import Store, get_or_404
-from runkit.server.web import AccessMiddleware, PaceMiddleware, RequestError, error_response, or_list
+from runkit.server.web import AccessMiddleware, PaceMiddleware, RequestError, error_response, or_list, path_of
 
 # the documentation has no schema for errors and events
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
@@ -111,18 +110,14 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
 
 def refused(request: Request, error: HTTPException) -> Response:
     """Answer with the message in the API's format."""
-    headers = error.headers
-    if error.status_code == 405:  # FastAPI names only the methods of one route of this path
-        matching = (route for route in router.routes if route.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
-        headers = {"Allow": ", ".join(sorted(methods))}
-    return error_response(error.status_code, error.detail, getattr(error, "parameter", ""), headers)
+    parameter = getattr(error, "parameter", "")
+    return error_response(error.status_code, error.detail, parameter, error.headers)
 
 
 def invalid(request: Request, error: RequestValidationError) -> Response:
     """Answer 400 for a query or an unknown type of action, else 422."""
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"][1:]))
+    place = path_of(first["loc"][1:])
     is_unknown_type = first["type"] == "literal_error" and place in ("type", "object_type")
     status = 400 if request.method == "GET" or is_unknown_type else 422
     message = first["msg"] if place else "the body must be an object, sent as application/json"

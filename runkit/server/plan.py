@@ -227,12 +227,10 @@ def _fail(p: Plan, task: Task, agent: str, parent: str | None, at: int) -> int:
 def _end_early(p: Plan, at: int) -> None:
     """End the run now: running steps fail, an open question stays open. Later steps are never shown."""
     for step in p.steps:
-        if step.start <= at and step.end is not None and step.end > at:
-            step.end, step.failed = at, True
+        if step.end is not None and step.end > at:
+            step.end, step.failed, step.closing = at, True, {}
             step.artifacts = step.artifacts if step.type == "interrupt" else []
-            step.closing = {}
     _fail(p, Task(name="run", label="The run", error=ENDED_BY), p.spec.agent, None, at)
-    p.interrupts = [interrupt for interrupt in p.interrupts if interrupt.asked_at <= at]
     p.actions = [action for action in p.actions if action["at"] <= at]
     p.started, p.ended, p.output, p.status = min(p.started, at), at, None, "error"
 

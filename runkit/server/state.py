@@ -16,8 +16,8 @@ from runkit.server.clock import Clock
 from runkit.server.plan import Interrupt, Plan, Step
 from runkit.server.scenarios import Json, iso, user_of
 
-SNAPSHOT_STEPS = 50_000
-"""Most steps in all snapshots of one stream, about 30 MB. All changes of a run of 200 steps fit. A run of
+SNAPSHOT_STEPS = 100_000
+"""Steps in all snapshots of one stream, about 60 MB. All changes of a run of 200 steps fit. A run of
 5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
 # all fields of a run on the API's object page
 OBJECT_PAGE = (
@@ -130,9 +130,8 @@ def _is_done(step: Step, t: int) -> bool:
 def snapshot_times(p: Plan) -> list[int]:
     """Return the times of snapshots: every change, or an even selection of too many."""
     stops = {interrupt.asked_at for interrupt in p.interrupts} | {p.ended}
-    changes = [at for at in p.changes if at >= p.started]
-    stride = -(-len(changes) // max(2, 2 * SNAPSHOT_STEPS // max(1, len(p.steps))))
-    return [at for number, at in enumerate(changes) if number % stride == 0 or at in stops]
+    stride = 1 + len(p.changes) * len(p.steps) // SNAPSHOT_STEPS
+    return [at for number, at in enumerate(p.changes) if number % stride == 0 or at in stops]
 
 
 async def stream(
@@ -146,7 +145,7 @@ async def stream(
     p = load()
     ids = {"run_id": p.spec.id, "thread_id": p.spec.thread_id}
     yield _encode({"type": "RUN_STARTED", **ids, "timestamp": p.started})
-    sent = p.spec.created
+    sent = p.started - 1
     while not is_stopping():
         p, now = load(), clock.now()
         for at in snapshot_times(p):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from random import Random
 from typing import Annotated, Any, TypeVar
 
@@ -18,8 +19,8 @@ from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan
 from runkit.server.scenarios import BUSINESSES, ORCHESTRATOR, QUESTIONS, SPACE, Json, id_in, iso, user_of
 from runkit.server.web import RequestError
 
-# of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
-MAX_PLANNED_STEPS = 50_000
+# kept in memory; a run of 16 steps has some 20 kB, and is planned in 0.6 ms
+MAX_PLANS = 2_000
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
@@ -52,9 +53,8 @@ class Store:
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
-        self._plans: dict[str, Plan] = {}
-        self._planned_steps = 0
-        self._agent_actions: dict[str, list[Json]] = {}  # of all plans so far: they are small
+        self.agent_actions: dict[str, list[Json]] = {}  # of all runs: they are small
+        self._plan = lru_cache(MAX_PLANS)(self._make_plan)
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
 
@@ -107,17 +107,12 @@ class Store:
     def add_answer(self, run_id: str, answer: Answer) -> None:
         """Add an answer to a question of a run, which goes on."""
         self.answers[run_id].append(answer)
-        self._forget_plan(run_id)
         self._expect(run_id)
 
     def end_run(self, run_id: str, at: int) -> None:
         """End a run before its plan does."""
         self.runs[run_id] = self.runs[run_id]._replace(cut=at)
-        self._forget_plan(run_id)
-
-    def _forget_plan(self, run_id: str) -> None:
-        self._plans.pop(run_id, None)
-        self._agent_actions.pop(run_id, None)
+        self._expect(run_id)
 
     def _expect(self, run_id: str) -> None:
         """Let the clock know until when a run works."""
@@ -126,17 +121,12 @@ class Store:
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
         spec = get_or_404(self.runs, "run", run_id)
-        if run_id not in self._plans:
-            if self._planned_steps > MAX_PLANNED_STEPS:
-                self._plans, self._planned_steps = {}, 0
-            run_plan = plan(spec, self.answers[run_id])
-            self._plans[run_id], self._agent_actions[run_id] = run_plan, run_plan.actions
-            self._planned_steps += len(run_plan.steps)
-        return self._plans[run_id]
+        return self._plan(spec, len(self.answers[run_id]))
 
-    def agent_actions(self, run_id: str) -> list[Json]:
-        """Return the actions in the plan of a run."""
-        return self._agent_actions[run_id] if run_id in self._agent_actions else self.plan_of(run_id).actions
+    def _make_plan(self, spec: RunSpec, _: int) -> Plan:
+        made = plan(spec, self.answers[spec.id])
+        self.agent_actions[spec.id] = made.actions
+        return made
 
 
 def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:

@@ -16,7 +16,15 @@ from email.utils import format_datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -48,12 +56,9 @@ def error_response(status: int, message: str, parameter: str = "", headers: Any 
     return JSONResponse({"errors": [error]}, status, headers)
 
 
-def object_list(value: Json, key: str, where: str = "payload") -> list[Json]:
-    """Return the list of objects under a key, empty if there is none; 422 for any other value."""
-    items = value.get(key) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise RequestError(422, f"{key} must be a list of objects", f"{where}.{key}")
-    return items
+def path_of(place: Iterable[str | int]) -> str:
+    """Return the path of a value in a body, such as `actions[0].payload`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
 def or_list(words: Iterable[str]) -> str:
@@ -64,8 +69,7 @@ def or_list(words: Iterable[str]) -> str:
 def reasons(error: ValidationError) -> str:
     """Describe what was wrong, and what was given."""
     return " / ".join(
-        f"{'.'.join(map(str, item['loc']))}: {item['msg']}; got {brief(item['input'])}"
-        for item in error.errors()
+        f"{path_of(item['loc'])}: {item['msg']}; got {brief(item['input'])}" for item in error.errors()
     )
 
 
@@ -190,11 +194,43 @@ class NewRun(NewThread):
     prompt: str | None = Field(None, max_length=20_000)
 
 
+class Selected(BaseModel):
+    """[A] 2: an action to execute, perhaps with an edited payload."""
+
+    type: str
+    payload: Json | None = None
+
+
+def _typed(item: Any) -> Any:
+    return {"type": item} if isinstance(item, str) else item
+
+
+class Fields(BaseModel, extra="allow"):
+    """[A] 2: what answers one question. `actions` is the subset to execute; without it, all are."""
+
+    decision: Any = None
+    note: Comment | None = None
+    document_id: str | None = None
+    actions: list[Annotated[Selected, BeforeValidator(_typed)]] | None = None
+
+
+class AgentFields(Fields):
+    """[A] 5: what answers the proposal of one agent."""
+
+    agent: str
+
+
+class Input(Fields):
+    """[A] 5: `proposals` override the shared fields, each for one agent."""
+
+    proposals: list[AgentFields] = []
+
+
 class NewAnswer(BaseModel):
     """Body of resume. [A] 1: it is not documented, so the fields may have any of their likely names."""
 
     interrupt_id: str = Field(min_length=1, validation_alias=AliasChoices("interrupt_id", "id"))
-    input: Json = Field(
+    input: Input = Field(
         validation_alias=AliasChoices("input", "value", "response", "payload", "resume"),
         description='Such as `{"decision": "approve"}`',
     )
@@ -218,3 +254,44 @@ class NewAction(BaseModel):
     note: str = Field("", max_length=MAX_COMMENT)
     thread_id: Uuid = ""
     run_id: Uuid = ""
+
+
+# -- payloads of actions
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Source(BaseModel):
+    """A source that is added to a business."""
+
+    source_type: Word
+    source_name: Word
+    tier: Word
+    url: Word
+    addresses: list[Json] = []
+    people: list[Json] = []
+
+
+class Sources(BaseModel):
+    """Payload of add_sources."""
+
+    sources: list[Source] = Field(min_length=1)
+
+
+class Attributes(BaseModel):
+    """Payload of add_attributes."""
+
+    addresses: list[Json] = []
+    people: list[Json] = []
+
+
+class Document(BaseModel):
+    """[A] 11: payload of verify_tin."""
+
+    document_id: str
+
+
+class Decision(BaseModel):
+    """[A] 12: payload of decision."""
+
+    status: str

@@ -252,7 +252,7 @@ def test_a_specialist_asks_for_itself(server: Server) -> None:
         ),
         ("combined_proposal", {"proposals": [{"agent": "nobody", "decision": "approve"}]}, "input.proposals"),
         ("combined_proposal", {"proposals": "all"}, "input.proposals"),
-        ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals"),
+        ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals[0].agent"),
         ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
         ("tin_mismatch", {"document_id": "another"}, "input.decision"),
         ("tin_mismatch", {"decision": "approve", "document_id": "another"}, "input.document_id"),

@@ -133,7 +133,7 @@ def test_plans_that_are_not_kept_are_made_again(serve: Serve, monkeypatch: pytes
     """However few plans fit into memory, the answers are the same."""
     answers = []
     for most in (50_000, 1):
-        monkeypatch.setattr("runkit.server.store.MAX_PLANNED_STEPS", most)
+        monkeypatch.setattr("runkit.server.store.MAX_PLANS", most)
         server = serve(history=10)
         run = server.answer(server.reach("watchlist_hit"), decision="reject")
         paths = ("/runs", "/threads", "/businesses", f"/runs/{run['id']}?include=steps")
