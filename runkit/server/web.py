@@ -24,6 +24,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
 )
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -230,7 +231,7 @@ class NewAnswer(BaseModel):
     """Body of resume. [A] 1: it is not documented, so the fields may have any of their likely names."""
 
     interrupt_id: str = Field(min_length=1, validation_alias=AliasChoices("interrupt_id", "id"))
-    input: Input = Field(
+    input: Annotated[Input, WithJsonSchema({"type": "object"})] = Field(
         validation_alias=AliasChoices("input", "value", "response", "payload", "resume"),
         description='Such as `{"decision": "approve"}`',
     )
