@@ -91,11 +91,12 @@ def sync(
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
         for start in range(0, len(due), BATCH):
             try:
-                runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=bar)
+                runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=False)
             except AuthError as error:
                 writer.write([*records_of(error.runs or [])])
                 raise
             writer.write([*records_of(runs)])
+            bar.update(len(runs))
             errors |= runs.errors
             stopped = runs.stopped
             if stopped is not None:

@@ -8,7 +8,6 @@ the `total_count` of the first page, and the list says so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,8 +23,6 @@ from runkit.objects import Business, Thread
 from runkit.progress import Bar
 from runkit.text import plural
 
-# of a list that never ends; with 100 items a page, a million of them
-MAX_PAGES = 10_000
 Listed = TypeVar("Listed", Run, Thread, Business)
 Parse = Callable[[Json, Reply], Listed]
 
@@ -49,7 +46,7 @@ def read_pages(
     total: int | None = None
     number, has_more, is_new, is_past = 0, True, True, False
     with Bar(unit="run", disable=not progress) as bar:
-        while has_more and is_new and not is_past and number < MAX_PAGES and len(kept) < (limit or math.inf):
+        while has_more and is_new and not is_past and (limit is None or len(kept) < limit):
             number, n_before = number + 1, len(created)
             reply = http.get(path, {**(query or {}), "page": number, "per_page": PER_PAGE})
             page = reply.page()
@@ -59,18 +56,16 @@ def read_pages(
                 kept += [item] if item and item_id not in created and keep(item) else []
                 created.setdefault(item_id, item.created_at if item else None)
             total = page.total_count if number == 1 else total
-            is_new = len(created) > n_before
-            is_short = is_new and (total is None or len(created) < total)
-            has_more = is_short if page.has_more is None else page.has_more
+            is_new, has_more = len(created) > n_before, page.has_more is not False
             is_past = since is not None and _is_past(since, created)
-            bar.total = page.total_count
+            bar.total = total
             bar.update(len(created) - n_before)
     is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and has_more and not is_past))
-    reasons: list[str] = _reasons([*created.values()], None if has_more else total)
-    if has_more and not is_past and not is_cut:
+    reasons: list[str] = _reasons([*created.values()], None if is_past or is_cut else total)
+    if page.has_more and not is_past and not is_cut:
         reasons.append(f"reading ended after {plural(number, 'page')}, although the API says there is more")
     why = "; ".join([f"cut at limit={limit:,}", *reasons] if is_cut else reasons) or None
-    return ApiList(tuple(kept[:limit]), why, page.total_count, is_cut_only=is_cut and not reasons)
+    return ApiList(tuple(kept[:limit]), why, total, is_cut_only=is_cut and not reasons)
 
 
 def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None) -> ApiList[Item]:
@@ -78,7 +73,7 @@ def read_all(http: Http, path: str, cls: type[Item], query: Query | None = None)
     reply = http.get(path, query)
     page = reply.page()
     items = [_parsed(raw, reply, lambda raw, reply: cls.from_json(raw)) for raw in page.data]
-    reasons = _reasons(items, page.total_count)
+    reasons: list[str] = _reasons(items, page.total_count)
     if page.has_more:
         reasons.append("the API has more than it returned")
     return ApiList(tuple(filter(None, items)), "; ".join(reasons) or None, page.total_count)

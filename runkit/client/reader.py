@@ -12,14 +12,12 @@ from typing import Any
 from runkit import contract
 from runkit.arguments import full_id
 from runkit.client.businesses import KnownBusinesses
-from runkit.client.fetch import DOWN
 from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
 from runkit.client.runlist import RunList
 from runkit.contract import Json
 from runkit.errors import ContractError, RateLimited, UsageError, WaitTimeout
 from runkit.keys import quoted
-from runkit.logs import log
 from runkit.models import Run
 from runkit.text import brief, duration
 
@@ -59,7 +57,7 @@ class RunReader:
         return self.from_reply(self._http.get(path_to("runs", run_id), query, **limits), run_id)
 
     def now(self) -> datetime:
-        """The server's time, from the `Date` of a small response; this machine's without one."""
+        """Read the server's time from the `Date` of a small response; this machine's without one."""
         return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
 
     def resolve(self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True) -> str:
@@ -95,15 +93,14 @@ class RunReader:
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
             try:
                 last = self.read(run_id, steps=False, deadline=deadline)
-                if last.status != "running":
-                    last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
-                if last.status != "running":
-                    return last
-            except DOWN as error:
-                is_unsent = isinstance(error, RateLimited) and error.status is None
-                if last is None and not is_unsent:
+            except RateLimited as error:
+                if error.status is not None:
                     raise
-                log.warning("still waiting: %s", error)
+                break  # no slot is left before the deadline
+            if last.status != "running":
+                last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+            if last.status != "running":
+                return last
         raise WaitTimeout(
             f"{last.label if last else brief(run_id)} was still running after {duration(timeout)}; wait "
             "again with a longer timeout=, or follow it with runs.stream",

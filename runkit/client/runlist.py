@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
@@ -10,11 +10,9 @@ from typing import Generic, Self, SupportsIndex, TypeVar, overload
 from runkit.arguments import full_ids
 from runkit.errors import ApiError
 from runkit.models import ApiObject, Run
-from runkit.text import Markup, agent_title, block, one_line, plural, short_id
+from runkit.text import one_line
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
-
-MAX_LABELS = 3  # of the repr: one line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,9 +55,6 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __iter__(self) -> Iterator[Item_co]:
-        return iter(self.items)
-
     @overload
     def __getitem__(self, index: SupportsIndex | str) -> Item_co: ...
     @overload
@@ -94,44 +89,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
-        labels = [
-            item.label if isinstance(item, Run) else short_id(item.id) for item in self.items[:MAX_LABELS]
-        ]
-        if len(self) > MAX_LABELS:
-            labels.append(f"… {len(self) - MAX_LABELS:,} more")
-        head = f"{len(self):,}: {', '.join(labels)}" if labels else "0"
-        return f"{type(self).__name__}({head}; {self._completeness()})"
-
-    def _completeness(self) -> str:
-        return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
+        completeness = "complete" if self.why is None else f"not complete: {one_line(self.why)}"
+        return f"{type(self).__name__}({len(self):,}; {completeness})"
 
 
 class RunList(ApiList[Run]):
     """Runs, and whether they are complete: `.is_complete`, `.why`. See `ApiList` for the other attributes."""
-
-    def _repr_html_(self) -> str:
-        import pandas as pd  # not needed to read runs
-
-        from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
-
-        head = Markup("<p><strong>{}</strong></p>").format(
-            f"{plural(len(self.items), 'run')}; {self._completeness()}"
-        )
-        table = pd.DataFrame([_row(run) for run in self.items[:MAX_ROWS]]).dropna(axis="columns", how="all")
-        return block(head, df_to_html(with_labels(table), n_rows=len(self)) if len(table) else Markup(""))
-
-
-def _row(run: Run) -> dict[str, object]:
-    """Return what a table of runs shows."""
-    took = run.ended_at - run.started_at if run.started_at and run.ended_at else None
-    agent = agent_title(run.agent, run.agent_name)
-    return {
-        "run_id": run.id,
-        "business_name": run.business_name,
-        "agent_name": agent,
-        "status": run.status,
-        "agent": agent,
-        "created_at": run.created_at,
-        "duration_s": took.total_seconds() if took is not None else None,
-        "n_questions": len(run.interrupts),
-    }

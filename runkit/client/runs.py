@@ -31,7 +31,6 @@ from runkit.client.stream import follow
 from runkit.errors import MaybeSent, UsageError
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
-from runkit.progress import Bar
 from runkit.text import plural
 
 # seconds that the read of one run is repeated: a person waits for it, often at a form
@@ -146,10 +145,8 @@ class Runs:
             If the list cannot be read.
         """
         words = status_words(status)
-        after, before = (
-            read_moment("since", since, self._reader.now),
-            read_moment("until", until, self._reader.now),
-        )
+        after = read_moment("since", since, self._reader.now)
+        before = read_moment("until", until, self._reader.now)
         threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
         unassigned: set[str] = set()  # runs without a thread and a business
 
@@ -173,8 +170,8 @@ class Runs:
     def fetch(
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
-        have: Iterable[Run] | None = None,
-        progress: bool | Bar = True,
+        have: Iterable[Run] = (),
+        progress: bool = True,
         workers: Workers = 8,
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
@@ -190,7 +187,7 @@ class Runs:
         have
             Runs that are not read again if they are finished and have their steps.
         progress
-            Show a progress bar, which leaves nothing in the notebook; or a `Bar` that counts on.
+            Show a progress bar, which leaves nothing in the notebook.
         workers
             How many runs are read at a time.
 
@@ -202,7 +199,7 @@ class Runs:
         Raises
         ------
         AuthError
-            For a 401, and for a 403 if there is no other response; what has arrived is in its `runs`.
+            For a 401; what has arrived is in its `runs`.
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
@@ -210,7 +207,7 @@ class Runs:
         known, list_runs = reusable(have), cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
-        return fetch(self._http, self._reader.read, ids, known, workers, progress, self._reader.now)
+        return fetch(self._reader.read, ids, known, workers, progress, self._reader.now)
 
     @checked
     def wait(self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None) -> Run:
@@ -231,7 +228,7 @@ class Runs:
         WaitTimeout
             Its `run` is the last state read, or None if nothing could be read in time.
         ApiError
-            If the run cannot be read at first; later failures are retried.
+            If the run cannot be read, or not again within the time.
         """
         return self._reader.wait(self._reader.resolve(run, self.list), timeout, poll)
 

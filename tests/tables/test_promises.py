@@ -151,11 +151,8 @@ def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
 
 
 def test_hostile_text_is_text_in_html() -> None:
-    """In the notebook's form of frames and of lists of runs."""
     text = "<img src=x onerror=alert(1)><b>bold</b>"
-    hostile = run(run_id=text, agent=text, status=text)
-    for shown in (runkit.frames(hostile), runkit.RunList((runkit.Run.from_json(hostile),))):
-        html = shown._repr_html_()
-        assert "bold" in html
-        assert "<img" not in html
-        assert "<b>bold" not in html
+    html = runkit.frames(run(run_id=text, agent=text, status=text))._repr_html_()
+    assert "bold" in html
+    assert "<img" not in html
+    assert "<b>bold" not in html
