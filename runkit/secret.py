@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from runkit.errors import UsageError
-from runkit.keys import HIDDEN, IN_USE
+from runkit.keys import IN_USE
 
 
-class Secret:
-    """A key without a repr, a str or a pickle.
+class Secret(SecretStr):
+    """A key whose repr hides it, and that cannot be copied into a file by pickle.
 
-    `reveal()` returns it, only for the header of a request. `redact()` replaces it in a text that may repeat
-    it. A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
+    A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
     """
 
-    __slots__ = ("__weakref__", "_value")
+    __hash__, __eq__ = object.__hash__, object.__eq__  # each has its own entry among the keys in use
 
     def __init__(self, value: object, name: str = "key") -> None:
         if not isinstance(value, str):
@@ -23,19 +24,8 @@ class Secret:
                 f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a line "
                 "break or a character outside ASCII; copy only the key again"
             )
-        self._value = value
+        super().__init__(value)
         IN_USE[self] = value
-
-    def reveal(self) -> str:
-        """Return the key."""
-        return self._value
-
-    def redact(self, text: str) -> str:
-        """Replace the literal key by `***`."""
-        return text.replace(self._value, HIDDEN)
-
-    def __repr__(self) -> str:
-        return repr(HIDDEN)
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")

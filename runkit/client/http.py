@@ -121,7 +121,7 @@ def connect(
 
     def authorize(request: httpx.Request) -> httpx.Request:
         # Only when it is sent, so that no attribute of a client shows the key.
-        request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
+        request.headers["Authorization"] = f"Bearer {target.secret.get_secret_value()}"
         return request
 
     # Without TLS none is prepared: loading the CAs takes longer than a request.

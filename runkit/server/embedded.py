@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from runkit.arguments import Moment, checked
 from runkit.errors import MissingExtra, Unavailable, UsageError
+from runkit.keys import redact
 from runkit.progress import say
 from runkit.secret import Secret
 from runkit.server.scenarios import BUSINESSES, Business, second_key
@@ -55,7 +56,7 @@ class Sandbox:
     @property
     def key(self) -> str:
         """The API key of the sandbox."""
-        return self._key.reveal()
+        return self._key.get_secret_value()
 
     @checked
     def business(self, name: str) -> str:
@@ -218,7 +219,7 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(server), suppress(KeyboardInterrupt):
         if announce is not None:
-            announce(server.url, server.key.reveal())
+            announce(server.url, server.key.get_secret_value())
         while server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
             server.thread.join(0.5)
 
@@ -263,7 +264,7 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
         response = httpx.request(
             method,
             f"{url.removesuffix('/v1')}/sandbox{path}",
-            headers={"Authorization": f"Bearer {key.reveal()}"},
+            headers={"Authorization": f"Bearer {key.get_secret_value()}"},
             trust_env=False,
             # skips loading certificates, which is slow
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -275,5 +276,5 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
     if response.is_success:
         return content
     if path and response.status_code in (404, 422):
-        raise UsageError(key.redact(f"sandbox: {content['errors'][0]['message']}"))
+        raise UsageError(redact(f"sandbox: {content['errors'][0]['message']}"))
     raise Unavailable(f"the sandbox at {url} answered {response.status_code}", status=response.status_code)

@@ -106,7 +106,9 @@ class AccessMiddleware:
         try:
             check_origin(headers.get("host", ""), headers.getlist("origin"))
             check_size(int(headers.get("content-length", "0")))
-            scope["state"]["person"] = check_key(headers.get("authorization", ""), self.key.reveal())
+            scope["state"]["person"] = check_key(
+                headers.get("authorization", ""), self.key.get_secret_value()
+            )
             await self.app(scope, receive_limited, send_dated)
         except RequestError as error:
             refusal = error_response(error.status_code, error.detail, headers=error.headers)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runkit.client import Client, http
-from runkit.errors import ContractError, MaybeSent, Unavailable
+from runkit.errors import ContractError, MaybeSent, RateLimited, Unavailable
 from tests.client.conftest import KEY, Answer, Server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
