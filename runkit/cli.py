@@ -8,7 +8,6 @@ Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but in
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import platform
@@ -17,11 +16,10 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
@@ -41,10 +39,9 @@ examples:
 
 Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 with --json
 where a question waits, 130 stopped."""
+Option = tuple[tuple[str, ...], dict[str, Any]]
 if TYPE_CHECKING:
     import pandas as pd
-
-Add = Callable[..., object]  # `add_argument` of a parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,8 +92,8 @@ def parser() -> argparse.ArgumentParser:
         name, words = command.__name__, str(command.__doc__)
         sub = commands.add_parser(name, help=words[0].lower() + words[1:-1], description=words)
         sub.set_defaults(command=command)
-        for add_options in options:
-            add_options(sub.add_argument)
+        for flags, settings in options:
+            sub.add_argument(*flags, **settings)
     return root
 
 
@@ -111,84 +108,6 @@ def _versions() -> str:
     return "\n".join(lines)
 
 
-def _demo_options(add: Add) -> None:
-    folder = "folder for the HTML page and the runs (runkit-demo)"
-    add("-o", "--output", type=Path, default=Path("runkit-demo"), help=folder)
-    add("--speed", type=positive, default=300, help="simulation speed (×) (300)")
-
-
-def _lab_options(add: Add) -> None:
-    folder = "folder for the notebooks (runkit-notebooks)"
-    add("--folder", type=Path, default=Path("runkit-notebooks"), help=folder)
-    add("--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)")
-    add("--no-browser", action="store_true", help="print the URL, don't open a browser")
-
-
-def _serve_options(add: Add) -> None:
-    add("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)")
-    add("--speed", type=positive, default=60, help="simulation speed (×) (60)")
-    add("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
-    add("--history", type=int, default=0, help="number of past runs at the start (0)")
-    add("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)")
-    add("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)")
-
-
-def _fetch_options(add: Add) -> None:
-    output = "runs/ to create or update an archive; runs.ndjson or runs.ndjson.gz; - for stdout"
-    add("-o", "--output", required=True, help=output)
-    add("--status", choices=STATUS_OF, help="only runs with this status")
-    add("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}")
-    add("--until", metavar="T", help=f"only runs created before {TIME_HELP}")
-    add("--business", metavar="ID", dest="business_id", help="only runs about this business")
-    add("--limit", type=int, metavar="N", help="at most N runs, newest first")
-
-
-def _since_option(add: Add) -> None:
-    since = f"only runs created at or after {TIME_HELP} (30d)"
-    add("--since", default="30d", metavar="T", help=since)
-
-
-def _source_options(add: Add) -> None:
-    source = "run ids (8 or more characters), or one file, archive or folder of saved frames"
-    run = "only this run of the file or archive (8 or more characters); repeatable"
-    add("source", nargs="+", metavar="RUN", help=source)
-    add("--run", action="append", default=[], metavar="ID", help=run)
-
-
-def _step_option(add: Add) -> None:
-    words = "one step of the run with what it returned: its id (8 or more characters), name or label"
-    add("--step", metavar="STEP", help=words)
-
-
-def _json_option(add: Add) -> None:
-    add("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
-
-
-def _all_option(add: Add) -> None:
-    add("--all", action="store_true", help="also list the runs that need nobody")
-
-
-def _report_options(add: Add) -> None:
-    template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
-    add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
-    add("--template", help=template)
-    add("--title", help="title of the report")
-    add("--classification", metavar="WORD", help="a word at the top of each page, such as Internal")
-    add("--prepared-by", metavar="NAME", help="who prepared the report")
-
-
-def _redaction_options(add: Add) -> None:
-    mask, reveal = "also mask this pattern; repeatable", "do not apply this rule, such as email; repeatable"
-    add("--mask", action="append", default=[], type=mask_rule, metavar="NAME=REGEX", help=mask)
-    add("--reveal", action="append", default=[], metavar="RULE", help=reveal)
-    add("--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)")
-
-
-def _sandbox_option(add: Add) -> None:
-    words = "read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY"
-    add("--sandbox", action="store_true", help=words)
-
-
 def positive(text: str) -> float:
     """Parse a positive number."""
     value = float(text)
@@ -197,19 +116,11 @@ def positive(text: str) -> float:
     return value
 
 
-def mask_rule(text: str) -> tuple[str, str]:
-    """Parse a rule's name and its pattern."""
-    name, equals, pattern = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text}: expected NAME=REGEX, such as license=LIC-[0-9]+")
-    return name, pattern
-
-
 def demo(arguments: argparse.Namespace) -> int:
     """Start six runs on the embedded sandbox and show how they end."""
     from runkit.demo import run_demo
 
-    run_demo(arguments.output, speed=arguments.speed)
+    run_demo(Path(arguments.output), speed=arguments.speed)
     return 0
 
 
@@ -254,9 +165,8 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
         say(f"The names of businesses are not known: {error}")
         return runs
     if identified.why:
-        say(f"{identified.why[0].upper()}{identified.why[1:]}.")
-    items: Any = identified.items
-    return replace(runs, items=items)
+        say(f"Incomplete names: {identified.why}.")
+    return runkit.RunList(identified.items)
 
 
 def _completeness(*reasons: str | None) -> int:
@@ -378,49 +288,28 @@ def report(arguments: argparse.Namespace) -> int:
     templates.check_installed()
     from runkit.reports.report import output_paths  # loads pandas
 
-    policy = _policy(arguments)
-    output_paths(arguments.output)
     # all arguments are checked before anything is fetched
+    output_paths(arguments.output)
     templates.find_template(arguments.template)
-    names = ("template", "title", "classification", "prepared_by")
-    options = {name: getattr(arguments, name) for name in names}
-    done = runkit.report(_source(arguments), arguments.output, redact=policy, **options)
+    done = runkit.report(_source(arguments), arguments.output, template=arguments.template)
     say(done, file=sys.stdout)
     return _completeness(done.missing)
 
 
-def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
-    return runkit.Redaction(dict(arguments.mask), arguments.reveal, arguments.keep_last)
-
-
 def _source(arguments: argparse.Namespace) -> Any:
     """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
-    from runkit.arguments import full_ids
-    from runkit.tables.frames import opened
-    from runkit.tables.sources import has_suffix, records_of
+    from runkit.tables.sources import has_suffix
 
-    names, run_ids = arguments.source, arguments.run
-    files = [name for name in names if _is_folder(name) or has_suffix(name)]
+    files = [name for name in arguments.source if _is_folder(name) or has_suffix(name)]
     if not files:
         return _runs_of_api(arguments)
     path = files[0]
-    if len(names) > 1:
+    if len(arguments.source) > 1:
         raise UsageError(
             f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
             f"runkit {arguments.command.__name__} {path} --run ID"
         )
-    source = opened(path)
-    if not run_ids:
-        return source
-    if isinstance(source, runkit.Frames):
-        return source.select(run_ids)
-    if not isinstance(source, Path):
-        return runkit.Archive(path).select(run_id=run_ids)
-    records = [record for record in records_of(path) if isinstance(record.raw, dict)]
-    ids = [str(record.raw.get("id")) for record in records]
-    wanted = full_ids(run_ids, ids, path)
-    # all copies of them
-    return [record for name in wanted for record, run_id in zip(records, ids, strict=True) if run_id == name]
+    return runkit.frames(path).select(arguments.run) if arguments.run else path
 
 
 def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
@@ -444,32 +333,97 @@ def _output(name: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     path = file_at(name)
-    if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
+    if path.suffix not in (".ndjson", ".jsonl"):
         raise UsageError(
-            f"-o {name}: expected a name ending in .ndjson or .jsonl, with or without .gz; an archive's "
-            "folder, ending in /; or - for stdout."
+            f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending in /; or - "
+            "for stdout."
         )
-    with (
-        replacing(path) as part,
-        gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file,
-    ):
-        yield cast(IO[bytes], file)
+    with replacing(path) as part, part.open("wb") as file:
+        yield file
 
 
 def lab(arguments: argparse.Namespace) -> int:
     """Open JupyterLab with runkit's notebooks and a sandbox."""
     from runkit.lab import run_lab
 
-    return run_lab(arguments.folder, arguments.port, has_browser=not arguments.no_browser)
+    return run_lab(Path(arguments.folder), arguments.port, has_browser=not arguments.no_browser)
 
 
-COMMANDS: dict[Callable[[argparse.Namespace], int], list[Callable[[Add], None]]] = {
-    demo: [_demo_options],
-    lab: [_lab_options],
-    inbox: [_since_option, _json_option, _sandbox_option],
-    show: [_source_options, _step_option, _all_option, _json_option, _sandbox_option],
-    fetch: [_fetch_options, _sandbox_option],
-    report: [_source_options, _report_options, _redaction_options, _sandbox_option],
-    sandbox: [_serve_options],
+def option(*flags: str, **settings: Any) -> Option:
+    """Return the arguments of `add_argument`."""
+    return flags, settings
+
+
+SANDBOX = option(
+    "--sandbox",
+    action="store_true",
+    help="read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY",
+)
+JSON = option("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
+SOURCE = option(
+    "source",
+    nargs="+",
+    metavar="RUN",
+    help="run ids (8 or more characters), or one file, archive or folder of saved frames",
+)
+RUN = option(
+    "--run",
+    action="append",
+    metavar="ID",
+    help="only this run of the file or archive (8 or more characters); repeatable",
+)
+STEP = option(
+    "--step",
+    metavar="STEP",
+    help="one step of the run with what it returned: its id (8 or more characters), name or label",
+)
+OUTPUT = "runs/ to create or update an archive; runs.ndjson; - for stdout"
+TEMPLATE = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
+COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
+    demo: [
+        option(
+            "-o", "--output", default="runkit-demo", help="folder for the page and the runs (runkit-demo)"
+        ),
+        option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
+    ],
+    lab: [
+        option("--folder", default="runkit-notebooks", help="folder for the notebooks (runkit-notebooks)"),
+        option("--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)"),
+        option("--no-browser", action="store_true", help="print the URL, don't open a browser"),
+    ],
+    inbox: [
+        option(
+            "--since", default="30d", metavar="T", help=f"only runs created at or after {TIME_HELP} (30d)"
+        ),
+        *(JSON, SANDBOX),
+    ],
+    show: [
+        *(SOURCE, RUN, STEP),
+        option("--all", action="store_true", help="also list the runs that need nobody"),
+        *(JSON, SANDBOX),
+    ],
+    fetch: [
+        option("-o", "--output", required=True, help=OUTPUT),
+        option("--status", choices=STATUS_OF, help="only runs with this status"),
+        option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
+        option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),
+        option("--business", metavar="ID", dest="business_id", help="only runs about this business"),
+        option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
+        SANDBOX,
+    ],
+    report: [
+        *(SOURCE, RUN),
+        option("-o", "--output", required=True, help="report.html; the notebook is written next to it"),
+        option("--template", help=TEMPLATE),
+        SANDBOX,
+    ],
+    sandbox: [
+        option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
+        option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
+        option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
+        option("--history", type=int, default=0, help="number of past runs at the start (0)"),
+        option("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"),
+        option("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)"),
+    ],
 }
 """The commands, which their docstrings explain to users, with their options."""

@@ -33,10 +33,12 @@ from runkit.text import agent_title, duration, moment, plural, short_id, visible
 STYLES = {"fail": "red", "ok": "green", "attention": "yellow", "accent": "blue", "muted": "bright_black"}
 PIPE = 400  # characters of a line that is not shown on a terminal
 WIDE = 110  # columns of a terminal that has room for more columns of a table
-NAME, MAX_NAME = 27, 40  # columns for the name of a business
+NAME = 27  # columns for the name of a business
+CUT = ("Business", "Question", "Outcome", "Step", "Value")
 MAX_VALUE = 200  # characters
-ORDER = ("interrupted", "error", "running", "completed")  # what needs somebody first
-LAST = 5  # rank of a run that needs nobody
+# what needs somebody first, by status or confidence
+RANKS = {"interrupted": 0, "error": 1, "running": 2, "Low": 3, "Medium": 4, "High": 5}
+LAST = RANKS["High"]  # of a run that needs nobody
 
 
 def console() -> Console:
@@ -58,22 +60,22 @@ def write(lines: Iterable[Table | Text | str]) -> None:
 
 
 def paint(text: object, color: str = "") -> Text:
-    """Return text on one line, with its control characters visible."""
-    return Text(visible(str(text).replace("\n", " ")), STYLES.get(color, color))
+    """Return text on one line, with its control characters visible; a table cuts it to fit."""
+    line = visible(str(text).replace("\n", " "))
+    return Text(line, STYLES.get(color, color), no_wrap=True, overflow="ellipsis")
 
 
 def _grid(*heads: str, right: str = "") -> Table:
-    """Build an empty table without lines; the column `right` is aligned to the right."""
+    """Build an empty table without lines, whose columns `CUT` give way if the terminal is narrow.
+
+    The columns `right` are aligned to the right.
+    """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for head in heads:
         justify: Any = "right" if head in right.split() else "left"
-        table.add_column(head, no_wrap=True, overflow="ellipsis", justify=justify)
+        max_width = NAME if head == "Business" else None
+        table.add_column(head, no_wrap=head not in CUT, justify=justify, max_width=max_width)
     return table
-
-
-def _fit(table: Table, column: int, others: int) -> None:
-    """Cut one column so that the table fits; the others take so many places."""
-    table.columns[column].max_width = max(10, console().width - others)
 
 
 def _age(seconds: Any) -> str:
@@ -83,8 +85,7 @@ def _age(seconds: Any) -> str:
 
 def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     """Lay out a row for each run or question; `more` are columns with their heads, for which room is left."""
-    is_wide = console().width >= WIDE
-    more = more if is_wide else {}
+    more = more if console().width >= WIDE else {}
     table = _grid("", "Business", "Run", head, *more.values(), "Age", right="Work Waiting Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
@@ -96,8 +97,6 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
             *(paint(row[name]) for name in more),
             paint(_age(row["age_s"]), "attention" if row["status"] == "interrupted" else "muted"),
         )
-    table.columns[1].max_width = MAX_NAME if is_wide else NAME
-    _fit(table, 3, 92 if more else 44)
     return table
 
 
@@ -115,35 +114,28 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
 
 def _ranked(f: Frames) -> pd.DataFrame:
     """Return the runs in order: waiting, failed, running, of low or no, of medium, of high confidence."""
-    asked = open_questions(f).drop_duplicates("run_id")
-    runs = f.runs.set_index("run_id")
-    runs = pd.concat([runs.loc[asked["run_id"]], runs.drop(asked["run_id"]).sort_values("created_at")[::-1]])
-    sure = runs["confidence"].astype("str").where(runs["status"].eq("completed"))
-    ranks = runs["status"].map({"interrupted": 0, "error": 1, "running": 2}).astype("float64")
-    ranks = ranks.fillna(sure.map({"medium": 4, "high": LAST})).fillna(3)
-    waits = asked.set_index("run_id")["wait_s"].reindex(runs.index)
-    age_s = (f.runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
-    is_weak = ranks.isin([3, 4]) & runs["weakest"].notna()
-    weak = sure.str.capitalize() + ": " + runs["weakest"]
-    short = runs["outcome"].where(runs["status"].ne("error"), runs["outcome"].str.partition(":")[0])
-    return (
-        runs.assign(
-            rank=ranks,
-            shown=weak.where(is_weak, short).fillna(MISSING),
-            sure=sure.str.capitalize().fillna(MISSING),
-            work=runs["working_s"].map(lasting),
-            wait=runs["waiting_s"].map(lasting),
-            age_s=waits.where(runs["status"].eq("interrupted"), age_s),
-        )
-        .sort_values("rank", kind="stable")
-        .reset_index()
-    )
+    asked = open_questions(f).drop_duplicates("run_id").reset_index(names="place")
+    runs = f.runs.merge(asked[["run_id", "place", "wait_s"]], how="left", on="run_id")
+    words = runs["status"].astype("str")
+    sure = runs["confidence"].astype("str").where(words.eq("completed")).str.capitalize()
+    ranks = words.map(RANKS).fillna(sure.map(RANKS)).fillna(RANKS["Low"])
+    age_s = (runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
+    is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & runs["weakest"].notna()
+    short = runs["outcome"].where(words.ne("error"), runs["outcome"].str.partition(":")[0])
+    return runs.assign(
+        rank=ranks,
+        shown=short.mask(is_weak, sure + ": " + runs["weakest"]).fillna(MISSING),
+        sure=sure.fillna(MISSING),
+        work=runs["working_s"].map(lasting),
+        wait=runs["waiting_s"].map(lasting),
+        age_s=runs["wait_s"].where(words.eq("interrupted"), age_s),
+    ).sort_values(["rank", "place", "created_at"], ascending=[True, True, False])
 
 
 def _totals(f: Frames) -> Text:
     """Count runs by status, what needs somebody first."""
     n_of = f.runs["status"].astype("str").value_counts()
-    words = sorted(n_of.index, key=[*ORDER, *n_of.index].index)
+    words = sorted(n_of.index, key=lambda word: RANKS.get(word, LAST))
     counts = [paint(f"{n_of[word]:,} {status(word).word.lower()}", status(word).color) for word in words]
     as_of = paint(f"  as of {moment(f.runs['as_of'].max())}", "muted")
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
@@ -164,8 +156,8 @@ def inbox(f: Frames, place: str) -> Iterator[Table | Text]:
     n_of = named["business_name"].value_counts()
     for name, n in n_of[n_of > 1].items():
         yield paint(f"{name} has {n} open questions.", "muted")
-    yield paint("Answer in a notebook: ", "muted") + Text("runkit lab, then runkit.InterruptInbox(client)")
-    yield paint("As data: ", "muted") + Text("runkit inbox --json (exit code 4: something waits)")
+    yield paint("Answer in a notebook: runkit lab, then runkit.InterruptInbox(client)", "muted")
+    yield paint("As data: runkit inbox --json (exit code 4: something waits)", "muted")
 
 
 def run_tree(f: Frames) -> Iterator[Table | Text | str]:
@@ -194,7 +186,6 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
         if pd.notna(below):
             indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
             table.add_row(indent + paint(below, "muted" if ask else "fail"))
-    _fit(table, 0, 17)
     yield table
     if has_path:
         yield paint("◆ on the critical path", "muted")
@@ -209,9 +200,8 @@ def _findings(f: Frames) -> Iterator[Text]:
     if len(rows):
         yield paint(f"{plural(len(rows), 'finding')}: {', '.join(named)}")
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
-    names = f.steps.loc[has_more, "name"].drop_duplicates(keep=False).dropna()
-    if len(names):
-        command = f"runkit show {short_id(f.runs['run_id'].iloc[0])} --step {words_of(names.iloc[0])}"
+    for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
+        command = f"runkit show {short_id(step['run_id'])} --step {words_of(step['name'])}"
         yield paint(f"A step with its result: {command}", "muted")
 
 

@@ -64,7 +64,7 @@ def equal_proposals(monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]) -> 
 
 def actions_and_truth(server: SandboxServer) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the actions of all runs of a sandbox, and those that were planned."""
-    with Client(server.key.reveal(), server.url, rate=None) as client:
+    with Client(server.key.get_secret_value(), server.url, rate=None) as client:
         listed = client.runs.list(business_id=client.businesses.list(), progress=False)
         f = runkit.frames(client.runs.fetch(listed, progress=False))
         found = runkit.actions(f, client, progress=False)

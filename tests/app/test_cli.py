@@ -88,8 +88,6 @@ def test_every_command_explains_itself(
         (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is no file or folder of runs"),
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
-        (("report", "a", "-o", "report.html", "--mask", "license"), "NAME=REGEX"),
-        (("report", "a", "-o", "report.html", "--reveal", "emial"), "Did you mean 'email'"),
         (("report", "runs.ndjson", "b", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
         (("report", "b", "runs.ndjson", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
         (("report", "runs/", "b", "-o", "report.html"), "runkit report runs/ --run ID"),
@@ -179,7 +177,7 @@ def test_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     """And `--run` picks one of them, by the first characters of its id."""
-    runs = [raw(step("a"), run_id=f"{name * 8}-1111") for name in "ab"]
+    runs = [raw(step("a"), run_id=f"{name * 8}-1111", start=start) for start, name in enumerate("ab")]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     assert re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE) == ["bbbbbbbb", "aaaaaaaa"]
@@ -328,20 +326,20 @@ def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) 
     assert shown.startswith(lines[0]["_runkit"]["business_name"])
 
 
-def test_fetch_filters_and_compresses(tmp_path: Path, served: dict[str, str]) -> None:
-    """`--status` and `--limit` cut, `.gz` packs; a cut that was asked for is complete."""
+def test_fetch_filters(tmp_path: Path, served: dict[str, str]) -> None:
+    """A cut by `--limit` is complete."""
     done = run(
-        *("fetch", "--sandbox", "--status", "completed", "--limit", "2", "-o", "runs.ndjson.gz"),
+        *("fetch", "--sandbox", "--status", "completed", "--limit", "2", "-o", "runs.ndjson"),
         cwd=tmp_path,
         **served,
     )
     assert done.returncode == 0, done.stderr
-    assert runkit.frames(tmp_path / "runs.ndjson.gz").runs["status"].tolist() == ["completed"] * 2
+    assert runkit.frames(tmp_path / "runs.ndjson").runs["status"].tolist() == ["completed"] * 2
 
 
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
     """A folder is an archive; a second fetch reads nothing."""
-    for words in ("6 new, 0 changed, 0 unchanged; complete; version 1", "0 new, 0 changed, 6 unchanged"):
+    for words in ("0 unchanged; 6 new, 0 changed; complete; version 1", "6 unchanged; 0 new, 0 changed"):
         done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **served)
         assert done.returncode == 0, done.stderr
         assert words in done.stderr
@@ -371,7 +369,7 @@ def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
         assert f"interrupted: {n_arrived} of 30 runs arrived" in said.decode()
         box.clear_faults()
         done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **at)
-        assert f"{30 - n_arrived} new, 0 changed, {n_arrived} unchanged; complete" in done.stderr
+        assert f"{n_arrived} unchanged; {30 - n_arrived} new, 0 changed; complete" in done.stderr
 
 
 def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ with runkit.sandbox(history=2) as box, box.client() as client:
     drafts.save(drafts.DraftKey("run", "a", "b"), {"0": {"note": "typed"}})
     runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
     Path("empty").mkdir()
-    for name in ("runs.ndjson", "runs.ndjson.gz", "new/", "empty/"):
+    for name in ("runs.ndjson", "new/", "empty/"):
         assert cli.main(["fetch", "--sandbox", "-o", name]) == 0
 """
 LAB = """
@@ -59,7 +59,7 @@ def run(code: str, folder: Path) -> str:
 def test_nobody_else_reads_what_is_written(tmp_path: Path) -> None:
     """State, frames, saved runs, archives, the demo's page and runs are all closed."""
     run(MAKE, tmp_path)
-    folders, files = {"state", "frames", "new", "empty", "runkit-demo"}, {"runs.ndjson", "runs.ndjson.gz"}
+    folders, files = {"state", "frames", "new", "empty", "runkit-demo"}, {"runs.ndjson"}
     assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
         **dict.fromkeys(folders, 0o700),
         **dict.fromkeys(files, 0o600),

@@ -187,7 +187,7 @@ def test_the_notebook_did_all_that_was_asked(executed: tuple[Path, Any]) -> None
         *("ContractError", "Conflict", "UsageError", "Unavailable", "Unavailable", "ContractError"),
     ]
     assert notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
-    assert "'***'" in nbformat.writes(notebook)
+    assert "Secret('**********')" in nbformat.writes(notebook)
     assert not found_in(str(outputs))
 
 
