@@ -10,9 +10,11 @@ from typing import Generic, Self, SupportsIndex, TypeVar, overload
 from runkit.arguments import full_ids
 from runkit.errors import ApiError
 from runkit.models import ApiObject, Run
-from runkit.text import one_line
+from runkit.text import Markup, agent_title, block, first_text, one_line, plural, short_id, shorten
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
+
+MAX_NAMES = 3  # of the repr: one line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,9 +91,31 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
-        completeness = "complete" if self.why is None else f"not complete: {one_line(self.why)}"
-        return f"{type(self).__name__}({len(self):,}; {completeness})"
+        named = [
+            first_text(getattr(item, "label", None), getattr(item, "name", None)) or short_id(item.id)
+            for item in self.items[:MAX_NAMES]
+        ]
+        more = [f"… {len(self) - MAX_NAMES:,} more"] if len(self) > MAX_NAMES else []
+        names = f"{len(self):,}: {shorten(', '.join(named + more), 300)}" if named else "0"
+        return f"{type(self).__name__}({names}; {self._completeness()})"
+
+    def _completeness(self) -> str:
+        return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
 
 
 class RunList(ApiList[Run]):
     """Runs, and whether they are complete: `.is_complete`, `.why`. See `ApiList` for the other attributes."""
+
+    def _repr_html_(self) -> str:
+        import pandas as pd  # not needed to read runs
+
+        from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
+
+        head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
+        columns = ["run_id", "business_name", "status", "agent_name", "created_at"]
+        rows = [
+            (run.id, run.business_name, run.status, agent_title(run.agent, run.agent_name), run.created_at)
+            for run in self.items[:MAX_ROWS]
+        ]
+        table = with_labels(pd.DataFrame(rows, columns=columns).assign(agent=[row[3] for row in rows]))
+        return block(head, df_to_html(table, n_rows=len(self)))

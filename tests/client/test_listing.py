@@ -244,7 +244,16 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
-def test_runlist_says_whether_it_is_complete(run_json: Compose) -> None:
-    runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(500)), "cut")
-    assert repr(runs) == "RunList(500; not complete: cut)"
+def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
+    """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
+    runs = RunList(
+        tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)), "cut"
+    )
+    labels = ", ".join(f"<script> · run-{number}" for number in range(3))
+    assert repr(runs) == f"RunList(500: {labels}, … 497 more; not complete: cut)"
+    html = runs._repr_html_()
+    assert "20 of 500 rows shown" in html
+    assert "not complete: cut" in html
+    assert "<script>" not in html
+    assert len(html) < 20_000
     assert repr(RunList()) == "RunList(0; complete)"
