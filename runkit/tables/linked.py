@@ -227,6 +227,8 @@ class Frames:
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        if n_listed := int((~runs["has_steps"]).sum()):
+            lines.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if n_undated := int(self.reads["is_undated"].sum()):
             runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
             lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')

@@ -71,7 +71,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("business_status_at", "when the business had this status"),
         _text("agent", "type of the agent"),
         _text("agent_name", "display name of the agent, if known"),
-        _word("status", "status of the run", RUN_STATUSES),
+        _word("status", "running, interrupted (it waits for a reviewer), completed or error", RUN_STATUSES),
         _text("requester", "name of the person who requested the run"),
         _text("prompt", "what was asked, if the run has it"),
         _time("created_at", "when the run was requested"),

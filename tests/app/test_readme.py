@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -15,7 +14,6 @@ from tests.app.conftest import run
 from tests.app.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "tests" / "examples"
 README = (ROOT / "README.md").read_text()
 ELSEWHERE = {  # lines that are not run here, because they install or take minutes, and what holds them
     "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[lab]' && .venv/bin/runkit demo": (
@@ -32,9 +30,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks
     names: dict[str, Any] = {"folder": tmp_path_factory.mktemp("readme")}
-    examples = [json.dumps(json.loads(file.read_text())) for file in EXAMPLES.glob("run_[cm]*.json")]
-    (names["folder"] / "runkit-demo").mkdir()
-    (names["folder"] / "runkit-demo" / "runs.ndjson").write_text("\n".join(examples))
+    assert run("demo", "--speed", "3000", cwd=names["folder"]).returncode == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(names["folder"])
         for block in blocks:
@@ -44,7 +40,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     """The frames are whole, the report is there, and the printed table has the columns that README shows."""
-    assert len(ran["f"].runs) == ran["made"].n_runs == 2
+    assert len(ran["f"].runs) == ran["made"].n_runs == 6
     assert ran["slowest"].is_complete
     assert len(ran["slowest"].runs) == 1
     assert ran["run"].status in ("running", "completed")
@@ -53,6 +49,20 @@ def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     [table] = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     shown = ran["slowest"].steps.nlargest(5, "critical_s")[table.split("\n")[0].split()]
     assert len(shown) == len(table.strip().split("\n")) - 1
+
+
+def test_every_answer_of_the_table_runs(ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the demo's runs, and a client of a sandbox."""
+    cells = re.findall(r"^\| .+\? \| (.+) \|$", README, re.MULTILINE)
+    codes = [code for cell in cells for code in re.findall(r"`((?:runkit|f|done)\b[^`]*[)\]])`", cell)]
+    assert len(codes) >= 22
+    with runkit.sandbox(history=6) as box, box.client() as client:
+        listed = client.runs.list(business_id=client.businesses.list())
+        names = ran | {"client": client, "before": runkit.frames(client.runs.fetch(listed))}
+        names["done"] = runkit.actions(names["before"], client)
+        monkeypatch.chdir(ran["folder"])
+        for code in codes:
+            exec(code, names)  # noqa: S102
 
 
 def test_every_shell_line_runs(tmp_path: Path) -> None:
@@ -70,7 +80,7 @@ def test_every_shell_line_runs(tmp_path: Path) -> None:
         [run_id] = client.runs.list(limit=1, status="completed").ids
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         for line in lines:
-            program, *words = shlex.split(line.replace("83fe7317", run_id[:8]))
+            program, *words = shlex.split(line.replace("4f029db6", run_id[:8]))
             assert program == "runkit"
             done = run(*words, cwd=tmp_path, **at)
             assert done.returncode == 0, (line, done.stderr)
