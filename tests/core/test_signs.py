@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import unicodedata
 
@@ -49,13 +48,3 @@ def test_a_message_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixtu
     assert lines[0].endswith(f"left out: {one_line(forged)}")
     assert all(line.startswith("  ") for line in lines[1:])
     assert visible(caplog.text) == caplog.text
-
-
-def test_saved_runs_act_on_no_terminal() -> None:
-    """`runkit fetch -o -` writes invisible characters as JSON escapes; the data stay equal."""
-    from runkit.cli import _escape_unseen
-
-    data = {"label": f"{ODD[:-1]}\x7f\U000e0041"}
-    written = _escape_unseen(json.dumps(data, ensure_ascii=False))
-    assert json.loads(written) == data
-    assert visible(written) == written

@@ -15,9 +15,8 @@ import pytest
 
 import runkit
 from runkit.cli import main
-from runkit.errors import ArchiveError, NotFound, RunkitError
+from runkit.errors import NotFound, RunkitError
 from tests.end_to_end.echo import CANARY, LOGIN, WAYS, Server, echo, everything_of, found_in
-from tests.support import run
 
 
 def called(call: Callable[[runkit.Client], Any]) -> Callable[[], str]:
@@ -133,9 +132,6 @@ def test_no_part_of_a_sandbox_shows_the_key() -> None:
         assert box.key == CANARY
 
 
-# ----------------------------------------------------- passwords of proxies, and keys of object stores
-
-
 @pytest.mark.parametrize("way", ["401", "redirect", "bad status", "bad header", "nothing"])
 @pytest.mark.parametrize("is_of_environment", [True, False])
 def test_a_proxy_that_repeats_its_login(
@@ -157,16 +153,3 @@ def test_a_proxy_that_repeats_its_login(
         client.agents.list()
     assert {seen.partition(" ")[0] for seen in server.seen} == {"Basic"}
     assert not found_in(everything_of(caught.value) + logged(caplog) + f"{client!r} {vars(client)}")
-
-
-@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
-def test_an_object_store_that_is_not_there(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The keys of an archive's object store are in no message of its error and in no log."""
-    caplog.set_level(logging.DEBUG)
-    options = {"AWS_SECRET_ACCESS_KEY": "x", "AWS_ACCESS_KEY_ID": "y", "AWS_REGION": "eu-west-1"}
-    options |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "max_retries": "0"}
-    archive = runkit.Archive("s3://bucket/runs", storage_options={**options, name: LOGIN})
-    for use in (lambda: archive.add([run()]), archive.frames):
-        with pytest.raises(ArchiveError) as caught:
-            use()
-        assert not found_in(f"{archive!r} {vars(archive)} {everything_of(caught.value)} {caplog.text}")

@@ -16,7 +16,7 @@ from runkit.client import Client
 from runkit.errors import AuthError, UsageError
 from runkit.reports.bundle import Provenance, digest_of, make_masker, read_source, redact_source
 from runkit.server import Sandbox
-from support import artifact, example, question, run, step
+from support import example, question, run, step
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
@@ -112,9 +112,6 @@ def test_a_run_that_goes_on_has_another_digest_later():
 
 CHANGES = {
     "a millisecond": lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
-    "a label": lambda raw: raw["steps"][0].update(label="Another"),
-    "a result": lambda raw: raw["steps"][0].update(result={"a": 1}),
-    "a finding": lambda raw: raw["output"]["artifacts"].append(artifact()),
     "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(url="https://b.example.gov/"),
     "an order of steps": lambda raw: raw["steps"].reverse(),
 }

@@ -165,16 +165,3 @@ def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, so
     for name, df in f.items():
         if len(df):
             pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), df)
-
-
-@fuzz(16)
-@given(st.lists(times, min_size=5, max_size=5), st.booleans())
-def test_any_times_add_up(moments: list[str], is_open: bool) -> None:
-    """Years 1 and 9999, leap seconds, offsets, nanoseconds: read or named as a bad field."""
-    start, end, first, last, updated = moments
-    source = run(step("a", started_at=first, completed_at=None if is_open else last))
-    f = sound(runkit.frames([source | {"started_at": start, "ended_at": end, "updated_at": updated}]))
-    assert set(f.problems["problem"]) <= {
-        *("bad_field", "naive_time", "ends_before_start", "outside_run", "starts_before_created"),
-        "contradiction",
-    }

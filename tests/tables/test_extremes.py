@@ -49,14 +49,6 @@ def test_deep_steps_are_read_and_drawn() -> None:
 # ---------------------------------------------------------------------------------------- wide and large
 
 
-def test_many_problems_are_noted() -> None:
-    """Three on each of 20,000 steps, in a time that grows with their number alone."""
-    steps = [step(str(number), type="odd", status="odd", agent=5) for number in range(20_000)]
-    with within(15):
-        f = runkit.frames(run(*steps))
-    assert f.problems["n"].tolist() == [20_000] * 3
-
-
 def test_a_megabyte_in_every_field() -> None:
     """What people are shown stays short."""
     long = "w" * 1_000_000
