@@ -7,8 +7,9 @@ does: an action follows the question that proposed it.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -46,7 +47,7 @@ DTYPES: dict[str, Any] = {
     "effects": "str",
     "n_effects": "int32",
 }
-JOINED = ("step_id", "interrupt_id", "proposal_no", "settled_by")
+JOINED = ["step_id", "interrupt_id", "proposal_no", "settled_by"]
 BUSINESS, RESULT = "Business", "Watchlist::Result"
 OBJECT_OF_CHANGE = {
     "add_sources": BUSINESS,
@@ -121,55 +122,48 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
             f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists actions by "
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
-    lists = concurrently(lambda business_id: _actions_on(client, business_id), ids, "business", progress)
-    by_business = dict(zip(ids, lists, strict=True))
-    complete = {business_id: types for business_id, (_, types) in by_business.items()}
-    unique = {action.id: action for recorded, _ in by_business.values() for action in recorded}
-    rows = [_row(action) for action in unique.values()]
-    rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
-    _warn_of_missing_runs(rows, f)
-    joined = _join(rows, f)
-    rows = [row | joined.get(row["action_id"], {"settled_by": UNKNOWN}) for row in rows]
-    frame = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
-    frame.attrs[LISTED] = jsontext.dumps(_listed_runs(frame, f.runs, complete))
-    return frame
+    lists = [*concurrently(lambda business_id: _read(client, business_id), ids, "business", progress)]
+    rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
+    table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
+    table = table.sort_values(["created_at", "action_id"], ignore_index=True)
+    _warn_of_missing_runs(table["run_id"], f)
+
+    joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
+    joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
+    complete = dict(zip(ids, (types for _, types in lists), strict=True))
+    joined.attrs[LISTED] = jsontext.dumps(_listed_runs(joined, f.runs, complete))
+    return joined
 
 
-def _actions_on(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
+def _read(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
     """Read the actions on a business and on its watchlist results, and which types of object are complete."""
-    business = client.businesses.get(business_id)
+    watchlist = client.businesses.get(business_id).to_dict().get("watchlist")
     lists = [(BUSINESS, client.actions.list("businesses", business_id))]
-    result_ids = _watchlist_results(business.to_dict().get("watchlist"))
-    lists += [(RESULT, client.actions.list("watchlist_result", result_id)) for result_id in result_ids]
+    lists += [
+        (RESULT, client.actions.list("watchlist_result", item)) for item in _watchlist_results(watchlist)
+    ]
     incomplete = {object_type for object_type, listed in lists if not listed.is_complete}
     complete = {object_type for object_type, _ in lists} - incomplete
     return [action for _, listed in lists for action in listed], complete
 
 
-def _watchlist_results(watchlist: object) -> Iterator[str]:
+def _watchlist_results(value: object) -> Iterator[str]:
     """Find the ids of the results in the JSON of a watchlist, wherever it holds them."""
-    todo = [watchlist]
-    for value in todo:
-        if isinstance(value, dict):
-            todo += value.values()
-            if value.get("object") == "watchlist_result" and isinstance(value.get("id"), str):
-                yield value["id"]
-        elif isinstance(value, list):
-            todo += value
+    if isinstance(value, dict):
+        if value.get("object") == "watchlist_result" and isinstance(value.get("id"), str):
+            yield value["id"]
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _watchlist_results(item)
 
 
 def _row(action: Action) -> Json:
     """Return the columns that the action itself has."""
     actors = {actor.actor_type: actor.data or {} for actor in action.actors}
-    run_id = actors.get("run", {}).get("id")
-    effects = action.to_dict()["effects"]
-    return {
+    run_id, effects = actors.get("run", {}).get("id"), action.to_dict()["effects"]
+    own = ("created_at", "type", "object_type", "object_id", "note")
+    return {name: getattr(action, name) for name in own} | {
         "action_id": action.id,
-        "created_at": action.created_at,
-        "type": action.type,
-        "object_type": action.object_type,
-        "object_id": action.object_id,
-        "note": action.note,
         "account_name": actor_name(actors.get("account", {})),
         "user_name": actor_name(actors.get("user", {})),
         "run_id": run_id if isinstance(run_id, str) else None,
@@ -178,42 +172,43 @@ def _row(action: Action) -> Json:
     }
 
 
-def _warn_of_missing_runs(rows: list[Json], f: Frames) -> None:
+def _warn_of_missing_runs(run_ids: pd.Series[str], f: Frames) -> None:
     """Log how many actions are of runs that are not in the frames."""
-    known = {None, *f.runs["run_id"]}
-    missing = [row["run_id"] for row in rows if row["run_id"] not in known]
-    if missing:
-        ids = [*dict.fromkeys(missing)]
-        more = ", …" if len(ids) > MAX_NAMED else ""
+    missing = run_ids[run_ids.notna() & ~run_ids.isin(f.runs["run_id"])]
+    if len(missing):
+        ids = missing.unique().tolist()
         log.warning(
-            "%s: done by %s that are not in these frames (%s%s), so their questions are not known; fetch "
-            "these runs, too",
+            "%s: done by %s that are not in these frames (%s), so their questions are not known; fetch these "
+            "runs, too",
             plural(len(missing), "action"),
             plural(len(ids), "run"),
             ", ".join(map(short_id, ids[:MAX_NAMED])),
-            more,
         )
 
 
 def _listed_runs(
-    frame: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, set[str]]
+    table: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, set[str]]
 ) -> dict[str, dict[str, int]]:
     """Count the rows of each ended run, by type of object, if those of its business were listed completely.
 
     A run that goes on may still do what was approved.
     """
-    counts = _count_by_run(frame)
+    n_rows = _n_rows(table)
     ended = runs[runs["status"].isin(FINAL_STATUSES) & runs["business_id"].notna()]
-    listed: dict[str, dict[str, int]] = {BUSINESS: {}, RESULT: {}}
-    for run_id, business_id in zip(ended["run_id"], ended["business_id"], strict=True):
-        for object_type in complete[business_id]:
-            listed[object_type][run_id] = counts[run_id, object_type]
-    return listed
+    ids = dict(zip(ended["run_id"], ended["business_id"], strict=True))
+    return {
+        object_type: {
+            run_id: n_rows[run_id, object_type]
+            for run_id, business_id in ids.items()
+            if object_type in complete[business_id]
+        }
+        for object_type in (BUSINESS, RESULT)
+    }
 
 
-def _count_by_run(frame: pd.DataFrame) -> Counter[tuple[str, str]]:
+def _n_rows(table: pd.DataFrame) -> Counter[tuple[str, str]]:
     """Count the actions of each run, by type of object."""
-    return Counter(zip(frame["run_id"], frame["object_type"], strict=True))
+    return Counter(zip(table["run_id"], table["object_type"], strict=True))
 
 
 def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
@@ -221,96 +216,72 @@ def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
 
     For these, the frame has all actions of the run on such objects, and each of the type is joined.
     """
-    counts = _count_by_run(actions)
-    listed = json.loads(actions.attrs.get(LISTED, "{}"))
-    unjoined = actions[actions["step_id"].isna()]
-    unclear = set(zip(unjoined["run_id"], unjoined["type"], strict=True))
+    n_rows, listed = _n_rows(actions), json.loads(actions.attrs.get(LISTED, "{}"))
+    unclear = actions.loc[actions["step_id"].isna(), ["run_id", "type"]].itertuples(index=False, name=None)
     return {
         (run_id, action_type)
         for action_type, object_type in OBJECT_OF_CHANGE.items()
         for run_id, n_listed in listed.get(object_type, {}).items()
-        if counts[run_id, object_type] == n_listed and (run_id, action_type) not in unclear
-    }
+        if n_rows[run_id, object_type] == n_listed
+    }.difference(unclear)
 
 
 # ------------------------------------------------------------------------------------------------ the join
 
 
-def _join(rows: list[Json], f: Frames) -> dict[str, Json]:
-    """Join actions, in order of time, to proposals; gives the joined columns by action id."""
-    proposals: dict[tuple[str, str], list[Json]] = defaultdict(list)
-    for proposal in _proposals(f):
-        proposals[proposal["run_id"], proposal["kind"]].append(proposal)
-    by_round: dict[tuple[str, str, int], list[Json]] = defaultdict(list)
-    for row in rows:
-        run_id, kind = row["run_id"], row["type"]
-        settled = [
-            proposal for proposal in proposals[run_id, kind] if proposal["answered_at"] <= row["created_at"]
-        ]
-        if settled:
-            round_no = max(proposal["round_no"] for proposal in settled)
-            by_round[run_id, kind, round_no].append(row)
-    joined: dict[str, Json] = {}
-    for (run_id, kind, round_no), same_round in by_round.items():
-        candidates = [proposal for proposal in proposals[run_id, kind] if proposal["round_no"] == round_no]
-        joined |= _match(same_round, candidates)
-    return joined
+def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
+    """Join actions, in order of time, to proposals: what is known of each action by its id."""
+    pairs = actions.merge(proposals, on=["run_id", "type"])
+    before = pairs["round_no"].where(pairs["answered_at"] <= pairs["created_at"])
+    newest = pairs[pairs["round_no"] == before.groupby(pairs["action_id"]).transform("max")]
+    rounds = newest.groupby(["run_id", "type", "round_no"])
+    found = [match for _, pairs in rounds for match in _match(pairs)]
+    known = pd.DataFrame(found, columns=["action_id", "proposal"]).astype(
+        pairs[["action_id", "proposal"]].dtypes
+    )
+    by_action = known.merge(proposals, on="proposal").groupby("action_id")[JOINED]
+    joined = by_action.first().where(by_action.nunique(dropna=False) == 1)
+    joined["proposal_no"] = joined["proposal_no"].where(joined["step_id"].notna())
+    return joined.reset_index()
 
 
-def _match(rows: list[Json], proposals: list[Json]) -> dict[str, Json]:
+def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
     """Match actions of one type to the proposals of one round: by object where one is named, else in order.
 
-    If fewer actions than proposals remain, only what the proposals have in common is known.
+    If fewer actions than proposals remain, each goes to all of these: what they have in common is known.
     """
-    joined: dict[str, Json] = {}
-    for row in rows:
-        object_id = f'"{row["object_id"]}"'
-        named = next((proposal for proposal in proposals if object_id in (proposal["result"] or "")), None)
-        if named is not None:
-            joined[row["action_id"]] = _columns([named])
-            proposals = [proposal for proposal in proposals if proposal is not named]
-    rest = [row["action_id"] for row in rows if row["action_id"] not in joined]
-    if len(rest) < len(proposals):
-        return joined | dict.fromkeys(rest, _columns(proposals))
-    return joined | {
-        action_id: _columns([proposal]) for action_id, proposal in zip(rest, proposals, strict=False)
-    }
+    free, rest = dict.fromkeys(pairs["proposal"]), dict.fromkeys(pairs["action_id"])
+    columns = (pairs[name] for name in ("action_id", "proposal", "object_id", "result"))
+    for action_id, proposal, object_id, result in zip(*columns, strict=True):
+        if f'"{object_id}"' in result and action_id in rest and proposal in free:
+            del free[proposal], rest[action_id]
+            yield action_id, proposal
+    if len(rest) < len(free):
+        yield from product(rest, free)
+    else:
+        yield from zip(rest, free, strict=False)
 
 
-def _columns(proposals: Sequence[Json]) -> Json:
-    """Return the joined columns of a proposal, or what several have in common."""
-    values = {name: {proposal[name] for proposal in proposals} for name in JOINED}
-    columns = {name: different.pop() if len(different) == 1 else None for name, different in values.items()}
-    columns["settled_by"] = columns["settled_by"] or UNKNOWN
-    if columns["step_id"] is None:
-        columns["proposal_no"] = None
-    return columns
-
-
-def _proposals(f: Frames) -> list[Json]:
-    """Return the proposals of the questions that were answered or approved, without known rejections."""
-    key = ["run_id", "step_id"]
-    is_settled = f.interrupts["outcome"].isin([*SETTLED_BY])
-    approved = f.interrupts[is_settled & f.interrupts["decision"].ne("rejected")]
-    proposed = f.artifacts[f.artifacts["origin"] == "proposal"]
-    proposed = proposed.assign(
-        kind=proposed["type"].map(KIND_OF_TYPE), proposal_no=proposed.groupby(key).cumcount()
-    )
-    questions = _with_rounds(approved).drop(columns="kind")
-    rows = questions.merge(proposed.dropna(subset="kind")[[*key, "kind", "proposal_no"]], on=key)
-    rows = rows.merge(f.steps[[*key, "result"]], on=key, how="left")
-    rows["settled_by"] = rows["outcome"].astype("str").map(SETTLED_BY)
-    records: list[Any] = rows.astype("object").where(rows.notna(), None).to_dict("records")
-    return records
-
-
-def _with_rounds(questions: pd.DataFrame) -> pd.DataFrame:
-    """Sort questions by run and time, and number the rounds of each run in `round_no`.
+def _proposals(f: Frames) -> pd.DataFrame:
+    """Return the proposals of the questions that were answered or approved, without known rejections.
 
     Questions that were open at the same time are one round: a run goes on when the last one is answered.
     """
-    questions = questions.sort_values(["run_id", "asked_at"], kind="stable")
-    run_id = questions["run_id"]
-    last_answer = questions["answered_at"].groupby(run_id).cummax()
-    is_same_round = questions["asked_at"] < last_answer.groupby(run_id).shift()
-    return questions.assign(round_no=(~is_same_round).groupby(run_id).cumsum())
+    key, asked = ["run_id", "step_id"], f.interrupts
+    asked = asked[asked["outcome"].isin([*SETTLED_BY]) & asked["decision"].ne("rejected")]
+    asked = asked.sort_values(["run_id", "asked_at"], kind="stable")
+    by_run = asked.groupby("run_id")
+    is_same_round = asked["asked_at"] < by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
+    questions = asked[[*key, "interrupt_id", "answered_at"]].assign(
+        round_no=(~is_same_round).groupby(asked["run_id"]).cumsum(),
+        settled_by=asked["outcome"].astype("str").map(SETTLED_BY),
+    )
+
+    proposed = f.artifacts.loc[f.artifacts["origin"] == "proposal", [*key, "type"]]
+    proposed = proposed.assign(
+        type=proposed["type"].map(KIND_OF_TYPE).astype("str"), proposal_no=proposed.groupby(key).cumcount()
+    )
+    rows = questions.merge(proposed.dropna(subset="type"), on=key).merge(
+        f.steps[[*key, "result"]], "left", key
+    )
+    return rows.fillna({"result": ""}).rename_axis("proposal").reset_index()

@@ -109,9 +109,9 @@ def decisions(
     f = frames(f, answers=answers)
     questions = f.interrupts
     group = _groups(questions, by)
-    flags = _flags(questions) | _results(questions, actions) | _attention(f, answers, quick_s)
-    flag_frame = pd.DataFrame(flags, questions.index).astype("Int32")
-    counts = flag_frame.groupby(group).sum(min_count=1).astype(dict.fromkeys(COUNTS, "int32"))
+    flags = _flags(questions, actions) | _attention(f, answers, quick_s)
+    numbers = pd.DataFrame(flags, questions.index).astype("Int32")
+    counts = numbers.groupby(group).sum(min_count=1).astype(dict.fromkeys(COUNTS, "int32"))
     counts.loc[counts["n_pending"] == 0, OVER_COUNTS] = 0
     table = counts.join(_waits(questions, group))[COLUMNS]
     return _ordered(table.rename_axis(by).reset_index(), by)
@@ -121,66 +121,53 @@ def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
     """Return the waits of each group, in seconds."""
     outcome, wait = questions["outcome"], questions["wait_s"]
     answered = wait.where(outcome == "answered").groupby(group)
-    is_enough = answered.count() >= MIN_FOR_P90
     return pd.DataFrame(
         {
             "wait_p50_s": answered.median(),
-            "wait_p90_s": answered.quantile(0.9).where(is_enough),
+            "wait_p90_s": answered.quantile(0.9).where(answered.count() >= MIN_FOR_P90),
             "oldest_pending_s": wait.where(outcome == "pending").groupby(group).max(),
         }
     )
 
 
-def _flags(questions: pd.DataFrame) -> dict[str, Any]:
-    """Return the columns that count outcomes and long waits, as a flag for each question."""
-    outcome = questions["outcome"]
-    is_pending = outcome == "pending"
-    pending_s = questions["wait_s"].where(is_pending).astype("Float64")
-    flags: dict[str, Any] = {
-        "n_asked": outcome.notna(),
-        "n_pending": is_pending,
-        "n_auto": outcome.isin(RESOLUTIONS),
-        "n_lapsed": outcome == "lapsed",
-        "n_answered": outcome == "answered",
-    }
-    return flags | {f"n_over_{days}d": pending_s > days * DAY_S for days in OVER_DAYS}
-
-
-def _results(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
-    """Return the columns that count results of answers, as flags; an unknown result is a null."""
-    is_answered = questions["outcome"] == "answered"
-    is_decided = is_answered & questions["decision"].isin(DECISIONS)
-    decision = questions["decision"].astype("string").where(is_decided)
-    result = decision.replace("edited", "approved")
+def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the columns that count outcomes, long waits and results, as flags; unknown is null."""
+    outcome, decision = questions["outcome"], questions["decision"].astype("str")
+    pending_s = questions["wait_s"].where(outcome == "pending").astype("Float64")
+    known = decision.where((outcome == "answered") & decision.isin(DECISIONS))
+    result = known.replace("edited", "approved")
     if actions is not None:
-        effect = pd.Series(_effects(questions, actions), questions.index, "string")
-        result = result.fillna(effect.where(is_answered))
+        result = result.fillna(_effects(questions, actions).where(outcome == "answered"))
+    result = result.astype("string")  # in which a comparison with null is null
     return {
-        "n_approved": result == "approved",
-        "n_rejected": result == "rejected",
-        "n_not_done": result == NOT_DONE,
-        "n_unknown": is_answered & result.isna(),
-        "n_edited": decision == "edited",
+        "n_asked": outcome.notna(),
+        "n_auto": outcome.isin(RESOLUTIONS),
+        **{f"n_{name}": outcome == name for name in ("pending", "lapsed", "answered")},
+        **{name: pending_s > days * DAY_S for name, days in zip(OVER_COUNTS, OVER_DAYS, strict=True)},
+        **{f"n_{name}": result == name for name in ("approved", "rejected", NOT_DONE)},
+        "n_unknown": (outcome == "answered") & result.isna(),
+        "n_edited": known.astype("string") == "edited",
     }
 
 
-def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> list[str | None]:
+def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     """Return the result of each question that its actions, or their absence, show."""
-    results: dict[tuple[str, str], str | None] = {}
-    joined = actions.dropna(subset="step_id")
-    columns = (joined[name] for name in ("run_id", "step_id", "type", "effects"))
-    for run_id, step_id, action_type, text in zip(*columns, strict=True):
-        result = _status_after(text) if action_type == "decision" else "approved"
-        is_same = results.setdefault((run_id, step_id), result) == result
-        results[run_id, step_id] = result if is_same else None
+    done = actions.dropna(subset="step_id")
+    is_decision = done["type"] == "decision"
+    results = (
+        done["effects"]
+        .where(is_decision)
+        .map(_status_after, na_action="ignore")
+        .mask(~is_decision, "approved")
+    )
+    by_question = results.groupby([done["run_id"], done["step_id"]])
+    agreed = by_question.first().where(by_question.nunique(dropna=False) == 1)
 
-    known = fully_known(actions)
-    effects: list[str | None] = []
-    columns = (questions[name] for name in ("run_id", "step_id", "kind"))
-    for run_id, step_id, kind in zip(*columns, strict=True):
-        without_action = NOT_DONE if (run_id, kind) in known else None
-        effects.append(results.get((run_id, step_id), without_action))
-    return effects
+    keys = pd.MultiIndex.from_frame(questions[["run_id", "step_id"]])
+    kinds = pd.MultiIndex.from_frame(questions[["run_id", "kind"]])
+    shown = pd.Series(agreed.reindex(keys).to_numpy(), questions.index, "str")
+    is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
+    return shown.mask(is_not_done, NOT_DONE)
 
 
 def _status_after(effects: str) -> str | None:

@@ -81,10 +81,8 @@ def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
 
 def _hits(f: Frames, pattern: re.Pattern[str], columns: list[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
     for name, column in columns:
-        df = f[name].dropna(subset=column)
-        step_ids = df["step_id"].tolist() if "step_id" in df else [None] * len(df)
-        values = df[column].tolist()
-        for run_id, step_id, value in zip(df["run_id"].tolist(), step_ids, values, strict=True):
+        rows = f[name].reindex(columns=["run_id", "step_id", column]).dropna(subset=column)
+        for run_id, step_id, value in rows.itertuples(index=False):
             for match in pattern.finditer(value):
                 start, end = match.span()
                 if start < end:
