@@ -154,12 +154,8 @@ def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     """Return the result of each question that its actions, or their absence, show."""
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
-    results = (
-        done["effects"]
-        .where(is_decision)
-        .map(_status_after, na_action="ignore")
-        .mask(~is_decision, "approved")
-    )
+    statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")
+    results = statuses.mask(~is_decision, "approved")
     by_question = results.groupby([done["run_id"], done["step_id"]])
     agreed = by_question.first().where(by_question.nunique(dropna=False) == 1)
 

@@ -5,13 +5,12 @@ Both write ids, names, times and outcomes. Findings, sources and results of step
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pandas as pd
@@ -19,6 +18,7 @@ import pandas as pd
 import runkit
 from runkit import files
 from runkit.arguments import checked
+from runkit.charts.panel import records
 from runkit.contract import Json
 from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
@@ -31,8 +31,27 @@ SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
 STEP = ("step_id", "name", "label", "type", "status", "resolution", "is_open", "is_critical", "critical_s")
-RUN = ("run_id", "status", "requester", "business_id", "business_name", "business_status")
-MEASURED = ("working_s", "waiting_s", "idle_s")
+KEY = ["run_id", "step_id"]
+RUN_ATTRIBUTES = {
+    "run_id": "middesk.run.id",
+    "status": "middesk.run.status",
+    "requester": "middesk.run.requester",
+    "business_id": "middesk.run.business_id",
+    "business_name": "middesk.run.business_name",
+    "business_status": "middesk.run.business_status",
+    "thread_id": "gen_ai.conversation.id",
+    "outcome": "output.value",
+    "confidence": "runkit.confidence",
+    "working_s": "runkit.working_s",
+    "waiting_s": "runkit.waiting_s",
+    "idle_s": "runkit.idle_s",
+}
+STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP} | {
+    "step_id": "middesk.step.id",
+    "run_id": "middesk.run.id",
+    "interrupt_id": "middesk.interrupt.id",
+    "outcome": "middesk.interrupt.outcome",
+}
 
 
 @checked
@@ -71,8 +90,8 @@ def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True)
     trace.json
     """
     runs, steps = _runs_and_steps(f, redact)
+    events = [*_processes(runs), *_threads(runs, steps)]
     other = {"producer": f"runkit {runkit.__version__}"}
-    events = list(_trace_events(runs, steps))
     return _write(Path(path), {"displayTimeUnit": "ms", "otherData": other, "traceEvents": events})
 
 
@@ -119,39 +138,34 @@ def to_otlp(
     trace.json trace.logs.json
     """
     runs, steps = _runs_and_steps(f, redact)
-    runs = [run for run in runs if include_open or run["ended_at"] is not None]
-    kept = {run["run_id"] for run in runs}
-    steps = [step for step in steps if step["run_id"] in kept]
-    resource = {"attributes": _attributes({"service.name": "middesk-agents"})}
+    kept = {run["run_id"] for run in runs if include_open or run["ended_at"] is not None}
+    runs, steps = ([row for row in rows if row["run_id"] in kept] for rows in (runs, steps))
     scope = {"scope": {"name": "runkit", "version": runkit.__version__}, "schemaUrl": SEMCONV}
+    resource = {"resource": {"attributes": _attributes({"service.name": "middesk-agents"})}}
 
     spans = [*map(_root_span, runs), *_step_spans(steps)]
-    traces = {"resourceSpans": [{"resource": resource, "scopeSpans": [scope | {"spans": spans}]}]}
-    pauses = [record for step in steps for record in _pauses(step)]
-    logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [scope | {"logRecords": pauses}]}]}
+    pauses = [record for step in steps if step["is_wait"] for record in _pauses(step)]
+    traces = {"resourceSpans": [resource | {"scopeSpans": [scope | {"spans": spans}]}]}
+    logs = {"resourceLogs": [resource | {"scopeLogs": [scope | {"logRecords": pauses}]}]}
     target = Path(path)
     return _write(target, traces), _write(target.with_suffix(f".logs{target.suffix}"), logs)
 
 
 def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
-    """Return masked runs and steps, with `start` and `duration` in microseconds, and a step's question."""
+    """Return masked runs and steps, with `start` and `end` in microseconds, and a step's question."""
     f = frames(f)
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
-    key = ["run_id", "step_id"]
-    asked = safe.interrupts.dropna(subset="step_id")[[*key, "interrupt_id", "outcome"]].drop_duplicates(key)
-    steps = safe.steps.drop(columns="result").merge(asked, "left", key)
-    return _records(safe.runs, safe.runs["started_at"].fillna(safe.runs["created_at"])), _records(
-        steps, steps["started_at"]
-    )
+    questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(KEY)
+    steps = safe.steps.drop(columns="result").merge(questions[[*KEY, "interrupt_id", "outcome"]], "left", KEY)
+    runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
+    return _records(runs), _records(steps)
 
 
-def _records(df: pd.DataFrame, start: pd.Series[Any]) -> list[Json]:
+def _records(df: pd.DataFrame) -> list[Json]:
     # not `Timestamp.value`, which is nanoseconds for any unit of the column
-    start = start.dt.as_unit("us").astype("int64")
-    duration = df["duration_s"].fillna(0).mul(1e6).round().astype("int64")
-    plain = df.assign(start=start, duration=duration).astype("object")
-    records: list[Any] = plain.where(plain.notna(), None).to_dict("records")
-    return records
+    start = df["started_at"].dt.as_unit("us").astype("int64")
+    end = start + df["duration_s"].fillna(0).mul(1e6).round().astype("int64")
+    return records(df.assign(start=start, end=end))
 
 
 def _write(path: Path, document: Json) -> Path:
@@ -164,77 +178,57 @@ def _write(path: Path, document: Json) -> Path:
 # ------------------------------------------------------------------------------------- Chrome trace events
 
 
-def _trace_events(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
-    processes: dict[str, int] = {}
-    for number, run in enumerate(runs, 1):
-        processes[run["run_id"]] = number
+def _processes(runs: list[Json]) -> Iterator[Json]:
+    for pid, run in enumerate(runs, 1):
         label = run_label(run["run_id"], run["business_name"], run["agent_name"])
-        yield {"ph": "M", "name": "process_name", "pid": number, "tid": 0, "args": {"name": label}}
+        yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": label}}
 
-    numbers = count(1)
+
+def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
+    pids = {run["run_id"]: pid for pid, run in enumerate(runs, 1)}
+    tids = count(1)
     # by run and agent: the threads, each with its number and the ends of the steps that are open
     threads: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)
-    for step in sorted(steps, key=lambda step: (step["start"], -step["duration"])):
-        pid, agent = processes[step["run_id"]], step["agent"] or "unknown"
-        start, end = step["start"], step["start"] + step["duration"]
+    for step in sorted(steps, key=lambda step: (step["start"], -step["end"])):
+        pid, agent, start, end = pids[step["run_id"]], step["agent"] or "unknown", step["start"], step["end"]
         own = threads[pid, agent]
         for ends in own.values():
             ends[:] = [other for other in ends if other > start]
-        tid = next((number for number, ends in own.items() if not ends or ends[-1] >= end), 0)
+        tid = next((tid for tid, ends in own.items() if not ends or ends[-1] >= end), 0)
         if not tid:
-            tid = next(numbers)
+            tid = next(tids)
             own[tid] = []
             yield {"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": {"name": agent}}
         own[tid].append(end)
-        yield {
-            "ph": "X",
-            "cat": "waiting" if step["is_wait"] else step["type"],
-            "name": step["label"],
-            "pid": pid,
-            "tid": tid,
-            "ts": start,
-            "dur": step["duration"],
-            "args": {name: step[name] for name in (*STEP, "agent", "outcome")},
-        }
+        category = "waiting" if step["is_wait"] else step["type"]
+        event = {"ph": "X", "cat": category, "name": step["label"], "pid": pid, "tid": tid}
+        args = {name: step[name] for name in (*STEP, "agent", "outcome")}
+        yield event | {"ts": start, "dur": end - start, "args": args}
 
 
 # --------------------------------------------------------------------------------------------------- OTLP
 
 
 def _root_span(run: Json) -> Json:
-    attributes = {
-        **_agent(run["agent"]),
-        "gen_ai.conversation.id": run["thread_id"],
-        "openinference.span.kind": "AGENT",
-        "output.value": run["outcome"],
-        **{f"middesk.run.{name.removeprefix('run_')}": run[name] for name in RUN},
-        **{f"runkit.{name}": run[name] for name in (*MEASURED, "confidence")},
-    }
-    return _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes) | {
-        "status": {"code": ERROR} if run["status"] == "error" else {}
-    }
+    attributes = _invoked(run["agent"]) | {name: run[column] for column, name in RUN_ATTRIBUTES.items()}
+    span = _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
+    return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
 
 
 def _step_spans(steps: list[Json]) -> Iterator[Json]:
-    children: dict[tuple[str, str], list[str | None]] = defaultdict(list)
+    children: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
+    for step in steps:
+        children[step["run_id"], step["parent_step_id"]].add(step["agent"])
     known = {(step["run_id"], step["step_id"]) for step in steps}
     for step in steps:
-        children[step["run_id"], step["parent_step_id"]].append(step["agent"])
-    for step in steps:
-        run_id, agent = step["run_id"], step["agent"]
-        called = set(children[run_id, step["step_id"]])
-        other = called.pop() if len(called) == 1 and None not in called else None
-        delegate = other if other != agent else None
-        attributes = {
-            **(_agent(delegate) if delegate else {"gen_ai.agent.name": agent}),
-            "openinference.span.kind": "AGENT" if delegate else "CHAIN",
-            "middesk.run.id": run_id,
-            "middesk.interrupt.id": step["interrupt_id"],
-            "middesk.interrupt.outcome": step["outcome"],
-            **{f"middesk.step.{name.removeprefix('step_')}": step[name] for name in STEP},
-        }
+        run_id, parent_id = step["run_id"], step["parent_step_id"]
+        agents = children[run_id, step["step_id"]]
+        delegate = next(iter(agents - {step["agent"]}), None) if len(agents) == 1 else None
+        attributes = {name: step[column] for column, name in STEP_ATTRIBUTES.items()}
+        attributes |= _invoked(delegate) if delegate else {"gen_ai.agent.name": step["agent"]}
+        attributes["openinference.span.kind"] = "AGENT" if delegate else "CHAIN"
         name = f"invoke_agent {delegate}" if delegate else step["label"]
-        parent = step["parent_step_id"] if (run_id, step["parent_step_id"]) in known else None
+        parent = parent_id if (run_id, parent_id) in known else None
         yield _span(step, step["step_id"], name, INTERNAL, attributes) | {
             "parentSpanId": _ids(run_id, parent)["spanId"],
             # A pause for a reviewer is no error, even if its run ended first.
@@ -244,46 +238,44 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
 
 def _pauses(step: Json) -> Iterator[Json]:
     """Yield the log records of a question to a reviewer: when the run paused, and when it was resumed."""
-    if not step["is_wait"]:
-        return
     pause_id = step["interrupt_id"] or step["step_id"]
-    events = {"paused": (step["start"], {"pause.reason": "human_input"})}
-    if step["outcome"] == "answered":
-        end = step["start"] + step["duration"]
-        events["resumed"] = end, {"resumed_from.type": "pause", "resumed_from.id": pause_id}
     known = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
-    for event, (at, details) in events.items():
-        yield {
-            **_ids(step["run_id"], step["step_id"]),
-            "timeUnixNano": str(at * 1000),
-            "observedTimeUnixNano": str(at * 1000),
+    events = [("paused", step["start"], {"pause.reason": "human_input"})]
+    if step["outcome"] == "answered":
+        events += [("resumed", step["end"], {"resumed_from.type": "pause", "resumed_from.id": pause_id})]
+    for event, at, details in events:
+        attributes = {f"gen_ai.agent.{name}": value for name, value in (known | details).items()}
+        yield _ids(step["run_id"], step["step_id"]) | {
+            **dict.fromkeys(("timeUnixNano", "observedTimeUnixNano"), _nanoseconds(at)),
             "severityNumber": INFO,
             "eventName": f"gen_ai.agent.{event}",
-            "attributes": _attributes({f"gen_ai.agent.{name}": it for name, it in (known | details).items()}),
+            "attributes": _attributes(attributes),
         }
 
 
-def _agent(name: str | None) -> Json:
+def _invoked(agent: str | None) -> Json:
     operation = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "middesk"}
-    return operation | {"gen_ai.agent.name": name}
+    return operation | {"gen_ai.agent.name": agent, "openinference.span.kind": "AGENT"}
 
 
 def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json) -> Json:
-    return {
-        **_ids(row["run_id"], step_id),
+    return _ids(row["run_id"], step_id) | {
         "name": name,
         "kind": kind,
-        "startTimeUnixNano": str(row["start"] * 1000),
-        "endTimeUnixNano": str((row["start"] + row["duration"]) * 1000),
+        "startTimeUnixNano": _nanoseconds(row["start"]),
+        "endTimeUnixNano": _nanoseconds(row["end"]),
         "attributes": _attributes(attributes),
     }
 
 
+def _nanoseconds(microseconds: int) -> str:
+    return f"{microseconds}000"
+
+
 def _ids(run_id: str, step_id: str | None) -> Json:
     """Return the ids of a run's trace and of one span: of a step, or else the root."""
-    trace_id = hashlib.sha256(run_id.encode()).hexdigest()[:32]
-    span_id = hashlib.sha256("\n".join([run_id, step_id or ""]).encode()).hexdigest()[:16]
-    return {"traceId": trace_id, "spanId": span_id}
+    trace_id, span_id = (sha256(text.encode()).hexdigest() for text in (run_id, f"{run_id}\n{step_id or ''}"))
+    return {"traceId": trace_id[:32], "spanId": span_id[:16]}
 
 
 def _attributes(values: Json) -> list[Json]:
