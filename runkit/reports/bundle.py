@@ -6,7 +6,6 @@ The kernel gets a private folder with the redacted data only: no API key, no ans
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Mapping
@@ -272,17 +271,11 @@ def digest_of(f: Frames) -> str:
     """
     total = hashlib.sha256()
     for name, df in f.items():
-        shared = df.drop(columns=_LOCAL_COLUMNS.get(name, []))
+        shared = df.drop(columns=_LOCAL_COLUMNS.get(name, [])).sort_values("run_id", kind="stable")
         if name == "runs":
-            shared = shared.assign(as_of=shared["as_of"].where(shared["ended_at"].isna()))
-        ordered = shared.sort_values("run_id", kind="stable")
-        for column, values in ordered.items():
-            if isinstance(values.dtype, pd.DatetimeTZDtype):
-                values = values.dt.as_unit("us").astype("int64")
-            text = json.dumps([name, column, values.tolist()], default=str)
-            # the numbers of masks depend on the order of the runs
-            text = MASK.sub(r"[\1]", text)
-            total.update(text.encode())
+            shared["as_of"] = shared["as_of"].where(shared["ended_at"].isna())
+        # the numbers of masks depend on the order of the runs
+        total.update(MASK.sub(r"[\1]", shared.to_csv(index=False)).encode())
     return total.hexdigest()
 
 

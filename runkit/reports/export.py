@@ -87,8 +87,7 @@ def _cell(cell: Any) -> Markup:
         return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
     if cell.cell_type == "markdown":
         return wide(_markdown(cell.source))
-    is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
-    return wide(clean(cell.source)) if is_html else Markup("")
+    return wide(clean(cell.source))
 
 
 def _markdown(source: str) -> Markup:
@@ -122,19 +121,19 @@ def _figure(output: Any) -> Markup:
     try:
         return figure_div(parts)
     except Unsupported:
-        words = _words_of(parts.get("layout") if isinstance(parts, dict) else None)
+        words = _words_of(parts.get("layout", {}))
     if picture:
         return _PICTURE.format(words, "image/png", picture.strip())
     return _INTERACTIVE.format(words)
 
 
-def _words_of(layout: Any) -> str:
+def _words_of(layout: dict[str, Any]) -> str:
     """Return the sentence of a figure, else its title."""
-    look = layout if isinstance(layout, dict) else {}
-    meta, title = look.get("meta"), look.get("title")
-    sentence = meta.get("alt") if isinstance(meta, dict) else None
-    words = sentence or (title.get("text") if isinstance(title, dict) else title)
-    return unmarked(str(words or "A figure without a title"))
+    meta, title = layout.get("meta"), layout.get("title")
+    words = (meta.get("alt") if isinstance(meta, dict) else None) or title
+    return unmarked(
+        str(words.get("text") if isinstance(words, dict) else words or "A figure without a title")
+    )
 
 
 def clean(html: str) -> Markup:

@@ -18,7 +18,6 @@ from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
     Labels,
-    Source,
     make_masker,
     read_source,
     redact_source,
@@ -27,10 +26,9 @@ from runkit.reports.bundle import (
 from runkit.reports.head import heading
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
-from runkit.text import brief, moment, plural, short_id, visible
+from runkit.text import brief, moment, plural, visible
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
-MAX_NAMED = 3  # places in the message about masked values
 
 
 @dataclass(frozen=True)
@@ -132,8 +130,6 @@ def report(
     if actions is not None and "effects" not in actions:
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     selected = templates.find_template(template) if template is not None else None
-    if selected and selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
-        raise UsageError(f"{notebook_path} is the template itself; choose another name for the report.")
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
             f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
@@ -163,7 +159,7 @@ def report(
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. Print the data instead."
         )
-    _check_leaks(html, executed, masker, read)
+    _check_leaks(html, executed, masker)
     _write(html_path, html, notebook_path, executed)
     page = html.encode()
     digest = hashlib.sha256(page).hexdigest()
@@ -180,31 +176,16 @@ def output_paths(path: str | Path) -> tuple[Path, Path]:
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
-def _check_leaks(html: str, notebook: str, masker: Masker, source: Source) -> None:
+def _check_leaks(html: str, notebook: str, masker: Masker) -> None:
     """Raise `ReportError`, without the value, if a file contains a masked value or a key."""
     leaks = masker.leaks(html) | masker.leaks(_FIGURE_NUMBERS.sub("", notebook))
     if leaks:
-        places = dict.fromkeys(_place(value, masker, source) for value in sorted(leaks))
+        rules = {MASK.sub(r"\1", masker.secrets.get(value, "API key")) for value in leaks}
         raise ReportError(
-            f"the finished report would contain {plural(len(leaks), 'masked value')}: "
-            f"{'; '.join(list(places)[:MAX_NAMED])}. Nothing was written. The template writes this itself; "
-            "use the redacted data instead."
+            f"the finished report would contain {plural(len(leaks), 'masked value')} "
+            f"({', '.join(sorted(rules))})."
+            " Nothing was written. The template writes this itself; use the redacted data instead."
         )
-
-
-def _place(value: str, masker: Masker, source: Source) -> str:
-    """Name the rule that masked a value, and the run and the field in which it was found."""
-    if value not in masker.secrets:
-        return "an API key in use"
-    rule = MASK.sub(r"\1", masker.secrets[value])
-    for name, df in source.tables().items():
-        for column in df.select_dtypes(["str", "category"]):
-            run_ids = df.loc[df[column].astype("str").fillna("").str.contains(value, regex=False), "run_id"]
-            if len(run_ids):
-                known = run_ids.dropna()  # a record that could not be read has no id
-                run = f"run {short_id(masker.text(known.iloc[0]))}, " if len(known) else ""
-                return f"{rule} ({run}field {name}.{column})"
-    return rule
 
 
 def _write(html_path: Path, html: str, notebook_path: Path, notebook: str) -> None:

@@ -36,8 +36,6 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a mea
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
-# characters of a folder; systems allow 104 to 108 for the whole path of a socket
-MAX_SOCKET_FOLDER = 80
 # What Python and a shell need of the environment, and nothing that may hold a secret.
 _INHERITED_VARIABLES = re.compile(
     "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
@@ -48,7 +46,7 @@ _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').p
 """Modules next to the template can be imported, but come last in the search path: they replace no other."""
 _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
-MAX_LINES = 6  # lines of a failed cell in the message
+MAX_LINES = 6  # of a failed cell, in the message
 
 
 def check_installed() -> None:
@@ -201,18 +199,14 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
             reason = _ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")
         except (TimeoutError, RuntimeError) as error:  # a cell took too long, or the kernel died
             reason = str(error).split("\n")[0]
-        except (nbformat.ValidationError, KeyError) as error:
-            reason = f"an output is not in Jupyter's format ({shorten(str(error), 100)})"
         else:
             notebook.metadata.pop("widgets", None)
             return
     index = started[-1] if started else 0
-    lines = mask(notebook.cells[index].source).strip().split("\n")
-    more = f"\n    … {len(lines) - MAX_LINES} more lines" if len(lines) > MAX_LINES else ""
+    lines = mask(notebook.cells[index].source).strip().split("\n")[:MAX_LINES]
     raise ReportError(
-        f"cell {index + 1} of {template.name} failed: {shorten(mask(reason), 500)}\n"
-        + "\n".join(f"    {line}" for line in lines[:MAX_LINES])
-        + f"{more}\nNothing was written. Open the template as a notebook to find the error."
+        "\n    ".join([f"cell {index + 1} of {template.name} failed: {shorten(mask(reason), 500)}", *lines])
+        + "\nNothing was written. Open the template as a notebook to find the error."
     )
 
 
@@ -246,19 +240,17 @@ def _run_in_thread(work: Coroutine[Any, Any, object]) -> None:
 
 
 def _kernel_manager(data: Path) -> type[Any]:
-    """Build a kernel manager for this interpreter, with its sockets in the private folder."""
+    """Build a kernel manager for this interpreter, with its connection file in the private folder."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
     argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_IMPORT_OPTIONS]
-    is_short = len(str(data)) <= MAX_SOCKET_FOLDER
-    transport = "ipc" if os.name == "posix" and is_short else "tcp"
 
     class Manager(AsyncKernelManager):
         kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
 
         def __init__(self, **options: Any) -> None:
-            super().__init__(connection_file=str(data / "kernel.json"), transport=transport, **options)
+            super().__init__(connection_file=str(data / "kernel.json"), **options)
 
     return Manager
 
