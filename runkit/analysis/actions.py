@@ -20,14 +20,12 @@ from runkit.client import Client
 from runkit.client.businesses import concurrently
 from runkit.contract import FINAL_STATUSES, Json, actor_name
 from runkit.errors import UsageError
-from runkit.logs import log
 from runkit.objects import Action
 from runkit.questions import KIND_OF_TYPE
 from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Source
-from runkit.text import plural, short_id
+from runkit.text import plural
 
-MAX_NAMED = 3  # runs in a warning
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"
 DTYPES: dict[str, Any] = {
@@ -83,7 +81,7 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     -------
     pandas.DataFrame
         One row per action on these businesses, oldest first; also actions of people, and of runs that are not
-        in `f` (a warning in the log names some of these runs; their questions are not known).
+        in `f`, whose questions are not known.
 
         | column | meaning |
         | --- | --- |
@@ -126,8 +124,6 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
-    _warn_of_missing_runs(table["run_id"], f)
-
     joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
     complete = dict(zip(ids, (types for _, types in lists), strict=True))
@@ -170,20 +166,6 @@ def _row(action: Action) -> Json:
         "effects": jsontext.dumps(effects),
         "n_effects": len(effects),
     }
-
-
-def _warn_of_missing_runs(run_ids: pd.Series[str], f: Frames) -> None:
-    """Log how many actions are of runs that are not in the frames."""
-    missing = run_ids[run_ids.notna() & ~run_ids.isin(f.runs["run_id"])]
-    if len(missing):
-        ids = missing.unique().tolist()
-        log.warning(
-            "%s: done by %s that are not in these frames (%s), so their questions are not known; fetch these "
-            "runs, too",
-            plural(len(missing), "action"),
-            plural(len(ids), "run"),
-            ", ".join(map(short_id, ids[:MAX_NAMED])),
-        )
 
 
 def _listed_runs(

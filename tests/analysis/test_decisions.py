@@ -282,14 +282,6 @@ def test_a_rubber_stamper_is_found() -> None:
     assert runkit.decisions(f, "answered_by", log, quick_s=3)["n_quick"].eq(0).all()
 
 
-def test_a_log_of_runkit_0_1_has_no_displays() -> None:
-    cases = [Case("answered", answer="approved", shown_s=5)]
-    log = log_of(cases).drop(columns=["shown_at", "n_sources_opened"])
-    [row] = runkit.decisions(frames_of(cases), answers=log).to_dict("records")
-    assert (row["n_approved"], row["n_shown"]) == (1, 0)
-    assert pd.isna(row["n_quick"])
-
-
 @pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week"])
 def test_no_questions(by: str) -> None:
     """No rows, with the same columns and dtypes."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,40 +169,22 @@ def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path: Path, name: str, 
 # ----------------------------------------------------------------------------------------------- live text
 
 
-class Elements(HTMLParser):
-    """The elements of a page with their attributes, and the words right inside them."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, list[str]]] = []
-        self.words: list[tuple[str, str]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, [name for name, _ in attrs]))
-
-    def handle_data(self, data: str) -> None:
-        self.words += [(tag, data) for tag, _ in self.found[-1:]]
-
-
 def check_harmless(html: str) -> None:
     """Check that no element came of hostile text, no handler of events and no script."""
-    page = Elements(html)
-    assert {tag for tag, _ in page.found}.isdisjoint(["img", "iframe", "object", "form", "script"])
-    assert not [name for _, names in page.found for name in names if name.startswith("on")]
-    assert ("b", "bold") not in page.words
+    assert not re.findall(r"<(?:img|iframe|object|form|script)\b|<[a-z][^>]*\son\w+=", html)
 
 
 def test_hostile_text_is_text_in_the_page(unsafe: Callable[[], Made]) -> None:
     """In titles, labels and agents, wherever the page shows them."""
     check_harmless(unsafe().page)
+    assert "<b>bold" not in unsafe().page
     assert "&lt;b&gt;bold" in unsafe().page
 
 
 def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
     """A template may show text of a run as HTML by mistake: what could act is taken out of the page."""
     page, _ = own()
-    check_harmless(page.replace("<b>bold</b>", "bold"))
+    check_harmless(page)
     assert "<b>bold</b>" in page
 
 

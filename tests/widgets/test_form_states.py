@@ -210,14 +210,6 @@ class FormMachine(RuleBasedStateMachine):
         """Type without sending."""
         self.forms[number].send(decision, note)
 
-    @rule(number=NUMBERS, decision=DECISIONS)
-    def press_for_another_question(self, number: int, decision: str) -> None:
-        """Send what was meant for another question, which does nothing."""
-        form, n_posts = self.forms[number], len(self.api.posts)
-        before = form.controller.snapshot
-        form.controller.receive({"verb": decision, "values": {"0": {}}, "digest": "0" * 64})
-        assert (form.controller.snapshot, len(self.api.posts)) == (before, n_posts)
-
     @rule(number=NUMBERS, read=READS)
     def look(self, number: int, read: str) -> None:
         """Let a form read the run again."""
