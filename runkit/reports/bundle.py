@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 import runkit
-from runkit import files
+from runkit import files, jsontext
 from runkit.analysis.changes import changes
 from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
-from runkit.errors import DISTRIBUTION, ContractError, UsageError
+from runkit.errors import DISTRIBUTION, DataError
 from runkit.keys import IN_USE
-from runkit.models import Run
 from runkit.reports.head import head
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
@@ -121,18 +120,16 @@ MORE = ("answers", "actions", "changes")  # frames beside those of the runs
 
 
 class ReportData(NamedTuple):
-    """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`, `labels`, `actions`.
+    """The data of a report, redacted: `frames`, `answers`, `provenance`, `labels`, `actions`, `changes`.
 
     It is shown as the head of a report: what it is about, how the runs ended, and what needs a look.
 
-    `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects; empty if the report was made
-    from frames. `answers` are the rows of `runkit.answer_log()` about these runs. `provenance` is shown as a
-    table. `labels` are the title and other words that were given to `report()`, `actions` the frame of
-    `runkit.actions()`, or None, and `changes` that of `runkit.changes()`, or None.
+    `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
+    `provenance` is shown as a table. `labels` are the title and other words that were given to `report()`,
+    `actions` the frame of `runkit.actions()`, or None, and `changes` that of `runkit.changes()`, or None.
     """
 
     frames: Frames
-    runs: tuple[Run, ...]
     answers: pd.DataFrame
     provenance: Provenance
     labels: Labels = NO_LABELS
@@ -165,13 +162,16 @@ class _Records(list[Any]):
 
 
 class Source(NamedTuple):
-    """The data of a report before redaction, as in `ReportData`."""
+    """The data of a report before redaction, as in `ReportData`.
+
+    `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is masked in them.
+    """
 
     frames: Frames
-    runs: tuple[Run, ...]
     answers: pd.DataFrame
     actions: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None
+    texts: Sequence[str] = ()
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return all frames by name: the six, `reads`, and those of `MORE` that there are."""
@@ -182,23 +182,17 @@ class Source(NamedTuple):
 def read_source(
     source: sources.Source, actions: pd.DataFrame | None = None, before: sources.Source | None = None
 ) -> Source:
-    """Read the frames, the same runs as objects if the source has them, and the sent answers."""
-    runs: dict[str, Run] = {}
-    source = opened(source)
-    if isinstance(source, Frames):
-        f = source
-    else:
-        records = _Records(source)
-        f = frames(records)
-        for record in records:
-            with suppress(ContractError, RecursionError):  # it is a row of `Frames.problems`
-                run = Run.from_json(record.raw)
-                if run.id not in runs or run.updated_at >= runs[run.id].updated_at:
-                    runs[run.id] = run
+    """Read the frames, the sent answers, and the runs as text if the source has them."""
+    source, texts = opened(source), []
+    if not isinstance(source, Frames):
+        source = _Records(source)
+        for record in source:
+            with suppress(DataError, RecursionError):  # it is a row of `Frames.problems`
+                texts.append(jsontext.dumps(record.raw, large_integers=True))
+    f = frames(source)
     answers = answers_about(f.runs["run_id"])
-    known = tuple(runs[run_id] for run_id in f.runs["run_id"] if run_id in runs)
-    changed = None if before is None else changes(before, f)
-    return Source(frames(f, answers=answers) if len(answers) else f, known, answers, actions, changed)
+    f = frames(f, answers=answers) if len(answers) else f
+    return Source(f, answers, actions, None if before is None else changes(before, f), texts)
 
 
 def redact_source(
@@ -208,8 +202,7 @@ def redact_source(
     name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
     why = source.frames.coverage.why or ""
     sentence = "" if source.changes is None else source.changes.attrs["sentence"]
-    texts = [*labels, name, why, sentence, *(run.to_json() for run in source.runs)]
-    tables = masker.tables(source.tables(), texts)
+    tables = masker.tables(source.tables(), [*labels, name, why, sentence, *source.texts])
     answers, actions, changed = (tables.pop(name, None) for name in MORE)
     if changed is not None:
         changed.attrs["sentence"] = masker.text(sentence)
@@ -218,13 +211,6 @@ def redact_source(
     answers = answers.assign(question_digest=unknown, answer_digest=unknown)
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
-    try:
-        runs = tuple(map(masker.run, source.runs))
-    except ContractError:
-        raise UsageError(
-            "one of your patterns also masks field names of the API, so the runs cannot be read any more. "
-            "Make the pattern narrower."
-        ) from None
     about = Provenance(
         run_ids=tuple(f.runs["run_id"]),
         hosts=f.read_from,
@@ -239,7 +225,7 @@ def redact_source(
         texts=masker.texts,
         settings=_settings(masker.policy),
     )
-    return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions, changed)
+    return ReportData(f, answers, about, Labels(*map(masker.text, labels)), actions, changed)
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:

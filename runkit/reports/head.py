@@ -158,9 +158,8 @@ def _numbers(f: Frames) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
     [run], own = records(f.runs), findings_of(f)
     sources = f.sources.drop_duplicates(["url", "source_name"])
-    n_rated = dict(own["confidence"].value_counts()[list(CONFIDENCES)])
-    n_rated["unrated"] = own["confidence"].isna().sum()
-    rated = [f"{n:,} {word}" for word, n in n_rated.items() if n]
+    rated = own["confidence"].astype("str").fillna("unrated").value_counts()
+    rated = rated.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
     n_strong = (sources["source_tier"] >= "primary").sum()
     outcomes = f.interrupts["outcome"]
     n_asked, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
@@ -169,7 +168,7 @@ def _numbers(f: Frames) -> list[Tile]:
         answered = f"{(outcomes == 'answered').sum():,} of {n_asked:,}"
         note = f"{plural(n_open, 'question')} waiting" if n_open else plural(n_asked, "question")
     return [
-        Tile("Findings", f"{len(own):,}", ", ".join(rated)),
+        Tile("Findings", f"{len(own):,}", ", ".join(f"{n:,} {word}" for word, n in rated.items())),
         Tile("Answered by reviewers", answered, note),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", *_time(run)),

@@ -22,7 +22,6 @@ from pydantic import Field
 from runkit import jsontext
 from runkit.arguments import checked
 from runkit.errors import UsageError
-from runkit.models import Run
 from runkit.reports.sensitive import (
     MAX_ESCAPE_LAYERS,
     PREFILTER,
@@ -204,15 +203,6 @@ class Masker:
         text = jsontext.as_unicode(text)
         self.scan([text])
         return self._mask_text(text)
-
-    def run(self, run: Run) -> Run:
-        """Mask a run that was scanned as JSON text.
-
-        Raises `ContractError` if a custom pattern masks field names of the API.
-        """
-        text = run.to_json()
-        masked = self._edit(text, self._mask_text) if self._masks else text
-        return run if masked == text else Run.from_json(jsontext.loads(masked.encode()))
 
     def tables(self, tables: Mapping[str, pd.DataFrame], texts: Iterable[str] = ()) -> dict[str, Any]:
         """Scan frames and further texts, and return the masked frames by name."""

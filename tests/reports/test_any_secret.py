@@ -36,7 +36,7 @@ import runkit
 data = runkit.report_data()
 for name, df in data.frames.items():
     print(name, df.to_csv())
-print(data.answers.to_csv(), *(run.to_json() for run in data.runs))
+print(data.answers.to_csv())
 data.frames.steps
 """
 

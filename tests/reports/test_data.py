@@ -38,7 +38,6 @@ def test_without_ids_one_example_that_waited():
     [row] = data.frames.runs.to_dict("records")
     assert row["status"] == "completed"
     assert row["waiting_s"] > 0
-    assert [run.id for run in data.runs] == [row["run_id"]]
     assert data.provenance.template == "a notebook"
     assert data.provenance.hosts[0].startswith("127.0.0.1")
 
@@ -47,7 +46,7 @@ def test_ids_are_read_with_a_client(client, completed):
     """In their order; equal runs have an equal digest, whenever they were read."""
     ids = [completed[1].id, completed[0].id]
     data = runkit.report_data(ids, client=client)
-    assert data.frames.runs["run_id"].tolist() == [run.id for run in data.runs] == ids
+    assert data.frames.runs["run_id"].tolist() == ids
     assert data.provenance.run_ids == tuple(ids)
     assert data.provenance.digest == runkit.report_data(ids[::-1], client=client).provenance.digest
 

@@ -170,11 +170,6 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
         ("a.html", {"template": "compare"}, 'shows 2 runs; got 1.*another template: "run", "fleet"'),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb exists and was not made by a report"),
-        (
-            "a.html",
-            {"redact": runkit.Redaction(patterns={"a": "a"})},
-            "one of your patterns also masks field names",
-        ),
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
