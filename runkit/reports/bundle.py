@@ -10,7 +10,7 @@ import os
 import pickle
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,59 +49,21 @@ NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """The data and settings of a report; masked values are counted by rule and never shown."""
+class Provenance(NamedTuple):
+    """The data and settings of a report; `facts` are the rows of its table, text by name."""
 
     run_ids: tuple[str, ...]
-    hosts: tuple[str, ...]
-    read_at: str | None
-    missing: str | None
-    data: str
-    archive_version: int | None
     digest: str
-    template: str
-    template_digest: str
+    missing: str | None
     masked: Mapping[str, int]
-    texts: Mapping[str, int]
     settings: tuple[str, ...]
-    made_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
-    version: str = runkit.__version__
-
-    def facts(self) -> dict[str, str]:
-        """Return the rows of the table: text by name."""
-        left, version = len(self.run_ids) - MAX_IDS, self.archive_version
-        more = f", and {left:,} more (all are in the first code cell)" if left > 0 else ""
-        hosts = ", ".join(self.hosts) or "an unknown host"
-        facts = {
-            "runs": f"{len(self.run_ids):,}: {', '.join(self.run_ids[:MAX_IDS])}{more}",
-            "read": f"{self.read_at or 'at an unknown time'}, from {hosts}",
-            "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
-            "data": self.data,
-            "redaction": self.redaction(),
-            "data digest": f"SHA-256 {self.digest} of the redacted frames",
-            "template": f"{self.template}, SHA-256 {self.template_digest}",
-            "created": f"{self.made_at} with {DISTRIBUTION} {self.version}",
-            "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
-            "If all runs have ended, the data digest is the same.",
-        }
-        return {name: words for name, words in facts.items() if words}
-
-    def redaction(self) -> str:
-        """Describe what was masked and what was left on purpose."""
-        counts = [
-            f"{name}: {plural(number, 'value')} in {plural(self.texts.get(name, 0), 'text')}"
-            for name, number in self.masked.items()
-        ]
-        masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
-        parts = (*self.settings, masked, NOT_MASKED)
-        return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+    facts: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return visible("\n".join(f"{name}: {words}" for name, words in self.facts().items()))
+        return visible("\n".join(f"{name}: {words}" for name, words in self.facts.items()))
 
     def _repr_html_(self) -> str:
-        rows = [(name.capitalize(), words) for name, words in self.facts().items()]
+        rows = [(name.capitalize(), words) for name, words in self.facts.items()]
         return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
 
 
@@ -211,21 +173,42 @@ def redact_source(
     answers = answers.assign(question_digest=unknown, answer_digest=unknown)
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
-    about = Provenance(
-        run_ids=tuple(f.runs["run_id"]),
-        hosts=f.read_from,
-        read_at=" to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or None,
-        missing=_missing(f),
-        data=masker.text(f.summary()[-1]),
-        archive_version=f.version,
-        digest=digest_of(f),
-        template=masker.text(name),
-        template_digest=digest,
-        masked=dict(masker.counts),
-        texts=masker.texts,
-        settings=_settings(masker.policy),
-    )
+    about = _provenance(f, masker, masker.text(name), digest)
     return ReportData(f, answers, about, Labels(*map(masker.text, labels)), actions, changed)
+
+
+def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) -> Provenance:
+    """Describe where the masked frames come from, and what was masked; masked values are only counted."""
+    run_ids, digest, version = tuple(f.runs["run_id"]), digest_of(f), f.version
+    n_more = len(run_ids) - MAX_IDS
+    more = f", and {n_more:,} more (all are in the first code cell)" if n_more > 0 else ""
+    read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ())))
+    summary, settings = masker.text(f.summary()[-1]), _settings(masker.policy)
+    facts = {
+        "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
+        "read": f"{read_at or 'at an unknown time'}, from {', '.join(f.read_from) or 'an unknown host'}",
+        "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
+        "data": summary,
+        "redaction": _redaction(masker, settings),
+        "data digest": f"SHA-256 {digest} of the redacted frames",
+        "template": f"{template}, SHA-256 {template_digest}",
+        "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
+        "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
+        "If all runs have ended, the data digest is the same.",
+    }
+    facts = {name: words for name, words in facts.items() if words}
+    return Provenance(run_ids, digest, _missing(f), dict(masker.counts), settings, facts)
+
+
+def _redaction(masker: Masker, settings: tuple[str, ...]) -> str:
+    """Describe what was masked and what was left on purpose."""
+    counts = [
+        f"{name}: {plural(number, 'value')} in {plural(masker.texts[name], 'text')}"
+        for name, number in masker.counts.items()
+    ]
+    masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
+    parts = (*settings, masked, NOT_MASKED)
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:

@@ -72,10 +72,10 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
 def page_text() -> str:
     """Return what a page contains whatever its runs are: styles, and tables and figures of made-up runs."""
     f = frames(_STATIC / "page_runs.json")
-    one, two = f.select("a"), f.select(["a", "b"])
-    shown = [panel(f) for panel in (fleet.needs_attention, fleet.waits, fleet.failed_steps, panels.all_runs)]
-    shown += [*(panel(one) for panel in (one_run.findings, one_run.questions, panels.what_happened))]
-    shown += [panels.timeline(one), panels.timeline(two)]
+    of_one = (one_run.findings, one_run.questions, panels.what_happened, panels.timeline)
+    of_many = (fleet.needs_attention, fleet.waits, fleet.failed_steps, panels.all_runs)
+    shown = [*(panel(f) for panel in of_many), *(panel(f.select("a")) for panel in of_one)]
+    shown.append(panels.timeline(f.select(["a", "b"])))
     figures = [figure_div(panel.figure) for panel in shown if panel.figure]
     outputs = json.dumps([panel._repr_mimebundle_() for panel in shown])
     return outputs + offline_page("", figures) + to_html(nbformat.v4.new_notebook(), title="")
@@ -108,8 +108,8 @@ def _visible_cells(cells: Sequence[Any]) -> list[Any]:
     cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
     kept = []
     for at, cell in enumerate(cells):
-        below = list(takewhile(lambda one: not _is_heading(one), cells[at + 1 :]))
-        is_empty = below and all(one.cell_type == "code" and not one.outputs for one in below)
+        below = list(takewhile(lambda other: not _is_heading(other), cells[at + 1 :]))
+        is_empty = below and all(other.cell_type == "code" and not other.outputs for other in below)
         if not (is_empty and _is_heading(cell) and "\n" not in cell.source):
             kept.append(cell)
     return kept

@@ -108,8 +108,8 @@ def _side(f: Frames) -> dict[str, Any]:
     side["label"] = run_label(run["run_id"], run["business_name"], run["agent_name"])
     if run["status"] == "error":
         errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
-        said = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
-        words = said.iloc[-1] if len(said) else None
+        summaries = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
+        words = next(iter(summaries[::-1]), None)
         side |= {"headline": "No result: the review failed", "quote": _quote(words)}
         side["text"] = "" if words else words_of(run["outcome"] or "No step says why.", 400)
         return side | {"unchecked": ", ".join(unfinished(f)["title"])}

@@ -15,13 +15,13 @@ Json = dict[str, Any]
 
 def expected_change(was: Json | None, now: Json) -> str | None:
     """The rule of the page, read from the API's JSON by itself."""
-    asked = {item["id"] for item in was["interrupts"]} if was else set()
+    before = {item["id"] for item in was["interrupts"]} if was else set()
     asks = {item["id"] for item in now["interrupts"]}
-    if asks - asked:
+    if asks - before:
         return "newly waiting"
     if now["status"] == "error" and (was is None or was["status"] != "error"):
         return "failed"
-    if asked - asks:
+    if before - asks:
         return "answered"
     if now["status"] == "completed" and (was is None or was["status"] not in ("completed", "error")):
         return "completed"

@@ -131,8 +131,8 @@ data = runkit.report_data([])
 print(data.frames.runs.to_dict("records"), data.runs)
 ===
 own, parent = Path("/proc/self"), Path(f"/proc/{os.getppid()}")
-told = f"{dict(os.environ)} {sys.argv} {(own / 'environ').read_bytes()} {(own / 'cmdline').read_bytes()}"
-print(f"{told} {(parent / 'cmdline').read_bytes()}".replace(os.environ["RUNKIT_REPORT_DATA"], "FOLDER"))
+text = f"{dict(os.environ)} {sys.argv} {(own / 'environ').read_bytes()} {(own / 'cmdline').read_bytes()}"
+print(f"{text} {(parent / 'cmdline').read_bytes()}".replace(os.environ["RUNKIT_REPORT_DATA"], "FOLDER"))
 """
 
 

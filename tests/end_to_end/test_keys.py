@@ -113,15 +113,6 @@ def test_a_key_in_the_place_of_an_id(server: Server, caplog: pytest.LogCaptureFi
     assert not found_in(everything_of(caught.value) + caplog.text, key)
 
 
-def test_the_http_libraries_log_no_header_of_a_request(caplog: pytest.LogCaptureFixture) -> None:
-    """Not even at DEBUG; an answer's headers are logged by httpcore as they came."""
-    caplog.set_level(logging.DEBUG)
-    with runkit.sandbox(key=CANARY) as box, box.client() as client:
-        client.agents.list()
-    assert {"httpcore.http11", "httpx"} <= {record.name for record in caplog.records}
-    assert not found_in(caplog.text)
-
-
 def test_no_part_of_a_sandbox_shows_the_key() -> None:
     """Its repr, attributes and members; it is pickled by nobody. `key` itself gives it."""
     with runkit.sandbox(key=CANARY) as box:

@@ -205,12 +205,21 @@ def test_the_numbers_of_a_fleet():
 
 
 def test_actions_are_listed():
-    """What was done and who settled it, newest first; without `actions=` there is nothing to show."""
-    known = {"created_at": pd.Timestamp("2026-02-03T10:00Z"), "run_id": "r", "note": f"of {EIN}"}
-    table = pd.DataFrame([known | {"type": "dismissal", "settled_by": "reviewer", "n_effects": 1}])
-    table = table.assign(user_name=pd.Series(None, [0], "str"), effects='{"tin": "12-3456789"}')
-    source = read_source([run(step("a"))], table.astype({"note": "str", "effects": "str"}))
-    data = redact_source(source, make_masker())
+    """What was done and who settled it, masked; without `actions=` there is nothing to show."""
+    known = {
+        "created_at": pd.Timestamp("2026-02-03T10:00Z"),
+        "run_id": "r",
+        "n_effects": 1,
+        "user_name": None,
+    }
+    known |= {
+        "type": "dismissal",
+        "settled_by": "reviewer",
+        "note": f"of {EIN}",
+        "effects": f'{{"tin": "{EIN}"}}',
+    }
+    table = pd.DataFrame([known]).astype(dict.fromkeys(("note", "effects", "user_name"), "str"))
+    data = redact_source(read_source([run(step("a"))], table), make_masker())
     assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
     [row] = panels.actions(data.frames, data.actions).table.to_dict("records")
     assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
