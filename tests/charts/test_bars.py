@@ -11,23 +11,25 @@ from runkit.style import LIGHT
 from runkit.tables.frames import frames
 from support import artifact, example, question, run, step
 
+NESTED = run(  # everything that has a look of its own
+    step("a", 0, 30, label="Outer", steps=[step("b", 5, 15, label="Inner"), step("c", 10, 30)]),
+    question("q", 30, 70, label="Is this right?"),
+    question("p", 70, 72, result={"resolution": "auto_approve"}),
+    step("e", 72, 75, type="error", status="error"),
+    step("z", 75, 75),
+    step("o", 75, 100, type="output"),
+)
 
-def nested():
-    """A run with everything that has a look of its own."""
-    return run(
-        step("a", 0, 30, label="Outer", steps=[step("b", 5, 15, label="Inner"), step("c", 10, 30)]),
-        question("q", 30, 70, label="Is this right?"),
-        question("p", 70, 72, result={"resolution": "auto_approve"}),
-        step("e", 72, 75, type="error", status="error"),
-        step("z", 75, 75),
-        step("o", 75, 100, type="output"),
-    )
+
+def dotted(drawn):
+    """The line of a wait."""
+    [line] = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
+    return line
 
 
 def test_every_step_is_drawn_once():
     """A step is one bar as long as it took, or one tick if it took no time."""
-    drawn = draw(nested())
-    steps = frames(nested()).steps
+    drawn, steps = draw(NESTED), frames(NESTED).steps
     assert len(drawn.numbers("x")) == len(steps) - 1
     assert values(drawn.trace(INSTANT)["x"]).tolist() == [75]
     assert drawn.numbers("x").sum() == steps["duration_s"].sum()
@@ -44,9 +46,8 @@ def test_numbers_are_exact_and_typed():
 
 def test_color_is_never_the_only_sign():
     """A wait is dotted, a failing step has a cross, a settled question is no wait."""
-    drawn = draw(nested())
-    dotted = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
-    assert [trace["x"] for trace in dotted] == [[30, 70, None]]
+    drawn = draw(NESTED)
+    assert dotted(drawn)["x"] == [30, 70, None]
     assert drawn.durations[5].startswith("✕")
     assert drawn.numbers("x", WAIT).tolist() == [40]
     assert drawn.numbers("x", GROUP).tolist() == [30]
@@ -56,12 +57,10 @@ def test_a_pending_question_still_waits():
     """Its bar ends at the moment of reading, and its line in an open circle."""
     drawn = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"), compress_waits=False)
     assert drawn.numbers("x", WAIT).tolist() == [2262]
-    [dotted] = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
-    assert dotted["marker"]["color"][1] == LIGHT.ground
+    assert dotted(drawn)["marker"]["color"][1] == LIGHT.ground
 
 
-def test_hover_tells_what_the_table_tells():
-    """Label, agent, status, times and findings with their confidence."""
+def test_hover_has_label_agent_status_times_and_findings():
     found = [artifact(f"Finding {n}", confidence="low") for n in range(5)]
     source = run(step("a", 2, 62, label="Looking", agent="tin", artifacts=found, steps=[step("b", 2, 32)]))
     [text] = [words(text) for text in draw(source).hover if "Looking" in text]
@@ -72,38 +71,24 @@ def test_hover_tells_what_the_table_tells():
 
 
 @pytest.mark.parametrize(
-    ("option", "hint"),
+    ("source", "option", "hint"),
     [
-        ({"depth": 0}, "depth=0"),
-        ({"compress_waits": "yes"}, "'auto'"),
-        ({"group": "kind"}, "'status'"),
-        ({"sort": "newest"}, "'time'"),
+        (NESTED, {"depth": 0}, "depth=0"),
+        (NESTED, {"compress_waits": "yes"}, "'auto'"),
+        (NESTED, {"sort": "time"}, "sort='time' does not apply"),
+        ([NESTED | {"id": f"{n}"} for n in range(5)], {"depth": 2}, "depth=2 does not apply"),
+        ([], {}, "no run"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_refused(option, hint):
-    """The error names the option, what was given and what would do."""
-    [(name, given)] = option.items()
-    with pytest.raises(UsageError) as refused:
-        draw(nested(), **option)
-    assert f"{name}={given!r}" in str(refused.value)
-    assert hint in str(refused.value)
-
-
-def test_no_runs_cannot_be_drawn():
-    """Without a run there is nothing to draw, and the error says so."""
-    with pytest.raises(UsageError, match="no run"):
-        draw([])
+def test_what_cannot_be_drawn_is_refused(source, option, hint):
+    with pytest.raises(UsageError, match=hint):
+        draw(source, **option)
 
 
 @pytest.mark.parametrize(
     ("source", "text"),
-    [
-        (run(started_at=None, end=None, steps=[]), "Not started yet."),
-        (run(steps=None), "not delivered"),
-        (example("minimal"), "not delivered"),
-    ],
+    [(run(started_at=None, end=None, steps=[]), "Not started yet."), (run(steps=None), "not delivered")],
 )
 def test_nothing_to_draw_is_said_in_words(source, text):
-    """A run that has not started, or has no steps, gives a figure that says so."""
     [note] = draw(source).layout["annotations"]
     assert text in note["text"]
