@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_the_path_has_as_much_time_of_each_step_as_the_frames():
     path = draw(read, compress_waits=False).trace("critical path")
     spent = dict.fromkeys(range(8), 0.0)
     points = list(zip(path["x"], path["y"], strict=True))
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if y0 == y1 and y0 is not None:
             spent[int(y0)] += x1 - x0
     leaves = np.flatnonzero((read.steps["n_children"] == 0) & ~read.steps["is_wait"])

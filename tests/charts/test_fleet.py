@@ -9,39 +9,26 @@ from runkit.errors import UsageError
 from runkit.tables.frames import frames
 from support import artifact, at, question, run, step
 
-
-def source(name="Register", tier="government", **more):
-    """A source of a finding."""
-    return {"url": "https://a.example/1", "source_name": name, "source_tier": tier} | more
+SOURCE = {"url": "https://a.example/1", "source_name": "Register", "source_tier": "government"}
 
 
-def found(confidence, *sources):
-    """A finding with sources."""
-    return artifact(confidence=confidence, sources=list(sources))
-
-
-def many(n, **more):
-    """Runs that are alike."""
-    return [run(step(f"s{k}", 0, 60), run_id=f"r{k}", end=60, **more) for k in range(n)]
-
-
-def failed(n, label, **more):
+def failed(n, label):
     """A run that ended with an error."""
     cause = step(f"e{n}", 0, 5, type="error", status="error", label=label)
-    return run(cause, run_id=f"f{n}", status="error", created_at=at(n)) | more
+    return run(cause, run_id=f"f{n}", status="error", created_at=at(n))
 
 
-def waiting(n, waited=60):
+def waiting(n, waited=60, **more):
     """A run whose question has waited so many seconds."""
-    asked = question(f"q{n}", 10, None, label="Is it so?")
-    read = {"read_at": at(10 + waited)}
-    return run(asked, run_id=f"w{n}", end=None, status="interrupted", _runkit=read)
+    asked, read = question(f"q{n}", 10, None, label="Is it so?"), {"read_at": at(10 + waited)}
+    return run(asked, run_id=f"w{n}", end=None, status="interrupted", _runkit=read) | more
 
 
-def completed(run_id, *artifacts, sure="high", steps=()):
-    """A completed run that found these artifacts and delivered an output with this confidence."""
+def completed(run_id, title="Fine", sure="high", steps=()):
+    """A completed run with a finding and an output of this confidence."""
+    found = artifact(title, confidence=sure or "high", sources=[SOURCE])
     output = {"artifacts": [artifact("Summary", confidence=sure)]}
-    return run(step("a", artifacts=list(artifacts)), *steps, run_id=run_id, output=output)
+    return run(step("a", artifacts=[found]), *steps, run_id=run_id, output=output)
 
 
 def needs(*runs):
@@ -52,51 +39,40 @@ def needs(*runs):
 def test_failures_with_the_same_error_are_one_row_that_has_all_ids():
     runs = [failed(n, "The register did not answer") for n in range(6)]
     table = needs(*runs, failed(9, "No such business"), waiting(1))
+    assert table["run_ids"].tolist() == [["w1"], ["f9"], ["f5", "f4", "f3", "f2", "f1", "f0"]]
     assert table["n_runs"].tolist() == [1, 1, 6]
-    assert table["run_id"].tolist() == ["w1", "f9", "f5"]
-    assert table["run_ids"].iloc[2] == ["f5", "f4", "f3", "f2", "f1", "f0"]
     assert table["next_step"].tolist() == ["Answer", "Check", "Check"]
-    assert table["status"].tolist() == ["interrupted", "error", "error"]
 
 
 def test_watchlist_hits_come_first_then_the_longest_wait():
-    hit = waiting(3)
-    hit["interrupts"] = [{"id": "i", "value": {"label": "Dismiss?", "type": "dismissal", "artifacts": []}}]
+    value = {"label": "Dismiss?", "type": "dismissal", "artifacts": []}
+    hit = waiting(3, interrupts=[{"id": "i", "value": value}])
     table = needs(waiting(1, 60), waiting(2, 7_200), hit)
     assert table["run_id"].tolist() == ["w3", "w2", "w1"]
     assert table["age_s"].tolist() == [60, 7_200, 60]
-    assert {f"{when:%H:%M:%S}" for when in table["since"]} == {"10:00:10"}
 
 
 def test_a_question_is_never_folded_below_20():
-    """Nineteen questions stand above the fold, the failed run below it."""
     panel = fleet.needs_attention(frames([*(waiting(n) for n in range(19)), failed(1, "No answer")]))
     above, below = panel.body.split('<details class="needs-rest">')
     assert (above.count("Is it so?"), below.count("No answer")) == (19, 1)
     assert "1 more: 1 failed" in below
-    assert len(panel) == 20
 
 
 def test_what_else_needs_attention_in_order():
     """Low confidence by its weakest finding, broken data as one row, decisions of the policy, medium."""
     asked = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
-    broken = run(run_id="broken", created_at="2026-13-45", started_at=7, ended_at=7)
     runs = [
-        completed("fine", found("high", source())),
-        completed("low", artifact("Hit left open", confidence="low"), sure="low"),
+        completed("fine"),
+        completed("low", "Hit left open", "low"),
         completed("none", sure=None),
-        completed("medium", artifact("Mixed", confidence="medium"), sure="medium"),
+        completed("medium", "Mixed", "medium"),
         completed("policy", steps=[asked]),
-        broken,
+        run(run_id="broken", created_at="2026-13-45", started_at=7, ended_at=7),
     ]
     table = needs(*runs)
-    assert list(zip(table["next_step"], table["run_id"], strict=True)) == [
-        ("Read", "low"),
-        ("Read", "none"),
-        ("Check", "broken"),
-        ("Sample", "policy"),
-        ("Sample", "medium"),
-    ]
+    assert table["next_step"].tolist() == ["Read", "Read", "Check", "Sample", "Sample"]
+    assert table["run_id"].tolist() == ["low", "none", "broken", "policy", "medium"]
     assert table["reason"].iloc[0] == "Low: Hit left open"
     assert table["reason"].iloc[3:].tolist() == ["Auto-approved: Approve?", "Medium: Mixed"]
     assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
@@ -104,14 +80,14 @@ def test_what_else_needs_attention_in_order():
 
 def test_runs_that_look_alike_have_their_whole_ids():
     ids = [f"aaaaaaaa-0000-4000-8000-{n:012d}" for n in range(2)]
-    body = fleet.needs_attention(frames([waiting(n) | {"id": run_id} for n, run_id in enumerate(ids)])).body
+    body = fleet.needs_attention(frames([waiting(n, id=run_id) for n, run_id in enumerate(ids)])).body
     assert all(run_id in body for run_id in ids)
 
 
 def timed(run_id, look_s, wait_s=0, status="completed"):
     """A run with two steps, and a question if it waited."""
-    steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
     end = 5 + look_s + wait_s
+    steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
     steps += [question("q", 5 + look_s, end, label="Approve?")] if wait_s else []
     return run(*steps, run_id=run_id, end=end, status=status)
 
@@ -146,27 +122,25 @@ def test_a_failed_run_and_a_single_one_are_not_compared():
     f = frames([*USUAL, run(step("a"), bad, run_id="bad", status="error"), timed("z", 9) | {"agent": "tin"}])
     assert fleet.why_slow(f, "bad").sentence.endswith("in “No answer”. A failed run is not compared.")
     assert "no other completed run" in fleet.why_slow(f, "z").sentence
-    assert fleet.why_slow(f, "z").table["n_runs"].tolist() == [1]
     with pytest.raises(UsageError):
         fleet.why_slow(f, "unknown-run")
 
 
 def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
-    f = frames(
-        [waiting(1, 60), waiting(2, 3 * 3_600), run(question("q", 0, 5 * 3_600), run_id="x", end=18_000)]
-    )
-    table = fleet.waits(f, sla_h=2).table.set_index("kind")
-    classes = ["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]
-    assert table.loc["All", classes].tolist() == [1, 0, 2, 0, 0]
-    assert table.loc["All", ["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
+    answered = run(question("q", 0, 5 * 3_600), run_id="x", end=18_000)
+    panel = fleet.waits(frames([waiting(1, 60), waiting(2, 3 * 3_600), answered]), sla_h=2)
+    counts = panel.table.set_index("kind").loc["All"]
+    assert counts[["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]].tolist() == [1, 0, 2, 0, 0]
+    assert counts[["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
+    assert '<td class="late attention">1 + ◷ 1</td>' in panel.body
     assert fleet.waits(frames([])).table.empty
 
 
 def test_outcomes_add_up():
     """Every run is in one row, and the shares of an agent's runs make 100%."""
-    table = fleet.outcomes(frames([*many(3), run(run_id="e", status="error")])).table
-    assert table["n_runs"].tolist() == [3, 1]
-    assert table["runs_percent"].tolist() == [75, 25]
+    runs = [run(step("s", 0, 60), run_id=f"r{n}", end=60) for n in range(3)]
+    table = fleet.outcomes(frames([*runs, run(run_id="e", status="error")])).table
+    assert table[["n_runs", "runs_percent"]].values.tolist() == [[3, 75], [1, 25]]
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
@@ -174,11 +148,11 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     """They name all runs, the newest first; groups that failed with a step in them are left out."""
 
     def broken(run_id, seconds, start):
-        error = f"IRS timed out after {seconds} s"
-        inner = step("b", start, start + 5, status="error", label="Asking", error=error)
-        outer = step("o", start, start + 5, status="error", name="outer", steps=[inner])
-        note = step("e", start + 5, start + 5, type="error", status="error", label=error)
-        return run(outer | {"steps": [inner, note]}, run_id=run_id, status="error", start=start)
+        look = {"status": "error", "error": f"IRS timed out after {seconds} s"}
+        inner = step("b", start, start + 5, label="Asking", **look)
+        note = step("e", start + 5, start + 5, type="error", status="error", label=look["error"])
+        outer = step("o", start, start + 5, status="error", steps=[inner, note])
+        return run(outer, run_id=run_id, status="error", start=start)
 
     panel = fleet.failed_steps(
         frames([broken("old", 20, 0), broken("new", 30, 9), run(step("a"), run_id="fine")])
@@ -193,12 +167,9 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
 def test_variants_are_sequences_of_leaf_steps():
     """The most frequent first, with an example; a group is not a step of its own."""
     inner = step("g", 0, 20, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")])
-    common = [run(inner, run_id=f"r{n}") for n in range(2)]
-    other = run(step("a", 0, 5, name="look"), run_id="x", status="error")
-    panel = fleet.variants(frames([other, *common, run(run_id="y")]))
+    runs = [run(inner, run_id=f"r{n}") for n in range(2)]
+    runs.append(run(step("a", 0, 5, name="look"), run_id="x", status="error"))
+    table = fleet.variants(frames([*runs, run(run_id="y")])).table
     columns = ["variant", "n_runs", "runs_percent", "n_failed", "run_id"]
-    assert panel.table[columns].values.tolist() == [
-        ["look > read", 2, 66.7, 0, "r0"],
-        ["look", 1, 33.3, 1, "x"],
-    ]
-    assert "2 variants of 3 runs" in panel.sentence
+    rows = [["look > read", 2, 66.7, 0, "r0"], ["look", 1, 33.3, 1, "x"]]
+    assert table[columns].values.tolist() == rows

@@ -20,19 +20,13 @@ HOUR = 3_600
 
 def made(number: int, status: str, wait: float = 0, **known: str) -> dict[str, Any]:
     """A run that worked for 60 s + `number` and then waited for `wait` seconds."""
-    start = 1_000_000 - 100 * number
+    start, is_open = 1_000_000 - 100 * number, status in ("interrupted", "running")
     work = start + 60 + number
-    is_open = status in ("interrupted", "running")
     steps = [step("work", start, work)]
     steps += [question("ask", work, None if status == "interrupted" else work + wait)] if wait else []
-    return run(
-        *steps,
-        run_id=f"{number:08d}-0000-4000-8000-000000000000",
-        start=start,
-        end=None if is_open else work + wait,
-        status=status,
-        _runkit={"read_at": at(work + wait), **known},
-    )
+    more = {"run_id": f"{number:08d}-0000-4000-8000-000000000000", "status": status}
+    end = None if is_open else work + wait
+    return run(*steps, start=start, end=end, _runkit={"read_at": at(work + wait), **known}, **more)
 
 
 def chart(*runs: dict[str, Any], **options: Any) -> Figure:

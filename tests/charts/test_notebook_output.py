@@ -85,18 +85,3 @@ def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.Mo
     assert (config["scrollZoom"], config["displaylogo"], config["showSendToCloud"]) == (True, True, False)
     assert renderer.config == {"scrollZoom": True, "displaylogo": True}
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]
-
-
-def test_a_renderer_that_the_user_chose_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it makes goes before the picture."""
-    monkeypatch.setattr(plotly.io.renderers, "default", "iframe")
-    monkeypatch.setattr(plotly.io.renderers["iframe"], "to_mimebundle", lambda _: {"text/html": "<iframe>"})
-    assert bundle(runkit.gantt(example("completed")))["text/html"] == "<iframe>"
-
-
-def test_outside_a_notebook_plotly_shows_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a script `show()` opens a browser, as for any figure, with our configuration."""
-    calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(plotly.io, "show", lambda _, **options: calls.append(options))
-    runkit.gantt(example("completed")).show()
-    assert [call["config"]["showSendToCloud"] for call in calls] == [False]

@@ -55,14 +55,3 @@ def test_a_page_follows_the_reader_and_fits_the_screen(opened, width, scheme, th
     assert boxes == [0] * 5
     assert page.locator("script").count() == 0
     assert seen.complaints == []
-
-
-@pytest.mark.browser
-def test_labels_of_a_tree_do_not_reach_into_the_bars(open_file, tmp_path):
-    """The longest label ends before the time axis begins."""
-    long = run(step("a", 0, 100, label="Wide words WWWW with MMMM in them all"))
-    (tmp_path / "page.html").write_text(offline_page("A run", [figure_div(gantt(long))]))
-    page = open_file(tmp_path / "page.html", 1280, "light").page
-    label = page.locator("svg text", has_text="Wide words").last.bounding_box()
-    bar = page.locator("svg rect:has(title)").first.bounding_box()
-    assert label["x"] + label["width"] <= bar["x"]

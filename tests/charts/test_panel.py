@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,14 +61,6 @@ def test_without_a_figure_the_table_is_open(shown):
     [output] = shown(Panel("Time", "It waited.", TABLE, body=Markup("<p>Own</p>")))
     assert "<p>Own</p>" in output["text/html"]
     assert "<table" not in output["text/html"]
-
-
-def test_one_bundle_holds_the_three():
-    """For front ends that take one output: HTML with the open table, text, and the figure's JSON if any."""
-    bundle = Panel("Time", "It waited.", TABLE, gantt(example("completed")))._repr_mimebundle_()
-    assert bundle.keys() == {"text/html", "text/plain", PLOTLY}
-    assert "1 h 30 min" in bundle["text/html"]
-    json.dumps(bundle)
 
 
 def test_tables_are_bounded_and_say_so(shown):

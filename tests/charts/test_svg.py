@@ -14,7 +14,6 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.payloads import PAYLOADS
-from runkit.charts import fleet
 from runkit.charts.fleet_chart import MOST_ROWS
 from runkit.charts.svg import Unsupported, svg
 from runkit.style import DARK, LIGHT
@@ -61,46 +60,32 @@ def root_of(figure: Figure) -> ElementTree.Element:
 
 
 def runs(n: int) -> list[dict[str, Any]]:
-    """Runs of different states, with all kinds of steps."""
-    return [one_of(number, 4_000.0 * number) for number in range(n)]
-
-
-def one_of(number: int, start: float) -> dict[str, Any]:
-    """A run with a group, a question, and a last step that failed, has no end, or ended."""
-    state = ("completed", "interrupted", "error", "running")[number % 4]
-    asked, answered = start + 40 + number, start + 5_000
-    inner = [step("a", start, start + 10), step("b", start + 10, start + 30, agent="tin")]
-    ends = {"error": {"status": "error"}, "running": {"status": "running"}}
-    steps = [
-        step("g", start, asked, label="Group", steps=inner),
-        question("q", asked, None if state == "interrupted" else answered),
-        step("i", answered, answered),
-        step("o", answered, None if state == "running" else answered + 30, **ends.get(state, {})),
-    ]
-    return run(
-        *(steps[:2] if state == "interrupted" else steps),
-        run_id=f"{number:08d}-0000-4000-8000-000000000000",
-        status=state,
-        start=start,
-        end=answered + 40 if state in ("completed", "error") else None,
-    )
+    """Runs with a group, a question, and a last step that ended, is missing, failed or has no end."""
+    sources = []
+    for number in range(n):
+        state = ("completed", "interrupted", "error", "running")[number % 4]
+        start = 4_000.0 * number
+        asked, answered = start + 40 + number, start + 5_000
+        inner = [step("a", start, start + 10), step("b", start + 10, start + 30, agent="tin")]
+        steps = [step("g", start, asked, label="Group", steps=inner)]
+        if state == "interrupted":
+            steps += [question("q", asked, None)]
+        else:
+            end = None if state == "running" else answered + 30
+            steps += [question("q", asked, answered), step("i", answered, answered)]
+            steps += [step("o", answered, end, status=state)]
+        end = answered + 40 if state in ("completed", "error") else None
+        run_id = f"{number:08d}-0000-4000-8000-000000000000"
+        sources.append(run(*steps, run_id=run_id, status=state, start=start, end=end))
+    return sources
 
 
 def figures() -> dict[str, Figure]:
     """A figure of each kind."""
-    many = runkit.frames(runs(MOST_ROWS + 10))
-    panels = (fleet.waits(many), fleet.slowest_steps(many), fleet.failed_steps(many))
-    return {
-        "completed": runkit.gantt(example("completed")),
-        "object page": runkit.gantt(example("object_page")),
-        "interrupted": runkit.gantt(example("interrupted")),
-        "failed": runkit.gantt(runs(3)[2], compress_waits=False),
-        "pair": runkit.gantt(runs(2)),
-        "three": runkit.gantt(runs(3)),
-        "rows": runkit.gantt(runs(20)),
-        "points": runkit.gantt(many),
-        **{panel.title: panel.figure for panel in panels if panel.figure is not None},
-    }
+    sources = {name: example(name) for name in ("completed", "object_page", "interrupted")}
+    sources |= {f"{n} runs": runs(n) for n in (2, 3, 20, MOST_ROWS + 10)}
+    charts = {name: runkit.gantt(source) for name, source in sources.items()}
+    return charts | {"failed": runkit.gantt(runs(3)[2], compress_waits=False)}
 
 
 def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:
@@ -129,17 +114,11 @@ def test_the_svg_is_what_plotly_draws(browser: Any) -> None:
 
 
 def test_an_svg_follows_the_theme_of_its_page(browser: Any) -> None:
-    """Ground and ticks are those of the theme that the page says it has."""
     page = browser.new_page(color_scheme="dark")
+    fill = "document.querySelector('svg rect').computedStyleMap().get('fill').toString()"
     for scheme, theme in {"light": LIGHT, "light dark": DARK}.items():
         page.set_content(f"<style>:root {{ color-scheme: {scheme} }}</style>{svg(runkit.gantt(runs(1)))}")
-        fills = page.evaluate(
-            "() => ['rect', 'text'].map((name) => getComputedStyle(document.querySelector(name)).fill)"
-        )
-        rgb = (
-            f"rgb({', '.join(map(str, bytes.fromhex(color[1:])))})" for color in (theme.ground, theme.muted)
-        )
-        assert fills == [*rgb]
+        assert page.evaluate(fill) == f"rgb({', '.join(map(str, bytes.fromhex(theme.ground[1:])))})"
     page.close()
 
 
@@ -175,17 +154,12 @@ def test_json_of_a_notebook_is_drawn_as_its_figure() -> None:
     "change",
     [
         lambda figure: figure.add_pie(values=[1, 2]),
-        lambda figure: figure.add_bar(x=[1], y=[1]),
         lambda figure: figure.add_trace(Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "star"})),
-        lambda figure: figure.add_annotation(text="Here", x=1, y=1),
         lambda figure: figure.add_annotation(text="Here", x=1, y=1, showarrow=False, textangle=45),
         lambda figure: figure.add_vrect(x0=1, x1=2, opacity=0.2),
-        lambda figure: figure.update_traces(marker={"colorscale": "Blues"}),
         lambda figure: figure.update_xaxes(range=None),
         lambda figure: figure.update_xaxes(type="category"),
-        lambda figure: figure.update_xaxes(title="Mine"),
         lambda figure: figure.update_traces(visible="legendonly"),
-        lambda figure: figure.add_layout_image(source="https://example.com/a.png"),
         lambda figure: figure.add_trace(Scatter(x=["a"], y=[1], mode="lines", line={"width": 1})),
     ],
 )

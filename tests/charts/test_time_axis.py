@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import runkit
 from drawn import WAIT, draw
 from runkit.charts.axis import axes_of
-from support import at, question, run, step
+from support import question, run, step
 
 NIGHT = 14 * 3600
 DAY = 86_400
@@ -37,14 +37,6 @@ def test_relative_time_starts_at_zero_for_every_run():
     drawn = draw(runs)
     assert drawn.numbers("base").tolist() == [5, 5, 5]
     assert drawn.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])
-
-
-def test_ticks_of_seconds_become_finer_when_a_reader_zooms():
-    """Plotly places them, and each second of the run has its words."""
-    axis = draw(run(step("a", 0, 150), end=150)).layout["xaxis"]
-    assert axis["tickmode"] == "auto"
-    assert axis["labelalias"]["0 s"] == "0"
-    assert axis["labelalias"]["90 s"] == "1 min 30 s"
 
 
 def test_labels_of_ticks_stand_apart_in_the_narrow_column_of_a_pair():
@@ -79,17 +71,6 @@ def test_work_during_a_wait_is_not_folded():
     drawn = draw(busy)
     assert np.allclose(sorted(drawn.numbers("x", "CIP Orchestrator")), [60, 120, 300])
     assert drawn.notes.count("not to scale") == 2
-
-
-def test_an_open_wait_is_folded_too():
-    """A question that has waited since yesterday does not flatten what came before it."""
-    source = run(
-        step("a", 0, 120), question("q", 120, None), end=None, updated_at=at(NIGHT), status="interrupted"
-    )
-    drawn = draw(source)
-    assert np.allclose(drawn.numbers("x", "CIP Orchestrator"), [120])
-    assert drawn.numbers("x", WAIT)[0] < 40
-    assert drawn.notes[0] == "13 h 58 min so far waiting for a reviewer"
 
 
 edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).map(sorted)
