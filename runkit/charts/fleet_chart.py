@@ -207,7 +207,8 @@ def _placed(runs: pd.DataFrame, group: str) -> pd.DataFrame:
 
 def _rows_layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float) -> Json:
     """Build the layout of a row per run, in groups with a heading."""
-    names = runs["name"] + " " + [colored(short, theme.muted) for short in runs["short_id"]]
+    columns = zip(runs["name"], runs["short_id"], strict=True)
+    names = [f"{name} {colored(short, theme.muted)}" for name, short in columns]
     sure = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
     states = [pill(word, theme) + words for word, words in zip(runs["status"], sure, strict=True)]
     first = runs[~runs["key"].duplicated()]
@@ -247,12 +248,15 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     fill = np.select([runs["status"].eq("error"), is_open], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
     edge = {"color": AGENT_COLORS[0], "width": is_open.astype("float64").tolist()}
     mark = {"color": fill.tolist(), "line": edge, "cornerradius": 3}
-    words = runs["working_s"].map(duration) + np.where(is_open, " so far", "")
+    words = [
+        f"{NBSP}{duration(work_s)}" + " so far" * is_more
+        for work_s, is_more in zip(runs["working_s"], is_open, strict=True)
+    ]
     hover = HOVER | {"customdata": runs["hover"].tolist()}
     font = {"size": SIZE - 1, "color": theme.text}
     return [
         bars(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
-        texts(runs["working_s"], runs["y"], NBSP + words, textfont=font),
+        texts(runs["working_s"], runs["y"], words, textfont=font),
     ]
 
 

@@ -60,13 +60,15 @@ def _bars(picture: Picture) -> list[Trace]:
     """Draw one trace for each color and fill; groups and waits are clear, their marks lie over them."""
     drawn, out = picture.bars[picture.bars["x1"] > picture.bars["x0"]], []
     least = LEAST_PX / picture.axis.scale if len(drawn) > MANY else 0
-    for look, own in drawn.groupby(["kind", "color", "is_solid"]):
-        kind, color, is_solid = cast(tuple[int, str, bool], look)
-        name, fill, edge = {
-            STEP: (picture.legend[color], color if is_solid else faded(color), color),
-            GROUP: ("group", CLEAR, CLEAR),
-            WAIT: ("waiting for a reviewer", faded(picture.theme.wait), CLEAR),
-        }[kind]
+    is_step = drawn["kind"].eq(STEP)
+    looks = [drawn["kind"], drawn["color"].where(is_step, CLEAR), drawn["is_solid"] & is_step]
+    for look, own in drawn[["x0", "x1", "row", "hover"]].groupby(looks):
+        kind, edge, is_solid = cast(tuple[int, str, bool], look)
+        fill, name = edge, picture.legend.get(edge, "group")
+        if kind == STEP and not is_solid:
+            fill = faded(edge)
+        if kind == WAIT:
+            fill, name = faded(picture.theme.wait), "waiting for a reviewer"
         mark = {"color": fill, "cornerradius": 3.5, "line": {"color": edge, "width": 1.25}}
         length, width = (own["x1"] - own["x0"]).clip(lower=least), picture.rows.bar_px / picture.rows.px
         words = HOVER | {"name": plain(name), "customdata": own["hover"].tolist()}
@@ -76,7 +78,7 @@ def _bars(picture: Picture) -> list[Trace]:
 
 def _segments(x: list[Any], y: list[Any], line: Json, **look: Any) -> Trace:
     """Draw several lines in one trace, with gaps between them; `x` and `y` have a column for each corner."""
-    gap = pd.Series(np.nan, x[0].index)
+    gap = np.full(len(x[0]), None)
     points = (np.column_stack([*corners, gap]).ravel().tolist() for corners in (x, y))
     return lines(*points, line=line, **look)
 

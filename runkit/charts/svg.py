@@ -13,11 +13,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.style import GRIDS, LEGEND_PX, WIDTH, entry_px
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
+LIST = (list, tuple, np.ndarray)  # of a value for each mark
 NEAR_PX = 0.5  # from an axis: what is nearer is drawn
 SYMBOL_PX = 40  # from the edge of an entry of the legend to its word
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
@@ -295,8 +295,9 @@ class Chart:
             if vertical != "middle":
                 raise Unsupported(f"textposition {trace['textposition']!r}")
             anchor = {"right": None, "left": "end", "center": "middle"}[side]
-            points = pd.DataFrame({"x": x, "y": y, "words": trace["text"], "color": font["color"]})[shown]
-            for at_x, at_y, words, color in points.itertuples(index=False):
+            colors = font["color"] if isinstance(font["color"], LIST) else repeat(font["color"])
+            points = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
+            for at_x, at_y, words, color in compress(points, shown):
                 yield text_at(at_x, at_y + 0.25 * font["size"], words, font | {"color": color}, anchor)
 
     def _note(self, note: Json) -> Markup:
@@ -333,14 +334,15 @@ class Chart:
             x += width
 
 
-def _each(trace: Json, columns: Json) -> list[dict[Any, Any]]:
+def _each(trace: Json, columns: Json) -> list[Json]:
     """Return the bars or marks of a trace with their places; a look is one for all of them, or for each."""
     mark = trace["marker"]
     line = mark.get("line", {})
     hover = None if trace.get("hoverinfo") == "skip" else trace.get("hovertext", trace.get("customdata"))
     looks = {"color": mark.get("color"), "edge": line.get("color"), "edge_px": line.get("width")}
     looks |= {"hover": hover, "size": mark.get("size"), "symbol": mark.get("symbol", "circle")}
-    return pd.DataFrame(columns | looks).to_dict("records")
+    every = [look if isinstance(look, LIST) else repeat(look) for look in (columns | looks).values()]
+    return [dict(zip(columns | looks, row, strict=True)) for row in zip(*every, strict=False)]
 
 
 def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
