@@ -42,7 +42,7 @@ from runkit.charts.style import (
     width_px,
 )
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
-from runkit.tables.facts import open_questions, unmeasured_waits
+from runkit.tables.facts import unmeasured_waits
 from runkit.tables.frames import Frames
 from runkit.text import day, duration, moment, plural, run_label
 
@@ -131,7 +131,8 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
     """
     statuses, created = f.runs["status"].astype("str"), f.runs["created_at"]
     is_open, since = statuses.eq("interrupted"), unmeasured_waits(f)
-    pending_s = open_questions(f).groupby("run_id")["wait_s"].max()
+    pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
+    pending_s = pending.groupby("run_id")["wait_s"].max()
     wait_s = f.runs["run_id"].map(pending_s).where(is_open).fillna(f.runs["waiting_s"])
     runs = f.runs.assign(
         status=statuses,

@@ -82,13 +82,16 @@ def unfinished(f: Frames) -> pd.DataFrame:
     has_found = steps["agent"].isin(findings_of(f)["agent"])
     is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
     rows = steps[is_stopped & ~has_found].groupby("agent").tail(1) if is_over else steps.head(0)
-    words = [
-        f"Stopped in {label} after {lasting(seconds)}. Nothing was found."
-        for label, seconds in zip(rows["label"], rows["duration_s"], strict=True)
-    ]
-    titles = rows["agent"].map(agent_title).astype("str")
-    table = pd.DataFrame({"title": titles, "agent": rows["agent"], "is_unfinished": True, "n_sources": 0})
-    return table.assign(summary=pd.Series(words, rows.index, "str"))
+    after = rows["duration_s"].map(lasting).astype("str")
+    return pd.DataFrame(
+        {
+            "title": rows["agent"].map(agent_title).astype("str"),
+            "agent": rows["agent"],
+            "is_unfinished": True,
+            "n_sources": 0,
+            "summary": "Stopped in " + rows["label"] + " after " + after + ". Nothing was found.",
+        }
+    )
 
 
 @checked
@@ -136,22 +139,20 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
 def _card(f: Frames, row: dict[Any, Any], own_names: set[str]) -> dict[str, Any]:
     """Describe how a question ended, as far as it is known: what was proposed, and what followed."""
     ending, by = outcome_words(row["kind"], row["outcome"], row["decision"]), row["answered_by"]
-    artifacts, steps = f.artifacts, f.steps
+    artifacts, steps, wait = f.artifacts, f.steps, lasting(row["wait_s"])
     is_own = artifacts["origin"].eq("proposal") & artifacts["interrupt_id"].eq(row["interrupt_id"])
-    proposed = artifacts.loc[is_own, "title"].dropna()
-    is_after = steps["started_at"] >= (row["answered_at"] or pd.Timestamp.max.tz_localize("UTC"))
-    followed = steps.loc[is_after & ~steps["is_wait"], "label"]
-    name = f"{by} (self-declared)" if by in own_names else by
-    lines = {
-        "Proposals": " · ".join(proposed),
-        "Steps that followed": " · ".join(followed.head(MOST_STEPS)),
-        "Answered by": name or ("" if ending != "Answered" or row["answer"] else UNKNOWN),
-        "Delivery": row["delivery"] or "",
-    }
-    wait = lasting(row["wait_s"])
     after = f", {wait} so far" if row["outcome"] == "pending" and row["wait_s"] is not None else ""
     if row["outcome"] == "answered":
         after = f" · answered {moment(row['answered_at'])}, after {wait}"
+    is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
+    followed = steps.loc[is_later & ~steps["is_wait"], "label"]
+    unknown = "" if ending != "Answered" or row["answer"] else UNKNOWN
+    lines = {
+        "Proposals": " · ".join(artifacts.loc[is_own, "title"].dropna()),
+        "Steps that followed": " · ".join(followed.head(MOST_STEPS)),
+        "Answered by": f"{by} (self-declared)" if by in own_names else by or unknown,
+        "Delivery": row["delivery"],
+    }
     note = DECISION.sub("", row["answer"] or "")
     shown = [(key, words) for key, words in lines.items() if words]
     return {"ending": ending, "note": note, "after": after, "lines": shown}

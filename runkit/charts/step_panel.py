@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit import jsontext
 from runkit.arguments import NonBlank, checked
-from runkit.charts.panel import Panel, lasting, records, render, table_html, when, words_of
+from runkit.charts.panel import Panel, lasting, records, render, short_ids, table_html, when, words_of
 from runkit.errors import UsageError
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
@@ -57,20 +57,22 @@ def step(f: Frames, name: NonBlank) -> Panel:
     sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
     values, times = jsontext.leaves(row["result"]), _times(f, row)
     found = records(artifacts)
+    sources_of = [(item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources]
     parts = {
         "result": values,
         "time": times,
         "finding": [(item["title"] or MISSING, _finding_words(item)) for item in found],
-        "source": [(item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources],
+        "source": sources_of,
     }
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
     for item in found:
         item["sources"] = [source for source in sources if source["artifact_no"] == item["artifact_no"]]
+    pairs = table.drop(columns="part")
     tables = {
-        "Result": table_html(pd.DataFrame(values, columns=["path", "value"], dtype="str")),
+        "Result": table_html(pairs[table["part"].eq("result")]),
         "Findings of this step": render("findings", rows=found),
-        "Times": table_html(pd.DataFrame(times, columns=["time", "value"], dtype="str")),
+        "Times": table_html(pairs[table["part"].eq("time")].rename(columns={"path": "time"})),
     }
     run = f.runs.iloc[0]
     ids = [f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"]
@@ -106,15 +108,8 @@ def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
-    labels = f.steps.set_index("step_id")["label"]
-    are_alike = steps["step_id"].map(short_id).duplicated(keep=False)
-    table = pd.DataFrame(
-        {
-            "step": steps["step_id"].map(short_id).mask(are_alike, steps["step_id"]),
-            "inside": steps["parent_step_id"].map(labels).astype("str"),
-            "duration_s": steps["duration_s"],
-        }
-    )
+    inside = steps["parent_step_id"].map(f.steps.set_index("step_id")["label"]).astype("str")
+    table = steps.assign(step=short_ids(steps["step_id"]), inside=inside)[["step", "inside", "duration_s"]]
     sentence = f"{plural(len(steps), 'step')} have this name or label; pass the id of one of them."
     return Panel(words_of(name), sentence, table.reset_index(drop=True))
 

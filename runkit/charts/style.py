@@ -59,11 +59,8 @@ def template(theme: Theme) -> dict[str, Any]:
     font = {"family": FONT, "size": SIZE, "color": theme.text}
     axis = {
         "gridcolor": GRIDS[theme],
-        "linecolor": theme.line,
-        "tickcolor": theme.line,
         "tickfont": {"size": SIZE - 1, "color": theme.muted},
         "zeroline": False,
-        "title": {"font": {"size": SIZE, "color": theme.muted}},
     }
     hover = {"align": "left", "bgcolor": theme.ground, "bordercolor": theme.muted, "font": font}
     return {
@@ -75,7 +72,6 @@ def template(theme: Theme) -> dict[str, Any]:
             "xaxis": axis,
             "yaxis": axis,
             "legend": {"font": {"color": theme.muted}},
-            "annotationdefaults": {"font": {"color": theme.text, "size": SIZE - 1}},
             "hoverlabel": hover,
             "modebar": {"bgcolor": CLEAR, "color": theme.muted, "activecolor": theme.text},
         },
