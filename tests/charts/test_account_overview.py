@@ -8,8 +8,6 @@ import pytest
 
 import runkit
 from runkit.charts import Panel
-from runkit.client import Client
-from runkit.errors import UsageError
 from support import example, run
 from tests import faults
 
@@ -61,16 +59,3 @@ def test_an_account_without_businesses() -> None:
         panel = runkit.overview(client, progress=False)
     assert panel.table["business_name"].isna().all()
     assert tiles(panel)["Runs"] == ("4", "all runs")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("limit", 0), ("limit", -1), ("limit", True), ("limit", "200"), ("sla_h", None)],
-)
-def test_what_cannot_be_used(name: str, value: object) -> None:
-    """It is refused before any request."""
-    with (
-        Client("mk_test_x", base_url="http://127.0.0.1:9/v1") as client,
-        pytest.raises(UsageError, match=name),
-    ):
-        runkit.overview(client, **{name: value})  # type: ignore[arg-type]
