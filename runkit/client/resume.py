@@ -153,8 +153,8 @@ def deliver(
     question: Question,
     answer: Mapping[str, Any],
     who: str | None,
-    step_id: str | None,
-    display: answers.Display | None,
+    step_id: str | None = None,
+    display: answers.Display | None = None,
 ) -> Delivery:
     """Note an answer, send it, and note what became of it.
 

@@ -99,7 +99,10 @@ class Runs:
         A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
         any other `ApiError`.
         """
-        return self._reader.read(self._reader.resolve(run, self.list), steps=steps, retry_for=READ_TIMEOUT)
+        run_id = self._reader.resolve(run, self.list)
+        query = {"include": "steps"} if steps else None
+        reply = self._http.get(path_to("runs", run_id), query, retry_for=READ_TIMEOUT)
+        return self._reader.from_reply(reply, run_id)
 
     @checked
     def list(
@@ -283,7 +286,7 @@ class Runs:
             `Conflict` if the question was no longer open, `Invalid` if the API refuses this answer,
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the last check.
         """
-        delivery = self.deliver(run, interrupt_id, answer, who=who)
+        delivery = deliver(self._question(run, interrupt_id), answer, who)
         if delivery.outcome == UNKNOWN or delivery.run is None:
             raise MaybeSent(delivery.message)
         return delivery.run
@@ -307,10 +310,18 @@ class Runs:
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
+        return deliver(self._question(run, interrupt_id, on_checking), answer, who, step_id, display)
+
+    def _question(
+        self,
+        run: str | Run,
+        interrupt_id: str | None,
+        on_checking: Callable[[str], object] | None = None,
+    ) -> Question:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         run_id = self.full_id(run)
-        question = Question(
+        return Question(
             self._http,
             run_id,
             interrupt_id,
@@ -319,7 +330,6 @@ class Runs:
             partial(self._reader.from_reply, run_id=run_id),
             on_checking,
         )
-        return deliver(question, answer, who, step_id, display)
 
     @checked
     def feedback(
