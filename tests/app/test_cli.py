@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
-import httpx
 import pytest
 from rich.cells import cell_len
 
@@ -107,12 +105,6 @@ def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_time_that_is_none_is_wrong_use(tmp_path: Path) -> None:
-    done = run("fetch", "-o", "x.ndjson", "--since", "lastweek", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
-    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert "since='lastweek' is not a time" in done.stderr
-
-
 def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     """Six runs with their budgets: one answered, one failed, one approved by policy, one waiting."""
     started = time.monotonic()
@@ -200,13 +192,6 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     assert "all records were refused" in done.stderr
 
 
-def test_saved_frames_are_shown(tmp_path: Path) -> None:
-    """A folder of `Frames.save` is no archive."""
-    runkit.frames([raw(step("a"), run_id=f"{name * 8}-1111") for name in "ab"]).save(tmp_path / "saved")
-    assert "2 completed" in run("show", "saved/", cwd=tmp_path).stdout
-    assert "└─ Step a" in run("show", "saved", "--run", "bbbbbbbb", cwd=tmp_path).stdout
-
-
 def test_runs_are_read_without_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where the account may not list businesses; the archive names what it reads as soon as it may."""
     with faults.sandbox(speed=600, history=20, seed=7) as box:
@@ -274,43 +259,6 @@ def test_a_table_fits_the_terminal(
         assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_runs + (not options)
 
 
-def test_a_run_without_a_confidence_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is not one of those of high confidence that are one line on a terminal."""
-    runs = [raw(step("a"), run_id=f"{n}" * 9) for n in range(2)]
-    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert main(["show", str(tmp_path / "runs.ndjson")]) == 0
-    shown = capsys.readouterr().out
-    assert "00000000" in shown
-    assert "all high confidence" not in shown
-
-
-def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:
-    """What it answers about an invented business is in no log of the user's, nor in a temporary folder."""
-    (tmp_path / "tmp").mkdir()
-    done = run("demo", "--speed", "3000", cwd=tmp_path, TMPDIR=str(tmp_path / "tmp"))
-    assert done.returncode == 0, done.stderr
-    assert "Answered: approve" in done.stdout
-    assert not state_dir.exists()
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_the_demo_does_not_wait_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A run that does not stop in time ends it in one line that names it; no page is written."""
-    monkeypatch.setattr("runkit.demo.EXTRA_WAIT_S", 1.0)
-    monkeypatch.setattr("runkit.demo.MAX_RUN_S", 0.0)
-    state = os.environ["RUNKIT_STATE_DIR"]
-    assert main(["demo", "--speed", "1", "-o", str(tmp_path / "page")]) == 1
-    assert re.search("Clearwater Bakery LLC · .* did not stop within 1 s", capsys.readouterr().err)
-    assert os.environ["RUNKIT_STATE_DIR"] == state
-    assert list((tmp_path / "page").iterdir()) == []
-
-
 def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) -> None:
     """Each run is a line with its steps, its business, and when it was read."""
     done = run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
@@ -326,17 +274,6 @@ def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) 
     assert shown.startswith(lines[0]["_runkit"]["business_name"])
 
 
-def test_fetch_filters(tmp_path: Path, served: dict[str, str]) -> None:
-    """A cut by `--limit` is complete."""
-    done = run(
-        *("fetch", "--sandbox", "--status", "completed", "--limit", "2", "-o", "runs.ndjson"),
-        cwd=tmp_path,
-        **served,
-    )
-    assert done.returncode == 0, done.stderr
-    assert runkit.frames(tmp_path / "runs.ndjson").runs["status"].tolist() == ["completed"] * 2
-
-
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
     """A folder is an archive; a second fetch reads nothing."""
     for words in ("0 unchanged; 6 new, 0 changed; complete; version 1", "6 unchanged; 0 new, 0 changed"):
@@ -346,87 +283,6 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
     archive = runkit.Archive(tmp_path / "runs")
     assert archive.frames().runs["has_steps"].all()
     assert archive.version == 1
-
-
-def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
-    """What had arrived is there, the exit code says that it was stopped, and nothing is read twice."""
-    with faults.sandbox(history=30) as box:
-        box.fault("slow", "GET /runs/", times=1_000, seconds=1)
-        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "runs/"]
-        with subprocess.Popen(
-            command, cwd=tmp_path, env=environment(**at), stderr=subprocess.PIPE
-        ) as process:
-            [fault] = box.server.faults
-            while fault.times > 1_000 - 18:  # of which at most 8 have not arrived
-                assert process.poll() is None
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
-        assert process.returncode == 130, said
-        n_arrived = len(runkit.Archive(tmp_path / "runs"))
-        assert 0 < n_arrived < 30
-        assert f"interrupted: {n_arrived} of 30 runs arrived" in said.decode()
-        box.clear_faults()
-        done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **at)
-        assert f"{n_arrived} unchanged; {30 - n_arrived} new, 0 changed; complete" in done.stderr
-
-
-def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> None:
-    """`-o -` keeps words and data apart."""
-    done = run("fetch", "--sandbox", "--limit", "1", "-o", "-", cwd=tmp_path, **served)
-    assert json.loads(done.stdout)["object"] == "run"
-
-
-def test_fetch_without_a_server_fails_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 1, the host is named, the key is not, no file is left."""
-    passed = [0.0]
-    monkeypatch.setattr(runkit.Client, "_clock", staticmethod(lambda: passed[0]))
-    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s)))
-    done = run(
-        *("fetch", "-o", "runs.ndjson"),
-        cwd=tmp_path,
-        MIDDESK_API_KEY=CANARY,
-        MIDDESK_BASE_URL="http://127.0.0.1:9/v1",
-    )
-    assert done.returncode == 1
-    assert "127.0.0.1:9" in done.stderr
-    assert CANARY not in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_sandbox_names_a_port_that_is_taken(tmp_path: Path, served: dict[str, str]) -> None:
-    """Instead of a traceback."""
-    port = re.search(r":(\d+)/", served["RUNKIT_SANDBOX_URL"])
-    assert port
-    done = run("sandbox", "--port", port[1], cwd=tmp_path)
-    assert done.returncode == 2
-    assert port[1] in done.stderr
-
-
-def test_the_sandbox_can_be_far_away_and_strict(tmp_path: Path) -> None:
-    """`--latency` and `--limit` hold from the start."""
-    options = ("--history", "2", "--latency", "0.2", "--limit", "1")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runkit", "sandbox", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    said = "".join(process.stdout.readline() for _ in range(2))
-    at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
-    headers = {"Authorization": f"Bearer {at['KEY']}"}
-    begun = time.monotonic()
-    statuses = [
-        httpx.get(f"{at['URL']}/runs", headers=headers, trust_env=False).status_code for _ in range(2)
-    ]
-    assert statuses == [200, 429]
-    assert time.monotonic() - begun >= 0.2
-    process.terminate()
-    assert process.wait(20) == 0
-    process.stdout.close()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
@@ -440,18 +296,3 @@ def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None
     assert done.returncode == 1
     assert "runkit fetch: failed: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_reader_who_has_enough_ends_it_quietly(tmp_path: Path, served: dict[str, str]) -> None:
-    """As in `runkit fetch -o - | head`."""
-    command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "-"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment(**served), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        said = process.stderr.read().decode()
-        assert process.wait(30) == 1
-    assert "Traceback" not in said
-    assert "Broken" not in said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -81,31 +80,6 @@ def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], repor
         assert reported[-1][0].version == f.version
 
 
-def test_the_first_characters_name_a_run_of_the_api(
-    tmp_path: Path, served: dict[str, str], reported: Any
-) -> None:
-    """The whole id is looked up in the list of runs."""
-    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
-        [run_id] = client.runs.list(limit=1, status="completed").ids
-    done = run("report", run_id[:8], "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
-    assert done.returncode == 0, done.stderr
-    assert reported[0][0].runs["run_id"].tolist() == [run_id]
-
-
-@pytest.mark.parametrize(
-    ("prefix", "candidates"), [("83fe7317", {"83fe7317-a", "83fe7317-b"}), ("83fe731", set())]
-)
-def test_first_characters_that_name_no_single_run(tmp_path: Path, prefix: str, candidates: set[str]) -> None:
-    """Of several runs, the error lists all; fewer than eight characters are no prefix. Nothing is written."""
-    lines = [json.dumps(raw(run_id=run_id)) for run_id in ("83fe7317-a", "83fe7317-b", "93fe7317-c")]
-    (tmp_path / "runs.ndjson").write_text("\n".join(lines))
-    done = run("report", "runs.ndjson", "--run", prefix, "-o", "report.html", cwd=tmp_path)
-    assert done.returncode == 2
-    assert set(re.findall("[0-9a-f]{8}-[abc]", done.stderr)) == candidates
-    assert len(done.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -119,14 +93,6 @@ def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str, word
     done = run("report", "runs.ndjson", "--run", name, "-o", "report.html", cwd=tmp_path)
     assert (done.returncode, words in done.stderr) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
-
-
-def test_report_of_a_run_that_is_not_there(tmp_path: Path, served: dict[str, str]) -> None:
-    """Exit code 1, and nothing is written."""
-    done = run("report", "0000", "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
-    assert done.returncode == 1
-    assert "404" in done.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:

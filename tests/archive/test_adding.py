@@ -47,25 +47,6 @@ def test_what_comes_out_is_what_went_in(archive: runkit.Archive) -> None:
     assert len(archive) == 3
 
 
-@pytest.mark.parametrize("form", ["objects", "ndjson", "file", "generator", "archive"])
-def test_every_source_of_frames_can_be_added(archive: runkit.Archive, tmp_path: Path, form: str) -> None:
-    """What `frames` reads, `add` reads."""
-    given = [one("a"), one("b")]
-    text = b"\n".join(json.dumps(item).encode() for item in given)
-    (tmp_path / "runs.ndjson").write_bytes(text)
-    other = runkit.Archive(tmp_path / "other")
-    other.add(given)
-    sources: dict[str, object] = {
-        "objects": [runkit.Run.from_json(item) for item in given],
-        "ndjson": text,
-        "file": tmp_path / "runs.ndjson",
-        "generator": (item for item in given),
-        "archive": other,
-    }
-    assert archive.add(sources[form]).n_new == 2
-    assert kept(archive) == {item["id"]: item for item in given}
-
-
 def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
     """The same runs again are no new version."""
     archive.add([one("a"), one("b")])
@@ -145,22 +126,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-@pytest.mark.parametrize("place", [Path("s3://bucket/runs"), "file:///runs", None, 7])
-def test_a_place_that_is_none(place: Any) -> None:
-    """An address that went through Path has lost a slash."""
-    with pytest.raises(UsageError):
-        runkit.Archive(place)
-
-
 def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
     deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
     with pytest.raises(ArchiveError, match="not an archive of runkit"):
         runkit.Archive(tmp_path / "sales").add([one()])
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0
-
-
-@pytest.mark.parametrize("source", [42, None, "runs.csv"])
-def test_a_source_without_runs_makes_no_folder(archive: runkit.Archive, tmp_path: Path, source: Any) -> None:
-    with pytest.raises(UsageError):
-        archive.add(source)
-    assert not (tmp_path / "runs").exists()

@@ -96,21 +96,6 @@ def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_each_frame_alone_has_its_dtypes(archive: runkit.Archive) -> None:
-    """What Dask promises before it computes is what it gives, in every partition."""
-    d = archive.dask()
-    for name, expected in archive.frames().items():
-        frame = getattr(d, name)
-        assert frame.dtypes.to_dict().keys() == expected.dtypes.to_dict().keys()
-        for part in frame.partitions[0].compute(), frame.compute():
-            for column, dtype in expected.dtypes.items():
-                if isinstance(dtype, pd.CategoricalDtype):
-                    assert isinstance(part[column].dtype, pd.CategoricalDtype)
-                else:
-                    assert part[column].dtype == dtype == frame.dtypes[column]
-
-
-@pytest.mark.usefixtures("cluster")
 def test_partitions_of_all_frames_hold_the_same_runs(archive: runkit.Archive) -> None:
     """So that a join needs no shuffle, and a whole run is at hand in one place."""
     import dask.dataframe as dd
@@ -145,21 +130,6 @@ def test_frames_that_are_computed_together_are_read_once(
     with dask.config.set(scheduler="synchronous"):
         dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)
     assert len(seen) == d.runs.npartitions
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_choice_goes_to_the_cluster(archive: runkit.Archive) -> None:
-    """The same filters; nothing chosen is empty frames with all their dtypes."""
-    chosen = computed(archive.dask(status="interrupted"))
-    for name, df in archive.frames(status="interrupted").items():
-        same(
-            chosen[name].drop(columns="location", errors="ignore"),
-            df.drop(columns="location", errors="ignore"),
-        )
-    nothing = archive.dask(business_id="nobody")
-    assert nothing.runs.npartitions == 1
-    for name, df in computed(nothing).items():
-        same(df, getattr(runkit.frames([]), name))
 
 
 @pytest.mark.usefixtures("cluster")

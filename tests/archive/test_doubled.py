@@ -26,12 +26,6 @@ def item(run_id: str, updated: float, **more: Any) -> Json:
     return run(step(f"{run_id}-s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
 
 
-def double(folder: Path) -> None:
-    """Write all rows of a table once more, as two compactions at once may leave them."""
-    rows = deltalake.DeltaTable(folder).to_pyarrow_table()
-    deltalake.write_deltalake(folder, rows, mode="append")
-
-
 def rows_in(folder: Path, version: int | None = None) -> Counter[str]:
     """How many rows the table has of each run."""
     table = deltalake.DeltaTable(folder, version=version)
@@ -42,16 +36,6 @@ def rows_in(folder: Path, version: int | None = None) -> Counter[str]:
 def by_01(tmp_path: Path) -> Path:
     """A copy of the archive that 0.1 doubled."""
     return Path(shutil.copytree(BY_01, tmp_path / "by_01"))
-
-
-@pytest.fixture
-def doubled(tmp_path: Path) -> Path:
-    """Ten runs, of which four have a newer copy, and all rows twice."""
-    archive = runkit.Archive(tmp_path / "doubled")
-    archive.add([item(f"r{number}", 100, status="interrupted") for number in range(10)])
-    archive.add([item(f"r{number}", 200, status="error") for number in range(4)])
-    double(tmp_path / "doubled")
-    return tmp_path / "doubled"
 
 
 def test_an_archive_that_01_doubled_is_read(by_01: Path) -> None:

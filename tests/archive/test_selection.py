@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.archive import archive as module
 from runkit.errors import ArchiveError, UsageError
 from support import at, question, run, step
 
@@ -82,32 +81,6 @@ def test_a_choice_is_that_of_the_frames(
     assert f.is_complete
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [{"since": at(3999)}, {"status": "interrupted"}, {"agent": "tin_verification"}, {"business_id": "b-2"}],
-    ids=lambda chosen: next(iter(chosen)),
-)
-def test_only_files_with_chosen_runs_are_parsed(
-    tmp_path: Path, chosen: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the others not even the JSON is read."""
-    archive = runkit.Archive(tmp_path / "runs")
-    for item in RUNS:
-        archive.add([item])
-    texts: list[bytes] = []
-    real = module.jsontext.loads
-    monkeypatch.setattr(module.jsontext, "loads", lambda text: texts.append(text) or real(text))
-    assert len(archive.frames(**chosen).runs) == 1
-    assert len(texts) == 1
-    assert len(archive.select(**chosen).parts) == 1
-
-
-def test_the_version_is_saved_with_frames(archive: runkit.Archive, tmp_path: Path) -> None:
-    """And read back."""
-    assert runkit.frames(archive.frames().save(tmp_path / "saved")).version == archive.version
-    assert runkit.frames(RUNS).version is None
-
-
 def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
     """While another writer goes on."""
     pinned = archive.pinned
@@ -150,12 +123,6 @@ def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match="expected a folder"):
         runkit.Archive("")
-
-
-def test_an_archive_is_iterated_like_its_runs(archive: runkit.Archive) -> None:
-    """`list` and `for` give the runs, of a selection too."""
-    assert [one.id for one in archive] == [f"r{number}" for number in range(5)]
-    assert [one.id for one in list(archive.select(status="error"))] == ["r1", "r2"]
 
 
 def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:

@@ -146,17 +146,6 @@ def test_what_arrives_is_written_as_it_goes(
     assert archive.sync(client).version >= N_RUNS / 2
 
 
-def test_a_key_that_is_refused_meanwhile_stops_it(
-    archive: runkit.Archive, box: FaultyBox, client: runkit.Client
-) -> None:
-    """It is said as an error; what had arrived is there."""
-    last = client.runs.list()[-1].id
-    box.fault("refuse", f"GET /runs/{last}", times=10, status=401)
-    with pytest.raises(AuthError):
-        archive.sync(client, workers=1)
-    assert 0 < len(archive) < N_RUNS
-
-
 def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, box: FaultyBox) -> None:
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):

@@ -18,7 +18,7 @@ import runkit
 import support
 from runkit import answers
 from runkit.client import Client
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import RunkitError
 from tests.client.conftest import DROP, Answer, Asked, Server
 
 Compose = Callable[..., dict[str, Any]]
@@ -135,13 +135,6 @@ def test_how_closely_a_question_was_looked_at(server: Server, client: Client, ru
     assert frame["shown_at"].iloc[0] == pd.Timestamp("2026-02-03 10:00", tz="UTC")
     assert frame["n_sources_opened"].iloc[0] == 3
     assert frame[["shown_at", "n_sources_opened"]].iloc[1].isna().all()
-
-
-def test_what_is_no_answer_is_not_in_the_log(server: Server, client: Client) -> None:
-    """An answer that is no JSON is refused before it is noted or sent."""
-    with pytest.raises(UsageError, match="not JSON"):
-        client.runs.resume("run-1", "int-1", {"decision": object()})
-    assert (server.asked, answers.entries()) == ([], [])
 
 
 def test_a_log_that_cannot_be_written(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer, Asked, Server
 
 
@@ -30,14 +29,6 @@ def test_all_are_listed(box: runkit.Sandbox, client: runkit.Client) -> None:
     assert {one.id: one.name for one in businesses} == {one.id: one.name for one in box.businesses}
     assert {one.status for one in businesses} <= {"in_review", "in_audit", "approved", "rejected"}
     assert businesses.is_complete
-
-
-def test_one_is_read(box: runkit.Sandbox, client: runkit.Client) -> None:
-    """By its id, or again by what was read."""
-    business = client.businesses.get(box.business("watchlist_hit"))
-    assert client.businesses.get(business) == business
-    with pytest.raises(NotFound):
-        client.businesses.get("b1500000-0000-4000-8000-999999999999")
 
 
 def test_runs_of_several_businesses(box: runkit.Sandbox, client: runkit.Client) -> None:
@@ -73,13 +64,6 @@ def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) 
     with box.client() as other:
         assert other.runs.get(run.id).business_name is None
         assert other.runs.get(again).business_name == run.business_name
-
-
-@pytest.mark.parametrize("wrong", ["", [""], 5, [5], [None], [["b-1"]]])
-def test_what_is_no_business(client: runkit.Client, wrong: object) -> None:
-    """An empty id would list the runs of everybody."""
-    with pytest.raises(UsageError):
-        client.runs.list(business_id=wrong)  # type: ignore[arg-type]
 
 
 class Account:

@@ -12,7 +12,7 @@ import pytest
 from runkit.client import Client
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.client.http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
-from runkit.errors import AuthError, RateLimited, Unavailable, UsageError
+from runkit.errors import AuthError, Unavailable
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
@@ -105,24 +105,6 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     assert len(server.asked) <= 20 + TASKS_PER_WORKER
 
 
-def test_ids_are_equal_in_either_case(serve_runs: Server, client: Client, run_json: Compose) -> None:
-    """An id that is written in capitals is the same run: read once, or not at all if it is at hand."""
-    serve_runs.script = lambda asked: Answer(run_json(asked.path.lower()[6:], steps=[]))
-    assert client.runs.get("RUN-1").id == "run-1"
-    have = [Run.from_json(run_json("run-2", steps=[]))]
-    runs = client.runs.fetch(["run-1", "RUN-1", "RUN-2"], have=have)
-    assert (runs.ids, runs.is_complete) == (("run-1", "run-2"), True)
-    assert len(serve_runs.asked) == 2
-
-
-@pytest.mark.parametrize("ids", [None, 5, ["run-1", None], [["run-1"]]])
-def test_what_is_no_id_is_not_sent(serve_runs: Server, client: Client, ids: Any) -> None:
-    """Whatever is given instead of ids or runs."""
-    with pytest.raises(UsageError):
-        client.runs.fetch(ids)
-    assert serve_runs.asked == []
-
-
 def test_host_that_is_gone_stops_the_batch(
     server: Server, client: Client, run_json: Compose, fake_time: Time
 ) -> None:
@@ -175,18 +157,6 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     assert more.is_complete
 
 
-def test_progress_leaves_nothing(
-    serve_runs: Server, client: Client, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The bar goes to stderr and is wiped; without progress nothing is written."""
-    client.runs.fetch(IDS)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""
-    client.runs.fetch(IDS, progress=False)
-    assert capfd.readouterr() == ("", "")
-
-
 TROUBLES = {
     "drop": DROP,
     "cut": Answer({"object": "run"}, cut=5),
@@ -216,24 +186,3 @@ def test_what_got_no_answer_is_asked_again(
     runs = client.runs.fetch(ids)
     assert (runs.ids, runs.why) == (tuple(ids), None)
     assert set(answered.values()) == {1}
-
-
-def test_a_run_that_breaks_the_server_is_its_own_error(
-    server: Server, client: Client, run_json: Compose
-) -> None:
-    """500 for one run, the last, is said as an error of that run; nobody waits for the host."""
-    server.script = lambda asked: (
-        Answer(status=500) if asked.path.endswith("run-19") else Answer(run_json(asked.path[6:], steps=[]))
-    )
-    runs = client.runs.fetch(IDS)
-    assert isinstance(runs.errors["run-19"], Unavailable)
-    assert len(runs) == 19
-
-
-def test_a_limiter_that_wants_an_hour_ends_it(server: Server, client: Client, fake_time: Time) -> None:
-    """A wait beyond the bound is the caller's: nobody asks again, run after run."""
-    server.script = lambda asked: Answer(status=429, headers={"Retry-After": "3600"})
-    with pytest.raises(RateLimited):
-        client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.asked) <= 8 * TASKS_PER_WORKER
-    assert fake_time.slept == []

@@ -1,6 +1,5 @@
 """From statuses and bodies to errors."""
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -109,21 +108,6 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
     with pytest.raises(NotFound):
         client.runs.get(given)
     assert server.asked[0].path == path
-
-
-def test_errors_survive_pickling(server: Server, client: Client) -> None:
-    """An error that crosses a process keeps its facts."""
-    server.script = lambda asked: Answer(ERRORS, status=429, headers={"Retry-After": "99"})
-    with pytest.raises(RateLimited) as caught:
-        client.runs.get("run-1")
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert (type(again), str(again)) == (RateLimited, str(caught.value))
-    assert (again.status, again.messages, again.parameter, again.retry_after) == (
-        429,
-        ("type is unknown", "and more"),
-        "type",
-        99,
-    )
 
 
 @pytest.mark.parametrize("write", WRITES)

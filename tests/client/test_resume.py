@@ -211,10 +211,3 @@ def test_what_may_be_an_answer_is_sent(
     server.say(Answer(run_json()))
     client.runs.resume(run, "int-1", answer)
     assert server.asked[0].body == {"interrupt_id": "int-1", "input": answer}
-
-
-@pytest.mark.parametrize("run_id", ["run-1", "0b5c1d2e"])
-def test_a_question_without_an_id_is_not_answered(server: Server, client: Client, run_id: str) -> None:
-    with pytest.raises(UsageError, match=r"This question has no id; answer it in Middesk\."):
-        client.runs.resume(run_id, None, YES)
-    assert server.asked == []

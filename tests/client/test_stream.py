@@ -1,14 +1,11 @@
 """The stream of a run, in any shape and cut anywhere, and the truth at its end."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runkit.client import Client
 from tests.client.conftest import DROP, Answer, Asked, Server
@@ -78,24 +75,6 @@ def test_both_forms_with_every_line_end(encode: Callable[..., bytes], end: str, 
     assert [kind for kind, _ in told([body])] == ["RUN_STARTED", "RUN_FINISHED"]
 
 
-@given(st.data())
-def test_any_chunking_gives_the_same_events(data: st.DataObject) -> None:
-    """Where the network cuts the bytes does not matter."""
-    end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    pieces = [
-        data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])),
-        middesk("RUN_STARTED", {"run_id": "run-1", "note": "ü"}, end),
-        f": ping{end}{end}".encode(),
-        agui("STATE_SNAPSHOT", snapshot(1), end),
-        f'data: {{"type":{end}data: "RUN_FINISHED"}}{end}{end}'.encode(),
-    ]
-    body = b"".join(pieces)
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(body) - 1), max_size=12)))
-    chunks = [body[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(body)], strict=True)]
-    assert told(chunks) == told([body])
-    assert [kind for kind, _ in told(chunks)] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED"]
-
-
 # ------------------------------------------------------------------------------------------------ following
 
 
@@ -110,16 +89,6 @@ def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Comp
     assert (run.id, run.steps, run.read_at is not None) == ("run-1", (), True)
     assert server.lines == ["GET /runs/run-1/stream", "GET /runs/run-1"]
     assert server.asked[0].headers["accept"] == "text/event-stream"
-
-
-def test_snapshot_knows_its_time(server: Server, client: Client, run_json: Compose) -> None:
-    """What a snapshot shows was true at the event's time."""
-    whole = {"timestamp": 1_770_113_412_000, "snapshot": run_json(status="running", steps=[])}
-    serve(server, Answer(chunks=[middesk("STATE_SNAPSHOT", whole)]), runs=[run_json()])
-    run = next(iter(client.runs.stream("run-1"))).run
-    assert run is not None
-    assert run.read_at is not None
-    assert run.read_at.isoformat() == "2026-02-03T10:10:12+00:00"
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -150,50 +119,4 @@ def test_interrupted_stage_is_not_the_end_of_a_replay(
     assert kinds(client) == ["RUN_FINISHED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
 
 
-def test_a_silent_stream_ends_with_the_run(
-    server: Server, make_client: Callable[..., Client], run_json: Compose
-) -> None:
-    """A connection on which nothing comes for the timeout is given up."""
-
-    def silent() -> Iterator[bytes]:
-        yield middesk("RUN_STARTED", STARTED)
-        server.is_over.wait(10)
-
-    serve(server, Answer(chunks=silent()), runs=[run_json()])
-    assert kinds(make_client(timeout=0.2)) == ["RUN_STARTED", "RUN_READ"]
-
-
 # ------------------------------------------------------------------------------------------------- closing
-
-
-def one_event(server: Server, silence: float) -> threading.Event:
-    """Stream one event, seconds of silence, then comments; gives what is set when the connection has gone."""
-    gone = threading.Event()
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            yield middesk("RUN_STARTED", STARTED)
-            server.is_over.wait(silence)
-            while not server.is_over.wait(0.01):
-                yield b": nothing new\n\n"
-        finally:
-            gone.set()
-
-    server.script = lambda asked: Answer(chunks=chunks())
-    return gone
-
-
-@pytest.mark.parametrize("leave", ["break", "close"])
-def test_leaving_closes_the_connection(server: Server, client: Client, leave: str) -> None:
-    """Who stops listening leaves no connection behind, whichever way."""
-    is_gone = one_event(server, silence=0.1)
-    if leave == "close":
-        stream = client.runs.stream("run-1")
-        next(stream)
-        stream.close()
-        stream.close()
-        assert list(stream) == []
-    else:
-        for _ in client.runs.stream("run-1"):
-            break
-    assert is_gone.wait(10)

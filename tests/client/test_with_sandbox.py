@@ -1,14 +1,9 @@
 """The client against runkit's own sandbox, from the creation of a run to its rating."""
 
 import pickle
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
-import httpx
 import pytest
 
 import runkit
@@ -67,48 +62,3 @@ def test_a_list_knows_the_servers_time(box: Sandbox, client: Client) -> None:
     as_of = runkit.frames(runs, as_of="now").runs["as_of"].iloc[0].to_pydatetime()
     assert before - timedelta(seconds=1) <= as_of <= box.now()
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
-
-
-@contextmanager
-def watched(box: Sandbox, **options: Any) -> Iterator[tuple[Client, list[int]]]:
-    """A client of a sandbox, and the statuses of all that is answered."""
-    statuses: list[int] = []
-
-    class Watched(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            response = super().handle_request(request)
-            statuses.append(response.status_code)
-            return response
-
-    with Client(box.key, box.url, transport=Watched(), **options) as client:
-        yield client, statuses
-
-
-def test_a_restart_loses_nothing() -> None:
-    """A server that goes away in the middle and comes back later is waited for; no run comes twice."""
-    options: dict[str, Any] = {
-        "history": 60,
-        "now": "2026-02-03T12:00:00Z",
-        "key": "mk_test_restart",
-        "latency": 0.02,
-    }
-    box = sandbox(**options)
-    port = int(box.url.removesuffix("/v1").rpartition(":")[2])
-    with box.client(rate=None) as client:
-        ids = client.runs.list().ids
-        before = {run_id: client.runs.get(run_id).steps for run_id in ids}
-
-        def restart() -> None:
-            time.sleep(0.2)
-            box.close()
-            time.sleep(1)
-            restarted.append(sandbox(port=port, **options))
-
-        restarted: list[Sandbox] = []
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(restart)
-            runs = client.runs.fetch(ids, workers=2)
-    [again] = restarted
-    again.close()
-    assert (runs.ids, runs.why) == (ids, None)
-    assert {run.id: run.steps for run in runs} == before

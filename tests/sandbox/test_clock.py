@@ -1,7 +1,7 @@
 """Virtual time against a simulation that ticks."""
 
 from runkit.server.clock import Clock, ClockState
-from tests.sandbox.conftest import RealTime, Serve, Server
+from tests.sandbox.conftest import RealTime, Server
 
 
 def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
@@ -36,15 +36,3 @@ def test_date_header_is_in_virtual_time(server: Server) -> None:
     for path in ("/runs", "/nowhere"):
         answer = server.http.get(path)
         assert answer.headers.get_list("date") == ["Tue, 03 Feb 2026 13:00:00 GMT"]
-
-
-def test_waiting_for_a_person_takes_real_time(serve: Serve) -> None:
-    """At speed 60 work rushes by, and the wait for an answer does not."""
-    server = serve(speed=60)
-    run_id = server.start("watchlist_hit")
-    server.time.seconds += 30
-    run = server.run(run_id)
-    assert run["status"] == "interrupted"
-    before = server.running.store.clock.now()
-    server.time.seconds += 10
-    assert server.running.store.clock.now() - before == 10_000

@@ -21,16 +21,6 @@ def status(box: Sandbox, path: str = "/runs") -> int:
     return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
 
 
-def test_a_sandbox_starts_and_ends() -> None:
-    """It serves from the start without `with`, closing twice is fine, and then nobody answers."""
-    box = sandbox()
-    assert status(box) == 200
-    box.close()
-    box.close()
-    with pytest.raises(httpx.ConnectError):
-        status(box)
-
-
 def test_it_works_where_a_loop_runs() -> None:
     """Inside a running event loop, as in a notebook, it starts and serves."""
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from runkit.server.plan import Answer, Plan, RunSpec, plan
 from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, QUESTIONS, iso
 from runkit.server.state import state
-from tests.sandbox.conftest import Serve
 
 CREATED = 1_770_000_000_000
 MANUAL = {"default": "manual"}
@@ -127,15 +126,3 @@ def test_long_runs_have_their_number_of_steps(steps: int) -> None:
     assert len(depth) - 1 == steps
     assert max(depth.values()) == 3
     assert {step.agent for step in planned.steps} == set(AGENTS)
-
-
-def test_plans_that_are_not_kept_are_made_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few plans fit into memory, the answers are the same."""
-    answers = []
-    for most in (50_000, 1):
-        monkeypatch.setattr("runkit.server.store.MAX_PLANS", most)
-        server = serve(history=10)
-        run = server.answer(server.reach("watchlist_hit"), decision="reject")
-        paths = ("/runs", "/threads", "/businesses", f"/runs/{run['id']}?include=steps")
-        answers.append([server.http.get(path).content for path in paths])
-    assert answers[0] == answers[1]
