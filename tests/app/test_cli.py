@@ -8,11 +8,9 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,24 +28,6 @@ COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
 CANARY = "mk_test_canary_0123456789"
-
-
-def test_the_installed_command_explains_itself(tmp_path: Path) -> None:
-    """`runkit --help` and `--version`, as installed: the commands, what each is for, the exit codes."""
-    command = shutil.which("runkit", path=Path(sys.executable).parent)
-    assert command
-    done = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    for name, one in COMMANDS.items():
-        assert re.search(rf"^    {name} +\w", done.stdout, re.MULTILINE), name
-        assert one.description
-    assert "130 stopped" in " ".join(done.stdout.split())
-    done = subprocess.run([command, "--version"], cwd=tmp_path, capture_output=True, text=True)
-    lines = done.stdout.splitlines()
-    assert (done.returncode, lines[0]) == (0, f"runkit {runkit.__version__}")
-    assert lines[2:] == [
-        f"{one} {version(one)}" for one in ("jupyterlab", "ipykernel", "plotly", "anywidget")
-    ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

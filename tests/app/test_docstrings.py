@@ -103,19 +103,3 @@ def test_a_docstring_names_what_is_raised(name: str) -> None:
     assert not [error for error in raised if error not in said]
     named = re.findall(r"`(\w+(?:Error|Timeout))`", said)
     assert all(error in ERRORS or hasattr(builtins, error) or error in dir(errors) for error in named)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in CLASSES if not issubclass(CLASSES[name], models.ApiObject)]
-)
-def test_a_docstring_names_what_can_be_read(name: str) -> None:
-    """Every public attribute, or README does; the fields of the API's objects are the API's to explain."""
-    cls = CLASSES[name]
-    source = inspect.getsource(cls)
-    assigned = re.findall(r"^ {8}self\.([a-z]\w*)(?:: [^=\n]+)? = ", source, re.MULTILINE)
-    for attribute in {*assigned, *vars(cls).get("__annotations__", {})}:
-        beside = rf"^    {attribute}: .*\n    \"\"\""
-        is_said = re.search(rf"\b{attribute}\b", inspect.getdoc(cls) or "") or re.search(
-            rf"[`.]{attribute}`", README
-        )
-        assert is_said or attribute.startswith("_") or re.search(beside, source, re.MULTILINE), attribute

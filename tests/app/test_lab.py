@@ -19,7 +19,7 @@ from support import until
 from tests.app.conftest import environment
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
 START_S, CELL_S = 90, 120  # seconds that a start and a cell may take
@@ -102,18 +102,3 @@ def test_a_notebook_runs_to_its_end(lab: Lab, name: str) -> None:
     """Every cell ends well, without a word on stderr; the first says which options have no effect here."""
     [line] = lab.run(name)[0].splitlines()
     assert "No effect: speed, seed" in line
-
-
-@pytest.mark.browser
-def test_nothing_covers_the_first_notebook(lab: Lab, browser: Browser) -> None:
-    """JupyterLab does not ask whether to fetch its news, nor does it fetch any: nothing leaves loopback."""
-    root = str(lab.http.base_url).removesuffix("/api/")
-    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
-        page = context.new_page()
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(f"{root}/lab/tree/{NOTEBOOKS[0]}?token={lab.http.params['token']}")
-        page.get_by_text("| Idle").wait_for(timeout=START_S * 1000)  # the kernel: all that asks has asked
-        assert page.locator(".Toastify__toast, .jp-Dialog").count() == 0
-    near = (root, root.replace("http", "ws"), "data:", "blob:")
-    assert [url for url in requests if not url.startswith(near)] == []

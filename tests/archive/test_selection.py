@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,9 @@ def unchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         ({"status": "error"}, [1, 2]),
         ({"status": ["interrupted", "completed"]}, [0, 3, 4]),
         ({"agent": "tin_verification"}, [1]),
-        ({"agent": ("tin_verification", "cip_orchestrator")}, [0, 1, 2, 3, 4]),
         ({"business_id": "b-1"}, [0]),
         ({"business_id": ["b-1", "b-2"]}, [0, 4]),
-        ({"since": at(999)}, [1, 2, 3, 4]),
-        ({"until": at(999)}, [0]),
         ({"since": at(1000), "until": at(3000)}, [2, 3]),
-        ({"since": datetime(2026, 2, 4, tzinfo=UTC)}, []),
         ({"until": "2026-02-03"}, []),
         ({"since": date(2026, 2, 3)}, [0, 1, 2, 3, 4]),
         ({"status": "error", "agent": "cip_orchestrator"}, [2]),

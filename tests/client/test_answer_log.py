@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -125,18 +125,6 @@ def test_the_frame(server: Server, client: Client, run_json: Compose, pending: A
     assert list(empty) == list(frame)
 
 
-def test_how_closely_a_question_was_looked_at(server: Server, client: Client, run_json: Compose) -> None:
-    """A form says when it was first shown, and how many sources were opened; a plain call has no form."""
-    server.script = lambda asked: Answer(run_json())
-    shown = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=2)))
-    client.runs.deliver("run-1", "int-1", YES, display=answers.Display(shown, 3))
-    resume(client)
-    frame = runkit.answer_log()
-    assert frame["shown_at"].iloc[0] == pd.Timestamp("2026-02-03 10:00", tz="UTC")
-    assert frame["n_sources_opened"].iloc[0] == 3
-    assert frame[["shown_at", "n_sources_opened"]].iloc[1].isna().all()
-
-
 def test_a_log_that_cannot_be_written(
     server: Server,
     client: Client,
@@ -158,14 +146,6 @@ def test_who_sits_here(monkeypatch: pytest.MonkeyPatch, hub: str, name: str | No
     monkeypatch.setenv("JUPYTERHUB_USER", hub)
     monkeypatch.setenv("LOGNAME", "login")
     assert answers.declared_name() == (name or "login")
-
-
-def test_entries_of_some_runs() -> None:
-    """All runs, some, or none at all."""
-    for run_id in "abca":
-        answers.begin({}, None, {"run_id": run_id})
-    found = [[entry.run_id for entry in answers.entries(ids)] for ids in (None, ["a"], ["c", "b"], [])]
-    assert found == [["a", "b", "c", "a"], ["a", "a"], ["b", "c"], []]
 
 
 @pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", None]), (None, [None, None])])

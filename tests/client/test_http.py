@@ -1,7 +1,5 @@
 """Retries, pace, and what is known about a request that was lost."""
 
-import itertools
-import logging
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -74,24 +72,6 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
     assert fake_time.slept == []
 
 
-def test_untrusted_certificate_is_named(key: str) -> None:
-    """The error says what to do about it."""
-
-    def handshake(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
-
-    times = itertools.count()
-
-    class Quick(Client):
-        _clock = staticmethod(lambda: next(times))
-
-    with (
-        Quick(key, rate=None, transport=httpx.MockTransport(handshake)) as client,
-        pytest.raises(Unavailable, match="certificate is not trusted; pass the CA file as verify="),
-    ):
-        client.runs.get("run-1")
-
-
 PACKAGE = Path(runkit.__file__).parent
 
 
@@ -128,18 +108,3 @@ def test_a_call_is_near_its_request(run_json: Compose, call: Callable[[Client], 
     with Client("mk_test_x", transport=transport) as client:
         call(client)
     assert 1 < len(transport.frames) <= most, transport.frames
-
-
-def test_key_and_personal_data_are_in_no_log(
-    server: Server, client: Client, key: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Lines of runkit say method, path, status and time, no query; httpcore's no header that was sent."""
-    caplog.set_level(logging.DEBUG)
-    server.say(Answer({"data": []}), Answer(status=401))
-    client.actions.list("businesses", "jane-doe")
-    with pytest.raises(PermissionError):
-        client.agents.list()
-    assert key not in caplog.text
-    ours = [record.getMessage() for record in caplog.records if record.name == "runkit"]
-    assert ours[0].startswith(f"GET /v1/actions: {client.host}: 200, ")
-    assert "jane-doe" not in "".join(ours)

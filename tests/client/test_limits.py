@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.client.conftest import KEY, Answer, Server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Bytes = Callable[[], Iterable[bytes]]
-Compose = Callable[..., dict[str, Any]]
 
 
 def drops(piece: bytes) -> Iterator[bytes]:

@@ -57,31 +57,6 @@ def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
     assert runs[0].read_at is not None
 
 
-TERSE = [(True, True, 10), (True, False, 10), (False, True, 11), (False, False, 11)]
-
-
-@pytest.mark.parametrize(("has_more", "total_count", "n_requests"), TERSE)
-def test_each_page_is_read_once(
-    server: Server, client: Client, run_json: Compose, has_more: bool, total_count: bool, n_requests: int
-) -> None:
-    """10 pages are 10 requests; 11 where `has_more` does not say which page is the last."""
-    book = Book(run_json, 100, has_more=has_more, total_count=total_count)
-    server.script = book.answer
-    runs = client.runs.list()
-    assert (len(runs), runs.why) == (100, None)
-    assert book.reads == list(range(1, n_requests + 1))
-
-
-def test_run_deleted_meanwhile(server: Server, client: Client, run_json: Compose) -> None:
-    """Another run may have slipped across the border between two pages: fewer arrive than were counted."""
-    book = Book(run_json, 25)
-    book.between[2] = lambda: book.runs.pop(0)
-    server.script = book.answer
-    runs = client.runs.list()
-    assert (len(runs), book.reads) == (24, [1, 2, 3])
-    assert runs.why == "the API counts 25, only 24 arrived"
-
-
 def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
     """A server that ignores `page` and always has more is not read for ever."""
     server.script = lambda asked: Answer({"data": [run_json()], "has_more": True})

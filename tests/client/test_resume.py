@@ -86,16 +86,6 @@ def test_older_state_of_the_run_confirms_nothing(
     assert (delivery.outcome, delivery.run) == ("unknown", None)
 
 
-def test_doubt_that_clears_late(
-    server: Server, client: Client, run_json: Compose, pending: Answer, fake_time: Time
-) -> None:
-    """An answer that is worked on for some seconds is found by the later looks."""
-    server.say(DROP, pending, pending, Answer(run_json()))
-    assert client.runs.resume("run-1", "int-1", YES).status == "completed"
-    assert fake_time.slept == [1, 2, 7]
-    assert posts(server) == 1
-
-
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
 def test_refusal_of_a_closed_question_is_a_conflict(
     server: Server, client: Client, run_json: Compose, status: int
@@ -147,7 +137,6 @@ def asks(kind: str, **more: Any) -> dict[str, Any]:
 
 
 COMBINED = {"type": "combined_proposal", "proposals": [asks("verify_tin"), asks("dismissal")]}
-SCHEMA = {"response_schema": {"type": "object"}}
 YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
 
 
@@ -185,29 +174,3 @@ def test_an_answer_that_cannot_be_one_is_not_sent(
     with pytest.raises(UsageError, match=words):
         client.runs.resume(run, "int-1", answer)
     assert (server.asked, len(runkit.answer_log())) == ([], 0)
-
-
-@pytest.mark.parametrize(
-    ("value", "answer"),
-    [
-        (asks("dismissal"), {"decision": "approve", "note": "another person"}),
-        (asks("dismissal"), {"decision": "reject"}),
-        (asks("decision"), {"decision": "in_review"}),
-        (asks("document"), {"decision": "approve", "document_id": "d-1"}),
-        (asks("document"), {"decision": "reject"}),
-        (asks("decision", **SCHEMA), {"risk": 5}),
-        (asks("something new"), {"decision": "perhaps"}),
-        (COMBINED, {"decision": "approve", "note": "another person"}),
-        (COMBINED, {"decision": "reject", "proposals": [YES_TO_TIN]}),
-        ({**COMBINED, **SCHEMA}, {"all": True}),
-        ({"proposals": [asks("verify_tin"), {**asks("decision"), "agent": None}]}, {"decision": "both"}),
-    ],
-)
-def test_what_may_be_an_answer_is_sent(
-    server: Server, client: Client, run_json: Compose, value: dict[str, Any], answer: Any
-) -> None:
-    """All that the table of answers allows, and any answer where the question does not say what it takes."""
-    run = Run.from_json(run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}]))
-    server.say(Answer(run_json()))
-    client.runs.resume(run, "int-1", answer)
-    assert server.asked[0].body == {"interrupt_id": "int-1", "input": answer}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.errors import UsageError, WaitTimeout
+from runkit.errors import WaitTimeout
 from tests.client.conftest import Answer, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -42,48 +42,6 @@ def test_a_created_run_does_not_wait_for_a_name(
     assert sum(fake_time.slept) <= 2
 
 
-WRONG_TYPES: dict[str, Callable[[Any], object]] = {
-    "create(agent)": lambda client: client.runs.create(5, business_id="b-1"),
-    "create(business_id)": lambda client: client.runs.create("a", business_id=5),
-    "create(thread_id)": lambda client: client.runs.create("a", thread_id=5),
-    "create(prompt)": lambda client: client.runs.create("a", business_id="b-1", prompt=["x"]),
-    "get": lambda client: client.runs.get(5),
-    "wait": lambda client: client.runs.wait(None),
-    "list(limit)": lambda client: client.runs.list(limit="5"),
-    "list(status)": lambda client: client.runs.list(status=5),
-    "list(since)": lambda client: client.runs.list(since=5),
-    "list(business_id)": lambda client: client.runs.list(business_id=5),
-    "feedback": lambda client: client.runs.feedback("run-1", 5, "positive"),
-    "threads.create": lambda client: client.threads.create("a", 5),
-    "threads.list": lambda client: client.threads.list(business_id=5),
-    "threads.get": lambda client: client.threads.get(None),
-    "actions.create(object_id)": lambda client: client.actions.create("businesses", 5, "decision", {}),
-    "actions.create(note)": lambda client: client.actions.create("businesses", "b-1", "decision", {}, note=5),
-    "actions.list": lambda client: client.actions.list("businesses", None),
-    "actions.get": lambda client: client.actions.get("a-1", 5, "b-1"),
-    "agents.get": lambda client: client.agents.get(5),
-    "documents.list": lambda client: client.documents.list(None),
-}
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda client: client.runs.get("run-1"),
-        lambda client: client.runs.list(),
-        lambda client: client.runs.fetch(["run-1", "run-2"]),
-        lambda client: list(client.runs.stream("run-1")),
-        lambda client: client.runs.create("a", business_id="b-1"),
-    ],
-)
-def test_a_closed_client_says_so(server: Server, client: Client, ask: Callable[[Client], object]) -> None:
-    """Nothing is sent, and the error is runkit's."""
-    client.close()
-    with pytest.raises(UsageError, match="this client has been closed"):
-        ask(client)
-    assert server.asked == []
-
-
 def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
     """`read_at` is the Date of the answer, `read_from` its host; a stamp that the server sent is dropped."""
     server.say(
@@ -114,16 +72,6 @@ def test_wait_polls_until_the_run_stops(
     assert max(fake_time.slept) == 5
 
 
-def test_wait_goes_on_if_the_run_was_answered_meanwhile(
-    server: Server, client: Client, run_json: Compose
-) -> None:
-    statuses = iter(["interrupted", "running", "running", "completed", "completed"])
-    server.script = lambda asked: Answer(run_json(status=next(statuses), steps=[]))
-    run = client.runs.wait("run-1")
-    assert (run.status, run.steps) == ("completed", ())
-    assert [asked.query.get("include") for asked in server.asked] == [None, "steps", None, None, "steps"]
-
-
 def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_time: Time) -> None:
     """After the time given the error carries the last state."""
     server.script = lambda asked: Answer(run_json(status="running"))
@@ -132,39 +80,6 @@ def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_t
     assert sum(fake_time.slept) == 20
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.run.status) == (str(caught.value), "running")
-
-
-def test_feedback(server: Server, client: Client) -> None:
-    """A rating goes out in upper case with its trimmed comment, in any case given."""
-    told = {
-        "object": "run_feedback",
-        "id": "f-1",
-        "run_id": "run-1",
-        "rating": "POSITIVE",
-        "artifact_id": "a-1",
-        "comment": "good",
-        "reviewer": {"type": "Account", "id": "x"},
-        "superseded_prior": True,
-        "created_at": NOW,
-    }
-    server.script = lambda asked: Answer(told, status=201)
-    assert client.runs.feedback("run-1", "a-1", "Positive", comment=" good ").superseded_prior
-    assert server.asked[0].body == {"rating": "POSITIVE", "artifact_id": "a-1", "comment": "good"}
-    client.runs.feedback("run-1", "a-1", "negative", comment="  ")
-    assert server.asked[1].body == {"rating": "NEGATIVE", "artifact_id": "a-1"}
-
-
-def test_threads(server: Server, client: Client) -> None:
-    """Threads are created, read and listed; one that was asked for by a business knows it."""
-    thread = {"object": "thread", "id": "t-1", "created_at": NOW, "updated_at": NOW, "status": "completed"}
-    server.say(Answer(thread, status=201), Answer(thread), Answer({"data": [thread], "has_more": False}))
-    assert client.threads.create("cip_orchestrator", business_id="b-1").business_id == "b-1"
-    assert server.asked[0].body == {"type": "cip_orchestrator", "business_id": "b-1"}
-    assert client.threads.get("t-1").business_id is None
-    listed = client.threads.list()
-    assert (listed.ids, listed.is_complete) == (("t-1",), True)
-    assert server.lines == ["POST /threads", "GET /threads/t-1", "GET /threads"]
-    assert "business_id" not in server.asked[2].query
 
 
 def test_actions(server: Server, client: Client) -> None:

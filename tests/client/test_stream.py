@@ -109,14 +109,4 @@ def test_a_lost_stream_ends_with_the_run(server: Server, client: Client, run_jso
     assert events[-1].run.status == "running"
 
 
-def test_interrupted_stage_is_not_the_end_of_a_replay(
-    server: Server, client: Client, run_json: Compose
-) -> None:
-    """A replay of an answered run holds an earlier RUN_FINISHED; only the closed connection is the end."""
-    pause = {"run_id": "run-1", "outcome": {"type": "interrupt", "interrupts": [{"id": "int-1"}]}}
-    body = [middesk("RUN_FINISHED", pause), middesk("STATE_SNAPSHOT", snapshot(2))]
-    serve(server, Answer(chunks=[*body, middesk("RUN_FINISHED", FINISHED)]), runs=[run_json()])
-    assert kinds(client) == ["RUN_FINISHED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
-
-
 # ------------------------------------------------------------------------------------------------- closing

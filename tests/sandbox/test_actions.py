@@ -61,18 +61,6 @@ def test_the_state_machine_of_a_business(server: Server, path: list[str], allowe
     server.post("/actions", decide("clean_pass", path[-1]), status=201 if allowed else 422)
 
 
-def test_verify_tin_needs_a_document_of_the_business(server: Server) -> None:
-    """A TIN is verified with a document that the business has on file."""
-    scenario = "tin_mismatch"
-    server.post("/actions", decide(scenario, "approved"))
-    server.post("/actions", action(scenario, "verify_tin", {}), status=422)
-    foreign = BUSINESS["combined_proposal"].documents[0]["id"]
-    server.post("/actions", action(scenario, "verify_tin", {"document_id": foreign}), status=422)
-    own = BUSINESS[scenario].documents[0]["id"]
-    server.post("/actions", action(scenario, "verify_tin", {"document_id": own}))
-    assert server.get(f"/businesses/{BUSINESS[scenario].id}")["tin"]["verified_by"] == "document"
-
-
 REFUSED: list[tuple[dict[str, Any], int]] = [
     ({"object_type": "people"}, 400),
     ({"type": "update_address_risk"}, 400),

@@ -7,7 +7,6 @@ import pytest
 from runkit.errors import UsageError
 from runkit.server import Sandbox
 from tests.sandbox.conftest import KEY, Server
-from tests.sandbox.test_state import walk
 
 
 @pytest.fixture
@@ -20,10 +19,6 @@ def end(server: Server, run_id: str) -> dict[str, Any]:
     """End a run, as one who joined the sandbox does, and read it."""
     Sandbox(server.running.url, KEY, 1, None).end_run(run_id)
     return server.run(run_id)
-
-
-def cause(run: dict[str, Any]) -> dict[str, Any]:
-    return dict(run["steps"][-1])
 
 
 def test_a_question_lapses(server: Server) -> None:
@@ -43,28 +38,6 @@ def test_a_question_lapses(server: Server) -> None:
     assert "the run is error" in refused["message"]
     server.time.seconds += 3600
     assert server.run(run["id"]) == ended
-
-
-@pytest.mark.parametrize(
-    ("scenario", "seconds"),
-    [("clean_pass", 0), ("clean_pass", 0.3), ("specialist_fails", 60), ("long_200", 20)],
-)
-def test_work_in_hand_fails(server: Server, scenario: str, seconds: float) -> None:
-    """What a running run was at ends in error with it; what was done stays done; nothing is left open."""
-    run_id = server.start(scenario)
-    server.time.seconds += seconds
-    before = {step["id"]: step for step, _ in walk(server.run(run_id)["steps"])}
-    ended = end(server, run_id)
-    server.time.seconds += 3600
-    assert server.run(run_id) == ended
-    assert cause(ended)["label"] == "ended by the sandbox's operator"
-    assert ended["started_at"] <= ended["ended_at"]
-    after = {step["id"]: step for step, _ in walk(ended["steps"])}
-    assert after.keys() - before.keys() == {cause(ended)["id"]}
-    for key, step in before.items():
-        now = {"completed": "completed", "error": "error", "running": "error"}[step["status"]]
-        assert after[key]["status"] == now
-        assert after[key]["completed_at"] <= ended["ended_at"]
 
 
 def test_what_cannot_be_ended(server: Server) -> None:

@@ -96,31 +96,6 @@ def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
         assert error["parameter"] == name
 
 
-def test_businesses_and_documents(server: Server) -> None:
-    """The seeded businesses and their documents can be read."""
-    assert server.get("/businesses", per_page=5)["total_count"] == len(BUSINESS)
-    for business in BUSINESS.values():
-        assert server.get(f"/businesses/{business.id}")["name"] == business.name
-    owner = BUSINESS["tin_mismatch"]
-    documents = server.get(f"/businesses/{owner.id}/documents")["data"]
-    assert [server.get(f"/documents/{one['id']}") for one in documents] == documents
-    for path in ("/businesses/unknown", "/businesses/unknown/documents", "/documents/unknown"):
-        server.get(path, status=404)
-
-
-def test_feedback(server: Server) -> None:
-    """An artifact of a run can be rated; a second rating says that it replaces the first."""
-    run = server.reach("clean_pass")
-    artifact = run["output"]["artifacts"][0]["id"]
-    body = {"rating": "POSITIVE", "artifact_id": artifact, "comment": "  well found "}
-    first = server.post(f"/runs/{run['id']}/feedback", body)
-    assert (first["comment"], first["superseded_prior"]) == ("well found", False)
-    assert (first["run_id"], first["reviewer"]["type"]) == (run["id"], "Account")
-    second = server.post(f"/runs/{run['id']}/feedback", {**body, "rating": "NEGATIVE", "comment": "  "})
-    assert (second["comment"], second["superseded_prior"]) == (None, True)
-    server.post("/runs/unknown/feedback", body, status=404)
-
-
 @pytest.mark.parametrize(
     ("method", "path", "content", "status"),
     [

@@ -85,14 +85,6 @@ def test_latency_and_limit() -> None:
         assert http.get(f"{box.url}/agents", headers=headers).status_code == 200
 
 
-def test_a_port_in_use_is_said() -> None:
-    """A port that is taken is named in the error."""
-    with sandbox() as box:
-        port = int(box.url.removesuffix("/v1").rsplit(":", 1)[1])
-        with pytest.raises(UsageError, match=f"port={port}"):
-            sandbox(port=port)
-
-
 @pytest.mark.parametrize("suffix", ["/v1", "", "/"])
 def test_a_second_one_joins(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     """With the environment set, `sandbox()` is the server that runs already; closing it does nothing."""

@@ -1,12 +1,10 @@
 """Each business as an analyst meets it: what is asked, and what an answer leads to."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from runkit.server.scenarios import TABLES
-from tests.sandbox.conftest import BUSINESS, Serve, Server
+from tests.sandbox.conftest import BUSINESS, Server
 
 
 @pytest.fixture
@@ -126,19 +124,6 @@ def test_a_policy_approves(server: Server) -> None:
     assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"]
 
 
-def test_a_policy_skips(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a policy skips all questions the run completes, and nothing is carried out."""
-    policy = {"tin_verification": "skip", "watchlist_resolution": "skip"}
-    monkeypatch.setattr(TABLES.scenarios["combined_proposal"], "policy", policy)
-    server = serve()
-    run = server.reach("combined_proposal")
-    assert run["status"] == "completed"
-    resolutions = [step["result"] for step in run["steps"] if step["type"] == "interrupt"]
-    assert resolutions == [{"resolution": "skip"}] * 2
-    hit = BUSINESS["combined_proposal"].hit_id
-    assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"] == []
-
-
 @pytest.mark.parametrize("agent", ["address_verification", "watchlist_resolution", "tin_verification"])
 def test_a_specialist_alone(server: Server, agent: str) -> None:
     """A specialist's run is its part of the review, without an orchestrator around it."""
@@ -151,35 +136,19 @@ def test_a_specialist_alone(server: Server, agent: str) -> None:
     ("scenario", "given", "parameter"),
     [
         ("watchlist_hit", {}, "input.decision"),
-        ("watchlist_hit", {"decision": "perhaps"}, "input.decision"),
         ("watchlist_hit", {"decision": "approve", "note": 5}, "input.note"),
         ("watchlist_hit", {"decision": "approve"}, "input.note"),
-        ("watchlist_hit", {"decision": "approve", "note": " \n"}, "input.note"),
         ("watchlist_hit", {"decision": "approve", "note": "why", "actions": "all"}, "input.actions"),
-        *(
-            ("watchlist_hit", {"decision": word, "note": "why"}, "input.decision")
-            for word in ("APPROVE", "approve ", "approved", True, ["approve"])
-        ),
-        ("watchlist_hit", {"status": "approve", "note": "why"}, "input.decision"),
-        ("address_gap", {"decision": "accept"}, "input.decision"),
-        (
-            "combined_proposal",
-            {"proposals": [{"agent": "tin_verification", "decision": "approve"}]},
-            "input.decision",
-        ),
+        ("watchlist_hit", {"decision": ["approve"], "note": "why"}, "input.decision"),
         (
             "combined_proposal",
             {"decision": "approve", "proposals": [{"agent": "watchlist_resolution", "note": " "}]},
             "input.proposals[0].note",
         ),
         ("combined_proposal", {"proposals": [{"agent": "nobody", "decision": "approve"}]}, "input.proposals"),
-        ("combined_proposal", {"proposals": "all"}, "input.proposals"),
         ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals[0].agent"),
         ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
-        ("tin_mismatch", {"document_id": "another"}, "input.decision"),
         ("tin_mismatch", {"decision": "approve", "document_id": "another"}, "input.document_id"),
-        ("tin_mismatch", {"decision": "approve", "document_id": ["a list"]}, "input.document_id"),
-        ("decision", {"decision": "whatever"}, "input.decision"),
         ("decision", {"decision": "approve"}, "input.decision"),
     ],
 )
@@ -218,37 +187,3 @@ def test_resume_is_refused_where_nothing_waits(server: Server) -> None:
     server.post(f"/runs/{run_id}/resume", body, status=200)
     server.post(f"/runs/{run_id}/resume", body, status=422)
     server.post("/runs/unknown/resume", body, status=404)
-
-
-# -- results of steps
-
-SETTLED = [name for name in BUSINESS if name not in ("in_audit", "long_5000")]
-
-
-def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for step in steps:
-        yield step
-        yield from walk(step["steps"])
-
-
-# -- the form of the object page
-
-PAGE = ["object", "id", "created_at", "updated_at", "status", "started_at", "ended_at", "steps", "interrupts"]
-
-
-def test_an_object_page_run_has_the_fields_of_the_page(server: Server) -> None:
-    body = {
-        "type": "cip_orchestrator",
-        "business_id": BUSINESS["object_page"].id,
-        "prompt": "look at the TIN",
-    }
-    created = server.post("/runs", body)
-    waiting = server.settle(created["id"])
-    [listed] = [run for run in server.get("/runs", per_page=100)["data"] if run["id"] == created["id"]]
-    alone = server.get(f"/runs/{created['id']}")
-    assert [list(run) for run in (created, waiting, listed, alone)] == [PAGE] * 4
-    assert created["steps"] == listed["steps"] == alone["steps"] == []
-    assert len(waiting["steps"]) == 6
-    assert {step["agent"] for step in walk(waiting["steps"])} == {
-        *("cip_orchestrator", "tin_verification", "address_verification", "watchlist_resolution")
-    }

@@ -5,7 +5,6 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.server import sandbox
 from runkit.server.scenarios import SECOND_REVIEWER, second_key
 from tests.sandbox.conftest import KEY, Server
 
@@ -29,23 +28,6 @@ def answer(server: Server, is_second: bool, run: dict[str, Any]) -> httpx.Respon
 
 def question(run: dict[str, Any]) -> dict[str, Any]:
     return next(dict(step) for step in run["steps"] if step["type"] == "interrupt")
-
-
-def test_a_client_of_the_second_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its runs are requested in her name, also where the sandbox is joined."""
-    with sandbox() as box:
-        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
-        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
-        requesters = []
-        for each in (box, sandbox()):
-            for is_second in (True, False):
-                with each.client(second_reviewer=is_second) as client:
-                    run = client.runs.create("cip_orchestrator", business_id=box.business("clean_pass"))
-                assert run.requester
-                requesters.append((run.requester.name, run.requester.id, run.requester.email))
-    assert [name for name, _, _ in requesters[:2]] == [SECOND_REVIEWER, "Sandbox Bank"]
-    assert requesters[:2] == requesters[2:]
-    assert requesters[0][1] != requesters[1][1]
 
 
 def test_the_step_names_who_answered(server: Server) -> None:
