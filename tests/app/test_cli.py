@@ -39,14 +39,14 @@ def test_every_command_explains_itself(
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith(f"usage: runkit {name} ")
-    assert str(COMMANDS[name].description) in said
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith(f"usage: runkit {name} ")
+    assert str(COMMANDS[name].description) in text
     for action in COMMANDS[name]._actions:
         assert action.help not in (None, "", argparse.SUPPRESS), action.dest
-        assert " ".join(action.help.split()) in said
+        assert " ".join(action.help.split()) in text
         for option in action.option_strings:
-            assert option in said
+            assert option in text
         if action.default not in (None, False, 0, [], argparse.SUPPRESS):
             assert f"({action.default})" in action.help, action.dest
 
@@ -120,8 +120,8 @@ def test_a_terminal_shows_colors(variables: dict[str, str], is_colored: bool, tm
 def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     """Each step with its time and whether it is on the critical path; a question with its end."""
     child = step("b", 0, 20, label="Child")
-    asked = question("q", 40, 70, label="Approve?")
-    tree = raw(step("a", 0, 40, label="Group", steps=[child]), asked, step("c", 70, 100, label="Last"))
+    waiting_step = question("q", 40, 70, label="Approve?")
+    tree = raw(step("a", 0, 40, label="Group", steps=[child]), waiting_step, step("c", 70, 100, label="Last"))
     (tmp_path / "run.json").write_text(json.dumps(tree))
     done = run("show", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -154,9 +154,9 @@ def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     assert re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE) == ["bbbbbbbb", "aaaaaaaa"]
     assert "2 completed" in table
-    one = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
-    assert "aaaaaaaa" not in one
-    assert "└─ Step a" in one
+    entry = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
+    assert "aaaaaaaa" not in entry
+    assert "└─ Step a" in entry
 
 
 def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
@@ -205,9 +205,9 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("has_question", [True, False])
 def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path: Path, has_question: bool) -> None:
-    asked = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
+    waiting_step = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
     status = "interrupted" if has_question else "completed"
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a"), *asked, status=status)))
+    (tmp_path / "run.json").write_text(json.dumps(raw(step("a"), *waiting_step, status=status)))
     done = run("show", "run.json", "--json", cwd=tmp_path)
     assert done.returncode == (4 if has_question else 0)
     shown = json.loads(done.stdout)

@@ -99,7 +99,7 @@ def test_every_command_and_option_named_exists() -> None:
         options = {word for word in words if word.startswith("-") and word != "-"}
         assert options <= set(COMMANDS[name]._option_string_actions), span
     assert all(f"runkit {name}" in README for name in COMMANDS)
-    options = {option for one in COMMANDS.values() for option in one._option_string_actions}
+    options = {option for entry in COMMANDS.values() for option in entry._option_string_actions}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= options | {"--quiet", "--editable"}
 
 

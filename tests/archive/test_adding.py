@@ -18,7 +18,7 @@ from support import at, example, run, step
 Json = dict[str, Any]
 
 
-def one(run_id: str = "a", updated: float = 100, **more: Any) -> Json:
+def stored(run_id: str = "a", updated: float = 100, **more: Any) -> Json:
     """A run of one step, told by its id and when it was updated."""
     return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
 
@@ -30,7 +30,7 @@ def read(item: Json, seconds: float, **local: Any) -> Json:
 
 def kept(archive: runkit.Archive) -> dict[str, Json]:
     """What the archive holds, by id."""
-    return {one.id: one.to_dict() for one in archive.runs()}
+    return {stored.id: stored.to_dict() for stored in archive.runs()}
 
 
 def test_what_comes_out_is_what_went_in(archive: runkit.Archive) -> None:
@@ -49,15 +49,15 @@ def test_what_comes_out_is_what_went_in(archive: runkit.Archive) -> None:
 
 def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
     """The same runs again are no new version."""
-    archive.add([one("a"), one("b")])
+    archive.add([stored("a"), stored("b")])
     before = archive.version
-    assert archive.add([one("b"), one("a")]).version == before == archive.version
+    assert archive.add([stored("b"), stored("a")]).version == before == archive.version
 
 
 def test_the_business_that_one_copy_knows_is_kept(archive: runkit.Archive) -> None:
     """A newer copy that was read without it takes it over."""
-    archive.add([read(one(updated=100), 100, business_id="b-1")])
-    assert archive.add([one(updated=200)]).n_changed == 1
+    archive.add([read(stored(updated=100), 100, business_id="b-1")])
+    assert archive.add([stored(updated=200)]).n_changed == 1
     assert [run.business_id for run in archive.runs(business_id="b-1")] == ["b-1"]
     assert archive.frames().runs["business_id"].tolist() == ["b-1"]
     assert next(archive.runs()).updated_at.isoformat() == "2026-02-03T10:03:20+00:00"
@@ -74,9 +74,9 @@ BUSINESS = {
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_a_newer_copy_takes_over_the_whole_business(archive: runkit.Archive, is_compacted: bool) -> None:
     """Name, status and its time go with the id, from the newest copy that has one; compaction keeps them."""
-    archive.add([read(one(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
-    archive.add([read(one(updated=100), 100, **BUSINESS)])
-    archive.add([one(updated=200), one("b")])
+    archive.add([read(stored(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
+    archive.add([read(stored(updated=100), 100, **BUSINESS)])
+    archive.add([stored(updated=200), stored("b")])
     if is_compacted:
         archive.compact()
     run = next(archive.runs(business_id="b-1"))
@@ -91,7 +91,7 @@ def test_a_newer_copy_takes_over_the_whole_business(archive: runkit.Archive, is_
 
 def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
     """Its neighbours are kept; the result says what was refused and why."""
-    lines = b'{"id": "a"}\n{not json}\n' + json.dumps(one("b")).encode() + b"\n7\n"
+    lines = b'{"id": "a"}\n{not json}\n' + json.dumps(stored("b")).encode() + b"\n7\n"
     added = archive.add(lines)
     assert (added.n_new, added.n_refused) == (1, 3)
     assert not added.is_complete
@@ -107,13 +107,13 @@ def test_what_has_come_is_kept(
     monkeypatch.setattr(writing, "BATCH_BYTES", 5_000)
 
     def breaks() -> Any:
-        yield from (one(f"r{number}") for number in range(45))
+        yield from (stored(f"r{number}") for number in range(45))
         raise error
 
     with pytest.raises(error):
         archive.add(breaks())
     assert len(archive) == 45
-    added = archive.add([one(f"r{number}") for number in range(95)])
+    added = archive.add([stored(f"r{number}") for number in range(95)])
     assert (added.n_new, added.n_unchanged) == (50, 45)
     assert added.version > 2
 
@@ -122,12 +122,12 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     """Nothing of somebody's is mixed with an archive."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="new or empty folder"):
-        runkit.Archive(tmp_path).add([one()])
+        runkit.Archive(tmp_path).add([stored()])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
     deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
     with pytest.raises(ArchiveError, match="not an archive of runkit"):
-        runkit.Archive(tmp_path / "sales").add([one()])
+        runkit.Archive(tmp_path / "sales").add([stored()])
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0

@@ -25,9 +25,9 @@ def item(run_id: str, updated: float = 100, **more: Any) -> Json:
 
 def held(archive: runkit.Archive, **chosen: Any) -> dict[str, Json]:
     """What is read of the archive, by id; each run once."""
-    runs = [one.to_dict() for one in archive.runs(**chosen)]
+    runs = [stored.to_dict() for stored in archive.runs(**chosen)]
     assert len(runs) == len(archive.select(**chosen))
-    by_id = {one["id"]: one for one in runs}
+    by_id = {stored["id"]: stored for stored in runs}
     assert len(by_id) == len(runs)
     return by_id
 
@@ -136,8 +136,8 @@ def test_a_sync_joins_small_files(
     monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
     with runkit.sandbox(speed=600, history=5, seed=3) as box, box.client(rate=None) as client:
         listed = client.runs.list()
-        for one in listed:
-            archive.add([one])
+        for stored in listed:
+            archive.add([stored])
         assert archive.sync(client).is_complete
         assert rows_in(tmp_path / "runs") == dict.fromkeys(listed.ids, 1)
         assert n_files(tmp_path / "runs") == 1

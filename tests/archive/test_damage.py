@@ -91,7 +91,7 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
     for first in 0, 20:
         archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(first, first + 20)])
     versions = 2, archive.compact()
-    expected = [[one.to_dict() for one in archive.runs(version=version)] for version in versions]
+    expected = [[stored.to_dict() for stored in archive.runs(version=version)] for version in versions]
     n_errors = 0
     for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
         content = path.read_bytes()
@@ -99,7 +99,7 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
             path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
             for version, runs in zip(versions, expected, strict=True):
                 try:
-                    assert [one.to_dict() for one in archive.runs(version=version)] == runs
+                    assert [stored.to_dict() for stored in archive.runs(version=version)] == runs
                 except runkit.errors.ArchiveError:
                     n_errors += 1
         path.write_bytes(content)

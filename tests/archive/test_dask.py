@@ -50,7 +50,7 @@ def cluster() -> Iterator[None]:
 def archive(tmp_path_factory: pytest.TempPathFactory) -> runkit.Archive:
     """Thirty runs in six parts, with older copies of some in others."""
     archive = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
-    archive.add([one | {"updated_at": at(-9_000), "status": "error"} for one in RUNS[::7]])
+    archive.add([entry | {"updated_at": at(-9_000), "status": "error"} for entry in RUNS[::7]])
     for first in range(0, 30, 5):
         archive.add(RUNS[first : first + 5])
     return archive
@@ -136,5 +136,5 @@ def test_frames_that_are_computed_together_are_read_once(
 def test_the_notebooks_cluster_is_on_loopback_only() -> None:
     """Nobody on the network sees its dashboard, which tells what the workers do."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    sockets = [one for process in processes for one in process.net_connections("tcp")]
-    assert {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    sockets = [entry for process in processes for entry in process.net_connections("tcp")]
+    assert {entry.laddr.ip for entry in sockets if entry.status == psutil.CONN_LISTEN} == {"127.0.0.1"}

@@ -56,18 +56,18 @@ def test_an_archive_that_01_doubled_is_read(by_01: Path) -> None:
 def test_an_archive_of_01_is_written(by_01: Path) -> None:
     """Added to, compacted, and read by version as before."""
     archive = runkit.Archive(by_01)
-    before = {one.id: one.to_dict() for one in archive}
+    before = {stored.id: stored.to_dict() for stored in archive}
     assert archive.add(archive).n_new == 0
     assert archive.add([item("run-1", 9_000), item("run-9", 9_000)]).n_changed == 1
     archive.compact()
     # run-1: the newest copy, and the newest one that has its business
     assert rows_in(by_01) == {"run-0": 1, "run-1": 2, "run-2": 1, "run-3": 1, "run-9": 1}
-    after = {one.id: one.to_dict() for one in archive}
+    after = {stored.id: stored.to_dict() for stored in archive}
     assert {name: after[name] for name in ("run-0", "run-2", "run-3")} == {
         name: before[name] for name in ("run-0", "run-2", "run-3")
     }
-    assert next(one for one in archive if one.id == "run-1").business_id == "b-1"
-    assert {one.id: one.to_dict() for one in archive.runs(version=7)} == before
+    assert next(stored for stored in archive if stored.id == "run-1").business_id == "b-1"
+    assert {stored.id: stored.to_dict() for stored in archive.runs(version=7)} == before
 
 
 @pytest.fixture

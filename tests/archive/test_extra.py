@@ -21,9 +21,9 @@ DELTALAKE, DASK = "sys.modules['deltalake']", "sys.modules['dask']"
 )
 def test_what_is_missing_is_named(hidden: str, works: str, needs: str, tmp_path: object) -> None:
     """With the line for pip; what does not need the package works without."""
-    told = f"{works}\ntry:\n    {needs}\nexcept MissingExtra as error:\n    print(error)"
+    script = f"{works}\ntry:\n    {needs}\nexcept MissingExtra as error:\n    print(error)"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", HIDE.format(hidden=hidden) + told, str(tmp_path)],
+        [sys.executable, "-W", "error", "-c", HIDE.format(hidden=hidden) + script, str(tmp_path)],
         capture_output=True,
         text=True,
     )

@@ -72,7 +72,7 @@ def test_a_choice_is_that_of_the_frames(
     expected = runkit.frames(RUNS).select(ids)
     for name, df in f.items():
         pd.testing.assert_frame_equal(df, getattr(expected, name))
-    assert [one.id for one in unchanged.runs(**chosen)] == ids
+    assert [stored.id for stored in unchanged.runs(**chosen)] == ids
     assert len(unchanged.select(**chosen)) == len(ids)
     assert f.is_complete
 

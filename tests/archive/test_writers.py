@@ -51,5 +51,5 @@ def test_a_version_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mo
         patch.setattr(table.deltalake.DeltaTable, "create_write_transaction", refuse)
         with pytest.raises(ArchiveError, match="came first"):
             archive.add([own("b", 0)])
-    assert [one.id for one in archive] == ["a-0"]
+    assert [stored.id for stored in archive] == ["a-0"]
     assert archive.add([own("b", 0)]).n_new == 1

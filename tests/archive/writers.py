@@ -99,19 +99,21 @@ def check(folder: Path, numbers: dict[str, list[int]], killed: Iterable[str] = (
     n_rows = len(archive)
     f = archive.frames()
     held = set(f.runs["run_id"])
-    own_ids = {one for one in held if not one.startswith("shared")}
-    must = {f"{name}-{number}" for name, said in numbers.items() for number in said if number % 4 != 3}
+    own_ids = {stored for stored in held if not stored.startswith("shared")}
+    must = {f"{name}-{number}" for name, claimed in numbers.items() for number in claimed if number % 4 != 3}
     assert must <= own_ids <= must | {f"{name}-{len(numbers[name])}" for name in killed}
     assert n_rows == len(f.runs) == len(held)
-    assert sorted(one.id for one in archive.runs()) == sorted(held)
+    assert sorted(stored.id for stored in archive.runs()) == sorted(held)
     assert len(archive.select(status="completed")) == n_rows
     assert len(archive.select(status="interrupted")) == 0
     assert f.is_complete
     d = archive.dask()
     assert f.steps["self_s"].sum() == d.steps["self_s"].sum().compute() == SECONDS * n_rows
     newest: dict[str, int] = {}
-    for number in sorted(number for said in numbers.values() for number in said if number % 4 == 3):
+    for number in sorted(number for claimed in numbers.values() for number in claimed if number % 4 == 3):
         newest[shared(number, "")["id"]] = number
-    found = {one.id: one.to_dict()["number"] for one in archive.runs() if one.id in held - own_ids}
+    found = {
+        stored.id: stored.to_dict()["number"] for stored in archive.runs() if stored.id in held - own_ids
+    }
     assert all(found[run_id] >= number for run_id, number in newest.items())
     assert killed or found == newest

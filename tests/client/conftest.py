@@ -70,7 +70,7 @@ class Server(ThreadingHTTPServer):
         return [f"{asked.method} {asked.path}" for asked in self.asked]
 
     def say(self, *answers: Answer) -> None:
-        """Give these answers one after the other; one request more is a 404."""
+        """Return these answers one after the other; one request more is a 404."""
         left = iter(answers)
         self.script = lambda asked: next(left, Answer(status=404))
 
@@ -160,13 +160,13 @@ class Time:
             self.slept.append(seconds)
 
     def clock(self) -> float:
-        """Give the time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
 
 @pytest.fixture
 def fake_time() -> Time:
-    """Give a time that passes by sleeping only."""
+    """Return a time that passes by sleeping only."""
     return Time()
 
 
@@ -194,19 +194,19 @@ def make_client(server: Server, fake_time: Time) -> Iterator[Callable[..., Clien
 
 @pytest.fixture
 def client(make_client: Callable[..., Client]) -> Client:
-    """Give a client of the server."""
+    """Return a client of the server."""
     return make_client()
 
 
 @pytest.fixture
 def key() -> str:
-    """Give the key that must show up nowhere."""
+    """Return the key that must show up nowhere."""
     return KEY
 
 
 @pytest.fixture
 def run_json() -> Callable[..., dict[str, Any]]:
-    """Give what composes a run."""
+    """Return what composes a run."""
 
     def compose(run_id: str = "run-1", status: str = "completed", **fields: Any) -> dict[str, Any]:
         return {
@@ -226,16 +226,16 @@ def run_json() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def page() -> Callable[..., Answer]:
-    """Give what composes one page of a list; None leaves a field out."""
+    """Return what composes one page of a list; None leaves a field out."""
 
     def compose(*items: Any, has_more: bool | None = False, total: int | None = None) -> Answer:
-        told = {"object": "list", "data": list(items), "has_more": has_more, "total_count": total}
-        return Answer({name: value for name, value in told.items() if value is not None})
+        extra = {"object": "list", "data": list(items), "has_more": has_more, "total_count": total}
+        return Answer({name: value for name, value in extra.items() if value is not None})
 
     return compose
 
 
 @pytest.fixture
 def question() -> dict[str, Any]:
-    """Give a question that waits for a person."""
+    """Return a question that waits for a person."""
     return {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}

@@ -33,7 +33,7 @@ Client(sys.argv[1], sys.argv[2]).runs.resume("run-1", "int-1", {"decision": "app
 
 @pytest.fixture
 def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
-    """Give the run while its question waits."""
+    """Return the run while its question waits."""
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
 
@@ -69,7 +69,7 @@ def test_each_verdict(
     """One entry for each answer, with what was sent, by whom, to what, and what became of it."""
     after = pending if is_open_after else Answer(run_json())
     done = after if verdict.status == 200 else verdict
-    server.script = lambda asked: done if asked.method == "POST" else after
+    server.script = lambda request: done if request.method == "POST" else after
     resume(client)
     [entry] = answers.entries()
     assert entry.delivery == delivery
@@ -93,7 +93,7 @@ def test_a_kernel_that_is_killed(server: Server, key: str) -> None:
     """A process that ends in mid-send leaves an entry without a verdict: the answer may have arrived."""
     process: list[subprocess.Popen[bytes]] = []
 
-    def script(asked: Asked) -> Answer:
+    def script(request: Asked) -> Answer:
         process[0].send_signal(signal.SIGKILL)
         return server.hang
 

@@ -26,8 +26,8 @@ def client(box: runkit.Sandbox) -> Iterator[runkit.Client]:
 def test_all_are_listed(box: runkit.Sandbox, client: runkit.Client) -> None:
     """The list holds every business of the sandbox, with name and status, and is complete."""
     businesses = client.businesses.list()
-    assert {one.id: one.name for one in businesses} == {one.id: one.name for one in box.businesses}
-    assert {one.status for one in businesses} <= {"in_review", "in_audit", "approved", "rejected"}
+    assert {item.id: item.name for item in businesses} == {item.id: item.name for item in box.businesses}
+    assert {item.status for item in businesses} <= {"in_review", "in_audit", "approved", "rejected"}
     assert businesses.is_complete
 
 
@@ -36,7 +36,7 @@ def test_runs_of_several_businesses(box: runkit.Sandbox, client: runkit.Client) 
     businesses = client.businesses.list()
     runs = client.runs.list(business_id=[businesses[0], businesses[1].id])
     assert {run.business_id for run in runs} == {businesses[0].id, businesses[1].id}
-    names = {one.id: one.name for one in businesses}
+    names = {item.id: item.name for item in businesses}
     assert all(run.business_name == names[run.business_id or ""] for run in runs)
     everything = client.runs.list(business_id=businesses)
     assert sorted(everything.ids) == sorted(client.runs.list().ids)
@@ -75,20 +75,20 @@ class Account:
         self.run, self.page = run_json, page
         server.script = self.answer
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: Asked) -> Answer:
         """Answer a request for businesses, threads or a run."""
         stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
-        if asked.path == "/businesses":
+        if request.path == "/businesses":
             items = [
                 {"object": "business", "id": b, "name": b, "status": s, **stamp} for b, s in self.businesses
             ]
             return self.page(*items)
-        if asked.path == "/threads":
-            business_id = asked.query["business_id"]
+        if request.path == "/threads":
+            business_id = request.query["business_id"]
             self.threads_read.append(business_id)
             thread = {"object": "thread", "id": f"thread-{business_id}", "status": "completed", **stamp}
             return self.page(thread)
-        return Answer(self.run(asked.path[6:]))
+        return Answer(self.run(request.path[6:]))
 
     def runs(self, *threads: str) -> list[runkit.Run]:
         """Make runs in threads."""

@@ -10,9 +10,9 @@ def test_documents_of_a_business() -> None:
     """Those that the sandbox has on file are listed, and each can be read by its id."""
     with sandbox() as box, box.client() as client:
         found = client.documents.list(box.business("tin_mismatch"))
-        assert [client.documents.get(one.id) for one in found] == list(found)
-        assert "irs_letter" in {one.document_type for one in found}
-        assert all(one.size and one.created_at and one.filename for one in found)
+        assert [client.documents.get(item.id) for item in found] == list(found)
+        assert "irs_letter" in {item.document_type for item in found}
+        assert all(item.size and item.created_at and item.filename for item in found)
         with pytest.raises(NotFound):
             client.documents.list("unknown")
         with pytest.raises(NotFound):

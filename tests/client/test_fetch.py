@@ -23,7 +23,7 @@ IDS = [f"run-{number}" for number in range(20)]
 @pytest.fixture
 def serve_runs(server: Server, run_json: Compose) -> Server:
     """Serve every run, with steps."""
-    server.script = lambda asked: Answer(run_json(asked.path.removeprefix("/runs/"), steps=[]))
+    server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
     return server
 
 
@@ -35,7 +35,7 @@ def test_fetch_keeps_the_order_asked(serve_runs: Server, client: Client) -> None
     assert runs.is_complete
     assert all(run.steps == () and run.read_at for run in runs)
     assert len(serve_runs.asked) == 20
-    assert {asked.query.get("include") for asked in serve_runs.asked} == {"steps"}
+    assert {request.query.get("include") for request in serve_runs.asked} == {"steps"}
 
 
 def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) -> None:
@@ -60,25 +60,25 @@ def test_a_run_that_is_refused_is_one_error(
 ) -> None:
     """The first one asked for, one in the middle or the last: all others arrive, and `why` names it."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/runs":
+    def answer(request: Asked) -> Answer:
+        if request.path == "/runs":
             return Answer({"data": []})
         return Answer(
-            {} if asked.path.endswith(refused) else run_json(asked.path[6:], steps=[]),
-            status if asked.path == f"/runs/{refused}" else 200,
+            {} if request.path.endswith(refused) else run_json(request.path[6:], steps=[]),
+            status if request.path == f"/runs/{refused}" else 200,
         )
 
     server.script = answer
     if is_listed_first:
         client.runs.list()
     runs = client.runs.fetch(IDS)
-    assert runs.ids == tuple(one for one in IDS if one != refused)
-    assert {one: error.status for one, error in runs.errors.items()} == {refused: status}
+    assert runs.ids == tuple(item for item in IDS if item != refused)
+    assert {item: error.status for item, error in runs.errors.items()} == {refused: status}
     assert f"1 run could not be read: {refused}" in (runs.why or "")
 
 
 def test_wrong_key_stops_everything(server: Server, client: Client) -> None:
-    server.script = lambda asked: Answer(status=401)
+    server.script = lambda request: Answer(status=401)
     with pytest.raises(AuthError) as caught:
         client.runs.fetch([f"run-{number}" for number in range(500)])
     assert len(server.asked) <= 8 * TASKS_PER_WORKER
@@ -90,9 +90,9 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
 ) -> None:
     """A 401 in the middle ends the batch; the error has the runs, and `have=` goes on from there."""
 
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.path.rpartition("-")[2])
-        return Answer(run_json(asked.path[6:], steps=[])) if number < 10 else Answer(status=401)
+    def answer(request: Asked) -> Answer:
+        number = int(request.path.rpartition("-")[2])
+        return Answer(run_json(request.path[6:], steps=[])) if number < 10 else Answer(status=401)
 
     server.script = answer
     with pytest.raises(AuthError) as caught:
@@ -100,7 +100,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     runs = pickle.loads(pickle.dumps(caught.value)).runs
     assert (runs.ids, runs.requested) == (tuple(IDS[:10]), tuple(IDS))
     assert "10 of 20 runs arrived" in runs.why
-    server.script = lambda asked: Answer(run_json(asked.path[6:], steps=[]))
+    server.script = lambda request: Answer(run_json(request.path[6:], steps=[]))
     assert client.runs.fetch(runs.requested, have=runs).is_complete
     assert len(server.asked) <= 20 + TASKS_PER_WORKER
 
@@ -109,8 +109,8 @@ def test_host_that_is_gone_stops_the_batch(
     server: Server, client: Client, run_json: Compose, fake_time: Time
 ) -> None:
     """After the time allowed for an outage the rest is not tried, and what came is kept."""
-    server.script = lambda asked: (
-        Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
+    server.script = lambda request: (
+        Answer(run_json("run-0", steps=[])) if request.path.endswith("run-0") else DROP
     )
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
@@ -123,7 +123,7 @@ def test_host_that_is_gone_stops_the_batch(
 
 def test_host_that_was_never_there_is_an_error(server: Server, client: Client, fake_time: Time) -> None:
     """When nothing at all could be read, an empty list would be a lie; and it is said soon."""
-    server.script = lambda asked: DROP
+    server.script = lambda request: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
     assert (
@@ -137,8 +137,8 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     assert main is not None
     release = threading.Event()
 
-    def answer(asked: Asked) -> Answer:
-        number = int(asked.path.rpartition("-")[2])
+    def answer(request: Asked) -> Answer:
+        number = int(request.path.rpartition("-")[2])
         if number == 10 and not release.is_set():
             signal.pthread_kill(main, signal.SIGINT)
         if number >= 10:
@@ -172,14 +172,14 @@ def test_what_got_no_answer_is_asked_again(
     server: Server, client: Client, run_json: Compose, name: str
 ) -> None:
     """A run in three is in trouble once and another twice: all come, each is answered once."""
-    n_asked, answered = Counter[str](), Counter[str]()
+    n_requests, answered = Counter[str](), Counter[str]()
 
-    def answer(asked: Asked) -> Answer:
-        n_asked[asked.path] += 1
-        if n_asked[asked.path] <= int(asked.path.removeprefix("/runs/run-")) % 3:
+    def answer(request: Asked) -> Answer:
+        n_requests[request.path] += 1
+        if n_requests[request.path] <= int(request.path.removeprefix("/runs/run-")) % 3:
             return TROUBLES[name]
-        answered[asked.path] += 1
-        return Answer(run_json(asked.path[6:], steps=[]))
+        answered[request.path] += 1
+        return Answer(run_json(request.path[6:], steps=[]))
 
     server.script = answer
     ids = [f"run-{number}" for number in range(30)]

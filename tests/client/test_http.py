@@ -27,7 +27,7 @@ def test_get_gives_up(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
     """One run is asked for ten seconds, of a host that never answered for five; a list for a minute."""
-    server.script = lambda asked: Answer(status=status)
+    server.script = lambda received: Answer(status=status)
     for seconds in (FIRST_ANSWER_TIMEOUT, READ_TIMEOUT):
         begun = fake_time.now
         with pytest.raises(Unavailable) as caught:
@@ -36,7 +36,7 @@ def test_get_gives_up(
         assert seconds <= fake_time.now - begun < seconds + 3
         server.say(Answer(run_json()))
         client.runs.get("run-1")
-        server.script = lambda asked: Answer(status=status)
+        server.script = lambda received: Answer(status=status)
     begun = fake_time.now
     with pytest.raises(Unavailable):
         client.runs.list()
@@ -49,9 +49,9 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
     """Where a kept connection is closed as it is used again, a read is repeated, and no write is lost."""
     used: set[int] = set()
 
-    def script(asked: Asked) -> Answer:
-        is_kept = asked.connection in used
-        used.add(asked.connection)
+    def script(received: Asked) -> Answer:
+        is_kept = received.connection in used
+        used.add(received.connection)
         return DROP if is_kept else Answer(run_json())
 
     server.script = script
@@ -64,7 +64,9 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
 
 def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_time: Time) -> None:
     """A wait beyond the bound is not slept through but handed on."""
-    server.script = lambda asked: Answer(status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)})
+    server.script = lambda received: Answer(
+        status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)}
+    )
     with pytest.raises(RateLimited) as caught:
         client.runs.get("run-1")
     assert caught.value.retry_after == RETRY_AFTER_MAX + 1

@@ -19,8 +19,8 @@ Compose = Callable[..., Any]
 class Book:
     """A server's list, newest first, that a test may change between two pages."""
 
-    def __init__(self, run_json: Compose, count: int, size: int = 10, **told: bool) -> None:
-        self.run_json, self.size, self.told = run_json, size, told
+    def __init__(self, run_json: Compose, count: int, size: int = 10, **extra: bool) -> None:
+        self.run_json, self.size, self.told = run_json, size, extra
         self.runs = [self.compose(number) for number in reversed(range(count))]
         self.between: dict[int, Callable[[], None]] = {}  # what happens before the nth request
         self.reads: list[int] = []
@@ -32,17 +32,17 @@ class Book:
         return composed
 
     def page(self, number: int) -> dict[str, Any]:
-        """Give a page, after what was to happen before this read."""
+        """Return a page, after what was to happen before this read."""
         self.reads.append(number)
         self.between.pop(len(self.reads), lambda: None)()
         start = (number - 1) * self.size
-        told = {"has_more": start + self.size < len(self.runs), "total_count": len(self.runs)}
-        told = {name: value for name, value in told.items() if self.told.get(name, True)}
-        return {"object": "list", "data": self.runs[start : start + self.size], **told}
+        extra = {"has_more": start + self.size < len(self.runs), "total_count": len(self.runs)}
+        extra = {name: value for name, value in extra.items() if self.told.get(name, True)}
+        return {"object": "list", "data": self.runs[start : start + self.size], **extra}
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, received: Asked) -> Answer:
         """Answer a request."""
-        return Answer(self.page(int(asked.query["page"])))
+        return Answer(self.page(int(received.query["page"])))
 
 
 def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
@@ -53,13 +53,13 @@ def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
     assert (runs.is_complete, runs.why, runs.total_count) == (True, None, 35)
     assert runs.ids == tuple(f"run-{number}" for number in reversed(range(35)))
     assert book.reads == [1, 2, 3, 4]
-    assert {asked.query["per_page"] for asked in server.asked} == {"100"}
+    assert {received.query["per_page"] for received in server.asked} == {"100"}
     assert runs[0].read_at is not None
 
 
 def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
     """A server that ignores `page` and always has more is not read for ever."""
-    server.script = lambda asked: Answer({"data": [run_json()], "has_more": True})
+    server.script = lambda received: Answer({"data": [run_json()], "has_more": True})
     runs = client.runs.list()
     assert (len(runs), runs.is_complete) == (1, False)
     assert len(server.asked) <= 3
@@ -104,12 +104,12 @@ def test_business_is_found_by_its_threads(
     thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
     thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/threads":
-            assert asked.query["business_id"] == "b-1"
+    def answer(received: Asked) -> Answer:
+        if received.path == "/threads":
+            assert received.query["business_id"] == "b-1"
             found: Answer = page(thread)
             return found
-        if asked.path == "/runs":
+        if received.path == "/runs":
             listed: Answer = page(run_json("mine"), run_json("other", thread_id="thread-2"))
             return listed
         return Answer(run_json("mine"))
@@ -127,8 +127,8 @@ def test_runs_without_a_thread_may_be_of_the_business(
     """Runs that tell neither thread nor business make the list uncertain; the business alone will do."""
     thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
     thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
-    told = run_json("told", thread_id=None, business_id="b-1")
-    listed = page(run_json("mine"), told, run_json("unknown", thread_id=None))
+    extra = run_json("told", thread_id=None, business_id="b-1")
+    listed = page(run_json("mine"), extra, run_json("unknown", thread_id=None))
     server.say(page(thread), Answer(status=404), listed)  # no name: the list does not depend on it
     runs = client.runs.list(business_id="b-1")
     assert runs.ids == ("mine", "told")
@@ -148,7 +148,7 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
 
     That is, none that was there at the first page and still is. Without a count nothing shows a deletion.
     """
-    moved = moved if total_count else [one for one in moved if one[1] == "create"]
+    moved = moved if total_count else [item for item in moved if item[1] == "create"]
 
     def compose(run_id: str, **fields: Any) -> dict[str, Any]:
         stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}

@@ -47,7 +47,7 @@ WRITES: dict[str, Callable[[Client], object]] = {
 )
 def test_status_becomes_its_class(server: Server, client: Client, status: int, kind: type[ApiError]) -> None:
     """Each status is its own class, and carries what was asked and what the API said."""
-    server.script = lambda asked: Answer(ERRORS, status=status)
+    server.script = lambda request: Answer(ERRORS, status=status)
     with pytest.raises(
         kind,
         match=rf"GET /v1/runs/run-1: .* returned {status}, .*type is unknown / and more.*\(parameter type\)",
@@ -75,7 +75,7 @@ def test_unusable_success_is_a_contract_error_without_content(
     server: Server, client: Client, body: Any
 ) -> None:
     """An answer that is no JSON, or not the shape, is said without repeating it."""
-    server.script = lambda asked: Answer(body)
+    server.script = lambda request: Answer(body)
     with pytest.raises(ContractError) as caught:
         client.runs.get("run-1")
     assert "Doe" not in str(caught.value)
@@ -87,7 +87,7 @@ def test_unreadable_success_of_a_post_says_that_it_was_done(
     server: Server, client: Client, write: str, body: Any
 ) -> None:
     """A POST answered 201 was carried out, whatever the body looks like."""
-    server.script = lambda asked: Answer(body, status=201)
+    server.script = lambda request: Answer(body, status=201)
     with pytest.raises(ContractError, match=r"^POST /v1/\S+: .* may have been carried out"):
         WRITES[write](client)
     assert len(server.asked) == 1

@@ -26,12 +26,12 @@ DOUBTFUL = [DROP, Answer({}, cut=1), Answer(status=500), Answer(b"<html>", statu
 
 @pytest.fixture
 def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
-    """Give the run while its question waits."""
+    """Return the run while its question waits."""
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
 
 def posts(server: Server) -> int:
-    return sum(asked.method == "POST" for asked in server.asked)
+    return sum(request.method == "POST" for request in server.asked)
 
 
 def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) -> None:
@@ -68,7 +68,7 @@ def test_doubt_and_the_question_still_waits(
     server: Server, client: Client, pending: Answer, fake_time: Time, trouble: Answer
 ) -> None:
     """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
-    server.script = lambda asked: trouble if asked.method == "POST" else pending
+    server.script = lambda request: trouble if request.method == "POST" else pending
     with pytest.raises(MaybeSent, match=r"10 s later, the question 'int-1' is still open.*may still arrive"):
         client.runs.resume("run-1", "int-1", YES)
     assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3
@@ -81,7 +81,7 @@ def test_older_state_of_the_run_confirms_nothing(
     """A replica that lags behind shows the run before it asked; that is no answered question."""
     asked_at, before = "2026-02-03T10:00:40Z", "2026-02-03T10:00:01Z"
     known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
-    server.script = lambda asked: Answer(run_json(status="running", interrupts=[], updated_at=before))
+    server.script = lambda request: Answer(run_json(status="running", interrupts=[], updated_at=before))
     delivery = client.runs.deliver(Run.from_json(known), "int-1", YES | {"note": "another person"})
     assert (delivery.outcome, delivery.run) == ("unknown", None)
 
@@ -91,8 +91,8 @@ def test_refusal_of_a_closed_question_is_a_conflict(
     server: Server, client: Client, run_json: Compose, status: int
 ) -> None:
     """Refused and no longer open: somebody was first."""
-    told = Answer({"errors": [{"message": "not interrupted"}]}, status=status)
-    server.script = lambda asked: told if asked.method == "POST" else Answer(run_json())
+    logged = Answer({"errors": [{"message": "not interrupted"}]}, status=status)
+    server.script = lambda request: logged if request.method == "POST" else Answer(run_json())
     with pytest.raises(Conflict, match=r"not open.*not interrupted") as caught:
         client.runs.resume("run-1", "int-1", YES)
     assert (caught.value.status, caught.value.messages) == (status, ("not interrupted",))
@@ -104,8 +104,8 @@ def test_refusal_of_an_open_question_is_invalid(
     server: Server, client: Client, pending: Answer, status: int
 ) -> None:
     """Refused and still open: the answer is wrong."""
-    told = Answer({"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status)
-    server.script = lambda asked: told if asked.method == "POST" else pending
+    logged = Answer({"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status)
+    server.script = lambda request: logged if request.method == "POST" else pending
     with pytest.raises(Invalid, match=r"still open.*note is missing") as caught:
         client.runs.resume("run-1", "int-1", YES)
     assert (caught.value.status, caught.value.parameter) == (status, "note")
@@ -116,7 +116,7 @@ def test_refusals_before_the_work_are_plain(
     server: Server, client: Client, status: int, kind: type[Exception]
 ) -> None:
     """A wrong key and a limit say nothing about the question; nothing is looked at."""
-    server.script = lambda asked: Answer(status=status, headers={"Retry-After": "100"})
+    server.script = lambda request: Answer(status=status, headers={"Retry-After": "100"})
     with pytest.raises(kind):
         client.runs.resume("run-1", "int-1", YES)
     assert server.lines == ["POST /runs/run-1/resume"]

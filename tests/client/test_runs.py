@@ -35,7 +35,7 @@ def test_a_created_run_does_not_wait_for_a_name(
 ) -> None:
     """While the name of its business cannot be had, the run is there after 2 seconds, and created once."""
     made = Answer(run_json(status="running"), status=201)
-    server.script = lambda asked: made if asked.method == "POST" else Answer(status=503)
+    server.script = lambda request: made if request.method == "POST" else Answer(status=503)
     run = client.runs.create("cip_orchestrator", business_id="b-1")
     assert (run.business_id, run.business_name) == ("b-1", None)
     assert server.lines.count("POST /runs") == 1
@@ -67,14 +67,14 @@ def test_wait_polls_until_the_run_stops(
     server.say(*[running] * 12, Answer(run_json(status="interrupted")), Answer(run_json(steps=[])))
     run = client.runs.wait("run-1")
     assert run.steps == ()
-    assert [asked.query.get("include") for asked in server.asked] == [None] * 13 + ["steps"]
+    assert [request.query.get("include") for request in server.asked] == [None] * 13 + ["steps"]
     assert fake_time.slept[:3] == [0.25, 0.375, 0.5625]
     assert max(fake_time.slept) == 5
 
 
 def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_time: Time) -> None:
     """After the time given the error carries the last state."""
-    server.script = lambda asked: Answer(run_json(status="running"))
+    server.script = lambda request: Answer(run_json(status="running"))
     with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:
         client.runs.wait("run-1", timeout=20, poll=3)
     assert sum(fake_time.slept) == 20
@@ -98,6 +98,6 @@ def test_actions(server: Server, client: Client) -> None:
     assert made.effects[0].operation == "updated"
     assert list(client.actions.list("businesses", "b-1")) == [made]
     assert client.actions.get("act-1", "businesses", "b-1") == made
-    assert [asked.query for asked in server.asked[1:]] == [
+    assert [request.query for request in server.asked[1:]] == [
         {"object_type": "businesses", "object_id": "b-1"}
     ] * 2

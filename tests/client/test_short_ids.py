@@ -18,11 +18,11 @@ def test_frames_and_lists() -> None:
     with runkit.sandbox(history=12) as box, box.client() as client:
         runs = client.runs.list()
         f = runkit.frames(runs)
-    one = runs[3]
-    assert runs[one.id[:8]] is one
-    assert runs[one.id.upper()] is one
-    assert f.select(one.id[:8]).runs["run_id"].tolist() == [one.id]
-    for short in (one.id[:7], "ffffffff-ffff"):
+    item = runs[3]
+    assert runs[item.id[:8]] is item
+    assert runs[item.id.upper()] is item
+    assert f.select(item.id[:8]).runs["run_id"].tolist() == [item.id]
+    for short in (item.id[:7], "ffffffff-ffff"):
         with pytest.raises(UsageError):
             runs[short]
         with pytest.raises(UsageError):
@@ -48,12 +48,12 @@ Script = Callable[[Asked], Answer]
 def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Script:
     """Serve three pages of ten runs with a question each; an answer closes it."""
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/runs":
-            start = 10 * int(asked.query["page"]) - 10
+    def answer(request: Asked) -> Answer:
+        if request.path == "/runs":
+            start = 10 * int(request.query["page"]) - 10
             runs = [run_json(run_id) for run_id in IDS[start : start + 10]]
             return page(*runs, has_more=start + 10 < len(IDS), total=len(IDS))
-        run_id = asked.path.split("/")[2]
+        run_id = request.path.split("/")[2]
         return Answer(run_json(run_id)) if run_id in IDS else Answer(status=404)
 
     server.script = answer
@@ -86,9 +86,9 @@ def test_a_write_needs_the_start_of_one_id_only(
 def test_a_write_is_refused_if_not_all_runs_could_be_listed(
     server: Server, client: Client, account: Script
 ) -> None:
-    def without_the_end(asked: Asked) -> Answer:
-        answer = account(asked)
-        return Answer({**answer.body, "total_count": 31}) if asked.path == "/runs" else answer
+    def without_the_end(request: Asked) -> Answer:
+        answer = account(request)
+        return Answer({**answer.body, "total_count": 31}) if request.path == "/runs" else answer
 
     server.script = without_the_end
     with pytest.raises(UsageError, match=IDS[0]):

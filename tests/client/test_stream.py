@@ -35,7 +35,7 @@ def snapshot(number: int) -> dict[str, Any]:
     return {"run_id": "run-1", "timestamp": 1_770_113_000_000 + number, "snapshot": {"n": number}}
 
 
-def told(chunks: list[bytes]) -> list[tuple[str, Any]]:
+def messages(chunks: list[bytes]) -> list[tuple[str, Any]]:
     """Follow a run whose stream has these chunks, and return its events."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -55,8 +55,8 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
     """Answer each stream request with the next stream, each read with the next run; the last run stays."""
     left, reads = iter(streams), list(runs)
 
-    def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/stream"):
+    def answer(received: Asked) -> Answer:
+        if received.path.endswith("/stream"):
             return next(left, DROP)
         return Answer(reads.pop(0) if len(reads) > 1 else reads[0])
 
@@ -72,7 +72,7 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
 def test_both_forms_with_every_line_end(encode: Callable[..., bytes], end: str, start: bytes) -> None:
     """Middesk's and AG-UI's form are read, with any line end, mark, comment or hint before them."""
     body = start + encode("RUN_STARTED", STARTED, end) + encode("RUN_FINISHED", FINISHED, end)
-    assert [kind for kind, _ in told([body])] == ["RUN_STARTED", "RUN_FINISHED"]
+    assert [kind for kind, _ in messages([body])] == ["RUN_STARTED", "RUN_FINISHED"]
 
 
 # ------------------------------------------------------------------------------------------------ following

@@ -22,7 +22,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(box: Sandbox) -> Iterator[Client]:
-    """Give a client of it that is not slowed down."""
+    """Return a client of it that is not slowed down."""
     with box.client(rate=None) as made:
         yield made
 
@@ -31,9 +31,9 @@ def test_from_creation_to_rating(box: Sandbox, client: Client) -> None:
     """Create, follow, answer, wait, rate, list and fetch: the whole way of an analyst."""
     business = box.business("watchlist_hit")
     run = client.runs.create("cip_orchestrator", business_id=business)
-    told = [event.type for event in client.runs.stream(run)]
-    assert told[0] == "RUN_STARTED"
-    assert told[-2:] == ["RUN_FINISHED", "RUN_READ"]
+    messages = [event.type for event in client.runs.stream(run)]
+    assert messages[0] == "RUN_STARTED"
+    assert messages[-2:] == ["RUN_FINISHED", "RUN_READ"]
 
     paused = client.runs.wait(run)
     assert (paused.status, paused.business_id) == ("interrupted", business)

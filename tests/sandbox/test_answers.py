@@ -25,7 +25,7 @@ def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
     if kind == "dismissal":
         object_type, object_id = "watchlist_result", business.hit_id
     found = server.get("/actions", object_type=object_type, object_id=object_id)["data"]
-    return dict(next(one for one in found if one["type"] == kind))
+    return dict(next(entry for entry in found if entry["type"] == kind))
 
 
 def test_each_proposal_has_its_note(server: Server) -> None:
@@ -46,7 +46,7 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
     done = server.answer(server.reach("address_gap"), decision="approve", actions=edited)
     assert "add_source" in names(done)
     made = action(server, "address_gap", "add_sources")
-    assert [one["target"]["object"] for one in made["effects"]] == ["lease", "lease"]
+    assert [entry["target"]["object"] for entry in made["effects"]] == ["lease", "lease"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def names(run: dict[str, Any]) -> list[str]:
 
 def letter(server: Server, scenario: str, kind: str = "irs_letter") -> str:
     documents = server.get(f"/businesses/{BUSINESS[scenario].id}/documents")["data"]
-    return next(str(one["id"]) for one in documents if one["document_type"] == kind)
+    return next(str(entry["id"]) for entry in documents if entry["document_type"] == kind)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_question_is_an_interrupt_and_an_open_step(
     assert (step["type"], step["label"]) == ("interrupt", value["label"])
     assert step["result"] == {"interrupt_id": interrupt["id"]}
     proposals = value.get("proposals", [value])
-    assert step["artifacts"] == [artifact for one in proposals for artifact in one["artifacts"]]
+    assert step["artifacts"] == [artifact for entry in proposals for artifact in entry["artifacts"]]
     server.time.seconds += 30 * 86_400
     assert server.run(run["id"])["interrupts"] == [interrupt]
 

@@ -43,7 +43,7 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
     for delay in delays:
         planned = plan(spec, answers)
         if planned.status == "interrupted":
-            interrupt = next(one for one in planned.interrupts if one.answered_at is None)
+            interrupt = next(entry for entry in planned.interrupts if entry.answered_at is None)
             at = max(at, interrupt.asked_at) + delay
             verdicts = {
                 agent: list(QUESTIONS[question].outcomes)[choice % len(QUESTIONS[question].outcomes)]
@@ -106,7 +106,7 @@ def brief_of(scenario: str, seed: str = "0/1") -> RunSpec:
 def test_runs_are_those_of_the_first_version() -> None:
     """Equal specs and answers give the steps of 0.1: ids, names and times; only texts have changed."""
     digest = sha256()
-    for business in [one for one in SHORT if one.scenario not in NEW]:
+    for business in [entry for entry in SHORT if entry.scenario not in NEW]:
         for agent in AGENTS:
             spec = brief_of(business.scenario)._replace(agent=agent)
             planned = plan(spec, answered(spec, [60_000, 90_000_000], 0))

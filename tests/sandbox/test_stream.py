@@ -36,27 +36,27 @@ def replay(server: Server, run_id: str, **params: Any) -> list[tuple[str | None,
 def test_a_finished_run_is_replayed(server: Server) -> None:
     """All events come from the start: a snapshot at each change, the last as the run is, then the end."""
     run = server.reach("clean_pass")
-    told = replay(server, run["id"])
-    assert [word for word, _ in told[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
-    assert all(word == data["type"] and data["run_id"] == run["id"] for word, data in told)
-    snapshots = [data for word, data in told if word == "STATE_SNAPSHOT"]
+    messages = replay(server, run["id"])
+    assert [word for word, _ in messages[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
+    assert all(word == data["type"] and data["run_id"] == run["id"] for word, data in messages)
+    snapshots = [data for word, data in messages if word == "STATE_SNAPSHOT"]
     assert len(snapshots) == len(server.running.store.plan_of(run["id"]).changes) - 1
     assert snapshots[-1]["snapshot"] == run
-    assert [data["timestamp"] for _, data in told] == sorted(data["timestamp"] for _, data in told)
-    assert told[-1][0] == "RUN_FINISHED"
-    assert told[-1][1]["outcome"] == {"type": "success"}
-    assert replay(server, run["id"]) == told
+    assert [data["timestamp"] for _, data in messages] == sorted(data["timestamp"] for _, data in messages)
+    assert messages[-1][0] == "RUN_FINISHED"
+    assert messages[-1][1]["outcome"] == {"type": "success"}
+    assert replay(server, run["id"]) == messages
 
 
 def test_a_pause_closes_the_stream(server: Server) -> None:
     """A run that waits ends its stream with the question; once answered, a new one replays and goes on."""
     run = server.reach("watchlist_hit")
-    told = replay(server, run["id"])
-    assert told[-2][1]["snapshot"] == run
-    assert told[-1][1]["outcome"] == {"type": "interrupt", "interrupts": run["interrupts"]}
+    messages = replay(server, run["id"])
+    assert messages[-2][1]["snapshot"] == run
+    assert messages[-1][1]["outcome"] == {"type": "interrupt", "interrupts": run["interrupts"]}
     server.answer(run, decision="reject")
     again = replay(server, run["id"])
-    assert again[: len(told) - 1] == told[:-1]
+    assert again[: len(messages) - 1] == messages[:-1]
     assert [word for word, _ in again].count("RUN_FINISHED") == 1
     assert again[-1][1]["outcome"] == {"type": "success"}
 
