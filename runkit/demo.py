@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import runkit
 from runkit import files
@@ -15,12 +15,11 @@ from runkit.answers import DIR_NAME
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.client import Client
-from runkit.errors import WaitTimeout
 from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames
 from runkit.terminal import paint, run_table, write
-from runkit.text import Markup, duration, moment, one_line
+from runkit.text import Markup, moment, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
@@ -41,7 +40,14 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and `MissingExtra`
     without the extra `[sandbox]`.
     """
-    with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
+    # The demo's answer stays out of the user's answer log: its business is fictitious.
+    state = tempfile.TemporaryDirectory(prefix="runkit-demo-")
+    with (
+        state as name,
+        patch.dict(os.environ, {DIR_NAME: name}),
+        runkit.sandbox(speed=speed) as box,
+        box.client() as client,
+    ):
         folder = files.folder_at(folder)  # fails before the runs start
         write([paint(f"6 runs · sandbox at {box.url} · {moment(box.now())}", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}
@@ -57,36 +63,17 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     return page
 
 
-@contextmanager
-def _temporary_state() -> Iterator[None]:
-    """Keep the demo's answer out of the user's answer log: its business is fictitious."""
-    before = os.environ.get(DIR_NAME)
-    with tempfile.TemporaryDirectory(prefix="runkit-demo-") as folder:
-        os.environ[DIR_NAME] = folder
-        try:
-            yield
-        finally:
-            del os.environ[DIR_NAME]
-            if before is not None:
-                os.environ[DIR_NAME] = before
-
-
 def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
     """Follow the runs until each has ended or is waiting, and answer one question."""
     for scenario, run in runs.items():
-        try:
-            stopped = client.runs.wait(run, timeout=timeout)
-            if scenario == QUESTION_SCENARIO:
-                [question] = stopped.interrupts
-                write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
-                time.sleep(ANSWER_DELAY_S)
-                client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
-                write(["Answered: approve"])
-                client.runs.wait(run, timeout=timeout)
-        except WaitTimeout:
-            raise WaitTimeout(
-                f"{run.label} did not stop within {duration(timeout)}. Try again with a higher --speed."
-            ) from None
+        stopped = client.runs.wait(run, timeout=timeout)
+        if scenario == QUESTION_SCENARIO:
+            [question] = stopped.interrupts
+            write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
+            time.sleep(ANSWER_DELAY_S)
+            client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
+            write(["Answered: approve"])
+            client.runs.wait(run, timeout=timeout)
 
 
 def _write(folder: Path, f: Frames, answered: Run) -> Path:

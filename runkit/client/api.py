@@ -46,7 +46,7 @@ class Client:
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
-        A CA file or folder, an `ssl.SSLContext`, or False, only for loopback: others could read the key.
+        A CA file, an `ssl.SSLContext`, or False, only for loopback: others could read the key.
     cert
         A client certificate: a file, (file, key file), or (file, key file, password).
     transport

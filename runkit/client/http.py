@@ -15,7 +15,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -140,10 +139,7 @@ def connect(
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
     """Load files: httpx ignores a certificate beside a CA file, and will take a context only."""
     if isinstance(verify, str):
-        is_folder = Path(verify).is_dir()
-        verify = ssl.create_default_context(
-            cafile=None if is_folder else verify, capath=verify if is_folder else None
-        )
+        verify = ssl.create_default_context(cafile=verify)
     context = httpx.create_ssl_context(verify)
     if cert is not None:
         context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
