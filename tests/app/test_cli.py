@@ -21,7 +21,6 @@ import runkit
 from runkit.cli import main, parser
 from support import question, step
 from support import run as raw
-from tests import faults
 from tests.app.conftest import environment, run
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
@@ -170,22 +169,6 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     done = run("show", "runs.ndjson", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "all records were refused" in done.stderr
-
-
-def test_runs_are_read_without_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where the account may not list businesses; the archive names what it reads as soon as it may."""
-    with faults.sandbox(speed=600, history=20, seed=7) as box:
-        box.fault("refuse", "GET /businesses", times=None, status=403)
-        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        done = run("inbox", "--sandbox", cwd=tmp_path, **at)
-        assert done.stdout.count("CIP Orchestrator") == 2
-        for limit, n_named in ((3, 0), (5, 2)):
-            fetch = ("fetch", "--sandbox", "--status", "completed", "--limit", f"{limit}", "-o", "runs/")
-            done = run(*fetch, cwd=tmp_path, **at)
-            assert (done.returncode, "businesses are not known" in caplog.text) == (0, not n_named)
-            assert runkit.Archive(tmp_path / "runs").frames().runs["business_name"].notna().sum() == n_named
-            box.clear_faults()
-            caplog.clear()
 
 
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:

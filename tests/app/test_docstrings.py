@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import doctest
 import inspect
 import re
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit import errors, models, objects
+from runkit import models, objects
 from runkit.client import resources, runlist, runs
 from runkit.server import Sandbox
 
@@ -22,10 +21,6 @@ MADE_BY_USERS = {
     *("Archive", "Client", "FeedbackForm", "InterruptForm", "InterruptInbox", "Redaction", "RunMonitor"),
 }
 UNITS = {"timeout": "second", "seconds": "second", "latency": "second", "rate": "second", "speed": "second"}
-ERRORS = {name for name, entry in vars(errors).items() if inspect.isclass(entry)} - {
-    "RunkitError",
-    "ApiError",
-}
 
 
 def classes() -> Iterator[type]:
@@ -98,13 +93,3 @@ def test_a_docstring_names_what_is_taken(name: str) -> None:
         words = re.split(" or ", re.sub(r"_ids?\b", "", parameter.name).replace("_", " "))
         assert any(re.search(rf"\b{word}", text) for word in words), parameter.name
         assert UNITS.get(parameter.name, "") in text, f"the unit of {parameter.name}"
-
-
-@pytest.mark.parametrize("name", CALLABLES)
-def test_a_docstring_names_what_is_raised(name: str) -> None:
-    """Every error that stands in the code of the callable itself; and none that does not exist."""
-    text = documentation(name)
-    raised = set(re.findall(r"raise (\w+)", inspect.getsource(CALLABLES[name]))) & ERRORS
-    assert not [error for error in raised if error not in text]
-    named = re.findall(r"`(\w+(?:Error|Timeout))`", text)
-    assert all(error in ERRORS or hasattr(builtins, error) or error in dir(errors) for error in named)

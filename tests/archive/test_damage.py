@@ -39,23 +39,17 @@ def cut(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "no files": lambda folder: [path.unlink() for path in folder.glob("*.parquet")],
     "a file is gone": lambda folder: first_file(folder).unlink(),
-    "a file is empty": lambda folder: first_file(folder).write_bytes(b""),
     "a file is cut": lambda folder: cut(first_file(folder)),
     "a file is noise": lambda folder: first_file(folder).write_bytes(b"PAR1" + os.urandom(999) + b"PAR1"),
     "a file is another table": lambda folder: pq.write_table(pa.table({"x": [1]}), first_file(folder)),
     "a row is no JSON": lambda folder: change_column(folder, "json", pa.array(["{nonsense"])),
-    "a row is no run": lambda folder: change_column(folder, "json", pa.array(["7"])),
     "a row is empty": lambda folder: change_column(folder, "json", pa.array([None], pa.string())),
     "a row is too deep": lambda folder: change_column(folder, "json", pa.array(["[" * 9_999])),
     "no JSON": lambda folder: change_column(folder, "json", None),
-    "no ids": lambda folder: change_column(folder, "run_id", None),
     "no times": lambda folder: change_column(folder, "updated_at", None),
-    "times are text": lambda folder: change_column(folder, "updated_at", pa.array(["x"])),
     "the log is cut": lambda folder: cut(first_commit(folder)),
     "the log is empty": lambda folder: first_commit(folder).write_text(""),
-    "the log is noise": lambda folder: first_commit(folder).write_bytes(os.urandom(300)),
     "the log has a gap": lambda folder: first_commit(folder).unlink(),
 }
 

@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 import runkit
-from runkit.archive.archive import Selection
 from runkit.reports.templates import notebooks
 from support import at, example, question, run, step
 
@@ -110,26 +109,6 @@ def test_partitions_of_all_frames_hold_the_same_runs(archive: runkit.Archive) ->
     joined = dd.map_partitions(both, d.runs, d.steps, meta=meta).compute()
     f = archive.frames()
     assert len(joined) == len(f.steps.merge(f.runs[["run_id", "requester"]], on="run_id"))
-
-
-def test_frames_that_are_computed_together_are_read_once(
-    archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each part is parsed once, however many of its frames are wanted."""
-    import dask
-
-    seen: list[object] = []
-    real = Selection.stored_records
-
-    def counted(part: Selection) -> Any:
-        seen.append(part)
-        return real(part)
-
-    monkeypatch.setattr(Selection, "stored_records", counted)
-    d = archive.dask()
-    with dask.config.set(scheduler="synchronous"):
-        dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)
-    assert len(seen) == d.runs.npartitions
 
 
 @pytest.mark.usefixtures("cluster")

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from runkit import contract, objects
-from runkit.errors import UsageError
 
 
 def event_of(name: str, data: Any) -> objects.Event | None:
@@ -22,24 +21,6 @@ def test_prompt_is_sent_only_when_given() -> None:
         "thread_id": "t",
         "prompt": "Look",
     }
-
-
-def test_action_bodies() -> None:
-    """Actions take the five documented types, and payloads as assumed."""
-    body = contract.action_body("watchlist_result", "w", "dismissal", {}, note="why", run_id="r")
-    assert body == {
-        "object_type": "watchlist_result",
-        "object_id": "w",
-        "type": "dismissal",
-        "payload": {},
-        "note": "why",
-        "run_id": "r",
-    }
-    assert contract.verify_tin_payload("d") == {"document_id": "d"}
-    with pytest.raises(UsageError, match="Did you mean 'dismissal'"):
-        contract.action_body("watchlist_result", "w", "dismissed", {})
-    with pytest.raises(UsageError, match="Did you mean 'businesses'"):
-        contract.action_body("business", "w", "dismissal", {})
 
 
 @pytest.mark.parametrize(

@@ -45,18 +45,6 @@ class Book:
         return Answer(self.page(int(received.query["page"])))
 
 
-def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
-    """A list that stands still is read to its end, in the API's order, with per_page always sent."""
-    book = Book(run_json, 35)
-    server.script = book.answer
-    runs = client.runs.list()
-    assert (runs.is_complete, runs.why, runs.total_count) == (True, None, 35)
-    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(35)))
-    assert book.reads == [1, 2, 3, 4]
-    assert {received.query["per_page"] for received in server.asked} == {"100"}
-    assert runs[0].read_at is not None
-
-
 def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
     """A server that ignores `page` and always has more is not read for ever."""
     server.script = lambda received: Answer({"data": [run_json()], "has_more": True})

@@ -80,24 +80,3 @@ def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_t
     assert sum(fake_time.slept) == 20
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.run.status) == (str(caught.value), "running")
-
-
-def test_actions(server: Server, client: Client) -> None:
-    """Actions are created, listed and read with the object they are about."""
-    action = {
-        "id": "act-1",
-        "type": "decision",
-        "object_type": "Business",
-        "object_id": "b-1",
-        "created_at": NOW,
-        "effects": [{"operation": "updated"}],
-        "actors": [{"actor_type": "account"}],
-    }
-    server.say(Answer(action, status=201), Answer({"object": "list", "data": [action]}), Answer(action))
-    made = client.actions.create("businesses", "b-1", "decision", {"status": "approved"}, run_id="run-1")
-    assert made.effects[0].operation == "updated"
-    assert list(client.actions.list("businesses", "b-1")) == [made]
-    assert client.actions.get("act-1", "businesses", "b-1") == made
-    assert [request.query for request in server.asked[1:]] == [
-        {"object_type": "businesses", "object_id": "b-1"}
-    ] * 2

@@ -13,22 +13,6 @@ from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer, Asked, Server
 
 
-def test_frames_and_lists() -> None:
-    """Eight characters are enough where they are unique; fewer are not."""
-    with runkit.sandbox(history=12) as box, box.client() as client:
-        runs = client.runs.list()
-        f = runkit.frames(runs)
-    item = runs[3]
-    assert runs[item.id[:8]] is item
-    assert runs[item.id.upper()] is item
-    assert f.select(item.id[:8]).runs["run_id"].tolist() == [item.id]
-    for short in (item.id[:7], "ffffffff-ffff"):
-        with pytest.raises(UsageError):
-            runs[short]
-        with pytest.raises(UsageError):
-            f.select(short)
-
-
 def test_the_client_finds_the_run() -> None:
     """Also one that this client has not seen before; an unknown start is not found."""
     with runkit.sandbox(history=12) as box, box.client() as client, box.client() as other:

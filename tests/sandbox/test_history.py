@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any
 
-from runkit.contract import parse_time
 from tests.sandbox.conftest import BUSINESS, Serve, Server
 
 
@@ -25,14 +24,6 @@ def test_a_past_looks_lived_in(serve: Serve) -> None:
     assert set(found) == {"completed", "interrupted", "error"}
     assert found["completed"] > 60
     assert min(found.values()) >= 3
-    pauses = [step for run in runs for step in server.run(run["id"])["steps"] if step["type"] == "interrupt"]
-    waits = [
-        (parse_time(step["completed_at"]) - parse_time(step["started_at"])).total_seconds()
-        for step in pauses
-        if step["completed_at"] and "interrupt_id" in step["result"]
-    ]
-    assert min(waits) < 1_500
-    assert max(waits) > 9 * 3_600
     for business in BUSINESS.values():
         assert server.get(f"/businesses/{business.id}")["status"] == business.status
     hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
