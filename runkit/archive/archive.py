@@ -46,8 +46,9 @@ EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_loca
 class Archive:
     """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read; `compact` drops the others. Each write is atomic
-    and makes a new version; every version stays readable. Several processes may write at once.
+    Of each run the newest copy is read, with the business of the newest copy that has one; `compact` drops
+    the others. Each write is atomic and makes a new version; every version stays readable. Several processes
+    may write at once.
 
     Other readers of the Delta table must select the newest copies themselves, for example in DuckDB::
 
@@ -126,7 +127,7 @@ class Archive:
         return writer.added()
 
     def compact(self) -> int:
-        """Make the archive faster to read: write it anew without older copies of runs, in large files.
+        """Make the archive faster to read: write it anew, in large files, with the copies that are read.
 
         Reading gives the same results before and after. `sync` does it when there are many small files; after
         many calls of `add`, call it yourself. Others may read and write in the meantime. Earlier versions
