@@ -58,13 +58,12 @@ def user_of(person: str | None) -> Json:
 
 def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
     """Return the actors of an action: the user or the account, and the run that it is for."""
-    user = user_of(person)
-    data = {"id": user["id"], "name": user["name"]}
-    both: list[Json] = [{"actor_type": "user" if person else "account", "data": data}]
+    user = {key: user_of(person)[key] for key in ("id", "name")}
+    actors: list[Json] = [{"actor_type": "user" if person else "account", "data": user}]
     if run:
         data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
-        both.append({"actor_type": "run", "data": data})
-    return both
+        actors.append({"actor_type": "run", "data": data})
+    return actors
 
 
 # -- the tables
