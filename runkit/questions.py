@@ -167,21 +167,18 @@ NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside 
 class Field:
     """One input.
 
-    `kind` is text, long_text, choice, json, texts (one per line) or rows.
-    `is_folded`: shown after a press on Edit. `columns` are the inputs of each row, and `row` is its name.
+    `kind` is text, long_text, choice, json or texts (one per line).
+    `is_folded`: shown after a press on Edit. A cell of a proposed row is named `sources.0.url`.
     """
 
     name: str
     title: str
     kind: str = "text"
     help: str = ""
-    is_required: bool = False
     is_folded: bool = False
-    choices: tuple[tuple[str, str], ...] = ()  # (label, the JSON of its value)
+    choices: tuple[tuple[str, str], ...] = ()  # (label, value)
     max_length: int | None = None  # characters
     is_web: bool = False  # must be an http or https address
-    columns: tuple[Field, ...] = ()
-    row: str = ""
 
 
 NOTE = Field("note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT)
@@ -193,19 +190,25 @@ DOCUMENT_ID = Field(
     "document_id", "Document ID", help="Not listed? Upload it where you usually do, then rerun this cell."
 )
 JSON = Field("raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True)
-CODES = "Codes such as \\u202e are invisible characters. A cell that you change is sent as it stands here."
-SOURCE = (
-    Field("url", "URL", is_required=True, is_web=True),
-    Field("source_name", "Name"),
-    Field("tier", "Tier"),
-    Field("source_type", "Type"),
-)
-ADDRESS = (Field("full_address", "Address", is_required=True),)
-PERSON = (Field("name", "Name", is_required=True), Field("titles", "Titles, one per line", "texts"))
-
-
-def _rows(name: str, title: str, row: str, columns: tuple[Field, ...]) -> Field:
-    return Field(name, title, "rows", CODES, is_folded=True, columns=columns, row=row)
+# what an agent may propose to add, by kind and by the name of its list: the inputs of one row
+ROWS: dict[str, dict[str, tuple[Field, ...]]] = {
+    "add_sources": {
+        "sources": (
+            Field("url", "URL", is_web=True),
+            Field("source_name", "Name"),
+            Field("tier", "Tier"),
+            Field("source_type", "Type"),
+        )
+    },
+    "add_attributes": {
+        "addresses": (Field("full_address", "Address"),),
+        "people": (
+            Field("name", "Name"),
+            Field("titles", "Titles, one per line", "texts"),
+        ),
+    },
+}
+ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
 
 
 FIELDS: dict[str, tuple[Field, ...]] = {
@@ -216,12 +219,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         FOLDED_NOTE,
     ),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "add_sources": (_rows("sources", "Sources", "Source", SOURCE), FOLDED_NOTE),
-    "add_attributes": (
-        _rows("addresses", "Addresses", "Address", ADDRESS),
-        _rows("people", "People", "Person", PERSON),
-        FOLDED_NOTE,
-    ),
+    "add_sources": (FOLDED_NOTE,),
+    "add_attributes": (FOLDED_NOTE,),
     "other": (NOTE, JSON),
 }
 

@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any, Generic, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 import anywidget
@@ -23,7 +23,6 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.text import css_variables, duration, static_file
 from runkit.widgets import display
-from runkit.widgets.controller import Controller
 from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.jobs import Ticker
 from runkit.widgets.question import ALTERNATIVE
@@ -188,23 +187,18 @@ class Card(anywidget.AnyWidget):
             self.show()
 
 
-C = TypeVar("C", bound=Controller[Any] | None)
-
-
-class CellOutput(Generic[C]):
+class CellOutput:
     """The two outputs of a cell: a static twin, which is readable without a kernel, and below it a card.
 
-    A page that displays the card keeps the ticker going.
+    Both show what `_describe` returns. A page that displays the card keeps the ticker going.
     """
 
-    controller: C
+    _alternative = ALTERNATIVE
+    _end_text: str  # what replaces a card that is closed
     _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
-    _static: Callable[..., display.Bundle]  # the static twin, with `is_open`
     _describe: Callable[[], Json]
     _receive: Callable[[Json], None]
     _ticker: Ticker | None = None
-    _alternative = ALTERNATIVE
-    _end_text: str  # what replaces a card that is closed
     _head: Any = None
     _handle: Any = None
     _card: Card | None = None
@@ -218,41 +212,34 @@ class CellOutput(Generic[C]):
     @property
     def widget(self) -> Card:
         """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
-        if self._card is None and self.controller is None:
-            raise UsageError("this question is closed, so there is no card; see .receipt")
-        self._card = self._card or Card(self._describe, self._receive, self._on_views)
+        if self._card is None:
+            self._card = Card(self._describe, self._receive, self._on_views)
         return self._card
-
-    def _card_bundle(self) -> Mapping[str, Any]:
-        """Return the second output: the card, or why there is none."""
-        if is_headless():
-            text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
-            return display.note(text)
-        return widget_bundle(self.widget)
 
     def _ipython_display_(self) -> None:
         self.close()  # in an earlier cell
         replace_card(self._key(), self)
-        bundle = self._card_bundle()
-        self._head, self._handle = output(self._static()), output(bundle)
+        self._head = output(self._static())
+        text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
+        self._handle = output(display.note(text) if is_headless() else widget_bundle(self.widget))
+
+    def _static(self) -> display.Bundle:
+        is_open = self._card is None or not self._card.n_views
+        return display.twin(self._describe(), is_open=is_open)
 
     def _on_views(self, n_views: int) -> None:
         if n_views:
             self._display_thread = threading.current_thread()
             self._wake()
-        self._set_ticking(n_views > 0 and self._card is not None)
-
-    def _set_ticking(self, is_on: bool) -> None:
         if self._ticker is not None:
-            (self._ticker.start if is_on else self._ticker.stop)()
+            (self._ticker.start if n_views and self._card else self._ticker.stop)()
 
-    def _changed(self, _snapshot: object = None) -> None:
+    def _changed(self) -> None:
         """Show the newest state."""
         if self._card is not None:
             self._card.show()
-        if self._head is not None:
-            is_open = self._card is None or not self._card.n_views
-            update(self._head, self._static(is_open=is_open))
+        update(self._head, self._static())
+        self._wake()
 
     def _wake(self) -> None:
         """Let cells that wait look again; from any thread."""
@@ -269,7 +256,8 @@ class CellOutput(Generic[C]):
             self._ipython_display_()
         check_clicks_arrive(is_on_main_thread=self._display_thread is threading.main_thread())
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        start, limit = loop.time(), math.inf if timeout is None else timeout
+        end = math.inf if timeout is None else loop.time() + timeout
+        latest_display = loop.time() + DISPLAY_TIMEOUT
 
         def wake() -> None:
             loop.call_soon_threadsafe(changed.set)
@@ -277,12 +265,12 @@ class CellOutput(Generic[C]):
         self._waiting.add(wake)
         try:
             while not is_over() and self._card is not None:
-                seconds = limit if self._display_thread else min(limit, DISPLAY_TIMEOUT)
+                deadline = end if self._display_thread else min(end, latest_display)
                 try:
-                    async with asyncio.timeout_at(None if seconds == math.inf else start + seconds):
+                    async with asyncio.timeout_at(None if deadline == math.inf else deadline):
                         await changed.wait()
                 except TimeoutError:
-                    if seconds < limit:
+                    if deadline < end:
                         raise UsageError(NOT_DISPLAYED) from None
                     raise WaitTimeout(message.format(duration(timeout)), run) from None
                 changed.clear()
@@ -291,17 +279,14 @@ class CellOutput(Generic[C]):
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
-        self._set_ticking(False)
-        self._end(self._end_text)
+        self._end(display.note(self._end_text))
 
-    def _end_bundle(self, text: str) -> Mapping[str, Any]:
-        """Return what takes the place of a card that is closed."""
-        return display.note(text)
-
-    def _end(self, text: str) -> None:
-        """Replace the card by a text."""
+    def _end(self, bundle: Mapping[str, Any]) -> None:
+        """Replace the card."""
+        if self._ticker is not None:
+            self._ticker.stop()
         card, self._card = self._card, None
         if card is not None:
             card.close()
-            update(self._handle, self._end_bundle(text))
+            update(self._handle, bundle)
         self._wake()

@@ -15,7 +15,6 @@ from runkit import jsontext
 from runkit.charts.panel import FIGURES
 from runkit.client import Client
 from runkit.contract import Json
-from runkit.models import Run
 from runkit.questions import NEEDS, WITHOUT_PROPOSAL, Verb
 from runkit.text import (
     Markup,
@@ -31,10 +30,10 @@ from runkit.text import (
     static_file,
     visible,
 )
-from runkit.widgets.case import code_for, evidence_of, other_findings, status_of, truncated
-from runkit.widgets.controller import EDITABLE, OFFLINE, AnswerController
+from runkit.widgets.case import evidence_of, head_of, other_findings, truncated
+from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
-from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL
+from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL, Section
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 Bundle = dict[str, str]
@@ -49,7 +48,7 @@ SHARED_CSS = static_file(STATIC / "static.css")  # of cards and their static twi
 STYLE = Markup("<style>{}{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS, FIGURES)
 _environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
 _environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}
-_templates = _environment.get_template("static.html.j2")
+_template = _environment.get_template("static.html.j2")
 
 
 # ----------------------------------------------------------------------------------------- as plain data
@@ -57,61 +56,58 @@ _templates = _environment.get_template("static.html.j2")
 
 def describe_form(controller: AnswerController) -> Json:
     """Describe a card with one question: what is asked, where the answer stands, what is in the inputs."""
-    question, client, snapshot = controller.question, controller.client, controller.snapshot
-    state, receipt, sections = snapshot.state, snapshot.receipt, controller.form.sections
-    message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
-    described = [
-        {
-            "key": section.key,
-            "reason": section.reason,
-            "verbs": [_verb(verb) for verb in section.verbs],
-            "fields": [asdict(field) for field in section.fields],
-            "summary": section.summary(),
-            "reasons": list(controller.reasons.get(section.kind, ())),
-        }
-        for section in sections
-    ]
-    send = Verb("send", f"Send {len(sections)} answers", "send", "")
-    which = "both" if len(sections) == 2 else "all"
-    choices = [[f"Approve {which}", "A"], [f"Reject {which}", "X"]]
-    is_combined, kind = controller.form.is_combined, sections[0].kind
-    verbs = [_verb(send)] if is_combined else [_verb(verb) for verb in sections[0].verbs]
+    question, snapshot, form = controller.question, controller.snapshot, controller.form
+    [kind, *others] = [section.kind for section in form.sections.values()]
+    verbs = form.sections["0"].verbs
+    choices = []
+    if others:
+        verbs = (Verb("send", f"Send {len(form.sections)} answers", "send", ""),)
+        which = "both" if len(others) == 1 else "all"
+        choices = [(f"Approve {which}", "A"), (f"Reject {which}", "X")]
     return {
         "kind": "form",
         "question": {
-            **describe_question(question, client),
-            "sections": described,
-            "verbs": verbs,
-            "main": verbs[0]["value"] if is_combined or kind not in WITHOUT_PROPOSAL else None,
-            "all": choices if is_combined else [],
-            "needs": "" if is_combined else NEEDS.get(kind, ""),
+            **describe_question(question, controller.client),
+            "sections": [
+                _section(key, section, controller.reasons.get(section.kind, ()))
+                for key, section in form.sections.items()
+            ],
+            "verbs": [_verb(verb) for verb in verbs],
+            "main": None if not others and kind in WITHOUT_PROPOSAL else verbs[0].value,
+            "all": choices,
+            "needs": "" if others else NEEDS.get(kind, ""),
             "caution": "" if question.run.business_id else "Business not identified.",
         },
-        "case": describe_case(controller),
+        "case": {
+            **head_of(question.run),
+            "lines": [*other_findings(question), *controller.case_lines],
+        },
         "values": controller.entries,
+        "receipt": describe_receipt(snapshot.receipt, controller.client) if snapshot.receipt else None,
         "status": {
-            "state": str(state),
-            "message": "" if receipt else visible(message.strip()),
-            "receipt": visible(receipt.title) if receipt else "",
-            "tone": receipt.tone if receipt else TONES.get(state, "neutral"),
+            "state": str(snapshot.state),
+            "message": "" if snapshot.receipt else visible(snapshot.message.strip()),
+            "tone": TONES.get(snapshot.state, "neutral"),
             "errors": snapshot.errors,
-            "checking": snapshot.is_checking,
-            "final": snapshot.is_final,
-            "inert": state not in EDITABLE or bool(controller.refusal),
             "read_only": bool(controller.refusal),
             "who": visible(controller.who),
             "login": controller.is_login,
             "ask": controller.needs_name,
-            "copy": controller.typed if state is State.CONFLICT else "",
+            "copy": controller.typed if snapshot.state is State.CONFLICT else "",
         },
     }
 
 
-def describe_case(controller: AnswerController) -> Json:
-    """Describe what else is known about the business of a question."""
-    run = controller.question.run
-    lines = [*other_findings(controller.question), *controller.case_lines]
-    return {"status": status_of(run), "lines": lines, "code": code_for(run)}
+def _section(key: str, section: Section, reasons: Any) -> Json:
+    fields = [asdict(field) for field in section.fields]
+    verbs = [_verb(verb) for verb in section.verbs]
+    return {
+        "key": key,
+        "verbs": verbs,
+        "fields": fields,
+        "summary": section.summary(),
+        "reasons": [*reasons],
+    }
 
 
 def _verb(verb: Verb) -> Json:
@@ -119,77 +115,55 @@ def _verb(verb: Verb) -> Json:
     return {**verb._asdict(), "requires": {name: verb.missing(name) for name in verb.requires}}
 
 
-def describe_question(question: Question, client: Client, *, is_open: bool = True) -> Json:
+def describe_question(question: Question, client: Client) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
     run, proposals, described = question.run, question.proposals, []
     for proposal, (evidence, left_out) in zip(proposals, evidence_of(question), strict=False):
-        agent = _agent_label(proposal.get("agent"))
-        title = truncated(proposal.get("label") or NO_LABEL)
+        agent, title = agent_title(proposal.get("agent") or ""), truncated(proposal.get("label") or NO_LABEL)
         described.append({"title": title, "agent": agent, "evidence": evidence, "left_out": left_out})
     n_more = len(proposals) - MAX_PROPOSALS
-    more = f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else ""
     name = run.agent_name if question.agent in (None, run.agent) else None
-    agent = shorten(name, 100) if name else _agent_label(question.agent or run.agent)
-    since = f" · {'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
+    agent = shorten(agent_title(question.agent or run.agent, name), 100)
+    since = f" · waiting since {moment(question.asked_at)}" if question.asked_at else ""
     return {
-        "digest": question.shown_digest(client.host),
+        "digest": question.shown_digest,
         "business": shorten(run.business_name or "", 100),
         "run": short_id(run.id),
         "host": client.host,
         "mode": client.mode,
         "title": truncated(question.label),
-        "asked": f"Asked by {agent}{since if question.asked_at else ''}",
+        "asked": f"Asked by {agent}{since}",
         "proposals": described,
-        "more": more,
+        "more": f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all."
+        if n_more > 0
+        else "",
         "raw": truncated(jsontext.dumps(question.value), MAX_RAW),
     }
 
 
-def _agent_label(agent: object) -> str:
-    """Name an agent of which only the type is known."""
-    return shorten(agent_title(agent if isinstance(agent, str) else ""), 100)
+def describe_receipt(receipt: Receipt, client: Client) -> Json:
+    """Describe a receipt."""
+    business, _, run = receipt.facts["run"].rpartition(" · ")
+    title = visible(receipt.title)
+    return {**asdict(receipt), "title": title, "business": business, "run": run, "mode": client.mode}
 
 
 # ------------------------------------------------------------------------------------ as HTML and as text
 
 
-def run_heading(client: Client, run: Run) -> str:
-    """Name the run of a card and where it acts: the host, LIVE or SANDBOX."""
-    missing = "" if run.business_id else f" · {UNIDENTIFIED}"
-    return f"{run.label}{missing} · {client.mode} {client.host}"
-
-
-def question_twin(question: Question, client: Client) -> Bundle:
-    """Make the static twin of a question."""
-    described = describe_question(question, client)
-    text = f"{run_heading(client, question.run)}\n{described['asked']}: {described['title']}\n{NO_BUTTONS}"
-    return twin(described, text, questions=[described], has_hint=True)
-
-
-def twin(summary: str | Json, text: str, *, is_open: bool = True, **parts: Any) -> Bundle:
-    """Make the static twin of a card, which a card that has loaded folds to its summary.
-
-    `summary` is a line or a question. Below it come, in this order, those `parts` that are given: `lines`,
-    `questions`, `evidence` (of `evidence_of`), `table`, `notes`; with `has_hint`, what to do without buttons.
-    """
-    return bundle(_render("twin", summary=summary, is_open=is_open, **parts), text)
-
-
-def receipt_bundle(receipt: Receipt, client: Client, question: Question | None = None) -> Bundle:
-    """Show a receipt, with its details and what was asked, folded."""
-    facts = dict(receipt.facts)
-    html = _render(
-        "receipt",
-        it=receipt,
-        facts=facts,
-        mode=client.mode,
-        question=question and describe_question(question, client, is_open=False),
-    )
-    return bundle(html, f"{facts['run']}: {receipt.title}")
-
-
-def _render(macro: str, **values: Any) -> Markup:
-    return STYLE + Markup(getattr(_templates.make_module(values), macro)())  # noqa: S704 - Jinja escapes
+def twin(described: Json, *, is_open: bool = True) -> Bundle:
+    """Make the static twin of a card, which a card that has loaded folds to its summary."""
+    question, receipt = described.get("question") or {}, described.get("receipt")
+    lines = [
+        described.get("title"),
+        question.get("business"),
+        question.get("title"),
+        *described.get("lines", ()),
+    ]
+    if receipt:
+        lines = [receipt["facts"]["run"], receipt["title"]]
+    html = STYLE + Markup(_template.render(it=described, is_open=is_open))  # noqa: S704 - Jinja escapes
+    return bundle(html, "\n".join(filter(None, lines)))
 
 
 def bundle(html: Markup, text: str) -> Bundle:

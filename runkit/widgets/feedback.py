@@ -6,34 +6,29 @@ The API doesn't list ratings, so the form shows only those that it sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
 
 from runkit.arguments import checked
 from runkit.client import Client
-from runkit.errors import AuthError, MaybeSent
+from runkit.contract import Json
 from runkit.models import Artifact, Run
-from runkit.style import MISSING
-from runkit.text import Markup, block, esc, html_table, moment, shorten
+from runkit.text import block, esc, moment, shorten
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
 
-MAX_ARTIFACTS = 20  # each has three controls
-TITLE, SUMMARY = 80, 300  # characters
 SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
 THUMBS = (("Helpful", "positive"), ("Not helpful", "negative"))
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
-HEAD = Markup('<b><bdi>{}</bdi></b> <span class="rk-pill">{}</span><div><bdi>{}</bdi></div>')
 
 
-class FeedbackForm(CellOutput[None]):
+class FeedbackForm(CellOutput):
     """A form to rate the findings of a run; the last line of a cell shows it.
 
-    It shows up to 20 artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once, with
+    It shows the artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once, with
     the comment of up to 5,000 characters if there is one; "Send comment" sends a comment that was typed
     later. A rating replaces the earlier one of the same account or user.
 
@@ -61,9 +56,9 @@ class FeedbackForm(CellOutput[None]):
     def __init__(self, client: Client, run: str | Run) -> None:
         super().__init__()
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))
-        artifacts = artifacts_of(self._run)
-        self._n_left_out = len(artifacts[MAX_ARTIFACTS:])
-        self._rows = [_Row(client, self._run, item, self._show) for item in artifacts[:MAX_ARTIFACTS]]
+        self._artifacts = artifacts_of(self._run)
+        self._ratings: dict[Artifact, str] = {}  # that the API accepted
+        self._messages: dict[Artifact, str] = {}
 
     def __repr__(self) -> str:
         return f"FeedbackForm({self._run.label}, {self._n_rated}, {self._client.mode})"
@@ -73,111 +68,81 @@ class FeedbackForm(CellOutput[None]):
         """The form as an ipywidget."""
         if self._card is None:
             self._count = w.Label(self._n_rated)
-            self._card = w.VBox([self._count, *(row.build() for row in self._rows)])
+            self._card = w.VBox([self._count, *map(self._row, self._artifacts)])
         return self._card
 
     @property
     def _n_rated(self) -> str:
-        n_rated = sum(row.rating is not None for row in self._rows)
-        return f"{n_rated} of {len(self._rows)} rated"
+        return f"{len(self._ratings)} of {len(self._artifacts)} rated"
 
     def _key(self) -> object:
-        return "feedback", self._client.host, self._run.id, self._run.created_at
-
-    def _show(self) -> None:
-        self._count.value = self._n_rated
-        update(self._head, self._static())
+        return "feedback", self._client.host, self._run.id
 
     def _static(self) -> display.Bundle:
-        """Build the part for pages without widgets, folded where the form is below it."""
-        head = display.run_heading(self._client, self._run)
-        rows = [(*row.cells, row.message) for row in self._rows]
-        lines = [f"Findings of this run: {self._n_rated}."]
-        if self._n_left_out:
-            lines.append(f"{self._n_left_out:,} more not shown; client.runs.feedback rates any.")
-        table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows)
-        text = "\n".join([head, *lines, *(f"{title}: {message}" for title, _, _, message in rows)])
-        return display.twin(head, text, lines=lines, table=table, is_open=not card.is_interactive())
+        return display.twin(self._describe(), is_open=not card.is_interactive())
 
+    def _describe(self) -> Json:
+        where = f"{self._run.label} · {self._client.mode} {self._client.host}"
+        lines = [f"{_text(item)} {self._message(item)}" for item in self._artifacts]
+        return {"kind": "status", "title": f"{where}: {self._n_rated}.", "lines": lines}
 
-class _Row:
-    """One artifact with its controls, and the rating that the API accepted."""
+    def _message(self, artifact: Artifact) -> str:
+        refusal = READ_ONLY if self._client.read_only else "" if artifact.id else NO_ID
+        return self._messages.get(artifact, refusal)
 
-    def __init__(self, client: Client, run: Run, artifact: Artifact, on_change: Callable[[], None]) -> None:
-        self._client, self._run, self._id, self._on_change = client, run, artifact.id, on_change
-        confidence = artifact.confidence or MISSING
-        summary = shorten(artifact.summary or "", SUMMARY)
-        self.cells = shorten(artifact.title, TITLE), shorten(confidence.capitalize(), 40), summary
-        self.message = READ_ONLY if client.read_only else "" if artifact.id else NO_ID
-        self.rating: str | None = None
-
-    def build(self) -> w.VBox:
-        """Build the widgets of the row; it has no controls if it cannot be rated."""
+    def _row(self, artifact: Artifact) -> w.VBox:
+        """Build the widgets of one artifact; it has no controls if it cannot be rated."""
         # sent once, when it loses the focus: edits are throttled, and a click could overtake them
-        self._comment = w.Textarea(placeholder="Comment", rows=2, continuous_update=False)
-        self._thumbs = w.ToggleButtons(options=THUMBS, value=self.rating)
-        self._button = w.Button(description="Send comment")
-        self._status = w.HTML(block(esc(self.message)))
-        self._thumbs.observe(self._on_thumb, "value")
-        self._button.on_click(self._on_click)
-        controls = [self._thumbs, self._comment, self._button]
-        line = w.HBox(controls if self._id and not self._client.read_only else [])
-        return w.VBox([w.HTML(block(HEAD.format(*self.cells))), line, self._status])
+        comment = w.Textarea(placeholder="Comment", rows=2, continuous_update=False)
+        thumbs = w.ToggleButtons(options=THUMBS, value=self._ratings.get(artifact))
+        button = w.Button(description="Send comment")
+        status = w.HTML(block(esc(self._message(artifact))))
 
-    def _on_thumb(self, change: dict[str, Any]) -> None:
-        if change["new"] not in (None, self.rating):
-            self._send(change["new"])
+        def show(message: str, *, is_busy: bool = False) -> None:
+            self._messages[artifact] = message
+            self._count.value, status.value = self._n_rated, block(esc(message))
+            thumbs.value = thumbs.value if is_busy else self._ratings.get(artifact)
+            button.disabled = thumbs.disabled = is_busy
+            update(self._head, self._static())
 
-    def _on_click(self, _button: w.Button) -> None:
-        if self.rating is None:
-            self._show("Not sent. Choose Helpful or Not helpful first.")
-        else:
-            self._send(self.rating)
+        def post(rating: str) -> None:
+            time.sleep(SETTLE_S)
+            try:
+                sent = self._client.runs.feedback(self._run, artifact.id, rating, comment.value)
+            except Exception as error:
+                show(f"We couldn't confirm the rating. {jobs.error_message(error)}")
+                return
+            self._ratings[artifact] = rating
+            replaced = " Replaced an earlier rating." if sent.superseded_prior else ""
+            show(f"Rated {rating}, {moment(sent.created_at)}.{replaced}")
 
-    def _send(self, rating: str) -> None:
-        """Send a rating and the comment as a job, unless one is being sent."""
-        if self._button.disabled:
-            return
-        self._button.disabled = self._thumbs.disabled = True
-        self._show("Sending…")
-        if problem := jobs.start(lambda: self._post(rating), "feedback"):
-            self._finish(f"Not sent. {problem}")
+        def send(rating: str | None) -> None:
+            if button.disabled:
+                return
+            if rating is None:
+                show("Not sent. Choose Helpful or Not helpful first.")
+                return
+            show("Sending…", is_busy=True)
+            if problem := jobs.start(lambda: post(rating), "feedback"):
+                show(f"Not sent. {problem}")
 
-    def _post(self, rating: str) -> None:
-        time.sleep(SETTLE_S)
-        try:
-            feedback = self._client.runs.feedback(self._run, self._id, rating, self._comment.value)
-        except Exception as error:
-            self._finish(_refusal(error))
-            return
-        self.rating = rating
-        replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
-        self._finish(f"Rated {rating}, {moment(feedback.created_at)}.{replaced}")
+        def on_thumb(change: dict[str, Any]) -> None:
+            if change["new"] not in (None, self._ratings.get(artifact)):
+                send(change["new"])
 
-    def _finish(self, message: str) -> None:
-        self._thumbs.value = self.rating
-        self._show(message)
-        self._button.disabled = self._thumbs.disabled = False
-
-    def _show(self, message: str) -> None:
-        self.message = message
-        self._status.value = block(esc(message))
-        self._on_change()
+        thumbs.observe(on_thumb, "value")
+        button.on_click(lambda _: send(self._ratings.get(artifact)))
+        controls = [thumbs, comment, button] if artifact.id and not self._client.read_only else []
+        return w.VBox([w.HTML(block(esc(_text(artifact)))), w.HBox(controls), status])
 
 
 def artifacts_of(run: Run) -> list[Artifact]:
     """Return the artifacts of a run, the output's first, each once by its id."""
     output = run.output.artifacts if run.output else ()
-    unique: dict[object, Artifact] = {}
-    for number, artifact in enumerate([*output, *(item for step in run.walk() for item in step.artifacts)]):
-        unique.setdefault(artifact.id or number, artifact)
-    return list(unique.values())
+    artifacts = [*output, *(item for step in run.walk() for item in step.artifacts)]
+    return [*{item.id or number: item for number, item in enumerate(artifacts)}.values()]
 
 
-def _refusal(error: Exception) -> str:
-    message = jobs.error_message(error)
-    if isinstance(error, MaybeSent):
-        return f"We couldn't confirm it arrived. Sending it again replaces it. {message}"
-    if isinstance(error, AuthError) and error.status == 403:
-        return f"Not rated. Feedback may not be enabled for this account. {message}"
-    return f"Not rated. {message}"
+def _text(artifact: Artifact) -> str:
+    confidence = f"{artifact.confidence or 'unknown'} confidence"
+    return f"{shorten(artifact.title, 80)} ({confidence}): {shorten(artifact.summary or '', 300)}"

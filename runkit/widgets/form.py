@@ -12,13 +12,13 @@ from runkit.errors import NotFound, RunkitError, UsageError
 from runkit.models import Interrupt, Run
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput
-from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
-from runkit.widgets.question import Receipt, State, closed_receipt, question_of
+from runkit.widgets.controller import AnswerController, Reasons
+from runkit.widgets.question import Receipt, closed_receipt, question_of
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
 
-class InterruptForm(CellOutput[AnswerController | None]):
+class InterruptForm(CellOutput):
     """A form for one question of a run; the last line of a cell shows it.
 
     The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
@@ -74,18 +74,19 @@ class InterruptForm(CellOutput[AnswerController | None]):
         receipts: Literal["full", "short"] = "full",
     ) -> None:
         super().__init__()
-        options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._client = client
         self._run = client.runs.get(client.runs.full_id(run))
         interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt
-        question = question_of(self._run, interrupt_id)
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
-        self.controller = None
+        self.controller: AnswerController | None = None
+        question = question_of(self._run, interrupt_id)
         if question is None:
-            self._closed = closed_receipt(client, self._run, interrupt_id, has_reason=options["has_reason"])
+            self._closed = closed_receipt(client, self._run, interrupt_id, has_reason=receipts == "full")
             return
-        self.controller = AnswerController(client, question, **options)
-        self.controller.subscribe(self._on_change)
+        self.controller = AnswerController(
+            client, question, who=who, drafts=drafts, reasons=reasons, receipts=receipts
+        )
+        self.controller.subscribe(self._changed)
 
     @property
     def state(self) -> str:
@@ -102,75 +103,71 @@ class InterruptForm(CellOutput[AnswerController | None]):
         """The newest known state of the run."""
         return self.controller.run if self.controller else self._run
 
+    @property
+    def widget(self) -> card.Card:
+        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
+        if self.controller is None:
+            raise UsageError("this question is closed, so there is no card; see .receipt")
+        return super().widget
+
     def __repr__(self) -> str:
         return f"InterruptForm({self.run.label}, {self.state}, {self._client.mode})"
 
     # -- in a notebook
 
     def _key(self) -> object:
-        return self._controller.question.key(self._client.host)
-
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        if self.receipt is not None:
-            question = self.controller.question if self.controller else None
-            return display.receipt_bundle(self.receipt, self._client, question)
-        return display.question_twin(self._controller.question, self._client)
+        return self._client.host, self.run.id, self._open.question.shown_digest
 
     def _describe(self) -> Json:
-        return display.describe_form(self._controller)
+        if self.controller is None:
+            return {"receipt": display.describe_receipt(self._closed, self._client)}
+        return display.describe_form(self.controller)
 
     def _receive(self, content: Json) -> None:
-        self._controller.receive(content)
+        self._open.receive(content)
 
     @property
-    def _controller(self) -> AnswerController:
+    def _open(self) -> AnswerController:
         assert self.controller is not None  # noqa: S101 - only an open question has a card
         return self.controller
 
     def _ipython_display_(self) -> None:
         if self.receipt is None:
             with suppress(RunkitError):  # sending reports what is wrong
-                self._controller.refresh()
-        if self.receipt is not None:
-            card.output(self._static())
-        else:
+                self._open.refresh()
+        if self.receipt is None:
             super()._ipython_display_()
+        else:
+            card.output(self._static())
 
     def _on_views(self, n_views: int) -> None:
         """Check for other people's answers only while a page displays the form."""
         super()._on_views(n_views)
         if n_views:
-            self._controller.note_display()
-            self._controller.read_case()
+            self._open.note_display()
 
     def _tick(self) -> float | None:
         if self.receipt is not None:
             return None
         try:
-            self._controller.refresh()
+            self._open.refresh()
         except NotFound:
             return None  # sending reports it, too
         except RunkitError:
             pass  # the next check may work, and sending reports what is wrong
         return CHECK_INTERVAL
 
-    def _on_change(self, snapshot: Snapshot) -> None:
+    def _changed(self) -> None:
         if self._card is not None:
             self._card.show()  # first, for its announcement and focus
-        if snapshot.receipt is None:
-            return
-        self._set_ticking(False)
-        try:
-            if self._card is not None and self._handle is not None:
-                handle, self._handle = self._handle, None  # from now on the receipt stays
-                if snapshot.state is State.CONFLICT and self._controller.typed:
-                    # the card offers to copy what was typed
-                    card.update(self._head, self._static())
-                else:
-                    card.update(self._head, display.EMPTY)
-                    card.update(handle, self._static())  # the card stays for reloaded pages
-        finally:
-            self._wake()  # even after an error, since a cell may wait
+        if self.receipt is not None and self._handle is not None:
+            handle, self._handle = self._handle, None  # from now on the receipt stays
+            if self.state == "conflict" and self._open.typed:
+                card.update(self._head, self._static())  # the card offers to copy what was typed
+            else:
+                card.update(self._head, display.EMPTY)
+                card.update(handle, self._static())  # the card stays for reloaded pages
+        self._wake()
 
     @checked
     async def answered(self, timeout: Seconds | None = None) -> Run:

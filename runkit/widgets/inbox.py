@@ -1,35 +1,270 @@
-"""`InterruptInbox`: everything that is waiting for a reviewer, over all runs, answered in one place."""
+"""`InterruptInbox`: everything that is waiting for a reviewer, over all runs, answered in one place.
+
+The API has no filter for waiting questions. So a full check reads all runs of the last 30 days: once at the
+start, and when a person asks for it. A quick check reads the known runs that have not ended and the first
+page of the list, where new runs appear as far as known. Runs that have ended are dropped, and their expired
+questions stay, so that the cost of a check depends on what is waiting now.
+
+An older state of a run never replaces a newer one. Times are in seconds.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-
-import pandas as pd
 
 from runkit.arguments import NonBlank, checked
 from runkit.client import Client
+from runkit.client.resume import is_stale
 from runkit.contract import Json
-from runkit.html_tables import df_to_html, with_labels
+from runkit.errors import ApiError, NotFound
+from runkit.logs import log
+from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import duration, plural, run_label, short_id, shorten
+from runkit.text import duration, moment, plural, short_id, shorten
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
-from runkit.widgets.controller import READ_ONLY, Reasons, answer_options
-from runkit.widgets.inbox_controller import Closed, InboxController, Key, Row, Snapshot, key_of
-from runkit.widgets.questionnaire import NO_LABEL
+from runkit.widgets.controller import DAYS, AnswerController, Forms, Reasons
+from runkit.widgets.question import Key, Question, Row, State, in_order, question_of, questions_of
 
+FIRST_PAGE = 100  # runs: the documented maximum of one page
+INTERVAL = 15.0
+REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
+MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # of the list
-MAX_TABLE = 20  # rows of the static table, as of every table
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
-class InterruptInbox(CellOutput[InboxController]):
+class InboxController(Forms):
+    """All waiting questions and the form of the open one. Options are those of an `AnswerController`.
+
+    A question has expired if its run ended after a check found it waiting. `following` is the question that
+    opens when the open one is closed; the page tells it, for it has the filter. `coverage` tells what was
+    checked and when, `error` why the last check failed, and `message` the result of the last click.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        super().__init__(client, listed=lambda: [*self._listed.values()], **options)
+        self.form: AnswerController | None = None  # the open one
+        self.following: Key | None = None
+        self.expired: list[Question] = []
+        self.coverage = self.error = self.message = ""
+        self.is_refreshing = self.is_opening = False
+        self.read_at = self._full_check_at = datetime.now(UTC)
+        self._later: list[Key] = []  # put to the end of the list, for this session
+        self._wanted: Key | None = None  # the question that was clicked last
+        self._read_lock = threading.Lock()  # one check at a time
+        self._runs: dict[str, Run] = {}  # that have not ended
+        self._listed: dict[str, Run] = {}  # of the last 30 days, without steps
+        self._questions: dict[str, list[Question]] = {}  # by run; making 5,000 anew would take 10 s
+        self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
+        self._unidentified: set[str] = set()  # ids of runs that belong to none of the account's businesses
+        self._due = time.monotonic() + INTERVAL
+
+    @property
+    def waiting(self) -> list[Question]:
+        """The waiting questions in the one order."""
+        with self._lock:
+            return in_order(question for questions in self._questions.values() for question in questions)
+
+    @property
+    def listed(self) -> list[Question]:
+        """The waiting questions; those put off are at the end."""
+        order = {key: number for number, key in enumerate(self._later, 1)}
+        return sorted(self.waiting, key=lambda question: order.get(question.key, 0))
+
+    # -- checking
+
+    def read(self, *, full: bool) -> None:
+        """Read what is waiting. Raises what `client.runs.list` and `fetch` raise."""
+        runs = self.client.runs
+        with self._read_lock:
+            if full:
+                since = runs.list(limit=1).now() - timedelta(days=DAYS)
+                listed = runs.list(since=since)
+                self._listed = {}
+            else:
+                listed = runs.list(limit=FIRST_PAGE)
+            self._listed |= {run.id: run for run in listed}
+            waiting = [run for run in listed if run.status == "interrupted"]
+            fetched = runs.fetch([*self._runs.values(), *waiting], progress=False)
+            deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
+            unread = [run.label for run in fetched if run.status == "interrupted" and not run.interrupts]
+            gaps = [listed.why if full else "", fetched.why]
+            if unread:
+                names = ", ".join(unread[:MAX_NAMED])
+                gaps.append(f"the questions of {plural(len(unread), 'run')} can't be read ({names})")
+            if deleted:
+                gaps.append(f"the API no longer has {plural(len(deleted), 'run')} of this list")
+            with self._lock:
+                self._update(fetched)
+                for run_id in deleted:
+                    self._drop(run_id)
+                self.read_at, self.error = datetime.now(UTC), ""
+                if full:
+                    self._full_check_at, self._unidentified = self.read_at, set()
+                missing = "; ".join(filter(None, gaps))
+                self.coverage = (
+                    f"Last full check {moment(self._full_check_at)}, runs of the last {DAYS} days."
+                    f"{f' Questions may be missing: {missing}.' if missing else ''}"
+                )
+        self.update_forms(fetched)
+        self._notify()
+
+    def refresh(self, *, full: bool = False) -> None:
+        """Read what is waiting; a failure becomes a message."""
+        try:
+            self.read(full=full)
+        except Exception as error:
+            failed = f"Update failed at {moment(datetime.now(UTC))}. {jobs.error_message(error)}"
+            self.error = f"{failed} Showing questions as of {moment(self.read_at)}."
+        # the more runs a check reads, the later is the next one
+        self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
+        if full:
+            self.is_refreshing, self.message = False, ""
+        self._notify()
+
+    def refresh_all(self) -> None:
+        """Start a full check as a job, unless one is running."""
+        with self._lock:
+            is_running, self.is_refreshing = self.is_refreshing, True
+        if not is_running:
+            self.message = jobs.start(lambda: self.refresh(full=True), "refresh") or "Refreshing…"
+        self._notify()
+
+    def tick(self) -> float:
+        """Refresh if it is time; return the seconds until the next time."""
+        if time.monotonic() >= self._due:
+            self.refresh()
+        left = max(0.0, self._due - time.monotonic())
+        return min(left, 1 / REQUESTS_A_SECOND) if self._identify_next() else left
+
+    def _identify_next(self) -> bool:
+        """Search one more business for the runs without one; False when there is none left to search.
+
+        One request at a time, so that the reviewer's requests need not wait.
+        """
+        missing = [
+            run
+            for run in tuple(self._runs.values())
+            if run.interrupts and run.business_id is None and run.id not in self._unidentified
+        ]
+        if not missing:
+            return False
+        try:
+            searched = self.client.businesses.identify(missing, at_most=1, progress=False)
+        except ApiError as error:
+            log.warning("the businesses of %s could not be read: %s", plural(len(missing), "run"), error)
+            self._unidentified |= {run.id for run in missing}
+            return False
+        identified = [run for run in searched if run.business_id is not None]
+        if identified:
+            self._update(identified)
+            self.update_forms(identified)
+            self._notify()
+        return not searched.is_complete
+
+    def _update(self, runs: Iterable[Run]) -> None:
+        """Take the newer ones of these runs, and the questions of those that have changed."""
+        with self._lock:
+            newer = [
+                run for run in runs if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
+            ]
+            changed = [run for run in newer if not self._is_same(run)]
+            for run in newer:
+                self._runs[run.id] = run
+                before = self._questions.get(run.id, ())
+                self._questions[run.id] = [replace(question, run=run) for question in before]
+            for run in changed:
+                before = self._questions[run.id]
+                self.expired += [question for question in before if question.outcome(run).word == "expired"]
+                self._questions[run.id] = []
+            for question in questions_of(changed) if changed else ():
+                self._questions[question.run_id].append(question)
+            for run in changed:
+                if run.is_finished:
+                    self._ended.add(run.id)
+                    self._drop(run.id)
+
+    def _is_same(self, run: Run) -> bool:
+        """Whether a run has the same questions as before."""
+        known = self._runs.get(run.id)
+        return known is not None and (known.updated_at, known.status) == (run.updated_at, run.status)
+
+    def _drop(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+        self._questions.pop(run_id, None)
+
+    # -- answering
+
+    def open(self, key: Key | None) -> None:
+        """Open the form of a question, as a job; the form that was open keeps its entries."""
+        if key is None:
+            return
+        with self._lock:
+            self._wanted, self.following, self.is_opening = key, None, True
+            self.message = jobs.start(lambda: self._open(key), "open")
+            self.is_opening = not self.message
+        self._notify()
+
+    def open_first(self) -> None:
+        """Open the first question, unless one was opened before: the page knows which ones it lists."""
+        if self._wanted is None:
+            self.open(next((question.key for question in self.listed), None))
+
+    def put_off(self, key: Key) -> None:
+        """Move a question to the end of the list, and open `following`, if there is one."""
+        with self._lock:
+            self._later = [other for other in self._later if other != key] + [key]
+            self.form = self.form if self.following else None
+        self._notify()
+        self.open(self.following)
+
+    def sign(self, name: str) -> None:
+        """Take the name of the person who answers, for all questions."""
+        self.options["who"] = name.strip() or None
+        for form in tuple(self.forms.values()):
+            form.sign(name)
+
+    def _open(self, key: Key) -> None:
+        try:
+            run = self.client.runs.get(self._runs.get(key[0], key[0]))
+            self._update([run])
+            self.update_forms([run])
+            question = question_of(run, key[1])
+            form = self.form_of(question) if question else None
+            message = "" if form else "This question is already closed."
+        except Exception as error:
+            form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
+        with self._lock:
+            if self._wanted == key:  # else another one was clicked in the meantime
+                self.is_opening, self.message, self.form = False, message, form or self.form
+        self._notify()
+
+    def _follow(self, form: AnswerController) -> None:
+        """Follow a form; a finished one goes to the end of the list, and `following` opens."""
+        snapshot, following = form.snapshot, None
+        with self._lock:
+            if snapshot.receipt and form.question.key in self.forms:
+                self.message = ""
+                self._update([form.run])
+                # what was typed may be worth a copy
+                is_kept = snapshot.state is State.CONFLICT and form.typed
+                if self.form is form and not is_kept:
+                    self.form, following = None, self.following
+        super()._follow(form)
+        self.open(following)
+
+
+class InterruptInbox(CellOutput):
     """Everything that is waiting for a reviewer; the last line of a cell shows it.
 
     Dismissals come first, then decisions and the other kinds, of each kind the oldest first.
@@ -81,9 +316,8 @@ class InterruptInbox(CellOutput[InboxController]):
         receipts: Literal["full", "short"] = "full",
     ) -> None:
         super().__init__()
-        options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._client = client
-        self.controller = InboxController(client, **options)
+        self.controller = InboxController(client, who=who, drafts=drafts, reasons=reasons, receipts=receipts)
         self.controller.read(full=True)
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
         self.controller.subscribe(self._changed)
@@ -91,23 +325,20 @@ class InterruptInbox(CellOutput[InboxController]):
     @property
     def rows(self) -> tuple[Row, ...]:
         """The waiting questions, by kind and then the oldest first, as of the last check."""
-        return self.controller.snapshot.waiting
+        return tuple(question.row for question in self.controller.waiting)
 
     @property
     def expired(self) -> tuple[Row, ...]:
         """The questions whose run ended first, which doesn't count as a rejection."""
-        return self.controller.snapshot.expired
+        return tuple(question.row for question in self.controller.expired)
 
     def __repr__(self) -> str:
-        return f"InterruptInbox({summary(self.controller.snapshot)}, {self._client.mode})"
+        return f"InterruptInbox({summary(self.controller)}, {self._client.mode})"
 
     # -- in a notebook
 
     def _key(self) -> object:
         return "inbox", self._client.host
-
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        return static(self.controller.snapshot, self._client, is_open=is_open)
 
     def _on_views(self, n_views: int) -> None:
         super()._on_views(n_views)
@@ -115,163 +346,116 @@ class InterruptInbox(CellOutput[InboxController]):
             self.controller.open_first()
 
     def _receive(self, content: Json) -> None:
-        controller, form = self.controller, self.controller.snapshot.form
-        keys = {page_key(key_of(row)): key_of(row) for row in controller.rows()}
+        controller, form = self.controller, self.controller.form
+        keys = {page_key(question): question.key for question in controller.waiting}
         controller.following = keys.get(str(content.get("next")))
         if content.get("refresh"):
             controller.refresh_all()
         controller.open(keys.get(str(content.get("open"))))
-        if (key := keys.get(str(content.get("later")))) is not None:
-            controller.put_off(key)
+        if later := keys.get(str(content.get("later"))):
+            controller.put_off(later)
         if isinstance(content.get("who"), str):
             controller.sign(content["who"])
         elif form is not None:
             form.receive(content)
 
     def _describe(self) -> Json:
-        snapshot = self.controller.snapshot
-        form, rows = snapshot.form, self.controller.rows()
-        message = "" if snapshot.is_opening else snapshot.message
-        top = {
-            "title": summary(snapshot),
-            "mode": self._client.mode,
-            "oldest": oldest(snapshot.waiting),
-            "error": f"{snapshot.error} {message}".strip(),
-        }
-        title = "No question is open." if rows else top["title"]
-        empty = ("Opening the question…", "") if snapshot.is_opening else (title, snapshot.coverage)
-        card = (
-            display.describe_form(form)
-            if form
-            else {"empty": dict(zip(("title", "text"), empty, strict=True))}
-        )
-        question = form.question if form else None
+        controller, form = self.controller, self.controller.form
+        title, listed = summary(controller), controller.listed
+        if controller.is_opening:
+            empty = {"title": "Opening the question…"}
+        else:
+            empty = {"title": "No question is open." if listed else title, "text": controller.coverage}
+        failed = "Update failed." if controller.error else ""
+        last = [closed.snapshot.message for closed in controller.closed[-1:]]
         return {
-            **card,
+            **(display.describe_form(form) if form else {"empty": empty}),
             "kind": "inbox",
-            "top": top,
-            "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
-            "rows": self._list(snapshot, rows),
-            "open": page_key(question.row_key) if question else None,
-            "is_opening": snapshot.is_opening,
-            "spoken": announcement(snapshot),
+            "title": title,
+            "lines": [f"{self._client.mode} {self._client.host} · {controller.coverage}", controller.error],
+            "mode": self._client.mode,
+            "oldest": oldest(listed),
+            "error": f"{controller.error} {controller.message}".strip(),
+            "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
+            "rows": rows_of(controller, listed),
+            "open": page_key(form.question) if form else None,
+            "is_opening": controller.is_opening,
+            # without times and ages, which change all the time
+            "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failed))),
         }
 
-    def _list(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Json]:
-        """Describe the list: the waiting questions, the closed ones, and the expired ones."""
-        items = [
-            *_some(_waiting_items(rows), "inbox.rows has all"),
-            *_some([*map(_closed_item, snapshot.closed[::-1])], "runkit.answer_log() has your answers"),
-            *([{"head": EXPIRED}] if snapshot.expired else []),
-            *_some([_waiting_item(row, is_fixed=True) for row in snapshot.expired], "inbox.expired has all"),
-        ]
-        return [*items, {"head": snapshot.coverage}] if items else []
 
-
-def oldest(rows: Sequence[Row]) -> str:
-    """Return how old the questions are: `oldest 12 d · all over 4 h`."""
-    waits = [row.wait_s for row in rows if row.wait_s is not None]
-    if not waits:
-        return ""
-    n_late = sum(wait > LATE for wait in waits)
-    late = f" · {'all' if n_late == len(rows) else f'{n_late:,}'} over {duration(LATE)}" if n_late else ""
-    return f"oldest {age_of(max(waits))}{late}"
-
-
-def _some(items: list[Json], where: str) -> list[Json]:
-    """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
-    is_cut = len(items) > MAX_ROWS
-    more = [{"head": f"{MAX_ROWS:,} of {len(items):,} listed; {where}"}] if is_cut else []
-    return items[:MAX_ROWS] + more
-
-
-def _waiting_items(rows: Sequence[Row]) -> list[Json]:
-    """Describe the waiting questions, and how many there are of a business with several."""
-    counts = Counter(row.business_id or "" for row in rows)
-    return [_waiting_item(row, n_open=counts[row.business_id] if row.business_id else 1) for row in rows]
-
-
-def _item(run_id: str, business: str | None, question: str, age: str, tone: str, **more: Any) -> Json:
-    """Describe a line of the list to the page."""
-    names = {"business": shorten(business or "", 100), "run": short_id(run_id)}
-    return {**names, "question": question, "age": age, "tone": tone, **more}
-
-
-def _waiting_item(row: Row, **more: Any) -> Json:
-    """Describe a question without an answer."""
-    tone = "attention" if (row.wait_s or 0) > LATE and row.outcome == "pending" else ""
-    question = shorten(row.label or NO_LABEL, MAX_LABEL)
-    key = page_key(key_of(row))
-    return _item(row.run_id, row.business_name, question, age(row), tone, key=key, **more)
-
-
-def page_key(key: Key) -> str:
+def page_key(question: Question) -> str:
     """Return how the page names a question."""
-    return " ".join(key)
+    return " ".join(question.key)
 
 
-def _closed_item(closed: Closed) -> Json:
-    """Describe a question that was answered here, or is closed otherwise."""
-    run, receipt = closed
-    age, tone = ("✓ Answered", "ok") if receipt.tone == "ok" else ("Closed", "")
-    title, flags = shorten(receipt.title, 200), {"is_fixed": True, "is_done": True}
-    return _item(run.id, run.business_name, title, age, tone, key=f"closed {run.id}", **flags)
-
-
-def summary(snapshot: Snapshot) -> str:
+def summary(controller: InboxController) -> str:
     """Return the number of questions."""
-    n, n_expired = len(snapshot.waiting), len(snapshot.expired)
+    n, n_expired = len(controller.waiting), len(controller.expired)
     waiting = f"{plural(n, 'question')} waiting" if n else CAUGHT_UP
     return f"{waiting}, {n_expired:,} expired" if n_expired else waiting
 
 
-def announcement(snapshot: Snapshot) -> str:
-    """Return the text for a screen reader, without times and ages, which change all the time."""
-    failed = "Update failed." if snapshot.error else ""
-    last = [one.receipt.title for one in snapshot.closed[-1:]]
-    parts = (*last, snapshot.message, f"{summary(snapshot)}.", failed)
-    return " ".join(filter(None, parts))
+def oldest(questions: Sequence[Question]) -> str:
+    """Return how old the questions are: `oldest 12 d · all over 4 h`."""
+    waits = [question.wait_s for question in questions if question.wait_s is not None]
+    if not waits:
+        return ""
+    n_late = sum(wait > LATE for wait in waits)
+    late = f" · {'all' if n_late == len(questions) else f'{n_late:,}'} over {duration(LATE)}"
+    return f"oldest {age_of(max(waits))}{late if n_late else ''}"
 
 
-def row_label(row: Row) -> str:
-    """Return a question in one line, without its age."""
-    label = shorten(row.label or NO_LABEL, MAX_LABEL)
-    return f"{run_label(row.run_id, row.business_name, row.agent_name)} · {label}"
-
-
-def age(row: Row) -> str:
-    """Return a question's waiting time in one unit, so that the list is not redrawn all the time."""
-    if row.wait_s is None:
+def age_of(seconds: float | None) -> str:
+    """Return a waiting time in one unit, so that the list is not redrawn all the time."""
+    if seconds is None:
         return MISSING
-    return age_of(row.wait_s)
-
-
-def age_of(seconds: float) -> str:
-    """Return a waiting time in one unit."""
     return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
 
 
-def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:
-    """Make the part for pages without widgets: waiting and expired questions, and receipts."""
-    head, closed = summary(snapshot), snapshot.closed[-MAX_TABLE:]
-    n_earlier, unanswered = len(snapshot.closed) - len(closed), [*snapshot.waiting, *snapshot.expired]
-    rows = [{**row._asdict(), "label": row.label or NO_LABEL} for row in unanswered[:MAX_TABLE]]
-    lines = [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
-    return display.twin(
-        head,
-        "\n".join([head, snapshot.coverage, *lines]),
-        lines=[
-            f"{client.mode} {client.host} · {snapshot.coverage}",
-            snapshot.error,
-            READ_ONLY if client.read_only else "",
-        ],
-        table=df_to_html(with_labels(pd.DataFrame(rows)), n_rows=len(unanswered)) if rows else "",
-        notes=[
-            EXPIRED if snapshot.expired else "",
-            "Closed since this inbox was opened:" if closed else "",
-            *(f"{one.run.label}: {one.receipt.title}" for one in closed),
-            f"{n_earlier:,} earlier ones not shown." if n_earlier else "",
-        ],
-        is_open=is_open,
-        has_hint=is_open,
-    )
+def rows_of(controller: InboxController, listed: Sequence[Question]) -> list[Json]:
+    """Describe the list: the waiting questions, the closed ones, and the expired ones."""
+    n_open = Counter(question.run.business_id for question in listed)
+    waiting = [
+        _row(question, n_open=n_open[question.run.business_id] if question.run.business_id else 1)
+        for question in listed
+    ]
+    expired = [_row(question, is_fixed=True) for question in controller.expired]
+    head = [{"head": EXPIRED}] if expired else []
+    rows = [
+        *_some(waiting, "inbox.rows has all"),
+        *_some([*map(_closed_row, controller.closed[::-1])], "runkit.answer_log() has your answers"),
+        *head,
+        *_some(expired, "inbox.expired has all"),
+    ]
+    return [*rows, {"head": controller.coverage}] if rows else []
+
+
+def _some(rows: list[Json], where: str) -> list[Json]:
+    """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
+    if len(rows) <= MAX_ROWS:
+        return rows
+    return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed; {where}"}]
+
+
+def _row(question: Question, **more: Any) -> Json:
+    """Describe a line of the list."""
+    run, wait_s = question.run, question.wait_s or 0
+    return {
+        "key": page_key(question),
+        "business": shorten(run.business_name or "", 100),
+        "run": short_id(run.id),
+        "question": shorten(question.label, MAX_LABEL),
+        "age": age_of(question.wait_s),
+        "tone": "attention" if wait_s > LATE else "",
+        **more,
+    }
+
+
+def _closed_row(form: AnswerController) -> Json:
+    """Describe a question that was answered here, or is closed otherwise."""
+    title, is_settled = shorten(form.snapshot.message, 200), form.snapshot.state is State.SETTLED
+    age, tone = ("✓ Answered", "ok") if is_settled else ("Closed", "")
+    flags = {"is_fixed": True, "is_done": True}
+    return {**_row(form.question), "question": title, "age": age, "tone": tone, **flags}

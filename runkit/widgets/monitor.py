@@ -8,8 +8,6 @@ one. Times are in seconds.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import ipywidgets as w
@@ -23,27 +21,25 @@ from runkit.contract import LOCAL, Json
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.tables.facts import outputs_of
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import frames
 from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
-from runkit.widgets.card import CellOutput, update
+from runkit.widgets.card import CellOutput
 from runkit.widgets.case import findings
-from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
-from runkit.widgets.question import questions_of
+from runkit.widgets.controller import Forms, Reasons
+from runkit.widgets.question import UNIDENTIFIED, questions_of
 
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
 )
-HEADLESS = f"This notebook ran headless: {ALTERNATIVE}."
-# pauses between two polls, which grow while nothing changes
-FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5
-RETRY_MAXIMUM = 30.0  # pause after an error, in addition to the client's own retries
+# pauses between two polls, which grow while nothing changes, and more after errors
+FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 REFUSALS = 5  # a single 401, 403 or 404 may be an accident
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
 WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
-class RunMonitor(CellOutput[None]):
+class RunMonitor(CellOutput):
     """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
 
     The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds. `close()`
@@ -90,21 +86,15 @@ class RunMonitor(CellOutput[None]):
     ) -> None:
         super().__init__()
         self._client = client
-        self._options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
-        # not held during requests and drawing, because `close()` takes it
-        self._lock = threading.RLock()
+        self._forms = Forms(client, who=who, drafts=drafts, reasons=reasons, receipts=receipts)
+        self._forms.subscribe(self._on_answer)
         self._run = client.runs.get(client.runs.full_id(run))
-        # how the state is known, what is wrong, or why it ended
-        self._message = "Live updates off."
+        self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
-        self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
-        self._pause, self._n_refusals = FIRST, 0
-        self._frames = frames(self._run)
+        self._pause, self._n_refusals, self._n_closed = FIRST, 0, 0
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._box: w.VBox | None = None  # the card, and below it the live chart
-        self._live: Any = None  # the Output widget
-        self._questions: dict[tuple[str, str], AnswerController] = {}  # the card shows the first one
-        self._receipts: list[str] = []
+        self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
 
     @property
     def run(self) -> Run:
@@ -115,8 +105,12 @@ class RunMonitor(CellOutput[None]):
         return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
 
     @property
-    def widget(self) -> w.VBox | None:  # type: ignore[override]
-        """The card as an ipywidget; None while it is not displayed, and after the run has ended."""
+    def widget(self) -> w.VBox:
+        """The card with its chart as an ipywidget, to be shown inside another one."""
+        if self._box is None or self._card is None:
+            self._live = w.Output()
+            self._box = w.VBox([super().widget, self._live])
+            self._draw()
         return self._box
 
     def _key(self) -> object:
@@ -124,70 +118,84 @@ class RunMonitor(CellOutput[None]):
 
     def _ipython_display_(self) -> None:
         self.close()
-        run, is_headless = self.run, card.is_headless()
-        if not is_headless:
-            self._ask(run)
-        self._frames = frames(run)
-        with self._lock:
-            self._is_over, self._n_refusals = run.is_finished, 0
-            self._message = f"Live updates off. {HEADLESS if is_headless else ''}".strip()
-            super()._ipython_display_()
-        if self._box is not None and card.is_interactive():
+        card.replace_card(self._key(), self)
+        self._is_over, self._n_refusals = self.run.is_finished, 0
+        self._message = "Live updates off."
+        if card.is_headless():
+            self._message += f" This notebook ran headless: {ALTERNATIVE}."
+        else:
+            self._ask()
+        self._head = card.output(self._static())
+        if self.run.is_finished or card.is_headless():
+            self._handle = card.output(self._chart())
+            return
+        self._handle = card.output(card.widget_bundle(self.widget))
+        if card.is_interactive():
             # before it is displayed, since the next cell may keep the kernel busy
             self._ticker.start()
-
-    def _card_bundle(self) -> Mapping[str, Any]:
-        chart = self._chart_bundle(self._frames)
-        if self.run.is_finished or card.is_headless():
-            return chart
-        self._card = card.Card(self._describe, self._receive, self._on_views)
-        self._live = w.Output(outputs=_output(chart))
-        self._box = w.VBox([self._card, self._live])
-        return card.widget_bundle(self._box)
 
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
         super()._on_views(0 if self._is_over else n_views)
 
     def _describe(self) -> Json:
-        controller = next(iter(self._questions.values()), None)
-        if controller is not None:
-            return {**display.describe_form(controller), "zoom": True}
-        title = visible(f"{self.run.label} · {style.status(self.run.status)}")
-        empty = {"title": title, "text": visible(self._message)}
-        return {"kind": "status", "empty": empty, "spoken": title, "zoom": True}
+        run, f = self.run, frames(self.run)
+        title = " · ".join([f"{run.label}: {style.status(run.status)}", *f.runs["outcome"].dropna()])
+        where = f"{run.label}{'' if run.business_id else f' · {UNIDENTIFIED}'}"
+        receipts = [form.snapshot.message for form in self._forms.closed]
+        form = next(iter(self._forms.forms.values()), None)
+        lines = [f"{where} · {self._client.mode} {self._client.host}", self._message, *receipts]
+        return {
+            "kind": "status",
+            **(display.describe_form(form) if form else {}),
+            "title": title,
+            "lines": lines,
+            "findings": findings(f, outputs_of(f)) if run.output else None,
+            "empty": {"title": visible(title), "text": visible(self._message)},
+            "spoken": visible(title),
+            "zoom": True,
+        }
 
     def _receive(self, content: Json) -> None:
-        controller = next(iter(self._questions.values()), None)
-        if controller is not None:
-            controller.receive(content)
-        if "zoom" not in content:
-            return
-        is_reset = content["zoom"] is None and self._zoom is not None
-        self._zoom = content["zoom"]
-        if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
-            chart = self._chart_bundle(self._frames)
-            with self._lock:
-                if self._box is not None:
-                    self._live.outputs = _output(chart)
+        for form in [*self._forms.forms.values()][:1]:  # which the card shows
+            form.receive(content)
+        if "zoom" in content:
+            is_reset = content["zoom"] is None and self._zoom is not None
+            self._zoom = content["zoom"]
+            if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
+                self._draw()
+
+    def _chart(self) -> dict[str, Any]:
+        """Make the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
+        from runkit.charts.figure import plotly_bundle
+
+        figure = gantt(frames(self.run))
+        if self._zoom is not None:
+            figure.update_xaxes(range=self._zoom, autorange=False)
+        return {**plotly_bundle(figure), **display.note(str(figure.layout.meta["alt"]))}
+
+    def _draw(self) -> None:
+        self._live.outputs = ({"output_type": "display_data", "metadata": {}, "data": self._chart()},)
 
     # -- watching
 
     def _tick(self) -> float | None:
-        """Read the run and show what is new; give the pause until the next time, None at the end."""
-        known = self._run
+        """Read the run and show what is new; return the pause until the next time, None at the end."""
         try:
-            run = self._client.runs.get(known)
+            run = self._client.runs.get(self._run)
         except Exception as error:
             return self._failed(error)
         self._n_refusals = 0
-        run = known if is_stale(run, known) else run
-        is_new = _as_sent(run) != _as_sent(known)
+        run = self._run if is_stale(run, self._run) else run
+        is_new = _as_sent(run) != _as_sent(self._run)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
-        if run.is_finished:
-            return self._show(run, f"{style.status(run.status)}. Live updates off.", is_over=True)
-        message = f"{WORDS.get(run.status) or f'Run status: {shorten(run.status)}'}, {EVERY}."
-        return self._show(run, message) if is_new or message != self._message else self._pause
+        words = WORDS.get(run.status) or f"Run status: {shorten(run.status)}"
+        message = (
+            f"{style.status(run.status)}. Live updates off." if run.is_finished else f"{words}, {EVERY}."
+        )
+        self._is_over = run.is_finished
+        self._show(run, message, is_new=is_new)
+        return None if self._is_over else self._pause
 
     def _failed(self, error: Exception) -> float | None:
         """Try again after an error that may pass."""
@@ -195,101 +203,64 @@ class RunMonitor(CellOutput[None]):
         self._n_refusals += is_refusal
         may_pass = is_refusal or isinstance(error, Unavailable | RateLimited)
         if not may_pass or self._n_refusals >= REFUSALS:
-            return self._show(self._run, f"Live updates stopped: {message}", is_over=True)
-        self._pause = max(self._pause, getattr(error, "retry_after", None) or 0)
-        self._show(self._run, f"{message} Trying again in {duration(self._pause)}.")
-        pause, self._pause = self._pause, min(RETRY_MAXIMUM, self._pause * GROWTH)
+            self._is_over = True
+            self._show(self._run, f"Live updates stopped: {message}")
+            return None
+        pause = max(self._pause, getattr(error, "retry_after", None) or 0)
+        self._show(self._run, f"{message} Trying again in {duration(pause)}.")
+        self._pause = min(RETRY_MAXIMUM, pause * GROWTH)
         return pause
 
-    def _show(self, run: Run, message: str, *, is_over: bool = False) -> float | None:
-        """Redraw what changed; give the pause until the next poll, None after the last one."""
-        if self._box is None:
-            return None
-        for controller in tuple(self._questions.values()):
-            controller.update_run(run)  # first, because it may give a receipt
-        f = frames(run)
-        is_same = f.steps.equals(self._frames.steps) and run.status == self._run.status
-        chart = None if is_same else self._chart_bundle(f)
-        self._ask(run)
-        with self._lock:
-            if self._box is None:
-                return None
-            self._run, self._message, self._is_over, self._frames = run, message, is_over, f
-            self._wake()  # first, because a cell may wait, and the display may fail
-            self._changed()
-            if chart is not None:
-                self._live.outputs = _output(chart)
-            self._end_if_done()
-        return None if is_over else self._pause
-
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        """Show the run's status, its questions, the receipts, and its findings."""
-        run, outcome = self.run, self._frames.runs["outcome"].dropna()
-        sentence = " · ".join([f"{run.label}: {style.status(run.status)}", *outcome])
-        return display.twin(
-            sentence,
-            f"{sentence}\n{self._message}",
-            lines=[display.run_heading(self._client, run), self._message, *self._receipts],
-            questions=[display.describe_question(one, self._client) for one in questions_of(run)],
-            evidence=findings(self._frames, outputs_of(self._frames)) if run.output else None,
-            is_open=is_open or run.is_finished,
-        )
-
-    def _chart_bundle(self, f: Frames) -> dict[str, Any]:
-        """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
-        from runkit.charts.figure import plotly_bundle
-
-        figure = gantt(f)
-        if self._zoom is not None:
-            figure.update_xaxes(range=self._zoom, autorange=False)
-        return {**plotly_bundle(figure), **display.note(str(figure.layout.meta["alt"]))}
-
-    def _ask(self, run: Run) -> None:
-        """Make a controller for each pending question without one; some of them list documents."""
-        for question in questions_of(run):
-            if question.row_key not in self._questions:
-                controller = AnswerController(self._client, question, **self._options)
-                if self._questions.setdefault(question.row_key, controller) is controller:
-                    controller.note_display()
-                    controller.read_case()
-                    controller.subscribe(self._on_answer)
-
-    def _on_answer(self, snapshot: Snapshot) -> None:
-        """Show what became of an answer; a receipt takes the place of its question, also after the end."""
-        if snapshot.receipt is None:
-            if self.run.is_finished:  # an answer that was being sent did not arrive
-                for controller in tuple(self._questions.values()):
-                    controller.update_run(self.run)
-            if self._card is not None:
-                self._card.show()
+    def _show(self, run: Run, message: str, *, is_new: bool = False) -> None:
+        """Redraw what changed."""
+        is_same, self._message = message == self._message, message
+        if self._card is None or (is_same and not is_new):
             return
-        with self._lock:
-            self._receipts.append(snapshot.receipt.title)
-            still_open = {key: one for key, one in self._questions.items() if not one.snapshot.is_final}
-            self._questions = still_open
-            self._changed()
+        self._forms.update_forms([run])  # first, because it may give a receipt
+        self._run = run
+        if is_new:
+            self._ask()
+            self._draw()
+        self._changed()
+        self._end_if_done()
+
+    def _ask(self) -> None:
+        """Make a form for each pending question; some of them list documents."""
+        for question in questions_of([self.run]):
+            if question.key not in self._forms.forms:
+                self._forms.form_of(question)
+
+    def _on_answer(self) -> None:
+        """Show what became of an answer; a receipt takes the place of its question, also after the end."""
+        if self.run.is_finished:  # an answer that was being sent did not arrive
+            self._forms.update_forms([self.run])
+        self._changed()
+        has_receipt, self._n_closed = len(self._forms.closed) > self._n_closed, len(self._forms.closed)
+        if has_receipt:
+            self._pause = FIRST
             self._end_if_done()
-        self._pause = FIRST
-        if self._ticker.stop() and self._box is not None:
-            self._ticker.start()  # again, from the first pause
+            if self._ticker.stop() and self._card is not None:
+                self._ticker.start()  # again, from the first pause
 
     def _end_if_done(self) -> None:
         """End after the last state, but keep a question that is being answered or holds entries."""
-        if self._is_over and not self._questions:
-            self._end("Run finished. Live updates off." if self.run.is_finished else self._message)
+        if self._is_over and not self._forms.forms:
+            if self.run.is_finished:
+                self._message = "Run finished. Live updates off."
+            self._end(self._chart())
 
-    def _end_bundle(self, text: str) -> Mapping[str, Any]:
-        return self._chart_bundle(self._frames)
+    def close(self) -> None:
+        """Remove the card and end its threads; the chart remains. Entries remain as drafts."""
+        if self._card is not None:
+            self._message = self._end_text
+            self._end(self._chart())
 
-    def _end(self, text: str) -> None:
-        with self._lock:
-            box, self._box = self._box, None
-            if box is None:
-                return
-            self._message, self._questions = text, {}
-            super()._end(text)
-            update(self._head, self._static())
-            for widget in (box.layout, self._live.layout, box, self._live):
+    def _end(self, bundle: Any) -> None:
+        super()._end(bundle)
+        self._forms.forms.clear()
+        card.update(self._head, self._static())
+        if self._box is not None:
+            for widget in (self._box.layout, self._live.layout, self._box, self._live):
                 widget.close()
 
     @checked
@@ -319,10 +290,6 @@ class RunMonitor(CellOutput[None]):
         if not self.run.is_finished:
             raise UsageError(f"the run has not ended, and nothing watches it: {self._message}")
         return self.run
-
-
-def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    return ({"output_type": "display_data", "metadata": {}, "data": bundle},)
 
 
 def _as_sent(run: Run) -> Json:

@@ -7,11 +7,13 @@ answer from this machine, give the state, how the receipt looks, and its words.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit import answers, style
 from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
@@ -23,16 +25,20 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
 from runkit.questions import interrupt_kind, proposals_of
+from runkit.tables.facts import KIND_ORDER
 from runkit.tables.frames import Frames, frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
 from runkit.widgets import drafts
 from runkit.widgets.questionnaire import NO_LABEL, Questionnaire
 
-Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 MAX_REASON = 1000  # characters
 ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 UNIDENTIFIED = "Business not identified yet"
+if TYPE_CHECKING:
+    import pandas as pd
+
+Key = tuple[str, str]  # ids of a run and of its question, which is empty if there is none
 
 
 class Outcome(NamedTuple):
@@ -44,6 +50,22 @@ class Outcome(NamedTuple):
     word: str
     at: datetime | None = None
     by: str | None = None
+
+
+class Row(NamedTuple):
+    """A question that waits, or that has expired.
+
+    `wait_s` is as of the last check. `asked_at` and `wait_s` are None if no step gives them; the business is
+    None until it is identified.
+    """
+
+    run_id: str
+    business_name: str | None
+    interrupt_id: str | None
+    kind: str
+    label: str
+    asked_at: datetime | None
+    wait_s: float | None
 
 
 @dataclass(frozen=True)
@@ -67,27 +89,47 @@ class Question:
         return answers.digest(self.value)
 
     @cached_property
+    def shown_digest(self) -> str:
+        """The SHA-256 of what tells this question from all others; the time tells sandboxes apart."""
+        created_at = self.run.created_at.isoformat()
+        return answers.digest({"question": [*self.key, created_at, self.digest]})
+
+    @cached_property
     def frames(self) -> Frames:
         """The frames of the run."""
         return frames(self.run)
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.run.id
+
+    @property
+    def kind(self) -> str:
+        """The kind of answer that is expected."""
+        return interrupt_kind(self.value)
 
     @property
     def proposals(self) -> list[Json]:
         """The proposals, one or several."""
         return proposals_of(self.value)
 
-    def shown_digest(self, host: str) -> str:
-        """The SHA-256 of what tells this question from all others: its run, its id and its value."""
-        return answers.digest({"question": [*self.key(host), self.digest]})
-
-    def key(self, host: str) -> tuple[str, str, str, str]:
-        """Return a unique key; the run's time of creation tells sandboxes apart."""
-        return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id or self.digest
+    @property
+    def key(self) -> Key:
+        """The ids of the run and of the question."""
+        return self.run.id, self.interrupt_id or ""
 
     @property
-    def row_key(self) -> tuple[str, str]:
-        """The ids of the run and of the question, which is empty if there is none."""
-        return self.run.id, self.interrupt_id or ""
+    def wait_s(self) -> float | None:
+        """The seconds from the question to the last reading of its run."""
+        read_at = self.run.read_at
+        return (read_at - self.asked_at).total_seconds() if read_at and self.asked_at else None
+
+    @property
+    def row(self) -> Row:
+        """What `InterruptInbox.rows` shows of it."""
+        run, facts = self.run, (self.interrupt_id, self.kind, self.label, self.asked_at, self.wait_s)
+        return Row(run.id, run.business_name, *facts)
 
     def outcome(self, run: Run) -> Outcome:
         """Find the outcome in a newer state of the run, read with its steps."""
@@ -121,29 +163,46 @@ class Question:
             return []
 
 
-def questions_of(run: Run) -> list[Question]:
-    """Return the pending questions of a run that was read with its steps."""
-    asked = frames(run).interrupts.dropna(subset="step_id").fillna({"interrupt_id": ""})
-    asked = asked[asked["outcome"] == "pending"].drop_duplicates("interrupt_id", keep=False)
-    columns = asked[["interrupt_id", "step_id", "asked_at"]]
-    steps = {interrupt_id: step for interrupt_id, *step in columns.itertuples(index=False, name=None)}
-    questions = []
-    for item in () if run.is_finished else run.interrupts:
-        step_id, asked_at = steps.get(item.id or "", (None, None))
-        label, asked_at = item.label or NO_LABEL, asked_at and asked_at.to_pydatetime()
-        questions.append(Question(run, item.id, item.value, item.agent, label, step_id, asked_at))
-    return questions
+def rows_of(df: pd.DataFrame) -> list[Any]:
+    """Return the rows of a frame, with None for missing values."""
+    values = df.astype(object)
+    return [*values.where(values.notna(), None).itertuples(index=False)]
+
+
+def questions_of(runs: Iterable[Run]) -> list[Question]:
+    """Return the pending questions of runs that were read with their steps, in the one order."""
+    by_id = {run.id: run for run in runs}
+    asked = frames([*by_id.values()], progress=False).interrupts
+    questions: dict[Key, Question] = {}
+    for row in rows_of(asked[asked["outcome"] == "pending"]):
+        run = by_id[row.run_id]
+        value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
+        if value is not None:
+            facts = row.agent, row.label or NO_LABEL, row.step_id, row.asked_at
+            question = Question(run, row.interrupt_id, value, *facts)
+            questions.setdefault(question.key, question)
+    return in_order(questions.values())
+
+
+def in_order(questions: Iterable[Question]) -> list[Question]:
+    """Sort questions as all screens do: by kind, then the oldest first."""
+
+    def place(question: Question) -> tuple[int, float]:
+        asked_at = question.asked_at
+        return KIND_ORDER.index(question.kind), asked_at.timestamp() if asked_at else math.inf
+
+    return sorted(questions, key=place)
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     """Return a pending question of a run that was read with its steps; None if it isn't pending.
 
     Without an id it is the only pending question. Raises `UsageError` if there are several. An empty id is
-    that of the first question that has none.
+    that of a question that has none.
     """
-    waiting = [one for one in questions_of(run) if interrupt_id in (None, one.interrupt_id or "")]
-    if interrupt_id is None and len(waiting) > 1:
-        choices = "; ".join(f"{one.interrupt_id!r}: {shorten(one.label, 80)}" for one in waiting)
+    waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.key[1])]
+    if len(waiting) > 1:
+        choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(
             f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
             f"choose one with interrupt=: {choices}"
@@ -161,9 +220,9 @@ def logged_answers(run: Run, host: str) -> list[Entry]:
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
-    is_known = (None, run.created_at)
-    sent = [one for one in entries if one.delivery not in (answers.FAILED, answers.REFUSED)]
-    return [one for one in sent if one.host == host and one.run_created_at in is_known]
+    sent = [entry for entry in entries if entry.delivery not in (answers.FAILED, answers.REFUSED)]
+    known = (None, run.created_at)
+    return [entry for entry in sent if entry.host == host and entry.run_created_at in known]
 
 
 # -------------------------------------------------------------------------------------- what became of it
@@ -199,19 +258,20 @@ VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
     ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
 }
+LOGGED = "in runkit.answer_log() on the machine that sent it"
 DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell whose answer it took"}
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The outcome of a question: one sentence, and its details as (name, value).
+    """The outcome of a question: one sentence, and its details by name.
 
     `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the typed
     text, empty with `receipts="short"`.
     """
 
     title: str
-    facts: Facts
+    facts: dict[str, str]
     words: str = ""
     tone: str = "attention"
     reason: str = ""
@@ -231,9 +291,9 @@ def sent_of(entry: Entry) -> Sent:
     return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED)
 
 
-def run_facts(run: Run, client: Client) -> Facts:
+def run_facts(run: Run, client: Client) -> dict[str, str]:
     """Return the details of every receipt: its run, and where the run is."""
-    return ("run", run.label), ("run ID", run.id), ("host", f"{client.host} ({client.mode})")
+    return {"run": run.label, "run ID": run.id, "host": f"{client.host} ({client.mode})"}
 
 
 def verdict(
@@ -253,49 +313,48 @@ def verdict(
     """
     known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
     state, tone, title = VERDICTS[outcome.word, known]
-    by = shorten(outcome.by, 80) if outcome.by else ""
-    facts = [("question", shorten(question.label, 300)), *run_facts(question.run, client)]
+    by = shorten(outcome.by or "", 80)
+    facts = run_facts(question.run, client) | {"question": shorten(question.label, 300)}
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
-        facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"))
-    values = {
-        "by": f" by {by}" if by else "",
-        "when": f", {moment(outcome.at)}" if outcome.at else "",
-        "unsent": unsent,
-    }
+        facts["closed"] = f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"
+    when = f", {moment(outcome.at)}" if outcome.at else ""
+    values = {"by": f" by {by}" if by else "", "when": when, "unsent": unsent}
     words = reason = ""
     if sent is not None:
         words = Questionnaire(question.value).receipt(sent.answer)
         digest = answers.digest(sent.answer)[:SHORT_DIGEST]
-        where = "in runkit.answer_log() on the machine that sent it"
-        facts += [
-            ("answer", f"{words} (SHA-256 {digest}…)"),
-            ("signed", f"{sent.by} ({SELF_DECLARED}: the API records only the account)"),
-            ("delivery", DELIVERY[known]),
-            ("full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"),
-        ]
+        facts |= {
+            "answer": f"{words} (SHA-256 {digest}…)",
+            "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
+            "delivery": DELIVERY[known],
+            "full answer": LOGGED if is_logged else "NOT saved: runkit.answer_log() could not be written",
+        }
         doubt = f"We couldn't confirm that your answer of {moment(sent.at)} arrived."
         values |= {"words": words, "at": moment(outcome.at or sent.at), "who": by or sent.by, "doubt": doubt}
+        notes = [part.get("note") for part in (sent.answer, *objects(sent.answer.get("proposals")))]
         if has_reason and outcome.word == ACCEPTED:
-            notes = [one.get("note") for one in (sent.answer, *objects(sent.answer.get("proposals")))]
-            reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
+            reason = shorten(" / ".join(filter(None, notes)), MAX_REASON)
     title = title.format(**values).strip()
-    return state, Receipt(title, tuple(facts), words if known == CLEAR else "", tone, reason)
+    return state, Receipt(title, facts, words if known == CLEAR else "", tone, reason)
 
 
 def closed_receipt(client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
+    facts = run_facts(run, client) | {"status": str(style.status(shorten(run.status, 40)))}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     drafts.drop_closed(run, client.host)
-    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
+    logged = [item for item in logged_answers(run, client.host) if interrupt_id in (None, item.interrupt_id)]
     if logged:
         entry = logged[-1]
-        value, label = {"type": entry.kind}, entry.label or "unknown"
+        value, label = {"type": entry.kind}, entry.label or NO_LABEL
         question = Question(run, entry.interrupt_id, value, entry.agent, label, entry.step_id, None)
         outcome, sent = question.outcome(run), sent_of(entry)
-        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
-        return verdict(question, client, outcome._replace(word=word), sent, has_reason=has_reason)[1]
+        if sent.is_confirmed:
+            outcome = outcome._replace(word=ACCEPTED)
+        elif outcome.word != "expired":
+            outcome = outcome._replace(word="closed")
+        return verdict(question, client, outcome, sent, has_reason=has_reason)[1]
     which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
     return Receipt(f"Nothing to answer: {which} waiting.", facts)

@@ -177,7 +177,7 @@ def test_an_inbox_over_a_thousand_questions(
         sizes.append(told_by(kernel))
         assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
         told("MB traced / RSS", f"look {number}", memory(sizes[-1]))
-    assert kernel.value("inbox.controller.snapshot.error") == "''"
+    assert kernel.value("inbox.controller.error") == "''"
     kernel.run("inbox.close(); client.close(); del inbox, client; wait_until(lambda: not ours())")
     kernel.run(LET_GO.format(files=before["files"] + FILES))
     now = told_by(kernel)

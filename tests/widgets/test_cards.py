@@ -21,9 +21,9 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     item = {"id": raw["interrupts"][0]["id"], "value": value}
     question = question_of(Run.from_json({**raw, "interrupts": [item]}))
     assert question is not None
-    controller = AnswerController(asking.client, question, use_drafts=False)
-    shown = display.question_twin(question, asking.client)["text/html"]
-    return shown, display.describe_form(controller)["question"]
+    controller = AnswerController(asking.client, question, drafts=False)
+    described = display.describe_form(controller)
+    return display.twin(described)["text/html"], described["question"]
 
 
 def test_what_is_left_out_is_said(asking: Asking) -> None:

@@ -47,8 +47,12 @@ def case_of(client: Client, run: Run, n_lines: int) -> Json:
 
 def texts(line: Json) -> list[str]:
     """Return the title of a folded line and the text of each of its rows, or the text of an open line."""
-    rows = [" ".join(cell["text"] for cell in cells) for cells in line.get("rows", [line.get("cells", [])])]
-    return [line["title"], *rows] if "title" in line else rows
+
+    def text(row: Json) -> str:
+        pills = (word for word, _ in row["pills"])
+        return " ".join(filter(None, (row["run"], *pills, row["text"], row["end"])))
+
+    return [line["title"], *map(text, line["rows"])] if "title" in line else [text(line)]
 
 
 def test_other_findings_come_weakest_first(box: FaultyBox, client: Client) -> None:
@@ -107,7 +111,7 @@ def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client) -> None:
     until(lambda: len(page.drawn["case"]["lines"]) == 2)
     [text] = texts(page.drawn["case"]["lines"][1])
     assert text.startswith("The other runs of this business couldn't be read. ")
-    assert not page.drawn["status"]["inert"]
+    assert page.drawn["status"]["state"] == "open"
     form.close()
 
 

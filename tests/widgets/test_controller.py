@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
 
 from runkit import answers
+from runkit.errors import Unavailable
 from runkit.widgets.controller import READ_ONLY, AnswerController
 from runkit.widgets.question import State
 from tests.client.conftest import Answer
@@ -102,14 +103,13 @@ def test_a_press(asking: Asking, name: str) -> None:
     """One press is at most one answer, and the card claims what is known; without a receipt all is kept."""
     case, controller = PRESSES[name], asking.controller(who=WHO)
     states: list[State] = []
-    controller.subscribe(lambda snapshot: states.append(snapshot.state))
+    controller.subscribe(lambda: states.append(controller.snapshot.state))
     case.happens(asking, controller)
     pressed = answer(controller)
     receipt = pressed.receipt
     assert (pressed.state, deliveries()) == (case.state, case.log)
     assert asking.wire.posts == case.posts
     assert pressed.message.startswith(case.words)
-    assert pressed.is_final is bool(receipt)
     assert saved(controller) == (None if receipt else YES)
     if receipt is not None:
         assert receipt.title == pressed.message
@@ -134,21 +134,17 @@ LOOKS = {
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_an_answer_that_nobody_knows_of(asking: Asking, name: str) -> None:
-    """Pressed again nothing is sent; a check finds out what became of it, one at a time."""
+    """Pressed again nothing is sent; the next look finds out what became of it."""
     happens, state, words = LOOKS[name]
     controller = asking.controller()
     both(LOST, BLIND)(asking, controller)
     assert answer(controller).state is submit(controller).state is State.UNKNOWN
-    controller.check()
-    finish()
+    with suppress(Unavailable):
+        controller.refresh()
     assert (controller.snapshot.state, asking.wire.posts) == (State.UNKNOWN, 1)
     asking.box.clear_faults()
     happens(asking, controller)
-    asking.box.fault("slow", on="GET /runs", seconds=0.1)
-    for _ in range(5):
-        controller.check()
-    assert sum(one.name == "runkit-check" for one in threading.enumerate()) == 1
-    finish()
+    controller.refresh()
     assert (controller.snapshot.state, asking.wire.posts) == (state, 1)
     assert controller.snapshot.message.startswith(words)
 
@@ -167,7 +163,7 @@ def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> N
     controller.refresh()
     assert controller.snapshot.state is (State.EXPIRED if happens is end else State.CONFLICT)
     assert controller.snapshot.message.endswith("not sent.") is (is_typed and happens is elsewhere)
-    assert (submit(controller).is_final, asking.wire.posts) == (True, 0)
+    assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
 # ---------------------------------------------------------------------------- a server that follows a script
@@ -199,7 +195,6 @@ def test_fifty_presses_at_once(asking: Asking) -> None:
     for thread in threads:
         thread.join()
     controller.edit({"0": {**no["0"], "note": "too late"}})
-    controller.check()
     assert controller.snapshot.state is State.SENDING
     finish()
     assert (controller.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
@@ -211,21 +206,6 @@ def test_read_only(asking: Asking) -> None:
     controller = AnswerController(asking.another(read_only=True), asking.question())
     assert controller.snapshot.message == READ_ONLY
     assert (answer(controller).message, deliveries()) == (READ_ONLY, [])
-
-
-def test_a_refusal_stands_at_its_field(asking: Asking) -> None:
-    """What the API says of a field of the second proposal is beside that field."""
-    question = asking.question("combined_proposal")
-    stranger = asking.client.runs.get(question.run.id)  # its business is not known, so the id is typed
-    controller = AnswerController(asking.client, replace(question, run=stranger))
-    agents = [proposal["agent"] for proposal in question.proposals]
-    number = str(agents.index("tin_verification"))
-    entries = {key: {**one, "decision": "approve", "note": NOTE} for key, one in controller.entries.items()}
-    entries[number]["document_id"] = "document-of-somebody-else"
-    refused = answer(controller, entries)
-    assert refused.errors == {number: {"document_id": "document_id must name a document of this business"}}
-    entries[number] = {**entries[number], "document_id": ""}
-    assert answer(controller, entries).state is State.SETTLED
 
 
 def test_two_forms_of_one_question(asking: Asking) -> None:
@@ -254,8 +234,8 @@ def test_drafts(asking: Asking) -> None:
     first.edit({"0": {"note": "half a pair \ud83d", "decision": ""}})
     second = AnswerController(asking.client, first.question)
     assert (second.entries, second.snapshot.message) == (first.entries, "Draft restored.")
-    unkept = AnswerController(asking.client, first.question, use_drafts=False)
-    assert unkept.entries == unkept.form.start()
+    unkept = AnswerController(asking.client, first.question, drafts=False)
+    assert unkept.entries == unkept.form.received({})
     asking.answer_elsewhere(first.question)
     second.refresh()
     assert saved(first) is None

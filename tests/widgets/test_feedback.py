@@ -117,7 +117,7 @@ def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Ru
 def test_a_refused_rating_can_be_sent_again(box: FaultyBox, client: Client, run: Run, status: int) -> None:
     box.fault("refuse", "/feedback", status=status)
     row = Row(FeedbackForm(client, run))
-    assert "Not rated. " in row.rate("positive")
+    assert "confirm the rating" in row.rate("positive")
     assert row.thumbs.value is None
     assert "Rated positive" in row.rate("positive")
 
@@ -125,7 +125,7 @@ def test_a_refused_rating_can_be_sent_again(box: FaultyBox, client: Client, run:
 def test_a_lost_response(box: FaultyBox, client: Client, run: Run) -> None:
     box.fault("lose_reply", "/feedback")
     row = Row(FeedbackForm(client, run))
-    assert "confirm it arrived" in row.rate("positive")
+    assert "confirm the rating" in row.rate("positive")
     assert "Replaced an earlier rating" in row.rate("positive")
 
 

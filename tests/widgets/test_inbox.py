@@ -10,7 +10,6 @@ import pytest
 
 from runkit.client import Client
 from runkit.models import Run
-from runkit.widgets import inbox as inboxes
 from runkit.widgets.inbox import InterruptInbox
 from tests.faults import FaultyBox, sandbox
 from tests.widgets.pages import Page
@@ -63,13 +62,13 @@ def shown(inbox: InterruptInbox) -> Page:
     inbox._ipython_display_()
     page = Page(inbox.widget)
     settle(inbox)
-    eventually(lambda: inbox.controller.snapshot.form is None or "values" in page.drawn)  # has been told
+    eventually(lambda: inbox.controller.form is None or "values" in page.drawn)  # has been told
     return page
 
 
 def settle(inbox: InterruptInbox) -> None:
     """Wait until no question is being opened."""
-    eventually(lambda: not inbox.controller.snapshot.is_opening)
+    eventually(lambda: not inbox.controller.is_opening)
 
 
 def is_open(page: Page, run: Run) -> bool:
@@ -90,14 +89,14 @@ def test_the_button_looks_through_everything(
     box: FaultyBox, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
-    monkeypatch.setattr("runkit.widgets.inbox_controller.FIRST_PAGE", 1)
+    monkeypatch.setattr("runkit.widgets.inbox.FIRST_PAGE", 1)
     inbox = InterruptInbox(client)
     page = shown(inbox)
     runs = [ask(box, client), ask(box, client)]
     inbox.controller.refresh()
     assert ids(inbox) == [runs[1].id]
     page.tell(refresh=True)
-    eventually(lambda: not inbox.controller.snapshot.is_refreshing)
+    eventually(lambda: not inbox.controller.is_refreshing)
     assert ids(inbox) == [run.id for run in runs]
 
 
@@ -109,9 +108,7 @@ def test_a_question_lapses(box: FaultyBox, client: Client) -> None:
     inbox.controller.refresh()
     assert inbox.rows == ()
     assert [row.run_id for row in inbox.expired] == [run.id]
-    assert (
-        "doesn&#39;t count as a rejection" in inboxes.static(inbox.controller.snapshot, client)["text/html"]
-    )
+    assert "doesn&#39;t count as a rejection" in inbox._static()["text/html"]
 
 
 def test_a_look_fails(box: FaultyBox, client: Client) -> None:
@@ -122,13 +119,13 @@ def test_a_look_fails(box: FaultyBox, client: Client) -> None:
     box.fault("refuse", on="GET /runs", status=401)
     inbox.controller.refresh()
     assert ids(inbox) == [run.id]
-    error = inbox.controller.snapshot.error
+    error = inbox.controller.error
     assert "401" in error
     assert "Showing questions as of" in error
-    assert page.drawn["top"]["error"] == error
+    assert page.drawn["error"] == error
     assert "Update failed." in page.drawn["spoken"]
     inbox.controller.refresh()
-    assert inbox.controller.snapshot.error == ""
+    assert inbox.controller.error == ""
 
 
 def test_answering(box: FaultyBox, client: Client) -> None:
@@ -140,14 +137,14 @@ def test_answering(box: FaultyBox, client: Client) -> None:
     page.answer("reject")
     eventually(lambda: is_open(page, runs[1]))
     assert ids(inbox) == [runs[1].id]
-    [closed] = inbox.controller.snapshot.closed
-    assert (closed.run.id, closed.receipt.words) == (runs[0].id, "Hit kept")
+    [closed] = inbox.controller.closed
+    assert (closed.run.id, closed.snapshot.receipt.words) == (runs[0].id, "Hit kept")
     rows = [row for row in page.drawn["rows"] if "key" in row]
     assert [(row["run"], row.get("is_done", False)) for row in rows] == [
         (runs[1].id[:8], False),
         (runs[0].id[:8], True),
     ]
-    assert closed.receipt.title in inboxes.static(inbox.controller.snapshot, client)["text/html"]
+    assert closed.snapshot.message in inbox._static()["text/html"]
     page.answer("reject")
     eventually(lambda: page.drawn.get("empty", {}).get("title") == "You're all caught up")
     assert client.runs.get(runs[0]).status != "interrupted"
@@ -184,8 +181,8 @@ def test_answered_elsewhere_while_open(box: FaultyBox, client: Client) -> None:
     shown(inbox)
     approve(client, run)
     inbox.controller.refresh()
-    assert inbox.controller.snapshot.form is None
-    assert "Answered from another notebook" in inbox.controller.snapshot.closed[0].receipt.title
+    assert inbox.controller.form is None
+    assert "Answered from another notebook" in inbox.controller.closed[0].snapshot.message
 
 
 def test_typed_text_outlives_another_question(box: FaultyBox, client: Client) -> None:

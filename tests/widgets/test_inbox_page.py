@@ -37,6 +37,7 @@ class Inbox:
         prepare()
         self.card = self.live.add(self.inbox.widget)
         self.filter = self.card.get_by_role("textbox", name="Filter questions")
+        self.live.until(lambda: not self.inbox.controller.is_opening)
         self.live.settle()
 
     def tick(self) -> None:
@@ -74,7 +75,7 @@ class Inbox:
         self.page.locator("[data-armed=true]").wait_for()
         self.press(text)
         self.live.until(lambda: self.open_run() != run)
-        self.live.until(lambda: not self.inbox.controller.snapshot.is_opening)
+        self.live.until(lambda: not self.inbox.controller.is_opening)
         self.live.settle()
 
 

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 import runkit
+from runkit import answers
 from runkit.client import Client
 from runkit.models import Run
 from runkit.text import esc
@@ -97,7 +98,7 @@ def look_now(monitor: RunMonitor) -> None:
 
 
 def has_question(monitor: RunMonitor) -> bool:
-    return bool(monitor._questions)
+    return bool(monitor._forms.forms)
 
 
 def test_a_run_is_followed_answered_and_found(box: FaultyBox, client: Client, shown: Shown) -> None:
@@ -134,8 +135,8 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: FaultyBox, client: Clie
     page = ask(monitor)
     box.fault("slow", on="/resume", seconds=6)
     page.answer("reject")
-    [controller] = monitor._questions.values()
-    until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
+    [controller] = monitor._forms.forms.values()
+    until(lambda: [entry.delivery for entry in answers.entries([run.id])] == ["sending"])
     box.end_run(run.id)
     look_now(monitor)
     until(lambda: "Live updates off." in shown.html())
@@ -157,7 +158,7 @@ def test_a_refusal_that_lasts(
     look_now(monitor)
     until(lambda: "Live updates stopped" in shown.html())
     assert "401" in shown.html()
-    [controller] = monitor._questions.values()
+    [controller] = monitor._forms.forms.values()
     assert controller.entries["0"]["note"] == "not him"
     monitor.close()
 

@@ -7,6 +7,7 @@ const SLOW_MS = 4000; // without a result, the kernel or the server is busy or g
 const MAX_RADIOS = 4; // choices; more get a dropdown
 const FILTER_FROM = 20; // questions; a longer list gets a filter
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
+const EDITABLE = new Set(["open", "invalid", "failed"]); // states in which an answer can be sent
 const LONG = new Set(["long_text", "texts", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
@@ -41,7 +42,6 @@ const toggleButton = (text, isOn, onclick, props) =>
   h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick},
     isOn && h("span", {"aria-hidden": "true"}, "✓ "), text);
 const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-link", onclick}, text);
-const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": path, hidden: true});
 const business = (tag, name) =>
   h(tag, {class: name ? "" : "rk-unknown"}, name || "Business not identified yet");
 
@@ -61,7 +61,7 @@ function source(one) {
 
 const finding = (one) => div("rk-finding",
   h("div", null, bold(one.title), " ", one.confidence && pill(one.confidence, one.tone)),
-  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source))));
+  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source), muted(one.more))));
 
 function said(text, tone, ...more) { // with its first sentence in bold
   const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
@@ -90,9 +90,9 @@ function render({model, el}) {
   const unfolded = new Set(), shownDetails = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
-  let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null;
+  let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null, errors = {}, answered = "";
   let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
-  let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false, typedName = "";
+  let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false, isNext = false, typedName = "";
 
   // -- messages
 
@@ -132,18 +132,28 @@ function render({model, el}) {
       disarm();
       typedName = "";
       isSigning = false;
+      errors = {};
     }
     isSigning ||= message.status?.ask ?? false;
     state = message;
     if (digest) values = drafts[digest] ??= structuredClone(message.values);
     draw();
+    if (isNext && digest && digest !== answered) focusReason();
     openFirst();
+  }
+
+  function focusReason() { // of the question that opens after an answer, if it needs one
+    isNext = false;
+    const section = state.question.sections[0], [verb] = section.verbs;
+    const needed = !isCombined() && section.fields.find((one) => !one.is_folded && one.name in verb.requires);
+    if (needed && root.contains(document.activeElement)) input(section.key, needed.name)?.focus();
   }
 
   // -- the two presses
 
   const isCombined = () => state.question.sections.length > 1;
-  const canAnswer = () => !state.status.final && !state.status.read_only;
+  const canAnswer = () => !state.receipt && !state.status.read_only;
+  const isInert = () => !canAnswer() || !EDITABLE.has(state.status.state);
   const sectionOf = (key) => state.question.sections.find((section) => section.key === key);
   const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
   const isBlank = (value) => String(value ?? "").trim() === "";
@@ -171,7 +181,7 @@ function render({model, el}) {
   function press(value) {
     const verb = state.question.verbs.find((one) => one.value === value);
     const name = isSigning && typedName.trim(); // is shown before anything is armed
-    if (!verb || waiting || state.status.inert) return;
+    if (!verb || waiting || isInert()) return;
     if (name) sign(name);
     else if (state.status.ask) {
       say("Not sent. Type your name first.", "fail");
@@ -187,7 +197,6 @@ function render({model, el}) {
     showErrors(first ? [first] : []);
     if (first) {
       say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}${first.text}`, "fail");
-      (input(first.key, first.path) ?? byId(`verb-${first.key}-0`))?.focus();
       return;
     }
     if (!document.activeElement?.matches(".runkit-card :is(textarea, input, select)")) button.focus();
@@ -209,6 +218,7 @@ function render({model, el}) {
     const {digest} = state.question;
     if (!send({verb, values, digest, opened: opened[digest]?.size ?? 0})) return;
     waiting = sent;
+    [isNext, answered] = [true, digest];
     slowTimer = setTimeout(() => say(SLOW, "attention"), SLOW_MS);
     say(`Sending your answer… Signed ${state.status.who}`, "neutral");
   }
@@ -243,20 +253,20 @@ function render({model, el}) {
 
   // -- inputs
 
-  function field(key, one, path = one.name, holder = values[key]) {
-    const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name];
-    const set = (next) => { holder[one.name] = next; typed(); drawHints(); };
+  function field(key, one) {
+    const dataId = `in-${key}-${one.name}`, domId = `${id}-${dataId}`, value = values[key][one.name];
+    const set = (next) => { values[key][one.name] = next; typed(); drawHints(); };
     const isLong = one.kind === "long_text", title = bold(one.title);
-    const below = [!isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
-    const isRequired = one.is_required || path in sectionOf(key).verbs[0].requires;
-    const required = {"aria-required": isRequired && "true"};
-    const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required};
+    const path = `${key}-${one.name}`, below = [!isLong && muted(one.help), errorLine(path)];
+    const required = {"aria-required": one.name in sectionOf(key).verbs[0].requires && "true"};
+    const isWrong = path in errors && {"aria-invalid": "true", "aria-describedby": `${id}-${path}-error`};
+    const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required, ...isWrong};
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
       const radios = one.choices.map(([label, choice], at) => {
         const radio = {type: "radio", name: domId, checked: choice === value, oninput: () => set(choice)};
         return h("label", null, h("input", {...radio, "data-id": at ? `${dataId}-${at}` : dataId}), " ", label);
       });
-      const group = {class: "rk-field", id: domId, role: "radiogroup", ...required};
+      const group = {class: "rk-field", id: domId, role: "radiogroup", ...required, ...isWrong};
       return h("fieldset", group, h("legend", null, title), radios, below);
     }
     const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
@@ -267,22 +277,9 @@ function render({model, el}) {
       h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`)), control, below);
   }
 
-  function rows(key, one) {
-    const list = values[key][one.name];
-    const change = (edit) => () => { edit(); typed(); redrawBody(); };
-    const add = () => list.push(Object.fromEntries(one.columns.map((column) => [column.name, ""])));
-    const cell = (column, at) => field(key, {...column, title: `${one.row} ${at + 1}: ${column.title}`},
-      `${one.name}.${at}.${column.name}`, list[at]);
-    const row = (_, at) => div("rk-row", one.columns.map((column) => cell(column, at)),
-      linkButton(`Remove ${at + 1}`, change(() => list.splice(at, 1))));
-    return h("fieldset", {class: "rk-field"}, h("legend", null, bold(one.title)), muted(one.help),
-      list.map(row), errorLine(`${key}-${one.name}`),
-      linkButton(`Add to ${one.title.toLowerCase()}`, change(add)));
-  }
-
   function inputs(section) {
     const {key} = section, isOpen = unfolded.has(key);
-    const build = (one) => (one.kind === "rows" ? rows(key, one) : field(key, one));
+    const build = (one) => field(key, one);
     const folded = section.fields.filter((one) => one.is_folded);
     const open = section.fields.filter((one) => !one.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
@@ -301,40 +298,22 @@ function render({model, el}) {
   }
 
   function fold({key, fields}) {
-    const first = fields.find((one) => one.is_folded);
     if (!unfolded.delete(key)) unfolded.add(key);
     draw();
-    if (unfolded.has(key)) (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
+    if (unfolded.has(key)) input(key, fields.find((one) => one.is_folded).name)?.focus();
   }
 
-  function showErrors(errors) { // beside their inputs, which are unfolded for it
-    for (const {key, path} of errors) {
-      const section = sectionOf(key);
-      const isFolded = section.fields.some((one) => one.is_folded && one.name === path.split(".")[0]);
-      if (isFolded && !unfolded.has(key)) fold(section);
+  function showErrors(list) { // beside their inputs, which are unfolded for it; the first one gets the focus
+    errors = Object.fromEntries(list.map(({key, path, text}) => [`${key}-${path}`, text]));
+    for (const {key, path} of list) {
+      if (sectionOf(key).fields.some((one) => one.is_folded && one.name === path)) unfolded.add(key);
     }
-    return mark(errors);
+    draw();
+    for (const {key, path} of list.slice(0, 1)) (input(key, path) ?? byId(`verb-${key}-0`))?.focus();
   }
 
-  function mark(errors) { // gives the first input with an error
-    for (const line of root.querySelectorAll("[data-error]")) line.hidden = true;
-    for (const control of root.querySelectorAll("[aria-invalid]")) {
-      control.removeAttribute("aria-invalid");
-      control.removeAttribute("aria-describedby");
-    }
-    let first = null;
-    for (const {key, path, text} of errors) {
-      const line = root.querySelector(`[data-error="${CSS.escape(`${key}-${path}`)}"]`);
-      const control = input(key, path);
-      control?.setAttribute("aria-invalid", "true");
-      if (!line) continue;
-      line.hidden = false;
-      line.textContent = `✕ ${text}`;
-      control?.setAttribute("aria-describedby", line.id);
-      first ??= control;
-    }
-    return first;
-  }
+  const errorLine = (path) =>
+    errors[path] && h("div", {class: "rk-error", id: `${id}-${path}-error`}, `✕ ${errors[path]}`);
 
   // -- drawing
 
@@ -372,32 +351,31 @@ function render({model, el}) {
     if (state.kind === "inbox") {
       if (!nodes.filter.isConnected && waitingRows().length > FILTER_FROM) nodes.list.before(nodes.filter);
       const rows = state.rows.filter((row) => row.head || row.is_done || isListed(row));
-      patch("top", state.top, top);
+      patch("top", [state.title, state.mode, state.oldest, state.error], top);
       patch("list", [rows, state.open], () => rows.map(item));
     }
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
-    const shown = [status?.final, status?.receipt, [...unfolded], decisions];
+    const shown = [state.receipt, [...unfolded], decisions, errors];
     patch("body", [question, state.empty, shown], question ? body : empty);
     patch("case", [question?.digest, state.case], () => (question ? theCase(state.case) : []));
-    const isOpen = question && canAnswer(), barData = [status?.inert, status?.checking, status?.state === "unknown"];
+    const isOpen = question && canAnswer(), barData = [question && isInert(), status?.state === "unknown"];
     patch("signer", [isOpen, status?.who, status?.login, isSigning], () => (isOpen ? signature() : []));
     if (patch("bar", [question?.digest, isOpen, barData], () => (isOpen ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
     drawHints();
-    if (status?.final && state.kind === "form" && root.contains(document.activeElement)) leave();
+    if (state.receipt && state.kind === "form" && root.contains(document.activeElement)) leave();
   }
 
   const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text)];
 
   function drawStatus() {
-    const {status} = state, text = JSON.stringify(status.errors), isNew = text !== "{}" && text !== json.errors;
-    const errors = Object.entries(status.errors).flatMap(([key, byPath]) =>
-      Object.entries(byPath).map(([path, words]) => ({key, path, text: words})));
-    json.errors = text;
-    const first = isNew ? showErrors(errors) : mark(errors);
+    const {status} = state, text = JSON.stringify(status.errors);
     say(status.message, status.tone);
-    if (isNew) first?.focus();
+    if (text === json.errors) return;
+    json.errors = text;
+    showErrors(Object.entries(status.errors).flatMap(([key, byPath]) =>
+      Object.entries(byPath).map(([path, words]) => ({key, path, text: words}))));
   }
 
   function leave() { // the card becomes a receipt: the focus goes to the next card, else to the cell
@@ -413,28 +391,27 @@ function render({model, el}) {
   }
 
   function body() {
-    const {question, status} = state, [section] = question.sections;
+    const {question} = state, [section] = question.sections;
     return [
       div("rk-head", business("h2", question.business), h("code", null, question.run), space(),
         note(`${question.mode} · ${question.host}`)),
       div("rk-ask", question.title), muted(question.asked),
-      status.receipt && said(status.receipt, status.tone),
-      question.proposals.map(proposal), muted(question.more), muted(section.reason),
+      state.receipt && said(state.receipt.title, state.receipt.tone),
+      question.proposals.map(proposal), muted(question.more),
       !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
     ];
   }
 
   function theCase({status, lines, code}) {
-    const cell = ({text, kind, tone}) => text && (kind === "code" ? h("code", null, text)
-      : h("span", {class: kind === "pill" ? `rk-pill ${tone}` : `rk-${kind} ${tone}`}, text));
-    const folded = ({title, findings, more, rows: all = []}) => details(title,
-      findings && div("rk-findings", findings.map(finding), muted(more)),
-      all.map((cells) => div("rk-cells", cells.map(cell))));
-    const open = ({cells, key}) => div("rk-cells", cells.map(cell), space(),
+    const row = ({run, pills, text, end, key}) => div("rk-cells", run && h("code", null, run),
+      pills.map(([word, tone]) => pill(word, tone)), h("span", null, text), space(),
+      h("span", {class: `rk-end ${end}`}, end),
       state.kind === "inbox" && key && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
+    const line = ({title, findings, more, rows}) => details(title,
+      findings && div("rk-findings", findings.map(finding), muted(more)), rows?.map(row));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
-        lines.map((line) => (line.title ? folded(line) : open(line))),
+        lines.map((one) => (one.title ? line(one) : row(one))),
         div("rk-cells rk-band rk-code", note("As code"), h("code", null, code),
           linkButton("Copy", () => navigator.clipboard?.writeText(code), {"data-id": "copy-code"}))),
       details("What the agent sent, as JSON", h("pre", null, state.question.raw)),
@@ -488,9 +465,7 @@ function render({model, el}) {
       const shortcuts = {"aria-keyshortcuts": key ? key.replace("Ctrl ↵", "Control+Enter") : null};
       return h("button", {class: `rk-button ${style}`, "data-id": dataId, ...shortcuts, onclick}, children);
     };
-    if (status.state === "unknown") {
-      return !status.checking && button("check", () => send({check: true}), "", "", "Check again");
-    }
+    if (status.state === "unknown") return [];
     const verbs = question.verbs.map((verb) => {
       const isMain = verb.value === question.main, key = isMain ? "Ctrl ↵" : verb.key;
       return button(`press-${verb.value}`, () => press(verb.value), key, `rk-verb ${isMain ? "rk-main-verb" : ""}`,
@@ -522,14 +497,14 @@ function render({model, el}) {
   // -- inbox
 
   function top() {
-    const it = state.top;
+    const {title, mode, oldest, error} = state;
     nodes.age = note();
     drawAge();
     const refresh = {"data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all"};
     return [
-      bold(it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), note(it.oldest), space(), nodes.age,
+      bold(title), pill(mode, mode === "LIVE" ? "live" : ""), note(oldest), space(), nodes.age,
       linkButton("↻", () => send({refresh: true}), refresh),
-      it.error && div("rk-said attention", it.error),
+      error && div("rk-said attention", error),
     ];
   }
 
@@ -551,7 +526,7 @@ function render({model, el}) {
       h("span", {class: "rk-line"}, row.question), row.n_open > 1 && note(`${row.n_open} open`));
   }
 
-  const openRow = (key) => { sendDraft(); send({open: key}); nodes.pane.focus(); };
+  const openRow = (key) => { sendDraft(); isNext = false; send({open: key}); nodes.pane.focus(); };
   const putOff = () => { sendDraft(); send({later: state.open}); };
   const waitingRows = () => state.rows.filter((row) => row.key && !row.is_fixed);
   const listedKeys = () => waitingRows().filter(isListed).map((row) => row.key);
