@@ -167,7 +167,7 @@ NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside 
 class Field:
     """One input.
 
-    `kind` is text, long_text, choice, json or texts (one per line).
+    `kind` is text, long_text, choice or json.
     `is_folded`: shown after a press on Edit. A cell of a proposed row is named `sources.0.url`.
     """
 
@@ -202,10 +202,7 @@ ROWS: dict[str, dict[str, tuple[Field, ...]]] = {
     },
     "add_attributes": {
         "addresses": (Field("full_address", "Address"),),
-        "people": (
-            Field("name", "Name"),
-            Field("titles", "Titles, one per line", "texts"),
-        ),
+        "people": (Field("name", "Name"),),
     },
 }
 ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}

@@ -66,17 +66,15 @@ def _kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
-def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
+def check_clicks_arrive() -> None:
     """Raise `UsageError` where a waiting cell would wait forever.
 
-    Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
-    front end uses one, as JupyterLab does), and 7.4 always.
+    Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only to some front ends.
     """
     if not is_interactive():
         reason = ", and this one runs headless" if is_headless() else ""
         raise UsageError(f"this form needs an open notebook{reason}; {ALTERNATIVE}")
-    kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
-    if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
+    if tuple(map(int, version("ipykernel").split(".")[:2])) < CLICKS_WHILE_WAITING:
         raise UsageError(
             f"ipykernel {version('ipykernel')} delivers no click while a cell waits; show the form in one "
             f"cell and continue in the next one, or install ipykernel 7.4, or {ALTERNATIVE}"
@@ -150,13 +148,13 @@ class Card(anywidget.AnyWidget):
                 self.send({**self._describe(), "n": self._number, "heard": list(self._heard)})
 
     def send(self, content: Json, buffers: Any = None) -> None:
-        """Send by way of the layout, to which the page listens.
+        """Send to the card and by way of its layout; the page takes the message that comes first.
 
         anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card itself.
+        marimo has no models of layouts.
         """
         self.layout.send(content, buffers)
-        # ipykernel 7.4 hears a widget on the thread that sent by this widget last
-        super().send({})
+        super().send(content, buffers)
 
     def close(self) -> None:
         """Remove the card from the page."""
@@ -206,8 +204,7 @@ class CellOutput:
     def __init__(self) -> None:
         # wake cells that wait for what a person does
         self._waiting: set[Callable[[], object]] = set()
-        # where a page said that it displays the card
-        self._display_thread: threading.Thread | None = None
+        self._is_displayed = False  # a page said that it displays the card
 
     @property
     def widget(self) -> Card:
@@ -229,7 +226,7 @@ class CellOutput:
 
     def _on_views(self, n_views: int) -> None:
         if n_views:
-            self._display_thread = threading.current_thread()
+            self._is_displayed = True
             self._wake()
         if self._ticker is not None:
             (self._ticker.start if n_views and self._card else self._ticker.stop)()
@@ -254,7 +251,7 @@ class CellOutput:
         """
         if self._card is None and is_interactive():
             self._ipython_display_()
-        check_clicks_arrive(is_on_main_thread=self._display_thread is threading.main_thread())
+        check_clicks_arrive()
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         end = math.inf if timeout is None else loop.time() + timeout
         latest_display = loop.time() + DISPLAY_TIMEOUT
@@ -265,7 +262,7 @@ class CellOutput:
         self._waiting.add(wake)
         try:
             while not is_over() and self._card is not None:
-                deadline = end if self._display_thread else min(end, latest_display)
+                deadline = end if self._is_displayed else min(end, latest_display)
                 try:
                     async with asyncio.timeout_at(None if deadline == math.inf else deadline):
                         await changed.wait()

@@ -23,15 +23,12 @@ from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames, frames
 from runkit.text import duration, moment, plural, short_id, shorten, visible, web_host
 from runkit.widgets.question import Question, rows_of
-from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL
+from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_TEXT = 2000  # characters of one text
 MAX_NAME = 300  # characters of a source's name
-MAX_FINDINGS = 20  # of a proposal: larger notebooks open slowly
-MAX_SOURCES = 10  # of a finding
 MAX_RUNS = 10  # other runs of the business that are read with their steps
 ORDINALS = ("1st", "2nd", "3rd")
-Evidence = tuple[list[Json], str]  # findings, and a sentence about those that are left out
 
 
 def truncated(text: str, limit: int = MAX_TEXT) -> str:
@@ -44,10 +41,10 @@ def truncated(text: str, limit: int = MAX_TEXT) -> str:
 # ----------------------------------------------------------------------------------------------- evidence
 
 
-def evidence_of(question: Question) -> list[Evidence]:
-    """Return the findings of each proposal that is shown."""
+def evidence_of(question: Question) -> list[list[Json]]:
+    """Return the findings of each proposal."""
     own, first, described = _own(question), 0, []
-    for proposal in question.proposals[:MAX_PROPOSALS]:
+    for proposal in question.proposals:
         last = first + len(objects(proposal.get("artifacts")))
         described.append(findings(question.frames, own.iloc[first:last]))
         first = last
@@ -61,24 +58,18 @@ def _own(question: Question) -> pd.DataFrame:
     return artifacts[is_own & artifacts["origin"].eq("proposal")]
 
 
-def findings(f: Frames, artifacts: pd.DataFrame) -> Evidence:
+def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
     """Describe artifacts of one run with their sources."""
-    n_more = len(artifacts) - MAX_FINDINGS
-    more = f"{plural(n_more, 'more finding')} not shown here." if n_more > 0 else ""
-    return [_finding(f, row) for row in rows_of(artifacts.head(MAX_FINDINGS))], more
-
-
-def _finding(f: Frames, row: Any) -> Json:
-    sources = f.sources[f.sources["artifact_no"].eq(row.artifact_no)]
-    n_more = len(sources) - MAX_SOURCES
-    return {
-        "title": truncated(row.title or "Untitled finding"),
-        "confidence": (row.confidence or "").capitalize(),
-        "tone": style.CONFIDENCE_COLORS.get(row.confidence, ""),
-        "summary": truncated(row.summary or ""),
-        "sources": [_source(source) for source in rows_of(sources.head(MAX_SOURCES))],
-        "more": f"{plural(n_more, 'more source')} not shown here" if n_more > 0 else "",
-    }
+    return [
+        {
+            "title": truncated(row.title or "Untitled finding"),
+            "confidence": (row.confidence or "").capitalize(),
+            "tone": style.CONFIDENCE_COLORS.get(row.confidence, ""),
+            "summary": truncated(row.summary or ""),
+            "sources": [*map(_source, rows_of(f.sources[f.sources["artifact_no"].eq(row.artifact_no)]))],
+        }
+        for row in rows_of(artifacts)
+    ]
 
 
 def _source(source: Any) -> Json:
@@ -114,10 +105,9 @@ def other_findings(question: Question) -> list[Json]:
     if others.empty:
         return []
     others = others.sort_values("confidence", kind="stable")
-    described, more = findings(question.frames, others)
     counted = counts(others["confidence"].dropna())
     title = ": ".join(filter(None, (plural(len(others), "other finding"), counted)))
-    return [{"title": title, "findings": described, "more": more}]
+    return [{"title": title, "findings": findings(question.frames, others)}]
 
 
 def counts(words: Iterable[str]) -> str:

@@ -220,9 +220,8 @@ class AnswerController(Controller):
                 self._change(State.INVALID, self._undone(NO_NAME))
             else:
                 who = self.who
+                jobs.start(lambda: self._run_job(answer, who), "answer")  # it waits for the lock
                 self._change(State.SENDING, "Sending your answer…")
-                if problem := jobs.start(lambda: self._run_job(answer, who), "answer"):
-                    self._change(State.FAILED, self._undone(problem))
         self._notify()
 
     # -- what others find out
@@ -348,7 +347,8 @@ class AnswerController(Controller):
 
     def _run_job(self, answer: Json, who: str) -> None:
         """Send an answer; any error becomes a message on the card."""
-        self._sent, self._is_sending = None, True
+        with self._lock:
+            self._sent, self._is_sending = None, True
         try:
             self._send(answer, who)
         except Exception as error:

@@ -24,7 +24,6 @@ from runkit.text import (
     esc,
     link,
     moment,
-    plural,
     short_id,
     shorten,
     static_file,
@@ -33,7 +32,7 @@ from runkit.text import (
 from runkit.widgets.case import evidence_of, head_of, other_findings, truncated
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
-from runkit.widgets.questionnaire import MAX_PROPOSALS, NO_LABEL, Section
+from runkit.widgets.questionnaire import NO_LABEL, Section
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 Bundle = dict[str, str]
@@ -117,11 +116,10 @@ def _verb(verb: Verb) -> Json:
 
 def describe_question(question: Question, client: Client) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
-    run, proposals, described = question.run, question.proposals, []
-    for proposal, (evidence, left_out) in zip(proposals, evidence_of(question), strict=False):
+    run, proposals = question.run, []
+    for proposal, evidence in zip(question.proposals, evidence_of(question), strict=True):
         agent, title = agent_title(proposal.get("agent") or ""), truncated(proposal.get("label") or NO_LABEL)
-        described.append({"title": title, "agent": agent, "evidence": evidence, "left_out": left_out})
-    n_more = len(proposals) - MAX_PROPOSALS
+        proposals.append({"title": title, "agent": agent, "evidence": evidence})
     name = run.agent_name if question.agent in (None, run.agent) else None
     agent = shorten(agent_title(question.agent or run.agent, name), 100)
     since = f" · waiting since {moment(question.asked_at)}" if question.asked_at else ""
@@ -133,10 +131,7 @@ def describe_question(question: Question, client: Client) -> Json:
         "mode": client.mode,
         "title": truncated(question.label),
         "asked": f"Asked by {agent}{since}",
-        "proposals": described,
-        "more": f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all."
-        if n_more > 0
-        else "",
+        "proposals": proposals,
         "raw": truncated(jsontext.dumps(question.value), MAX_RAW),
     }
 

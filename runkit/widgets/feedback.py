@@ -122,9 +122,8 @@ class FeedbackForm(CellOutput):
             if rating is None:
                 show("Not sent. Choose Helpful or Not helpful first.")
                 return
+            jobs.start(lambda: post(rating), "feedback")
             show("Sending…", is_busy=True)
-            if problem := jobs.start(lambda: post(rating), "feedback"):
-                show(f"Not sent. {problem}")
 
         def on_thumb(change: dict[str, Any]) -> None:
             if change["new"] not in (None, self._ratings.get(artifact)):

@@ -158,16 +158,13 @@ class InterruptForm(CellOutput):
         return CHECK_INTERVAL
 
     def _changed(self) -> None:
-        if self._card is not None:
-            self._card.show()  # first, for its announcement and focus
-        if self.receipt is not None and self._handle is not None:
-            handle, self._handle = self._handle, None  # from now on the receipt stays
-            if self.state == "conflict" and self._open.typed:
-                card.update(self._head, self._static())  # the card offers to copy what was typed
-            else:
-                card.update(self._head, display.EMPTY)
-                card.update(handle, self._static())  # the card stays for reloaded pages
-        self._wake()
+        super()._changed()
+        # after a conflict the card offers to copy what was typed
+        is_kept = self.state == "conflict" and self._open.typed
+        if self.receipt is not None and not is_kept:
+            card.update(self._head, display.EMPTY)
+            card.update(self._handle, self._static())  # the card itself stays for reloaded pages
+            self._handle = None
 
     @checked
     async def answered(self, timeout: Seconds | None = None) -> Run:
@@ -188,8 +185,8 @@ class InterruptForm(CellOutput):
         WaitTimeout
             If nobody answered in time; the form stays open.
         UsageError
-            At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel 6,
-            which delivers no click while a cell waits. Use `client.runs.resume` there.
+            At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel before
+            7.4, which delivers no click while a cell waits. Use `client.runs.resume` there.
         """
         if self.receipt is None:
             message = "nobody answered within {}; the form stays open"

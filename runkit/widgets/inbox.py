@@ -102,8 +102,6 @@ class InboxController(Forms):
             if unread:
                 names = ", ".join(unread[:MAX_NAMED])
                 gaps.append(f"the questions of {plural(len(unread), 'run')} can't be read ({names})")
-            if deleted:
-                gaps.append(f"the API no longer has {plural(len(deleted), 'run')} of this list")
             with self._lock:
                 self._update(fetched)
                 for run_id in deleted:
@@ -135,9 +133,10 @@ class InboxController(Forms):
     def refresh_all(self) -> None:
         """Start a full check as a job, unless one is running."""
         with self._lock:
-            is_running, self.is_refreshing = self.is_refreshing, True
-        if not is_running:
-            self.message = jobs.start(lambda: self.refresh(full=True), "refresh") or "Refreshing…"
+            if self.is_refreshing:
+                return
+            jobs.start(lambda: self.refresh(full=True), "refresh")
+            self.is_refreshing, self.message = True, "Refreshing…"
         self._notify()
 
     def tick(self) -> float:
@@ -210,9 +209,8 @@ class InboxController(Forms):
         if key is None:
             return
         with self._lock:
-            self._wanted, self.following, self.is_opening = key, None, True
-            self.message = jobs.start(lambda: self._open(key), "open")
-            self.is_opening = not self.message
+            jobs.start(lambda: self._open(key), "open")
+            self._wanted, self.following, self.is_opening, self.message = key, None, True, ""
         self._notify()
 
     def open_first(self) -> None:
@@ -347,12 +345,11 @@ class InterruptInbox(CellOutput):
 
     def _receive(self, content: Json) -> None:
         controller, form = self.controller, self.controller.form
-        keys = {page_key(question): question.key for question in controller.waiting}
-        controller.following = keys.get(str(content.get("next")))
+        controller.following = key_of(content.get("next"))
         if content.get("refresh"):
             controller.refresh_all()
-        controller.open(keys.get(str(content.get("open"))))
-        if later := keys.get(str(content.get("later"))):
+        controller.open(key_of(content.get("open")))
+        if later := key_of(content.get("later")):
             controller.put_off(later)
         if isinstance(content.get("who"), str):
             controller.sign(content["who"])
@@ -388,6 +385,12 @@ class InterruptInbox(CellOutput):
 def page_key(question: Question) -> str:
     """Return how the page names a question."""
     return " ".join(question.key)
+
+
+def key_of(text: object) -> Key | None:
+    """Return the key of a question that the page names."""
+    run_id, _, interrupt_id = str(text or "").partition(" ")
+    return (run_id, interrupt_id) if run_id else None
 
 
 def summary(controller: InboxController) -> str:

@@ -15,14 +15,12 @@ from runkit.logs import log
 PAUSE = 15.0  # seconds after an unexpected error
 
 
-def start(work: Callable[[], object], name: str) -> str:
-    """Start a job on a daemon thread, which handles its own errors; gives why it could not start, else ""."""
-    try:
-        threading.Thread(target=work, name=f"runkit-{name}", daemon=True).start()
-    except RuntimeError as error:
-        log.warning("no thread could be started for %s", name)
-        return f"{error}. Try again."
-    return ""
+def start(work: Callable[[], object], name: str) -> None:
+    """Start a job on a daemon thread, which handles its own errors.
+
+    Raises `RuntimeError` if there is no thread for it; nothing has changed then, and a person may try again.
+    """
+    threading.Thread(target=work, name=f"runkit-{name}", daemon=True).start()
 
 
 def error_message(error: Exception) -> str:
@@ -51,9 +49,9 @@ class Ticker:
         with self._lock:
             if self._stop is None:
                 # a new one, which a thread that is ending cannot clear
-                self._stop = stop = threading.Event()
-                if start(lambda: self._run(stop), self._name):
-                    self._stop = None
+                stop = threading.Event()
+                start(lambda: self._run(stop), self._name)
+                self._stop = stop
 
     def stop(self) -> bool:
         """Stop, from any thread, and give whether it ran; a call of `work` that is running ends by itself."""

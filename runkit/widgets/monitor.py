@@ -18,7 +18,7 @@ from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import LOCAL, Json
-from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
+from runkit.errors import RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.tables.facts import outputs_of
 from runkit.tables.frames import frames
@@ -34,7 +34,6 @@ ALTERNATIVE = (
 )
 # pauses between two polls, which grow while nothing changes, and more after errors
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
-REFUSALS = 5  # a single 401, 403 or 404 may be an accident
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
 WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
@@ -91,7 +90,7 @@ class RunMonitor(CellOutput):
         self._run = client.runs.get(client.runs.full_id(run))
         self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
-        self._pause, self._n_refusals, self._n_closed = FIRST, 0, 0
+        self._pause, self._n_closed = FIRST, 0
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
@@ -110,6 +109,7 @@ class RunMonitor(CellOutput):
         if self._box is None or self._card is None:
             self._live = w.Output()
             self._box = w.VBox([super().widget, self._live])
+            self._ask()
             self._draw()
         return self._box
 
@@ -119,18 +119,14 @@ class RunMonitor(CellOutput):
     def _ipython_display_(self) -> None:
         self.close()
         card.replace_card(self._key(), self)
-        self._is_over, self._n_refusals = self.run.is_finished, 0
+        self._is_over = self.run.is_finished
         self._message = "Live updates off."
         if card.is_headless():
             self._message += f" This notebook ran headless: {ALTERNATIVE}."
-        else:
-            self._ask()
-        self._head = card.output(self._static())
-        if self.run.is_finished or card.is_headless():
-            self._handle = card.output(self._chart())
-            return
-        self._handle = card.output(card.widget_bundle(self.widget))
-        if card.is_interactive():
+        is_live = not (self.run.is_finished or card.is_headless())
+        bundle = card.widget_bundle(self.widget) if is_live else self._chart()
+        self._head, self._handle = card.output(self._static()), card.output(bundle)
+        if is_live and card.is_interactive():
             # before it is displayed, since the next cell may keep the kernel busy
             self._ticker.start()
 
@@ -185,7 +181,6 @@ class RunMonitor(CellOutput):
             run = self._client.runs.get(self._run)
         except Exception as error:
             return self._failed(error)
-        self._n_refusals = 0
         run = self._run if is_stale(run, self._run) else run
         is_new = _as_sent(run) != _as_sent(self._run)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
@@ -199,11 +194,9 @@ class RunMonitor(CellOutput):
 
     def _failed(self, error: Exception) -> float | None:
         """Try again after an error that may pass."""
-        is_refusal, message = isinstance(error, AuthError | NotFound), jobs.error_message(error)
-        self._n_refusals += is_refusal
-        may_pass = is_refusal or isinstance(error, Unavailable | RateLimited)
-        if not may_pass or self._n_refusals >= REFUSALS:
-            self._is_over = True
+        message = jobs.error_message(error)
+        self._is_over = not isinstance(error, Unavailable | RateLimited)
+        if self._is_over:
             self._show(self._run, f"Live updates stopped: {message}")
             return None
         pause = max(self._pause, getattr(error, "retry_after", None) or 0)
@@ -247,7 +240,10 @@ class RunMonitor(CellOutput):
         if self._is_over and not self._forms.forms:
             if self.run.is_finished:
                 self._message = "Run finished. Live updates off."
-            self._end(self._chart())
+            if self._handle is None:
+                self._changed()  # inside another widget, where it stays
+            else:
+                self._end(self._chart())
 
     def close(self) -> None:
         """Remove the card and end its threads; the chart remains. Entries remain as drafts."""

@@ -22,7 +22,7 @@ from runkit.text import code, moment, one_line, short_id, shorten, visible, web_
 Texts = dict[str, str]  # of inputs, or errors, by the name of the field
 Entries = dict[str, Texts]  # by section
 NO_LABEL = "Question without a label"
-MAX_PROPOSALS = 50  # shown of a question; more are answered together
+MAX_PROPOSALS = 50  # with their own answer; more are answered together
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     if kind not in FIELDS or questions.has_schema(proposal):
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
-    fields = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    start = dict.fromkeys(("decision", *(field.name for field in fields)), "")
+    fields: list[Field] = []
+    start = {"decision": ""}
     for name, columns in ROWS.get(kind, {}).items():
         for number, row in enumerate(objects(payload.get(name))):
             for column in columns:
@@ -152,7 +152,9 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
                     f"{ROW_NAMES[name]} {number + 1}: {column.title}",
                 )
                 fields.append(replace(column, name=cell, title=title, is_folded=True))
-                start[cell] = _cell_text(column, row.get(column.name))
+                start[cell] = _cell_text(row.get(column.name))
+    fields += [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
+    start |= {field.name: "" for field in FIELDS[kind]}
     s = "" if len(objects(payload.get("sources"))) == 1 else "s"
     verbs = (
         verb._replace(button=verb.button.format(s=s), receipt=verb.receipt.format(s=s))
@@ -161,15 +163,12 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     return Section(kind, tuple(verbs), tuple(fields), start, proposal)
 
 
-def _cell_text(column: Field, value: Any) -> str:
+def _cell_text(value: Any) -> str:
     """Return the text of a proposed cell; what would be invisible in an input is shown as a code."""
-    if column.kind == "texts":
-        return visible("\n".join(map(_text_of, value)) if isinstance(value, list) else _text_of(value))
-    return visible(_text_of(value)).replace("\n", code("\n"))
-
-
-def _text_of(value: Any) -> str:
-    return value or "" if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(text).replace("\n", code("\n"))
 
 
 def _with_documents(field: Field, proposal: Json, documents: Sequence[Document]) -> Field:
@@ -195,8 +194,6 @@ def _parse(field: Field, text: str) -> Any:
         raise ValueError("is no longer offered; choose one of the list")
     if field.kind == "json":
         return _json_object(text)
-    if field.kind == "texts":
-        return [line.strip() for line in text.split("\n") if line.strip()]
     if field.is_web and web_host(text) is None:
         raise ValueError("must be a web address that begins with https:// or http:// and a plain host name")
     if field.max_length is not None and len(text) > field.max_length:

@@ -250,10 +250,6 @@ class Session:
         """Start one cell, counted from 0."""
         self.act_on(number, "notebook:run-cell")
 
-    def clear_cell(self, number: int) -> None:
-        """Clear the output of one cell, counted from 0."""
-        self.act_on(number, "notebook:clear-cell-output")
-
     def value(self, expression: str) -> Any:
         """Ask the kernel for the value of an expression, a literal; it answers when no cell runs."""
         return ast.literal_eval(self.page.evaluate(ASK, expression))

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
 from runkit.server import Sandbox
 from support import until
-from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Posts, Session
+from tests.lab.conftest import KERNEL, LIGHT, PANEL, Posts, Session
 from tests.widgets.live import is_armed, press
 
 Open = Callable[..., Session]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
+ASK = """def ask(scenario):
+    made = client.runs.create("cip_orchestrator", box.business(scenario))
+    return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
 KEEP = "Keep in review"
 DISMISS = "Dismiss the hit"
 NOTE = "born in another year"
@@ -26,22 +28,6 @@ FOCUS = """() => {
     const at = document.activeElement;
     return at.labels?.[0]?.textContent || at.textContent.trim();
 }"""
-# The contrast of each text, also in controls, with the ground that is seen behind it.
-CONTRAST = (
-    "() => {"
-    + COLORS
-    + """
-  const ratios = [];
-  for (const output of document.querySelectorAll(".jp-OutputArea-output")) {
-    for (const node of output.querySelectorAll("*")) {
-      const says = [...node.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
-      if ((!says && !node.matches("input, textarea, select")) || !node.checkVisibility()) continue;
-      ratios.push([contrast(getComputedStyle(node).color, ground(node)), node.outerHTML.slice(0, 100)]);
-    }
-  }
-  return ratios;
-}"""
-)
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
@@ -203,7 +189,7 @@ def test_d_d_is_harmless(open_session: Open) -> None:
     page = open_session("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()
     focus_card(page)
-    for words in ("Close", "Remove 1", "Add to sources", "Add the source"):
+    for words in ("Close", "Add the source", "Don't add"):
         tab_to(page, words)
         page.keyboard.press("d")
         page.keyboard.press("d")
@@ -212,11 +198,6 @@ def test_d_d_is_harmless(open_session: Open) -> None:
     page.keyboard.press("d")
     expect(page.locator(".jp-CodeCell")).to_have_count(2)
     expect(card(page)).to_be_visible()
-
-
-ASK = """def ask(scenario):
-    made = client.runs.create("cip_orchestrator", box.business(scenario))
-    return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
 
 
 @light
@@ -267,44 +248,3 @@ def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None
     expect(alone.get_by_text("Hit dismissed").first).to_be_visible()
     alone.screenshot(path=tmp_path / "exported.png")
     alone.context.close()
-
-
-KINDS = ("decision", "tin_mismatch", "address_gap", "combined_proposal")
-
-
-def test_the_looks(open_session: Open, tmp_path: Path) -> None:
-    """In both themes each kind of form, errors, the last question and a receipt can be read and are named."""
-    page = open_session("watchlist_hit", FORM, ASK, *(f"ask({one!r})" for one in KINDS)).page
-    expect(card(page)).to_have_count(5)
-    hit, decision, document, sources, combined = (card(page).nth(number) for number in range(5))
-    combined.get_by_role("button", name="Send 2 answers").wait_for()
-    page.set_viewport_size({"width": 1280, "height": 4200})
-    check_looks(page, tmp_path / "open.png")
-    for one in (document, combined, hit):
-        one.locator("[data-id^=press]").first.click()
-    expect(page.locator("[aria-invalid]")).to_have_count(2)
-    sources.get_by_role("button", name="Edit").click()
-    sources.get_by_role("button", name="Add to sources").click()
-    press(decision.locator("[data-id=press-approved]"), times=1)
-    is_armed(page)
-    check_looks(page, tmp_path / "errors.png")
-    press(hit.locator("[data-id=press-reject]"))
-    see(page, "Hit kept")
-    expect(card(page)).to_have_count(4)
-    check_looks(page, tmp_path / "receipt.png")
-
-
-def check_looks(page: Page, picture: Path) -> None:
-    """Take a picture; no serious finding of axe, and all that can be read is 4.5:1 against its ground."""
-    page.mouse.move(0, 0)  # JupyterLab lights up the row of a table that the mouse is on
-    page.screenshot(path=picture)
-    found = Axe().run(page, {"include": [[".jp-OutputArea-output"]]})
-    serious = [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found.response["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-    ratios = page.evaluate(CONTRAST)
-    assert len(ratios) > 20
-    assert [one for one in ratios if one[0] < LEAST_CONTRAST] == []

@@ -80,3 +80,21 @@ def check_frames(looks: list[tuple[float, int, int]]) -> None:
     drawn = sum(max(0, now - before) for (_, before, _), (_, now, _) in pairwise(looks))
     seconds = (looks[-1][0] - looks[0][0]) / 1000
     assert 3 < drawn <= MOST_REDRAWS * seconds + 4
+
+
+TABS = """import ipywidgets
+monitor, form = runkit.RunMonitor(client, run), runkit.InterruptForm(client, run)
+ipywidgets.Tab([ipywidgets.VBox([form.widget]), monitor.widget], titles=["Form", "Run"])"""
+
+
+@light
+def test_cards_in_tabs(open_session: Open) -> None:
+    """Cards compose with other widgets: the form takes an answer, and the monitor keeps its last state."""
+    page = open_session("watchlist_hit", TABS).page
+    verb(page, DISMISS).first.wait_for()
+    card(page).first.locator("textarea").fill(NOTE)
+    press(verb(page, DISMISS).first)
+    see(page, "Hit dismissed, ")
+    page.get_by_role("tab", name="Run", exact=True).click()
+    see(page, "Run finished. Live updates off.")
+    page.locator(".js-plotly-plot .bars").first.wait_for()

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 import runkit
 from runkit.style import DARK, LIGHT
 from tests.widgets.asking import Asking
-from tests.widgets.live import LivePage
+from tests.widgets.live import LivePage, is_armed, press
 
 Json = dict[str, Any]
 NAMES = {
@@ -110,3 +111,22 @@ def test_themes(show: Show, page: Page) -> None:
         page.evaluate("([name, value]) => document.body.setAttribute(name, value)", [name, value])
         assert card.evaluate(color).strip() == theme.muted, (name, value)
         page.evaluate("name => document.body.removeAttribute(name)", name)
+
+
+@pytest.mark.parametrize("is_light", ["true", "false"])
+def test_contrast_and_names(show: Show, live: LivePage, page: Page, is_light: str) -> None:
+    """No form has a serious finding of axe, whether it is open, wrong, armed or closed."""
+    page.evaluate("(value) => document.body.setAttribute('data-jp-theme-light', value)", is_light)
+    hit, decision, document, combined, sources = map(
+        show, ("watchlist_hit", "decision", "tin_mismatch", "combined_proposal", "address_gap")
+    )
+    for card in (document, combined, hit):
+        card.locator("[data-id^=press]").first.click()
+    sources.get_by_role("button", name="Edit").click()
+    for card in (decision, sources):
+        press(card.locator("[data-id^=press]").first, times=1 if card is decision else 2)
+    live.until(lambda: sources.get_attribute("data-state") == "settled")
+    decision.locator("[data-id^=press]").first.click()
+    is_armed(page)
+    found = Axe().run(page, {"include": [[".runkit-card"]]}).response["violations"]
+    assert [item["id"] for item in found if item["impact"] in ("serious", "critical")] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from runkit.models import Run
@@ -26,19 +25,12 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     return display.twin(described)["text/html"], described["question"]
 
 
-def test_what_is_left_out_is_said(asking: Asking) -> None:
-    """Of texts, sources, findings and proposals a card shows a part, and says how much is missing."""
-    finding = {"title": "t" * 2500, "type": "x", "sources": [{"url": "https://a.example"}] * 11}
-    shown, page = both(asking, {"label": "x" * 3000, "artifacts": [finding] * 52})
+def test_long_texts_are_cut(asking: Asking) -> None:
+    """The card says how much is missing."""
+    shown, page = both(asking, {"label": "x" * 3000, "artifacts": [{"title": "t" * 2500, "type": "x"}]})
     for text in (shown, json.dumps(page, ensure_ascii=False)):
         assert "xx… (1,000 more characters not shown here)" in text
-        n_titles = text.count("tt… (500 more characters not shown here)")
-        assert n_titles == text.count("1 more source not") == 20
-        assert "32 more findings not shown here." in text
-    shown, page = both(asking, {"proposals": [{"label": "p" * 2500, "agent": "tin"}] * 1050})
-    assert re.sub("<[^>]+>", "", shown).count("pp… (500 more characters not shown here) (TIN)") == 50
-    for text in (shown, json.dumps(page)):
-        assert "1,000 more proposals not shown here" in text
+        assert "tt… (500 more characters not shown here)" in text
 
 
 def test_a_link_leads_where_it_says(asking: Asking) -> None:

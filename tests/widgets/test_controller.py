@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from runkit import answers
+from runkit.client import Client
 from runkit.errors import Unavailable
 from runkit.widgets.controller import READ_ONLY, AnswerController
-from runkit.widgets.question import State
-from tests.client.conftest import Answer
+from runkit.widgets.question import State, question_of
+from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, submit
 from tests.widgets.asking import Asking, finish
 
@@ -166,14 +167,19 @@ def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> N
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
-# ---------------------------------------------------------------------------- a server that follows a script
+def test_refused_json(server: Server, client: Client, run_json: Any) -> None:
+    """The API's refusal stands beside the JSON that was sent."""
+    item = {"id": "int-1", "value": {"type": "survey", "label": "Which?"}}
+    run = run_json(status="interrupted", interrupts=[item], steps=[])
+    refusal = Answer({"errors": [{"message": "risk is missing"}]}, status=422)
+    server.script = lambda request: refusal if request.method == "POST" else Answer(run)
+    question = question_of(client.runs.get("run-1"))
+    assert question is not None
+    controller = AnswerController(client, question)
+    refused = answer(controller, {"0": {"decision": "raw", "raw": "{}", "note": ""}})
+    assert "risk is missing" in refused.errors["0"]["raw"]
 
 
-def refused(parameter: str | None) -> Answer:
-    return Answer({"errors": [{"message": "no", "parameter": parameter}]}, status=422)
-
-
-OPEN, CHANGED = ({"status": "interrupted", "label": label} for label in ("Dismiss?", "Dismiss everything?"))
 # ----------------------------------------------------------------------------------------------- this machine
 
 

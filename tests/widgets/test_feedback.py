@@ -9,7 +9,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.models import Run
-from runkit.widgets.feedback import FeedbackForm, artifacts_of
+from runkit.widgets.feedback import FeedbackForm
 from support import until
 from tests.faults import FaultyBox, sandbox
 
@@ -72,16 +72,6 @@ def form_with(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, *artifa
     return FeedbackForm(client, run)
 
 
-def test_each_artifact_is_rated_once(run: Run) -> None:
-    output = run.output.artifacts[0].to_dict() if run.output else {}
-    again = {**run.to_dict()["steps"][0], "artifacts": [output]}
-    repeated = Run.from_json({**run.to_dict(), "steps": [again, *run.to_dict()["steps"]]})
-    artifacts = artifacts_of(repeated)
-    assert artifacts == artifacts_of(run)
-    assert artifacts[0].to_dict() == output
-    assert len(artifacts) > 3
-
-
 def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
     form = FeedbackForm(client, run)
     row, n_rows = Row(form), len(form.widget.children) - 1
@@ -113,9 +103,8 @@ def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Ru
     assert row.thumbs.value == "positive"
 
 
-@pytest.mark.parametrize("status", [401, 403, 422])
-def test_a_refused_rating_can_be_sent_again(box: FaultyBox, client: Client, run: Run, status: int) -> None:
-    box.fault("refuse", "/feedback", status=status)
+def test_a_refused_rating_can_be_sent_again(box: FaultyBox, client: Client, run: Run) -> None:
+    box.fault("refuse", "/feedback", status=403)
     row = Row(FeedbackForm(client, run))
     assert "confirm the rating" in row.rate("positive")
     assert row.thumbs.value is None

@@ -38,6 +38,7 @@ class Inbox:
         self.card = self.live.add(self.inbox.widget)
         self.filter = self.card.get_by_role("textbox", name="Filter questions")
         self.live.until(lambda: not self.inbox.controller.is_opening)
+        self.live.until(lambda: not self.inbox.controller.form or self.open_run())
         self.live.settle()
 
     def tick(self) -> None:

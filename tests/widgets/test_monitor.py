@@ -150,7 +150,6 @@ def test_a_refusal_that_lasts(
     box: FaultyBox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
-    monkeypatch.setattr("runkit.widgets.monitor.REFUSALS", 1)
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
     page = ask(monitor)
     page.type(note="not him")

@@ -8,7 +8,7 @@ const MAX_RADIOS = 4; // choices; more get a dropdown
 const FILTER_FROM = 20; // questions; a longer list gets a filter
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
 const EDITABLE = new Set(["open", "invalid", "failed"]); // states in which an answer can be sent
-const LONG = new Set(["long_text", "texts", "json"]); // fields of several lines
+const LONG = new Set(["long_text", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
 const KEYS = [
@@ -61,7 +61,7 @@ function source(one) {
 
 const finding = (one) => div("rk-finding",
   h("div", null, bold(one.title), " ", one.confidence && pill(one.confidence, one.tone)),
-  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source), muted(one.more))));
+  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source))));
 
 function said(text, tone, ...more) { // with its first sentence in bold
   const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
@@ -114,9 +114,9 @@ function render({model, el}) {
   }
 
   function listen() { // anywidget delivers no message to a card whose code took 2 s; to its layout they come
-    sender?.off("msg:custom", onMessage);
-    sender = model.get("layout");
-    sender.on("msg:custom", onMessage);
+    sender?.off?.("msg:custom", onMessage);
+    sender = model.get("layout"); // in marimo it is no model, and messages come to the card
+    sender?.on?.("msg:custom", onMessage);
     send({ready: id});
   }
 
@@ -356,7 +356,7 @@ function render({model, el}) {
     }
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
     const shown = [state.receipt, [...unfolded], decisions, errors];
-    patch("body", [question, state.empty, shown], question ? body : empty);
+    patch("body", [question, state.empty, state.findings, shown], question ? body : empty);
     patch("case", [question?.digest, state.case], () => (question ? theCase(state.case) : []));
     const isOpen = question && canAnswer(), barData = [question && isInert(), status?.state === "unknown"];
     patch("signer", [isOpen, status?.who, status?.login, isSigning], () => (isOpen ? signature() : []));
@@ -367,7 +367,7 @@ function render({model, el}) {
     if (state.receipt && state.kind === "form" && root.contains(document.activeElement)) leave();
   }
 
-  const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text)];
+  const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text), state.findings?.map(finding)];
 
   function drawStatus() {
     const {status} = state, text = JSON.stringify(status.errors);
@@ -397,7 +397,7 @@ function render({model, el}) {
         note(`${question.mode} · ${question.host}`)),
       div("rk-ask", question.title), muted(question.asked),
       state.receipt && said(state.receipt.title, state.receipt.tone),
-      question.proposals.map(proposal), muted(question.more),
+      question.proposals.map(proposal),
       !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
     ];
   }
@@ -407,8 +407,8 @@ function render({model, el}) {
       pills.map(([word, tone]) => pill(word, tone)), h("span", null, text), space(),
       h("span", {class: `rk-end ${end}`}, end),
       state.kind === "inbox" && key && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
-    const line = ({title, findings, more, rows}) => details(title,
-      findings && div("rk-findings", findings.map(finding), muted(more)), rows?.map(row));
+    const line = ({title, findings, rows}) => details(title,
+      findings && div("rk-findings", findings.map(finding)), rows?.map(row));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
         lines.map((one) => (one.title ? line(one) : row(one))),
@@ -431,7 +431,6 @@ function render({model, el}) {
     return h("div", {class: "rk-proposal", ...group},
       proposals.length > 1 && h("div", null, bold(`${at + 1}. ${one.title}`), note(` ${one.agent}`)),
       one.evidence.length ? one.evidence.map(finding) : muted("The agent gave no evidence."),
-      muted(one.left_out),
       isCombined() && canAnswer() && [inputs(sections[at]), choices(sections[at])]);
   }
 
@@ -624,6 +623,7 @@ function render({model, el}) {
   root.addEventListener("keydown", onKey);
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
   liveRegion();
+  model.on("msg:custom", onMessage);
   listen();
   model.on("change:layout", listen);
   return () => {
@@ -631,7 +631,8 @@ function render({model, el}) {
     clearInterval(timer);
     clearTimeout(slowTimer);
     model.off("change:layout", listen);
-    sender.off("msg:custom", onMessage);
+    model.off("msg:custom", onMessage);
+    sender?.off?.("msg:custom", onMessage);
     send({gone: id});
   };
 }
