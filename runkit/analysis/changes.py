@@ -9,11 +9,12 @@ import pandas as pd
 
 from runkit.arguments import checked
 from runkit.contract import FINAL_STATUSES
+from runkit.errors import UsageError
 from runkit.style import status
 from runkit.tables.facts import open_questions
 from runkit.tables.frames import frames
 from runkit.tables.sources import Source
-from runkit.text import duration, moment, plural, run_label, shorten
+from runkit.text import duration, moment, plural, run_label, shorten, timestamp
 
 # The strongest first.
 CHANGES = ("newly waiting", "failed", "answered", "completed", "new", "confidence changed")
@@ -51,7 +52,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        For sources that cannot hold runs.
+        For sources that cannot hold runs, and if `after` was read earlier than `before`.
 
     Examples
     --------
@@ -62,23 +63,26 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     0
     """
     old, new = frames(before), frames(after)
+    if old.read_at and new.read_at and new.read_at[1] < old.read_at[0]:
+        times = timestamp(new.read_at[1]), timestamp(old.read_at[0])
+        raise UsageError("after was read {}, and before later, {}; swap them.".format(*times))
     since = old.read_at[1] if old.read_at else old.runs["as_of"].max()
     was = {run["run_id"]: run for run in old.runs.to_dict("records")}
     waiting = open_questions(new)
     asked, asks = _by_run(open_questions(old)), _by_run(waiting)
     ended = _by_run(new.interrupts)
-    rows, n_others = [], len(was.keys() - set(new.runs["run_id"]))
+    rows, n_gone, n_more = [], len(was.keys() - set(new.runs["run_id"])), 0
     for run in new.runs.to_dict("records"):
         run_id = run["run_id"]
         if run_id not in was and not run["created_at"] > since:
-            n_others += 1
+            n_more += 1
             continue
         found = _change(run, was.get(run_id), asked[run_id], asks[run_id], ended[run_id])
         if found:
             rows.append(run | dict(zip(("change", "before", "after", "when"), found, strict=True)))
     table = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
     table = table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
-    table.attrs["sentence"] = _sentence(table, waiting, since, n_others)
+    table.attrs["sentence"] = _sentence(table, waiting, since, (n_gone, n_more))
     return table
 
 
@@ -128,7 +132,7 @@ def _shown(run: Row) -> str:
     return f"{word}, {run['confidence']}" if pd.notna(run["confidence"]) else word
 
 
-def _sentence(table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_others: int) -> str:
+def _sentence(table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_only: tuple[int, int]) -> str:
     """Write the changes as a paragraph, with what waits now."""
     counts = table["change"].value_counts(sort=False)
     what = ", ".join(f"{n:,} {change}" for change, n in counts.items() if n) or "no run has changed"
@@ -136,8 +140,8 @@ def _sentence(table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_others: 
     for row in table[table["change"].eq("failed")].head(1).to_dict("records"):
         label = run_label(row["run_id"], row["business_name"], row["agent_name"])
         parts.append(f"Failed last: {label}, {shorten(row['after'], 80)}")
-    if n_others:
-        parts.append(f"Only one of the two has {plural(n_others, 'other run')}")
+    n_of = dict(zip(("before", "now"), n_only, strict=True))
+    parts += [f"{plural(n, 'other run')} only {side}" for side, n in n_of.items() if n]
     oldest = waiting["wait_s"].max()
     age = "" if pd.isna(oldest) else f", the oldest for {duration(oldest)}"
     return ". ".join([*parts, f"{plural(len(waiting), 'question')} waiting now{age}."])

@@ -60,6 +60,10 @@ KINDS = {  # of questions, for people; in the order of what they can do harm by
 WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @checked
 def needs_attention(f: Frames) -> Panel:
     """Show what needs somebody, worst first.
@@ -240,6 +244,8 @@ def variants(f: Frames) -> Panel:
         f"{percent(table['n_runs'].max(), len(runs))} of them."
     )
     sentence = sentence if len(table) else "No runs with steps."
+    n_left_out = len(table) - VARIANTS
+    sentence += f" {n_left_out:,} rarer ones are left out." if n_left_out > 0 else ""
     table = table.head(VARIANTS)
     # what all begin with would hide what differs
     parts = table["variant"].str.split(" > ")
@@ -251,7 +257,7 @@ def variants(f: Frames) -> Panel:
 
 @checked
 def failed_steps(f: Frames) -> Panel:
-    """Show what failed and why: each error, with numbers, times and ids left out, and its runs.
+    """Show what failed and why: each error, without the numbers in which it differs, and its runs.
 
     Parameters
     ----------
@@ -266,7 +272,10 @@ def failed_steps(f: Frames) -> Panel:
     """
     bad = f.steps[f.steps["error"].notna()].drop(columns="status")
     bad = bad.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
-    bad["error"] = bad["error"].str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
+    errors = bad["error"]
+    bad["error"] = errors.str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
+    is_same = errors.groupby(bad["error"]).transform("nunique").eq(1)
+    bad["error"] = bad["error"].mask(is_same, errors)
     bad = bad.assign(n_completed=bad["status"].eq("completed")).sort_values("started_at", ascending=False)
     by = bad.groupby(["error", "label", "agent"], dropna=False)
     table = by.agg(

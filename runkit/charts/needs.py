@@ -44,7 +44,8 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
     n_of = table[n_first:].groupby("why", sort=False)["n_runs"].sum()
     rest = ", ".join(f"{n:,} {why}" for why, n in n_of.items())
     body = render("needs", rows=rows[:n_first], others=rows[n_first:], others_words=rest)
-    sentence = "Questions by kind, then the oldest first." if rows else "You're all caught up."
+    nothing = "You're all caught up." if len(f.runs) else "There are no runs."
+    sentence = "Questions by kind, then the oldest first." if rows else nothing
     return Panel("Needs attention", sentence, table[COLUMNS], body=body)
 
 

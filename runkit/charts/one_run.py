@@ -13,7 +13,7 @@ import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.arguments import checked
-from runkit.charts.panel import Panel, counts, lasting, percent, records, render
+from runkit.charts.panel import Panel, counts, lasting, percent, records, render, without_steps
 from runkit.charts.step_panel import step
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.style import outcome_words
@@ -32,6 +32,10 @@ ANSWER = 600  # characters of an answer
 MOST_STEPS = 3  # that followed an answer
 DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
 UNKNOWN = "The API keeps neither the answer nor who gave it."
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @checked
@@ -71,7 +75,7 @@ def findings(f: Frames) -> Panel:
         f"{plural(len(own), 'finding')}, weakest first: {percent(n_strong, len(own))} on government or "
         f"primary sources, {n_bare:,} without a source."
     )
-    sentence = sentence if len(own) else "No findings."
+    sentence = sentence if len(own) else "No findings." + without_steps(f)
     return Panel("Findings", sentence, table, body=render("findings", rows=shown))
 
 

@@ -54,7 +54,7 @@ class Panel:
     sentence
         What is to be seen, with its numbers.
     table
-        The numbers. Columns have the names of the frames, so that they join; seconds end in `_s`.
+        The numbers as a DataFrame, whose columns have the names of the frames; seconds end in `_s`.
     figure
         The numbers as a drawing, or None where the table is clearer.
     body
@@ -69,6 +69,10 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f"; use .table.{name}" if hasattr(pd.DataFrame, name) else ""
+        raise AttributeError(f"a Panel has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         shown = self.table.head(MAX_ROWS)

@@ -9,6 +9,7 @@ import pandas as pd
 from runkit.arguments import checked
 from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
+from runkit.contract import RESOLUTIONS
 from runkit.style import status
 from runkit.tables.frames import Frames
 from runkit.text import agent_title, plural, run_label
@@ -67,8 +68,9 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
 
 def _asked(f: Frames, run_id: str) -> pd.DataFrame:
     """Return the questions of a run, the longest wait first, beside the median of their kind."""
-    usual = f.interrupts.groupby("kind", observed=True)["wait_s"].transform("median")
-    table = f.interrupts.assign(median_of_kind_s=usual)
+    to_people = f.interrupts[~f.interrupts["outcome"].isin(RESOLUTIONS)]
+    usual = to_people.groupby("kind", observed=True)["wait_s"].transform("median")
+    table = to_people.assign(median_of_kind_s=usual)
     own = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)].sort_values("wait_s", ascending=False)
     return own[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(drop=True)
 
@@ -79,6 +81,11 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.Da
         failed = f.steps.loc[f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna(), "label"]
         where = "".join(f" in “{words_of(label)}”" for label in failed.tail(1))
         return f"It failed after {total}{where}. A failed run is not compared."
+    if not row["has_steps"]:
+        return f"{total}; where the time went is not known, as its steps were not read."
+    longest = "".join(f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1)))
+    if row["status"] == "interrupted":
+        return f"Still waiting: {lasting(row['waiting_s'])} of {total} so far.{longest}"
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
     median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
@@ -92,7 +99,6 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.Da
         return f"Slow because agents worked longer: {spent}, median {usual}.{step}"
     if largest == "idle_s":
         return f"Slow because nothing ran for {spent} of {total}, median {usual}."
-    longest = "".join(f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1)))
     is_normal = row["working_s"] <= others["working_s"].quantile(0.9)
     verb = "was normal:" if is_normal else "took"
     work = f"The agents' work {verb} {lasting(row['working_s'])}, median {lasting(median['working_s'])}."

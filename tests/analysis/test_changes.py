@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import runkit
-from support import question, run, step
+from runkit.errors import UsageError
+from support import at, question, run, step
 
 Json = dict[str, Any]
 
@@ -88,7 +89,14 @@ def test_another_selection_is_no_change() -> None:
     both = [run(run_id=name) for name in "abc"]
     found = runkit.changes(both[:2], both[1:])
     assert found.empty
-    assert "2 other runs" in found.attrs["sentence"]
+    assert "1 other run only before. 1 other run only now." in found.attrs["sentence"]
+
+
+def test_the_later_state_comes_second() -> None:
+    states = [run(_runkit={"read_at": at(seconds)}) for seconds in (200, 300)]
+    assert runkit.changes(*states).empty
+    with pytest.raises(UsageError, match="swap them"):
+        runkit.changes(*reversed(states))
 
 
 def test_the_sentence_says_what_waits_now() -> None:

@@ -76,6 +76,7 @@ def test_what_else_needs_attention_in_order():
     assert table["reason"].iloc[0] == "Low: Hit left open"
     assert table["reason"].iloc[3:].tolist() == ["Auto-approved: Approve?", "Medium: Mixed"]
     assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
+    assert fleet.needs_attention(frames([])).sentence == "There are no runs."
 
 
 def test_runs_that_look_alike_have_their_whole_ids():
@@ -144,6 +145,13 @@ def test_outcomes_add_up():
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
+def test_why_slow_says_what_is_not_known_yet():
+    """A waiting run waits still, and without steps nobody knows where the time went."""
+    f = frames([waiting(1), completed("a"), run(run_id="bare", end=300)])
+    assert fleet.why_slow(f, "w1").sentence.startswith("Still waiting: 1 min of 1 min 10 s so far.")
+    assert "steps were not read" in fleet.why_slow(f, "bare").sentence
+
+
 def test_failures_are_grouped_by_the_error_without_its_numbers():
     """They name all runs, the newest first; groups that failed with a step in them are left out."""
 
@@ -162,6 +170,8 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == ["Asking", 2, 2, 0]
     assert row["run_ids"] == ["new", "old"]
     assert panel.sentence == "2 failed steps in 2 of 3 runs."
+    same = fleet.failed_steps(frames([broken("a", 20, 0), broken("b", 20, 9)])).table["error"]
+    assert same.tolist() == ["IRS timed out after 20 s"]
 
 
 def test_variants_are_sequences_of_leaf_steps():
