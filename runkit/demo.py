@@ -19,7 +19,7 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames
 from runkit.terminal import paint, run_table, write
-from runkit.text import Markup, moment, one_line
+from runkit.text import Markup, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
@@ -28,8 +28,8 @@ ANSWER_DELAY_S = 3.0
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
-    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
-    "<h2>{}</h2>{}<h2>All runs</h2>{}"
+    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox, in simulated time. All businesses are "
+    "fictitious.</p>{}<h2>{}</h2>{}<h2>All runs</h2>{}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
@@ -49,7 +49,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         box.client() as client,
     ):
         folder = files.folder_at(folder)  # fails before the runs start
-        write([paint(f"6 runs · sandbox at {box.url} · {moment(box.now())}", "muted")])
+        write([paint(f"6 runs · sandbox at {box.url} · its time runs {speed:g} times as fast", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}
         runs = {name: client.runs.create("cip_orchestrator", business_id=ids[name]) for name in SCENARIOS}
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)

@@ -201,8 +201,7 @@ def _findings(f: Frames) -> Iterator[Text]:
         yield paint(f"{plural(len(rows), 'finding')}: {', '.join(named)}")
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
     for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
-        command = f"runkit show {short_id(step['run_id'])} --step {words_of(step['name'])}"
-        yield paint(f"A step with its result: {command}", "muted")
+        yield paint(f"A step with its result: add --step {words_of(step['name'])}", "muted")
 
 
 def step_lines(panel: Panel) -> Iterator[Table | Text]:
