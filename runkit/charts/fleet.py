@@ -145,11 +145,11 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
         **{f"n_{word}": asked["outcome"].eq(word) for word in ASKED},
     )
     every = pd.concat([known, known.assign(kind="All")])
-    by, order = every.groupby("kind"), [*KINDS.values(), "All"]
-    sums = by[["n_late", "n_questions", *(f"n_{word}" for word in ASKED)]].sum()
-    table = pd.crosstab(every["kind"], every["wait"]).reindex(columns=heads, fill_value=0).join(sums)
-    table = table.assign(median_s=by["median_s"].median(), longest_s=by["wait_s"].max())
-    table = table.rename_axis("kind").loc[[kind for kind in order if kind in table.index]].reset_index()
+    every["kind"] = pd.Categorical(every["kind"], [*KINDS.values(), "All"])
+    sums = dict.fromkeys(("n_late", "n_questions", *(f"n_{word}" for word in ASKED)), "sum")
+    totals = every.groupby("kind", observed=True).agg(sums | {"median_s": "median", "wait_s": "max"})
+    counts = pd.crosstab(every["kind"], every["wait"]).reindex(columns=heads, fill_value=0)
+    table = counts.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index().astype({"kind": "str"})
     took = asked.loc[is_answered, "wait_s"]
     sentence = (
         f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
@@ -159,8 +159,8 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     sentence = sentence if len(asked) else "No question to a reviewer."
     if n_settled := len(f.interrupts) - len(asked):
         sentence += f" {plural(n_settled, 'question')} decided by policy left out."
-    cells = every.groupby(["kind", "wait"])["n_pending"].agg(_waits_cell).unstack(fill_value=MISSING)
-    shown = cells.reindex(table["kind"], columns=heads, fill_value=MISSING)
+    cells = every.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
+    shown = cells.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
     late = [f"{n:,} of {n_all:,}" for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)]
     ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
     body = render(

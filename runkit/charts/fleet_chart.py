@@ -254,10 +254,9 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         for work_s, is_more in zip(runs["working_s"], is_open, strict=True)
     ]
     hover = HOVER | {"customdata": runs["hover"].tolist()}
-    font = {"size": SIZE - 1, "color": theme.text}
     return [
         bars(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
-        texts(runs["working_s"], runs["y"], words, textfont=font),
+        texts(runs["working_s"], runs["y"], words, theme.text),
     ]
 
 
@@ -269,11 +268,11 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     color, fill = (np.where(is_open, shown, OTHER_COLOR).tolist() for shown in (theme.wait, theme.ground))
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
     dots = {"mode": "markers", "marker": mark, "customdata": runs["hover"].tolist()}
-    thin, font = {"color": color}, {"size": SIZE - 1, "color": theme.text}
+    thin = {"color": color}
     return [
         bars(0 * y + LEAST_WAIT, ends - LEAST_WAIT, y, 0.1, thin, hoverinfo="skip", **place),
         lines(ends.tolist(), y.tolist(), cliponaxis=False, **HOVER, **dots, **place),
-        texts(ends, y, NBSP + INDENT + runs["waited"], textfont=font, **place),
+        texts(ends, y, NBSP + INDENT + runs["waited"], theme.text, **place),
     ]
 
 

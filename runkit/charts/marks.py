@@ -17,7 +17,6 @@ from runkit.charts.bars import GROUP, STEP, WAIT, Picture, each
 from runkit.charts.style import (
     CLEAR,
     HOVER,
-    SIZE,
     Json,
     Trace,
     bars,
@@ -170,8 +169,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     if not shown:
         return [], reach
     x, y, words, colors = zip(*shown, strict=True)
-    font = {"size": SIZE - 1, "color": list(colors)}
-    return [texts(x, y, words, name="durations", textfont=font)], reach
+    return [texts(x, y, words, list(colors), name="durations")], reach
 
 
 def _end_words(bar: Any, theme: Theme, room_px: float) -> str:

@@ -140,9 +140,9 @@ def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> lis
     look: Json = {"xaxis": "x2", "textposition": "middle left"}
     out = []
     for name, (x, shown) in columns.items():
-        look["textfont"] = {"size": SIZE, "color": theme.text if shown is differences else theme.muted}
-        y = [HEAD, *row.tolist()]
-        out.append(texts([x] * len(y), y, [name, *shown], name=name, **look))
+        color, y = theme.text if shown is differences else theme.muted, [HEAD, *row.tolist()]
+        look |= {"name": name, "textfont": {"size": SIZE, "color": color}}
+        out.append(texts([x] * len(y), y, [name, *shown], color, **look))
     return out
 
 

@@ -175,9 +175,12 @@ def bars(
     return kind | place | {"marker": mark} | look
 
 
-def texts(x: Iterable[float], y: Iterable[float], words: Iterable[str], **look: Any) -> Trace:
-    """Return texts that begin at points."""
-    kind = {"mode": "text", "textposition": "middle right", "cliponaxis": False}
+def texts(
+    x: Iterable[float], y: Iterable[float], words: Iterable[str], color: str | list[str], **look: Any
+) -> Trace:
+    """Return texts that begin at points, in one color or one for each."""
+    font = {"size": SIZE - 1, "color": color}
+    kind = {"mode": "text", "textposition": "middle right", "textfont": font, "cliponaxis": False}
     return lines([*x], [*y], text=[*words], **kind | look)
 
 
