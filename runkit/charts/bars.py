@@ -51,7 +51,7 @@ class Scene(NamedTuple):
     - `agent_name`, `agent_no`; `color`, whose words `legend` has
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
-    `runs` are the frames' with `end`, `label` and `origin`.
+    `runs` are the frames' with `label`, `origin` and `waits_since`.
     """
 
     frames: Frames
@@ -130,12 +130,11 @@ def _runs(f: Frames) -> pd.DataFrame:
         run_label(run["run_id"], run["business_name"], run["agent_name"], RUN_NAME)
         for run in f.runs.to_dict("records")
     ]
-    if 1 < len(labels) <= len(LETTERS):
+    if len(labels) > 1:
         labels = [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     first_step = f.steps.groupby("run_id")["started_at"].min().reindex(f.runs["run_id"])
     origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
-    end = f.runs["duration_s"].fillna(0)
-    runs = f.runs.assign(label=labels, end=end, origin=origin, waits_since=unmeasured_waits(f))
+    runs = f.runs.assign(label=labels, origin=origin, waits_since=unmeasured_waits(f))
     return runs.reset_index(drop=True)
 
 
@@ -168,14 +167,13 @@ def bars_of(scene: Scene, steps: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     The columns are `row`, `x0` and `x1` (seconds where waits may be folded), and `is_solid`.
     """
     bars = steps.assign(**columns).dropna(subset="row")
-    return bars.assign(hover=_hovers(scene, bars), shown=_shown(bars))
+    return bars.assign(hover=_hovers(scene, bars), shown=_shown(bars) if len(scene.runs) == 1 else "")
 
 
 def _shown(bars: pd.DataFrame) -> list[str]:
-    """Write for each group how many of its steps are among the bars, if not all are, in tree order."""
-    number, end, run = (bars[name].to_numpy(np.int64) for name in ("step_no", "subtree_end", "run"))
-    first = run << 32
-    n_all, n = end - number - 1, np.searchsorted(first + number, first + end) - np.arange(len(bars)) - 1
+    """Write for each group of one run how many of its steps are among the bars, if not all are."""
+    number, end = (bars[name].to_numpy() for name in ("step_no", "subtree_end"))
+    n_all, n = end - number - 1, np.searchsorted(number, end) - np.arange(len(bars)) - 1
     is_cut = bars["kind"].eq(GROUP) & (n_all - n > FEW)
     words = zip(is_cut, n.tolist(), n_all.tolist(), strict=True)
     return [f" · {part:,} of {whole:,} steps shown" * cut for cut, part, whole in words]

@@ -194,7 +194,7 @@ def _picture(scene: Scene, is_shown: Flags, compress_waits: bool | str) -> Pictu
 def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> Axis:
     """Return the time axis, folded if that is asked for or helps."""
     first = min([0.0, *steps["start"]])
-    last = max([0.0, *steps["end"], *runs["end"]])
+    last = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
     least = FOLDED_SHARE * (last - first) if compress_waits == "auto" else 0.0
     folds = blocked(steps) if compress_waits else []
     is_folded = sum(to - since for since, to in folds) > least

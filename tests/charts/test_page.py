@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import plotly.io
 import pytest
+from plotly.offline import get_plotlyjs
 
 from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
+from runkit.charts.panel import STYLE
 from runkit.text import html_table
 from support import example, run, step
 
@@ -55,3 +59,24 @@ def test_a_page_follows_the_reader_and_fits_the_screen(opened, width, scheme, th
     assert boxes == [0] * 5
     assert page.locator("script").count() == 0
     assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
+    """Ground, path and muted words have JupyterLab's colors beside a panel, and in the monitor."""
+    page = browser.new_page()
+    colors = "--jp-layout-color0: #111; --jp-ui-font-color1: #fff; --jp-ui-font-color2: #ccc"
+    output = f'<div class="jp-OutputArea"><div class="runkit-static">{STYLE}</div><div id="plot"></div></div>'
+    page.set_content(f'<body data-jp-theme-light="false" style="{colors}">{output}</body>')
+    page.add_script_tag(content=get_plotlyjs())
+    draw = "([data, layout]) => Plotly.newPlot('plot', data, layout)"
+    figure = json.loads(gantt(example("completed")).to_json())
+    page.evaluate(draw, [figure["data"], figure["layout"]])
+    look = "([mark, name]) => getComputedStyle(document.querySelector(mark)).getPropertyValue(name)"
+    marks = {".bg": "fill", ".legend .js-line": "stroke", '.gtitle [style*="59636E"]': "fill"}
+    assert [page.evaluate(look, [*mark]) for mark in marks.items()] == [
+        "rgb(17, 17, 17)",
+        "rgb(255, 255, 255)",
+        "rgb(204, 204, 204)",
+    ]
+    page.close()
