@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -114,24 +113,15 @@ def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def private_temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A folder for temporary files that nobody else uses; its path is short, as sockets need it.
-
-    Not below `tmp_path`, which is made before: its own folders are temporary files, too.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="rk"))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def leaves_nothing(private_temp: Path) -> Iterator[None]:
+def leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Check that after the test no kernel runs and no temporary file is left that it began."""
-    before = kernels()
+    folder, before = tmp_path_factory.mktemp("temporary"), kernels()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
     assert kernels() == before
-    assert list(private_temp.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def kernels() -> set[int]:
