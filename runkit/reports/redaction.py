@@ -100,8 +100,6 @@ class Redaction:
         object.__setattr__(self, "reveal", reveal)
         known = [rule for rule in RULES if rule != "key"]
         for name in reveal:
-            if name == "key":
-                raise UsageError("reveal='key' is not allowed: reports always mask API keys. Remove it.")
             if name not in known:
                 raise UsageError.one_of("reveal", name, known)
 

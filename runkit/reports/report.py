@@ -125,8 +125,7 @@ def report(
 
     html_path, notebook_path = output_paths(path)
     masker = make_masker(redact)
-    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
-    labels = Labels(**{name: " ".join(text.split()) for name, text in texts.items() if text is not None})
+    labels = Labels(*(" ".join((text or "").split()) for text in (title, classification, prepared_by)))
     if actions is not None and "effects" not in actions:
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     selected = templates.find_template(template) if template is not None else None

@@ -239,7 +239,7 @@ def test_own_patterns():
     ("arguments", "words"),
     [
         ({"reveal": ["emial"]}, "Did you mean 'email'"),
-        ({"reveal": ["key"]}, "always mask API keys"),
+        ({"reveal": ["key"]}, "reveal='key' is not known"),
         ({"patterns": {"x": "("}}, "not a valid regular expression"),
         ({"patterns": {"x": "a*"}}, "matches empty text"),
         ({"patterns": {"ein": "a"}}, "built-in"),

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 import runkit
-from support import example, run, step
-from tests.reports.conftest import make, write_template
+from support import run, step
+from tests.reports.conftest import make
 from tests.soak.conftest import MB, Told, grown, held, nothing_left
 
 
@@ -34,16 +34,6 @@ def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
                     told("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
     assert len(list(made.iterdir())) == 2 * 11
     assert grown(sizes[2:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
-
-
-def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
-    """The path of a socket is bounded by the system; then the kernel is spoken to over loopback."""
-    folder = tmp_path / ("l" * 90)
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    template = write_template(tmp_path / "own.ipynb", "import runkit\ndata = runkit.report_data()")
-    assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
-    assert list(folder.iterdir()) == []
 
 
 def test_the_executed_notebook_is_bounded(tmp_path):
