@@ -76,24 +76,11 @@ def page_of(*cells):
     return html[html.index("<main>") : html.index("</main>")]
 
 
-def test_the_working_directory_has_no_template_of_the_page(tmp_path, monkeypatch):
-    """There nbconvert looks first, and its templates are programs."""
-    cell = nbformat.v4.new_code_cell("1")
-    plain = page_of(cell)
-    for name in ("page.html.j2", "lab/page.html.j2", "base/page.html.j2"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("{{ 1 / 0 }}")
-    (tmp_path / "lab" / "conf.json").write_text('{"base_template": "planted"}')
-    monkeypatch.chdir(tmp_path)
-    assert page_of(cell) == plain
-
-
 ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
 
 
-@pytest.mark.parametrize("metadata", [{}, {"raw_mimetype": "text/html"}])
-def test_a_raw_cell_is_cleaned(metadata):
-    page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>", metadata=metadata))
+def test_a_raw_cell_is_cleaned():
+    page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>"))
     assert "<b>words</b>" in page
     assert not [word for word in ("<meta", "<script", "<form") if word in page]
 
