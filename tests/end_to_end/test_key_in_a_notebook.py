@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 import pyarrow.parquet as pq
 import pytest
 from nbclient import NotebookClient
 
 from runkit.server.launch import SandboxServer
 from tests.end_to_end.echo import CANARY, LOGIN, echo, found_in
+from tests.reports.conftest import kernels
 
 CELLS = """
 import faulthandler, inspect, json, logging, os, sys, threading, time, traceback
@@ -128,7 +127,7 @@ import os, sys
 from pathlib import Path
 import runkit
 data = runkit.report_data([])
-print(data.frames.runs.to_dict("records"), data.runs)
+print(data.frames.runs.to_dict("records"), data)
 ===
 own, parent = Path("/proc/self"), Path(f"/proc/{os.getppid()}")
 text = f"{dict(os.environ)} {sys.argv} {(own / 'environ').read_bytes()} {(own / 'cmdline').read_bytes()}"
@@ -164,8 +163,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     running = SandboxServer(key=CANARY, speed=300, history=3)
     given = {"RUNKIT_SANDBOX_URL": running.url, "RUNKIT_SANDBOX_KEY": CANARY, "LOGIN": LOGIN}
     given |= {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    children = partial(psutil.Process().children, recursive=True)
-    before = {child.pid for child in children()}
+    before = kernels()
     with echo() as server:
         server.way = {"/agents": "401", "/stream": "events", "GET": "HTML", "POST /v1/runs": "run"}
         given["ECHO_URL"] = server.url
@@ -174,7 +172,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
         nbformat.write(notebook, folder / "executed.ipynb")
         assert server.seen == {f"Bearer {CANARY}"}
     running.close()
-    assert {child.pid for child in children()} <= before
+    assert kernels() == before
     return folder, notebook
 
 
