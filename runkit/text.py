@@ -38,6 +38,7 @@ _URL = re.compile(
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
+LONG = 2000  # characters of a text that is shown on a card
 # the first letter of each word, and acronyms of the field
 _CAPITALS = re.compile(r"(?<!\S)(?:(?:cip|ein|irs|kyb|ofac|sos|tin)(?!\S)|\w)", re.IGNORECASE)
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
@@ -138,6 +139,13 @@ def shorten(text: str, limit: int = BRIEF) -> str:
 # limits, because Python's own repr fails on deep values, and is slow
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 2 * BRIEF
+
+
+def truncated(text: str, limit: int = LONG) -> str:
+    """Cut a text of several lines to `limit` characters, and say how much is missing."""
+    left_out = len(text) - limit
+    more = f"… ({left_out:,} more characters not shown here)" if left_out > 0 else ""
+    return visible(text[:limit] + more)
 
 
 def brief(value: object, limit: int = BRIEF) -> str:

@@ -21,21 +21,13 @@ from runkit.models import Run
 from runkit.questions import decision_of
 from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames, frames
-from runkit.text import duration, moment, plural, short_id, shorten, visible, web_host
+from runkit.text import duration, moment, plural, short_id, shorten, truncated, visible, web_host
 from runkit.widgets.question import Question, rows_of
 from runkit.widgets.questionnaire import NO_LABEL
 
-MAX_TEXT = 2000  # characters of one text
 MAX_NAME = 300  # characters of a source's name
 MAX_RUNS = 10  # other runs of the business that are read with their steps
 ORDINALS = ("1st", "2nd", "3rd")
-
-
-def truncated(text: str, limit: int = MAX_TEXT) -> str:
-    """Cut a text of a run, and say how much is missing."""
-    left_out = len(text) - limit
-    more = f"… ({left_out:,} more characters not shown here)" if left_out > 0 else ""
-    return visible(text[:limit] + more)
 
 
 # ----------------------------------------------------------------------------------------------- evidence
@@ -86,16 +78,6 @@ def _source(source: Any) -> Json:
 
 
 # ----------------------------------------------------------------------------------------------- the case
-
-
-def head_of(run: Run) -> Json:
-    """Describe the head and the foot of the case: the business's own status, and a line of code."""
-    words = shorten((run.business_status or "").replace("_", " "), 40)
-    name = short_id(run.id)
-    return {
-        "status": f"Business {words}, as of {moment(run.business_status_at)}" if words else "",
-        "code": f'run = client.runs.get("{name}"); runkit.report(run, "{name}.html"); runkit.gantt(run)',
-    }
 
 
 def other_findings(question: Question) -> list[Json]:

@@ -129,7 +129,9 @@ class AnswerController(Controller):
         self.form = Questionnaire(question.value, question.documents(client))
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.received({})
-        self.case_lines: list[Json] = []  # what other runs of the business tell, once they are read
+        self.evidence = case.evidence_of(question)
+        self._findings = case.other_findings(question)
+        self.case_lines = self._findings  # and what other runs of the business tell, once they are read
         self.refusal = NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
         self._listed = listed or self._list
         self._has_reason = receipts == "full"
@@ -158,9 +160,10 @@ class AnswerController(Controller):
     def _read_case(self) -> None:
         try:
             others = case.read_others(self.client, self.question.run, self._listed)
-            self.case_lines = case.lines_about_others(self.question, others, self.client.host)
+            lines = case.lines_about_others(self.question, others, self.client.host)
         except Exception as error:
-            self.case_lines = case.failure(jobs.error_message(error))
+            lines = case.failure(jobs.error_message(error))
+        self.case_lines = [*self._findings, *lines]
         self._notify()
 
     def receive(self, message: Mapping[str, Any]) -> None:
@@ -455,11 +458,11 @@ class Forms(Controller):
         return form
 
     def update_forms(self, runs: Iterable[Run]) -> None:
-        """Give the forms newer states of their runs."""
+        """Pass newer states of their runs to the forms."""
         by_id = {run.id: run for run in runs}
         for form in tuple(self.forms.values()):
-            if form.question.run_id in by_id:
-                form.update_run(by_id[form.question.run_id])
+            if form.run.id in by_id:
+                form.update_run(by_id[form.run.id])
 
     def _follow(self, form: AnswerController) -> None:
         """Take a form that is closed away."""

@@ -15,6 +15,7 @@ from runkit import jsontext
 from runkit.charts.panel import FIGURES
 from runkit.client import Client
 from runkit.contract import Json
+from runkit.models import Run
 from runkit.questions import NEEDS, WITHOUT_PROPOSAL, Verb
 from runkit.text import (
     Markup,
@@ -27,9 +28,9 @@ from runkit.text import (
     short_id,
     shorten,
     static_file,
+    truncated,
     visible,
 )
-from runkit.widgets.case import evidence_of, head_of, other_findings, truncated
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
 from runkit.widgets.questionnaire import NO_LABEL, Section
@@ -66,7 +67,7 @@ def describe_form(controller: AnswerController) -> Json:
     return {
         "kind": "form",
         "question": {
-            **describe_question(question, controller.client),
+            **_question(question, controller.client, controller.evidence),
             "sections": [
                 _section(key, section, controller.reasons.get(section.kind, ()))
                 for key, section in form.sections.items()
@@ -78,8 +79,8 @@ def describe_form(controller: AnswerController) -> Json:
             "caution": "" if question.run.business_id else "Business not identified.",
         },
         "case": {
-            **head_of(question.run),
-            "lines": [*other_findings(question), *controller.case_lines],
+            **_case_head(question.run),
+            "lines": controller.case_lines,
         },
         "values": controller.entries,
         "receipt": describe_receipt(snapshot.receipt, controller.client) if snapshot.receipt else None,
@@ -94,6 +95,16 @@ def describe_form(controller: AnswerController) -> Json:
             "ask": controller.needs_name,
             "copy": controller.typed if snapshot.state is State.CONFLICT else "",
         },
+    }
+
+
+def _case_head(run: Run) -> Json:
+    """Describe the head and the foot of the case: the business's own status, and a line of code."""
+    words = shorten((run.business_status or "").replace("_", " "), 40)
+    name = short_id(run.id)
+    return {
+        "status": f"Business {words}, as of {moment(run.business_status_at)}" if words else "",
+        "code": f'run = client.runs.get("{name}"); runkit.report(run, "{name}.html"); runkit.gantt(run)',
     }
 
 
@@ -114,12 +125,12 @@ def _verb(verb: Verb) -> Json:
     return {**verb._asdict(), "requires": {name: verb.missing(name) for name in verb.requires}}
 
 
-def describe_question(question: Question, client: Client) -> Json:
+def _question(question: Question, client: Client, evidence: list[list[Json]]) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
     run, proposals = question.run, []
-    for proposal, evidence in zip(question.proposals, evidence_of(question), strict=True):
+    for proposal, findings in zip(question.proposals, evidence, strict=True):
         agent, title = agent_title(proposal.get("agent") or ""), truncated(proposal.get("label") or NO_LABEL)
-        proposals.append({"title": title, "agent": agent, "evidence": evidence})
+        proposals.append({"title": title, "agent": agent, "evidence": findings})
     name = run.agent_name if question.agent in (None, run.agent) else None
     agent = shorten(agent_title(question.agent or run.agent, name), 100)
     since = f" · waiting since {moment(question.asked_at)}" if question.asked_at else ""

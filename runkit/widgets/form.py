@@ -25,7 +25,7 @@ class InterruptForm(CellOutput):
     becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning the cell shows the
     form again, or the outcome of the question. While it is displayed, the form checks every 10 seconds
     whether somebody else has answered. `client.runs.resume(run, interrupt_id, answer)` does the same without
-    a screen, and `.widget` is the form as an ipywidget.
+    a screen. `.widget` is the form as an ipywidget, for a VBox or a Tab, and for marimo.
 
     Parameters
     ----------
@@ -158,13 +158,15 @@ class InterruptForm(CellOutput):
         return CHECK_INTERVAL
 
     def _changed(self) -> None:
-        super()._changed()
-        # after a conflict the card offers to copy what was typed
-        is_kept = self.state == "conflict" and self._open.typed
-        if self.receipt is not None and not is_kept:
-            card.update(self._head, display.EMPTY)
-            card.update(self._handle, self._static())  # the card itself stays for reloaded pages
-            self._handle = None
+        if self._card is not None:
+            self._card.show()  # first, for its announcement and focus
+        if self.receipt is not None:
+            is_kept = self.state == "conflict" and self._open.typed  # the card offers to copy it
+            card.update(self._head, self._static() if is_kept else display.EMPTY)
+            if not is_kept:
+                card.update(self._handle, self._static())  # the card itself stays for reloaded pages
+                self._handle = None
+        self._wake()
 
     @checked
     async def answered(self, timeout: Seconds | None = None) -> Run:

@@ -187,7 +187,7 @@ class InboxController(Forms):
                 self.expired += [question for question in before if question.outcome(run).word == "expired"]
                 self._questions[run.id] = []
             for question in questions_of(changed) if changed else ():
-                self._questions[question.run_id].append(question)
+                self._questions[question.run.id].append(question)
             for run in changed:
                 if run.is_finished:
                     self._ended.add(run.id)
@@ -275,7 +275,8 @@ class InterruptInbox(CellOutput):
 
     The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list beside the
     card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier
-    one. A read-only client shows questions and answers none.
+    one. A read-only client shows questions and answers none. `.widget` is the inbox as an ipywidget, for a
+    VBox or a Tab, and for marimo.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class RunMonitor(CellOutput):
     ends it, and so does showing the same run again. The cell gets two outputs: status and findings, and the
     card with the question above the chart, of which the chart remains. Both are then readable without a
     kernel. Without a screen it shows the current state; use `client.runs.wait` there, and
-    `client.runs.stream` for events.
+    `client.runs.stream` for events. `.widget` is the card with its chart, for a VBox or a Tab.
 
     Parameters
     ----------

@@ -100,11 +100,6 @@ class Question:
         return frames(self.run)
 
     @property
-    def run_id(self) -> str:
-        """The id of the run."""
-        return self.run.id
-
-    @property
     def kind(self) -> str:
         """The kind of answer that is expected."""
         return interrupt_kind(self.value)

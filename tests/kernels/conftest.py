@@ -111,7 +111,7 @@ class Kernel:
                 self.widgets[content["comm_id"]] |= content["data"]["state"]
             case "comm_msg" if content["data"].get("method") == "custom":
                 layout = f"IPY_MODEL_{content['comm_id']}"  # a card is told what to draw by its layout
-                for card in [one for one, state in self.widgets.items() if state.get("layout") == layout]:
+                for card in [item for item, state in self.widgets.items() if state.get("layout") == layout]:
                     self.drawn[card] = content["data"]["content"]
             case "comm_close":
                 self.widgets.pop(content["comm_id"])

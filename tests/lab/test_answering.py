@@ -217,7 +217,7 @@ def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None
     for absent in ("widget-view", "mk_test_", NOTE):
         assert absent not in text
     assert "widgets" not in notebook["metadata"]
-    [_, receipt] = ("".join(one["data"]["text/html"]) for one in notebook["cells"][1]["outputs"])
+    [_, receipt] = ("".join(item["data"]["text/html"]) for item in notebook["cells"][1]["outputs"])
     assert "Watchlist hit is another person" in receipt
     assert "Hit dismissed" in receipt
 

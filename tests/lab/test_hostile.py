@@ -65,7 +65,7 @@ class Watched:
         page.wait_for_timeout(300)
         assert page.evaluate("window.canary") is None
         assert self.happened == []
-        made = [one for one in page.evaluate(FOUND, SHOWN) if not one.startswith("<mjx-container")]
+        made = [item for item in page.evaluate(FOUND, SHOWN) if not item.startswith("<mjx-container")]
         assert made == []
         expect(outputs(page).locator("mjx-container")).to_have_count(1)
         links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
@@ -84,7 +84,7 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
-    cells = [f"ask({one!r})" for one in ("address_gap", "decision", "tin_mismatch")]
+    cells = [f"ask({item!r})" for item in ("address_gap", "decision", "tin_mismatch")]
     cells += [
         "runkit.FeedbackForm(client, run)",
         "runkit.RunMonitor(client, ask('watchlist_hit').run)",

@@ -64,7 +64,7 @@ def test_a_run_from_start_to_end(open_session: Open, tmp_path: Path) -> None:
     assert page.evaluate(RANGE) == pytest.approx(ended)  # nobody has zoomed
     check_frames(page.evaluate("window.looks"))
     notebook = session.saved()
-    [words, chart] = (one["data"] for one in notebook["cells"][1]["outputs"])
+    [words, chart] = (item["data"] for item in notebook["cells"][1]["outputs"])
     assert "was dismissed: date of birth and country differ" in "".join(words["text/html"])
     assert len(chart[PLOT]["data"]) > 1
     assert "widget-view" not in session.path.read_text()

@@ -130,4 +130,4 @@ def asking(box: FaultyBox) -> Iterator[Asking]:
         finish()
         box.clear_faults()
         names = (*JOBS, "runkit-form")
-        until(lambda: not any(one.name in names for one in threading.enumerate()))
+        until(lambda: not any(item.name in names for item in threading.enumerate()))

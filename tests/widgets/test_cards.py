@@ -45,5 +45,5 @@ def test_a_link_leads_where_it_says(asking: Asking) -> None:
     )
     first, second, third = page["proposals"][0]["evidence"][0]["sources"]
     assert (first["name"], first["host"], first["mark"]) == ("SEC \\u202e", "sec.example", "▮▮▮")
-    assert [one["url"] for one in (first, second, third)] == ["https://sec.example/a", None, None]
+    assert [entry["url"] for entry in (first, second, third)] == ["https://sec.example/a", None, None]
     assert second["name"] == "x: javascript:alert(1)"

@@ -86,10 +86,10 @@ def test_earlier_answers(box: FaultyBox, client: Client) -> None:
     first = start(box, client, "decision")
     answer = {"decision": "rejected", "note": "virtual office"}
     client.runs.wait(client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02)
-    _, runs, asked, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
+    _, runs, request, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
     assert texts(runs)[0] == "1 other run of this business, completed"
-    assert texts(asked)[0] == "1 earlier question about this business, answered"
-    assert "Rejected" in texts(asked)[1]
+    assert texts(request)[0] == "1 earlier question about this business, answered"
+    assert "Rejected" in texts(request)[1]
     assert texts(answers)[0] == "Earlier answers on this machine: 1"
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
 

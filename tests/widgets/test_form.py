@@ -60,8 +60,8 @@ def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
     page.answer("approve", note="not him")
     finish()
     assert form.state == "settled"
-    for one in (page, in_a_page(form)):
-        assert one.drawn["receipt"]["title"].startswith("Hit dismissed, ")
+    for item in (page, in_a_page(form)):
+        assert item.drawn["receipt"]["title"].startswith("Hit dismissed, ")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_question_that_cannot_be_read(
     server: Server, client: Client, run_json: Any, interrupts: Any, name: str | None
 ) -> None:
     """It is not said that none waits, and the form names the way around."""
-    server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=interrupts))
+    server.script = lambda request: Answer(run_json(status="interrupted", interrupts=interrupts))
     receipt = InterruptForm(client, "run-1", name).receipt
     assert receipt is not None
     assert "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
@@ -232,7 +232,7 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
     """In a form and in an inbox: with its evidence, and nothing is ever sent."""
     run = run_json(status="interrupted", interrupts=[UNNAMED], steps=[])
     listed = {"object": "list", "data": [run], "has_more": False, "total_count": 1}
-    server.script = lambda asked: Answer(listed if asked.path == "/runs" else run)
+    server.script = lambda request: Answer(listed if request.path == "/runs" else run)
     form = InterruptForm(client, "run-1")
     page = in_a_page(form)
     assert page.drawn["question"]["title"] == "Dismiss it?"
@@ -246,7 +246,7 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
     until(lambda: controller.form is not None)
     controller.form.submit()
     assert controller.form.snapshot.state == "failed"
-    assert [asked.path for asked in server.asked if asked.method == "POST"] == []
+    assert [request.path for request in server.asked if request.method == "POST"] == []
 
 
 def test_a_prefix_of_the_run_id(asking: Asking) -> None:
@@ -260,7 +260,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
     """Two questions at once: one must be named."""
     both = [question, {"id": "int-2", "value": {"type": "dismissal", "label": "And this?"}}]
-    server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=both, steps=[]))
+    server.script = lambda request: Answer(run_json(status="interrupted", interrupts=both, steps=[]))
     with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
         InterruptForm(client, "run-1")
     assert InterruptForm(client, "run-1", "int-2").state == "open"

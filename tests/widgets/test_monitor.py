@@ -46,7 +46,7 @@ class Shown:
 
 
 def followers() -> int:
-    return sum(one.name == "runkit-watch" for one in threading.enumerate())
+    return sum(item.name == "runkit-watch" for item in threading.enumerate())
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_notebook_that_runs_without_a_screen(tmp_path: Path, monkeypatch: pyte
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     outputs = notebook.cells[0].outputs
     assert "widgets" not in notebook.metadata
-    assert not [one for one in outputs if WIDGET in one.data]
-    twins = [one.data["text/plain"] for one in outputs if "headless" in one.data["text/plain"]]
-    assert ["resume" in one for one in twins] == [True, True, True, False]
+    assert not [item for item in outputs if WIDGET in item.data]
+    twins = [item.data["text/plain"] for item in outputs if "headless" in item.data["text/plain"]]
+    assert ["resume" in item for item in twins] == [True, True, True, False]
     assert "client.runs.feedback(" in twins[3]

@@ -42,7 +42,7 @@ class Drawn:
 
     def sent(self, name: str) -> list[Any]:
         """What the page has sent under a name."""
-        return [one[name] for one in self.page.evaluate("window.sent") if name in one]
+        return [item[name] for item in self.page.evaluate("window.sent") if name in item]
 
     def press(self, words: str) -> None:
         """Press a button of the bar."""

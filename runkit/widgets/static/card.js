@@ -45,12 +45,10 @@ const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-l
 const business = (tag, name) =>
   h(tag, {class: name ? "" : "rk-unknown"}, name || "Business not identified yet");
 
-function liveRegion() { // one per page, which remains when the card is removed
+function announce(text) { // in one region of the page, which remains when the card is removed
   const props = {id: "runkit-live", class: "runkit-live", role: "status", "aria-live": "polite"};
-  return document.getElementById(props.id) ?? document.body.appendChild(h("div", props));
+  (document.getElementById(props.id) ?? document.body.appendChild(h("div", props))).replaceChildren(text);
 }
-
-const announce = (text) => liveRegion().replaceChildren(text);
 
 function source(one) {
   const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
@@ -279,15 +277,14 @@ function render({model, el}) {
 
   function inputs(section) {
     const {key} = section, isOpen = unfolded.has(key);
-    const build = (one) => field(key, one);
     const folded = section.fields.filter((one) => one.is_folded);
     const open = section.fields.filter((one) => !one.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
     return [
-      open.map((one) => [build(one), one.name === "note" && chips(section)]),
+      open.map((one) => [field(key, one), one.name === "note" && chips(section)]),
       folded.length > 0 && div("rk-fold",
         !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(section), edit)),
-      isOpen && folded.map(build),
+      isOpen && folded.map((one) => field(key, one)),
     ];
   }
 
@@ -589,25 +586,20 @@ function render({model, el}) {
 
   function act(key) {
     if (!isLab() || !state) return false;
+    const {question} = state, section = question?.sections[0], has = (word) => word === key.toUpperCase();
+    const all = question?.all.find(([, word]) => has(word)), verb = question?.verbs.find((one) => has(one.key));
     const next = () => step(1), previous = () => step(-1);
-    const list = {j: next, ArrowDown: next, k: previous, ArrowUp: previous};
-    const keys = {...(state.kind === "inbox" ? list : {}), ...(state.question ? cardKeys(key) : {})};
+    const focusField = () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
+    const keys = {
+      ...(state.kind === "inbox" && {j: next, ArrowDown: next, k: previous, ArrowUp: previous}),
+      ...(state.kind === "inbox" && question && {h: putOff}),
+      ...(question && {Enter: focusField, "?": toggleHelp}),
+      ...(section?.fields.some((one) => one.is_folded) && {e: () => fold(section)}),
+      ...(all && {[key]: () => chooseAll(all[1])}),
+      ...(verb && {[key]: () => press(verb.value)}),
+    };
     keys[key]?.();
     return key in keys;
-  }
-
-  function cardKeys(key) {
-    const {question} = state, has = (word) => word === key.toUpperCase();
-    const all = question.all.find(([, word]) => has(word)), verb = question.verbs.find((one) => has(one.key));
-    const folding = question.sections[0].fields.some((one) => one.is_folded);
-    const action = all ? () => chooseAll(all[1]) : verb && (() => press(verb.value));
-    return {
-      ...(state.kind === "inbox" ? {h: putOff} : {}),
-      Enter: () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus(),
-      ...(folding ? {e: () => fold(question.sections[0])} : {}),
-      "?": toggleHelp,
-      ...(action ? {[key]: action} : {}),
-    };
   }
 
   root.addEventListener("click", ({target}) => {
@@ -622,7 +614,7 @@ function render({model, el}) {
   });
   root.addEventListener("keydown", onKey);
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
-  liveRegion();
+  if (!document.getElementById("runkit-live")) announce("");
   model.on("msg:custom", onMessage);
   listen();
   model.on("change:layout", listen);
