@@ -222,21 +222,6 @@ def test_a_table_fits_the_terminal(
         assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_runs + (not options)
 
 
-def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) -> None:
-    """Each run is a line with its steps, its business, and when it was read."""
-    done = run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    assert done.returncode == 0, done.stderr
-    assert "6 runs from 127.0.0.1" in done.stderr
-    lines = [json.loads(line) for line in (tmp_path / "runs.ndjson").read_text().splitlines()]
-    assert all(line["_runkit"]["read_at"] for line in lines)
-    frames = runkit.frames(tmp_path / "runs.ndjson", on_error="raise")
-    assert len(frames.runs) == 6
-    assert frames.runs["has_steps"].all()
-    assert frames.runs["business_name"].notna().all()
-    shown = run("show", "--sandbox", lines[0]["id"][:8], cwd=tmp_path, **served).stdout
-    assert shown.startswith(lines[0]["_runkit"]["business_name"])
-
-
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
     """A folder is an archive; a second fetch reads nothing."""
     for words in ("0 unchanged; 6 new, 0 changed; complete; version 1", "6 unchanged; 0 new, 0 changed"):

@@ -54,15 +54,6 @@ def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
     assert archive.add([stored("b"), stored("a")]).version == before == archive.version
 
 
-def test_the_business_that_one_copy_knows_is_kept(archive: runkit.Archive) -> None:
-    """A newer copy that was read without it takes it over."""
-    archive.add([read(stored(updated=100), 100, business_id="b-1")])
-    assert archive.add([stored(updated=200)]).n_changed == 1
-    assert [run.business_id for run in archive.runs(business_id="b-1")] == ["b-1"]
-    assert archive.frames().runs["business_id"].tolist() == ["b-1"]
-    assert next(archive.runs()).updated_at.isoformat() == "2026-02-03T10:03:20+00:00"
-
-
 BUSINESS = {
     "business_id": "b-1",
     "business_name": "Namesake Imports LLC",

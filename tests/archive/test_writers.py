@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,12 +30,8 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
         assert [process.returncode for process in fetches] == [0, 0], texts
         listed = client.runs.list()
     archive = runkit.Archive(tmp_path / "runs")
-    f, d = archive.frames(), archive.dask()
-    assert Counter(f.runs["run_id"]) == Counter(d.runs["run_id"].compute()) == Counter(listed.ids)
+    assert sorted(archive.frames().runs["run_id"]) == sorted(listed.ids)
     assert len(archive) == len(listed) == 20
-    assert f.is_complete
-    assert f.steps["self_s"].sum() == pytest.approx(d.steps["self_s"].sum().compute())
-    assert len(f.steps) == len(d.steps) == len(runkit.frames(list(archive)).steps)
 
 
 def test_a_version_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

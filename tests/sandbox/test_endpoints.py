@@ -13,36 +13,8 @@ def server(shared: Server) -> Server:
     return shared
 
 
-RUN_FIELDS = [
-    "object",
-    "id",
-    "created_at",
-    "updated_at",
-    "status",
-    "thread_id",
-    "agent",
-    "requester",
-    "prompt",
-    "started_at",
-    "ended_at",
-    "output",
-    "interrupts",
-]
-
-
 def origin(server: Server) -> str:
     return str(server.http.base_url).removesuffix("/v1/")
-
-
-def test_a_new_run_is_running(server: Server) -> None:
-    """Creation answers at once with a running run that has the contract's fields and no business."""
-    body = {"type": "cip_orchestrator", "business_id": BUSINESS["clean_pass"].id, "prompt": "look at the TIN"}
-    run = server.post("/runs", body)
-    assert list(run) == RUN_FIELDS
-    assert (run["status"], run["started_at"], run["prompt"]) == ("running", None, "look at the TIN")
-    assert run["requester"]["email"] is None
-    assert "steps" in server.run(run["id"])
-    assert server.get(f"/runs/{run['id']}", include="anything,else") == run
 
 
 @pytest.mark.parametrize(
