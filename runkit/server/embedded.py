@@ -225,10 +225,10 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
 
 def _start(options: dict[str, Any]) -> SandboxServer:
     try:
-        from runkit.server.launch import start
+        from runkit.server.launch import SandboxServer
     except ImportError:
         raise MissingExtra.of("sandbox", "starting a sandbox") from None
-    return start(options)
+    return SandboxServer(**options)
 
 
 def _join(ignored: list[str]) -> Sandbox:

@@ -10,15 +10,15 @@ import time
 from typing import Annotated, Any
 
 import uvicorn
-from pydantic import Field, ValidationError, validate_call
+from pydantic import Field
 from starlette.types import ASGIApp
 
+from runkit.arguments import checked
 from runkit.errors import Unavailable, UsageError
 from runkit.secret import Secret
 from runkit.server.app import create_app
 from runkit.server.embedded import HOST
 from runkit.server.store import Store, add_history
-from runkit.server.web import reasons
 
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
 # between requests; longer than clients keep a connection, so that they close it first
@@ -28,10 +28,10 @@ KEEP_SECONDS = 30
 class SandboxServer:
     """A server on a thread with its own event loop, so that it works in Jupyter.
 
-    Raises pydantic's `ValidationError` for an option of another type or out of range.
+    Raises `UsageError` for an option of another type or out of range.
     """
 
-    @validate_call(config={"strict": True})
+    @checked
     def __init__(
         self,
         *,
@@ -98,11 +98,3 @@ def bind(port: int) -> socket.socket:
             f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 for any free one"
         ) from error
     return bound
-
-
-def start(options: dict[str, Any]) -> SandboxServer:
-    """Start a server. Raises `UsageError` for an option of another type or out of range."""
-    try:
-        return SandboxServer(**options)
-    except ValidationError as error:
-        raise UsageError(f"{reasons(error)}. Nothing was started.") from None

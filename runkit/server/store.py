@@ -9,9 +9,9 @@ from functools import lru_cache
 from random import Random
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, validate_call
+from pydantic import Field
 
-from runkit.arguments import Moment, read_moment
+from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
@@ -34,10 +34,10 @@ Item = TypeVar("Item")
 class Store:
     """Threads, runs, answers and other requests. Not thread-safe, except `clock.now`.
 
-    Raises `UsageError` for an invalid time or speed, pydantic's `ValidationError` for one of another type.
+    Raises `UsageError` for an invalid option.
     """
 
-    @validate_call(config={"strict": True})
+    @checked
     def __init__(
         self,
         speed: float = 60,

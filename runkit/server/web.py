@@ -23,7 +23,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     StringConstraints,
-    ValidationError,
     WithJsonSchema,
 )
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,7 +34,6 @@ from runkit.contract import MAX_COMMENT
 from runkit.secret import Secret
 from runkit.server.clock import Clock
 from runkit.server.scenarios import SECOND_REVIEWER, Json, second_key
-from runkit.text import brief
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
@@ -65,13 +63,6 @@ def path_of(place: Iterable[str | int]) -> str:
 def or_list(words: Iterable[str]) -> str:
     """Join words with "or"."""
     return " or ".join(sorted(words))
-
-
-def reasons(error: ValidationError) -> str:
-    """Describe what was wrong, and what was given."""
-    return " / ".join(
-        f"{path_of(item['loc'])}: {item['msg']}; got {brief(item['input'])}" for item in error.errors()
-    )
 
 
 class AccessMiddleware:

@@ -71,7 +71,7 @@ def test_every_command_explains_itself(
         (("report", "a", "--run", "b", "-o", "report.html"), "--run selects runs of a file"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
-        (("sandbox", "--limit", "0"), "limit: "),
+        (("sandbox", "--limit", "0"), "limit=0"),
         (("sandbox", "--latency", "-1"), "not a positive number"),
     ],
 )
