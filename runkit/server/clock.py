@@ -15,8 +15,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from runkit.errors import UsageError
-
 
 class ClockState(NamedTuple):
     """Virtual time since an anchor (`virtual`, `real`): at `speed` until `busy_until`, then at real speed."""
@@ -36,16 +34,9 @@ class ClockState(NamedTuple):
 
 
 class Clock:
-    """The server's clock. It can be read from any thread, and never runs backward.
-
-    Raises `UsageError` if the speed is not a positive number.
-    """
+    """The server's clock. It can be read from any thread, and never runs backward."""
 
     def __init__(self, state: ClockState, real_time: Callable[[], float] = time.time) -> None:
-        if not (state.speed > 0 and math.isfinite(state.speed)):
-            raise UsageError(
-                f"speed={state.speed!r} must be positive; 60 makes a virtual minute take a second"
-            )
         self.state = state
         self._real_time = real_time
         self._latest = state.virtual

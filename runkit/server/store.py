@@ -40,7 +40,7 @@ class Store:
     @checked
     def __init__(
         self,
-        speed: float = 60,
+        speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60,
         seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
         now: Moment | None = None,
         real_time: Callable[[], float] = time.time,
