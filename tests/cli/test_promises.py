@@ -12,7 +12,7 @@ import pytest
 
 import runkit
 from tests import faults
-from tests.app.conftest import run
+from tests.cli.conftest import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from runkit.server.launch import SandboxServer
-from tests.contract.contract import with_contract
-from tests.sandbox.conftest import BUSINESS, KEY, NOON
+from tests.server.conftest import BUSINESS, KEY, NOON
+from tests.server.contract import with_contract
 
 Json = dict[str, Any]
 BY_STATE = {  # take something that is there and stands as it must; `test_contract` has answers of these

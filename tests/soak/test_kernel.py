@@ -11,7 +11,7 @@ import pytest
 
 from runkit.server import Sandbox, sandbox
 from support import until
-from tests.kernels.conftest import Kernel
+from tests.end_to_end.kernels.conftest import Kernel
 from tests.soak.conftest import MB, Served, Told, grown, waiting
 
 ROUNDS, WARM = 3, 1  # of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
@@ -80,7 +80,9 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sandbox], Kernel]]:
     """Start a kernel that has joined a sandbox; it ends with the test."""
-    monkeypatch.setattr("tests.kernels.conftest.TIMEOUT", 120)  # twenty monitors draw beside each cell
+    monkeypatch.setattr(
+        "tests.end_to_end.kernels.conftest.TIMEOUT", 120
+    )  # twenty monitors draw beside each cell
     kernels: list[Kernel] = []
 
     def begin(box: Sandbox) -> Kernel:

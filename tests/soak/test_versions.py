@@ -26,11 +26,11 @@ from environments import PROJECT, ROOT, Built, Environment, build_both, copy_sou
 
 PYTHONS = pythons()
 FOUND = [version for version, python in PYTHONS.items() if python]
-JOB = str(ROOT / "tests" / "install" / "main_job.py")
+JOB = str(ROOT / "tests" / "end_to_end" / "install" / "main_job.py")
 TITLE = "versions"
 # What uses the packages that runkit stands on; the main job makes reports.
 SUITE = [
-    *("tests/core", "tests/timing", "tests/frames", "tests/charts", "tests/client", "tests/sandbox"),
+    *("tests/core", "tests/tables", "tests/charts", "tests/client", "tests/server"),
     *("tests/widgets", "tests/archive", "tests/analysis", "notebooks/02_answer_interrupts.ipynb"),
 ]
 RUNNERS = (

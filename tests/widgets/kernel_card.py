@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tests.client.conftest import KEY, Server
-from tests.kernels.conftest import Kernel
+from tests.end_to_end.kernels.conftest import Kernel
 
 TIMEOUT = 20.0  # seconds
 

@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from tests.client.conftest import DROP, Answer, Asked, Server
-from tests.kernels.conftest import Kernel
+from tests.end_to_end.kernels.conftest import Kernel
 from tests.widgets.kernel_card import Card
 
 Compose = Callable[..., dict[str, Any]]

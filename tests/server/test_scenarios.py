@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS, Server
 
 
 @pytest.fixture

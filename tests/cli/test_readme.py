@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 import runkit
-from tests.app.conftest import run
-from tests.app.test_cli import COMMANDS
+from tests.cli.conftest import run
+from tests.cli.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 ELSEWHERE = {  # lines that are not run here, because they install or take minutes, and what holds them
     "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[lab]' && .venv/bin/runkit demo": (
-        *("tests/app/test_cli.py", "def test_the_demo_shows_runs_and_writes_a_page("),
+        *("tests/cli/test_cli.py", "def test_the_demo_shows_runs_and_writes_a_page("),
     ),
     "bash .ci/test": (".ci/run", "bash .ci/test"),
-    "export MIDDESK_API_KEY=mk_live_…": ("tests/app/test_readme.py", '"MIDDESK_API_KEY": box.key'),
+    "export MIDDESK_API_KEY=mk_live_…": ("tests/cli/test_readme.py", '"MIDDESK_API_KEY": box.key'),
 }
 
 

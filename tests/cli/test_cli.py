@@ -21,7 +21,7 @@ import runkit
 from runkit.cli import main, parser
 from support import question, step
 from support import run as raw
-from tests.app.conftest import environment, run
+from tests.cli.conftest import environment, run
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)

@@ -1,7 +1,7 @@
 """Virtual time against a simulation that ticks."""
 
 from runkit.server.clock import Clock, ClockState
-from tests.sandbox.conftest import RealTime, Server
+from tests.server.conftest import RealTime, Server
 
 
 def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:

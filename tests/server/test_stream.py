@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Server
+from tests.server.conftest import Server
 
 
 @pytest.fixture

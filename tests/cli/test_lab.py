@@ -16,7 +16,7 @@ import pytest
 from jupyter_client import BlockingKernelClient
 
 from support import until
-from tests.app.conftest import environment
+from tests.cli.conftest import environment
 
 if TYPE_CHECKING:
     pass

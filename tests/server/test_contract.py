@@ -8,8 +8,8 @@ import re
 import httpx
 import pytest
 
-from tests.contract.contract import ADDED, OBJECTS, OPERATIONS, Json, check, fields
-from tests.sandbox.conftest import BUSINESS, Serve, Server
+from tests.server.conftest import BUSINESS, Serve, Server
+from tests.server.contract import ADDED, OBJECTS, OPERATIONS, Json, check, fields
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import BUSINESS, Server
-from tests.sandbox.test_scenarios import names, summary
+from tests.server.conftest import BUSINESS, Server
+from tests.server.test_scenarios import names, summary
 
 
 @pytest.fixture

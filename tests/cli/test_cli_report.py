@@ -12,7 +12,7 @@ import pytest
 import runkit
 from runkit.reports.report import Report
 from support import run as raw
-from tests.app.conftest import run
+from tests.cli.conftest import run
 from tests.reports.conftest import without_kernel
 
 __all__ = ["without_kernel"]

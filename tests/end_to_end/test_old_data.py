@@ -10,7 +10,7 @@ import pytest
 
 import runkit
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RUNS = {  # status, then seconds: in all, at work, waiting for a person, idle
     "888d6a61-dc5c-5780-8f09-ff1b066ba628": ("completed", 194.458, 192.422, 0, 2.036),
     "80c8b83e-8967-595d-9ba8-aa691080affe": ("completed", 704.365, 203.183, 496.883, 4.299),

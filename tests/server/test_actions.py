@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS, Server
 
 
 def action(scenario: str, kind: str, payload: dict[str, Any], **more: Any) -> dict[str, Any]:

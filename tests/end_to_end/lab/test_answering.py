@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, e
 
 from runkit.server import Sandbox
 from support import until
-from tests.lab.conftest import KERNEL, LIGHT, PANEL, Posts, Session
+from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL, Posts, Session
 from tests.widgets.live import is_armed, press
 
 Open = Callable[..., Session]

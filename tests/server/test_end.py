@@ -6,7 +6,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox
-from tests.sandbox.conftest import KEY, Server
+from tests.server.conftest import KEY, Server
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from runkit.server.scenarios import SECOND_REVIEWER, second_key
-from tests.sandbox.conftest import KEY, Server
+from tests.server.conftest import KEY, Server
 
 
 @pytest.fixture

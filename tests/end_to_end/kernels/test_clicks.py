@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from support import until
-from tests.kernels.conftest import Kernel
+from tests.end_to_end.kernels.conftest import Kernel
 
 Count = Callable[[], int]
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -11,8 +11,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
-from tests.lab.conftest import LIGHT, Lab, Session, wait_until_ready
-from tests.lab.test_answering import FORM, card, outputs
+from tests.end_to_end.lab.conftest import LIGHT, Lab, Session, wait_until_ready
+from tests.end_to_end.lab.test_answering import FORM, card, outputs
 
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.lab.conftest import NOTEBOOK, Posts, Session
-from tests.lab.test_answering import DISMISS, FORM, NOTE, card, see, verb
+from tests.end_to_end.lab.conftest import NOTEBOOK, Posts, Session
+from tests.end_to_end.lab.test_answering import DISMISS, FORM, NOTE, card, see, verb
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("lab", [NOTEBOOK], indirect=True)]
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from tests.sandbox.conftest import BUSINESS, Serve, Server
+from tests.server.conftest import BUSINESS, Serve, Server
 
 
 def runs_of(server: Server) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runkit.server import Sandbox, sandbox
-from tests.lab.conftest import LIGHT, Session
-from tests.lab.test_answering import DISMISS, NOTE, card, press, see, verb
+from tests.end_to_end.lab.conftest import LIGHT, Session
+from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see, verb
 
 Open = Callable[..., Session]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"

@@ -13,7 +13,7 @@ import pytest
 
 import runkit
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.kernels.conftest import VERSIONS, Kernel
+from tests.end_to_end.kernels.conftest import VERSIONS, Kernel
 
 FETCH = """
 with box.client(rate=5) as slow:

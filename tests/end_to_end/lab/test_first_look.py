@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from runkit.reports.templates import notebooks
-from tests.lab.conftest import COLORS, LEAST_CONTRAST
+from tests.end_to_end.lab.conftest import COLORS, LEAST_CONTRAST
 
 NAME = "01_first_look.ipynb"
 
