@@ -49,7 +49,7 @@ ARGS = [
 def pytest_configure() -> None:
     """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
     # A planted defect need not be reduced to its smallest example, which can take minutes.
-    phases = [one for one in Phase if one is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ]
+    phases = [phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ]
     settings.register_profile("runkit", deadline=None, max_examples=round(30 * TIMES), phases=phases)
     settings.load_profile("runkit")
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
@@ -97,8 +97,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         width = max(len(came) for came in [*found.values(), *columns]) + 1
         terminalreporter.line(" " * 24 + "".join(column.ljust(width) for column in columns))
         for row, kind in lines:
-            told = (found.get((row, kind, column), "") for column in columns)
-            terminalreporter.line(f"{row:16}{kind:8}" + "".join(came.ljust(width) for came in told))
+            record = (found.get((row, kind, column), "") for column in columns)
+            terminalreporter.line(f"{row:16}{kind:8}" + "".join(came.ljust(width) for came in record))
 
 
 @pytest.fixture(autouse=True)

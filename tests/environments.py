@@ -55,8 +55,8 @@ class Environment(NamedTuple):
     def run(self, name: str, *arguments: str, cwd: Path, timeout: float = 120, **more: str) -> str:
         """Run what was installed, and expect that all goes well; gives its stdout."""
         done = self.try_(name, *arguments, cwd=cwd, timeout=timeout, **more)
-        said = f"{name} {' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-        assert done.returncode == 0, said
+        output = f"{name} {' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        assert done.returncode == 0, output
         return done.stdout
 
     def try_(
@@ -86,10 +86,10 @@ class Linked(Environment):
 
     def install(self, *what: str | Path) -> None:
         """Link packages by name, and install wheels; all with what they require, and see that it fits."""
-        wheels = [str(one) for one in what if isinstance(one, Path)]
+        wheels = [str(item) for item in what if isinstance(item, Path)]
         if wheels:
             self._pip("install", "--no-compile", "--no-deps", "--no-index", *wheels)
-        lines = chain.from_iterable(_requires(one) if isinstance(one, Path) else [one] for one in what)
+        lines = chain.from_iterable(_requires(item) if isinstance(item, Path) else [item] for item in what)
         [packages] = self.folder.glob("lib/python*/site-packages")
         for found in map(distribution, _closure(lines)):
             for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
@@ -108,7 +108,7 @@ class Linked(Environment):
 def _requires(wheel: Path) -> list[str]:
     """What a wheel requires without extras."""
     with zipfile.ZipFile(wheel) as opened:
-        [name] = [one for one in opened.namelist() if one.endswith(".dist-info/METADATA")]
+        [name] = [item for item in opened.namelist() if item.endswith(".dist-info/METADATA")]
         lines = Parser().parsestr(opened.read(name).decode()).get_all("Requires-Dist", [])
     return [line for line in lines if ";" not in line]
 
@@ -123,7 +123,9 @@ def _closure(lines: Iterable[str]) -> set[str]:
             if (wanted.name, extra) not in found:
                 found.add((wanted.name, extra))
                 needed = map(Requirement, distribution(wanted.name).requires or ())
-                todo += [one for one in needed if one.marker is None or one.marker.evaluate({"extra": extra})]
+                todo += [
+                    item for item in needed if item.marker is None or item.marker.evaluate({"extra": extra})
+                ]
     return {name for name, _ in found}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import runkit
 from support import at, run, step
-from tests.client.conftest import Answer, Asked, Server, client, fake_time, make_client, run_json, server
+from tests.client.conftest import Answer, Received, Server, client, fake_time, make_client, run_json, server
 
 __all__ = ["client", "fake_time", "make_client", "run_json", "server"]
 Compose = Callable[..., dict[str, Any]]
@@ -98,7 +98,7 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     """A run that worked is read again, one that had ended is not; one that is new comes along."""
     runs = {"a": run_json("a"), "b": run_json("b", "running")}
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         if request.path == "/runs":
             data = list(runs.values())
             return Answer({"object": "list", "data": data, "has_more": False, "total_count": len(data)})
@@ -109,7 +109,7 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     check_holds(archive, {"a": "completed", "b": "running"})
     runs["b"] = run_json("b", updated_at="2026-02-03T10:05:00Z")
     runs["c"] = run_json("c")
-    server.asked.clear()
+    server.requests.clear()
     assert archive.sync(client, progress=False).is_complete
     check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
     assert sorted(line for line in server.lines if line != "GET /runs") == ["GET /runs/b", "GET /runs/c"]
@@ -121,7 +121,7 @@ def test_a_sync_that_could_not_read_a_run_says_so(
     """The others are kept."""
     listed = [run_json(name) for name in "abc"]
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         if request.path == "/runs":
             return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
         name = request.path.removeprefix("/runs/")

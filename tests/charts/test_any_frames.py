@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from drawn import values
+from chart import values
 from runkit.charts import fleet, one_run
 from runkit.errors import UsageError
 from runkit.html_tables import df_to_html

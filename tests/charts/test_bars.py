@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drawn import GROUP, INSTANT, WAIT, draw, values, words
+from chart import GROUP, INSTANT, WAIT, draw, values, words
 from runkit.errors import UsageError
 from runkit.style import LIGHT
 from runkit.tables.frames import frames
@@ -21,43 +21,43 @@ NESTED = run(  # everything that has a look of its own
 )
 
 
-def dotted(drawn):
+def dotted(chart):
     """The line of a wait."""
-    [line] = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
+    [line] = [trace for trace in chart.json["data"] if trace.get("line", {}).get("dash") == "dot"]
     return line
 
 
 def test_every_step_is_drawn_once():
     """A step is one bar as long as it took, or one tick if it took no time."""
-    drawn, steps = draw(NESTED), frames(NESTED).steps
-    assert len(drawn.numbers("x")) == len(steps) - 1
-    assert values(drawn.trace(INSTANT)["x"]).tolist() == [75]
-    assert drawn.numbers("x").sum() == steps["duration_s"].sum()
+    chart, steps = draw(NESTED), frames(NESTED).steps
+    assert len(chart.numbers("x")) == len(steps) - 1
+    assert values(chart.trace(INSTANT)["x"]).tolist() == [75]
+    assert chart.numbers("x").sum() == steps["duration_s"].sum()
 
 
 def test_numbers_are_exact_and_typed():
     """Microseconds survive, also a month after the start: bases are 8-byte floats, never text."""
     late = 30 * 86_400 + 0.123
-    drawn = draw(run(step("a", 0, 1), step("b", late, late + 0.001), end=late + 1))
-    assert {trace["base"]["dtype"] for trace in drawn.bars} == {"f8"}
-    assert drawn.numbers("base").tolist() == [0, late]
-    assert np.allclose(drawn.numbers("x"), [1, 0.001], rtol=1e-9)
+    chart = draw(run(step("a", 0, 1), step("b", late, late + 0.001), end=late + 1))
+    assert {trace["base"]["dtype"] for trace in chart.bars} == {"f8"}
+    assert chart.numbers("base").tolist() == [0, late]
+    assert np.allclose(chart.numbers("x"), [1, 0.001], rtol=1e-9)
 
 
 def test_color_is_never_the_only_sign():
     """A wait is dotted, a failing step has a cross, a settled question is no wait."""
-    drawn = draw(NESTED)
-    assert dotted(drawn)["x"] == [30, 70, None]
-    assert drawn.durations[5].startswith("✕")
-    assert drawn.numbers("x", WAIT).tolist() == [40]
-    assert drawn.numbers("x", GROUP).tolist() == [30]
+    chart = draw(NESTED)
+    assert dotted(chart)["x"] == [30, 70, None]
+    assert chart.durations[5].startswith("✕")
+    assert chart.numbers("x", WAIT).tolist() == [40]
+    assert chart.numbers("x", GROUP).tolist() == [30]
 
 
 def test_a_pending_question_still_waits():
     """Its bar ends at the moment of reading, and its line in an open circle."""
-    drawn = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"), compress_waits=False)
-    assert drawn.numbers("x", WAIT).tolist() == [2262]
-    assert dotted(drawn)["marker"]["color"][1] == LIGHT.ground
+    chart = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"), compress_waits=False)
+    assert chart.numbers("x", WAIT).tolist() == [2262]
+    assert dotted(chart)["marker"]["color"][1] == LIGHT.ground
 
 
 def test_hover_has_label_agent_status_times_and_findings():

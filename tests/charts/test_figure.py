@@ -11,7 +11,7 @@ import plotly.io
 import pytest
 
 import runkit
-from drawn import FAILING, WAIT, draw, values, words
+from chart import FAILING, WAIT, draw, values, words
 from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.tables.frames import frames
@@ -24,20 +24,20 @@ def test_the_title_names_business_agent_and_state():
     """The line below says where the time went, and which run it is."""
     read = frames(example("completed"))
     read.runs["business_name"] = ["Namesake Imports LLC"]
-    drawn = draw(read)
-    assert drawn.title == (
+    chart = draw(read)
+    assert chart.title == (
         "Namesake Imports LLC · CIP Orchestrator · ✓ Completed "
         "40 min 59 s: 3 min 16 s work, 37 min 42 s waiting · run 7b0f6c1e"
     )
-    assert words(drawn.layout["title"]["text"].split("<br>")[1]) in drawn.layout["meta"]["alt"]
+    assert words(chart.layout["title"]["text"].split("<br>")[1]) in chart.layout["meta"]["alt"]
 
 
 def test_steps_off_the_critical_path_are_pale():
     """The path is one line along the lower edge of the bars."""
-    drawn = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
-    fills = {trace["marker"]["color"][:4]: values(trace["x"]).tolist() for trace in drawn.bars}
+    chart = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
+    fills = {trace["marker"]["color"][:4]: values(trace["x"]).tolist() for trace in chart.bars}
     assert fills == {"rgba": [10], style.AGENT_COLORS[0][:4]: [50]}
-    path = drawn.trace("critical path")
+    path = chart.trace("critical path")
     assert path["x"] == [0, 50]
     assert path["y"] == pytest.approx([1 + 7 / 22] * 2)
 
@@ -60,24 +60,24 @@ def test_a_failed_run_has_no_critical_path():
     error = step("e", 90, 90, type="error", status="error", label="The registry did not answer " * 3)
     inner = [step("a", 10, 20), step("b", 20, 90, status="error", label="Asking the registry"), error]
     group = step("g", 10, 90, status="error", label="Group", steps=inner)
-    drawn = draw(run(group, status="error"))
-    assert "critical path" not in drawn.legend
-    fills = {trace["name"]: trace["marker"]["color"] for trace in drawn.bars}
+    chart = draw(run(group, status="error"))
+    assert "critical path" not in chart.legend
+    fills = {trace["name"]: trace["marker"]["color"] for trace in chart.bars}
     assert fills.pop(FAILING) == style.FAILED_COLOR
     assert all(fill.startswith("rgba") for fill in fills.values())
-    assert drawn.durations[0] == "✕ 1 min 20 s"
-    assert drawn.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
-    assert "Failed in Asking the registry" in drawn.title
+    assert chart.durations[0] == "✕ 1 min 20 s"
+    assert chart.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
+    assert "Failed in Asking the registry" in chart.title
 
 
 def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     read = frames(run(step("a", 0, 100), question("q", 100, 160), step("b", 160, 200), end=200))
-    drawn = draw(read)
-    assert drawn.numbers("base", WAIT).tolist() == [100]
-    assert drawn.notes[0] == "1 min waiting for a reviewer"
-    band = drawn.layout["shapes"][-1]
+    chart = draw(read)
+    assert chart.numbers("base", WAIT).tolist() == [100]
+    assert chart.notes[0] == "1 min waiting for a reviewer"
+    band = chart.layout["shapes"][-1]
     assert [band[name] for name in ("x0", "x1", "y1")] == [100, 160, 2.5]
-    assert drawn.durations[1] == "Answered"
+    assert chart.durations[1] == "Answered"
     read.interrupts["answered_by"], read.interrupts["decision"] = ["Ana Ortiz"], ["approved"]
     assert draw(read).durations[1] == "Approved by Ana Ortiz"
 
@@ -103,30 +103,30 @@ def test_two_runs_are_compared_step_under_step():
     second = run(
         step("c", 0, 14, label="Plan"), step("d", 14, 80, name="do", label="Work"), run_id="s", end=80
     )
-    drawn = draw([first, second])
-    assert list(drawn.rows) == ["Plan", "Work"]
-    assert sorted(drawn.numbers("y").tolist()) == pytest.approx([-0.205, 0.205, 0.795, 1.205])
-    assert drawn.trace("B − A")["text"][1:] == ["+4 s", "<b>+26 s</b>"]
-    assert [words(text) for text in drawn.trace("A")["text"][1:]] == ["10 s", "40 s"]
-    assert "first difference" not in drawn.legend
+    chart = draw([first, second])
+    assert list(chart.rows) == ["Plan", "Work"]
+    assert sorted(chart.numbers("y").tolist()) == pytest.approx([-0.205, 0.205, 0.795, 1.205])
+    assert chart.trace("B − A")["text"][1:] == ["+4 s", "<b>+26 s</b>"]
+    assert [words(text) for text in chart.trace("A")["text"][1:]] == ["10 s", "40 s"]
+    assert "first difference" not in chart.legend
 
 
 def test_two_runs_are_marked_at_their_first_difference():
     """A diamond stands at the step, in each run that has one, under a rule that counts what agrees."""
     first = run(step("a", 0, 10), step("b", 10, 20, name="left"))
     second = run(step("c", 0, 10), step("d", 12, 20, name="right"), run_id="s")
-    drawn = draw([first, second])
-    assert values(drawn.trace("first difference")["x"]).tolist() == [10, 12]
-    assert drawn.rows["◆ Identical for 1 step, then:"] == 1
-    assert {"only A", "only B"} <= {label.rpartition(" · ")[2] for label in drawn.rows}
+    chart = draw([first, second])
+    assert values(chart.trace("first difference")["x"]).tolist() == [10, 12]
+    assert chart.rows["◆ Identical for 1 step, then:"] == 1
+    assert {"only A", "only B"} <= {label.rpartition(" · ")[2] for label in chart.rows}
 
 
 def test_the_ground_follows_plotlys_own_switch(monkeypatch):
     for template, theme in {"plotly": style.LIGHT, "plotly_dark": style.DARK}.items():
         monkeypatch.setattr(plotly.io.templates, "default", template)
-        drawn = draw(example("completed"))
-        assert drawn.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
-        assert drawn.trace("critical path")["line"]["color"] == theme.text
+        chart = draw(example("completed"))
+        assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
+        assert chart.trace("critical path")["line"]["color"] == theme.text
 
 
 def test_a_chart_enters_few_files():

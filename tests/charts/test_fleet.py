@@ -20,8 +20,8 @@ def failed(n, label):
 
 def waiting(n, waited=60, **more):
     """A run whose question has waited so many seconds."""
-    asked, read = question(f"q{n}", 10, None, label="Is it so?"), {"read_at": at(10 + waited)}
-    return run(asked, run_id=f"w{n}", end=None, status="interrupted", _runkit=read) | more
+    pending, read = question(f"q{n}", 10, None, label="Is it so?"), {"read_at": at(10 + waited)}
+    return run(pending, run_id=f"w{n}", end=None, status="interrupted", _runkit=read) | more
 
 
 def completed(run_id, title="Fine", sure="high", steps=()):
@@ -61,13 +61,13 @@ def test_a_question_is_never_folded_below_20():
 
 def test_what_else_needs_attention_in_order():
     """Low confidence by its weakest finding, broken data as one row, decisions of the policy, medium."""
-    asked = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
+    pending = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
     runs = [
         completed("fine"),
         completed("low", "Hit left open", "low"),
         completed("none", sure=None),
         completed("medium", "Mixed", "medium"),
-        completed("policy", steps=[asked]),
+        completed("policy", steps=[pending]),
         run(run_id="broken", created_at="2026-13-45", started_at=7, ended_at=7),
     ]
     table = needs(*runs)

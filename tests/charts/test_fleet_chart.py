@@ -10,7 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 import runkit
-from drawn import values
+from chart import values
 from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
 from runkit.text import duration
 from support import at, question, run, step

@@ -105,9 +105,9 @@ def test_a_confirmed_answer_is_shown():
 @pytest.mark.parametrize("joined", [False, True])
 def test_whom_the_api_names_comes_before_the_log(joined):
     """A name that somebody declared does not replace it."""
-    asked = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
+    pending = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
     log = logged(answered_by="root")
-    panel = one_run.questions(frames(asked, answers=log if joined else None), log)
+    panel = one_run.questions(frames(pending, answers=log if joined else None), log)
     assert panel.table["answered_by"].tolist() == ["Ana Ortiz"]
     assert "root" not in repr(panel)
 

@@ -10,7 +10,7 @@ import plotly.io
 import pytest
 
 import runkit
-from drawn import Drawn, values
+from chart import Chart, values
 from runkit.charts import fleet
 from support import question, run, step
 
@@ -21,7 +21,7 @@ def bars(source: object, **options: Any) -> set[tuple[float, float]]:
     """Start and length of all bars, in seconds."""
     return {
         (round(start, 6), round(length, 6))
-        for trace in Drawn.of(source, **options).json["data"]
+        for trace in Chart.of(source, **options).json["data"]
         if trace["type"] == "bar"
         for start, length in zip(values(trace.get("base")), values(trace.get("x")), strict=False)
     }
@@ -38,7 +38,7 @@ def test_bars_stand_where_the_steps_were(n_runs: int) -> None:
 def test_a_chart_that_leaves_steps_out_says_so() -> None:
     """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
     f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
-    shown, layout = len(bars(f)), Drawn.of(f).layout
+    shown, layout = len(bars(f)), Chart.of(f).layout
     assert shown <= 60 < 400 <= len(bars(f, depth=None))
     around = json.dumps([layout["title"], layout["annotations"]])
     assert {"400", str(shown)} <= set(re.findall(r"\d+", around))
@@ -49,7 +49,7 @@ def test_hostile_text_is_no_link_in_a_chart() -> None:
     steps = step("a", label=HOSTILE, agent=HOSTILE)
     for n_runs in (1, 2, 3, 5):
         runs = [run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)]
-        figure = Drawn.of(runs).json
+        figure = Chart.of(runs).json
         del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
         shown = json.dumps(figure)
         assert "evil.example" in shown

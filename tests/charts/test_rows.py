@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import FAILING, GROUP, INSTANT, WAIT, draw, values
+from chart import FAILING, GROUP, INSTANT, WAIT, draw, values
 from support import example, question, run, step
 
 
@@ -35,21 +35,21 @@ def test_three_runs_stand_agent_under_agent():
     """They are told apart by a letter; the outer one of two steps has the upper row."""
     steps = [step("1", 0, 10, agent="x", steps=[step("4", 0, 5, agent="x")])]
     steps += [step("2", 5, 15, agent="y"), step("3", 8, 20, agent="y")]
-    drawn = draw([run(*steps, run_id=run_id) for run_id in "rst"])
-    assert list(drawn.rows.items())[:4] == [("X · A", 0.5), ("X · B", 2.5), ("X · C", 4.5), ("Y · A", 6.5)]
-    assert drawn.numbers("y", GROUP).tolist() == [0, 2, 4]
-    assert "A  run r" in drawn.title
+    chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
+    assert list(chart.rows.items())[:4] == [("X · A", 0.5), ("X · B", 2.5), ("X · C", 4.5), ("Y · A", 6.5)]
+    assert chart.numbers("y", GROUP).tolist() == [0, 2, 4]
+    assert "A  run r" in chart.title
 
 
 def test_a_large_tree_shows_what_matters_and_says_so():
     """Over 60 rows: failed steps, waits, the top level and the longest, and the number of steps."""
-    drawn = draw(large())
-    assert sum(label.startswith("Group") for label in drawn.rows) == 20
-    assert "Broken" in drawn.rows
-    assert not any("short" in label for label in drawn.rows)
-    assert len(drawn.rows) == 60
-    assert "60 of 221 steps shown: failed steps, waits" in drawn.title
-    assert "critical path" not in drawn.legend
+    chart = draw(large())
+    assert sum(label.startswith("Group") for label in chart.rows) == 20
+    assert "Broken" in chart.rows
+    assert not any("short" in label for label in chart.rows)
+    assert len(chart.rows) == 60
+    assert "60 of 221 steps shown: failed steps, waits" in chart.title
+    assert "critical path" not in chart.legend
 
 
 def test_depth_says_how_much_of_a_tree_is_shown():
@@ -67,10 +67,10 @@ def test_a_chart_has_at_most_2000_bars_and_says_so():
         return run(*steps, run_id=run_id, end=n)
 
     bands = [long(2_000, run_id) for run_id in "rst"]
-    for drawn, n_steps, n_runs in ((draw(long(5_000), depth=None), "5,000", 1), (draw(bands), "6,000", 3)):
-        assert len(drawn.numbers("x")) == 2_000
-        assert f"2,000 of {n_steps} steps shown" in drawn.title
-        assert len(drawn.numbers("x", FAILING)) == len(drawn.numbers("x", WAIT)) == n_runs
+    for chart, n_steps, n_runs in ((draw(long(5_000), depth=None), "5,000", 1), (draw(bands), "6,000", 3)):
+        assert len(chart.numbers("x")) == 2_000
+        assert f"2,000 of {n_steps} steps shown" in chart.title
+        assert len(chart.numbers("x", FAILING)) == len(chart.numbers("x", WAIT)) == n_runs
 
 
 moments = st.integers(0, 9)
@@ -80,13 +80,13 @@ moments = st.integers(0, 9)
 def test_bars_of_a_row_never_overlap(parts):
     """In bands of agents, no two bars cover the same instant of a row, and no row is empty."""
     steps = [step(f"{n}", min(a, b), max(a, b), agent=who) for n, (a, b, who) in enumerate(parts)]
-    drawn = draw([run(*steps, run_id=run_id) for run_id in "rst"])
+    chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
     covered = [
         (row, second)
-        for row, start, length in zip(*(drawn.numbers(key) for key in ("y", "base", "x")), strict=True)
+        for row, start, length in zip(*(chart.numbers(key) for key in ("y", "base", "x")), strict=True)
         for second in range(int(start), int(start + length))
     ]
     assert len(covered) == len(set(covered))
-    instants = [values(trace["y"]) for trace in drawn.json["data"] if trace.get("name") == INSTANT]
-    every = {row for part in (drawn.numbers("y"), *instants) for row in part.tolist()}
+    instants = [values(trace["y"]) for trace in chart.json["data"] if trace.get("name") == INSTANT]
+    every = {row for part in (chart.numbers("y"), *instants) for row in part.tolist()}
     assert every == set(range(len(every)))

@@ -65,14 +65,14 @@ def runs(n: int) -> list[dict[str, Any]]:
     for number in range(n):
         state = ("completed", "interrupted", "error", "running")[number % 4]
         start = 4_000.0 * number
-        asked, answered = start + 40 + number, start + 5_000
+        pending, answered = start + 40 + number, start + 5_000
         inner = [step("a", start, start + 10), step("b", start + 10, start + 30, agent="tin")]
-        steps = [step("g", start, asked, label="Group", steps=inner)]
+        steps = [step("g", start, pending, label="Group", steps=inner)]
         if state == "interrupted":
-            steps += [question("q", asked, None)]
+            steps += [question("q", pending, None)]
         else:
             end = None if state == "running" else answered + 30
-            steps += [question("q", asked, answered), step("i", answered, answered)]
+            steps += [question("q", pending, answered), step("i", answered, answered)]
             steps += [step("o", answered, end, status=state)]
         end = answered + 40 if state in ("completed", "error") else None
         run_id = f"{number:08d}-0000-4000-8000-000000000000"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from drawn import WAIT, draw
+from chart import WAIT, draw
 from runkit.charts.axis import axes_of
 from support import question, run, step
 
@@ -18,17 +18,17 @@ DAY = 86_400
 
 def overnight(wait=NIGHT, *more):
     """Two minutes of work, a wait, a minute of work."""
-    asked = question("q", 120, 120 + wait)
-    return run(step("a", 0, 120), *more, asked, step("b", 120 + wait, 180 + wait), end=180 + wait)
+    pending = question("q", 120, 120 + wait)
+    return run(step("a", 0, 120), *more, pending, step("b", 120 + wait, 180 + wait), end=180 + wait)
 
 
 def test_runs_of_different_days_are_aligned_at_their_starts():
     days = (0, DAY, 9 * DAY)
-    drawn = draw(
+    chart = draw(
         [run(step("a", day + 5, day + 10), run_id=f"{day}", start=day, end=day + 100) for day in days]
     )
-    assert drawn.numbers("base").tolist() == [5, 5, 5]
-    assert drawn.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])
+    assert chart.numbers("base").tolist() == [5, 5, 5]
+    assert chart.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])
 
 
 def test_labels_of_ticks_stand_apart_in_the_narrow_column_of_a_pair():
@@ -39,10 +39,10 @@ def test_labels_of_ticks_stand_apart_in_the_narrow_column_of_a_pair():
 
 def test_an_overnight_wait_does_not_flatten_the_run():
     """Folded, the wait has a fixed width, and the work keeps its length."""
-    drawn = draw(overnight())
-    assert np.allclose(drawn.numbers("x", "CIP Orchestrator"), [120, 60])
-    assert drawn.numbers("x", WAIT) == pytest.approx([180 * 130 / (600 - 130)])
-    assert drawn.notes == ["14 h waiting for a reviewer", "not to scale"]
+    chart = draw(overnight())
+    assert np.allclose(chart.numbers("x", "CIP Orchestrator"), [120, 60])
+    assert chart.numbers("x", WAIT) == pytest.approx([180 * 130 / (600 - 130)])
+    assert chart.notes == ["14 h waiting for a reviewer", "not to scale"]
     whole = draw(overnight(), compress_waits=False)
     assert whole.numbers("x", WAIT).tolist() == [NIGHT]
     assert whole.notes == ["14 h waiting for a reviewer"]
@@ -56,9 +56,9 @@ def test_a_wait_is_folded_if_it_takes_more_than_half(wait, is_folded):
 
 
 def test_work_during_a_wait_is_not_folded():
-    drawn = draw(overnight(NIGHT, step("w", 1_000, 1_300)))
-    assert np.allclose(sorted(drawn.numbers("x", "CIP Orchestrator")), [60, 120, 300])
-    assert drawn.notes.count("not to scale") == 2
+    chart = draw(overnight(NIGHT, step("w", 1_000, 1_300)))
+    assert np.allclose(sorted(chart.numbers("x", "CIP Orchestrator")), [60, 120, 300])
+    assert chart.notes.count("not to scale") == 2
 
 
 edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).map(sorted)

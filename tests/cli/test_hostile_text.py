@@ -12,7 +12,7 @@ import pytest
 from hostile.made import hostile_runs
 from hostile.payloads import SIGNS, check_text
 from runkit.cli import main
-from tests.client.conftest import Answer, Asked, Server, server
+from tests.client.conftest import Answer, Received, Server, server
 
 __all__ = ["server"]
 ODD = "".join(SIGNS.values())
@@ -45,7 +45,7 @@ def test_fetching_hostile_runs(server: Server, to: str, capfd: pytest.CaptureFix
     listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}
     bodies = {"/runs": listed} | {f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()}
 
-    def answer(request: Asked) -> Answer:
+    def answer(request: Received) -> Answer:
         body = bodies.get(request.path)
         return Answer(body, status=200 if body else 404)
 

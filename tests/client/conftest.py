@@ -17,7 +17,7 @@ KEY = "mk_test_canary_5f1c9a7e"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Received:
     """One request as the server saw it."""
 
     method: str
@@ -41,7 +41,7 @@ class Answer:
 
 DROP = Answer(status=0)  # close the connection without an answer
 HANG = Answer(status=-1)  # say nothing until the test is over
-Script = Callable[[Asked], Answer]
+Script = Callable[[Received], Answer]
 
 
 class Server(ThreadingHTTPServer):
@@ -52,8 +52,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[Asked] = []
-        self.script: Script = lambda asked: Answer(status=404)
+        self.requests: list[Received] = []
+        self.script: Script = lambda call: Answer(status=404)
         self.is_over = threading.Event()
 
     drop, hang = DROP, HANG
@@ -67,12 +67,12 @@ class Server(ThreadingHTTPServer):
     @property
     def lines(self) -> list[str]:
         """The requests as `GET /runs`."""
-        return [f"{asked.method} {asked.path}" for asked in self.asked]
+        return [f"{call.method} {call.path}" for call in self.requests]
 
     def say(self, *answers: Answer) -> None:
         """Return these answers one after the other; one request more is a 404."""
         left = iter(answers)
-        self.script = lambda asked: next(left, Answer(status=404))
+        self.script = lambda call: next(left, Answer(status=404))
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no error of the server."""
@@ -89,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request."""
         parts = urlsplit(self.path)
         size = int(self.headers.get("Content-Length", 0))
-        asked = Asked(
+        call = Received(
             self.command,
             parts.path.removeprefix("/v1"),
             {name: values[0] for name, values in parse_qs(parts.query).items()},
@@ -97,8 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             json.loads(self.rfile.read(size)) if size else None,
             self.client_address[1],
         )
-        self.server.asked.append(asked)
-        self._send(self.server.script(asked))
+        self.server.requests.append(call)
+        self._send(self.server.script(call))
 
     do_GET = do_POST = handle_any  # noqa: N815
 

@@ -19,7 +19,7 @@ import support
 from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError
-from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.client.conftest import DROP, Answer, Received, Server
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
@@ -93,7 +93,7 @@ def test_a_kernel_that_is_killed(server: Server, key: str) -> None:
     """A process that ends in mid-send leaves an entry without a verdict: the answer may have arrived."""
     process: list[subprocess.Popen[bytes]] = []
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         process[0].send_signal(signal.SIGKILL)
         return server.hang
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import runkit
-from tests.client.conftest import Answer, Asked, Server
+from tests.client.conftest import Answer, Received, Server
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ class Account:
         self.run, self.page = run_json, page
         server.script = self.answer
 
-    def answer(self, request: Asked) -> Answer:
+    def answer(self, request: Received) -> Answer:
         """Answer a request for businesses, threads or a run."""
         stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
         if request.path == "/businesses":
@@ -109,9 +109,9 @@ def test_a_run_in_no_business_is_not_searched_for_again(
 ) -> None:
     client, runs = make_client(), account.runs("elsewhere")
     assert client.businesses.identify(runs).is_complete
-    n_requests = len(server.asked)
+    n_requests = len(server.requests)
     assert client.businesses.identify(runs)[0].business_id is None
     assert client.businesses.identify([]).is_complete
-    assert len(server.asked) == n_requests
+    assert len(server.requests) == n_requests
     account.businesses.append(("b-3", "open"))
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"

@@ -14,7 +14,7 @@ from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.client.http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, Unavailable
 from runkit.models import Run
-from tests.client.conftest import DROP, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, Answer, Received, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
@@ -34,8 +34,8 @@ def test_fetch_keeps_the_order_asked(serve_runs: Server, client: Client) -> None
     assert runs.requested == runs.ids
     assert runs.is_complete
     assert all(run.steps == () and run.read_at for run in runs)
-    assert len(serve_runs.asked) == 20
-    assert {request.query.get("include") for request in serve_runs.asked} == {"steps"}
+    assert len(serve_runs.requests) == 20
+    assert {request.query.get("include") for request in serve_runs.requests} == {"steps"}
 
 
 def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) -> None:
@@ -70,7 +70,7 @@ def test_wrong_key_stops_everything(server: Server, client: Client) -> None:
     server.script = lambda request: Answer(status=401)
     with pytest.raises(AuthError) as caught:
         client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.asked) <= 8 * TASKS_PER_WORKER
+    assert len(server.requests) <= 8 * TASKS_PER_WORKER
     assert caught.value.runs.ids == ()
 
 
@@ -79,7 +79,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
 ) -> None:
     """A 401 in the middle ends the batch; the error has the runs, and `have=` goes on from there."""
 
-    def answer(request: Asked) -> Answer:
+    def answer(request: Received) -> Answer:
         number = int(request.path.rpartition("-")[2])
         return Answer(run_json(request.path[6:], steps=[])) if number < 10 else Answer(status=401)
 
@@ -91,7 +91,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     assert "10 of 20 runs arrived" in runs.why
     server.script = lambda request: Answer(run_json(request.path[6:], steps=[]))
     assert client.runs.fetch(runs.requested, have=runs).is_complete
-    assert len(server.asked) <= 20 + TASKS_PER_WORKER
+    assert len(server.requests) <= 20 + TASKS_PER_WORKER
 
 
 def test_host_that_is_gone_stops_the_batch(
@@ -107,7 +107,7 @@ def test_host_that_is_gone_stops_the_batch(
     assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
     assert "1 of 500 runs arrived" in runs.why
     assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < 5 * OUTAGE_TIMEOUT  # next runs may have begun
-    assert len(server.asked) < 200
+    assert len(server.requests) < 200
 
 
 def test_host_that_was_never_there_is_an_error(server: Server, client: Client, fake_time: Time) -> None:
@@ -126,7 +126,7 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     assert main is not None
     release = threading.Event()
 
-    def answer(request: Asked) -> Answer:
+    def answer(request: Received) -> Answer:
         number = int(request.path.rpartition("-")[2])
         if number == 10 and not release.is_set():
             signal.pthread_kill(main, signal.SIGINT)
@@ -163,7 +163,7 @@ def test_what_got_no_answer_is_asked_again(
     """A run in three is in trouble once and another twice: all come, each is answered once."""
     n_requests, answered = Counter[str](), Counter[str]()
 
-    def answer(request: Asked) -> Answer:
+    def answer(request: Received) -> Answer:
         n_requests[request.path] += 1
         if n_requests[request.path] <= int(request.path.removeprefix("/runs/run-")) % 3:
             return TROUBLES[name]

@@ -17,7 +17,7 @@ from runkit.client.http import (
 )
 from runkit.client.runs import READ_TIMEOUT
 from runkit.errors import RateLimited, Unavailable
-from tests.client.conftest import DROP, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, Answer, Received, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -49,7 +49,7 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
     """Where a kept connection is closed as it is used again, a read is repeated, and no write is lost."""
     used: set[int] = set()
 
-    def script(received: Asked) -> Answer:
+    def script(received: Received) -> Answer:
         is_kept = received.connection in used
         used.add(received.connection)
         return DROP if is_kept else Answer(run_json())
@@ -70,7 +70,7 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
     with pytest.raises(RateLimited) as caught:
         client.runs.get("run-1")
     assert caught.value.retry_after == RETRY_AFTER_MAX + 1
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert fake_time.slept == []
 
 

@@ -92,4 +92,4 @@ def test_an_answer_too_large_is_refused(
     server.script = lambda request: packed if is_packed else Answer(body)
     with pytest.raises(ContractError, match="larger than the limit of 1 MB"):
         client.runs.get("run-1")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runkit.client import Client, RunList
 from runkit.models import Run
-from tests.client.conftest import Answer, Asked, Server
+from tests.client.conftest import Answer, Received, Server
 
 Compose = Callable[..., Any]
 
@@ -20,7 +20,7 @@ class Book:
     """A server's list, newest first, that a test may change between two pages."""
 
     def __init__(self, run_json: Compose, count: int, size: int = 10, **extra: bool) -> None:
-        self.run_json, self.size, self.told = run_json, size, extra
+        self.run_json, self.size, self.record = run_json, size, extra
         self.runs = [self.compose(number) for number in reversed(range(count))]
         self.between: dict[int, Callable[[], None]] = {}  # what happens before the nth request
         self.reads: list[int] = []
@@ -37,10 +37,10 @@ class Book:
         self.between.pop(len(self.reads), lambda: None)()
         start = (number - 1) * self.size
         extra = {"has_more": start + self.size < len(self.runs), "total_count": len(self.runs)}
-        extra = {name: value for name, value in extra.items() if self.told.get(name, True)}
+        extra = {name: value for name, value in extra.items() if self.record.get(name, True)}
         return {"object": "list", "data": self.runs[start : start + self.size], **extra}
 
-    def answer(self, received: Asked) -> Answer:
+    def answer(self, received: Received) -> Answer:
         """Answer a request."""
         return Answer(self.page(int(received.query["page"])))
 
@@ -50,7 +50,7 @@ def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_jso
     server.script = lambda received: Answer({"data": [run_json()], "has_more": True})
     runs = client.runs.list()
     assert (len(runs), runs.is_complete) == (1, False)
-    assert len(server.asked) <= 3
+    assert len(server.requests) <= 3
 
 
 def test_broken_record_does_not_sink_the_list(
@@ -92,7 +92,7 @@ def test_business_is_found_by_its_threads(
     thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
     thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
 
-    def answer(received: Asked) -> Answer:
+    def answer(received: Received) -> Answer:
         if received.path == "/threads":
             assert received.query["business_id"] == "b-1"
             found: Answer = page(thread)

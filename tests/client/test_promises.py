@@ -14,7 +14,7 @@ import pytest
 
 import runkit
 from runkit.errors import MaybeSent, RunkitError, Unavailable, UsageError, WaitTimeout
-from tests.client.conftest import DROP, KEY, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, KEY, Answer, Received, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 Client = runkit.Client
@@ -88,7 +88,7 @@ def test_an_answer_is_in_the_log_before_it_leaves(
     """The log is for its owner only."""
     at_arrival: list[Any] = []
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         at_arrival.extend(runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist())
         return Answer(run_json())
 
@@ -192,7 +192,7 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(
     """The others arrive, also after one that this key may not read; the list does not claim to be whole."""
     refusals = {"run-0": 403, "run-3": 404}
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         run_id = request.path.removeprefix("/runs/")
         return Answer(run_json(run_id, steps=[]), status=refusals.get(run_id, 200))
 
@@ -207,7 +207,7 @@ def test_a_run_whose_answer_is_lost_is_read_again(server: Server, client: Client
     """A dropped connection in the middle of a fetch costs no run."""
     dropped = {"run-2", "run-5"}
 
-    def script(request: Asked) -> Answer:
+    def script(request: Received) -> Answer:
         run_id = request.path.removeprefix("/runs/")
         if run_id in dropped:
             dropped.remove(run_id)

@@ -90,7 +90,7 @@ def test_unreadable_success_of_a_post_says_that_it_was_done(
     server.script = lambda request: Answer(body, status=201)
     with pytest.raises(ContractError, match=r"^POST /v1/\S+: .* may have been carried out"):
         WRITES[write](client)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
     """No id leads to another path."""
     with pytest.raises(NotFound):
         client.runs.get(given)
-    assert server.asked[0].path == path
+    assert server.requests[0].path == path
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -115,4 +115,4 @@ def test_read_only_sends_no_post(server: Server, make_client: Callable[..., Clie
     """A client that may not write says so before anything is sent."""
     with pytest.raises(PermissionError, match="read_only"):
         WRITES[write](make_client(read_only=True))
-    assert server.asked == []
+    assert server.requests == []

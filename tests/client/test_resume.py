@@ -31,7 +31,7 @@ def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
 
 
 def posts(server: Server) -> int:
-    return sum(request.method == "POST" for request in server.asked)
+    return sum(request.method == "POST" for request in server.requests)
 
 
 def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) -> None:
@@ -40,8 +40,8 @@ def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) 
     run = client.runs.resume("run-1", "int-1", YES)
     assert (run.status, run.steps, run.read_at is not None) == ("running", (), True)
     assert server.lines == ["POST /runs/run-1/resume"]
-    assert server.asked[0].body == {"interrupt_id": "int-1", "input": YES}
-    assert server.asked[0].query == {"include": "steps"}
+    assert server.requests[0].body == {"interrupt_id": "int-1", "input": YES}
+    assert server.requests[0].query == {"include": "steps"}
 
 
 @pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
@@ -129,7 +129,7 @@ def test_unusable_answers_are_not_sent(
     """An answer is an object, a question has an id."""
     with pytest.raises(UsageError):
         client.runs.resume("run-1", interrupt_id, answer)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def asks(kind: str, **more: Any) -> dict[str, Any]:
@@ -159,4 +159,4 @@ def test_an_answer_that_cannot_be_one_is_not_sent(
     run = Run.from_json(run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}]))
     with pytest.raises(UsageError, match=words):
         client.runs.resume(run, "int-1", answer)
-    assert (server.asked, len(runkit.answer_log())) == ([], 0)
+    assert (server.requests, len(runkit.answer_log())) == ([], 0)

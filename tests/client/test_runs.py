@@ -20,7 +20,7 @@ def test_create_sends_and_keeps_the_business(server: Server, client: Client, run
     made = Answer(run_json(status="running"), status=201)
     server.say(made, Answer(status=404), Answer(run_json()), Answer(run_json()))
     run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
-    assert server.asked[0].body == {
+    assert server.requests[0].body == {
         "type": "cip_orchestrator",
         "business_id": "b-1",
         "prompt": "Look at the TIN",
@@ -53,10 +53,10 @@ def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: C
     assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z", "read_from": client.host}
     assert run.read_from == client.host
     assert run.business_id is None
-    assert server.asked[0].query == {"include": "steps"}
+    assert server.requests[0].query == {"include": "steps"}
     without = client.runs.get("run-1", steps=False)
     assert (without.read_at, without.steps) == (None, None)
-    assert server.asked[1].query == {}
+    assert server.requests[1].query == {}
 
 
 def test_wait_polls_until_the_run_stops(
@@ -67,7 +67,7 @@ def test_wait_polls_until_the_run_stops(
     server.say(*[running] * 12, Answer(run_json(status="interrupted")), Answer(run_json(steps=[])))
     run = client.runs.wait("run-1")
     assert run.steps == ()
-    assert [request.query.get("include") for request in server.asked] == [None] * 13 + ["steps"]
+    assert [request.query.get("include") for request in server.requests] == [None] * 13 + ["steps"]
     assert fake_time.slept[:3] == [0.25, 0.375, 0.5625]
     assert max(fake_time.slept) == 5
 

@@ -10,7 +10,7 @@ import pytest
 import runkit
 from runkit import Client
 from runkit.errors import NotFound, UsageError
-from tests.client.conftest import Answer, Asked, Server
+from tests.client.conftest import Answer, Received, Server
 
 
 def test_the_client_finds_the_run() -> None:
@@ -25,14 +25,14 @@ def test_the_client_finds_the_run() -> None:
 
 IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 31)]
 POST = {"decision": "approve"}
-Script = Callable[[Asked], Answer]
+Script = Callable[[Received], Answer]
 
 
 @pytest.fixture
 def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Script:
     """Serve three pages of ten runs with a question each; an answer closes it."""
 
-    def answer(request: Asked) -> Answer:
+    def answer(request: Received) -> Answer:
         if request.path == "/runs":
             start = 10 * int(request.query["page"]) - 10
             runs = [run_json(run_id) for run_id in IDS[start : start + 10]]
@@ -70,7 +70,7 @@ def test_a_write_needs_the_start_of_one_id_only(
 def test_a_write_is_refused_if_not_all_runs_could_be_listed(
     server: Server, client: Client, account: Script
 ) -> None:
-    def without_the_end(request: Asked) -> Answer:
+    def without_the_end(request: Received) -> Answer:
         answer = account(request)
         return Answer({**answer.body, "total_count": 31}) if request.path == "/runs" else answer
 

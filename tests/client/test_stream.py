@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from runkit.client import Client
-from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.client.conftest import DROP, Answer, Received, Server
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -55,7 +55,7 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
     """Answer each stream request with the next stream, each read with the next run; the last run stays."""
     left, reads = iter(streams), list(runs)
 
-    def answer(received: Asked) -> Answer:
+    def answer(received: Received) -> Answer:
         if received.path.endswith("/stream"):
             return next(left, DROP)
         return Answer(reads.pop(0) if len(reads) > 1 else reads[0])
@@ -88,7 +88,7 @@ def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Comp
     assert run is not None
     assert (run.id, run.steps, run.read_at is not None) == ("run-1", (), True)
     assert server.lines == ["GET /runs/run-1/stream", "GET /runs/run-1"]
-    assert server.asked[0].headers["accept"] == "text/event-stream"
+    assert server.requests[0].headers["accept"] == "text/event-stream"
 
 
 @pytest.mark.parametrize("status", [404, 410])

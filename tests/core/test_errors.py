@@ -17,17 +17,17 @@ CLASSES = [
 
 def test_the_tree_is_that_of_the_classes() -> None:
     """The docstring draws each class once, under its parent, with the builtin it is; and nothing else."""
-    path, drawn = ["RunkitError"], {}
+    path, tree = ["RunkitError"], {}
     lines = re.findall(r"^    ([│ ]*)[├└]── (\w+)(?:\((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
     for indent, name, builtin in lines:
         path[len(indent) // 4 + 1 :] = [name]
-        assert name not in drawn
-        drawn[name] = (path[-2], builtin)
+        assert name not in tree
+        tree[name] = (path[-2], builtin)
     true = {}
     for cls in CLASSES:
         parent, *others = cls.__bases__
         true[cls.__name__] = (parent.__name__, others[0].__name__ if others else "")
-    assert drawn == {name: bases for name, bases in true.items() if name != "RunkitError"}
+    assert tree == {name: bases for name, bases in true.items() if name != "RunkitError"}
     assert errors.RunkitError.__bases__ == (Exception,)
 
 

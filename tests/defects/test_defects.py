@@ -44,7 +44,7 @@ def test_its_tests_are_there(defect: Defect) -> None:
     assert defect.tests
     for name in defect.tests:
         file, _, test = name.partition("::")
-        known = {one.name for one in parsed(file).body if isinstance(one, ast.FunctionDef)}
+        known = {item.name for item in parsed(file).body if isinstance(item, ast.FunctionDef)}
         assert test.partition("[")[0] in known, f"{name} is not there; name the test that guards this now"
         for module, names in imports_of(file):
             allowed = PUBLIC.get(module, set())
@@ -56,9 +56,9 @@ def imports_of(file: str) -> list[tuple[str, set[str]]]:
     found: list[tuple[str, set[str]]] = []
     for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
-            found += [(one.name, {""}) for one in node.names]
+            found += [(item.name, {""}) for item in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append((node.module or "", {one.name for one in node.names}))
+            found.append((node.module or "", {item.name for item in node.names}))
     return [(module, names) for module, names in found if module.split(".")[0] == "runkit"]
 
 

@@ -87,7 +87,7 @@ def mixed_runs(texts: list[str]) -> list[Run]:
     """A wild run and a tame one, each with steps of all texts."""
     runs = [[hostile_run(text, is_tame=tame) for text in texts] for tame in (False, True)]
     return [
-        Run.from_json(first | {"steps": [step for one in (first, *others) for step in one["steps"]]})
+        Run.from_json(first | {"steps": [step for item in (first, *others) for step in item["steps"]]})
         for first, *others in runs
     ]
 

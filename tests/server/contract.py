@@ -165,9 +165,9 @@ def with_contract(openapi: Json) -> Json:
 def _moved(value: Any) -> Any:
     """A schema whose references lead to the components of an OpenAPI document."""
     if isinstance(value, dict):
-        return {key: _moved(one) for key, one in value.items()}
+        return {key: _moved(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_moved(one) for one in value]
+        return [_moved(item) for item in value]
     if isinstance(value, str) and value.startswith("#/$defs/"):
         return value.replace("#/$defs/", "#/components/schemas/Contract")
     return value

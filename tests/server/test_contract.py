@@ -21,9 +21,9 @@ def server(shared: Server) -> Server:
 def spelled(schema: Json) -> str:
     """A schema in the words of the tables."""
     if "anyOf" in schema:
-        [one, null] = schema["anyOf"]
+        [one_of, null] = schema["anyOf"]
         assert null == {"type": "null"}
-        return f"{spelled(one)}?"
+        return f"{spelled(one_of)}?"
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if schema["type"] == "array":
@@ -36,39 +36,39 @@ def spelled(schema: Json) -> str:
 def spelled_fields(schema: Json) -> dict[str, str]:
     required = schema.get("required", ())
     properties = schema["properties"].items()
-    return {f"{name}*" if name in required else name: spelled(one) for name, one in properties}
+    return {f"{name}*" if name in required else name: spelled(item) for name, item in properties}
 
 
 @pytest.fixture
 def openapi(server: Server) -> Json:
     origin = str(server.http.base_url).removesuffix("/v1/")
-    told: Json = server.http.get(f"{origin}/openapi.json").json()
-    return told
+    record: Json = server.http.get(f"{origin}/openapi.json").json()
+    return record
 
 
 def test_the_operations_are_the_contracts(openapi: Json) -> None:
     """Method, path, id, query, body and the status of success."""
-    said = {}
+    output = {}
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
-            said[operation["operationId"]] = (f"{method.upper()} {path}", operation)
-    assert {name for name, (path, _) in said.items() if path.split()[1].startswith("/v1/")} - set(
+            output[operation["operationId"]] = (f"{method.upper()} {path}", operation)
+    assert {name for name, (path, _) in output.items() if path.split()[1].startswith("/v1/")} - set(
         OPERATIONS
     ) == {
         *("list-businesses", "get-business", "list-documents", "get-document")  # what the agents work on
     }
     for name, (path, query, body, success, _, _) in OPERATIONS.items():
-        at, operation = said[name]
+        at, operation = output[name]
         assert at == path
-        given = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
-        spelling = {f"{one['name']}{'*' * one['required']}": spelled(one["schema"]) for one in given}
+        given = [item for item in operation.get("parameters", ()) if item["in"] == "query"]
+        spelling = {f"{item['name']}{'*' * item['required']}": spelled(item["schema"]) for item in given}
         assert spelling == query | fields(ADDED.get(name, "")), name
         content = operation.get("requestBody", {}).get("content", {"application/json": {"schema": None}})
         assert list(content) == ["application/json"]
         schema = content["application/json"]["schema"]
         assert (spelled(schema) if schema else None) == body, name
         assert set(operation["responses"]) == {str(success), "4XX"}, name
-    stream = said["stream-agent-run-events"][1]["responses"]["200"]["content"]
+    stream = output["stream-agent-run-events"][1]["responses"]["200"]["content"]
     assert list(stream) == ["text/event-stream"]
 
 
@@ -84,8 +84,8 @@ def test_a_bearer_key_is_asked_for_everywhere(openapi: Json) -> None:
     """As the published OpenAPI says."""
     [(scheme, bearer)] = openapi["components"]["securitySchemes"].items()
     assert (bearer["type"], bearer["scheme"]) == ("http", "bearer")
-    operations = [one for methods in openapi["paths"].values() for one in methods.values()]
-    assert all(one["security"] == [{scheme: []}] for one in operations)
+    operations = [item for methods in openapi["paths"].values() for item in methods.values()]
+    assert all(item["security"] == [{scheme: []}] for item in operations)
 
 
 # -- what is answered
@@ -107,9 +107,9 @@ def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) ->
         check("Thread", server.get(f"/threads/{run['thread_id']}"))
         answered = run["status"] in ("completed", "error")
         if run["interrupts"]:
-            asked = run["interrupts"][0]
-            given["decision"] = "approved" if asked["value"]["type"] == "decision" else "approve"
-            body = {"interrupt_id": asked["id"], "input": given}
+            pending = run["interrupts"][0]
+            given["decision"] = "approved" if pending["value"]["type"] == "decision" else "approve"
+            body = {"interrupt_id": pending["id"], "input": given}
             check("Run", server.post(f"/runs/{run_id}/resume?include=steps", body, status=200))
         server.time.seconds += 60
     check("Runs", server.get("/runs"))

@@ -67,7 +67,7 @@ def nothing_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def told(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
+def record(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
     """Print a number at the end: of what, under which heading, and what came out."""
     name = request.node.name.removeprefix("test_")
     return lambda row, column, came: record_property(f"table:{name}, {row}", (row, column, "", str(came)))
@@ -99,8 +99,8 @@ def serve() -> Iterator[Callable[..., Served]]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
         started.append(process)
         assert process.stdout is not None
-        said = "".join(process.stdout.readline() for _ in range(2))
-        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
+        output = "".join(process.stdout.readline() for _ in range(2))
+        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", output))
         return Served(process, Sandbox(at["URL"], at["KEY"], 0, None))
 
     yield start

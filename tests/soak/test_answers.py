@@ -34,16 +34,16 @@ json.dump(seconds, sys.stdout)
 """
 
 
-def test_kernels_that_answer_at_once(state_dir: Path, told: Told) -> None:
+def test_kernels_that_answer_at_once(state_dir: Path, record: Told) -> None:
     """Each answer of each thread of each kernel is noted once, with its verdict, in one file."""
     command = [sys.executable, "-c", WRITE, str(THREADS), str(ANSWERS)]
     kernels = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         for _ in range(KERNELS)
     ]
-    said = [kernel.communicate(timeout=120) for kernel in kernels]
-    assert [error.decode() for _, error in said] == [""] * KERNELS
-    told("p50/p95/max ms", "noted", quantiles([one for out, _ in said for one in json.loads(out)]))
+    output = [kernel.communicate(timeout=120) for kernel in kernels]
+    assert [error.decode() for _, error in output] == [""] * KERNELS
+    record("p50/p95/max ms", "noted", quantiles([item for out, _ in output for item in json.loads(out)]))
     log = runkit.answer_log()
     wanted = Counter(
         f"{kernel.pid}-{thread}-{number}"

@@ -31,7 +31,7 @@ json.dump([[one.is_complete, one.added.n_new, str(one)] for one in synced], sys.
 
 
 @pytest.mark.timeout(1800)
-def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, told: Told) -> None:
+def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, record: Told) -> None:
     """While runs still change, each run comes in once, and the last look of each writer finds it whole."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
     with served.client() as client:
@@ -43,8 +43,8 @@ def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, told: Tol
             for _ in range(WRITERS)
         ]
         came = [json.loads(writer.communicate(timeout=500)[0]) for writer in writers]
-        assert all(is_complete for one in came for is_complete, *_ in one)
-        told("new runs", "by writer", [sum(n_new for _, n_new, *_ in one) for one in came])
+        assert all(is_complete for item in came for is_complete, *_ in item)
+        record("new runs", "by writer", [sum(n_new for _, n_new, *_ in item) for item in came])
         for run_id in own:
             client.runs.wait(run_id)
         archive = runkit.Archive(folder)
@@ -64,7 +64,7 @@ def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, told: Tol
 
 
 @pytest.mark.timeout(1800)
-def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, told: Told) -> None:
+def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, record: Told) -> None:
     """Twenty looks at a thousand runs: memory stays, and of each look no thread and no file is left open."""
     served = serve("--history", str(RUNS), "--speed", "60")
     archive, sizes = runkit.Archive(tmp_path / "runs"), []
@@ -76,7 +76,7 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
                 assert archive.sync(client, progress=False).is_complete
                 sizes.append(held().rss)
                 if number % 5 == 4:
-                    told("MB", f"look {number + 1}", f"{sizes[-1] / MB:.0f}")
+                    record("MB", f"look {number + 1}", f"{sizes[-1] / MB:.0f}")
     # After eight looks the allocators of Arrow and of Python have what they need.
     assert grown(sizes[8:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
 

@@ -76,20 +76,20 @@ def examine(running: SandboxServer, folder: Path, examples: int, *options: str) 
     command += ["--header", f"Authorization: Bearer {KEY}", *options]
     environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     path = folder / "report.json"
-    assert path.exists(), said
-    return json.loads(path.read_text()), said
+    assert path.exists(), output
+    return json.loads(path.read_text()), output
 
 
-def check_report(report: Json, said: str) -> None:
+def check_report(report: Json, output: str) -> None:
     """No check of schemathesis failed, and nearly each operation answered some requests with success."""
-    assert report["failures"] == report["errors"] == [], said
-    assert report["exit_code"] == 0, said
-    assert report["complete"], said
+    assert report["failures"] == report["errors"] == [], output
+    assert report["exit_code"] == 0, output
+    assert report["complete"], output
     assert report["operations"]["tested"] == report["operations"]["selected"]
     rates = report["valid_rates"].items()
-    assert {name for name, found in rates if not any(one["accepted"] for one in found.values())} <= BY_STATE
+    assert {name for name, found in rates if not any(item["accepted"] for item in found.values())} <= BY_STATE
 
 
 @pytest.mark.timeout(1800)
@@ -97,8 +97,8 @@ def test_everything_is_answered_as_it_says(tmp_path: Path) -> None:
     """Each operation of the published document, with many requests."""
     running = SandboxServer(key=KEY, speed=1_000_000, now=NOON, history=8)
     try:
-        report, said = examine(running, tmp_path, 15)
+        report, output = examine(running, tmp_path, 15)
     finally:
         running.close()
-    check_report(report, said)
+    check_report(report, output)
     assert report["operations"]["tested"] >= 20

@@ -106,17 +106,17 @@ def told_by(kernel: Kernel) -> dict[str, Any]:
 def cards_of(kernel: Kernel) -> list[str]:
     """Draw each card that is there, as a page does, and give those whose question can be answered."""
     for card, state in kernel.widgets.items():
-        if state.get("_model_name") == "AnyModel" and card not in kernel.drawn:
-            kernel.drawn[card] = {}
+        if state.get("_model_name") == "AnyModel" and card not in kernel.view:
+            kernel.view[card] = {}
             kernel.tell(card, ready=f"page of {card}")
     kernel.run("")
-    drawn = {card: kernel.drawn[card] for card in kernel.widgets.keys() & kernel.drawn.keys()}
-    return [card for card, now in drawn.items() if "question" in now and not now["status"]["inert"]]
+    view = {card: kernel.view[card] for card in kernel.widgets.keys() & kernel.view.keys()}
+    return [card for card, now in view.items() if "question" in now and not now["status"]["inert"]]
 
 
 def answer(kernel: Kernel, card: str) -> None:
     """Say yes to the question of a card."""
-    kernel.press(card, kernel.drawn[card]["question"]["verbs"][0]["value"], note="Ada saw it")
+    kernel.press(card, kernel.view[card]["question"]["verbs"][0]["value"], note="Ada saw it")
 
 
 def memory(now: dict[str, Any]) -> str:
@@ -124,7 +124,7 @@ def memory(now: dict[str, Any]) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told: Told) -> None:
+def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], record: Told) -> None:
     """Ten minutes of twenty runs, again and again, answered on the way: each time nothing is left of them."""
     kernel = start(box)
     kernel.run("tracemalloc.start()")
@@ -142,14 +142,14 @@ def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told:
         until(has_passed, 120)
         kernel.run(END + LET_GO.format(files=before["files"] + FILES))
         now = told_by(kernel)
-        told("MB traced / RSS", f"round {number}", memory(now))
+        record("MB traced / RSS", f"round {number}", memory(now))
         assert set(ast.literal_eval(kernel.value("states"))) == {"completed"}
         assert (now["ours"], now["comms"], kernel.widgets) == ([], before["comms"], {})
         sizes.append(now)
     for name in ("threads", "sockets", "tasks"):
         assert [now[name] for now in sizes[1:]] == [sizes[0][name]] * (ROUNDS - 1), name
     for name in ("sockets", "files", "tasks", "comms"):
-        told("left", name, f"{before[name]} -> {now[name]}")
+        record("left", name, f"{before[name]} -> {now[name]}")
     assert max(now["files"] for now in sizes) <= before["files"] + FILES
     rounds = ROUNDS - WARM
     assert sizes[-1]["traced"] - sizes[WARM - 1]["traced"] < rounds * TRACED
@@ -158,7 +158,7 @@ def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told:
 
 @pytest.mark.timeout(600)
 def test_an_inbox_over_a_thousand_questions(
-    serve: Callable[..., Served], start: Callable[[Sandbox], Kernel], told: Told
+    serve: Callable[..., Served], start: Callable[[Sandbox], Kernel], record: Told
 ) -> None:
     """Looked through again and again it lists each once, holds no more, and leaves nothing when closed."""
     served = serve("--speed", "600")
@@ -171,14 +171,14 @@ def test_an_inbox_over_a_thousand_questions(
     kernel.run("inbox._ipython_display_()")
     for number in range(LOOKS):
         kernel.run(LOOK)
-        until(lambda: cards_of(kernel) == [*kernel.drawn], 120)
-        [card] = kernel.drawn
+        until(lambda: cards_of(kernel) == [*kernel.view], 120)
+        [card] = kernel.view
         left = QUESTIONS - 1 - number
         answer(kernel, card)
         until(lambda n=left: kernel.value("len(inbox.rows)") == str(n), 120)
         sizes.append(told_by(kernel))
         assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
-        told("MB traced / RSS", f"look {number}", memory(sizes[-1]))
+        record("MB traced / RSS", f"look {number}", memory(sizes[-1]))
     assert kernel.value("inbox.controller.error") == "''"
     kernel.run("inbox.close(); client.close(); del inbox, client; wait_until(lambda: not ours())")
     kernel.run(LET_GO.format(files=before["files"] + FILES))
@@ -188,4 +188,4 @@ def test_an_inbox_over_a_thousand_questions(
     assert now["files"] <= before["files"] + FILES
     assert kernel.widgets == {}
     assert sizes[-1]["traced"] - sizes[1]["traced"] < (LOOKS - 2) * TRACED
-    assert grown([one["rss"] for one in sizes[LOOKS // 2 :]]) < 2 * NOISE
+    assert grown([item["rss"] for item in sizes[LOOKS // 2 :]]) < 2 * NOISE

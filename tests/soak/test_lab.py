@@ -49,7 +49,7 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
             command, env=env, cwd=folders["work"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-    said = tmp_path / "lab.log"
+    output = tmp_path / "lab.log"
     try:
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=f"{url}/api", params={"token": token}, trust_env=False) as http:
@@ -58,7 +58,7 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
             until(lambda: _n_kernels(process) == 1, 60)
             assert http.get(f"/kernels/{kernel}").status_code == 200
             time.sleep(1)
-        box = re.search(r"sandbox at http://127\.0\.0\.1:(\d+)", said.read_text())
+        box = re.search(r"sandbox at http://127\.0\.0\.1:(\d+)", output.read_text())
         assert box
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         assert len(family) >= 3
@@ -66,13 +66,13 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         else:
             process.terminate()
-        assert process.wait(60) == 130, said.read_text()
+        assert process.wait(60) == 130, output.read_text()
         _, alive = psutil.wait_procs(family[1:], timeout=5)
         assert alive == []
     finally:
-        for one in psutil.process_iter(["pid"]):
-            if _is_of(one, process.pid):
-                one.kill()
+        for item in psutil.process_iter(["pid"]):
+            if _is_of(item, process.pid):
+                item.kill()
         process.wait()
     assert {path.name for path in (folders["work"] / "runkit-notebooks").iterdir()} == NOTEBOOKS
     assert [path.name for path in folders["work"].iterdir()] == ["runkit-notebooks"]
@@ -93,11 +93,11 @@ def _answers(http: httpx.Client) -> bool:
 
 def _n_kernels(process: subprocess.Popen[bytes]) -> int:
     found = psutil.Process(process.pid).children(recursive=True)
-    return sum("ipykernel_launcher" in json.dumps(one.cmdline()) for one in found)
+    return sum("ipykernel_launcher" in json.dumps(item.cmdline()) for item in found)
 
 
-def _is_of(one: psutil.Process, session: int) -> bool:
+def _is_of(item: psutil.Process, session: int) -> bool:
     try:
-        return os.getsid(one.pid) == session
+        return os.getsid(item.pid) == session
     except OSError:
         return False

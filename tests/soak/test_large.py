@@ -19,14 +19,14 @@ WIDE = 200_000
 @pytest.fixture(scope="module")
 def wide() -> bytes:
     """A run of 200,000 steps as text: an agent's step each ten, nine in it."""
-    one = json.dumps(step("ID", 0, 1) | {"parent_step_id": "PARENT"})
+    item = json.dumps(step("ID", 0, 1) | {"parent_step_id": "PARENT"})
     head, tail = json.dumps(run(step("ID", 0, 99, steps=[]) | {"steps": ["HERE"]})).split('"HERE"')
     opened, closed = head[head.index('"steps": [') + 10 :], tail[: tail.index("]}") + 2]
     before, after = head[: head.index('"steps": [') + 10], tail[len(closed) :]
     families = []
     for number in range(WIDE // 10):
         kids = [
-            one.replace('"ID"', f'"{number}-{kid}"').replace('"PARENT"', f'"{number}"') for kid in range(9)
+            item.replace('"ID"', f'"{number}-{kid}"').replace('"PARENT"', f'"{number}"') for kid in range(9)
         ]
         families.append(opened.replace('"ID"', f'"{number}"') + ",".join(kids) + closed)
     return (before + ",".join(families) + after).encode()
@@ -57,8 +57,8 @@ def test_a_result_of_50_mb(tmp_path: Path) -> None:
 
 def test_a_result_of_50_mb_is_in_memory_a_few_times() -> None:
     """And not many, in a process of its own."""
-    said = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
-    assert int(said.stdout) < 6 * 50_000
+    output = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    assert int(output.stdout) < 6 * 50_000
 
 
 LARGE = """

@@ -15,7 +15,7 @@ from tests.soak.conftest import MB, Told, grown, held, nothing_left
 
 
 @pytest.mark.timeout(1800)
-def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: Told) -> None:
     """Each makes its two files, and then no kernel, thread, socket or temporary file is left."""
     temporary, made = tmp_path / "tmp", tmp_path / "made"
     for folder in (temporary, made):
@@ -31,7 +31,7 @@ def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
                 assert list(temporary.iterdir()) == []
                 sizes.append(held().rss)
                 if number % 3 == 0:
-                    told("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
+                    record("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
     assert len(list(made.iterdir())) == 2 * 11
     assert grown(sizes[2:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
 

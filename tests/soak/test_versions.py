@@ -86,8 +86,8 @@ def follow(env: Environment, cwd: Path, extra: str, *command: str) -> None:
 def job(env: Environment, cwd: Path, *parts: str) -> None:
     """Do the parts of the main job; each says its name when it is done."""
     cwd.mkdir(exist_ok=True)
-    said = env.run("python", "-W", "error", JOB, *parts, cwd=cwd, timeout=300)
-    assert [line for line in said.splitlines() if line in parts] == [*parts]
+    output = env.run("python", "-W", "error", JOB, *parts, cwd=cwd, timeout=300)
+    assert [line for line in output.splitlines() if line in parts] == [*parts]
 
 
 def open_lab(env: Environment, cwd: Path) -> None:
@@ -124,8 +124,8 @@ def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:
 def test_which_pythons_were_found(record_property: Callable[[str, object], None]) -> None:
     """The table says of each whether this machine has it; the one that runs the tests is among them."""
     for version, python in PYTHONS.items():
-        told = (f"Python {version}", "found", "", "yes" if python else "not here")
-        record_property(f"table:{TITLE}", told)
+        note = (f"Python {version}", "found", "", "yes" if python else "not here")
+        record_property(f"table:{TITLE}", note)
     assert FOUND
 
 
@@ -136,23 +136,23 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, 
 
     What an extra brings is named when it is missing, and the line that is given helps.
     """
-    env, told = Environment.new(tmp_path / "venv", str(PYTHONS[version])), partial(tell, version)
+    env, note = Environment.new(tmp_path / "venv", str(PYTHONS[version])), partial(tell, version)
     env.install(built.wheel)
     follow(env, tmp_path, "sandbox", "demo")
     job(env, tmp_path / "wheel", "sandbox")
-    told("wheel")
+    note("wheel")
     env.install("--force-reinstall", "--no-deps", built.sdist)
     job(env, tmp_path / "sdist", "sandbox")
-    told("sdist")
+    note("sdist")
     follow(env, tmp_path, "report", "report", "runs.ndjson", "-o", "report.html")
     job(env, tmp_path / "report", "report")
-    told("[report]")
+    note("[report]")
     follow(env, tmp_path, "scale", "fetch", "-o", "runs/")
     job(env, tmp_path / "scale", "scale")
-    told("[scale]")
+    note("[scale]")
     follow(env, tmp_path, "lab", "lab")
     open_lab(env, tmp_path / "lab")
-    told("[lab]")
+    note("[lab]")
 
 
 @pytest.mark.timeout(1800)
@@ -175,7 +175,7 @@ def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path,
     shutil.rmtree(unpacked / "runkit")
     options = ["-q", "--numprocesses=2", "--dist=loadfile", "--no-header", "-p", "no:cacheprovider"]
     options += ["-m", "not browser"]
-    said = env.run("python", "-m", "pytest", *options, *SUITE, cwd=unpacked, timeout=1100)
-    passed = re.search(r"(\d+) passed", said)
-    assert passed, said
+    output = env.run("python", "-m", "pytest", *options, *SUITE, cwd=unpacked, timeout=1100)
+    passed = re.search(r"(\d+) passed", output)
+    assert passed, output
     tell(FOUND[0], "oldest: suite", f"{passed[1]} passed,")

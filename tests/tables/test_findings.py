@@ -14,7 +14,7 @@ def pending(item_id: str = "int-1", **value: Any) -> dict[str, Any]:
     return {"id": item_id, "value": {"label": "Approve?", "agent": "a"} | value}
 
 
-def asked(*steps: dict[str, Any], items: list[dict[str, Any]], **more: Any) -> runkit.Frames:
+def asking_run(*steps: dict[str, Any], items: list[dict[str, Any]], **more: Any) -> runkit.Frames:
     return runkit.frames(run(*steps, end=None, status="interrupted", interrupts=items, **more))
 
 
@@ -25,7 +25,7 @@ def rows(frames: runkit.Frames) -> list[list[Any]]:
 def test_a_question_and_its_step_join_by_id() -> None:
     """The step's id, or the interrupt id that its result names, comes before everything else."""
     named = question("s2", 20, None, result={"interrupt_id": "int-1"})
-    frames = asked(question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")])
+    frames = asking_run(question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")])
     assert rows(frames) == [["int-2", "int-2"], ["int-1", "s2"]]
     assert len(frames.problems) == 0
 
@@ -33,20 +33,20 @@ def test_a_question_and_its_step_join_by_id() -> None:
 def test_a_question_and_its_step_join_by_agent_and_label() -> None:
     """With several open steps, equal agent and label decide."""
     steps = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
-    frames = asked(*steps, question("c", 10, None), items=[pending("int-1")])
+    frames = asking_run(*steps, question("c", 10, None), items=[pending("int-1")])
     assert rows(frames) == [["", "b"], ["int-1", "a"], ["", "c"]]
 
 
 def test_the_only_question_and_the_only_open_step_join() -> None:
     """Nothing else matches, but there is just one of each; answered steps do not count."""
-    frames = asked(question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()])
+    frames = asking_run(question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()])
     assert rows(frames) == [["", "done"], ["int-1", "open"]]
     assert frames.interrupts["outcome"].tolist() == ["answered", "pending"]
 
 
 def test_what_cannot_be_paired_is_two_rows_and_a_note() -> None:
     """Two open steps, one question that fits neither."""
-    frames = asked(question("p", 1, None), question("q", 1, None), items=[pending()])
+    frames = asking_run(question("p", 1, None), question("q", 1, None), items=[pending()])
     assert rows(frames) == [["", "p"], ["", "q"], ["int-1", ""]]
     assert frames.problems["problem"].tolist() == ["unpaired_interrupt"]
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_paired_is_two_rows_and_a_note() -> None:
 def test_a_question_that_is_listed_twice_counts_once(steps: tuple[dict[str, Any], ...]) -> None:
     """The first is kept, and the second noted."""
     items = [pending("q", label="first"), pending("q", label="second"), pending("p")]
-    frames = asked(*steps, items=items, **({} if steps else {"steps": []}))
+    frames = asking_run(*steps, items=items, **({} if steps else {"steps": []}))
     assert frames.runs[["n_interrupts", "n_pending"]].values.tolist() == [[2, 2]]
     mine = frames.interrupts.set_index("interrupt_id").loc["q"]
     assert mine["label"] == "first"
@@ -95,7 +95,8 @@ def test_what_became_of_a_question(pause: dict[str, Any], status: str, outcome: 
 def test_a_combined_proposal_counts_its_proposals() -> None:
     """Each of them names its agent among the artifacts."""
     proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]
-    frames = asked(question("q", 1, None), items=[pending(type="combined_proposal", proposals=proposals)])
+    item = pending(type="combined_proposal", proposals=proposals)
+    frames = asking_run(question("q", 1, None), items=[item])
     assert frames.interrupts["n_proposals"].tolist() == [2]
     assert frames.artifacts[["agent", "origin", "step_id"]].values.tolist() == [
         ["tin", "proposal", "q"],

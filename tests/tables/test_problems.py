@@ -234,9 +234,9 @@ def test_a_cut_list_of_runs_is_said() -> None:
 
 def cyclic() -> dict[str, Any]:
     """A step that is among its own steps."""
-    one = step("a")
-    one["steps"].append(one)
-    return one
+    item = step("a")
+    item["steps"].append(item)
+    return item
 
 
 @pytest.mark.parametrize(

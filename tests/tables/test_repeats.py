@@ -23,11 +23,11 @@ def test_by_hand(made: list[list[tuple[bool, str, list[dict[str, Any]]]]]) -> No
     rows = f.artifacts.to_dict("records")
     for row in rows:
         alike = [
-            one
-            for one in rows
-            if one["origin"] == "step"
-            and all(one[name] == row[name] for name in ("run_id", "title", "type"))
-            and row["agent"] in (one["agent"], "main")
+            item
+            for item in rows
+            if item["origin"] == "step"
+            and all(item[name] == row[name] for name in ("run_id", "title", "type"))
+            and row["agent"] in (item["agent"], "main")
         ]
         assert row["is_repeat"] == (row["origin"] == "proposal" and bool(alike))
 

@@ -28,7 +28,7 @@ def submit(controller: AnswerController) -> Snapshot:
     return controller.snapshot
 
 
-def told(controller: AnswerController) -> str:
+def text(controller: AnswerController) -> str:
     """All that the receipt says."""
     receipt = controller.snapshot.receipt
     assert receipt is not None

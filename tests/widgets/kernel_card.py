@@ -48,7 +48,7 @@ class Card:
     def type_note(self, text: str) -> None:
         """Type a note; the page tells the kernel a moment after the last key."""
         self._entries["note"] = text
-        state = self._kernel.drawn[self._card]
+        state = self._kernel.view[self._card]
         values = {"0": {**state["values"]["0"], **self._entries}}
         self._kernel.tell(self._card, values=values, digest=state["question"]["digest"])
         self._kernel.run("")  # heard when this cell has run
@@ -93,7 +93,7 @@ class Card:
     @property
     def note(self) -> str:
         """What stands in the note when a page draws the card."""
-        return str(self._kernel.drawn[self._card]["values"]["0"]["note"])
+        return str(self._kernel.view[self._card]["values"]["0"]["note"])
 
     @property
     def is_confirmed(self) -> bool:

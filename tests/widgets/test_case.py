@@ -40,9 +40,9 @@ def case_of(client: Client, run: Run, n_lines: int) -> Json:
     """Return the case on the card of a form, once it has some number of lines."""
     form = runkit.InterruptForm(client, run, who="Ana Ortiz")
     page = Page(form.widget)
-    until(lambda: len(page.drawn["case"]["lines"]) == n_lines)
+    until(lambda: len(page.view["case"]["lines"]) == n_lines)
     form.close()
-    return dict(page.drawn["case"])
+    return dict(page.view["case"])
 
 
 def texts(line: Json) -> list[str]:
@@ -108,10 +108,10 @@ def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client) -> None:
     form = runkit.InterruptForm(client, start(box, client, "decision"))
     box.fault("refuse", on="GET /threads", status=403, times=9)
     page = Page(form.widget)
-    until(lambda: len(page.drawn["case"]["lines"]) == 2)
-    [text] = texts(page.drawn["case"]["lines"][1])
+    until(lambda: len(page.view["case"]["lines"]) == 2)
+    [text] = texts(page.view["case"]["lines"][1])
     assert text.startswith("The other runs of this business couldn't be read. ")
-    assert page.drawn["status"]["state"] == "open"
+    assert page.view["status"]["state"] == "open"
     form.close()
 
 

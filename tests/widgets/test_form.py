@@ -48,7 +48,7 @@ def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
     """The question is told when the page is ready; an answer ends as a receipt that a reload shows, too."""
     form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]})
     page = in_a_page(form)
-    question, status = page.drawn["question"], page.drawn["status"]
+    question, status = page.view["question"], page.view["status"]
     assert (question["business"], question["title"]) == (
         "Tacoma Harbor Imports LLC",
         "Dismiss 1 potential hit?",
@@ -56,12 +56,12 @@ def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
     [section] = question["sections"]
     assert [verb["button"] for verb in section["verbs"]] == ["Dismiss the hit", "Keep the hit"]
     assert section["reasons"] == ["Another date of birth"]
-    assert (status["state"], page.drawn["receipt"]) == ("open", None)
+    assert (status["state"], page.view["receipt"]) == ("open", None)
     page.answer("approve", note="not him")
     finish()
     assert form.state == "settled"
     for item in (page, in_a_page(form)):
-        assert item.drawn["receipt"]["title"].startswith("Hit dismissed, ")
+        assert item.view["receipt"]["title"].startswith("Hit dismissed, ")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_odd_messages(asking: Asking, in_a_page: Open, content: dict[str, Any]) 
     """What no page sends does nothing."""
     form = InterruptForm(asking.client, asking.run())
     page = in_a_page(form)
-    whole = {"digest": page.drawn["question"]["digest"]} if "digest" not in content else {}
+    whole = {"digest": page.view["question"]["digest"]} if "digest" not in content else {}
     page.tell(**content, **whole)
     assert form.state in ("open", "invalid")
     assert asking.wire.posts == 0
@@ -90,10 +90,10 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     form = InterruptForm(asking.client, asking.run())
     page = in_a_page(form)
     page.answer("reject")
-    assert page.drawn["status"]["ask"]
-    assert (form.state, page.drawn["status"]["message"]) == ("invalid", "Not sent. Type your name first.")
+    assert page.view["status"]["ask"]
+    assert (form.state, page.view["status"]["message"]) == ("invalid", "Not sent. Type your name first.")
     page.tell(who="Ana Ortiz")
-    assert (page.drawn["status"]["who"], page.drawn["status"]["ask"]) == ("Ana Ortiz", False)
+    assert (page.view["status"]["who"], page.view["status"]["ask"]) == ("Ana Ortiz", False)
     page.answer("reject")
     finish()
     assert form.receipt is not None
@@ -235,18 +235,18 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
     server.script = lambda request: Answer(listed if request.path == "/runs" else run)
     form = InterruptForm(client, "run-1")
     page = in_a_page(form)
-    assert page.drawn["question"]["title"] == "Dismiss it?"
-    assert page.drawn["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
-    assert page.drawn["status"]["read_only"]
+    assert page.view["question"]["title"] == "Dismiss it?"
+    assert page.view["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
+    assert page.view["status"]["read_only"]
     page.answer("approve", note="Another person")
     assert form.state == "failed"
-    assert page.drawn["status"]["message"] == "This question has no id; answer it in Middesk."
+    assert page.view["status"]["message"] == "This question has no id; answer it in Middesk."
     controller = InterruptInbox(client).controller
     controller.open_first()
     until(lambda: controller.form is not None)
     controller.form.submit()
     assert controller.form.snapshot.state == "failed"
-    assert [request.path for request in server.asked if request.method == "POST"] == []
+    assert [request.path for request in server.requests if request.method == "POST"] == []
 
 
 def test_a_prefix_of_the_run_id(asking: Asking) -> None:

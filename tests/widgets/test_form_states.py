@@ -23,7 +23,7 @@ from runkit.widgets.controller import EDITABLE, AnswerController, State
 from runkit.widgets.question import question_of
 from strategies import fuzz
 from support import at, run, step
-from tests.client.conftest import DROP, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, Answer, Received, Server, Time
 from tests.widgets.answering import saved
 from tests.widgets.asking import finish
 
@@ -78,7 +78,7 @@ class Api:
         interrupts = [{"id": QUESTION, "value": self.value}] if self.is_open else []
         self.states.append(state | {"updated_at": at(seconds), "interrupts": interrupts})
 
-    def respond(self, request: Asked) -> Answer:
+    def respond(self, request: Received) -> Answer:
         """Answer a request."""
         if request.method == "POST":
             return self._take(request)
@@ -86,7 +86,7 @@ class Api:
             return Answer(status=503)
         return Answer(self.states[0 if self.read == "older" else -1])
 
-    def _take(self, request: Asked) -> Answer:
+    def _take(self, request: Received) -> Answer:
         """Take or refuse an answer, and reply."""
         form = int(request.headers["authorization"].rpartition("_")[2])
         n_logged = len(answers.entries([RUN]))

@@ -62,7 +62,7 @@ def shown(inbox: InterruptInbox) -> Page:
     inbox._ipython_display_()
     page = Page(inbox.widget)
     settle(inbox)
-    eventually(lambda: inbox.controller.form is None or "values" in page.drawn)  # has been told
+    eventually(lambda: inbox.controller.form is None or "values" in page.view)  # has been told
     return page
 
 
@@ -73,7 +73,7 @@ def settle(inbox: InterruptInbox) -> None:
 
 def is_open(page: Page, run: Run) -> bool:
     """Whether the page shows the question of a run."""
-    return bool(page.drawn.get("question", {}).get("run") == run.id[:8])
+    return bool(page.view.get("question", {}).get("run") == run.id[:8])
 
 
 def key(run: Run) -> str:
@@ -122,8 +122,8 @@ def test_a_look_fails(box: FaultyBox, client: Client) -> None:
     error = inbox.controller.error
     assert "401" in error
     assert "Showing questions as of" in error
-    assert page.drawn["error"] == error
-    assert "Update failed." in page.drawn["spoken"]
+    assert page.view["error"] == error
+    assert "Update failed." in page.view["spoken"]
     inbox.controller.refresh()
     assert inbox.controller.error == ""
 
@@ -139,14 +139,14 @@ def test_answering(box: FaultyBox, client: Client) -> None:
     assert ids(inbox) == [runs[1].id]
     [closed] = inbox.controller.closed
     assert (closed.run.id, closed.snapshot.receipt.words) == (runs[0].id, "Hit kept")
-    rows = [row for row in page.drawn["rows"] if "key" in row]
+    rows = [row for row in page.view["rows"] if "key" in row]
     assert [(row["run"], row.get("is_done", False)) for row in rows] == [
         (runs[1].id[:8], False),
         (runs[0].id[:8], True),
     ]
     assert closed.snapshot.message in inbox._static()["text/html"]
     page.answer("reject")
-    eventually(lambda: page.drawn.get("empty", {}).get("title") == "You're all caught up")
+    eventually(lambda: page.view.get("empty", {}).get("title") == "You're all caught up")
     assert client.runs.get(runs[0]).status != "interrupted"
 
 
@@ -156,10 +156,10 @@ def test_one_name_for_all_questions(box: FaultyBox, client: Client) -> None:
     inbox = InterruptInbox(client)
     page = shown(inbox)
     page.tell(who=" Ana Ortiz ")
-    assert page.drawn["status"]["who"] == "Ana Ortiz"
+    assert page.view["status"]["who"] == "Ana Ortiz"
     page.tell(open=key(runs[1]))
     eventually(lambda: is_open(page, runs[1]))
-    assert (page.drawn["status"]["who"], page.drawn["status"]["login"]) == ("Ana Ortiz", False)
+    assert (page.view["status"]["who"], page.view["status"]["login"]) == ("Ana Ortiz", False)
 
 
 def test_a_business_that_is_found_out_later(box: FaultyBox, client: Client) -> None:
@@ -168,10 +168,10 @@ def test_a_business_that_is_found_out_later(box: FaultyBox, client: Client) -> N
     with box.client(rate=None) as stranger:
         inbox = InterruptInbox(stranger)
         page = shown(inbox)
-        assert page.drawn["question"]["run"] == run.id[:8]
-        assert page.drawn["question"]["caution"] == "Business not identified."
-        eventually(lambda: page.drawn["question"]["business"] == "Tacoma Harbor Imports LLC")
-        assert page.drawn["question"]["caution"] == ""
+        assert page.view["question"]["run"] == run.id[:8]
+        assert page.view["question"]["caution"] == "Business not identified."
+        eventually(lambda: page.view["question"]["business"] == "Tacoma Harbor Imports LLC")
+        assert page.view["question"]["caution"] == ""
 
 
 def test_answered_elsewhere_while_open(box: FaultyBox, client: Client) -> None:
@@ -194,7 +194,7 @@ def test_typed_text_outlives_another_question(box: FaultyBox, client: Client) ->
     for run, note in ((runs[1], ""), (runs[0], "born in 1951")):
         page.tell(open=key(run))
         eventually(lambda run=run: is_open(page, run))
-        assert page.drawn["values"]["0"]["note"] == note
+        assert page.view["values"]["0"]["note"] == note
 
 
 def test_showing_it_again(client: Client) -> None:

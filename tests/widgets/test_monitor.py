@@ -124,7 +124,7 @@ def test_somebody_else_answers(box: FaultyBox, client: Client, shown: Shown) -> 
         colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
     until(lambda: not has_question(monitor), 20)
     until(lambda: "Already answered by Priya Raman" in shown.html())
-    until(lambda: "question" not in page.drawn)
+    until(lambda: "question" not in page.view)
     monitor.close()
 
 

@@ -56,48 +56,48 @@ class Drawn:
 def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """By keys alone, too, it is taken and shown before an answer is armed."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
-    drawn = Drawn(page, asking.controller("address_gap"))
-    drawn.press("Add the source")
+    view = Drawn(page, asking.controller("address_gap"))
+    view.press("Add the source")
     expect(page.locator(".rk-message")).to_contain_text("Type your name first.")
     expect(page.get_by_label("Your name")).to_be_focused()
     page.get_by_label("Your name").fill("Ana Ortiz")
     page.keyboard.press("Control+Enter")
-    assert drawn.sent("who")[0] == "Ana Ortiz"
+    assert view.sent("who")[0] == "Ana Ortiz"
     expect(page.locator(".rk-armed")).to_have_count(0)
-    drawn.controller.sign("Ana Ortiz")
-    drawn.show()
+    view.controller.sign("Ana Ortiz")
+    view.show()
     page.get_by_text("You answer as Ana Ortiz").wait_for()
     page.keyboard.press("Control+Enter")
-    drawn.wait_until_armed()
+    view.wait_until_armed()
     page.keyboard.press("Control+Enter")
-    assert len(drawn.sent("verb")) == 1
+    assert len(view.sent("verb")) == 1
 
 
 def test_a_button_that_is_drawn_anew(asking: Asking, page: Page) -> None:
     """It is not armed: another view of the card has sent an answer in the meantime, which failed."""
-    drawn = Drawn(page, asking.controller())
+    view = Drawn(page, asking.controller())
     page.get_by_label("Reason").fill("born in another year")
     page.keyboard.press("Control+Enter")
-    drawn.wait_until_armed()
-    drawn.show(state="sending")
-    drawn.show(state="failed")
+    view.wait_until_armed()
+    view.show(state="sending")
+    view.show(state="failed")
     expect(page.locator(".rk-armed")).to_have_count(0)
     page.keyboard.press("Control+Enter")
-    drawn.wait_until_armed()
-    assert drawn.sent("verb") == []
+    view.wait_until_armed()
+    assert view.sent("verb") == []
 
 
 def test_a_slow_server(asking: Asking, page: Page) -> None:
     """After some seconds without a result a person learns that the answer may not have left."""
     page.clock.install()
-    drawn = Drawn(page, asking.controller("decision"))
-    drawn.press("Keep in review")
+    view = Drawn(page, asking.controller("decision"))
+    view.press("Keep in review")
     page.clock.run_for(600)
-    drawn.press("Keep in review")
+    view.press("Keep in review")
     sent = page.evaluate("window.sent").pop()
-    drawn.show(heard=[sent["view"], sent["n"]], state="sending", message="Sending your answer…")
+    view.show(heard=[sent["view"], sent["n"]], state="sending", message="Sending your answer…")
     page.clock.run_for(5000)
     expect(page.locator(".rk-message")).to_contain_text("the kernel or the server does not respond")
-    drawn.show(state="failed", message="Not delivered.")
+    view.show(state="failed", message="Not delivered.")
     page.clock.run_for(5000)
     expect(page.locator(".rk-message")).to_have_text("Not delivered.")

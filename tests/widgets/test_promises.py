@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import runkit
-from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.client.conftest import DROP, Answer, Received, Server
 from tests.end_to_end.kernels.conftest import Kernel
 from tests.widgets.kernel_card import Card
 
@@ -71,7 +71,7 @@ def test_an_answer(
     card = Card(kernel, pending, state_dir)
     closes(pending, waiting, run_json(steps=[]))
     assert card.answer("approve", NOTE) == "settled"
-    [body] = [request.body for request in pending.asked if request.method == "POST"]
+    [body] = [request.body for request in pending.requests if request.method == "POST"]
     assert body["input"] == {"decision": "approve", "note": NOTE}
     assert card.is_confirmed
 
@@ -80,7 +80,7 @@ def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any]
     """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
     card = Card(kernel, pending, NOWHERE)
 
-    def slowly(request: Asked) -> Answer:
+    def slowly(request: Received) -> Answer:
         if request.method != "POST":
             return Answer(waiting)
         time.sleep(0.3)
@@ -165,7 +165,7 @@ def test_a_refused_answer_can_be_sent_again(
     card.draw()
     assert card.note == NOTE
     closes(pending, waiting, run_json(steps=[]))
-    pending.asked.clear()
+    pending.requests.clear()
     assert card.answer("approve") == "settled"
     assert n_posts(pending) == 1
 
@@ -208,8 +208,8 @@ def test_a_monitor_follows_a_run_that_asks(
     kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
     assert kernel.value("monitor.run.status") == "'interrupted'"
     card.draw()
-    n_reads, deadline = len(pending.asked), time.monotonic() + 20
-    while len(pending.asked) == n_reads:  # it goes on while the question waits
+    n_reads, deadline = len(pending.requests), time.monotonic() + 20
+    while len(pending.requests) == n_reads:  # it goes on while the question waits
         assert time.monotonic() < deadline
         time.sleep(0.05)
     pending.script = lambda request: Answer(run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))

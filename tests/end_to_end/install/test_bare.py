@@ -66,15 +66,15 @@ def test_a_command_says_which_line_installs_what_is_missing(
     """One line for pip, nothing fetched before, nothing left behind."""
     done = bare.try_("runkit", *command.split(), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    told = rf"runkit \w+: .*: pip install 'runkit-jupyter\[{extra}\]'\n"
-    assert re.fullmatch(told, done.stderr), done.stderr
+    text = rf"runkit \w+: .*: pip install 'runkit-jupyter\[{extra}\]'\n"
+    assert re.fullmatch(text, done.stderr), done.stderr
     assert [*tmp_path.iterdir()] == []
 
 
 def test_a_call_says_which_line_installs_what_is_missing(bare: Environment, tmp_path: Path) -> None:
     """In a notebook as in a shell; both errors are ImportErrors of runkit."""
-    said = bare.run("python", "-W", "error", "-c", CALLS, cwd=tmp_path)
-    assert [line.partition(": ")[2] for line in said.splitlines()] == [
+    printed = bare.run("python", "-W", "error", "-c", CALLS, cwd=tmp_path)
+    assert [line.partition(": ")[2] for line in printed.splitlines()] == [
         "pip install 'runkit-jupyter[report]'",
         "pip install 'runkit-jupyter[scale]'",
         "pip install 'runkit-jupyter[sandbox]'",

@@ -38,7 +38,7 @@ class Kernel:
     def __init__(self, version: str, overlay: Path, environment: dict[str, str]) -> None:
         self.version = version
         self.widgets: dict[str, dict[str, Any]] = {}
-        self.drawn: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
+        self.view: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
         self.heard: list[tuple[str, dict[str, Any]]] = []  # type and content of all that cells showed
         self.subshell: str | None = None
@@ -86,9 +86,9 @@ class Kernel:
     def value(self, expression: str) -> str:
         """Evaluate an expression; gives its repr."""
         cell = self._client.execute("", silent=True, user_expressions={"it": expression})
-        told = self.finish(str(cell))["user_expressions"]["it"]
-        assert told["status"] == "ok", told
-        return str(told["data"]["text/plain"])
+        text = self.finish(str(cell))["user_expressions"]["it"]
+        assert text["status"] == "ok", text
+        return str(text["data"]["text/plain"])
 
     def until(self, is_true: Callable[[], bool]) -> None:
         """Listen to what the kernel tells its front ends until something is so."""
@@ -112,7 +112,7 @@ class Kernel:
             case "comm_msg" if content["data"].get("method") == "custom":
                 layout = f"IPY_MODEL_{content['comm_id']}"  # a card is told what to draw by its layout
                 for card in [item for item, state in self.widgets.items() if state.get("layout") == layout]:
-                    self.drawn[card] = content["data"]["content"]
+                    self.view[card] = content["data"]["content"]
             case "comm_close":
                 self.widgets.pop(content["comm_id"])
             case "display_data" | "update_display_data":
@@ -136,14 +136,14 @@ class Kernel:
     def open_card(self) -> str:
         """Draw the newest card, as a page does that is ready; gives its id."""
         card = self.find(_model_name="AnyModel")
-        self.drawn.pop(card, None)
+        self.view.pop(card, None)
         self.tell(card, ready=f"page of {card}")
-        self.until(lambda: card in self.drawn)
+        self.until(lambda: card in self.view)
         return card
 
     def press(self, card: str, verb: str, times: int = 1, digest: str = "", **entries: Any) -> None:
         """Send an answer to the question of a card, as the second press does; quickly if several times."""
-        state = self.drawn[card]
+        state = self.view[card]
         digest = digest or state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):

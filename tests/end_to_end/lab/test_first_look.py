@@ -47,8 +47,8 @@ def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Pag
             return prompts.length && prompts.every((text) => /\\[\\d+\\]/.test(text));
         }"""
     )
-    said = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
-    assert "".join(said).strip() == ""  # the progress bar has gone
+    output = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    assert "".join(output).strip() == ""  # the progress bar has gone
     assert page.locator("text=Traceback").count() == 0
     assert page.locator(".js-plotly-plot").count() == 2
     assert page.locator("[data-title*='Share'], [data-title*='loud'], .modebar-btn--logo").count() == 0

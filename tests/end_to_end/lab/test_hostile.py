@@ -28,7 +28,7 @@ SENT = []
 
 def spoil(value, key=""):
     if isinstance(value, dict):
-        return {{name: spoil(one, name) for name, one in value.items()}}
+        return {{name: spoil(item, name) for name, item in value.items()}}
     if isinstance(value, list):
         return [spoil(one, key) for one in value]
     is_kept = key in KEPT or key.endswith(("_at", "_id")) or not isinstance(value, str)

@@ -77,9 +77,9 @@ def check_frames(looks: list[tuple[float, int, int]]) -> None:
     """
     assert all(n_charts for _, n_charts, _ in looks)
     assert looks[-1][2] > looks[0][2]
-    drawn = sum(max(0, now - before) for (_, before, _), (_, now, _) in pairwise(looks))
+    view = sum(max(0, now - before) for (_, before, _), (_, now, _) in pairwise(looks))
     seconds = (looks[-1][0] - looks[0][0]) / 1000
-    assert 3 < drawn <= MOST_REDRAWS * seconds + 4
+    assert 3 < view <= MOST_REDRAWS * seconds + 4
 
 
 TABS = """import ipywidgets

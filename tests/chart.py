@@ -29,13 +29,13 @@ def words(text: str) -> str:
 
 
 @dataclass
-class Drawn:
+class Chart:
     """A figure's JSON, with questions that tests ask."""
 
     json: dict[str, Any]
 
     @classmethod
-    def of(cls, source: object, **options: Any) -> Drawn:
+    def of(cls, source: object, **options: Any) -> Chart:
         """Draw `source`."""
         return cls(json.loads(gantt(source, **options).to_json()))
 
@@ -76,7 +76,7 @@ class Drawn:
     @property
     def hover(self) -> list[str]:
         """What all steps say when a reader points at them."""
-        traces = [*self.bars, *(one for one in self.json["data"] if one.get("name") == INSTANT)]
+        traces = [*self.bars, *(item for item in self.json["data"] if item.get("name") == INSTANT)]
         return [text for trace in traces for text in trace["customdata"]]
 
     @property
@@ -105,4 +105,4 @@ class Drawn:
         return dict(zip(axis["ticktext"], axis["tickvals"], strict=True))
 
 
-draw = Drawn.of
+draw = Chart.of
