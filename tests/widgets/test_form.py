@@ -128,6 +128,15 @@ def bundles(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
+def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
+    with runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box, box.client(rate=None) as client:
+        created = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
+        form = InterruptForm(client, client.runs.wait(created, poll=0.05), who="Ada")
+        in_a_page(form).answer("approve", note="Another person")
+        until(lambda: form.receipt is not None)
+    assert "Mar 1, 2020" in str(form.receipt)
+
+
 @pytest.mark.parametrize("receipts", ["full", "short"])
 def test_two_outputs_that_become_a_receipt(
     asking: Asking, shown: list[dict[str, Any]], receipts: Literal["full", "short"]
