@@ -30,7 +30,7 @@ from runkit.text import duration, moment, plural, short_id, shorten
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import DAYS, AnswerController, Forms, Reasons
-from runkit.widgets.question import Key, Question, Row, State, in_order, question_of, questions_of
+from runkit.widgets.question import Key, Question, Row, State, in_order, questions_of
 
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
@@ -237,14 +237,18 @@ class InboxController(Forms):
             run = self.client.runs.get(self._runs.get(key[0], key[0]))
             self._update([run])
             self.update_forms([run])
-            question = question_of(run, key[1])
+            # of the newest state, which another check may have read meanwhile
+            questions = self._questions.get(run.id, ())
+            question = next((question for question in questions if question.key == key), None)
             form = self.form_of(question) if question else None
             message = "" if form else "This question is already closed."
         except Exception as error:
             form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
         with self._lock:
             if self._wanted == key:  # else another one was clicked in the meantime
-                self.is_opening, self.message, self.form = False, message, form or self.form
+                is_open = form is not None and key in self.forms
+                self.is_opening, self.message = False, message
+                self.form = form if is_open else self.form
         self._notify()
 
     def _follow(self, form: AnswerController) -> None:

@@ -62,7 +62,7 @@ def shown(inbox: InterruptInbox) -> Page:
     inbox._ipython_display_()
     page = Page(inbox.widget)
     settle(inbox)
-    eventually(lambda: inbox.controller.form is None or "values" in page.view)  # has been told
+    eventually(lambda: not inbox.rows or "values" in page.view)
     return page
 
 
