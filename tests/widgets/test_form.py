@@ -12,13 +12,8 @@ import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit.client import Client
+from runkit import Client, FeedbackForm, InterruptForm, InterruptInbox, Run, RunMonitor
 from runkit.errors import UsageError
-from runkit.models import Run
-from runkit.widgets.feedback import FeedbackForm
-from runkit.widgets.form import InterruptForm
-from runkit.widgets.inbox import InterruptInbox
-from runkit.widgets.monitor import RunMonitor
 from support import until
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish
