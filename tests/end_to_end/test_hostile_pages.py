@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.made import hostile_runs
-from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
+from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
 from runkit.charts import fleet, one_run
 from runkit.charts.page import figure_div
 from runkit.text import visible
@@ -82,7 +82,7 @@ def figures(texts: dict[str, str], path: Path) -> None:
 
 def report(name: str, path: Path) -> None:
     """A report of ours, or of a template that shows text as HTML."""
-    runs: Any = hostile_runs(TELLING)
+    runs: Any = hostile_runs(SAMPLE)
     runs = {"run": runs[1], "compare": runs[1:3]}.get(name, runs)
     template = write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
     title = "</title><script>canary=24</script> **b** [x](x) \\* $x$"
@@ -92,7 +92,7 @@ def report(name: str, path: Path) -> None:
 PAGES: dict[str, Callable[[Path], None]] = {
     "html forms": html_forms,
     "figures, scripts": partial(figures, SCRIPTS),
-    "figures, telling": partial(figures, TELLING),
+    "figures, sample": partial(figures, SAMPLE),
     **{f"report, {name}": partial(report, name) for name in ("run", "compare", "fleet", "own")},
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 import runkit
 from hostile.made import filled, hostile_run, hostile_runs, mixed_runs, models
-from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
+from hostile.payloads import PAYLOADS, SAMPLE, check_html, check_strings, check_text
 from runkit.charts import one_run
 from runkit.charts.panel import STYLE, Panel
 from runkit.errors import DataError, UsageError
@@ -74,7 +74,7 @@ def check_shown(shown: Any) -> None:
 FEW = 3  # texts in one set of frames: of similar problems three are named
 BATCHES = [[*PAYLOADS.values()][at : at + FEW] for at in range(0, len(PAYLOADS), FEW)]
 CASES = [(surface, texts) for surface in (objects, lists_and_frames, errors) for texts in BATCHES]
-CASES += [(panels, [*TELLING.values()][half::2]) for half in (0, 1)]  # tables have room for so many steps
+CASES += [(panels, [*SAMPLE.values()][half::2]) for half in (0, 1)]  # tables have room for so many steps
 
 
 @pytest.mark.parametrize(("surface", "texts"), CASES)

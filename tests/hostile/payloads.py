@@ -56,7 +56,7 @@ PLAIN = {
     "marks": "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306" * 3,
 }
 PAYLOADS = SCRIPTS | SIGNS | PLAIN
-TELLING = {
+SAMPLE = {
     name: PAYLOADS[name] for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")
 }
 

@@ -80,7 +80,7 @@ class Served(NamedTuple):
     box: Sandbox
 
     def client(self, **options: Any) -> Client:
-        """Give a client that does not pace itself: the load is what is tested."""
+        """Return a client that does not pace itself: the load is what is tested."""
         return self.box.client(**{"rate": None, **options})
 
     def stop(self) -> None:
@@ -130,7 +130,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def quantiles(seconds: Sequence[float]) -> str:
-    """Tell a distribution of times: the half, 95 of 100, the longest, in milliseconds."""
+    """Write a distribution of times: the half, 95 of 100, the longest, in milliseconds."""
     ranked = sorted(seconds)
     ranks = (len(ranked) // 2, int(len(ranked) * 0.95), len(ranked) - 1)
     return " / ".join(f"{ranked[rank] * 1000:,.0f}" for rank in ranks)

@@ -115,7 +115,7 @@ def cards_of(kernel: Kernel) -> list[str]:
 
 
 def answer(kernel: Kernel, card: str) -> None:
-    """Say yes to the question of a card."""
+    """Answer yes to the question of a card."""
     kernel.press(card, kernel.view[card]["question"]["verbs"][0]["value"], note="Ada saw it")
 
 

@@ -75,7 +75,7 @@ def oldest(folder: Path, version: str, built: Built, *more: str) -> Environment:
 
 
 def follow(env: Environment, cwd: Path, extra: str, *command: str) -> None:
-    """Give a command that lacks an extra, and do what it says."""
+    """Run a command that lacks an extra, and do what it says."""
     done = env.try_("runkit", *command, cwd=cwd)
     assert done.returncode == 1
     line = shlex.split(done.stderr.rpartition(": ")[2])

@@ -53,7 +53,7 @@ class Asking:
         self.client = self.another()
 
     def another(self, **options: Any) -> Client:
-        """Give another client; only the first one's answers are counted."""
+        """Return another client; only the first one's answers are counted."""
         passed = [0.0]
 
         def pause(seconds: float) -> None:
@@ -75,13 +75,13 @@ class Asking:
         return self._other.runs.wait(run, poll=0.01)
 
     def question(self, scenario: str = "watchlist_hit") -> Question:
-        """Give the question of a new run."""
+        """Return the question of a new run."""
         question = question_of(self.run(scenario))
         assert question is not None
         return question
 
     def controller(self, scenario: str = "watchlist_hit", **options: Any) -> AnswerController:
-        """Give a form of a new question."""
+        """Return a form of a new question."""
         return AnswerController(self.client, self.question(scenario), **options)
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:

@@ -34,14 +34,14 @@ class Shown:
         self._publisher = publisher
 
     def outputs(self) -> list[dict[str, Any]]:
-        """Give the mime bundles."""
+        """Return the mime bundles."""
         by_id: dict[str, dict[str, Any]] = {}
         for output in tuple(self._publisher.outputs):
             by_id[output["transient"]["display_id"]] = output["data"]
         return list(by_id.values())
 
     def html(self) -> str:
-        """Give the HTML of the first output, which survives without a kernel."""
+        """Return the HTML of the first output, which survives without a kernel."""
         return str(self.outputs()[0]["text/html"])
 
 

@@ -34,7 +34,7 @@ class Drawn:
         self.show()
 
     def show(self, heard: Sequence[Any] = ("", 0), **status: Any) -> None:
-        """Tell the page what to draw, with another status if one is given, and what was heard of it."""
+        """Write the page what to draw, with another status if one is given, and what was heard of it."""
         self._n += 1
         message = display.describe_form(self.controller)
         message["status"] |= status

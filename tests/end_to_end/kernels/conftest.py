@@ -180,7 +180,7 @@ def posts(box: FaultyBox) -> Callable[[], int]:
 def kernels(
     box: FaultyBox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Kernel]]:
-    """Give one kernel for each version, which ends with the tests.
+    """Return one kernel for each version, which ends with the tests.
 
     All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are put before
     them. pytest's cache keeps them, so that they are installed once.
@@ -213,7 +213,7 @@ def kernels(
 
 @pytest.fixture(params=WAYS, ids=[f"{version}{'-subshell' * way}" for version, way in WAYS])
 def kernel(kernels: Callable[[str], Kernel], request: pytest.FixtureRequest) -> Kernel:
-    """Give a kernel that is spoken to plainly, or over a subshell."""
+    """Return a kernel that is spoken to plainly, or over a subshell."""
     version, is_by_subshell = request.param
     given = kernels(version)
     given.subshell = given.open_subshell() if is_by_subshell else None

@@ -37,7 +37,7 @@ def receipt(kernel: Kernel, card: str) -> str:
 
 
 def state(kernel: Kernel) -> str:
-    """Say where the form stands, once all that was clicked before has been heard."""
+    """Write where the form stands, once all that was clicked before has been heard."""
     kernel.run("time.sleep(0.1)")
     return kernel.value("str(form.state)").strip("'")
 

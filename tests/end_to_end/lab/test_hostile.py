@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 import runkit
 from hostile.made import hostile_runs
-from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
+from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
 from tests.end_to_end.lab.conftest import LIGHT, Lab, Session, wait_until_ready
 from tests.end_to_end.lab.test_answering import FORM, card, outputs
 
@@ -90,7 +90,7 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
         "runkit.RunMonitor(client, ask('watchlist_hit').run)",
         TYPESET,
     ]
-    setup = SPOIL.format(texts=[*SCRIPTS.values(), *TELLING.values()])
+    setup = SPOIL.format(texts=[*SCRIPTS.values(), *SAMPLE.values()])
     session = open_session(
         "combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()"
     )
