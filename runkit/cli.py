@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import runkit
-from runkit.errors import ApiError, RunkitError, UsageError
+from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
 from runkit.style import STATUS_OF
@@ -232,7 +232,12 @@ def fetch(arguments: argparse.Namespace) -> int:
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(**filters)
         _identify(client, listed)
-        runs = client.runs.fetch(listed)
+        try:
+            runs = client.runs.fetch(listed)
+        except AuthError as error:
+            if not error.runs:
+                raise
+            runs = error.runs  # that arrived before the key was refused
         for run in runs:
             file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output

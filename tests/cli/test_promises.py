@@ -63,6 +63,16 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
     assert missing not in ids(tmp_path / "runs.ndjson")
 
 
+def test_a_fetch_whose_key_is_refused_keeps_what_arrived(command: Run, past: Any, tmp_path: Path) -> None:
+    with past.client() as client:
+        last = client.runs.list(progress=False)[-1].id
+    past.fault("refuse", on=f"GET /runs/{last}", status=401, times=None)
+    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    assert done.returncode == INCOMPLETE
+    assert "the key was refused" in done.stderr
+    assert 0 < len(ids(tmp_path / "runs.ndjson")) < 5
+
+
 def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, tmp_path: Path) -> None:
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
     assert command("fetch", "-o", "runs.ndjson", "--sandbox").returncode == DONE
