@@ -196,7 +196,11 @@ class InboxController(Forms):
     def _is_same(self, run: Run) -> bool:
         """Whether a run has the same questions as before."""
         known = self._runs.get(run.id)
-        return known is not None and (known.updated_at, known.status) == (run.updated_at, run.status)
+        if known is None or (known.updated_at, known.status) != (run.updated_at, run.status):
+            return False
+        # nothing says that `updated_at` changes with every question
+        listed = {question.key[1] for question in self._questions.get(run.id, ())}
+        return listed == {item.id or "" for item in run.interrupts}
 
     def _drop(self, run_id: str) -> None:
         self._runs.pop(run_id, None)
