@@ -115,7 +115,8 @@ def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]]) -
     thread_ids = {thread.id for thread in threads}
     others = [other for other in listed() if other.thread_id in thread_ids and other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
-    return [*client.runs.fetch(others[:MAX_RUNS], progress=False), *others[MAX_RUNS:]]
+    with_steps = {run.id: run for run in client.runs.fetch(others[:MAX_RUNS], progress=False)}
+    return [with_steps.get(other.id, other) for other in others]
 
 
 def failure(message: str) -> list[Json]:
