@@ -27,7 +27,7 @@ from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
 MAX_RUNS = 10  # other runs of the business that are read with their steps
-ORDINALS = ("1st", "2nd", "3rd")
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # of ordinals
 
 
 # ----------------------------------------------------------------------------------------------- evidence
@@ -165,7 +165,9 @@ def _open_rows(question: Question, asked: Sequence[Any]) -> list[Json]:
 
 def ordinal(position: int) -> str:
     """Return the ordinal of a position counted from 0: 1st, 2nd, 3rd, 4th."""
-    return ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
+    number = position + 1
+    ending = "th" if number % 100 in (11, 12, 13) else ENDINGS.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
