@@ -465,8 +465,13 @@ class Forms(Controller):
                 form.update_run(by_id[form.run.id])
 
     def _follow(self, form: AnswerController) -> None:
-        """Take a form that is closed away."""
-        with self._lock:
-            if form.snapshot.receipt and self.forms.pop(form.question.key, None):
-                self.closed.append(form)
+        self._move_closed(form)
         self._notify()
+
+    def _move_closed(self, form: AnswerController) -> bool:
+        """Move a form that is closed to `closed`; False if it is open, or was moved before."""
+        with self._lock:
+            if form.snapshot.receipt is None or self.forms.pop(form.question.key, None) is None:
+                return False
+            self.closed.append(form)
+            return True

@@ -257,16 +257,16 @@ class InboxController(Forms):
 
     def _follow(self, form: AnswerController) -> None:
         """Follow a form; a finished one goes to the end of the list, and `following` opens."""
-        snapshot, following = form.snapshot, None
+        following = None
         with self._lock:
-            if snapshot.receipt and form.question.key in self.forms:
+            if self._move_closed(form):
                 self.message = ""
                 self._update([form.run])
                 # what was typed may be worth a copy
-                is_kept = snapshot.state is State.CONFLICT and form.typed
+                is_kept = form.snapshot.state is State.CONFLICT and form.typed
                 if self.form is form and not is_kept:
                     self.form, following = None, self.following
-        super()._follow(form)
+        self._notify()
         self.open(following)
 
 
