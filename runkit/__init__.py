@@ -15,8 +15,8 @@ Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
-# Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`.
-# `__init__.pyi` says where each is, for type checkers and for this module.
+# Names are loaded when they are first used, so that `import runkit` costs a fraction of `import
+# pandas`. `__init__.pyi` says where each is, for type checkers and for this module.
 
 from __future__ import annotations
 

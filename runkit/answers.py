@@ -1,11 +1,11 @@
 """The data that runkit stores on this machine: the log of sent answers, and drafts of answers not yet sent.
 
-One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable by its
-owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file, so any thread
-and any process may call; the threads of one process take turns.
+One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable
+by its owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file,
+so any thread and any process may call; the threads of one process take turns.
 
-Every answer is logged before it is sent and again when its outcome is known. An entry without an outcome
-(`sending`) is an answer whose kernel died while sending: it may have arrived.
+Every answer is logged before it is sent and again when its outcome is known. An entry without an
+outcome (`sending`) is an answer whose kernel died while sending: it may have arrived.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ _COUNT = "n_sources_opened"
 class Entry(NamedTuple):
     """One answer. Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
 
-    `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources were
-    opened from there; None for an answer without a form.
+    `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources
+    were opened from there; None for an answer without a form.
     """
 
     answer_id: int
@@ -102,7 +102,10 @@ typed_name = ""  # by a person into a form of this kernel; the forms that follow
 
 
 def declared_name() -> str:
-    """Return the user's name: the one typed last, else JupyterHub's user, else the login. Not verified."""
+    """Return the user's name: the one typed last, else JupyterHub's user, else the login.
+
+    Not verified.
+    """
     try:
         return typed_name or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container without a passwd entry
@@ -131,7 +134,10 @@ def begin(
         "delivery": SENDING,
     }
     if display:
-        row |= {"shown_at": display.shown_at.astimezone(UTC).isoformat(), _COUNT: display.n_sources_opened}
+        row |= {
+            "shown_at": display.shown_at.astimezone(UTC).isoformat(),
+            _COUNT: display.n_sources_opened,
+        }
     insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
     with opened() as db:
         return int(db.execute(insert, row).lastrowid or 0)
@@ -170,18 +176,20 @@ def _entry(row: sqlite3.Row) -> Entry:
 def answer_log() -> pd.DataFrame:
     """Return all answers sent from this machine, oldest first, by forms and by `client.runs.resume`.
 
-    The log is stored in `RUNKIT_STATE_DIR`, readable by its owner only. It contains what reviewers typed.
+    The log is stored in `RUNKIT_STATE_DIR`, readable by its owner only. It contains what reviewers
+    typed.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's times in UTC;
-        `answered_by` is self-declared (as `answered_by_source` says): the API records only the account.
-        `answer` is the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
-        question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown whose answer
-        closed it), unknown (it may have arrived), refused, failed (not delivered) or sending (no outcome was
-        logged). `shown_at` is when a form first showed the question, `n_sources_opened` how many of its
-        sources were opened; null for an answer without a form.
+        One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's
+        times in UTC; `answered_by` is self-declared (as `answered_by_source` says): the API records
+        only the account. `answer` is the JSON that was sent, `answer_digest` its SHA-256 and
+        `question_digest` that of the question. `delivery` is confirmed, unconfirmed (the question
+        is closed, and it is unknown whose answer closed it), unknown (it may have arrived),
+        refused, failed (not delivered) or sending (no outcome was logged). `shown_at` is when a
+        form first showed the question, `n_sources_opened` how many of its sources were opened; null
+        for an answer without a form.
 
     Raises
     ------
@@ -213,7 +221,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-# ------------------------------------------------------------------------------------------------ the file
+# ----------------------------------------------------------------------------------------- the file
 
 
 def folder() -> Path:

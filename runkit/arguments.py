@@ -11,7 +11,14 @@ from operator import or_
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, Field, GetPydanticSchema, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import core_schema
 
 from runkit.contract import parse_time
@@ -21,9 +28,17 @@ from runkit.text import brief, plural
 
 # any limit of a str makes pydantic refuse what is no Unicode text
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_min_length=0)
-UNCHECKED = ("object", "Any", "Source", "Client | Source", "sources.Source", "sources.Source | None")
+UNCHECKED = (
+    "object",
+    "Any",
+    "Source",
+    "Client | Source",
+    "sources.Source",
+    "sources.Source | None",
+)
 """Annotations of what is checked where it is read."""
-SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}  # may hold a key or a login
+# may hold a key or a login
+SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
 PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
@@ -69,7 +84,9 @@ def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
         adapter.validate_python(value)
     except ValidationError as error:
         shown = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
-        reasons = [detail["msg"].replace("be greater", "be a number greater") for detail in error.errors()]
+        reasons = [
+            detail["msg"].replace("be greater", "be a number greater") for detail in error.errors()
+        ]
         expected = PREFIXES.sub("", " or ".join(reasons))
         raise UsageError(f"{name}{shown}; expected {expected}") from None
     return value
@@ -78,8 +95,8 @@ def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
 def checked(function: F) -> F:
     """Check the arguments of a public function, or of a class, against its annotations at each call.
 
-    A wrong one is a `UsageError`. Nothing is converted, except numbers and flags of numpy. Parameters that
-    are annotated as `object` are not checked.
+    A wrong one is a `UsageError`. Nothing is converted, except numbers and flags of numpy.
+    Parameters that are annotated as `object` are not checked.
     """
     if isinstance(function, type):
         constructor = vars(function)["__init__"]
@@ -121,8 +138,9 @@ def read_moment(
     name
         The name of the argument.
     value
-        A datetime, a date (its midnight), either as ISO 8601, `now`, `today` or `yesterday` (midnight), or
-        how long ago: `30m`, `12h`, `7d`, `2w`. Without an offset it is in UTC. None stays None.
+        A datetime, a date (its midnight), either as ISO 8601, `now`, `today` or `yesterday`
+        (midnight), or how long ago: `30m`, `12h`, `7d`, `2w`. Without an offset it is in UTC. None
+        stays None.
     clock
         The clock of what is relative; by default this machine's.
 

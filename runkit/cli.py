@@ -1,8 +1,8 @@
 """The command line.
 
-Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a question waits
-(`--json`), 130 stopped by Ctrl-C. Results go to the requested file, messages to stderr; `demo`, `inbox` and
-`show` print to stdout.
+Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a
+question waits (`--json`), 130 stopped by Ctrl-C. Results go to the requested file, messages to
+stderr; `demo`, `inbox` and `show` print to stdout.
 """
 
 from __future__ import annotations
@@ -129,7 +129,10 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        say(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={shlex.quote(key)}", file=sys.stdout)
+        say(
+            f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={shlex.quote(key)}",
+            file=sys.stdout,
+        )
         say("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
         say("Press Ctrl-C to stop.")
 
@@ -150,7 +153,9 @@ def inbox(arguments: argparse.Namespace) -> int:
         place = f"{client.mode} · {runs.now():%H:%M} UTC"
     f = runkit.frames(runs)
     if arguments.json:
-        asks = open_questions(f).merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
+        asks = open_questions(f).merge(
+            f.runs[["run_id", "business_name", "agent_name"]], on="run_id"
+        )
         _write_json(_records(asks))
     else:
         terminal.write(terminal.inbox(f, place))
@@ -277,7 +282,9 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
             raise UsageError(f"{KEY_NAME} is not set in this shell; export it, or use --sandbox.")
         return runkit.Client(read_only=True)
     if "RUNKIT_SANDBOX_URL" not in os.environ:
-        raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and export it.")
+        raise UsageError(
+            "--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and export it."
+        )
     return runkit.sandbox().client(read_only=True)
 
 
@@ -315,10 +322,14 @@ def _source(arguments: argparse.Namespace) -> Any:
 def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
     """Read runs by their ids, with the names of their businesses."""
     if arguments.run:
-        raise UsageError("--run selects runs of a file or an archive; give its name, or only run ids.")
+        raise UsageError(
+            "--run selects runs of a file or an archive; give its name, or only run ids."
+        )
     for name in arguments.source:
         if usable(name).exists():  # do not send it as an id
-            raise UsageError(f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id.")
+            raise UsageError(
+                f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
+            )
     with _reader(is_sandbox=arguments.sandbox) as client:
         runs = client.runs.fetch(arguments.source)
         if runs.errors:
@@ -382,18 +393,30 @@ TEMPLATE = "run, compare, fleet, or the path of your own notebook (by the number
 COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
     demo: [
         option(
-            "-o", "--output", default="runkit-demo", help="folder for the page and the runs (runkit-demo)"
+            "-o",
+            "--output",
+            default="runkit-demo",
+            help="folder for the page and the runs (runkit-demo)",
         ),
         option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
     ],
     lab: [
-        option("--folder", default="runkit-notebooks", help="folder for the notebooks (runkit-notebooks)"),
-        option("--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)"),
+        option(
+            "--folder",
+            default="runkit-notebooks",
+            help="folder for the notebooks (runkit-notebooks)",
+        ),
+        option(
+            "--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)"
+        ),
         option("--no-browser", action="store_true", help="print the URL, don't open a browser"),
     ],
     inbox: [
         option(
-            "--since", default="30d", metavar="T", help=f"only runs created at or after {TIME_HELP} (30d)"
+            "--since",
+            default="30d",
+            metavar="T",
+            help=f"only runs created at or after {TIME_HELP} (30d)",
         ),
         *(JSON, SANDBOX),
     ],
@@ -407,13 +430,17 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         option("--status", choices=STATUS_OF, help="only runs with this status"),
         option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
         option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),
-        option("--business", metavar="ID", dest="business_id", help="only runs about this business"),
+        option(
+            "--business", metavar="ID", dest="business_id", help="only runs about this business"
+        ),
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
         SANDBOX,
     ],
     report: [
         *(SOURCE, RUN),
-        option("-o", "--output", required=True, help="report.html; the notebook is written next to it"),
+        option(
+            "-o", "--output", required=True, help="report.html; the notebook is written next to it"
+        ),
         option("--template", help=TEMPLATE),
         SANDBOX,
     ],
@@ -422,8 +449,15 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
         option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
         option("--history", type=int, default=0, help="number of past runs at the start (0)"),
-        option("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"),
-        option("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)"),
+        option(
+            "--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"
+        ),
+        option(
+            "--limit",
+            type=int,
+            metavar="N",
+            help="respond 429 above N requests per second (no limit)",
+        ),
     ],
 }
 """The commands, which their docstrings explain to users, with their options."""

@@ -1,7 +1,7 @@
 """The API's contract: its words and times, request bodies, and how undocumented responses are read.
 
-`[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file changes,
-or `questions` for answers. Needs no HTTP library.
+`[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
+changes, or `questions` for answers. Needs no HTTP library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runkit.text import brief, first_text, kind
 
 Json = dict[str, Any]
 
-# -------------------------------------------------------------------------------------- words and times
+# ---------------------------------------------------------------------------------- words and times
 
 RUN_STATUSES = ("running", "interrupted", "completed", "error")
 FINAL_STATUSES = ("completed", "error")
@@ -35,8 +35,8 @@ _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 def read_time(value: object) -> tuple[datetime, bool]:
     """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset (then it is UTC).
 
-    More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
-    second, a date without a time, or a time outside the range of datetime.
+    More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number,
+    a leap second, a date without a time, or a time outside the range of datetime.
     """
     if isinstance(value, datetime):
         when = value
@@ -67,7 +67,7 @@ def current_status(word: object) -> object:
     return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
 
 
-# ----------------------------------------------------------------------------------------------- requests
+# ----------------------------------------------------------------------------------------- requests
 
 PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
 MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
@@ -89,7 +89,10 @@ def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
 
 
 def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
-    """Build the body of POST /runs/{id}/feedback. Raises `UsageError` for what the API would refuse."""
+    """Build the body of POST /runs/{id}/feedback.
+
+    Raises `UsageError` for what the API would refuse.
+    """
     word = rating.strip().lower()
     if word not in RATINGS:
         raise UsageError.one_of("rating", rating, RATINGS)
@@ -102,13 +105,18 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
 
 
 def action_body(
-    object_type: str, object_id: str, action_type: str, payload: Mapping[str, Any], **context: str | None
+    object_type: str,
+    object_id: str,
+    action_type: str,
+    payload: Mapping[str, Any],
+    **context: str | None,
 ) -> Json:
     """Build the body of POST /actions. `context` is the note, the run's id and the thread's id.
 
     Raises `UsageError` for a word that the API does not know.
-    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision `{"status"}` with
-    approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in `note`.
+    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision
+    `{"status"}` with approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in
+    `note`.
     """
     if action_type not in ACTION_TYPES:
         raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
@@ -126,8 +134,8 @@ def verify_tin_payload(document_id: str) -> Json:
 def is_updated_at_reliable(status: str) -> bool:
     """Whether a run with this status changes only together with its `updated_at`.
 
-    [A] 39: nothing says that `updated_at` changes with every step, so a running run may have changed without
-    it; a waiting or finished one has not.
+    [A] 39: nothing says that `updated_at` changes with every step, so a running run may have
+    changed without it; a waiting or finished one has not.
     """
     return status != "running"
 
@@ -137,7 +145,7 @@ def without_none(**fields: object) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-# ----------------------------------------------------------------------------------- what a run is made of
+# ---------------------------------------------------------------------------- what a run is made of
 
 
 def objects(items: object) -> list[Json]:
@@ -172,7 +180,10 @@ def resolution_of(step: Json) -> str | None:
 
 
 def answerer_of(step: Mapping[str, Any]) -> str | None:
-    """Read who answered an interrupt step. [A] 32: `result.answered_by`, which no page documents."""
+    """Read who answered an interrupt step.
+
+    [A] 32: `result.answered_by`, which no page documents.
+    """
     answerer = _result(step).get("answered_by")
     return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
 
@@ -182,7 +193,7 @@ def actor_name(data: Mapping[str, Any]) -> str | None:
     return first_text(*map(data.get, ("name", "email", "id")))
 
 
-# ---------------------------------------------------------------------------------------------- responses
+# ---------------------------------------------------------------------------------------- responses
 
 
 class Page(NamedTuple):
@@ -204,7 +215,9 @@ def read_page(value: object, source: str) -> Page:
         if data is None or isinstance(data, list):
             items = [item if isinstance(item, dict) else {} for item in data or ()]
             is_known = isinstance(has_more, bool)
-            return Page(items, has_more if is_known else None, total if type(total) is int else None)
+            return Page(
+                items, has_more if is_known else None, total if type(total) is int else None
+            )
     raise ContractError(
         f"{source}: expected a list; got {kind(value)}. "
         "If this persists, the API has changed: please report it."
@@ -216,7 +229,7 @@ def is_same_id(left: str, right: str) -> bool:
     return left.lower() == right.lower()
 
 
-# -------------------------------------------------------------------------- what runkit stores with a run
+# -------------------------------------------------------------------- what runkit stores with a run
 
 LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
@@ -237,11 +250,13 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
     This replaces what was stored there before.
     """
     known = without_none(**fields).items()
-    local = {name: format_time(value) if isinstance(value, datetime) else value for name, value in known}
+    local = {
+        name: format_time(value) if isinstance(value, datetime) else value for name, value in known
+    }
     return {**raw, LOCAL: local} if local else raw
 
 
-# ------------------------------------------------------------------------------------------------- events
+# ------------------------------------------------------------------------------------------- events
 
 # RUN_ERROR: [A] 8, from AG-UI
 EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")
@@ -251,8 +266,8 @@ RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
 def event_fields(name: str, data: object) -> Json | None:
     """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
 
-    The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel case.
-    [A] 10: a snapshot is the run with its steps, as of the event's time.
+    The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel
+    case. [A] 10: a snapshot is the run with its steps, as of the event's time.
     """
     if not isinstance(data, dict):
         return None

@@ -22,7 +22,14 @@ from runkit.terminal import paint, run_table, write
 from runkit.text import Markup, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
-SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
+SCENARIOS = (
+    "clean_pass",
+    QUESTION_SCENARIO,
+    "specialist_fails",
+    "auto_approve",
+    "tin_mismatch",
+    "long_200",
+)
 # real seconds before the demo's reviewer answers; visible in the run as waiting
 ANSWER_DELAY_S = 3.0
 RUNS_FILE = "runs.ndjson"
@@ -37,8 +44,8 @@ EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 def run_demo(folder: Path, *, speed: float) -> Path:
     """Run the demo and write `index.html` and `runs.ndjson` to `folder`; return the path of the page.
 
-    Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and `MissingExtra`
-    without the extra `[sandbox]`.
+    Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and
+    `MissingExtra` without the extra `[sandbox]`.
     """
     # The demo's answer stays out of the user's answer log: its business is fictitious.
     state = tempfile.TemporaryDirectory(prefix="runkit-demo-")
@@ -49,9 +56,19 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         box.client() as client,
     ):
         folder = files.folder_at(folder)  # fails before the runs start
-        write([paint(f"6 runs · sandbox at {box.url} · its time runs {speed:g} times as fast", "muted")])
+        write(
+            [
+                paint(
+                    f"6 runs · sandbox at {box.url} · its time runs {speed:g} times as fast",
+                    "muted",
+                )
+            ]
+        )
         ids = {business.scenario: business.id for business in box.businesses}
-        runs = {name: client.runs.create("cip_orchestrator", business_id=ids[name]) for name in SCENARIOS}
+        runs = {
+            name: client.runs.create("cip_orchestrator", business_id=ids[name])
+            for name in SCENARIOS
+        }
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
         fetched = client.runs.fetch([run.id for run in runs.values()], progress=False)
         f = frames(fetched)

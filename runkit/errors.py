@@ -5,18 +5,19 @@
     ├── ReadOnlyError(PermissionError)    a POST through a read-only client
     ├── DataError(ValueError)             records that do not follow the API's contract; `.problems`
     ├── MissingExtra(ImportError)         an optional part is not installed; gives the pip command
-    ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would leak
-    ├── ArchiveError(OSError)             an archive that cannot be read or written
-    ├── WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run`
-    └── ApiError                          refused, or no usable response; `.status .messages .parameter`
+    ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would
+    leak ├── ArchiveError(OSError)             an archive that cannot be read or written ├──
+    WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run` └── ApiError
+    refused, or no usable response; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
         ├── NotFound(LookupError)         404, 410
         ├── Invalid(ValueError)           400, 413, 422 and others that the caller can fix
         ├── Conflict(RuntimeError)        409, or the question is no longer open
-        ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in seconds
-        ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: nothing changed, try later
-        ├── MaybeSent(ConnectionError)    a POST without a response: it may have been carried out
-        └── ContractError(ValueError)     a response that the API's documentation does not allow
+        ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in
+        seconds ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: nothing changed,
+        try later ├── MaybeSent(ConnectionError)    a POST without a response: it may have been
+        carried out └── ContractError(ValueError)     a response that the API's documentation does
+        not allow
 
 Each is also the builtin that a caller would expect to catch. Messages say what was given, what was
 expected and what to do. No message ever contains a key or a header.
@@ -84,7 +85,10 @@ class ReadOnlyError(RunkitError, PermissionError):
 
 
 class DataError(RunkitError, ValueError):
-    """Records that do not follow the API's contract. `problems` is a frame, as in `Frames`, or None."""
+    """Records that do not follow the API's contract.
+
+    `problems` is a frame, as in `Frames`, or None.
+    """
 
     def __init__(self, message: str, problems: pd.DataFrame | None = None) -> None:
         super().__init__(message)
@@ -97,7 +101,9 @@ class MissingExtra(RunkitError, ImportError):
     @classmethod
     def of(cls, extra: str, what: str) -> MissingExtra:
         """Build the error with the pip command."""
-        return cls(f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'")
+        return cls(
+            f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'"
+        )
 
 
 class ReportError(RunkitError, RuntimeError):
@@ -119,8 +125,8 @@ class WaitTimeout(RunkitError, TimeoutError):
 class ApiError(RunkitError):
     """The base of all errors of a request.
 
-    `status` is the HTTP status, or None without a response, `messages` the API's own messages, `parameter`
-    the field that the API refused, or None.
+    `status` is the HTTP status, or None without a response, `messages` the API's own messages,
+    `parameter` the field that the API refused, or None.
     """
 
     def __init__(
@@ -164,7 +170,10 @@ class Conflict(ApiError, RuntimeError):
 
 
 class RateLimited(ApiError, ConnectionError):
-    """429; reads were retried, writes were not. `retry_after` is in seconds, None if the API gave none."""
+    """429; reads were retried, writes were not.
+
+    `retry_after` is in seconds, None if the API gave none.
+    """
 
     retry_after: float | None = None
 
@@ -174,7 +183,10 @@ class Unavailable(ApiError, ConnectionError):
 
 
 class MaybeSent(ApiError, ConnectionError):
-    """A POST without a response: it may have been carried out, and is never repeated. Check first."""
+    """A POST without a response: it may have been carried out, and is never repeated.
+
+    Check first.
+    """
 
 
 class ContractError(ApiError, ValueError):

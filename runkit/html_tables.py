@@ -52,7 +52,15 @@ WORDS: dict[str, Callable[[str], str]] = {
 }
 SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # by the end of a comparison's column
 # Ids that join frames are for pandas; readers have names.
-JOINS = ["thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name"]
+JOINS = [
+    "thread_id",
+    "step_id",
+    "interrupt_id",
+    "artifact_no",
+    "business_name",
+    "agent_name",
+    "name",
+]
 LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
 ROOM = 36  # characters, about: the least width of a column with longer texts
 
@@ -80,9 +88,10 @@ def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
 def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     """Write a frame as an HTML table for people.
 
-    By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags yes or no,
-    `url` a link with its host where that is certain; agents, statuses, outcomes and tiers have the words of
-    `runkit.style`. A missing value is a dash. Row labels are not shown: reset the index first.
+    By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags
+    yes or no, `url` a link with its host where that is certain; agents, statuses, outcomes and
+    tiers have the words of `runkit.style`. A missing value is a dash. Row labels are not shown:
+    reset the index first.
 
     Parameters
     ----------
@@ -94,8 +103,8 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     Returns
     -------
     Markup
-        The first `MAX_ROWS` rows; a note says how many are left out. Texts are escaped, and those of more
-        than `MAX_TEXT` characters end in an ellipsis.
+        The first `MAX_ROWS` rows; a note says how many are left out. Texts are escaped, and those
+        of more than `MAX_TEXT` characters end in an ellipsis.
     """
     heads, styles, columns = [], [], []
     for at, column in enumerate(df):
@@ -145,7 +154,9 @@ def _words(name: str, kind: str) -> Callable[[Any], str]:
 
 def share(percent: float) -> str:
     """Write a share in words; only nothing is 0%, only all is 100%."""
-    return "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
+    return (
+        "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
+    )
 
 
 def _head(name: str) -> str:

@@ -1,8 +1,8 @@
 """Read and write JSON text with orjson, within its limits.
 
-It reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer beyond 64 bits
-becomes a float, as in most JSON libraries. It writes only what it can read back. `mask_secrets` is for a
-result that is shown; a report has stricter rules.
+It reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer beyond 64
+bits becomes a float, as in most JSON libraries. It writes only what it can read back.
+`mask_secrets` is for a result that is shown; a report has stricter rules.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _NAME = (
     r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
     r"|cookie|credentials?|(?:api|access|private|secret|session|signing)[ _-]?key)"
 )
-# In JSON text: the value of a field with the name of a secret, what follows such a name in a text, keys.
-# What is replaced contains no quote, so the text stays JSON.
+# In JSON text: the value of a field with the name of a secret, what follows such a name in a text,
+# keys. What is replaced contains no quote, so the text stays JSON.
 _SECRET = re.compile(
     rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
     rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
@@ -39,7 +39,10 @@ class TooDeepError(DataError, RecursionError):
 
 
 def loads(text: bytes) -> Any:
-    """Parse one JSON document. Raises `ValueError` for other text, `TooDeepError` beyond 1,024 levels."""
+    """Parse one JSON document.
+
+    Raises `ValueError` for other text, `TooDeepError` beyond 1,024 levels.
+    """
     try:
         return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
@@ -56,14 +59,17 @@ def is_too_deep(error: orjson.JSONDecodeError) -> bool:
 def dumps(value: Any, *, sort_keys: bool = False, large_integers: bool = False) -> str:
     """Write compact JSON.
 
-    Raises `DataError` for what could not be read back: NaN, integers beyond 64 bits, lone surrogates, keys
-    that are not text, values that are too deep or contain themselves, and other Python objects. With
-    `large_integers`, integers beyond 64 bits are written, and read back as floats.
+    Raises `DataError` for what could not be read back: NaN, integers beyond 64 bits, lone
+    surrogates, keys that are not text, values that are too deep or contain themselves, and other
+    Python objects. With `large_integers`, integers beyond 64 bits are written, and read back as
+    floats.
     """
     try:
         return _dumps(value, sort_keys, large_integers)
     except RecursionError:
-        raise TooDeepError("the value is nested too deep to be written as JSON and read again") from None
+        raise TooDeepError(
+            "the value is nested too deep to be written as JSON and read again"
+        ) from None
     except (TypeError, ValueError) as error:
         raise DataError(str(error)) from None
 

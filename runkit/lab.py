@@ -45,7 +45,8 @@ def run_lab(folder: Path, port: int, *, has_browser: bool) -> int:
         # -P: JupyterLab must not import modules from the current directory
         python = [sys.executable, "-P", "-m", "jupyterlab"]
         command = [*python, str(folder), f"--port={port}", *options]
-        # Even without a news URL, JupyterLab asks about news; the question would cover the first notebook.
+        # Even without a news URL, JupyterLab asks about news; the question would cover the first
+        # notebook.
         configs = filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(CONFIG)])
         environment = os.environ | {
             "RUNKIT_SANDBOX_URL": box.url,
@@ -58,8 +59,9 @@ def run_lab(folder: Path, port: int, *, has_browser: bool) -> int:
 def _wait_for(command: list[str], environment: dict[str, str]) -> int:
     """Run a program until it ends or a signal stops it; return its exit code.
 
-    A signal terminates it once and waits. If JupyterLab is killed at once (as `subprocess.run` does on
-    Ctrl-C) or gets two signals, its kernels or files remain. So it does not receive Ctrl-C itself.
+    A signal terminates it once and waits. If JupyterLab is killed at once (as `subprocess.run` does
+    on Ctrl-C) or gets two signals, its kernels or files remain. So it does not receive Ctrl-C
+    itself.
     """
 
     def stop(*_: object) -> None:

@@ -1,7 +1,7 @@
 """The log of runkit: one line for each message, with every character visible.
 
-A message may quote the API, a file or a run. A quote must not look like another message, nor act on the
-terminal.
+A message may quote the API, a file or a run. A quote must not look like another message, nor act on
+the terminal.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """A run and its parts, one class per table of the contract; the API's other objects are in `objects`.
 
-Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are attributes,
-unknown words are kept, and an optional field that breaks the contract is None and logged. Only a missing or
-broken *required* field is an error (`ContractError`). The words of the first documentation (`pending`,
-`failed`, a step's `graph`) are read as the current ones.
+Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are
+attributes, unknown words are kept, and an optional field that breaks the contract is None and
+logged. Only a missing or broken *required* field is an error (`ContractError`). The words of the
+first documentation (`pending`, `failed`, a step's `graph`) are read as the current ones.
 
-A `__repr__` shows ids, fixed words and counts, and of a run its label, which names the business; no other
-names, no texts or addresses.
+A `__repr__` shows ids, fixed words and counts, and of a run its label, which names the business; no
+other names, no texts or addresses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHOWN = (
 )
 
 
-# -------------------------------------------------------------------------------------------------- base
+# --------------------------------------------------------------------------------------------- base
 
 
 class ApiObject:
@@ -51,7 +51,10 @@ class ApiObject:
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Build from parsed JSON data. Raises `ContractError` that names the fields, never their values."""
+        """Build from parsed JSON data.
+
+        Raises `ContractError` that names the fields, never their values.
+        """
         clean, notes = validated(cls, data)
         if clean is None:
             what = notes[0].detail.partition(", found ")[0]
@@ -99,7 +102,9 @@ class ApiObject:
         return jsontext.dumps(self._raw)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, ApiObject) and self._raw == other._raw
+        return (
+            type(self) is type(other) and isinstance(other, ApiObject) and self._raw == other._raw
+        )
 
     def __hash__(self) -> int:
         own_id = self._raw.get("id")
@@ -107,9 +112,15 @@ class ApiObject:
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name, None) for name in SHOWN}
-        parts = [f"{name}={shorten(value, 40)!r}" for name, value in values.items() if isinstance(value, str)]
+        parts = [
+            f"{name}={shorten(value, 40)!r}"
+            for name, value in values.items()
+            if isinstance(value, str)
+        ]
         lists = {name: getattr(self, name) for name in self._fields() if not name.startswith("_")}
-        parts += [f"{name}=<{len(value)}>" for name, value in lists.items() if isinstance(value, tuple)]
+        parts += [
+            f"{name}=<{len(value)}>" for name, value in lists.items() if isinstance(value, tuple)
+        ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     __str__ = __repr__
@@ -118,7 +129,7 @@ class ApiObject:
 Item = TypeVar("Item", bound=ApiObject)
 
 
-# ----------------------------------------------------------------------------------- what a run is made of
+# ---------------------------------------------------------------------------- what a run is made of
 
 
 class Source(ApiObject):
@@ -131,7 +142,10 @@ class Source(ApiObject):
 
 
 class Artifact(ApiObject):
-    """One finding, or one proposed change. `id` is not in the API's schema but feedback needs it."""
+    """One finding, or one proposed change.
+
+    `id` is not in the API's schema but feedback needs it.
+    """
 
     title: str
     type: str
@@ -172,7 +186,8 @@ class CombinedProposal(Proposal):
 class Interrupt(CombinedProposal):
     """A question that waits for a person; one without an id cannot be answered through the API.
 
-    `value` is what is asked, free-form and different from agent to agent; without a value, the item itself.
+    `value` is what is asked, free-form and different from agent to agent; without a value, the item
+    itself.
     """
 
     id: str | None
@@ -248,12 +263,12 @@ class Local(ApiObject):
 class Run(Local):
     """One execution of an agent inside a thread.
 
-    `steps` are the top-level steps, each with its nested ones; None when the API did not deliver them. A step
-    that breaks the contract is left out; `runkit.frames(run).problems` says why. The API's runs do not have
-    `business_id`, `business_name`, `business_status` and `business_status_at` (when it was read). They are
-    known if the client created the run, listed it by business or read it from a file that has them; else
-    None. The same holds for `agent_name`. `read_at` is the server's time when this state was read and
-    `read_from` the host, or None.
+    `steps` are the top-level steps, each with its nested ones; None when the API did not deliver
+    them. A step that breaks the contract is left out; `runkit.frames(run).problems` says why. The
+    API's runs do not have `business_id`, `business_name`, `business_status` and
+    `business_status_at` (when it was read). They are known if the client created the run, listed it
+    by business or read it from a file that has them; else None. The same holds for `agent_name`.
+    `read_at` is the server's time when this state was read and `read_from` the host, or None.
     """
 
     object: Literal["run"]

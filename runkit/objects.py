@@ -21,7 +21,10 @@ class Agent(ApiObject):
 
 
 class Thread(ApiObject):
-    """Runs about one context. `business_id` is known only if the client listed threads by business."""
+    """Runs about one context.
+
+    `business_id` is known only if the client listed threads by business.
+    """
 
     object: str
     id: str
@@ -35,7 +38,10 @@ class Thread(ApiObject):
 
 
 class Feedback(ApiObject):
-    """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
+    """A rating of one artifact.
+
+    `superseded_prior`: it replaced an earlier one by the same reviewer.
+    """
 
     object: str
     id: str
@@ -113,8 +119,8 @@ class Document(ApiObject):
 class Event(ApiObject):
     """One event of a run's stream, in Middesk's or AG-UI's format.
 
-    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: the client's own
-    last event of every stream.
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: the
+    client's own last event of every stream.
     """
 
     type: str

@@ -1,7 +1,7 @@
 """Messages for a terminal, with every character visible, and a progress bar.
 
-The bar is on stderr, or in a notebook in one output of the cell. It is cleared at the end, so that it is not
-in a saved notebook.
+The bar is on stderr, or in a notebook in one output of the cell. It is cleared at the end, so that
+it is not in a saved notebook.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ DELAY = 2.0  # seconds; what comes sooner needs no bar
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """A bar of tqdm, with its options, after `DELAY`. It starts no thread; tqdm's own always does."""
+    """A bar of tqdm, with its options, after `DELAY`.
+
+    It starts no thread; tqdm's own always does.
+    """
 
     monitor_interval = 0
 

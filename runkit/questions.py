@@ -1,7 +1,8 @@
 """The questions that agents ask: their kinds, how each is answered (verbs, inputs), and checks of an answer.
 
-No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes of it is
-here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and what is sent.
+No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
+of it is here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and
+what is sent.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from runkit.contract import ACTION_TYPES, MAX_COMMENT, Json, objects, without_no
 from runkit.errors import UsageError
 from runkit.text import brief, first_text, shorten
 
-# ----------------------------------------------------------------------------------------------- kinds
+# -------------------------------------------------------------------------------------------- kinds
 
-KINDS = ("decision", "dismissal", "verify_tin", "add_sources", "add_attributes", "document", "mixed", "other")
-# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that propose
-# them and of requests for documents.
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
+# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
+# propose them and of requests for documents.
 KIND_OF_TYPE = {
     **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
     **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
@@ -30,8 +40,9 @@ KIND_OF_TYPE = {
 def interrupt_kind(value: Mapping[str, Any]) -> str:
     """Classify an interrupt as one of `KINDS`.
 
-    The value's own type decides if it is known, else the types of its proposals and artifacts: one kind is
-    that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one
+    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
+    findings, do not count.
     """
     kinds = _kinds_of(value)
     if not kinds:
@@ -55,7 +66,8 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
 def questions_in(value: Json) -> list[Json]:
     """Return the questions with their own answer: each proposal of a combined value, else the whole value.
 
-    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one question.
+    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one
+    question.
     """
     proposals = proposals_of(value)
     if len(proposals) == 1:
@@ -65,7 +77,10 @@ def questions_in(value: Json) -> list[Json]:
 
 
 def has_schema(question: Mapping[str, Any]) -> bool:
-    """Whether a question has a JSON Schema for its answer. [A] 36: by AG-UI's name or a likely one."""
+    """Whether a question has a JSON Schema for its answer.
+
+    [A] 36: by AG-UI's name or a likely one.
+    """
     names = ("response_schema", "responseSchema", "schema")
     return any(isinstance(question.get(name), dict) for name in names)
 
@@ -73,8 +88,8 @@ def has_schema(question: Mapping[str, Any]) -> bool:
 def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     """Return the payload of the proposed action, as far as the question contains it.
 
-    [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the
-    sources that its artifacts cite are added; their `source_tier` is the action's `tier`.
+    [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise
+    the sources that its artifacts cite are added; their `source_tier` is the action's `tier`.
     """
     artifacts = objects(proposal.get("artifacts"))
     for holder in (proposal, *artifacts):
@@ -91,14 +106,14 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     return {"sources": sources} if sources else {}
 
 
-# --------------------------------------------------------------------------------------- verbs and inputs
+# --------------------------------------------------------------------------------- verbs and inputs
 
 
 class Verb(NamedTuple):
     """One way to answer. `value` is the decision in the API's and the log's words, `key` its shortcut.
 
-    The button says "Press again to" and `again` before the second press. `requires` names the inputs to fill
-    in. After an answer that `is_final` the API offers no way back.
+    The button says "Press again to" and `again` before the second press. `requires` names the
+    inputs to fill in. After an answer that `is_final` the API offers no way back.
     """
 
     value: str
@@ -140,7 +155,13 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     ),
     "document": (
         Verb(
-            "approve", "Provide the document", "provide it", "Document provided", "A", ("document_id",), False
+            "approve",
+            "Provide the document",
+            "provide it",
+            "Document provided",
+            "A",
+            ("document_id",),
+            False,
         ),
         Verb("reject", "Continue without", "continue", "Continued without a document", "X"),
     ),
@@ -181,15 +202,21 @@ class Field:
     is_web: bool = False  # must be an http or https address
 
 
-NOTE = Field("note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT)
+NOTE = Field(
+    "note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT
+)
 REASON = replace(NOTE, title="Reason")
 DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
 REJECT_REASON = replace(REASON, help="required to reject, goes into the audit record")
 FOLDED_NOTE = replace(NOTE, is_folded=True)
 DOCUMENT_ID = Field(
-    "document_id", "Document ID", help="Not listed? Upload it where you usually do, then rerun this cell."
+    "document_id",
+    "Document ID",
+    help="Not listed? Upload it where you usually do, then rerun this cell.",
 )
-JSON = Field("raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True)
+JSON = Field(
+    "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
+)
 # what an agent may propose to add, by kind and by the name of its list: the inputs of one row
 ROWS: dict[str, dict[str, tuple[Field, ...]]] = {
     "add_sources": {
@@ -212,7 +239,9 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "decision": (REJECT_REASON,),
     "dismissal": (DISMISS_REASON,),
     "verify_tin": (
-        replace(DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True),
+        replace(
+            DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True
+        ),
         FOLDED_NOTE,
     ),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
@@ -221,9 +250,14 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "other": (NOTE, JSON),
 }
 
-# ------------------------------------------------------------------------------------------------ answers
+# ------------------------------------------------------------------------------------------ answers
 
-DECIDED = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+DECIDED = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+}
 
 
 def answer_to(
@@ -232,13 +266,23 @@ def answer_to(
     document_id: str | None = None,
     actions: Iterable[tuple[str, Json]] | None = None,
 ) -> Json:
-    """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
-    changed = None if actions is None else [{"type": word, "payload": payload} for word, payload in actions]
+    """Build the input that answers one question.
+
+    [A] 2: `actions` only if a person changed the proposal.
+    """
+    changed = (
+        None
+        if actions is None
+        else [{"type": word, "payload": payload} for word, payload in actions]
+    )
     return without_none(decision=decision, note=note, document_id=document_id, actions=changed)
 
 
 def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
-    """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
+    """Build the input that answers each proposal of a combined question.
+
+    [A] 5: by the agent's type.
+    """
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 

@@ -14,7 +14,8 @@ class Secret(SecretStr):
     A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
     """
 
-    __hash__, __eq__ = object.__hash__, object.__eq__  # each has its own entry among the keys in use
+    # each has its own entry among the keys in use
+    __hash__, __eq__ = object.__hash__, object.__eq__
 
     def __init__(self, value: object, name: str = "key") -> None:
         if not isinstance(value, str):

@@ -1,7 +1,7 @@
 """How runkit looks, and what it calls the states of a run, wherever a person reads them.
 
-The colors of the four states have at least 4.5:1 as text on their ground, in both themes. A state is never
-shown by its color alone: an icon and a word go with it. Frames keep the API's own words.
+The colors of the four states have at least 4.5:1 as text on their ground, in both themes. A state
+is never shown by its color alone: an icon and a word go with it. Frames keep the API's own words.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ STATUSES = {  # by the API's word of a run's status
     "running": Status("Running", "●", "accent"),
 }
 # the API's word by each word that a person may use: that one, and the one on the screen
-STATUS_OF = {word: word for word in STATUSES} | {shown.word.lower(): word for word, shown in STATUSES.items()}
+STATUS_OF = {word: word for word in STATUSES} | {
+    shown.word.lower(): word for word, shown in STATUSES.items()
+}
 OUTCOMES = {  # by the word in `interrupts.outcome`
     "pending": "Waiting for a reviewer",
     "answered": "Answered",

@@ -1,6 +1,7 @@
 """Runs in a terminal: tables that fit its width, and trees of steps.
 
-In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as codes.
+In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as
+codes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ from runkit.tables.frames import Frames
 from runkit.text import agent_title, duration, moment, plural, short_id, visible
 
 # by a field of `runkit.style.Theme`, or "bold"
-STYLES = {"fail": "red", "ok": "green", "attention": "yellow", "accent": "blue", "muted": "bright_black"}
+STYLES = {
+    "fail": "red",
+    "ok": "green",
+    "attention": "yellow",
+    "accent": "blue",
+    "muted": "bright_black",
+}
 PIPE = 400  # characters of a line that is not shown on a terminal
 WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
@@ -109,7 +116,9 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
     if len(chosen):
         yield _rows(chosen, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
     if n_more := len(runs) - len(chosen):
-        yield paint(f"✓ {n_more:,} more completed, all high confidence; list them with --all", "muted")
+        yield paint(
+            f"✓ {n_more:,} more completed, all high confidence; list them with --all", "muted"
+        )
 
 
 def _ranked(f: Frames) -> pd.DataFrame:
@@ -136,7 +145,9 @@ def _totals(f: Frames) -> Text:
     """Count runs by status, what needs somebody first."""
     n_of = f.runs["status"].astype("str").value_counts()
     words = sorted(n_of.index, key=lambda word: RANKS.get(word, LAST))
-    counts = [paint(f"{n_of[word]:,} {status(word).word.lower()}", status(word).color) for word in words]
+    counts = [
+        paint(f"{n_of[word]:,} {status(word).word.lower()}", status(word).color) for word in words
+    ]
     as_of = paint(f"  as of {moment(f.runs['as_of'].max())}", "muted")
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
@@ -178,10 +189,20 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         ask = asks.get(step["step_id"])
         is_unmeasured = ask is not None and pd.isna(ask["wait_s"])
-        color = "fail" if step["is_failed"] else "attention" if ask else "bold" if step["n_children"] else ""
+        color = (
+            "fail"
+            if step["is_failed"]
+            else "attention"
+            if ask
+            else "bold"
+            if step["n_children"]
+            else ""
+        )
         label = paint(("✕ " if step["is_failed"] else "") + words_of(step["label"]), color)
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
-        table.add_row(paint(stem, "muted") + label, time, "◆" if has_path and step["is_critical"] else "")
+        table.add_row(
+            paint(stem, "muted") + label, time, "◆" if has_path and step["is_critical"] else ""
+        )
         below = _ending(ask) if ask else step["error"]
         if pd.notna(below):
             indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
@@ -195,7 +216,9 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
 def _findings(f: Frames) -> Iterator[Text]:
     """Name the findings of a run, and say how to see a step with its result."""
     rows = findings_of(f)
-    named = rows["title"].map(words_of) + " (" + rows["confidence"].astype("str").fillna(MISSING) + ")"
+    named = (
+        rows["title"].map(words_of) + " (" + rows["confidence"].astype("str").fillna(MISSING) + ")"
+    )
     yield Text()
     if len(rows):
         yield paint(f"{plural(len(rows), 'finding')}: {', '.join(named)}")
@@ -208,7 +231,9 @@ def step_lines(panel: Panel) -> Iterator[Table | Text]:
     """Describe one step: what it returned, its times, findings and sources; or list steps of one name."""
     yield from (paint(panel.title, "bold"), paint(panel.sentence), Text())
     shown = panel.table.rename(columns={"duration_s": "duration"})
-    cells = shown.map(lambda cell: words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell))
+    cells = shown.map(
+        lambda cell: words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell)
+    )
     table = _grid(*(visible(str(name)) for name in cells))
     for row in cells.to_numpy():
         table.add_row(*map(paint, row))
@@ -261,4 +286,8 @@ def _ending(ask: dict[Any, Any]) -> str:
 
 def name_of(run: dict[Any, Any]) -> str:
     """Name a run by its business, else by its agent."""
-    return agent_title(None, run["agent_name"]) if pd.isna(run["business_name"]) else run["business_name"]
+    return (
+        agent_title(None, run["agent_name"])
+        if pd.isna(run["business_name"])
+        else run["business_name"]
+    )

@@ -1,10 +1,11 @@
 """Text for people: escaping, durations, times, labels, and the sentence about where a run's time went.
 
-Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it uses
-`visible`, which escapes invisible characters: they could act on a terminal, reorder text or deceive a reader.
+Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it
+uses `visible`, which escapes invisible characters: they could act on a terminal, reorder text or
+deceive a reader.
 
-Each sentence is written here once and used as a figure's title, its alt text and the first line of a
-text form, so that they always agree.
+Each sentence is written here once and used as a figure's title, its alt text and the first line of
+a text form, so that they always agree.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from runkit import style
 
 __all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
 
-# Invisible characters, and those with an effect: controls, unusual line ends, joiners, changes of direction,
-# fillers, tags, halves of a surrogate pair. LF and TAB are fine.
+# Invisible characters, and those with an effect: controls, unusual line ends, joiners, changes of
+# direction, fillers, tags, halves of a surrogate pair. LF and TAB are fine.
 UNSEEN = re.compile(
     "\r\n|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0"
@@ -45,12 +46,19 @@ SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
 class Markup(markupsafe.Markup):
-    """HTML. Text that is formatted into it, joined or added is escaped, invisible characters too."""
+    """HTML.
+
+    Text that is formatted into it, joined or added is escaped, invisible characters too.
+    """
 
     @classmethod
     def escape(cls, value: Any, /) -> Self:
         """Escape a value, unless it is HTML already."""
-        return cls(value.__html__()) if hasattr(value, "__html__") else super().escape(visible(str(value)))
+        return (
+            cls(value.__html__())
+            if hasattr(value, "__html__")
+            else super().escape(visible(str(value)))
+        )
 
 
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
@@ -58,7 +66,9 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
 # CSS: a selector, and the variables of the light and the dark theme
-_PAGE_COLORS = Markup("{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n")
+_PAGE_COLORS = Markup(
+    "{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n"
+)
 # what contains the outputs of a dark notebook in JupyterLab, and in VS Code
 _COLORS = Markup(
     '{0} {{ {1} }}\n:is([data-jp-theme-light="false"], .vscode-dark, '
@@ -94,10 +104,13 @@ def static_file(path: Path) -> Markup:
 def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     """Write the colors as CSS variables (`--runkit-ok`) within `selector`.
 
-    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is light.
+    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
+    light.
     """
     light, dark = (
-        "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
+        "; ".join(
+            f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items()
+        )
         for theme in (style.LIGHT, style.DARK)
     )
     return (_PAGE_COLORS if is_page else _COLORS).format(selector, light, dark)
@@ -197,7 +210,8 @@ def agent_title(agent_type: object, name: object = None) -> str:
 def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
     """Name a run wherever it is shown: its business, else its agent, and its short id.
 
-    Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit` characters.
+    Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit`
+    characters.
     """
     name, end = first_text(business_name, agent_name), f" · {short_id(run_id)}"
     return shorten(name or "Unknown agent", limit - len(end)) + end
@@ -206,8 +220,9 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
 def web_host(url: str) -> str | None:
     """Return the host that a browser would open for an http or https address, None if that is not certain.
 
-    Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login, so an
-    address can look like one of another host. So can a host with letters outside ASCII. None of them matches.
+    Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login,
+    so an address can look like one of another host. So can a host with letters outside ASCII. None
+    of them matches.
     """
     match = _URL.fullmatch(url) if len(url) <= MAX_URL else None
     return match[1].strip("[]").lower() if match else None
@@ -231,7 +246,8 @@ def plural(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-# Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a larger one
+# Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a
+# larger one
 _UNITS = (
     (3599.5, 1, "s", 60, "min"),
     (86_370, 60, "min", 60, "h"),
@@ -242,7 +258,8 @@ _UNITS = (
 def duration(seconds: float | None) -> str:
     """Write a duration, given in seconds, in at most two units: `0.25 s`, `5 min`, `14 h 2 min`, `3 d 4 h`.
 
-    None, NaN and infinity are `unknown`. Rounded half up to the smaller unit, which is left out if zero.
+    None, NaN and infinity are `unknown`. Rounded half up to the smaller unit, which is left out if
+    zero.
     """
     if seconds is None or not math.isfinite(seconds):
         return "unknown"
@@ -260,7 +277,10 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """Format a time for people, in its zone: `Nov 25, 08:00 UTC`. The year is given if it is not this one."""
+    """Format a time for people, in its zone: `Nov 25, 08:00 UTC`.
+
+    The year is given if it is not this one.
+    """
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
     return f"{day(when)}, {when:%H:%M %Z}"

@@ -1,9 +1,9 @@
 """Where the time goes: interval arithmetic on numpy arrays.
 
-All times are int64 microseconds, all durations too, so that sums are exact. Steps stand in pre-order (a
-parent before its children); `parent[i]` is a position in the same arrays, -1 at the top; `depth[i]` is 0 at
-the top. `run[i]` numbers the run of step i, so one call covers any number of runs. Nothing here knows
-pandas, plotly or a file.
+All times are int64 microseconds, all durations too, so that sums are exact. Steps stand in
+pre-order (a parent before its children); `parent[i]` is a position in the same arrays, -1 at the
+top; `depth[i]` is 0 at the top. `run[i]` numbers the run of step i, so one call covers any number
+of runs. Nothing here knows pandas, plotly or a file.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
 class Budget(NamedTuple):
     """What each run's time went into, shape (n_runs,).
 
-    `working + waiting + idle` is the run's duration; `overlap` is the part of `waiting` in which work went
-    on.
+    `working + waiting + idle` is the run's duration; `overlap` is the part of `waiting` in which
+    work went on.
     """
 
     working: Ints
@@ -59,15 +59,25 @@ class Budget(NamedTuple):
 
 
 def budget(
-    run: Ints, start: Ints, end: Ints, run_start: Ints, run_end: Ints, *, is_waiting: Flags, is_leaf: Flags
+    run: Ints,
+    start: Ints,
+    end: Ints,
+    run_start: Ints,
+    run_end: Ints,
+    *,
+    is_waiting: Flags,
+    is_leaf: Flags,
 ) -> Budget:
     """Split each run's time by what was open at each instant of [run_start, run_end).
 
-    *waiting* if a step with `is_waiting` (a question put to a person) is open; else *working* if one with
-    `is_leaf` is; else *idle*. Other steps are containers and count for nothing. Steps are clipped to the run.
+    *waiting* if a step with `is_waiting` (a question put to a person) is open; else *working* if
+    one with `is_leaf` is; else *idle*. Other steps are containers and count for nothing. Steps are
+    clipped to the run.
     """
     counts = np.flatnonzero(is_waiting | is_leaf)
-    totals = _totals(run[counts], start[counts], end[counts], is_waiting[counts], run_start, run_end)
+    totals = _totals(
+        run[counts], start[counts], end[counts], is_waiting[counts], run_start, run_end
+    )
     working, overlap = totals[WORKING], totals[BOTH]
     waiting = totals[WAITING] + overlap
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
@@ -88,9 +98,9 @@ class _Pieces(NamedTuple):
 def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     """Cut the time of each group into pieces, in order of group and time.
 
-    Walks over all starts and ends in order of time and counts what is open in between. What opens in a group
-    also closes in it, so the running counts are zero at every border between groups and one cumulative sum
-    serves them all.
+    Walks over all starts and ends in order of time and counts what is open in between. What opens
+    in a group also closes in it, so the running counts are zero at every border between groups and
+    one cumulative sum serves them all.
     """
     groups, times, is_wait = np.tile(group, 2), np.concatenate([start, end]), np.tile(is_waiting, 2)
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
@@ -101,7 +111,9 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     return _Pieces(*(column[until > since] for column in (groups[order], since, until, state)))
 
 
-def _totals(group: Ints, start: Times, end: Times, is_waiting: Flags, first: Ints, last: Ints) -> Ints:
+def _totals(
+    group: Ints, start: Times, end: Times, is_waiting: Flags, first: Ints, last: Ints
+) -> Ints:
     """Measure how long each state lasted in each group, shape (4, n_groups).
 
     `first` and `last` are the limits of each group, to which its intervals are clipped.
@@ -123,7 +135,10 @@ def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[fl
 
 
 class CriticalPath(NamedTuple):
-    """`is_on[i]`: the walk went through step i. `length[i]`: its own time on the path, children taken out."""
+    """`is_on[i]`: the walk went through step i.
+
+    `length[i]`: its own time on the path, children taken out.
+    """
 
     is_on: Flags
     length: Ints
@@ -134,14 +149,15 @@ def critical_path(
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 
-    At a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the children
-    that start before the cursor; at a tie the earliest start, then tree order. The walk goes on inside it,
-    and then from its start. Children are clipped to their parent, and those that lie outside are no
-    candidates. Time that no child covers belongs to the parent, so the lengths of a run and the time that no
-    step of it covers add up to its duration exactly.
+    At a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
+    children that start before the cursor; at a tie the earliest start, then tree order. The walk
+    goes on inside it, and then from its start. Children are clipped to their parent, and those that
+    lie outside are no candidates. Time that no child covers belongs to the parent, so the lengths
+    of a run and the time that no step of it covers add up to its duration exactly.
     """
     n = len(start)
-    owner = np.where(parent >= 0, parent, n + run)  # a run stands behind the steps, and owns its top steps
+    # a run stands behind the steps, and owns its top steps
+    owner = np.where(parent >= 0, parent, n + run)
     start, end = np.concatenate([start, run_start]), np.concatenate([end, run_end])
     for level in levels(depth):
         start[level] = np.maximum(start[level], start[owner[level]])

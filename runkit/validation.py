@@ -1,9 +1,9 @@
 """Check the API's JSON against the models, repair the few objects that break them, and link steps.
 
 The annotations of a model are the contract: `str` is required, `str | None` optional, `tuple[Step, ...]` a
-list. pydantic checks an object against them and builds nothing, so an object that is right goes on as it
-came, with the fields that the API adds. Of another, each error is noted, and pydantic builds a copy without
-what is wrong.
+list. pydantic checks an object against them and builds nothing, so an object that is right goes on
+as it came, with the fields that the API adds. Of another, each error is noted, and pydantic builds
+a copy without what is wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ TIME = rf"^{_DATE}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 _SCALARS: dict[Any, CoreSchema] = {
     str: core_schema.str_schema(),
     # The pattern first: pydantic's own reader takes numbers and bare dates, too.
-    datetime: core_schema.chain_schema([core_schema.str_schema(pattern=TIME), core_schema.datetime_schema()]),
+    datetime: core_schema.chain_schema(
+        [core_schema.str_schema(pattern=TIME), core_schema.datetime_schema()]
+    ),
     int: core_schema.int_schema(strict=True),
     float: core_schema.float_schema(strict=True),
     bool: core_schema.bool_schema(strict=True),
@@ -87,7 +89,9 @@ def _field(hint: Any, repair: bool) -> Field:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType or origin is typing.Union:  # X | None
         field = _field(args[0], repair)
-        return field._replace(schema=_optional(field.schema, repair), is_required=False, absent=None)
+        return field._replace(
+            schema=_optional(field.schema, repair), is_required=False, absent=None
+        )
 
     if origin is typing.Annotated:
         base, shown = args
@@ -97,7 +101,9 @@ def _field(hint: Any, repair: bool) -> Field:
 
     if origin is tuple:
         item = _field(args[0], repair)
-        schema = core_schema.with_default_schema(item.schema, on_error="omit") if repair else item.schema
+        schema = (
+            core_schema.with_default_schema(item.schema, on_error="omit") if repair else item.schema
+        )
         items = _optional(core_schema.list_schema(schema), repair)
         return Field(items, item.shown_all, item.cls, is_required=False, absent=())
 
@@ -113,7 +119,11 @@ def _field(hint: Any, repair: bool) -> Field:
 
 def _optional(schema: CoreSchema, repair: bool) -> CoreSchema:
     schema = core_schema.nullable_schema(schema)
-    return core_schema.with_default_schema(schema, default=None, on_error="default") if repair else schema
+    return (
+        core_schema.with_default_schema(schema, default=None, on_error="default")
+        if repair
+        else schema
+    )
 
 
 @cache
@@ -138,7 +148,10 @@ def _validator(cls: Any, *, repair: bool = False) -> SchemaValidator:
 
 
 def _keep_children(value: Any, repair: Callable[[Any], Any], info: Any) -> Any:
-    """Repair a step. If it lacks a required field, its children become steps without a known parent."""
+    """Repair a step.
+
+    If it lacks a required field, its children become steps without a known parent.
+    """
     start = len(info.context)
     try:
         return repair(value)
@@ -163,8 +176,9 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
     Returns
     -------
     clean
-        `raw` itself if nothing is wrong in it, else a repaired copy: an optional field with a wrong value is
-        null, an item that lacks a required field is left out. None if the object itself lacks one.
+        `raw` itself if nothing is wrong in it, else a repaired copy: an optional field with a wrong
+        value is null, an item that lacks a required field is left out. None if the object itself
+        lacks one.
     notes
         What was wrong.
     """
@@ -186,7 +200,9 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
             continue
 
         if error["type"] in _TOO_DEEP:
-            return None, [Note("too_deep", f"its steps are nested deeper than {MAX_LEVELS} levels", ())]
+            return None, [
+                Note("too_deep", f"its steps are nested deeper than {MAX_LEVELS} levels", ())
+            ]
         note = Note("bad_field", _detail(error), path)
         faulty = _smallest_omissible(cls, path)
         if not faulty:
@@ -246,14 +262,14 @@ def _detail(error: ErrorDetails) -> str:
     return f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
 
 
-# --------------------------------------------------------------------------------------------------- steps
+# -------------------------------------------------------------------------------------------- steps
 
 
 def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
     """Return checked steps in tree order, the positions of their parents (-1 at the top), their depths.
 
-    Of steps with the same id the first is kept, with the children of all. A step whose parent is unknown, and
-    one step of each cycle, are at depth 0. Each is noted.
+    Of steps with the same id the first is kept, with the children of all. A step whose parent is
+    unknown, and one step of each cycle, are at depth 0. Each is noted.
     """
     nested: Tree = _preorder(top, methodcaller("get", "steps"))
     steps, parents, _ = nested

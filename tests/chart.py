@@ -52,7 +52,11 @@ class Chart:
     @property
     def bars(self) -> list[dict[str, Any]]:
         """The traces with a bar for each of some steps."""
-        return [trace for trace in self.json["data"] if trace["type"] == "bar" and trace["name"] != "run"]
+        return [
+            trace
+            for trace in self.json["data"]
+            if trace["type"] == "bar" and trace["name"] != "run"
+        ]
 
     @property
     def legend(self) -> list[str]:
@@ -70,7 +74,9 @@ class Chart:
 
     def numbers(self, key: str, *names: str) -> np.ndarray:
         """All numbers under `key` in the bars of those names, else of all names."""
-        parts = [values(trace.get(key)) for trace in self.bars if not names or trace["name"] in names]
+        parts = [
+            values(trace.get(key)) for trace in self.bars if not names or trace["name"] in names
+        ]
         return np.concatenate([*parts, np.array([])])
 
     @property
@@ -84,7 +90,9 @@ class Chart:
         """What is written at the ends of bars, by row."""
         for trace in self.json["data"]:
             if trace.get("name") == "durations":
-                return dict(zip(values(trace["y"]).tolist(), map(words, trace["text"]), strict=True))
+                return dict(
+                    zip(values(trace["y"]).tolist(), map(words, trace["text"]), strict=True)
+                )
         return {}
 
     @property

@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # imported where a browser is used
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # threads that end by themselves
-JOBS = tuple(f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch"))
+JOBS = tuple(
+    f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch")
+)
 JOBS_TIMEOUT = 2.0  # a test may hold a response back for good
 # of an account or a sandbox of whoever runs the tests
 ACCOUNT = (
@@ -49,10 +51,15 @@ ARGS = [
 def pytest_configure() -> None:
     """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
     # A planted defect need not be reduced to its smallest example, which can take minutes.
-    phases = [phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ]
-    settings.register_profile("runkit", deadline=None, max_examples=round(30 * TIMES), phases=phases)
+    phases = [
+        phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ
+    ]
+    settings.register_profile(
+        "runkit", deadline=None, max_examples=round(30 * TIMES), phases=phases
+    )
     settings.load_profile("runkit")
-    # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
+    # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit
+    # that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["JUPYTERHUB_USER"] = "ada"  # a person, as forms ask for a name if the login is root
     os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
@@ -86,7 +93,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests recorded as `table:TITLE`: a row, a column, a kind of line, and what came out."""
     tables: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
     for reports in terminalreporter.stats.values():
-        for name, cell in chain.from_iterable(getattr(report, "user_properties", ()) for report in reports):
+        for name, cell in chain.from_iterable(
+            getattr(report, "user_properties", ()) for report in reports
+        ):
             if name.startswith("table:"):
                 tables[name.removeprefix("table:")].append(tuple(cell))
     for title, cells in tables.items():
@@ -98,13 +107,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(" " * 24 + "".join(column.ljust(width) for column in columns))
         for row, kind in lines:
             record = (found.get((row, kind, column), "") for column in columns)
-            terminalreporter.line(f"{row:16}{kind:8}" + "".join(came.ljust(width) for came in record))
+            terminalreporter.line(
+                f"{row:16}{kind:8}" + "".join(came.ljust(width) for came in record)
+            )
 
 
 @pytest.fixture(autouse=True)
 def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what runkit keeps, so that no test reads or leaves answers on the machine."""
-    folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))  # `tmp_path` is slow to make
+    # `tmp_path` is slow to make
+    folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))
     monkeypatch.setattr("runkit.answers.typed_name", "")  # nor a name that another one typed
     return folder
@@ -145,7 +157,9 @@ def browser() -> Iterator[Browser]:
     """A Chromium; a machine without one fails the test rather than leaving it out unseen."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        pytest.fail(f"no browser found; expected one of {', '.join(NAMES)} on the PATH", pytrace=False)
+        pytest.fail(
+            f"no browser found; expected one of {', '.join(NAMES)} on the PATH", pytrace=False
+        )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -65,11 +65,19 @@ class Environment(NamedTuple):
         """Run what was installed, come what may."""
         command = [self.program(name), *arguments]
         return subprocess.run(
-            command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=timeout
+            command,
+            cwd=cwd,
+            env=environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
 
     def install(self, *what: str | Path) -> None:
-        """`pip install`, and see that all fits together. Modules are compiled when they are imported."""
+        """`pip install`, and see that all fits together.
+
+        Modules are compiled when they are imported.
+        """
         options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
         self.run("pip", "install", *options, *map(str, what), cwd=self.folder, timeout=600)
         assert self.run("pip", "check", cwd=self.folder) == "No broken requirements found.\n"
@@ -81,7 +89,9 @@ class Linked(Environment):
     @classmethod
     def new(cls, folder: Path, python: Path | str = sys.executable) -> Linked:
         """Make one that holds nothing."""
-        subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True, env=environment())
+        subprocess.run(
+            [python, "-m", "venv", "--without-pip", folder], check=True, env=environment()
+        )
         return cls(folder)
 
     def install(self, *what: str | Path) -> None:
@@ -89,7 +99,9 @@ class Linked(Environment):
         wheels = [str(item) for item in what if isinstance(item, Path)]
         if wheels:
             self._pip("install", "--no-compile", "--no-deps", "--no-index", *wheels)
-        lines = chain.from_iterable(_requires(item) if isinstance(item, Path) else [item] for item in what)
+        lines = chain.from_iterable(
+            _requires(item) if isinstance(item, Path) else [item] for item in what
+        )
         [packages] = self.folder.glob("lib/python*/site-packages")
         for found in map(distribution, _closure(lines)):
             for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
@@ -124,7 +136,9 @@ def _closure(lines: Iterable[str]) -> set[str]:
                 found.add((wanted.name, extra))
                 needed = map(Requirement, distribution(wanted.name).requires or ())
                 todo += [
-                    item for item in needed if item.marker is None or item.marker.evaluate({"extra": extra})
+                    item
+                    for item in needed
+                    if item.marker is None or item.marker.evaluate({"extra": extra})
                 ]
     return {name for name, _ in found}
 
@@ -146,7 +160,16 @@ def copy_sources(to: Path) -> Path:
 
 def build(source: Path, to: Path, *options: str) -> None:
     """Build what `options` say, with the hatchling that is installed here."""
-    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(to), str(source)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        *options,
+        "--outdir",
+        str(to),
+        str(source),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -166,7 +189,9 @@ def pythons() -> dict[str, Path | None]:
 def _working(version: str) -> Iterator[Path]:
     for candidate in _candidates(version):
         try:
-            done = subprocess.run([candidate, "-c", _CAN], capture_output=True, text=True, timeout=20)
+            done = subprocess.run(
+                [candidate, "-c", _CAN], capture_output=True, text=True, timeout=20
+            )
         except OSError:
             continue
         if done.stdout.strip() == version:

@@ -91,7 +91,9 @@ class FaultyServer(SandboxServer):
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.kind == "refuse":
-            headers = None if fault.seconds is None else {"Retry-After": str(math.ceil(fault.seconds))}
+            headers = (
+                None if fault.seconds is None else {"Retry-After": str(math.ceil(fault.seconds))}
+            )
             await error_response(fault.status, "refused", headers=headers)(scope, receive, send)
         elif fault.kind == "garble":
             await self.app(scope, receive, _garbled(send))
@@ -99,7 +101,8 @@ class FaultyServer(SandboxServer):
             if fault.kind == "lose_reply":
                 await self.app(scope, receive, _discard)
             transport.close()
-            while (await receive())["type"] != "http.disconnect":  # otherwise uvicorn would answer 500
+            # otherwise uvicorn would answer 500
+            while (await receive())["type"] != "http.disconnect":
                 pass
 
 
@@ -133,7 +136,8 @@ def _skewed(send: Send, seconds: float) -> Send:
 def _garbled(send: Send) -> Send:
     async def send_half(message: Message) -> None:
         if message["type"] == "http.response.start":
-            del MutableHeaders(scope=message)["content-length"]  # without it, half of the body seems complete
+            # without it, half of the body seems complete
+            del MutableHeaders(scope=message)["content-length"]
         else:
             message["body"] = message["body"][: len(message["body"]) // 2]
         await send(message)

@@ -22,13 +22,19 @@ MODULES += ("runkit.charts.one_run",)
 def text() -> str:
     """Describe modules, classes, frames and commands; the same on every version of Python."""
     values = {
-        f"{module}.{name}": value for module in MODULES for name, value in _members(_import(module)).items()
+        f"{module}.{name}": value
+        for module in MODULES
+        for name, value in _members(_import(module)).items()
     }
     with runkit.Client("mk_test_x", "http://127.0.0.1:9/v1") as client:
-        values |= {f"client.{name}": type(value) for name, value in vars(client).items() if name[0] != "_"}
+        values |= {
+            f"client.{name}": type(value) for name, value in vars(client).items() if name[0] != "_"
+        }
     lines = [line for name, value in values.items() for line in _describe(name, value)]
     for name, columns in SCHEMA.items():
-        lines += [" ".join([f"{name}.{column.name}:", column.kind, *column.words]) for column in columns]
+        lines += [
+            " ".join([f"{name}.{column.name}:", column.kind, *column.words]) for column in columns
+        ]
     return "\n".join([*lines, *_commands(), ""])
 
 
@@ -42,7 +48,10 @@ def _members(holder: Any) -> dict[str, Any]:
         return {name: getattr(holder, name) for name in sorted(holder.__all__)}
     is_module = inspect.ismodule(holder)
     own = getattr(holder, "__annotations__", {}) | dict(vars(holder))
-    is_own = {name: not is_module or getattr(own[name], "__module__", "") == holder.__name__ for name in own}
+    is_own = {
+        name: not is_module or getattr(own[name], "__module__", "") == holder.__name__
+        for name in own
+    }
     return {name: own[name] for name in sorted(own) if name[0] != "_" and is_own[name]}
 
 
@@ -61,11 +70,15 @@ def _describe(name: str, value: Any) -> Iterator[str]:
 
 def _commands() -> Iterator[str]:
     root = cli.parser()
-    [commands] = [action for action in root._actions if isinstance(action, argparse._SubParsersAction)]
+    [commands] = [
+        action for action in root._actions if isinstance(action, argparse._SubParsersAction)
+    ]
     for name, parser in {"": root, **commands.choices}.items():
         for action in parser._actions:
             words = "/".join(action.option_strings) or action.dest
-            yield f"runkit {name} {words} {action.nargs or ''} default {action.default}".replace("  ", " ")
+            yield f"runkit {name} {words} {action.nargs or ''} default {action.default}".replace(
+                "  ", " "
+            )
 
 
 if __name__ == "__main__":

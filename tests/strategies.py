@@ -1,7 +1,7 @@
 """Hypothesis strategies: any JSON, any object of Python's, odd texts, times and runs.
 
-`RUNKIT_FUZZ=60 pytest -m hypothesis` searches: so many times the examples of a test, other ones each time. By
-default a test takes a quarter of them, always the same.
+`RUNKIT_FUZZ=60 pytest -m hypothesis` searches: so many times the examples of a test, other ones
+each time. By default a test takes a quarter of them, always the same.
 """
 
 from __future__ import annotations
@@ -37,7 +37,16 @@ def fuzz(few: int = 25) -> settings:
 
 
 ODD_TEXTS = (
-    *("", " ", "line\nbreak\r\n", "\x00", "\ud800", "\u202eright to left", "../../etc/passwd", "'quotes\"`"),
+    *(
+        "",
+        " ",
+        "line\nbreak\r\n",
+        "\x00",
+        "\ud800",
+        "\u202eright to left",
+        "../../etc/passwd",
+        "'quotes\"`",
+    ),
     *(
         "<script>alert(1)</script>",
         "${1+1} $x$",
@@ -55,11 +64,17 @@ unicode_texts = texts.filter(lambda text: not any("\ud800" <= sign <= "\udfff" f
 ODD_TIMES = (
     *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"),
     *("1969-12-31T23:59:59.999999Z", "2016-12-31T23:59:60Z", "2026-02-03T10:00:00.123456789Z"),
-    *("2026-02-03T10:00:00." + "1" * 400 + "Z", "2026-02-03T10:00:00+23:59:59", "2026-02-03T10:00:00"),
+    *(
+        "2026-02-03T10:00:00." + "1" * 400 + "Z",
+        "2026-02-03T10:00:00+23:59:59",
+        "2026-02-03T10:00:00",
+    ),
     *("2026-02-03", "2026-W06-2T10:00:00Z", "2026-02-30T10:00:00Z", "2026-02-03T24:00:00Z"),
     *("٢٠٢٦-٠٢-٠٣T١٠:٠٠:٠٠Z", "1770112800", "10000-01-01T00:00:00Z"),
 )
-moments = st.datetimes(timezones=st.just(UTC)).map(lambda when: when.isoformat().replace("+00:00", "Z"))
+moments = st.datetimes(timezones=st.just(UTC)).map(
+    lambda when: when.isoformat().replace("+00:00", "Z")
+)
 times = st.sampled_from(ODD_TIMES) | moments
 
 
@@ -71,7 +86,11 @@ def nested(value: Any, levels: int, *, name: str | None = "a") -> Any:
 
 
 whole = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([2**53 + 1, 2**63, 2**64 - 1, -(2**63)])
-numbers = whole | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 5e-324, 1e308])
+numbers = (
+    whole
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([-0.0, 5e-324, 1e308])
+)
 scalars = st.none() | st.booleans() | numbers | unicode_texts | times
 
 
@@ -151,7 +170,16 @@ FIELDS = (
         "_runkit",
         "type",
     ),
-    *("created_at", "updated_at", "started_at", "ended_at", "completed_at", "output", "interrupts", "steps"),
+    *(
+        "created_at",
+        "updated_at",
+        "started_at",
+        "ended_at",
+        "completed_at",
+        "output",
+        "interrupts",
+        "steps",
+    ),
     *("type", "artifacts", "sources", "result", "parent_step_id", "value", "label", "name"),
 )
 

@@ -26,7 +26,11 @@ def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
 
 def at(seconds: float) -> str:
     """The time `seconds` after the start of all test runs, as the API writes it."""
-    return (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        (START + timedelta(seconds=seconds))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def step(step_id: str, start: float = 0, end: float | None = 10, **more: Any) -> Json:
@@ -47,7 +51,9 @@ def step(step_id: str, start: float = 0, end: float | None = 10, **more: Any) ->
     } | more
 
 
-def run(*steps: Json, run_id: str = "r", start: float = 0, end: float | None = 100, **more: Any) -> Json:
+def run(
+    *steps: Json, run_id: str = "r", start: float = 0, end: float | None = 100, **more: Any
+) -> Json:
     """A run from `start` to `end` in seconds with these top-level steps; `end=None` is running."""
     return {
         "object": "run",
@@ -100,7 +106,9 @@ def runs(draw: st.DrawFn, limit: int = 20) -> Json:
     def one_step(depth: int) -> Json:
         start, end = sorted((draw(seconds), draw(seconds)))
         kind = draw(st.sampled_from(["activity", "activity", "output", "interrupt", "error"]))
-        made = step(f"{run_id}-{next(numbers)}", start, draw(st.sampled_from([end, end, end, None])))
+        made = step(
+            f"{run_id}-{next(numbers)}", start, draw(st.sampled_from([end, end, end, None]))
+        )
         made |= {"run_id": run_id, "type": kind, "steps": some_steps(depth + 1)}
         if kind == "interrupt":
             made["result"] = draw(
@@ -116,7 +124,9 @@ def runs(draw: st.DrawFn, limit: int = 20) -> Json:
     return run(*some_steps(0), run_id=run_id, start=start, end=None if is_open else end)
 
 
-STEP_FIELDS = "id run_id agent type name label parent_step_id status started_at completed_at steps result"
+STEP_FIELDS = (
+    "id run_id agent type name label parent_step_id status started_at completed_at steps result"
+)
 PAGE_FIELDS = {
     "run": "object id created_at updated_at status started_at ended_at steps interrupts",
     "step": f"{STEP_FIELDS} artifacts",
@@ -133,7 +143,9 @@ def object_page_form(raw: Json) -> Json:
     def cut(item: Json, kind: str) -> Json:
         kept = {name: item[name] for name in PAGE_FIELDS[kind].split() if name in item}
         return kept | {
-            name: [cut(inner, parts[name]) for inner in kept[name]] for name in parts if kept.get(name)
+            name: [cut(inner, parts[name]) for inner in kept[name]]
+            for name in parts
+            if kept.get(name)
         }
 
     page = cut(raw, "run")

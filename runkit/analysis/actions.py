@@ -1,7 +1,7 @@
 """`actions()`: who approved which action, with which effect.
 
-The API does not tell on an action whether a reviewer or the interrupt policy approved it. The run that did it
-does: an action follows the question that proposed it.
+The API does not tell on an action whether a reviewer or the interrupt policy approved it. The run
+that did it does: an action follows the question that proposed it.
 """
 
 from __future__ import annotations
@@ -60,28 +60,28 @@ LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs
 def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame:
     """Read the recorded actions on the businesses of some runs, and join each to the question that led to it.
 
-    An action belongs to the run that it names. Within the run it belongs to the newest question that was
-    answered, or approved by policy, before the action, and that has a proposal of the action's type; of
-    several such proposals to the one whose step names the action's object, else in order. What cannot be
-    joined for sure is null: of two equal proposals in one question and a single action, the question is known
-    and the proposal is not.
+    An action belongs to the run that it names. Within the run it belongs to the newest question
+    that was answered, or approved by policy, before the action, and that has a proposal of the
+    action's type; of several such proposals to the one whose step names the action's object, else
+    in order. What cannot be joined for sure is null: of two equal proposals in one question and a
+    single action, the question is known and the proposal is not.
 
     Parameters
     ----------
     f
-        `Frames` of runs that know their business, or anything that `frames()` takes. Runs listed with
-        `client.runs.list(business_id=client.businesses.list())` know it.
+        `Frames` of runs that know their business, or anything that `frames()` takes. Runs listed
+        with `client.runs.list(business_id=client.businesses.list())` know it.
     client
-        The client to read with: one request for each business, and one for the actions on it and on each of
-        its watchlist results, within the client's rate limit.
+        The client to read with: one request for each business, and one for the actions on it and on
+        each of its watchlist results, within the client's rate limit.
     progress
         Show a progress bar if it takes longer than 2 seconds.
 
     Returns
     -------
     pandas.DataFrame
-        One row per action on these businesses, oldest first; also actions of people, and of runs that are not
-        in `f`, whose questions are not known.
+        One row per action on these businesses, oldest first; also actions of people, and of runs
+        that are not in `f`, whose questions are not known.
 
         | column | meaning |
         | --- | --- |
@@ -93,8 +93,9 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
         | settled_by | reviewer, policy, or unknown: done without a proposal, or not joined |
         | effects, n_effects | what changed, as JSON text with the values before and after; how many changes |
 
-        `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects of this
-        type were listed, each with its number of rows. `runkit.decisions` reads there what was not done.
+        `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects
+        of this type were listed, each with its number of rows. `runkit.decisions` reads there what
+        was not done.
 
     Raises
     ------
@@ -120,7 +121,9 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
             f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists actions by "
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
-    lists = [*concurrently(lambda business_id: _read(client, business_id), ids, "business", progress)]
+    lists = [
+        *concurrently(lambda business_id: _read(client, business_id), ids, "business", progress)
+    ]
     rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
@@ -136,7 +139,8 @@ def _read(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
     watchlist = client.businesses.get(business_id).to_dict().get("watchlist")
     lists = [(BUSINESS, client.actions.list("businesses", business_id))]
     lists += [
-        (RESULT, client.actions.list("watchlist_result", item)) for item in _watchlist_results(watchlist)
+        (RESULT, client.actions.list("watchlist_result", item))
+        for item in _watchlist_results(watchlist)
     ]
     incomplete = {object_type for object_type, listed in lists if not listed.is_complete}
     complete = {object_type for object_type, _ in lists} - incomplete
@@ -199,7 +203,9 @@ def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     For these, the frame has all actions of the run on such objects, and each of the type is joined.
     """
     n_rows, listed = _n_rows(actions), json.loads(actions.attrs.get(LISTED, "{}"))
-    unclear = actions.loc[actions["step_id"].isna(), ["run_id", "type"]].itertuples(index=False, name=None)
+    unclear = actions.loc[actions["step_id"].isna(), ["run_id", "type"]].itertuples(
+        index=False, name=None
+    )
     return {
         (run_id, action_type)
         for action_type, object_type in OBJECT_OF_CHANGE.items()
@@ -208,7 +214,7 @@ def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     }.difference(unclear)
 
 
-# ------------------------------------------------------------------------------------------------ the join
+# ----------------------------------------------------------------------------------------- the join
 
 
 def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +236,8 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
 def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
     """Match actions of one type to the proposals of one round: by object where one is named, else in order.
 
-    If fewer actions than proposals remain, each goes to all of these: what they have in common is known.
+    If fewer actions than proposals remain, each goes to all of these: what they have in common is
+    known.
     """
     free, rest = dict.fromkeys(pairs["proposal"]), dict.fromkeys(pairs["action_id"])
     columns = (pairs[name] for name in ("action_id", "proposal", "object_id", "result"))
@@ -247,13 +254,16 @@ def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
 def _proposals(f: Frames) -> pd.DataFrame:
     """Return the proposals of the questions that were answered or approved, without known rejections.
 
-    Questions that were open at the same time are one round: a run goes on when the last one is answered.
+    Questions that were open at the same time are one round: a run goes on when the last one is
+    answered.
     """
     key, asked = ["run_id", "step_id"], f.interrupts
     asked = asked[asked["outcome"].isin([*SETTLED_BY]) & asked["decision"].ne("rejected")]
     asked = asked.sort_values(["run_id", "asked_at"], kind="stable")
     by_run = asked.groupby("run_id")
-    is_same_round = asked["asked_at"] < by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
+    is_same_round = (
+        asked["asked_at"] < by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
+    )
     questions = asked[[*key, "interrupt_id", "answered_at"]].assign(
         round_no=(~is_same_round).groupby(asked["run_id"]).cumsum(),
         settled_by=asked["outcome"].astype("str").map(SETTLED_BY),
@@ -261,7 +271,8 @@ def _proposals(f: Frames) -> pd.DataFrame:
 
     proposed = f.artifacts.loc[f.artifacts["origin"] == "proposal", [*key, "type"]]
     proposed = proposed.assign(
-        type=proposed["type"].map(KIND_OF_TYPE).astype("str"), proposal_no=proposed.groupby(key).cumcount()
+        type=proposed["type"].map(KIND_OF_TYPE).astype("str"),
+        proposal_no=proposed.groupby(key).cumcount(),
     )
     rows = questions.merge(proposed.dropna(subset="type"), on=key).merge(
         f.steps[[*key, "result"]], "left", key

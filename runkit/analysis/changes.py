@@ -43,11 +43,12 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each run that has changed, with its strongest change: newly waiting, failed, answered,
-        completed, new (created after `before` was read), confidence changed. `before` and `after` say what it
-        showed then and now, `when` the time of the change (UTC). A question that was asked and answered in
-        between is no row of its own: its run was completed. `attrs["sentence"]` is all of it in a paragraph,
-        with the runs that only one of the two holds for another reason, and what waits now.
+        One row for each run that has changed, with its strongest change: newly waiting, failed,
+        answered, completed, new (created after `before` was read), confidence changed. `before` and
+        `after` say what it showed then and now, `when` the time of the change (UTC). A question
+        that was asked and answered in between is no row of its own: its run was completed.
+        `attrs["sentence"]` is all of it in a paragraph, with the runs that only one of the two
+        holds for another reason, and what waits now.
 
     Raises
     ------
@@ -132,7 +133,9 @@ def _shown(run: Row) -> str:
     return f"{word}, {run['confidence']}" if pd.notna(run["confidence"]) else word
 
 
-def _sentence(table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_only: tuple[int, int]) -> str:
+def _sentence(
+    table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_only: tuple[int, int]
+) -> str:
     """Write the changes as a paragraph, with what waits now."""
     counts = table["change"].value_counts(sort=False)
     what = ", ".join(f"{n:,} {change}" for change, n in counts.items() if n) or "no run has changed"

@@ -52,24 +52,25 @@ def decisions(
     f
         `Frames` of any number of runs, or anything that `frames()` takes.
     by
-        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the Monday of
-        the week in which it was asked, in UTC).
+        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the
+        Monday of the week in which it was asked, in UTC).
     answers
-        `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames that have
-        it already.
+        `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames
+        that have it already.
     actions
-        `runkit.actions(f, client)`: what became of questions whose answer is not known, because somebody
-        answered in Middesk's own screens. A decision is read from the status that its action set; any other
-        proposal whose action was done is approved. A known answer comes first.
+        `runkit.actions(f, client)`: what became of questions whose answer is not known, because
+        somebody answered in Middesk's own screens. A decision is read from the status that its
+        action set; any other proposal whose action was done is approved. A known answer comes
+        first.
     quick_s
         The most seconds between the first display of a question and a quick answer.
 
     Returns
     -------
     pandas.DataFrame
-        One row per group, the largest first, or the weeks in order; questions without a group are "unknown".
-        Unknown is null, not 0: without `answers`, `actions` and decisions in the data, no result is known.
-        Counts are int32, those that can be null Int32; seconds are float64.
+        One row per group, the largest first, or the weeks in order; questions without a group are
+        "unknown". Unknown is null, not 0: without `answers`, `actions` and decisions in the data,
+        no result is known. Counts are int32, those that can be null Int32; seconds are float64.
 
         | column | meaning |
         | --- | --- |
@@ -84,16 +85,16 @@ def decisions(
         | n_shown | answers given in a form that logged when it was shown; null without `answers` |
         | n_quick | of those, within `quick_s` and with no source opened; null if there are none |
 
-        `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a hit that
-        led to no action: rejected, or not carried out. This is known of runs that had ended when `actions`
-        was read, if it has all actions on the object. The rest is in `n_unknown`; where that is all of
-        `n_answered`, the other three are null.
+        `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a
+        hit that led to no action: rejected, or not carried out. This is known of runs that had
+        ended when `actions` was read, if it has all actions on the object. The rest is in
+        `n_unknown`; where that is all of `n_answered`, the other three are null.
 
     Raises
     ------
     UsageError
-        For an unknown group, a frame that is not an answer log or not one of actions, and a `quick_s` that is
-        not a number.
+        For an unknown group, a frame that is not an answer log or not one of actions, and a
+        `quick_s` that is not a number.
 
     Examples
     --------
@@ -105,7 +106,9 @@ def decisions(
     True
     """
     if actions is not None and not set(ACTION_DTYPES) <= set(actions):
-        raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
+        raise UsageError(
+            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
+        )
     f = frames(f, answers=answers)
     questions = f.interrupts
     group = _groups(questions, by)
@@ -143,7 +146,10 @@ def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, A
         "n_asked": outcome.notna(),
         "n_auto": outcome.isin(RESOLUTIONS),
         **{f"n_{name}": outcome == name for name in ("pending", "lapsed", "answered")},
-        **{name: pending_s > days * DAY_S for name, days in zip(OVER_COUNTS, OVER_DAYS, strict=True)},
+        **{
+            name: pending_s > days * DAY_S
+            for name, days in zip(OVER_COUNTS, OVER_DAYS, strict=True)
+        },
         **{f"n_{name}": result == name for name in ("approved", "rejected", NOT_DONE)},
         "n_unknown": (outcome == "answered") & result.isna(),
         "n_edited": known.astype("string") == "edited",
@@ -186,7 +192,10 @@ def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[
     sent_at, shown_at = (pd.to_datetime(log[name], utc=True) for name in ("sent_at", "shown_at"))
     seconds = (sent_at - shown_at).dt.total_seconds().where(questions["outcome"] == "answered")
     is_quick = (seconds <= quick_s) & (log["n_sources_opened"] == 0)
-    return {"n_shown": seconds.notna(), "n_quick": is_quick.astype("boolean").where(seconds.notna())}
+    return {
+        "n_shown": seconds.notna(),
+        "n_quick": is_quick.astype("boolean").where(seconds.notna()),
+    }
 
 
 def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:

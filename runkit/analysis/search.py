@@ -21,7 +21,9 @@ COLUMNS = ("run_id", "business_name", "status", "step_id", "where", "before", "h
 
 
 @checked
-def search(f: Source, text: NonBlank, *, regex: bool = False, where: Words | None = None) -> pd.DataFrame:
+def search(
+    f: Source, text: NonBlank, *, regex: bool = False, where: Words | None = None
+) -> pd.DataFrame:
     """Find a text in all text columns of the six frames, the results of steps included.
 
     Parameters
@@ -33,14 +35,15 @@ def search(f: Source, text: NonBlank, *, regex: bool = False, where: Words | Non
     regex
         Whether it is a regular expression, as in `re`.
     where
-        The columns to search, such as `steps.result`, or whole frames, such as `sources`; one or several.
+        The columns to search, such as `steps.result`, or whole frames, such as `sources`; one or
+        several.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each hit, at most 10,000 (a warning in the log says if there are more): the run, the step
-        if the row has one, `where` it is, such as `artifacts.summary`, and the `hit` with the 40 characters
-        `before` and `after` it.
+        One row for each hit, at most 10,000 (a warning in the log says if there are more): the run,
+        the step if the row has one, `where` it is, such as `artifacts.summary`, and the `hit` with
+        the 40 characters `before` and `after` it.
 
     Raises
     ------
@@ -62,7 +65,9 @@ def search(f: Source, text: NonBlank, *, regex: bool = False, where: Words | Non
         raise UsageError(f"text={brief(text)} is not a regular expression: {error}") from None
     rows = list(islice(_hits(f, pattern, _columns(f, where)), MAX_HITS + 1))
     if len(rows) > MAX_HITS:
-        log.warning("more than %s hits; search for a longer text, or in fewer columns", f"{MAX_HITS:,}")
+        log.warning(
+            "more than %s hits; search for a longer text, or in fewer columns", f"{MAX_HITS:,}"
+        )
     found = pd.DataFrame(rows[:MAX_HITS], columns=["run_id", "step_id", *COLUMNS[4:]], dtype="str")
     named = found.merge(f.runs[["run_id", "business_name", "status"]], "left", "run_id")
     return named[[*COLUMNS]]
@@ -70,7 +75,9 @@ def search(f: Source, text: NonBlank, *, regex: bool = False, where: Words | Non
 
 def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     """Return frames and columns of text that the argument `where` names, or all."""
-    known = [(name, column) for name, df in f.items() for column in map(str, df.select_dtypes("str"))]
+    known = [
+        (name, column) for name, df in f.items() for column in map(str, df.select_dtypes("str"))
+    ]
     words = one_or_several("where", where)
     choices = [*f.keys(), *map(".".join, known)]
     for word in words or ():
@@ -79,12 +86,18 @@ def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     return [place for place in known if words is None or {place[0], ".".join(place)} & words]
 
 
-def _hits(f: Frames, pattern: re.Pattern[str], columns: list[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+def _hits(
+    f: Frames, pattern: re.Pattern[str], columns: list[tuple[str, str]]
+) -> Iterator[tuple[str, ...]]:
     for name, column in columns:
         rows = f[name].reindex(columns=["run_id", "step_id", column]).dropna(subset=column)
         for run_id, step_id, value in rows.itertuples(index=False):
             for match in pattern.finditer(value):
                 start, end = match.span()
                 if start < end:
-                    around = value[max(0, start - AROUND) : start], match[0], value[end : end + AROUND]
+                    around = (
+                        value[max(0, start - AROUND) : start],
+                        match[0],
+                        value[end : end + AROUND],
+                    )
                     yield run_id, step_id, f"{name}.{column}", *around

@@ -1,7 +1,7 @@
 """`Archive`: runs on disk or in an object store, with the same methods as in memory.
 
-Which copies of runs are selected is decided for the whole version, before any JSON is read. Modules that need
-the extra `[scale]` are imported on first use.
+Which copies of runs are selected is decided for the whole version, before any JSON is read. Modules
+that need the extra `[scale]` are imported on first use.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_loca
 class Archive:
     """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read, with the business of the newest copy that has one; `compact` drops
-    the others. Each write is atomic and makes a new version; every version stays readable. Several processes
-    may write at once.
+    Of each run the newest copy is read, with the business of the newest copy that has one;
+    `compact` drops the others. Each write is atomic and makes a new version; every version stays
+    readable. Several processes may write at once.
 
-    Other readers of the Delta table must select the newest copies themselves, for example in DuckDB::
+    Other readers of the Delta table must select the newest copies themselves, for example in
+    DuckDB::
 
         SELECT * FROM delta_scan('runs/') QUALIFY row_number() OVER (
             PARTITION BY run_id ORDER BY updated_at DESC, has_steps DESC, read_at DESC NULLS LAST
@@ -59,8 +60,8 @@ class Archive:
     Parameters
     ----------
     path
-        A folder, which `add` or `sync` creates, readable by its owner only; or the address of an object store
-        such as `s3://bucket/runs`.
+        A folder, which `add` or `sync` creates, readable by its owner only; or the address of an
+        object store such as `s3://bucket/runs`.
     storage_options
         Access options of the object store, as for the `deltalake` library.
 
@@ -73,7 +74,9 @@ class Archive:
     """
 
     @checked
-    def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, storage_options: Mapping[str, str] | None = None
+    ) -> None:
         from runkit.archive.table import Place
 
         self._place = Place.of(path, storage_options)
@@ -92,12 +95,13 @@ class Archive:
     def add(self, source: Source, *, progress: bool = True) -> Added:
         """Add runs. Copies that the archive has already are not written again.
 
-        The newest copy of a run has the latest `updated_at`; at a tie a copy with steps wins, then the one
-        that was read last, then the one that was added last. If it has no business, it takes over that of the
-        newest copy with one.
+        The newest copy of a run has the latest `updated_at`; at a tie a copy with steps wins, then
+        the one that was read last, then the one that was added last. If it has no business, it
+        takes over that of the newest copy with one.
 
-        Runs are written about 16 MB of JSON at a time, so memory does not grow with their number. If it is
-        stopped, also by Ctrl-C, what has come is kept, and adding the same runs again continues.
+        Runs are written about 16 MB of JSON at a time, so memory does not grow with their number.
+        If it is stopped, also by Ctrl-C, what has come is kept, and adding the same runs again
+        continues.
 
         Parameters
         ----------
@@ -121,7 +125,10 @@ class Archive:
         from runkit.archive.writing import Writer, batches
 
         writer = Writer(self._place)
-        with Bar(iterable=records_of(opened(source)), unit="run", disable=not progress) as bar, gc_paused():
+        with (
+            Bar(iterable=records_of(opened(source)), unit="run", disable=not progress) as bar,
+            gc_paused(),
+        ):
             for batch in batches(bar):
                 writer.write(batch)
         return writer.added()
@@ -129,9 +136,9 @@ class Archive:
     def compact(self) -> int:
         """Make the archive faster to read: write it anew, in large files, with the copies that are read.
 
-        Reading gives the same results before and after. `sync` does it when there are many small files; after
-        many calls of `add`, call it yourself. Others may read and write in the meantime. Earlier versions
-        stay readable, so that their files stay on the disk.
+        Reading gives the same results before and after. `sync` does it when there are many small
+        files; after many calls of `add`, call it yourself. Others may read and write in the
+        meantime. Earlier versions stay readable, so that their files stay on the disk.
 
         Returns
         -------
@@ -163,8 +170,8 @@ class Archive:
     ) -> Synced:
         """Update the archive: list the runs, and read those that are new, changed or still running.
 
-        Runs are written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, continues when it is
-        called again. It only reads from the API.
+        Runs are written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, continues
+        when it is called again. It only reads from the API.
 
         Parameters
         ----------
@@ -187,7 +194,8 @@ class Archive:
         UsageError
             For an invalid argument.
         ApiError
-            If the runs cannot be listed, and `AuthError` if the key is refused; what has arrived is written.
+            If the runs cannot be listed, and `AuthError` if the key is refused; what has arrived is
+            written.
         ArchiveError
             If the archive cannot be written.
         """
@@ -224,13 +232,14 @@ class Archive:
         Returns
         -------
         Selection
-            With `frames()`, `runs()` and `dask()`; `runkit.report`, `runkit.gantt` and `runkit.frames` take
-            it.
+            With `frames()`, `runs()` and `dask()`; `runkit.report`, `runkit.gantt` and
+            `runkit.frames` take it.
 
         Raises
         ------
         UsageError
-            For an unknown status, version or run id, an invalid time, or the start of several run ids.
+            For an unknown status, version or run id, an invalid time, or the start of several run
+            ids.
         ArchiveError
             If there is no readable archive.
         """
@@ -249,12 +258,15 @@ class Archive:
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
         rows = rows[rows["created_at"].between(first or EARLIEST, end or LATEST, inclusive="left")]
-        return Selection(self._place, snapshot.version, rows.sort_values("created_at", kind="stable"))
+        return Selection(
+            self._place, snapshot.version, rows.sort_values("created_at", kind="stable")
+        )
 
     def frames(self, **chosen: Any) -> Frames:
         """Build the six frames of selected runs, reading only what they need. Arguments as for `select`.
 
-        The runs are in the order of the files, roughly oldest first; `Frames.version` is the version.
+        The runs are in the order of the files, roughly oldest first; `Frames.version` is the
+        version.
         """
         return self.select(**chosen).frames()
 
@@ -283,8 +295,8 @@ class Archive:
 class Selection:
     """Selected runs of one version of an archive, which later writes do not change.
 
-    `runkit.frames`, `runkit.gantt` and `runkit.report` take it. `rows` has the file of each run, the number
-    of its row in it, and its business; any process or machine can read them.
+    `runkit.frames`, `runkit.gantt` and `runkit.report` take it. `rows` has the file of each run,
+    the number of its row in it, and its business; any process or machine can read them.
     """
 
     place: Place
@@ -303,7 +315,9 @@ class Selection:
             businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
             with self.place.translated_errors():
                 [table] = self.place.read(part.rows, ["json"])
-                for text, business in zip(table["json"].cast("large_binary"), businesses, strict=True):
+                for text, business in zip(
+                    table["json"].cast("large_binary"), businesses, strict=True
+                ):
                     raw = _with_business(jsontext.loads(text.as_py() or b""), business)
                     yield Record(raw, n_bytes=len(text.as_py()))
 
@@ -316,7 +330,10 @@ class Selection:
         return frames(self)
 
     def dask(self) -> DaskFrames:
-        """Build the six frames as Dask DataFrames. Raises `MissingExtra` without the extra `[scale]`."""
+        """Build the six frames as Dask DataFrames.
+
+        Raises `MissingExtra` without the extra `[scale]`.
+        """
         from runkit.archive.dask import dask_frames
 
         return dask_frames(self)
@@ -328,7 +345,9 @@ class Selection:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return visible(f"Selection({plural(len(self), 'run')} of version {self.version} of {self.place})")
+        return visible(
+            f"Selection({plural(len(self), 'run')} of version {self.version} of {self.place})"
+        )
 
 
 def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:

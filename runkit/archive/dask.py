@@ -22,9 +22,10 @@ except ImportError:
 class DaskFrames:
     """The six frames as lazy Dask DataFrames.
 
-    Partition i of all six has the same whole runs, so `map_partitions` over several frames needs no shuffle.
-    Dtypes and categories are those of the frames in memory. Divisions are unknown, and the index starts at 0
-    in each partition. `reads` has the time and host of each run's read; `version` is that of the archive.
+    Partition i of all six has the same whole runs, so `map_partitions` over several frames needs no
+    shuffle. Dtypes and categories are those of the frames in memory. Divisions are unknown, and the
+    index starts at 0 in each partition. `reads` has the time and host of each run's read; `version`
+    is that of the archive.
     """
 
     runs: dd.DataFrame
@@ -37,21 +38,26 @@ class DaskFrames:
     version: int
 
     def __repr__(self) -> str:
-        return f"DaskFrames({self.runs.npartitions} partitions, version {self.version} of the archive)"
+        return (
+            f"DaskFrames({self.runs.npartitions} partitions, version {self.version} of the archive)"
+        )
 
 
 def dask_frames(selection: Selection) -> DaskFrames:
     """Build the frames of a selection, one partition for each part. Only the list of parts is read.
 
-    A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So frames that are
-    computed together, or joined, need only one reading.
+    A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So
+    frames that are computed together, or joined, need only one reading.
     """
     # Dask needs at least one partition
     parts = selection.parts or [selection]
     # else Dask converts text to its own dtype
     with dask.config.set({"dataframe.convert-string": False}):
-        # A partition is the `Frames` of a part, of which `getattr` takes one; `meta` only satisfies Dask.
-        whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
+        # A partition is the `Frames` of a part, of which `getattr` takes one; `meta` only satisfies
+        # Dask.
+        whole = dd.from_map(
+            frames, parts, progress=False, meta=empty("runs"), label="runkit-frames"
+        )
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
             for name in COLUMNS

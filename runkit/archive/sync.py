@@ -31,9 +31,9 @@ MAX_SMALL_FILES = 24  # with more a sync compacts: many are slow to open
 class Synced:
     """The result of a sync.
 
-    `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` has the counts of the
-    others, and `errors`, by id, why some could not be read. `why` says what may be missing, None if nothing
-    is. `is_interrupted`: Ctrl-C ended it.
+    `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` has the counts
+    of the others, and `errors`, by id, why some could not be read. `why` says what may be missing,
+    None if nothing is. `is_interrupted`: Ctrl-C ended it.
     """
 
     host: str
@@ -72,9 +72,9 @@ def sync(
 ) -> Synced:
     """List the runs of a client, and read and write those that are new or changed.
 
-    `filters` as for `client.runs.list`; with `identify` the businesses of the runs that are read are searched
-    for. Raises the error of a list that cannot be read, of a refused key, and of a host that went down; what
-    has arrived is written.
+    `filters` as for `client.runs.list`; with `identify` the businesses of the runs that are read
+    are searched for. Raises the error of a list that cannot be read, of a refused key, and of a
+    host that went down; what has arrived is written.
     """
     listed = client.runs.list(progress=progress, **filters)
     stored = resolve(place.make().copies()).set_index("run_id").to_dict("index")
@@ -91,7 +91,9 @@ def sync(
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
         for start in range(0, len(due), BATCH):
             try:
-                runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=False)
+                runs = client.runs.fetch(
+                    due[start : start + BATCH], workers=workers, progress=False
+                )
             except AuthError as error:
                 writer.write([*records_of(error.runs or [])])
                 raise
@@ -109,10 +111,14 @@ def sync(
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
     if stopped is not None:
-        reasons.append(f"{stopped}: {writer.n_read:,} of {plural(len(due), 'run')} arrived; sync again")
+        reasons.append(
+            f"{stopped}: {writer.n_read:,} of {plural(len(due), 'run')} arrived; sync again"
+        )
     reasons += error_words(errors)
     if not added.is_complete:
-        reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
+        reasons.append(
+            f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems"
+        )
     counts = (len(listed), len(listed) - len(due), added)
     return Synced(client.host, *counts, errors, "; ".join(reasons) or None, stopped == INTERRUPTED)
 

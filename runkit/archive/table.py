@@ -1,8 +1,8 @@
 """The Delta table of an archive: the only file that needs `deltalake`.
 
-A row is a copy of a run: columns to filter by, and its JSON as it came. Writers only append, so that a run
-may have several rows, of which the newest counts (`resolve`). Compaction replaces all files of one version,
-and keeps those that others have added since.
+A row is a copy of a run: columns to filter by, and its JSON as it came. Writers only append, so
+that a run may have several rows, of which the newest counts (`resolve`). Compaction replaces all
+files of one version, and keeps those that others have added since.
 """
 
 from __future__ import annotations
@@ -43,7 +43,16 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-_TEXTS = ("run_id", "status", "digest", "json", "agent", "business_id", "thread_id", *BUSINESS_FIELDS[1:3])
+_TEXTS = (
+    "run_id",
+    "status",
+    "digest",
+    "json",
+    "agent",
+    "business_id",
+    "thread_id",
+    *BUSINESS_FIELDS[1:3],
+)
 _TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at", "business_status_at")
 _TYPES = {"has_steps": pa.bool_()} | dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME)
 _REQUIRED = ("has_steps", *_TEXTS[:4], *_TIMES[:2])
@@ -77,7 +86,9 @@ class Place:
         text = str(path)
         # pathlib makes s3:/ of s3://
         if not text.strip() or text.startswith("file:") or ":/" in text.replace("://", ""):
-            raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
+            raise UsageError(
+                f"path={path!r}; expected a folder, or the address of an object store as text."
+            )
         if "://" in text:
             return cls(None, text, dict(options or {}))
         folder = files.usable(text).absolute()
@@ -105,7 +116,10 @@ class Place:
             yield self.dataset([str(path)]).to_table(columns).take(rows["row"].to_numpy())
 
     def latest(self, version: int | None = None) -> Snapshot:
-        """Open a version, the newest by default. Raises `ArchiveError` without an archive of runkit."""
+        """Open a version, the newest by default.
+
+        Raises `ArchiveError` without an archive of runkit.
+        """
         with self.translated_errors():
             table = deltalake.DeltaTable(self.uri, storage_options=self.options)
             # deltalake reads a log with an empty file as one that ends before it
@@ -114,7 +128,9 @@ class Place:
                     raise ValueError(f"{entry.base_name} in its log is empty")
             newest = table.version()
             if version is not None and version > newest:
-                raise UsageError(f"version={version:,}; expected a whole number from 0 to {newest}.")
+                raise UsageError(
+                    f"version={version:,}; expected a whole number from 0 to {newest}."
+                )
             if version is not None:
                 table.load_as_version(version)
         return Snapshot(self, table)
@@ -132,7 +148,8 @@ class Place:
                     f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )
             folder.chmod(0o700)  # files in it follow the umask
-        with self.translated_errors(), suppress(CommitFailedError):  # another writer created it first
+        # another writer created it first
+        with self.translated_errors(), suppress(CommitFailedError):
             deltalake.DeltaTable.create(
                 self.uri, SCHEMA, "ignore", configuration=_PROPERTIES, storage_options=self.options
             )
@@ -191,7 +208,9 @@ class Snapshot:
         with self.place.translated_errors():
             table = self.place.dataset(self.files["path"].tolist()).to_table([*COPY, "__filename"])
             if table["run_id"].null_count or table["updated_at"].null_count:
-                raise ValueError("a row has no run_id or updated_at; it is not an archive of runkit")
+                raise ValueError(
+                    "a row has no run_id or updated_at; it is not an archive of runkit"
+                )
         copies: pd.DataFrame = table.rename_columns([*COPY, "file"]).to_pandas()
         copies["row"] = copies.groupby("file").cumcount()
         return copies
@@ -199,13 +218,16 @@ class Snapshot:
     def write(self, tables: Iterable[pa.Table], mode: Literal["append", "overwrite"]) -> None:
         """Write a file for each table, as one new version.
 
-        "overwrite" replaces the files of this version; it raises `ArchiveError` if another has replaced them.
+        "overwrite" replaces the files of this version; it raises `ArchiveError` if another has
+        replaced them.
         """
         with self.place.translated_errors():
             actions: list[Any] = [self._written(number, rows) for number, rows in enumerate(tables)]
             for left in reversed(range(MAX_ATTEMPTS if mode == "append" else 1)):
                 try:
-                    self.table.create_write_transaction(actions, mode, SCHEMA, commit_properties=_COMMIT)
+                    self.table.create_write_transaction(
+                        actions, mode, SCHEMA, commit_properties=_COMMIT
+                    )
                     break
                 except CommitFailedError:
                     if not left:
@@ -213,10 +235,15 @@ class Snapshot:
                     self.table.update_incremental()
 
     def _written(self, number: int, rows: pa.Table) -> AddAction:
-        """Write a file with checksums. Its log entry has no values: customers' data does not belong there."""
+        """Write a file with checksums.
+
+        Its log entry has no values: customers' data does not belong there.
+        """
         path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.place.filesystem
         with filesystem.open_output_stream(path) as file:
-            pq.write_table(rows, file, compression="zstd", write_page_checksum=True, write_statistics=False)
+            pq.write_table(
+                rows, file, compression="zstd", write_page_checksum=True, write_statistics=False
+            )
             size = file.tell()
         return AddAction(path, size, {}, time_ns() // 10**6, True, f'{{"numRecords": {len(rows)}}}')
 
@@ -238,7 +265,8 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
 def digest(raw: Json, text: str) -> str:
     """Return a digest that is equal for equal copies of a run; `text` is its JSON.
 
-    The time of reading counts only while a run is open, because its waits are measured at that time.
+    The time of reading counts only while a run is open, because its waits are measured at that
+    time.
     """
     if contract.current_status(raw.get("status")) in contract.FINAL_STATUSES:
         text = jsontext.dumps({**raw, LOCAL: contract.local_fields(raw).get("business_id")})

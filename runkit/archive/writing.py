@@ -24,9 +24,9 @@ FILE_BYTES = 16 * SMALL_FILE  # of files that compaction joins: a partition on a
 class Added:
     """The counts of added runs, and the version of the archive that has them.
 
-    The counts compare with the archive at the time of writing. If two processes add the same run at the same
-    time, both may count it as new, but it is read once. `problems` is a frame of what was refused and why,
-    with the columns of `frames(...).problems`.
+    The counts compare with the archive at the time of writing. If two processes add the same run at
+    the same time, both may count it as new, but it is read once. `problems` is a frame of what was
+    refused and why, with the columns of `frames(...).problems`.
     """
 
     n_new: int
@@ -43,7 +43,9 @@ class Added:
 
     def __repr__(self) -> str:
         counts = f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged"
-        return f"Added({counts}, {self.n_refused:,} refused (see .problems); version {self.version})"
+        return (
+            f"Added({counts}, {self.n_refused:,} refused (see .problems); version {self.version})"
+        )
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -41,8 +41,8 @@ STEPS = (  # between ticks, in seconds
 class Axis(NamedTuple):
     """The map from seconds since the origin to positions: linear between `times` and `places`.
 
-    `folds` are the time ranges that were folded: every second one of the ranges between `times`. `px` is the
-    width in a figure of usual width.
+    `folds` are the time ranges that were folded: every second one of the ranges between `times`.
+    `px` is the width in a figure of usual width.
     """
 
     times: Floats
@@ -78,7 +78,8 @@ def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]
     ends = [max(end, first + LEAST_S) for end in ends]
     n_folds = max(map(len, folds))
     open_s = [  # the time that is not folded
-        end - first - sum(to - since for since, to in own) for end, own in zip(ends, folds, strict=True)
+        end - first - sum(to - since for since, to in own)
+        for end, own in zip(ends, folds, strict=True)
     ]
     share = min(FOLD_PX / PLOT_PX, ALL_FOLDS / max(n_folds, 1))
     width = (max(open_s) or 1.0) * share / (1 - share * n_folds)
@@ -95,15 +96,17 @@ def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]
 def relative_axis(axis: Axis, until: float = np.inf) -> Json:
     """Return plotly's ticks up to a time: round times since the start, behind a fold as `+30 s`.
 
-    Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms, and only a static
-    picture has these; plotly knows no multiples of 60.
+    Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms, and only a
+    static picture has these; plotly knows no multiples of 60.
     """
     pieces = axis.times.reshape(-1, 2)  # the ranges that are not folded
     open_s = float(np.diff(pieces).sum())
 
     def stand_apart(step: float) -> bool:
         words = (duration(step), duration(open_s // step * step))
-        least = max(open_s * axis.scale / MOST_TICKS, *(width_px(text) + BETWEEN_PX for text in words))
+        least = max(
+            open_s * axis.scale / MOST_TICKS, *(width_px(text) + BETWEEN_PX for text in words)
+        )
         return step * axis.scale >= least
 
     step = next(filter(stand_apart, STEPS), STEPS[-1])

@@ -1,6 +1,7 @@
 """What a Gantt chart shows, as one DataFrame: a row for each bar, with its times, place, color and words.
 
-Here is also which steps a chart shows, in which rows (a tree, or bands of agents), and the critical path.
+Here is also which steps a chart shows, in which rows (a tree, or bands of agents), and the critical
+path.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def scene_of(f: Frames) -> Scene:
     of_run = runs[["origin", "status"]].iloc[steps["run"]].set_axis(steps.index)
     since = steps["started_at"].array - of_run["origin"].array
     start = pd.Series(np.nan_to_num(since.total_seconds()), steps.index)
-    has_child = (steps["depth"].shift(-1) > steps["depth"]) & steps["run"].shift(-1).eq(steps["run"])
+    has_child = (steps["depth"].shift(-1) > steps["depth"]) & steps["run"].shift(-1).eq(
+        steps["run"]
+    )
     # a run's own agent comes first, the others as they appear
     own = runs["agent"].drop_duplicates()
     codes, types = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
@@ -105,7 +108,9 @@ def scene_of(f: Frames) -> Scene:
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     is_group = has_child & steps["type"].ne("interrupt")
     answers = _answers(f.interrupts)
-    known = [answers.get(key, "Answered") for key in zip(*(steps[name] for name in KEY), strict=True)]
+    known = [
+        answers.get(key, "Answered") for key in zip(*(steps[name] for name in KEY), strict=True)
+    ]
     is_live = of_run["status"].isin(["running", "interrupted"])
     no_end = np.where(is_live, "still running", "no end recorded")
     notes = [np.array(known, object), no_end]
@@ -155,7 +160,9 @@ def visible_steps(steps: pd.DataFrame, depth: int | str | None, most: int) -> Fl
     """
     is_deep = steps["depth"] >= (depth if isinstance(depth, int) else np.inf)
     is_top = steps["depth"] == 0
-    rank: Ints = np.select([is_deep, steps["is_failing"], steps["is_wait"], is_top], [4, 0, 1, 2], 3)
+    rank: Ints = np.select(
+        [is_deep, steps["is_failing"], steps["is_wait"], is_top], [4, 0, 1, 2], 3
+    )
     is_shown = ~is_deep.to_numpy()
     is_shown[np.lexsort((steps["start"] - steps["end"], rank))[most:]] = False
     return is_shown
@@ -167,7 +174,9 @@ def bars_of(scene: Scene, steps: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     The columns are `row`, `x0` and `x1` (seconds where waits may be folded), and `is_solid`.
     """
     bars = steps.assign(**columns).dropna(subset="row")
-    return bars.assign(hover=_hovers(scene, bars), shown=_shown(bars) if len(scene.runs) == 1 else "")
+    return bars.assign(
+        hover=_hovers(scene, bars), shown=_shown(bars) if len(scene.runs) == 1 else ""
+    )
 
 
 def _shown(bars: pd.DataFrame) -> list[str]:
@@ -184,12 +193,16 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
     found = scene.frames.artifacts
     found = found[found["step_id"].isin(bars["step_id"])]
     titles = [_finding(*row) for row in zip(found["title"], found["confidence"], strict=True)]
-    findings = pd.Series(titles, found.index, object).groupby([found[name] for name in KEY]).agg(list)
+    findings = (
+        pd.Series(titles, found.index, object).groupby([found[name] for name in KEY]).agg(list)
+    )
     findings_of = findings.to_dict()
     runs = [f" · {plain(label, WORDS)}" * (len(scene.runs) > 1) for label in scene.runs["label"]]
     texts = []
     for bar in each(bars):
-        values = [f"{plain(path, NAME)}: {plain(value, FINDING)}" for path, value in leaves(bar.result)]
+        values = [
+            f"{plain(path, NAME)}: {plain(value, FINDING)}" for path, value in leaves(bar.result)
+        ]
         lines = [
             bold(plain(bar.label, WORDS)),
             f"{plain(bar.agent_name, NAME)}{runs[bar.run]} · {_state(bar)}",
@@ -247,7 +260,9 @@ def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
     texts = []
     for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
         words = plain(label, LABEL)
-        texts.append(INDENT * min(depth, DEEPEST_INDENT) + (bold(words) if kind == GROUP else words))
+        texts.append(
+            INDENT * min(depth, DEEPEST_INDENT) + (bold(words) if kind == GROUP else words)
+        )
     top = np.flatnonzero(bars["depth"] == 0)
     edges = [*row[top].tolist(), *(row[-1:] + 1).tolist()]
     bands = itertools.compress(itertools.pairwise(edges), bars["kind"].iloc[top] == GROUP)
@@ -263,13 +278,17 @@ def agent_rows(bars: pd.DataFrame) -> tuple[Rows, pd.Series[int]]:
     top = height.cumsum() - height
     is_first = ~top.index.get_level_values(0).duplicated()
     texts = []
-    for (_, run), name, is_bold in zip(top.index, bands["agent_name"].first(), is_first, strict=True):
+    for (_, run), name, is_bold in zip(
+        top.index, bands["agent_name"].first(), is_first, strict=True
+    ):
         words = plain(name, LABEL - 4)
         texts.append(f"{bold(words) if is_bold else words} · {LETTERS[run]}")
     edges = [*top[is_first].tolist(), int(height.sum())]
     shaded = list(itertools.pairwise(edges))[1::2]
     row = bars["lane"] + top.to_numpy()[bands.ngroup()]
-    return Rows(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, (top + (height - 1) / 2).tolist(), texts, shaded), row
+    return Rows(
+        edges[-1], ROW_PX, BAR_SHARE * ROW_PX, (top + (height - 1) / 2).tolist(), texts, shaded
+    ), row
 
 
 def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
@@ -278,7 +297,8 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
     A bar may begin where another ends in the same lane.
     """
     lanes: dict[int, int] = {}
-    ends: dict[tuple[int, int], list[float]] = defaultdict(list)  # by band, of the last bar of each lane
+    # by band, of the last bar of each lane
+    ends: dict[tuple[int, int], list[float]] = defaultdict(list)
     for bar in each(bars[["agent_no", "run", "start", "end"]].sort_values("start", kind="stable")):
         taken = ends[bar.agent_no, bar.run]
         lane = next((n for n, end in enumerate(taken) if end <= bar.start), len(taken))

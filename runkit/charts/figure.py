@@ -26,7 +26,9 @@ class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
     _ipython_display_ = None  # plotly would display its JSON only
     _repr_html_ = None  # it would load plotly.js from the web
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **options: Any
+    ) -> dict[str, Any]:
         """Build plotly's JSON, a picture and a sentence, and what the renderers add that the user chose."""
         bundle = plotly_bundle(self)
         alt = (self.layout.meta or {}).get("alt", "A figure")

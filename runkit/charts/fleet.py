@@ -1,6 +1,7 @@
 """Panels of many runs: what needs attention, how they ended, where their time went, and on what evidence.
 
-Every function takes `Frames` of any number of runs and returns a `Panel`; `runkit.fleet` is this module.
+Every function takes `Frames` of any number of runs and returns a `Panel`; `runkit.fleet` is this
+module.
 """
 
 from __future__ import annotations
@@ -76,11 +77,12 @@ def needs_attention(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        In this order: questions that wait, by kind and then the oldest first; failed runs by error; low
-        confidence by the weakest finding; expired questions and data that could not be read; what the policy
-        decided; medium confidence. `next_step` is Answer, Check, Read or Sample. Runs with the same reason
-        are one row: `run_ids` has them all, `run_id` the newest. `age_s` is how long ago `since` was when the
-        newest run was read, or how long a question had waited when its run was read.
+        In this order: questions that wait, by kind and then the oldest first; failed runs by error;
+        low confidence by the weakest finding; expired questions and data that could not be read;
+        what the policy decided; medium confidence. `next_step` is Answer, Check, Read or Sample.
+        Runs with the same reason are one row: `run_ids` has them all, `run_id` the newest. `age_s`
+        is how long ago `since` was when the newest run was read, or how long a question had waited
+        when its run was read.
     """
     return needs_panel(f)
 
@@ -109,7 +111,9 @@ def outcomes(f: Frames) -> Panel:
     if took.notna().any():
         middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
         sentence += f" They took {middle} (median), {p90} (p90), with waits."
-    return Panel("Outcomes", sentence, table, body=_with_bars(table, "n_runs", table["status"].map(COLORS)))
+    return Panel(
+        "Outcomes", sentence, table, body=_with_bars(table, "n_runs", table["status"].map(COLORS))
+    )
 
 
 @checked
@@ -126,9 +130,9 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     Returns
     -------
     Panel
-        A row for each kind of question and one for all, with a column for each class of waits; a class ends
-        at `sla_h`. A pending question has waited until its run was read. What the policy settled waited for
-        nobody and is left out.
+        A row for each kind of question and one for all, with a column for each class of waits; a
+        class ends at `sla_h`. A pending question has waited until its run was read. What the policy
+        settled waited for nobody and is left out.
     """
     asked = f.interrupts[f.interrupts["outcome"].isin(ASKED)]
     bounds = sorted({HOUR / 2, sla_h * HOUR, DAY, 3 * DAY})
@@ -147,9 +151,15 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
     every = pd.concat([known, known.assign(kind="All")])
     every["kind"] = pd.Categorical(every["kind"], [*KINDS.values(), "All"])
     sums = dict.fromkeys(("n_late", "n_questions", *(f"n_{word}" for word in ASKED)), "sum")
-    totals = every.groupby("kind", observed=True).agg(sums | {"median_s": "median", "wait_s": "max"})
+    totals = every.groupby("kind", observed=True).agg(
+        sums | {"median_s": "median", "wait_s": "max"}
+    )
     counts = pd.crosstab(every["kind"], every["wait"]).reindex(columns=heads, fill_value=0)
-    table = counts.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index().astype({"kind": "str"})
+    table = (
+        counts.join(totals.rename(columns={"wait_s": "longest_s"}))
+        .reset_index()
+        .astype({"kind": "str"})
+    )
     took = asked.loc[is_answered, "wait_s"]
     sentence = (
         f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
@@ -161,7 +171,10 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
         sentence += f" {plural(n_settled, 'question')} decided by policy left out."
     cells = every.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
     shown = cells.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
-    late = [f"{n:,} of {n_all:,}" for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)]
+    late = [
+        f"{n:,} of {n_all:,}"
+        for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)
+    ]
     ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
     body = render(
         "waits",
@@ -175,7 +188,9 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
 def _waits_cell(is_open: pd.Series[bool]) -> str:
     """Write how many questions of a class were answered, and how many are still waiting."""
     n_open = int(is_open.sum())
-    parts = [f"{len(is_open) - n_open:,}"] * (len(is_open) > n_open) + [f"◷ {n_open:,}"] * (n_open > 0)
+    parts = [f"{len(is_open) - n_open:,}"] * (len(is_open) > n_open) + [f"◷ {n_open:,}"] * (
+        n_open > 0
+    )
     return " + ".join(parts)
 
 
@@ -191,14 +206,19 @@ def slowest_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the policy
-        settled is work. Times are the steps' own; `critical_s` and `total_s` are those of all runs together.
+        Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the
+        policy settled is work. Times are the steps' own; `critical_s` and `total_s` are those of
+        all runs together.
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~f.steps["is_wait"]]
     by = work.groupby(["agent", "name"], dropna=False)
-    kinds = by.agg(label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique"))
+    kinds = by.agg(
+        label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique")
+    )
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
-    kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True)
+    kinds = kinds.sort_values(
+        ["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True
+    )
     table = kinds.head(SLOWEST)[["label", *kinds.columns.drop("label")]]
     sentence = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
     sentence += f"{lasting(table['critical_s'].sum())} of {lasting(kinds['critical_s'].sum())} "
@@ -206,7 +226,10 @@ def slowest_steps(f: Frames) -> Panel:
     colors = pd.Series("accent", table.index)
     shown = table.drop(columns=["name", "total_s", "longest_s", "n_steps"])
     return Panel(
-        "Slowest steps", sentence + without_steps(f), table, body=_with_bars(shown, "critical_s", colors)
+        "Slowest steps",
+        sentence + without_steps(f),
+        table,
+        body=_with_bars(shown, "critical_s", colors),
     )
 
 
@@ -222,8 +245,9 @@ def variants(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each `variant`, the names of the steps without child steps in tree order, as `A > B > C`, at
-        most 15; `runs_percent` is of the runs with steps, `working_s` the median, `run_id` an example.
+        A row for each `variant`, the names of the steps without child steps in tree order, as `A >
+        B > C`, at most 15; `runs_percent` is of the runs with steps, `working_s` the median,
+        `run_id` an example.
     """
     leaves = f.steps[f.steps["n_children"].eq(0)]
     names = leaves["name"].fillna(leaves["label"]).groupby(leaves["run_id"]).agg(" > ".join)
@@ -233,7 +257,13 @@ def variants(f: Frames) -> Panel:
         runs.assign(n_runs=1, **flags)
         .groupby("variant")
         .agg(
-            {"n_runs": "sum", "n_failed": "sum", "n_waiting": "sum", "working_s": "median", "run_id": "first"}
+            {
+                "n_runs": "sum",
+                "n_failed": "sum",
+                "n_waiting": "sum",
+                "working_s": "median",
+                "run_id": "first",
+            }
         )
         .sort_values("n_runs", ascending=False, kind="stable")
         .reset_index()
@@ -252,7 +282,9 @@ def variants(f: Frames) -> Panel:
     is_same = [len(set(names)) == 1 for names in zip(*parts, strict=False)]
     n_common = [*is_same, False].index(False) if len(table) > 1 else 0
     shown = table.assign(variant="… > " * (n_common > 0) + parts.str[n_common:].str.join(" > "))
-    return Panel("Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown)))
+    return Panel(
+        "Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown))
+    )
 
 
 @checked
@@ -267,8 +299,8 @@ def failed_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups that failed
-        with a step in them are left out.
+        A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups
+        that failed with a step in them are left out.
     """
     bad = f.steps[f.steps["error"].notna()].drop(columns="status")
     bad = bad.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
@@ -276,7 +308,9 @@ def failed_steps(f: Frames) -> Panel:
     bad["error"] = errors.str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
     is_same = errors.groupby(bad["error"]).transform("nunique").eq(1)
     bad["error"] = bad["error"].mask(is_same, errors)
-    bad = bad.assign(n_completed=bad["status"].eq("completed")).sort_values("started_at", ascending=False)
+    bad = bad.assign(n_completed=bad["status"].eq("completed")).sort_values(
+        "started_at", ascending=False
+    )
     by = bad.groupby(["error", "label", "agent"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
@@ -286,7 +320,9 @@ def failed_steps(f: Frames) -> Panel:
         run_ids=("run_id", lambda ids: list(ids.unique())),
         businesses=("business_name", lambda names: list(names.dropna().unique())),
     ).reset_index()
-    table = table.sort_values(["n_runs", "newest_at"], ascending=False, kind="stable", ignore_index=True)
+    table = table.sort_values(
+        ["n_runs", "newest_at"], ascending=False, kind="stable", ignore_index=True
+    )
     n_runs, n_completed = (rows["run_id"].nunique() for rows in (bad, bad[bad["n_completed"]]))
     sentence = f"{plural(len(bad), 'failed step')} in {n_runs:,} of {plural(len(f.runs), 'run')}."
     sentence += f" {n_completed:,} of these runs completed." * (n_completed > 0)
@@ -295,7 +331,11 @@ def failed_steps(f: Frames) -> Panel:
     where = []
     for row in records(table):
         names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
-        of = f"{row['n_runs']:,} of its {n_of[names].sum():,} runs" if names else plural(row["n_runs"], "run")
+        of = (
+            f"{row['n_runs']:,} of its {n_of[names].sum():,} runs"
+            if names
+            else plural(row["n_runs"], "run")
+        )
         where.append(f"{row['label']} · {', '.join([*names, of])}: {ids}")
     shown = table[["error", "n_runs", "newest_at"]]
     shown.insert(1, "where", pd.Series(where, table.index, "str"))
@@ -315,9 +355,9 @@ def weak_findings(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding and weakness: no source; high confidence on secondary sources only; or high
-        confidence on a source on which another finding of its run and type has low confidence, and the other
-        finding. Outputs are left out, as they repeat findings.
+        A row for each finding and weakness: no source; high confidence on secondary sources only;
+        or high confidence on a source on which another finding of its run and type has low
+        confidence, and the other finding. Outputs are left out, as they repeat findings.
     """
     rows = findings_of(f)
     checks = {
@@ -350,7 +390,12 @@ def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
 
 def spread(by: Any) -> pd.DataFrame:
     """Return median, 90th percentile, longest and total of grouped seconds."""
-    names = {"median_s": by.median(), "p90_s": by.quantile(0.9), "longest_s": by.max(), "total_s": by.sum()}
+    names = {
+        "median_s": by.median(),
+        "p90_s": by.quantile(0.9),
+        "longest_s": by.max(),
+        "total_s": by.sum(),
+    }
     return pd.DataFrame(names)
 
 

@@ -1,8 +1,8 @@
 """Many runs in one figure: a row for each of up to 150 runs, beyond that a point for each.
 
-The rows show agent work on a linear scale and waiting on a log scale, because waits last from seconds to
-weeks. The points show when each run was created and how long it waited, so that questions that nobody
-answers stand out.
+The rows show agent work on a linear scale and waiting on a log scale, because waits last from
+seconds to weeks. The points show when each run was created and how long it waited, so that
+questions that nobody answers stand out.
 """
 
 from __future__ import annotations
@@ -61,23 +61,30 @@ NAME = 28  # characters
 # rows: more room before the heading of a group, and from it to its runs
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05
 DAY_S = 86_400
-# seconds: where lines begin, where runs without a wait are drawn, and the least ends of the scales of waits
+# seconds: where lines begin, where runs without a wait are drawn, and the least ends of the scales
+# of waits
 LEAST_WAIT, NO_WAIT, LEAST_END, LEAST_POINTS_END = 30.0, 11.0, DAY_S, 30 * DAY_S
 TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", DAY_S: "1 d", 10 * DAY_S: "10 d"}
 ROW_TICKS = (60, 3_600, DAY_S, 10 * DAY_S)  # beside the bars there is no room for more
 SPLIT = (0.4, 0.44)  # of the width: the end of the work, the start of the waits
-LISTED = {"interrupted": ("wait_s", 13, "longest first"), "error": ("created_at", 7, "newest first")}
+LISTED = {
+    "interrupted": ("wait_s", 13, "longest first"),
+    "error": ("created_at", 7, "newest first"),
+}
 MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 NBSP = "\u00a0"  # plotly leaves out empty lines
 INDENT = NBSP * 4  # from the middle of a dot to its words
-DATE_STEPS = (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 7, 14, 28, 91, 182, 364, 3_640, 36_400, 364_000)  # days
+# days
+DATE_STEPS = (1 / 24, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 7, 14, 28, 91, 182, 364, 3_640, 36_400, 364_000)
 MOST_DATES = 7  # ticks
 DATES_EDGE = 0.03  # of the time shown, before the first and after the last point
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 MOST_NAMES = 8  # waiting runs that are named beside their points
-NAMES_PX, LINE_PX, MARK_PX = 790, 14, 8  # the width of the points, about; a line; from a point to its name
-SHIFTS = [LINE_PX * way * n for n in range(2 * MOST_NAMES) for way in (1, -1)]  # of a name, the nearest first
+# the width of the points, about; a line; from a point to its name
+NAMES_PX, LINE_PX, MARK_PX = 790, 14, 8
+# of a name, the nearest first
+SHIFTS = [LINE_PX * way * n for n in range(2 * MOST_NAMES) for way in (1, -1)]
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}  # an axis
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
@@ -98,8 +105,8 @@ def fleet_chart(
     f
         At least one run.
     sort
-        `attention`: the longest waits first, failed runs newest first; `time`: newest first; `duration`:
-        longest first.
+        `attention`: the longest waits first, failed runs newest first; `time`: newest first;
+        `duration`: longest first.
     group
         What the rows are grouped by.
     sla_h
@@ -107,7 +114,8 @@ def fleet_chart(
     title
         Replaces "40 runs" in the title.
     is_small
-        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a list.
+        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a
+        list.
 
     Returns
     -------
@@ -118,7 +126,9 @@ def fleet_chart(
     runs, theme = _runs(f, sort), chosen_theme()
     heading = heading_of(theme, *_title(runs, title, sla_h))
     if len(runs) > MOST_ROWS or is_small:
-        return RunFigure(_points(runs, theme), _points_layout(runs, heading, theme, sla_h, is_small))
+        return RunFigure(
+            _points(runs, theme), _points_layout(runs, heading, theme, sla_h, is_small)
+        )
     runs = _placed(runs, group)
     layout = _rows_layout(runs, group, heading, theme, sla_h)
     return RunFigure([*_work(runs, theme), *_waits(runs, theme)], layout)
@@ -136,7 +146,8 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
     wait_s = f.runs["run_id"].map(pending_s).where(is_open).fillna(f.runs["waiting_s"])
     runs = f.runs.assign(
         status=statuses,
-        rank=pd.Index(ORDER).get_indexer(pd.Index(statuses)) % (len(ORDER) + 1),  # other words come last
+        # other words come last
+        rank=pd.Index(ORDER).get_indexer(pd.Index(statuses)) % (len(ORDER) + 1),
         wait_s=wait_s.mask(since.notna()),
         asked_at=since,
         has_waited=(wait_s > 0) | since.notna(),
@@ -156,7 +167,9 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
         short_id=short_ids(runs["run_id"]).map(plain),
         waited=runs["wait_s"].combine(since, waited) + runs["so_far"],
     ).iloc[np.lexsort(keys[sort])]
-    return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")]).reset_index(drop=True)
+    return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")]).reset_index(
+        drop=True
+    )
 
 
 def _hover(run: dict[Any, Any]) -> str:
@@ -178,7 +191,9 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str
         f"{n_over:,} over {sla_h:g} h": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
-        f"median work of completed runs {duration(completed['working_s'].median())}": len(completed),
+        f"median work of completed runs {duration(completed['working_s'].median())}": len(
+            completed
+        ),
     }
     n_drawn = min(runs["day"].count(), MOST_POINTS)
     is_cut = MOST_ROWS < len(runs) > n_drawn
@@ -193,7 +208,7 @@ def _band(theme: Theme, sla_h: float, place: Json, corner: Json) -> tuple[Json, 
     return SHADE | place | {"fillcolor": faded(theme.wait, 0.1)}, words
 
 
-# ----------------------------------------------------------------------------------------------------- rows
+# --------------------------------------------------------------------------------------------- rows
 
 
 def _placed(runs: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -206,14 +221,20 @@ def _placed(runs: pd.DataFrame, group: str) -> pd.DataFrame:
     return runs.assign(y=np.arange(len(runs)) + n_heads * (AFTER_HEAD + BEFORE_HEAD) - BEFORE_HEAD)
 
 
-def _rows_layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float) -> Json:
+def _rows_layout(
+    runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float
+) -> Json:
     """Build the layout of a row per run, in groups with a heading."""
     columns = zip(runs["name"], runs["short_id"], strict=True)
     names = [f"{name} {colored(short, theme.muted)}" for name, short in columns]
-    sure = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
+    sure = [
+        f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]
+    ]
     states = [pill(word, theme) + words for word, words in zip(runs["status"], sure, strict=True)]
     first = runs[~runs["key"].duplicated()]
-    titles = [pill(word, theme) if group == "status" else bold(plain(word, 40)) for word in first["key"]]
+    titles = [
+        pill(word, theme) if group == "status" else bold(plain(word, 40)) for word in first["key"]
+    ]
     heads = [f"{title} {size:,}" for title, size in zip(titles, first["size"], strict=True)]
     labels_px, y = max(map(width_px, names)), runs["y"].tolist()
     rows = row_axis(theme, labels_px, [*(first["y"] - AFTER_HEAD), *y], [*heads, *names])
@@ -246,7 +267,9 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw agent work: bars with their duration."""
     runs = runs[runs["working_s"].notna()]
     is_open = runs["status"].eq("running")
-    fill = np.select([runs["status"].eq("error"), is_open], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
+    fill = np.select(
+        [runs["status"].eq("error"), is_open], [FAILED_COLOR, theme.line], AGENT_COLORS[0]
+    )
     edge = {"color": AGENT_COLORS[0], "width": is_open.astype("float64").tolist()}
     mark = {"color": fill.tolist(), "line": edge, "cornerradius": 3}
     words = [
@@ -265,7 +288,9 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     runs, place = runs[runs["has_waited"]], {"xaxis": "x2", "yaxis": "y2"}
     is_open, y = runs["status"].eq("interrupted"), runs["y"]
     ends = runs["wait_s"].fillna(LEAST_WAIT).clip(lower=LEAST_WAIT)
-    color, fill = (np.where(is_open, shown, OTHER_COLOR).tolist() for shown in (theme.wait, theme.ground))
+    color, fill = (
+        np.where(is_open, shown, OTHER_COLOR).tolist() for shown in (theme.wait, theme.ground)
+    )
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
     dots = {"mode": "markers", "marker": mark, "customdata": runs["hover"].tolist()}
     thin = {"color": color}
@@ -276,17 +301,26 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     ]
 
 
-# --------------------------------------------------------------------------------------------------- points
+# ------------------------------------------------------------------------------------------- points
 
 
-def _points_layout(runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, is_small: bool) -> Json:
+def _points_layout(
+    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, is_small: bool
+) -> Json:
     """Build the layout of a point per run: when it was created, and how long it waited."""
     ticks = {NO_WAIT: "none or<br>unknown" if runs["asked_at"].notna().any() else "no wait"} | TICKS
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": sla_h * 3_600, "y1": 1e20}
-    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * 3_600), "yanchor": "bottom"}
+    corner = {
+        "xref": "paper",
+        "x": 0,
+        "yref": "y",
+        "y": np.log10(sla_h * 3_600),
+        "yanchor": "bottom",
+    }
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
-    below = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (2 - is_small)  # beside a list the legend has two lines
+    # beside a list the legend has two lines
+    below = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (2 - is_small)
     margin = {"l": 76, "r": 24 if is_small else LIST_PX, "t": 4, "b": below}
     span = np.log10([NO_WAIT * 0.55, 1.5 * max(LEAST_POINTS_END, runs["wait_s"].max())]).tolist()
     rows = row_axis(theme, margin["l"] - EDGE_PX, [*ticks], [*ticks.values()])
@@ -313,7 +347,9 @@ def _dates(runs: pd.DataFrame) -> Json:
     places = np.arange(np.ceil((first - edge) / step) * step, last + edge, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(places, "D")
     words = [f"{day(time)}, {time:%H:%M}" if step < 1 else day(time) for time in times]
-    return {"range": [first - edge, last + edge], "tickangle": 0} | array_ticks(places.tolist(), words)
+    return {"range": [first - edge, last + edge], "tickangle": 0} | array_ticks(
+        places.tolist(), words
+    )
 
 
 def _names(runs: pd.DataFrame, days: list[float], span: list[float], theme: Theme) -> list[Json]:
@@ -332,9 +368,17 @@ def _names(runs: pd.DataFrame, days: list[float], span: list[float], theme: Them
         way, side = (-1, "right") if at + width > NAMES_PX else (1, "left")
         start, end = sorted((at + way * MARK_PX, at + way * width))
         near = [other - row for left, other, right in taken if left < end and start < right]
-        down = next(shift for shift in SHIFTS if all(abs(shift - other) >= LINE_PX - 1 for other in near))
+        down = next(
+            shift for shift in SHIFTS if all(abs(shift - other) >= LINE_PX - 1 for other in near)
+        )
         taken.append((start, row + down, end))
-        place = {"x": run["day"], "y": wait, "xanchor": side, "xshift": way * MARK_PX, "yshift": -down}
+        place = {
+            "x": run["day"],
+            "y": wait,
+            "xanchor": side,
+            "xshift": way * MARK_PX,
+            "yshift": -down,
+        }
         notes.append(note(text, theme.attention, **place))
     return notes
 
@@ -351,14 +395,20 @@ def _points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     # Runs without a wait are spread over their lane, so that points do not hide each other.
     spread = NO_WAIT * np.exp((runs.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
     y = runs["wait_s"].clip(lower=LEAST_WAIT).where(runs["wait_s"] > 0, spread)
-    dated = runs.assign(y=y).dropna(subset="day").sort_values("rank", kind="stable").head(MOST_POINTS)
+    dated = (
+        runs.assign(y=y).dropna(subset="day").sort_values("rank", kind="stable").head(MOST_POINTS)
+    )
     traces: list[Trace] = []
     for _, own in dated.groupby(["rank", "status"]):
         word = own["status"].iloc[0]
         color, symbol, opacity = looks.get(word, (OTHER_COLOR, "diamond", 0.8))
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
-        look = {"mode": "markers", "name": f"{plain(status(word), 30)} {n_of[word]:,}", "marker": mark}
+        look = {
+            "mode": "markers",
+            "name": f"{plain(status(word), 30)} {n_of[word]:,}",
+            "marker": mark,
+        }
         look |= HOVER | {"customdata": own["hover"].tolist(), "showlegend": True}
         traces.insert(0, lines(own["day"].tolist(), own["y"].tolist(), **look))
     return traces
@@ -379,7 +429,11 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
         ):
             part += [title, *values] if len(own) else []
     place = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
-    columns = ((36, "left", theme.text), (242, "left", theme.muted), (LIST_PX - 16, "right", theme.text))
+    columns = (
+        (36, "left", theme.text),
+        (242, "left", theme.muted),
+        (LIST_PX - 16, "right", theme.text),
+    )
     return [
         note("<br>".join(part), color, SIZE, xshift=px, xanchor=side, align=side, **place)
         for part, (px, side, color) in zip(parts, columns, strict=True)

@@ -97,25 +97,26 @@ def gantt(
 ) -> Figure:
     """Draw runs as a Gantt chart; their number decides how.
 
-    One run is a tree of its steps. Two runs stand step by step, or, if they are too large to be matched,
-    agent under agent, as three or four do. More are a fleet, with a row or a point for each run. Times are
-    relative to the start of each run, those of a fleet are in UTC.
+    One run is a tree of its steps. Two runs stand step by step, or, if they are too large to be
+    matched, agent under agent, as three or four do. More are a fleet, with a row or a point for
+    each run. Times are relative to the start of each run, those of a fleet are in UTC.
 
     Parameters
     ----------
     source
         `Frames`, or anything that `frames()` takes.
     depth
-        Levels of steps to show. `auto` shows a whole tree up to 60 rows, and of a larger one the 60 that
-        matter most: failed steps, waits, the top level, then the longest. None shows all levels. No chart has
-        more than 2,000 bars, chosen in the same order; the figure says how many steps it shows.
+        Levels of steps to show. `auto` shows a whole tree up to 60 rows, and of a larger one the 60
+        that matter most: failed steps, waits, the top level, then the longest. None shows all
+        levels. No chart has more than 2,000 bars, chosen in the same order; the figure says how
+        many steps it shows.
     compress_waits
-        Whether times in which everything shown waits for a reviewer are folded to a fixed width. `auto` folds
-        them if they take more than half of the width, and always where two runs stand step by step. The axis
-        says "not to scale" there.
+        Whether times in which everything shown waits for a reviewer are folded to a fixed width.
+        `auto` folds them if they take more than half of the width, and always where two runs stand
+        step by step. The axis says "not to scale" there.
     sort
-        Order of the runs of a fleet. None is `attention`: the longest waits first, failed runs newest first;
-        `time`: newest first; `duration`: longest first.
+        Order of the runs of a fleet. None is `attention`: the longest waits first, failed runs
+        newest first; `time`: newest first; `duration`: longest first.
     group
         What the rows of a fleet are grouped by. None is `status`.
     sla_h
@@ -126,14 +127,14 @@ def gantt(
     Returns
     -------
     plotly.graph_objects.Figure
-        Its sentence is also in `figure.layout.meta["alt"]`. It is dark if `plotly.io.templates.default` is
-        ("plotly_dark"). A drag zooms on time.
+        Its sentence is also in `figure.layout.meta["alt"]`. It is dark if
+        `plotly.io.templates.default` is ("plotly_dark"). A drag zooms on time.
 
     Raises
     ------
     UsageError
-        For a word, a title or a number that cannot be used, for an argument that does not apply to so many
-        runs, and for a source without runs.
+        For a word, a title or a number that cannot be used, for an argument that does not apply to
+        so many runs, and for a source without runs.
     """
     from runkit.charts.figure import RunFigure
 
@@ -148,7 +149,9 @@ def gantt(
     if n_runs > len(LETTERS):
         _refuse(of_steps, "auto", n_runs, f"1 to {len(LETTERS)} runs")
         hours = SLA_H if sla_h is None else sla_h
-        return fleet_chart(read, sort=sort or "attention", group=group or "status", sla_h=hours, title=title)
+        return fleet_chart(
+            read, sort=sort or "attention", group=group or "status", sla_h=hours, title=title
+        )
     _refuse(of_fleet, None, n_runs, f"more than {len(LETTERS)} runs")
 
     scene, reach = scene_of(read), 0.0
@@ -156,7 +159,9 @@ def gantt(
     is_pair = n_runs == 2 and can_pair(scene.steps)
     n_sides = 2 if is_pair else 1  # bars in a row
     is_bounded = depth == "auto" and n_runs == n_sides
-    is_shown = visible_steps(scene.steps, depth, MOST_ROWS * n_sides if is_bounded else MOST_BARS // n_sides)
+    is_shown = visible_steps(
+        scene.steps, depth, MOST_ROWS * n_sides if is_bounded else MOST_BARS // n_sides
+    )
     if is_pair:
         picture, words, more = pair_chart(scene, is_shown, fold=bool(compress_waits))
     else:
@@ -206,7 +211,9 @@ def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[st
     steps, runs, notes = scene.steps, scene.runs, []
     is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
     if is_tree:
-        failing = steps[steps["is_failing"] & (runs["status"].iloc[0] == "error")].nlargest(1, "end")
+        failing = steps[steps["is_failing"] & (runs["status"].iloc[0] == "error")].nlargest(
+            1, "end"
+        )
         notes = ["".join(f". Failed in {bold(plain(label))}" for label in failing["label"])]
     if hidden.empty:
         return notes
@@ -230,16 +237,22 @@ def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str
     The title names the business and the agent that all runs share.
     """
     businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
-    shared = _names(title) or [name for same in (businesses, agents) if len(same) == 1 for name in same]
+    shared = _names(title) or [
+        name for same in (businesses, agents) if len(same) == 1 for name in same
+    ]
     names = [plain(name, LONGEST) for name in shared]
     if len(runs) > 1:
         number = f"{len(runs)} runs compared"
         names = [*names, number] if len(businesses) < 2 and names else [number, *names]
-        runs_lines = [_run_line(run, theme, len(businesses) != 1) for run in runs.to_dict("records")]
+        runs_lines = [
+            _run_line(run, theme, len(businesses) != 1) for run in runs.to_dict("records")
+        ]
         return heading_of(theme, names, *runs_lines, *([note] for note in notes))
     [run] = runs.to_dict("records")
     head = [*(names or ["Unknown agent"]), pill(run["status"], theme)]
-    return heading_of(theme, head, [time_words(run) + notes[0], _id(run)], *([note] for note in notes[1:]))
+    return heading_of(
+        theme, head, [time_words(run) + notes[0], _id(run)], *([note] for note in notes[1:])
+    )
 
 
 def _run_line(run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
@@ -249,7 +262,13 @@ def _run_line(run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
     first, *parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
     sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
     letter = colored(bold(run["label"][0]), theme.text)
-    return [f"{letter}  {first}", *parts, pill(run["status"], theme), *sure, time_words(run, has_total=False)]
+    return [
+        f"{letter}  {first}",
+        *parts,
+        pill(run["status"], theme),
+        *sure,
+        time_words(run, has_total=False),
+    ]
 
 
 def _names(*words: object) -> list[str]:
@@ -279,7 +298,9 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     return (f"{whole}: " if has_total else "") + ", ".join(parts)
 
 
-def _layout(picture: Picture, data: list[Trace], heading: Heading, reach: float, more: Json) -> Json:
+def _layout(
+    picture: Picture, data: list[Trace], heading: Heading, reach: float, more: Json
+) -> Json:
     """Build the figure's layout; texts reach so many pixels behind the axis, `more` is what two runs add."""
     rows, axis, theme, nothing = picture.rows, picture.axis, picture.theme, absences(picture)
     bars = picture.bars.assign(px=(picture.bars["x1"] - picture.bars["x0"]) * axis.scale)

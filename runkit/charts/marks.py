@@ -51,7 +51,13 @@ NOTE_PX = 66  # a fold so wide has room for "not to scale"
 
 def traces(picture: Picture) -> list[Trace]:
     """Draw what lies in the rows, from the bottom up."""
-    marks = [_brackets(picture), _path(picture), _waits(picture), _stubs(picture), _instants(picture)]
+    marks = [
+        _brackets(picture),
+        _path(picture),
+        _waits(picture),
+        _stubs(picture),
+        _instants(picture),
+    ]
     return [*_bars(picture), *(trace for some in marks for trace in some)]
 
 
@@ -69,7 +75,10 @@ def _bars(picture: Picture) -> list[Trace]:
         if kind == WAIT:
             fill, name = faded(picture.theme.wait), "waiting for a reviewer"
         mark = {"color": fill, "cornerradius": 3.5, "line": {"color": edge, "width": 1.25}}
-        length, width = (own["x1"] - own["x0"]).clip(lower=least), picture.rows.bar_px / picture.rows.px
+        length, width = (
+            (own["x1"] - own["x0"]).clip(lower=least),
+            picture.rows.bar_px / picture.rows.px,
+        )
         words = HOVER | {"name": plain(name), "customdata": own["hover"].tolist()}
         out.append(bars(own["x0"], length, own["row"], width, mark, **words))
     return out
@@ -90,7 +99,9 @@ def _brackets(picture: Picture) -> list[Trace]:
         x0, x1, row = own["x0"], own["x1"], own["row"]
         above, below = row - half, row + half
         line = {"color": color, "width": 2 if is_solid else 1.6}
-        out.append(_segments([x0, x0, x0, x1, x1, x1], [above, below, row, row, above, below], line))
+        out.append(
+            _segments([x0, x0, x0, x1, x1, x1], [above, below, row, row, above, below], line)
+        )
     return out
 
 
@@ -99,7 +110,12 @@ def _instants(picture: Picture) -> list[Trace]:
     own = picture.bars[(picture.bars["x1"] <= picture.bars["x0"]) & (picture.bars["kind"] != WAIT)]
     line = {"width": TICK_PX, "color": own["color"].tolist()}
     mark = {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
-    look = HOVER | {"mode": "markers", "name": "instant", "marker": mark, "customdata": own["hover"].tolist()}
+    look = HOVER | {
+        "mode": "markers",
+        "name": "instant",
+        "marker": mark,
+        "customdata": own["hover"].tolist(),
+    }
     return [lines(own["x0"].tolist(), own["row"].tolist(), **look)] if len(own) else []
 
 
@@ -145,8 +161,8 @@ def is_stub(drawn: pd.DataFrame) -> pd.Series[bool]:
 def durations(picture: Picture) -> tuple[list[Trace], float]:
     """Write each bar's duration at its end; and how far the widest text reaches behind the axis, in pixels.
 
-    A text that the critical path would cross stands right of it; where several bars share a row, those
-    without room have none.
+    A text that the critical path would cross stands right of it; where several bars share a row,
+    those without room have none.
     """
     drawn, axis, theme = picture.bars, picture.axis, picture.theme
     following = drawn.sort_values("x0").groupby("row")["x0"].shift(-1)
@@ -226,7 +242,9 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     }
     x0, x1 = waits["x0"].to_numpy(), waits["x1"].to_numpy()
     spans = waiting_ranges(x0, x1, np.ones(len(waits), np.bool_))
-    return [ground | rows] * bool(path) + [ground | band | {"x0": first, "x1": last} for first, last in spans]
+    return [ground | rows] * bool(path) + [
+        ground | band | {"x0": first, "x1": last} for first, last in spans
+    ]
 
 
 def wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:

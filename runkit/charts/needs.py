@@ -51,7 +51,9 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
 
 def _table(f: Frames) -> pd.DataFrame:
     """Return a row for each question that waits, and for each other reason of runs."""
-    runs = f.runs.sort_values("created_at", ascending=False, kind="stable").assign(since=f.runs["ended_at"])
+    runs = f.runs.sort_values("created_at", ascending=False, kind="stable").assign(
+        since=f.runs["ended_at"]
+    )
     levels = runs["confidence"].astype("str").fillna("None").str.capitalize()
     weakest = levels + ": " + runs["weakest"].fillna("no finding is weaker")
     has_output = runs["status"].eq("completed") & runs["run_id"].isin(outputs_of(f)["run_id"])
@@ -59,7 +61,9 @@ def _table(f: Frames) -> pd.DataFrame:
     asked = runs[["run_id"]].merge(f.interrupts, on="run_id")
     endings = asked["outcome"].astype("str").map(OUTCOMES) + ": " + asked["label"].fillna("")
     asked = asked.assign(reason=endings, since=asked["asked_at"])
-    waiting = open_questions(f).rename(columns={"asked_at": "since", "wait_s": "age_s", "label": "reason"})
+    waiting = open_questions(f).rename(
+        columns={"asked_at": "since", "wait_s": "age_s", "label": "reason"}
+    )
     broken = f.problems[f.problems["severity"] == "error"].drop_duplicates("run_id")[["run_id"]]
     parts = {
         "waiting": waiting,

@@ -1,6 +1,7 @@
 """Panels of one run: what it found, what it asked of reviewers, and what a step returned.
 
-Every function takes `Frames` of exactly one run and returns a `Panel`; `runkit.one_run` is this module.
+Every function takes `Frames` of exactly one run and returns a `Panel`; `runkit.one_run` is this
+module.
 """
 
 from __future__ import annotations
@@ -26,11 +27,21 @@ from runkit.text import agent_title, moment, plural, shorten
 __all__ = ["findings", "questions", "step"]
 
 FINDING = [
-    *("title", "summary", "confidence", "n_sources", "tiers", "agent", "is_unfinished", "artifact_no"),
+    *(
+        "title",
+        "summary",
+        "confidence",
+        "n_sources",
+        "tiers",
+        "agent",
+        "is_unfinished",
+        "artifact_no",
+    ),
 ]
 ANSWER = 600  # characters of an answer
 MOST_STEPS = 3  # that followed an answer
-DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
+# of an answer, which its card says already
+DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 UNKNOWN = "The API keeps neither the answer nor who gave it."
 
 
@@ -50,8 +61,8 @@ def findings(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding, and for each agent that did not finish and found nothing (`is_unfinished`).
-        `tiers` counts a finding's sources by tier.
+        A row for each finding, and for each agent that did not finish and found nothing
+        (`is_unfinished`). `tiers` counts a finding's sources by tier.
 
     Raises
     ------
@@ -70,7 +81,10 @@ def findings(f: Frames) -> Panel:
     table = pd.concat([stopped, rows] if len(stopped) else [rows], ignore_index=True)[FINDING]
     sources = {number: records(group) for number, group in f.sources.groupby("artifact_no")}
     shown = [row | {"sources": sources.get(row["artifact_no"], [])} for row in records(table)]
-    n_strong, n_bare = int((own["best_tier"] >= "primary").sum()), int((own["n_sources"] == 0).sum())
+    n_strong, n_bare = (
+        int((own["best_tier"] >= "primary").sum()),
+        int((own["n_sources"] == 0).sum()),
+    )
     sentence = (
         f"{plural(len(own), 'finding')}, weakest first: {percent(n_strong, len(own))} on government or "
         f"primary sources, {n_bare:,} without a source."
@@ -112,9 +126,9 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     Returns
     -------
     Panel
-        The audit trail: the question and its evidence (titles, each with the highest tier of its sources),
-        how it ended, what was decided, by whom, when and why. `reason`, `answer` and `delivery` are from the
-        answer log, null where it has none.
+        The audit trail: the question and its evidence (titles, each with the highest tier of its
+        sources), how it ended, what was decided, by whom, when and why. `reason`, `answer` and
+        `delivery` are from the answer log, null where it has none.
 
     Raises
     ------
@@ -135,7 +149,9 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     cards = [row | _card(f, row, own_names) for row in records(every)]
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
     sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {lasting(asked['wait_s'].max())}."
-    table = audit_trail(f, answers).join(every[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
+    table = audit_trail(f, answers).join(
+        every[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
+    )
     sentence = sentence if len(asked) else "No questions."
     return Panel("Questions to reviewers", sentence, table, body=render("questions", rows=cards))
 

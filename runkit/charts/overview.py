@@ -34,8 +34,9 @@ def overview(
     source
         A `Client`, whose newest runs are read, or anything that `frames()` takes.
     limit
-        How many of a client's runs are read, newest first; the first number says of how many. Each takes a
-        request, because the API's list of runs has no steps: neither waits nor errors nor findings.
+        How many of a client's runs are read, newest first; the first number says of how many. Each
+        takes a request, because the API's list of runs has no steps: neither waits nor errors nor
+        findings.
     sla_h
         Hours within which a reviewer should answer.
     progress
@@ -73,5 +74,9 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, host: str = "") -> Pan
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)
     as_of = moment(f.runs["as_of"].max())
     return replace(
-        needs, title="Overview", sentence=f"{host}as of {as_of}", figure=figure, body=numbers + section
+        needs,
+        title="Overview",
+        sentence=f"{host}as of {as_of}",
+        figure=figure,
+        body=numbers + section,
     )

@@ -1,7 +1,7 @@
 """One HTML file that runs no script and asks for nothing outside itself.
 
-Figures are static SVG that follows the reader's light or dark setting, as the page does; paper is light.
-Text enters only through MarkupSafe's templates.
+Figures are static SVG that follows the reader's light or dark setting, as the page does; paper is
+light. Text enters only through MarkupSafe's templates.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None
     `sections` are trusted HTML: build them with `figure_div`, `wide`, `runkit.text.html_table` and
     `Markup.format`. `style` is CSS of our own that comes on top.
     """
-    styles = [css_variables(":root", is_page=True), _FONT, static_file(_STATIC / "page.css"), style or ""]
+    styles = [
+        css_variables(":root", is_page=True),
+        _FONT,
+        static_file(_STATIC / "page.css"),
+        style or "",
+    ]
     page = static_file(_STATIC / "page.html")
-    return str(page.format(title=title, style=Markup("").join(styles), sections=Markup("\n").join(sections)))
+    return str(
+        page.format(
+            title=title, style=Markup("").join(styles), sections=Markup("\n").join(sections)
+        )
+    )

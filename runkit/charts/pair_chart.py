@@ -68,14 +68,18 @@ def pair_chart(scene: Scene, is_shown: Flags, *, fold: bool) -> tuple[Picture, l
     ends = [float(side["end"].max()) for side in sides]
     axes = axes_of(first, ends, [blocked(side) if fold else [] for side in sides])
     difference = first_difference(*sides) or (None, None)
-    marks = [np.inf if at is None else side.index[at] for at, side in zip(difference, sides, strict=True)]
+    marks = [
+        np.inf if at is None else side.index[at] for at, side in zip(difference, sides, strict=True)
+    ]
     is_after = np.logical_or.accumulate((pairs >= marks).any(axis=1))
     rule = int(np.argmax(is_after)) if is_after.any() else None
     row = np.arange(len(pairs)) + is_after
     place = np.full(len(steps) + 1, np.nan)
     place[pairs] = row[:, None] + OFFSETS
     x0, x1 = (
-        np.concatenate([axis.at(side[edge].to_numpy()) for axis, side in zip(axes, sides, strict=True)])
+        np.concatenate(
+            [axis.at(side[edge].to_numpy()) for axis, side in zip(axes, sides, strict=True)]
+        )
         for edge in ("start", "end")
     )
     bars = bars_of(scene, steps, row=place[:-1], x0=x0, x1=x1, is_solid=steps["run"].eq(0))
@@ -83,18 +87,29 @@ def pair_chart(scene: Scene, is_shown: Flags, *, fold: bool) -> tuple[Picture, l
     if rule is not None:
         n_same = next(at for at in difference if at is not None)
         words = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
-        rows = rows._replace(n=rows.n + 1, ticks=[*rows.ticks, rule], texts=[*rows.texts, bold(f"◆ {words}")])
+        rows = rows._replace(
+            n=rows.n + 1, ticks=[*rows.ticks, rule], texts=[*rows.texts, bold(f"◆ {words}")]
+        )
     longest = max(axes, key=lambda axis: axis.length)
     [axis] = axes_of(longest.start, [longest.start + longest.length], [[]])
-    picture = Picture(scene.runs, bars.assign(is_critical=False), scene.legend, rows, axis, theme, [])
+    picture = Picture(
+        scene.runs, bars.assign(is_critical=False), scene.legend, rows, axis, theme, []
+    )
     until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
     words = "Time since start" + "; each wait is folded" * (until < np.inf)
     at_left = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD}
-    line = {"type": "line", "line": {"color": theme.text, "width": 1}, "xref": "paper", "x0": -2, "x1": 3}
+    line = {
+        "type": "line",
+        "line": {"color": theme.text, "width": 1},
+        "xref": "paper",
+        "x0": -2,
+        "x1": 3,
+    }
     more = {
         "above": ABOVE,
         # ticks hold for both runs: up to the first fold
-        "xaxis": {"domain": [0, DOMAIN]} | relative_axis(longest._replace(px=DOMAIN * longest.px), until),
+        "xaxis": {"domain": [0, DOMAIN]}
+        | relative_axis(longest._replace(px=DOMAIN * longest.px), until),
         "xaxis2": {"domain": [DOMAIN, 1], "range": [0, 3.2], "visible": False, "fixedrange": True},
         "annotations": [note(words, theme.muted, SIZE, **at_left)],
         "shapes": [] if rule is None else [line | {"y0": rule + RULE, "y1": rule + RULE}],
@@ -120,7 +135,8 @@ def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> Rows:
     tree = tree_rows(steps.iloc[np.where(pairs[:, 0] >= 0, pairs[:, 0], pairs[:, 1])], row)
     only = np.select([pairs[:, 0] < 0, pairs[:, 1] < 0], [" · only B", " · only A"], "").tolist()
     labels = [
-        text + (words and colored(words, theme.muted)) for text, words in zip(tree.texts, only, strict=True)
+        text + (words and colored(words, theme.muted))
+        for text, words in zip(tree.texts, only, strict=True)
     ]
     return tree._replace(px=PAIR_PX, bar_px=BAR_PX, texts=labels)
 
@@ -130,11 +146,15 @@ def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> lis
     took = np.append(steps["end"] - steps["start"], np.nan)[pairs]
     has_failed = np.append(steps["is_failed"], False)[pairs]
     words = [
-        [f"{cross(theme)} " * bool(bad) + _signed(seconds, "") for seconds, bad in zip(*side, strict=True)]
+        [
+            f"{cross(theme)} " * bool(bad) + _signed(seconds, "")
+            for seconds, bad in zip(*side, strict=True)
+        ]
         for side in zip(took.T, has_failed.T, strict=True)
     ]
     differences = [
-        bold(_signed(more)) if abs(more) >= BIG_S else _signed(more) for more in took[:, 1] - took[:, 0]
+        bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
+        for more in took[:, 1] - took[:, 0]
     ]
     columns = {"A": (1, words[0]), "B": (2, words[1]), "B − A": (3.15, differences)}
     look: Json = {"xaxis": "x2", "textposition": "middle left"}

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 MOST_CELL = 80  # characters of a cell in the plain form
 DAY = 86_400  # seconds
 STATIC = Path(__file__).parent / "static"
-FIGURES = static_file(STATIC / "figures.css")  # of plotly's figures beside what has the class `runkit-static`
+# of plotly's figures beside what has the class `runkit-static`
+FIGURES = static_file(STATIC / "figures.css")
 STYLE = Markup("<style>{}{}{}</style>").format(
     css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
 )
@@ -106,7 +107,8 @@ class Panel:
         is_titled = self.figure is not None and not self.body and self.figure.layout.title.text
         sentence = "" if is_titled else self.sentence
         return bundle(
-            block(STYLE, render("panel", title=self.title, sentence=sentence, body=body)), repr(self)
+            block(STYLE, render("panel", title=self.title, sentence=sentence, body=body)),
+            repr(self),
         )
 
     def _body(self) -> Markup:
@@ -126,7 +128,11 @@ def render(name: str, **values: Any) -> Markup:
 @cache
 def _templates() -> Template:
     environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-    environment.globals |= {"colors": CONFIDENCE_COLORS, "tiers": TIERS, "unknown_tier": UNKNOWN_TIER}
+    environment.globals |= {
+        "colors": CONFIDENCE_COLORS,
+        "tiers": TIERS,
+        "unknown_tier": UNKNOWN_TIER,
+    }
     names = (agent_title, aged, lasting, plural, short_id, status, waited, when)
     environment.filters |= {function.__name__: function for function in names}
     environment.filters |= {"host": web_host, "words": words_of}
@@ -147,7 +153,10 @@ def bars(parts: pd.DataFrame) -> pd.Series[Any]:
     """Draw a bar for each row of some numbers, all on one scale; `parts` are named for colors of ours."""
     most = parts.sum(axis=1).max() or 1.0
     shares = (100 * parts / most).round(1).to_dict("records")
-    drawn = [render("bar", parts=[(color, width) for color, width in row.items() if width]) for row in shares]
+    drawn = [
+        render("bar", parts=[(color, width) for color, width in row.items() if width])
+        for row in shares
+    ]
     return pd.Series(
         drawn, parts.index, object
     )  # as objects, so that pandas does not make plain text of them
@@ -189,7 +198,11 @@ def lasting(seconds: Any) -> str:
 
 def aged(seconds: Any) -> str:
     """Write an age, in days from two days on; a dash if it is missing."""
-    return f"{int(seconds // DAY):,} d" if pd.notna(seconds) and seconds >= 2 * DAY else lasting(seconds)
+    return (
+        f"{int(seconds // DAY):,} d"
+        if pd.notna(seconds) and seconds >= 2 * DAY
+        else lasting(seconds)
+    )
 
 
 def waited(wait_s: Any, asked_at: Any) -> str:
@@ -200,7 +213,9 @@ def waited(wait_s: Any, asked_at: Any) -> str:
 def oldest(questions: pd.DataFrame) -> str:
     """Return the longest wait of some questions, and how many waits are not known."""
     n_unknown = int(questions["wait_s"].isna().sum())
-    words = waited(questions["wait_s"].max(), questions["asked_at"].min()).replace(MISSING, "not known")
+    words = waited(questions["wait_s"].max(), questions["asked_at"].min()).replace(
+        MISSING, "not known"
+    )
     is_mixed = 0 < n_unknown < len(questions)
     return f"{words}, {plural(n_unknown, 'unknown wait')}" if is_mixed else words
 

@@ -44,11 +44,15 @@ class Tile(NamedTuple):
 def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[str, Tile]:
     """Count what an analyst looks at first, by what is counted."""
     runs, pending = f.runs, f.interrupts[f.interrupts["outcome"] == "pending"]
-    waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))
+    waiting, failed, done = (
+        runs[runs["status"] == word] for word in ("interrupted", "error", "completed")
+    )
     n_businesses = runs["business_id"].nunique()
     which = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
     which += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
-    asked_s = f.interrupts.loc[f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"].dropna()
+    asked_s = f.interrupts.loc[
+        f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"
+    ].dropna()
     n_late, n_over = ((waits > sla_h * 3_600).sum() for waits in (pending["wait_s"], asked_s))
     late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
     age = aged(pending["wait_s"].max()) if pending["wait_s"].notna().all() else oldest(pending)
@@ -71,7 +75,8 @@ def timeline(f: Frames) -> Panel:
     """Show what one run, or each of two, did and when: a Gantt chart, and the steps in tree order."""
     figure, steps = gantt(f, compress_waits=True), f.steps
     label = (
-        pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, "str") + steps["label"]
+        pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, "str")
+        + steps["label"]
     )
     table = steps[["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]].assign(
         label=label
@@ -84,7 +89,9 @@ def slowest_steps(f: Frames) -> Panel:
     """Show the five steps of one run that worked longest, and what they added to its total time."""
     steps = f.steps
     is_work = (steps["n_children"] == 0) & ~steps["is_wait"] & (steps["self_s"] > 0)
-    slow = steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True]).head(MAX_STEPS)
+    slow = (
+        steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True]).head(MAX_STEPS)
+    )
     table = slow[["label", "agent", "self_s", "critical_s"]].reset_index(drop=True)
     if f.runs["status"].eq("error").any():
         table = table.drop(columns="critical_s")
@@ -107,7 +114,9 @@ def what_happened(f: Frames) -> Panel:
     events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
     events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
     order = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable").index
-    events = events.assign(is_first=events.index.isin(order[:MAX_LINES])).sort_values("at", kind="stable")
+    events = events.assign(is_first=events.index.isin(order[:MAX_LINES])).sort_values(
+        "at", kind="stable"
+    )
     is_one_day = events["at"].dt.normalize().nunique() == 1
     day = f"{events['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
     lines = events.assign(at=events["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
@@ -120,7 +129,9 @@ def _step_events(f: Frames) -> Iterator[Event]:
     """Yield a line for each step of the highest level with several, and for each cause of a failure."""
     sizes = f.steps["depth"].value_counts()
     level = sizes[sizes > 1].index.min()
-    is_listed = f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt") | f.steps["error"].notna()
+    is_listed = (
+        f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt") | f.steps["error"].notna()
+    )
     for step in records(f.steps[is_listed].dropna(subset="started_at")):
         at, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
         if step["error"]:
@@ -134,7 +145,10 @@ def _step_events(f: Frames) -> Iterator[Event]:
 def _question_events(f: Frames) -> Iterator[Event]:
     """Yield two lines for each question: when it was asked, and how it ended; one if policy decided it."""
     for ask in records(f.interrupts.dropna(subset="asked_at")):
-        ending, wait = outcome_words(ask["kind"], ask["outcome"], ask["decision"]), lasting(ask["wait_s"])
+        ending, wait = (
+            outcome_words(ask["kind"], ask["outcome"], ask["decision"]),
+            lasting(ask["wait_s"]),
+        )
         label, is_policy = words_of(ask["label"]), ask["outcome"] in RESOLUTIONS
         if is_policy:
             yield ask["asked_at"], label, ending.lower(), "", 1, 0.0
@@ -194,7 +208,9 @@ def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
         return Panel("What changed", "", pd.DataFrame(columns=columns))
     n_shown = plural(len(f.runs), "run")
     note = f" {len(table):,} of {n_shown} changed."
-    return Panel("What changed", table.attrs["sentence"] + note, with_labels(table)[["run", *columns]])
+    return Panel(
+        "What changed", table.attrs["sentence"] + note, with_labels(table)[["run", *columns]]
+    )
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:
@@ -238,4 +254,6 @@ def findings(f: Frames) -> Panel:
     rows = rows[~(rows["match"].eq("both") & is_sure)]
     table = rows.assign(match=rows["match"].astype("str").map(MATCHES))
     columns = ["match", "agent", "title", "confidence_a", "confidence_b"]
-    return Panel("Findings that differ", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True))
+    return Panel(
+        "Findings that differ", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True)
+    )

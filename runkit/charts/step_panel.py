@@ -10,7 +10,16 @@ import pandas as pd
 
 from runkit import jsontext
 from runkit.arguments import NonBlank, checked
-from runkit.charts.panel import Panel, lasting, records, render, short_ids, table_html, when, words_of
+from runkit.charts.panel import (
+    Panel,
+    lasting,
+    records,
+    render,
+    short_ids,
+    table_html,
+    when,
+    words_of,
+)
 from runkit.errors import UsageError
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
@@ -35,9 +44,10 @@ def step(f: Frames, name: NonBlank) -> Panel:
     Returns
     -------
     Panel
-        `table` has the columns `part`, `path` and `value`: a row for each value of the result, then for each
-        time, finding and source. Values of fields whose name says that they are secret are masked. If several
-        steps have the name, the panel lists them, with the label of the step around each as `inside`.
+        `table` has the columns `part`, `path` and `value`: a row for each value of the result, then
+        for each time, finding and source. Values of fields whose name says that they are secret are
+        masked. If several steps have the name, the panel lists them, with the label of the step
+        around each as `inside`.
 
     Raises
     ------
@@ -57,7 +67,9 @@ def step(f: Frames, name: NonBlank) -> Panel:
     sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
     values, times = jsontext.leaves(row["result"]), _times(f, row)
     found = records(artifacts)
-    sources_of = [(item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources]
+    sources_of = [
+        (item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources
+    ]
     parts = {
         "result": values,
         "time": times,
@@ -67,7 +79,9 @@ def step(f: Frames, name: NonBlank) -> Panel:
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
     for item in found:
-        item["sources"] = [source for source in sources if source["artifact_no"] == item["artifact_no"]]
+        item["sources"] = [
+            source for source in sources if source["artifact_no"] == item["artifact_no"]
+        ]
     pairs = table.drop(columns="part")
     tables = {
         "Result": table_html(pairs[table["part"].eq("result")]),
@@ -109,7 +123,9 @@ def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
     inside = steps["parent_step_id"].map(f.steps.set_index("step_id")["label"]).astype("str")
-    table = steps.assign(step=short_ids(steps["step_id"]), inside=inside)[["step", "inside", "duration_s"]]
+    table = steps.assign(step=short_ids(steps["step_id"]), inside=inside)[
+        ["step", "inside", "duration_s"]
+    ]
     sentence = f"{plural(len(steps), 'step')} have this name or label; pass the id of one of them."
     return Panel(words_of(name), sentence, table.reset_index(drop=True))
 
@@ -128,8 +144,14 @@ def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) ->
 def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
     start, began = f.runs["started_at"].iloc[0], row["started_at"]
     is_known = pd.notna(start) and began is not None
-    after = f", {duration((began - start).total_seconds())} after the run started" if is_known else ""
-    inside = f", {plural(row['n_children'], 'step')} inside" if row["n_children"] else ", no steps inside"
+    after = (
+        f", {duration((began - start).total_seconds())} after the run started" if is_known else ""
+    )
+    inside = (
+        f", {plural(row['n_children'], 'step')} inside"
+        if row["n_children"]
+        else ", no steps inside"
+    )
     own = f", own time {lasting(row['self_s'])}" if row["n_children"] else ""
     return [
         ("Started", when(began) + after),

@@ -1,12 +1,12 @@
 """The look of runkit's figures: their theme, their texts, and plotly's privacy.
 
-A figure has an opaque ground of its own: a notebook's renderer does not follow the notebook's theme, and no
-one text color can be read on both. The ground is white, or dark where plotly's own default template is dark
-(`plotly.io.templates.default = "plotly_dark"`).
+A figure has an opaque ground of its own: a notebook's renderer does not follow the notebook's
+theme, and no one text color can be read on both. The ground is white, or dark where plotly's own
+default template is dark (`plotly.io.templates.default = "plotly_dark"`).
 
-plotly reads its texts as a small HTML (`<a href>` becomes a live link), typesets what stands between two `$`
-where MathJax is loaded, and fills in `%{…}`. Run data is hostile, so every string that enters a figure goes
-through `plain`.
+plotly reads its texts as a small HTML (`<a href>` becomes a live link), typesets what stands
+between two `$` where MathJax is loaded, and fills in `%{…}`. Run data is hostile, so every string
+that enters a figure goes through `plain`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ LINE_PX = 22  # a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # over the title
 AXIS_PX = 30  # below the rows: the ticks
-LEGEND_PX, LEGEND_EDGE_PX = 19, 24  # a line of the legend, and what plotly keeps free around all lines
+# a line of the legend, and what plotly keeps free around all lines
+LEGEND_PX, LEGEND_EDGE_PX = 19, 24
 ENTRY_PX = 48  # of an entry of the legend beside its word
 Json = dict[str, Any]
 Trace = Json
@@ -94,18 +95,28 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> He
     rest = "".join(f" · {part}" for part in parts if part)
     smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
     lines = [bold(name) + colored(rest, theme.muted)]
-    lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller]
+    lines += [
+        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller
+    ]
     return Heading(lines, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
 
 
 def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> Json:
     """Build what the layouts of all figures have in common.
 
-    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and the title.
+    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and
+    the title.
     """
     title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
     top = title + margin.get("t", 0)
-    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
+    place = {
+        "x": 0,
+        "xref": "container",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+    }
     return {
         "template": template(theme),
         "height": top + area + margin["b"],
@@ -123,7 +134,8 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
 def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> Json:
     """Build the axis of rows, whose labels begin at one line, so that indents can be seen.
 
-    They stand right of their axis and are moved left. (`shift` would take the area of the hover along.)
+    They stand right of their axis and are moved left. (`shift` would take the area of the hover
+    along.)
     """
     return array_ticks(ticks, texts) | {
         "side": "right",
@@ -167,7 +179,12 @@ def numbers(values: pd.Series[Any]) -> dict[str, str]:
 
 
 def bars(
-    base: pd.Series[float], x: pd.Series[float], y: pd.Series[float], width: float, mark: Json, **look: Any
+    base: pd.Series[float],
+    x: pd.Series[float],
+    y: pd.Series[float],
+    width: float,
+    mark: Json,
+    **look: Any,
 ) -> Trace:
     """Return a bar for each row `y`, from `base`, of length `x`; `width` is in rows."""
     kind = {"type": "bar", "orientation": "h", "textposition": "none", "showlegend": False}
@@ -176,7 +193,11 @@ def bars(
 
 
 def texts(
-    x: Iterable[float], y: Iterable[float], words: Iterable[str], color: str | list[str], **look: Any
+    x: Iterable[float],
+    y: Iterable[float],
+    words: Iterable[str],
+    color: str | list[str],
+    **look: Any,
 ) -> Trace:
     """Return texts that begin at points, in one color or one for each."""
     font = {"size": SIZE - 1, "color": color}
@@ -195,7 +216,8 @@ def chosen_theme() -> Theme:
 def plain(value: object, limit: int = 60) -> str:
     """Return `value` as text that plotly shows as it is: one line, at most `limit` characters, no markup.
 
-    A missing value is "unknown"; characters that cannot be seen (controls, changes of direction) are shown.
+    A missing value is "unknown"; characters that cannot be seen (controls, changes of direction)
+    are shown.
     """
     if value is None or value != value:  # NaN and NaT differ from themselves
         return "unknown"

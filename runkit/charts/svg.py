@@ -1,11 +1,12 @@
 """A figure of ours as a static SVG: no script, no ids, no font file; it follows a page's light or dark.
 
-It draws the part of plotly that runkit's figures use and refuses the rest by name: flat bars, lines, marks
-and texts on axes with a range, shapes and annotations of straight lines and words, one legend below. Values
-become pixels by range, domain and margin, so that no mark depends on a font.
+It draws the part of plotly that runkit's figures use and refuses the rest by name: flat bars,
+lines, marks and texts on axes with a range, shapes and annotations of straight lines and words, one
+legend below. Values become pixels by range, domain and margin, so that no mark depends on a font.
 
-Colors are attributes, those of the light theme, so that the picture is right where styles are stripped; one
-rule for each color exchanges it in the dark (`light-dark()` follows the page's `color-scheme`).
+Colors are attributes, those of the light theme, so that the picture is right where styles are
+stripped; one rule for each color exchanges it in the dark (`light-dark()` follows the page's
+`color-scheme`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ NEAR_PX = 0.5  # from an axis: what is nearer is drawn
 SYMBOL_PX = 40  # from the edge of an entry of the legend to its word
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
-PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))  # the first name counts
+# the first name counts
+PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is refused
     "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta modebar "
     "paper_bgcolor shapes showlegend template title uirevision width xaxis xaxis2 yaxis yaxis2",
@@ -133,7 +135,9 @@ def _values(array: Any) -> Any:
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
     """Lay one nested dictionary over another."""
-    inner = {key: _merged(base[key], over[key]) for key in over if isinstance(base.get(key), Mapping)}
+    inner = {
+        key: _merged(base[key], over[key]) for key in over if isinstance(base.get(key), Mapping)
+    }
     return {**base, **over, **inner}
 
 
@@ -202,7 +206,8 @@ class Chart:
         ref = look.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
-            is_log = is_power and axis.look.get("type") == "log"  # of annotations plotly takes logarithms
+            # of annotations plotly takes logarithms
+            is_log = is_power and axis.look.get("type") == "log"
             return float(axis.within(10**value if is_log else value))
         first, last = axis[1:] if axis else self.ends[letter]
         return first + value * (last - first)
@@ -232,7 +237,9 @@ class Chart:
         steps = []
         for pen, values in re.findall("([MLHVZ])([^MLHVZ]*)", path):
             places = zip({"H": "x", "V": "y"}.get(pen, "xy"), values.split(","), strict=False)
-            pixels = [number(self._place(letter, look, float(value))) for letter, value in places if value]
+            pixels = [
+                number(self._place(letter, look, float(value))) for letter, value in places if value
+            ]
             steps.append(pen + ",".join(pixels))
         return element(
             "path", d="".join(steps), **paint("fill", look.get("fillcolor")), **edge(**look["line"])
@@ -252,7 +259,9 @@ class Chart:
         side = self.ends["x"][0] if look.get("anchor") == "free" else max(ends)
         pixels = axis.at(look["tickvals"])
         is_shown = np.abs(axis.within(look["tickvals"]) - pixels) < NEAR_PX
-        for pixel, words in zip(pixels[is_shown], compress(look["ticktext"], is_shown), strict=True):
+        for pixel, words in zip(
+            pixels[is_shown], compress(look["ticktext"], is_shown), strict=True
+        ):
             if look.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
                 yield polyline(*line, **paint("stroke", look["gridcolor"]))
@@ -267,14 +276,18 @@ class Chart:
         if trace.get("orientation") != "h":
             raise Unsupported("an upright bar")
         x_axis, y_axis = self._axes(trace)
-        base, length, row = (np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y"))
+        base, length, row = (
+            np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y")
+        )
         x = [x_axis.within(end) for end in (base, base + length)]
         y = [y_axis.within(row + half) for half in (-trace["width"] / 2, trace["width"] / 2)]
         columns = dict(zip(("x0", "x1", "y0", "y1"), (*x, *y), strict=True))
         radius = trace["marker"].get("cornerradius", 0)
         for bar in _each(trace, columns):
             sides = (bar["x0"], bar["x1"], bar["y0"], bar["y1"])
-            round_px = min(radius, abs(sides[1] - sides[0]) / 2, abs(sides[3] - sides[2]) / 2) or None
+            round_px = (
+                min(radius, abs(sides[1] - sides[0]) / 2, abs(sides[3] - sides[2]) / 2) or None
+            )
             look = paint("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
             yield box(*sides, rx=round_px, body=title_of(bar["hover"]), **look)
 
@@ -298,7 +311,9 @@ class Chart:
             colors = font["color"] if isinstance(font["color"], LIST) else repeat(font["color"])
             points = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
             for at_x, at_y, words, color in compress(points, shown):
-                yield text_at(at_x, at_y + 0.25 * font["size"], words, font | {"color": color}, anchor)
+                yield text_at(
+                    at_x, at_y + 0.25 * font["size"], words, font | {"color": color}, anchor
+                )
 
     def _note(self, note: Json) -> Markup:
         """Write an annotation."""
@@ -317,7 +332,10 @@ class Chart:
         """Draw the legend in lines below; the place of an entry depends on estimated widths."""
         look, (left, right) = self.layout["legend"], self.ends["x"]
         entries = [trace for trace in self.traces if trace.get("showlegend", True)]
-        font, top = self.font | look["font"], self.bottom - look.get("y", 0) * (self.bottom - self.top)
+        font, top = (
+            self.font | look["font"],
+            self.bottom - look.get("y", 0) * (self.bottom - self.top),
+        )
         widths = [entry_px(trace["name"]) for trace in entries]
         first = max(0, min(left, right - sum(widths)))
         x, y = first, top + 0.5 * LEGEND_PX + 5.5
@@ -338,10 +356,16 @@ def _each(trace: Json, columns: Json) -> list[Json]:
     """Return the bars or marks of a trace with their places; a look is one for all of them, or for each."""
     mark = trace["marker"]
     line = mark.get("line", {})
-    hover = None if trace.get("hoverinfo") == "skip" else trace.get("hovertext", trace.get("customdata"))
+    hover = (
+        None
+        if trace.get("hoverinfo") == "skip"
+        else trace.get("hovertext", trace.get("customdata"))
+    )
     looks = {"color": mark.get("color"), "edge": line.get("color"), "edge_px": line.get("width")}
     looks |= {"hover": hover, "size": mark.get("size"), "symbol": mark.get("symbol", "circle")}
-    every = [look if isinstance(look, LIST) else repeat(look) for look in (columns | looks).values()]
+    every = [
+        look if isinstance(look, LIST) else repeat(look) for look in (columns | looks).values()
+    ]
     return [dict(zip(columns | looks, row, strict=True)) for row in zip(*every, strict=False)]
 
 
@@ -350,7 +374,9 @@ def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
     opacity = trace["marker"].get("opacity", 1)
     for mark in _each(trace, columns):
         is_clear = mark["symbol"] in ("circle-open", "x-thin", "line-ns")
-        look = paint("fill", None if is_clear else mark["color"]) | edge(mark["edge"], mark["edge_px"])
+        look = paint("fill", None if is_clear else mark["color"]) | edge(
+            mark["edge"], mark["edge_px"]
+        )
         if mark["is_shown"] and (look["fill"] != "none" or "stroke" in look):
             look["opacity"] = None if opacity == 1 else opacity
             place = (mark["x"], mark["y"], mark["size"] / 2, mark["symbol"])

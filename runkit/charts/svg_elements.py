@@ -34,7 +34,9 @@ def number(value: float) -> str:
 def element(name: str, body: Markup | str = "", **attributes: Any) -> Markup:
     """Write an element; an attribute that is None is left out, and `_` is `-`."""
     texts = (
-        ATTRIBUTE.format(key.replace("_", "-"), number(value) if isinstance(value, float) else value)
+        ATTRIBUTE.format(
+            key.replace("_", "-"), number(value) if isinstance(value, float) else value
+        )
         for key, value in attributes.items()
         if value is not None
     )
@@ -65,7 +67,9 @@ def lines_of(text: str) -> list[Markup]:
             styles = styles[:-1] or [{}]
         elif part.startswith("<"):
             look = {"font_weight": 600} if part == "<b>" else dict(STYLE.findall(part))
-            look = {{"color": "fill", "font-size": "font_size"}.get(key, key): look[key] for key in look}
+            look = {
+                {"color": "fill", "font-size": "font_size"}.get(key, key): look[key] for key in look
+            }
             styles.append(styles[-1] | look)
         elif part:
             words = unescape(part).replace("  ", "\u00a0 ")  # SVG keeps one of several spaces
@@ -79,7 +83,9 @@ def text_at(x: float, y: float, text: str, font: Json, anchor: str | None = None
     look = {"font_size": size, "text_anchor": anchor, **paint("fill", font["color"])}
     lines = enumerate(lines_of(text))
     places = ((float(y + at * LINE * size), line) for at, line in lines if line)
-    return Markup("").join(element("text", line, x=float(x), y=base, **look) for base, line in places)
+    return Markup("").join(
+        element("text", line, x=float(x), y=base, **look) for base, line in places
+    )
 
 
 def box(x0: float, x1: float, y0: float, y1: float, **look: Any) -> Markup:
@@ -104,7 +110,9 @@ def title_of(text: str | None) -> Markup | str:
     return element("title", unmarked(text.replace("<br>", "\n"))) if text else ""
 
 
-def symbol_at(x: float, y: float, radius: float, symbol: str, body: Markup | str, look: Json) -> Markup:
+def symbol_at(
+    x: float, y: float, radius: float, symbol: str, body: Markup | str, look: Json
+) -> Markup:
     """Draw a mark."""
     if symbol.startswith("circle"):
         return element("circle", body, cx=x, cy=y, r=float(radius), **look)

@@ -48,7 +48,9 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     [row] = run.to_dict("records")
     title = f"{run_label(row['run_id'], row['business_name'], row['agent_name'])} {status(row['status'])}"
     is_other = f.runs["status"].eq("completed") & f.runs["run_id"].ne(row["run_id"])
-    is_other &= f.runs["agent"].fillna("").eq(run["agent"].fillna("").iloc[0]) & (row["status"] != "error")
+    is_other &= f.runs["agent"].fillna("").eq(run["agent"].fillna("").iloc[0]) & (
+        row["status"] != "error"
+    )
     others = f.runs[is_other]
     groups = {"This run": run, f"Median of {plural(len(others), 'other')}": others}
     table = pd.DataFrame(
@@ -71,26 +73,36 @@ def _asked(f: Frames, run_id: str) -> pd.DataFrame:
     to_people = f.interrupts[~f.interrupts["outcome"].isin(RESOLUTIONS)]
     usual = to_people.groupby("kind", observed=True)["wait_s"].transform("median")
     table = to_people.assign(median_of_kind_s=usual)
-    own = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)].sort_values("wait_s", ascending=False)
+    own = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)].sort_values(
+        "wait_s", ascending=False
+    )
     return own[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(drop=True)
 
 
 def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.DataFrame) -> str:
     total = lasting(row["duration_s"])
     if row["status"] == "error":
-        failed = f.steps.loc[f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna(), "label"]
+        failed = f.steps.loc[
+            f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna(), "label"
+        ]
         where = "".join(f" in “{words_of(label)}”" for label in failed.tail(1))
         return f"It failed after {total}{where}. A failed run is not compared."
     if not row["has_steps"]:
         return f"{total}; where the time went is not known, as its steps were not read."
-    longest = "".join(f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1)))
+    longest = "".join(
+        f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1))
+    )
     if row["status"] == "interrupted":
         return f"Still waiting: {lasting(row['waiting_s'])} of {total} so far.{longest}"
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
     median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
     if is_slower.mean() >= 1 - USUAL:
-        of = f"all {len(others):,} others" if is_slower.all() else f"{is_slower.sum():,} of {len(others):,}"
+        of = (
+            f"all {len(others):,} others"
+            if is_slower.all()
+            else f"{is_slower.sum():,} of {len(others):,}"
+        )
         return f"Not slow: faster than {of}. {total}, median {lasting(median['duration_s'])}."
     largest = max(SPENT, key=lambda part: row[part] - median[part])
     spent, usual = lasting(row[largest]), lasting(median[largest])
@@ -111,8 +123,14 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     by = work.groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
     usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()
-    own = spent[spent["run_id"].eq(run_id)].join(usual.rename("usual_s"), on=KIND).fillna({"usual_s": 0.0})
-    [most] = own.assign(extra_s=own["self_s"] - own["usual_s"]).nlargest(1, "extra_s").to_dict("records")
+    own = (
+        spent[spent["run_id"].eq(run_id)]
+        .join(usual.rename("usual_s"), on=KIND)
+        .fillna({"usual_s": 0.0})
+    )
+    [most] = (
+        own.assign(extra_s=own["self_s"] - own["usual_s"]).nlargest(1, "extra_s").to_dict("records")
+    )
     return (
         f" Most in “{words_of(most['label'])}” ({agent_title(most['agent'])}): {lasting(most['self_s'])}, "
         f"median {lasting(most['usual_s'])}."

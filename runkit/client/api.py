@@ -20,29 +20,30 @@ from runkit.client.runs import Runs
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
 
-    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. It retries failed
-    reads for up to a minute (`runs.get` and forms: ten seconds; a host that never responded: five), and never
-    repeats a write that may have arrived.
+    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. It
+    retries failed reads for up to a minute (`runs.get` and forms: ten seconds; a host that never
+    responded: five), and never repeats a write that may have arrived.
 
-    The key appears in no repr, error message, log line or file of runkit. Response bodies are never changed,
-    so a run in which a server repeats the key contains it. Other tools may show the key, such as a traceback
-    with local variables (`%xmode Verbose`).
+    The key appears in no repr, error message, log line or file of runkit. Response bodies are never
+    changed, so a run in which a server repeats the key contains it. Other tools may show the key,
+    such as a traceback with local variables (`%xmode Verbose`).
 
     Parameters
     ----------
     api_key
-        MIDDESK_API_KEY by default. A key that starts with `mk_live_` goes to production, one with `mk_test_`
-        to Middesk's sandbox.
+        MIDDESK_API_KEY by default. A key that starts with `mk_live_` goes to production, one with
+        `mk_test_` to Middesk's sandbox.
     base_url
-        Another host (or MIDDESK_BASE_URL), which must be https or loopback. It gets a live key only if it is
-        passed here.
+        Another host (or MIDDESK_BASE_URL), which must be https or loopback. It gets a live key only
+        if it is passed here.
     read_only
         Refuse every POST before it is sent.
     rate
-        Requests a second over all threads. 20 is what Middesk's documentation allows; None removes the limit.
+        Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
+        the limit.
     timeout
-        Seconds to connect, to send, and between two parts of a response. The body of a response must arrive
-        within 30 seconds, or within `timeout` if that is longer.
+        Seconds to connect, to send, and between two parts of a response. The body of a response
+        must arrive within 30 seconds, or within `timeout` if that is longer.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
@@ -50,7 +51,8 @@ class Client:
     cert
         A client certificate: a file, (file, key file), or (file, key file, password).
     transport
-        Replaces the network, with its proxies and TLS, below the rate limit, the retries and the key.
+        Replaces the network, with its proxies and TLS, below the rate limit, the retries and the
+        key.
 
     Raises
     ------

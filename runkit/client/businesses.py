@@ -1,7 +1,7 @@
 """`client.businesses`, and what the client knows about the businesses of its runs.
 
-The API's runs do not name their business. So the client remembers the business of each thread and run, and
-the name and status of each business. Nothing is guessed from texts.
+The API's runs do not name their business. So the client remembers the business of each thread and
+run, and the name and status of each business. Nothing is guessed from texts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def concurrently(
     read: Callable[[Item], Result], items: Collection[Item], unit: str, progress: bool
 ) -> Iterator[Result]:
     """Read items with `WORKERS` requests at once, under a bar; yield the results in order."""
-    with Bar(total=len(items), unit=unit, disable=not progress) as bar, ThreadPoolExecutor(WORKERS) as pool:
+    with (
+        Bar(total=len(items), unit=unit, disable=not progress) as bar,
+        ThreadPoolExecutor(WORKERS) as pool,
+    ):
         for result in pool.map(read, items):
             bar.update(1)
             yield result
@@ -53,7 +56,10 @@ def id_of(business: str | Business) -> str:
 
 
 class KnownBusinesses:
-    """What one client knows about businesses. Threads share it: each method changes one entry at a time."""
+    """What one client knows about businesses.
+
+    Threads share it: each method changes one entry at a time.
+    """
 
     def __init__(self) -> None:
         self.run_ids: set[str] = set()  # of all runs that the client has read
@@ -191,8 +197,9 @@ class Businesses:
     ) -> RunList:
         """Find the businesses of runs by their threads, and their names.
 
-        Businesses in review are searched first, each with a request, until all runs have their business. From
-        then on the client's runs know it. A run that is in no business is not searched for again.
+        Businesses in review are searched first, each with a request, until all runs have their
+        business. From then on the client's runs know it. A run that is in no business is not
+        searched for again.
 
         Parameters
         ----------
@@ -206,8 +213,8 @@ class Businesses:
         Returns
         -------
         RunList
-            The runs, with their business where it is known. It is complete unless businesses are left to
-            search; `why` says how many.
+            The runs, with their business where it is known. It is complete unless businesses are
+            left to search; `why` says how many.
 
         Raises
         ------
@@ -216,7 +223,9 @@ class Businesses:
         """
         runs = tuple(runs)
         if not all(isinstance(run, Run) for run in runs):
-            raise UsageError("runs= holds something else; expected runs, such as those of a RunList")
+            raise UsageError(
+                "runs= holds something else; expected runs, such as those of a RunList"
+            )
         missing = self._known.unknown_threads(runs) - self._foreign
         if missing and not self._unsearched:
             listed = self.list(progress=progress)

@@ -1,7 +1,8 @@
 """Read many runs at once: a pool of threads, and what stops it.
 
-An error about one run (403, 404, 422, 500 and the like) is the result of that run. A 401 ends the batch. So
-does a host that no longer responds to one run after the other: `Http` has repeated each request by then.
+An error about one run (403, 404, 422, 500 and the like) is the result of that run. A 401 ends the
+batch. So does a host that no longer responds to one run after the other: `Http` has repeated each
+request by then.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def fetch(
 ) -> RunList:
     """Read the runs of `ids` that are not in `have`; once this has ended, nothing more is sent.
 
-    `read_run` takes an id and the flag `cancelled=`. Raises `AuthError`, and the error of a host that went
-    down before any run was read.
+    `read_run` takes an id and the flag `cancelled=`. Raises `AuthError`, and the error of a host
+    that went down before any run was read.
     """
     runs = {run_id: have[run_id.lower()] for run_id in ids if run_id.lower() in have}
     errors: dict[str, ApiError] = {}
@@ -56,9 +57,13 @@ def fetch(
         raise stop
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
     stopped = stop_words(stop)
-    reasons = [f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
+    reasons = (
+        [f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
+    )
     why = "; ".join(reasons + error_words(errors)) or None
-    fetched = RunList(arrived, why, requested=tuple(ids), errors=errors, stopped=stopped, clock=clock)
+    fetched = RunList(
+        arrived, why, requested=tuple(ids), errors=errors, stopped=stopped, clock=clock
+    )
     if isinstance(stop, AuthError):
         stop.runs = fetched
         raise stop
@@ -86,7 +91,9 @@ def _outcomes(
                 n_down = n_down + 1 if isinstance(error, DOWN) else 0
                 if error is None:
                     yield run_id, task.result()
-                elif not isinstance(error, ApiError) or _ends_batch(error, n_down, workers, len(ids)):
+                elif not isinstance(error, ApiError) or _ends_batch(
+                    error, n_down, workers, len(ids)
+                ):
                     raise error
                 else:
                     yield run_id, error
@@ -118,7 +125,9 @@ def error_words(errors: Mapping[str, ApiError]) -> list[str]:
         return []
     run_id, error = next(iter(errors.items()))
     rest = ", …" if len(errors) > 1 else ""
-    return [f"{plural(len(errors), 'run')} could not be read: {run_id}{rest} ({shorten(str(error), 100)})"]
+    return [
+        f"{plural(len(errors), 'run')} could not be read: {run_id}{rest} ({shorten(str(error), 100)})"
+    ]
 
 
 def reusable(have: Iterable[Run]) -> dict[str, Run]:
@@ -126,4 +135,8 @@ def reusable(have: Iterable[Run]) -> dict[str, Run]:
     runs = tuple(have)
     if not all(isinstance(run, Run) for run in runs):
         raise UsageError("have= holds something else; expected runs, such as those of a RunList")
-    return {run.id.lower(): run for run in runs if run.is_finished and run.to_dict().get("steps") is not None}
+    return {
+        run.id.lower(): run
+        for run in runs
+        if run.is_finished and run.to_dict().get("steps") is not None
+    }

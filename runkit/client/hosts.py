@@ -5,7 +5,8 @@
     any key      loopback                              SANDBOX
     any key      another host, https only              TEST for mk_test_, else LIVE
 
-Source of the two hosts and prefixes: Middesk's pages on API keys and environments. [A] 22: both serve agents.
+Source of the two hosts and prefixes: Middesk's pages on API keys and environments. [A] 22: both
+serve agents.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
 @dataclass(frozen=True)
 class Target:
-    """Where a client sends its requests. `url` ends without a slash; `host` includes a given port."""
+    """Where a client sends its requests.
+
+    `url` ends without a slash; `host` includes a given port.
+    """
 
     url: str
     host: str
@@ -59,7 +63,11 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
     prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), "")
     own_host = HOST_OF_KEY.get(prefix)
     is_from_code = base_url is not None
-    given = base_url if is_from_code else environ.get(URL_NAME) or (own_host and f"https://{own_host}/v1")
+    given = (
+        base_url
+        if is_from_code
+        else environ.get(URL_NAME) or (own_host and f"https://{own_host}/v1")
+    )
     if given is None:
         raise UsageError(
             "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check that you "
@@ -101,7 +109,9 @@ def _checked_url(value: Any, name: str) -> httpx.URL:
         url = httpx.URL(value)
     is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
     if not (url.host and url.scheme in ("http", "https") and is_port):
-        raise UsageError(f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1")
+        raise UsageError(
+            f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1"
+        )
     if url.userinfo or "?" in str(value) or "#" in str(value):
         raise UsageError(
             f"{name} contains credentials, a query or a fragment; use scheme, host and path only, "

@@ -1,8 +1,10 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
-    GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or truncated
+    GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or
+    truncated
             response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
-    POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear response
+    POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear
+    response
             it is `MaybeSent`, or the error of its status.
 
 Times are in seconds.
@@ -25,7 +27,14 @@ from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, doubt, lost, read_reply, refusal, retry_after
 from runkit.contract import without_none
-from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
+from runkit.errors import (
+    ApiError,
+    ContractError,
+    RateLimited,
+    ReadOnlyError,
+    Unavailable,
+    UsageError,
+)
 from runkit.keys import redact
 from runkit.logs import log
 from runkit.text import brief, shorten
@@ -34,14 +43,15 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 
-# from the begin of a request to the end of its response, or the client's `timeout` if that is longer; while
-# the headers arrive, only httpx's own timeout between two bytes counts
+# from the begin of a request to the end of its response, or the client's `timeout` if that is
+# longer; while the headers arrive, only httpx's own timeout between two bytes counts
 REQUEST_TIMEOUT = 30.0
 # without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
 # the same for a host that has never responded: the address may be wrong
 FIRST_ANSWER_TIMEOUT = 5.0
-# before each repetition, the last one again and again; the first goes at once: a kept connection was closed
+# before each repetition, the last one again and again; the first goes at once: a kept connection
+# was closed
 BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
 MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
 # a longer wait is the caller's decision, not a notebook that seems to hang
@@ -59,13 +69,24 @@ WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
-_STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
+_STREAM_HEADERS = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-store",
+}
 
 
 def path_to(*parts: str) -> str:
-    """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path. Raises `UsageError`."""
+    """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path.
+
+    Raises `UsageError`.
+    """
     for part in parts:
-        if not isinstance(part, str) or part.strip() in ("", ".", "..") or not jsontext.is_unicode(part):
+        if (
+            not isinstance(part, str)
+            or part.strip() in ("", ".", "..")
+            or not jsontext.is_unicode(part)
+        ):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -73,8 +94,8 @@ def path_to(*parts: str) -> str:
 class RateLimiter:
     """Lets at most `rate` requests go in any second plus `MARGIN`, evenly spaced over all threads.
 
-    Even spacing keeps every one-second window under the limit, wherever the server starts its windows; a
-    token bucket would allow bursts. With `rate=None` only pauses apply.
+    Even spacing keeps every one-second window under the limit, wherever the server starts its
+    windows; a token bucket would allow bursts. With `rate=None` only pauses apply.
     """
 
     def __init__(
@@ -116,7 +137,9 @@ def connect(
     if proxy is not None and target.is_loopback:
         raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
     if verify is False and not target.is_loopback:
-        raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
+        raise UsageError(
+            f"verify=False with {target.host}: others could read the key; pass a CA file"
+        )
 
     def authorize(request: httpx.Request) -> httpx.Request:
         # Only when it is sent, so that no attribute of a client shows the key.
@@ -125,7 +148,12 @@ def connect(
 
     # Without TLS none is prepared: loading the CAs takes longer than a request.
     is_secure = target.url.startswith("https:") and transport is None
-    options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "proxy": proxy, "transport": transport}
+    options: dict[str, Any] = {
+        "auth": authorize,
+        "headers": _HEADERS,
+        "proxy": proxy,
+        "transport": transport,
+    }
     options["trust_env"] = not target.is_loopback  # a proxy of the environment
     try:
         options["verify"] = _tls(verify, cert) if is_secure else False
@@ -133,7 +161,9 @@ def connect(
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     # Not in the handler: the first error may repeat the login of the proxy.
-    raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
+    raise UsageError(
+        f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
+    )
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
@@ -150,7 +180,12 @@ class Http:
     """One client's requests over the connections of `connect`; safe to share between threads."""
 
     def __init__(
-        self, target: Target, connections: Connections, limiter: RateLimiter, timeout: float, read_only: bool
+        self,
+        target: Target,
+        connections: Connections,
+        limiter: RateLimiter,
+        timeout: float,
+        read_only: bool,
     ) -> None:
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self._reads, self._writes = connections
@@ -175,8 +210,8 @@ class Http:
     ) -> Reply:
         """Read JSON, repeated for up to `retry_for` seconds.
 
-        Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set. Raises the
-        last attempt's `ApiError`.
+        Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set.
+        Raises the last attempt's `ApiError`.
         """
         params = without_none(**(query or {}))
         started, attempt = self.clock(), 0
@@ -206,19 +241,28 @@ class Http:
             return True
         if error.status == 500 and attempt >= MAX_ATTEMPTS:
             return True
-        is_over = elapsed >= (retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT))
+        is_over = elapsed >= (
+            retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+        )
         return is_over and (attempt > 1 or elapsed >= self.timeout)
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
-        """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""
+        """Send JSON once.
+
+        Raises `ReadOnlyError` before anything is sent if the client may not write.
+        """
         if self.read_only:
             raise ReadOnlyError.of("POST", path)
         try:
             content = jsontext.dumps(dict(body)).encode()
         except ValueError as error:
-            raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
+            raise UsageError(
+                f"POST {path}: the body is not JSON ({error}); nothing was sent"
+            ) from None
         headers = {"Content-Type": "application/json"}
-        return self._send(self._writes, "POST", path, params=query, content=content, headers=headers)
+        return self._send(
+            self._writes, "POST", path, params=query, content=content, headers=headers
+        )
 
     def events(self, path: str) -> Iterator[ServerSentEvent]:
         """Follow a stream over a connection of its own, closed at the end.
@@ -239,7 +283,9 @@ class Http:
         """Wait for the rate limit, and name the request in messages, without its query."""
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
-            raise UsageError(f"{redact(source)}: not sent, this client has been closed; create a new one")
+            raise UsageError(
+                f"{redact(source)}: not sent, this client has been closed; create a new one"
+            )
         if not self.limiter.wait(deadline):
             raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
         return redact(source)  # a key may be passed as an id
@@ -261,7 +307,9 @@ class Http:
         timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
         end = time.monotonic() + min(deadline - started, max(REQUEST_TIMEOUT, self.timeout))
         try:
-            with client.stream(method, self.target.url + path, timeout=timeout, **content) as response:
+            with client.stream(
+                method, self.target.url + path, timeout=timeout, **content
+            ) as response:
                 outcome = str(response.status_code)
                 body = self._read_body(source, response, end)
             self._note(response)
@@ -281,7 +329,9 @@ class Http:
             body += chunk
             if len(body) > MAX_RESPONSE:
                 limit = f"the limit of {MAX_RESPONSE // 2**20} MB"
-                raise ContractError(f"{source}: the response is larger than {limit}.{doubt(source)}")
+                raise ContractError(
+                    f"{source}: the response is larger than {limit}.{doubt(source)}"
+                )
             if time.monotonic() >= end:
                 raise httpx.ReadTimeout("")
         return bytes(body)

@@ -1,9 +1,9 @@
 """Read a paged list to its end, filter it, and say whether something may be missing.
 
-The API pages by number, so an item that is created or deleted while reading shifts the others. In a list in
-order of creation, a new item only makes others appear twice: those are dropped, and the list is complete as
-of its first page. After a deletion, an item may move to a page that was already read; then fewer arrive than
-the `total_count` of the first page, and the list says so.
+The API pages by number, so an item that is created or deleted while reading shifts the others. In a
+list in order of creation, a new item only makes others appear twice: those are dropped, and the
+list is complete as of its first page. After a deletion, an item may move to a page that was already
+read; then fewer arrive than the `total_count` of the first page, and the list says so.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def read_pages(
             bar.total = total
             bar.update(len(items) - n_before)
 
-    is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and has_more and not is_past))
+    is_cut = limit is not None and (
+        len(kept) > limit or (len(kept) == limit and has_more and not is_past)
+    )
     reasons = [f"cut at limit={limit:,}"] if is_cut else []
     if n_unreadable := [*items.values()].count(None):
         reasons.append(f"{plural(n_unreadable, 'record')} could not be read (see the log)")
@@ -76,7 +78,9 @@ def read_pages(
     return ApiList(tuple(kept[:limit]), "; ".join(reasons) or None, total, is_cut_only=is_cut_only)
 
 
-def read_all(http: Http, path: str, cls: type[Listed], query: Query | None = None) -> ApiList[Listed]:
+def read_all(
+    http: Http, path: str, cls: type[Listed], query: Query | None = None
+) -> ApiList[Listed]:
     """Read a list that the API does not page."""
     return read_pages(http, path, lambda raw, reply: cls.from_json(raw), query, is_paged=False)
 
@@ -92,8 +96,10 @@ def _parsed(raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
 def _is_past(since: datetime, items: Mapping[str, Listed | None]) -> bool:
     """Whether no item at or after `since` can follow.
 
-    [A] 18: nothing documents that lists are newest first. So this is known only while all items so far were
-    newest first; equal times show no order.
+    [A] 18: nothing documents that lists are newest first. So this is known only while all items so
+    far were newest first; equal times show no order.
     """
     times: list[Any] = [getattr(item, "created_at", None) for item in items.values() if item]
-    return times == sorted(times, reverse=True) and since > times[-1] != times[0] if times else False
+    return (
+        times == sorted(times, reverse=True) and since > times[-1] != times[0] if times else False
+    )

@@ -39,7 +39,9 @@ class RunReader:
         """Read a run of a response."""
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
         host, read_at = self._http.target.host, reply.read_at
-        return Run.from_json(contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts))
+        return Run.from_json(
+            contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts)
+        )
 
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
@@ -60,7 +62,9 @@ class RunReader:
         """Read the server's time from the `Date` of a small response; this machine's without one."""
         return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
 
-    def resolve(self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True) -> str:
+    def resolve(
+        self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True
+    ) -> str:
         """Return the full id of a run, and remember its business.
 
         A short id is looked up among all runs; to read, a known one will do.

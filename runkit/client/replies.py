@@ -44,8 +44,8 @@ _ADVICE: dict[type[ApiError], str] = {
 class Reply(NamedTuple):
     """The parsed body, the server's time (its `Date` header, or None), and the request.
 
-    `source` is for example `GET /v1/runs/ID: HOST`. Reading raises `ContractError` if the body does not
-    follow the contract. After a write, the error warns that it may have been carried out.
+    `source` is for example `GET /v1/runs/ID: HOST`. Reading raises `ContractError` if the body does
+    not follow the contract. After a write, the error warns that it may have been carried out.
     """
 
     value: Any
@@ -127,7 +127,10 @@ def _api_errors(body: bytes, field: str) -> Iterator[str]:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Read `Retry-After` in seconds; None if missing, or a date, which needs a right clock. [A] 21."""
+    """Read `Retry-After` in seconds; None if missing, or a date, which needs a right clock.
+
+    [A] 21.
+    """
     value = response.headers.get("Retry-After", "").strip()
     return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None
 

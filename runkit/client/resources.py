@@ -41,16 +41,21 @@ class Threads:
 
     @checked
     def create(self, agent: str, business_id: str) -> Thread:
-        """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
+        """Create a thread for an agent (its type) and a business.
+
+        Raises `NotFound` for an unknown agent.
+        """
         reply = self._http.post("/threads", contract.create_body(agent, business_id))
         return reply.read(partial(_thread, business_id))
 
     @checked
-    def list(self, business_id: str | None = None, limit: PositiveInt | None = None) -> ApiList[Thread]:
+    def list(
+        self, business_id: str | None = None, limit: PositiveInt | None = None
+    ) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        The list says whether it is complete (`is_complete`, `why`); `limit` cuts it. Threads that are listed
-        by business have its id.
+        The list says whether it is complete (`is_complete`, `why`); `limit` cuts it. Threads that
+        are listed by business have its id.
         """
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
@@ -89,12 +94,13 @@ class Actions:
     ) -> Action:
         """Carry out an action on an object; `object_type` is `businesses` or `watchlist_result`.
 
-        `action_type` is add_sources, add_attributes, verify_tin, decision, or dismissal, which needs a
-        `note`. `run_id` and `thread_id` only name a run as an actor; posting an action does not resume a run.
+        `action_type` is add_sources, add_attributes, verify_tin, decision, or dismissal, which
+        needs a `note`. `run_id` and `thread_id` only name a run as an actor; posting an action does
+        not resume a run.
 
-        Raises `UsageError` for unknown words, `NotFound`, `Invalid` for a payload that the API refuses or an
-        object in the wrong state, `MaybeSent` if it is unknown whether it was carried out: check
-        `actions.list`.
+        Raises `UsageError` for unknown words, `NotFound`, `Invalid` for a payload that the API
+        refuses or an object in the wrong state, `MaybeSent` if it is unknown whether it was carried
+        out: check `actions.list`.
         """
         context = {"note": note, "run_id": run_id, "thread_id": thread_id}
         body = contract.action_body(object_type, object_id, action_type, payload, **context)
@@ -111,7 +117,10 @@ class Actions:
 
     @checked
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
-        """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
+        """Read one action; the API asks for its object as well, as for `create`.
+
+        Raises `NotFound`.
+        """
         query = {"object_type": object_type, "object_id": object_id}
         return self._http.get(path_to("actions", action_id), query).read(Action.from_json)
 

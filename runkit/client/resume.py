@@ -1,8 +1,8 @@
 """Answer a question: note the answer, send it once (and look if its arrival is in doubt), note the outcome.
 
-The API keeps no id of an answer and does not name who gave it. So after a failure without a clear response, a
-question that is closed may have been closed by anybody, and one that is still open may be closed later by the
-answer on its way.
+The API keeps no id of an answer and does not name who gave it. So after a failure without a clear
+response, a question that is closed may have been closed by anybody, and one that is still open may
+be closed later by the answer on its way.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Result = TypeVar("Result")
 class Delivery(NamedTuple):
     """What became of an answer, as far as can be known.
 
-    `outcome` is `confirmed` (the API accepted it), `unconfirmed` (the question is closed, and it is unknown
-    whose answer closed it) or `unknown` (it is still open after the last check, or the run could not be read:
-    `run` is None). `message` is a sentence for people.
+    `outcome` is `confirmed` (the API accepted it), `unconfirmed` (the question is closed, and it is
+    unknown whose answer closed it) or `unknown` (it is still open after the last check, or the run
+    could not be read: `run` is None). `message` is a sentence for people.
     """
 
     outcome: str
@@ -45,8 +45,9 @@ class Delivery(NamedTuple):
 class Question:
     """A question that is being answered, and how its run is read.
 
-    `known` is the run as the caller has it, if at all. `read_reply` makes a run of a response. `on_checking`
-    is called with the reason before the run is read to check whether the answer arrived.
+    `known` is the run as the caller has it, if at all. `read_reply` makes a run of a response.
+    `on_checking` is called with the reason before the run is read to check whether the answer
+    arrived.
     """
 
     http: Http
@@ -118,7 +119,9 @@ class Question:
             try:
                 latest = self.read_run()
             except ApiError as error:
-                log.warning("checking whether the answer arrived: the run could not be read: %s", error)
+                log.warning(
+                    "checking whether the answer arrived: the run could not be read: %s", error
+                )
                 continue
             doubt = self._doubt(latest)
             if doubt is None:
@@ -134,16 +137,26 @@ class Question:
     def columns(self, step_id: str | None) -> dict[str, str | None]:
         """Return the columns of the log; a step only if no other step could be meant."""
         run, target = self.known, self.http.target
-        columns: dict[str, str | None] = {"host": target.host, "mode": target.mode, "step_id": step_id}
+        columns: dict[str, str | None] = {
+            "host": target.host,
+            "mode": target.mode,
+            "step_id": step_id,
+        }
         columns |= {"run_id": self.run_id, "interrupt_id": self.id}
         if run is None:
             return columns
         columns["run_created_at"] = run.created_at.isoformat()
         for item in run.interrupts:
             if item.id == self.id:
-                columns |= {"agent": item.agent, "kind": interrupt_kind(item.value), "label": item.label}
+                columns |= {
+                    "agent": item.agent,
+                    "kind": interrupt_kind(item.value),
+                    "label": item.label,
+                }
                 columns["question_digest"] = answers.digest(item.value)
-        steps = [step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None]
+        steps = [
+            step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None
+        ]
         if step_id is None and len(steps) == len(run.interrupts) == 1 and "kind" in columns:
             columns["step_id"] = steps[0]
         return columns
@@ -158,9 +171,9 @@ def deliver(
 ) -> Delivery:
     """Note an answer, send it, and note what became of it.
 
-    If sending ends in any other way than by an error of runkit, the entry of the log stays at `sending`: the
-    answer may have arrived. A log that cannot be written gives a warning and does not stop the answer.
-    Raises as `Runs.deliver`.
+    If sending ends in any other way than by an error of runkit, the entry of the log stays at
+    `sending`: the answer may have arrived. A log that cannot be written gives a warning and does
+    not stop the answer. Raises as `Runs.deliver`.
     """
     for item in question.known.interrupts if question.known else ():
         if item.id == question.id:
@@ -170,7 +183,9 @@ def deliver(
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         if number is not None:
-            _try_log(lambda: answers.settle(number, outcome, message, run.created_at if run else None))
+            _try_log(
+                lambda: answers.settle(number, outcome, message, run.created_at if run else None)
+            )
 
     try:
         delivery = question.send(answer)
@@ -202,6 +217,7 @@ def is_stale(run: Run, known: Run | None) -> bool:
 def _try_log(write: Callable[[], Result]) -> Result | None:
     try:
         return write()
-    except (TypeError, ValueError) as error:  # an answer that is not JSON is refused when it is sent
+    # an answer that is not JSON is refused when it is sent
+    except (TypeError, ValueError) as error:
         log.warning("the answer log was not written: %s", error)
         return None

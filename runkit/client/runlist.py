@@ -21,11 +21,11 @@ MAX_NAMES = 3  # of the repr: one line
 class ApiList(Sequence[Item_co], Generic[Item_co]):
     """An immutable sequence of the API's objects that knows whether it is complete.
 
-    `why` says what may be missing, None if nothing is. `total_count` is the API's count before any filter, or
-    None. `requested` are the ids that were requested one by one, None for a list; `errors` holds, by id, why
-    some of them could not be read, and `stopped` what ended reading early. `is_cut_only` says that only
-    `limit` cut the list: nothing else may be missing. `items` are the objects as a tuple, `clock` asks the
-    server for its time.
+    `why` says what may be missing, None if nothing is. `total_count` is the API's count before any
+    filter, or None. `requested` are the ids that were requested one by one, None for a list;
+    `errors` holds, by id, why some of them could not be read, and `stopped` what ended reading
+    early. `is_cut_only` says that only `limit` cut the list: nothing else may be missing. `items`
+    are the objects as a tuple, `clock` asks the server for its time.
     """
 
     items: tuple[Item_co, ...] = ()
@@ -92,7 +92,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     def __repr__(self) -> str:
         named = [
-            first_text(getattr(item, "label", None), getattr(item, "name", None)) or short_id(item.id)
+            first_text(getattr(item, "label", None), getattr(item, "name", None))
+            or short_id(item.id)
             for item in self.items[:MAX_NAMES]
         ]
         more = [f"… {len(self) - MAX_NAMES:,} more"] if len(self) > MAX_NAMES else []
@@ -104,7 +105,10 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
 
 class RunList(ApiList[Run]):
-    """Runs, and whether they are complete: `.is_complete`, `.why`. See `ApiList` for the other attributes."""
+    """Runs, and whether they are complete: `.is_complete`, `.why`.
+
+    See `ApiList` for the other attributes.
+    """
 
     def _repr_html_(self) -> str:
         import pandas as pd  # not needed to read runs
@@ -114,8 +118,16 @@ class RunList(ApiList[Run]):
         head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
         columns = ["run_id", "business_name", "status", "agent_name", "created_at"]
         rows = [
-            (run.id, run.business_name, run.status, agent_title(run.agent, run.agent_name), run.created_at)
+            (
+                run.id,
+                run.business_name,
+                run.status,
+                agent_title(run.agent, run.agent_name),
+                run.created_at,
+            )
             for run in self.items[:MAX_ROWS]
         ]
-        table = with_labels(pd.DataFrame(rows, columns=columns).assign(agent=[row[3] for row in rows]))
+        table = with_labels(
+            pd.DataFrame(rows, columns=columns).assign(agent=[row[3] for row in rows])
+        )
         return block(head, df_to_html(table, n_rows=len(self)))

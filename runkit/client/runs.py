@@ -41,8 +41,9 @@ CHECK_TIMEOUT = 3.0  # the same for a check whether an answer arrived, of which 
 class Runs:
     """Create, read, list, follow, answer and rate runs.
 
-    Every method takes a `Run`, its id or the first 8 characters of it. The API does not return the business
-    of a run: the client remembers it from `Run` objects, and for runs that it created or listed by business.
+    Every method takes a `Run`, its id or the first 8 characters of it. The API does not return the
+    business of a run: the client remembers it from `Run` objects, and for runs that it created or
+    listed by business.
     """
 
     def __init__(self, http: Http, businesses: Businesses, known: KnownBusinesses) -> None:
@@ -77,11 +78,13 @@ class Runs:
         UsageError
             Without a business and a thread.
         ApiError
-            `NotFound`, `Invalid` for a business that is in audit (422), or `MaybeSent` if it is unknown
-            whether the run was created: check `runs.list` first.
+            `NotFound`, `Invalid` for a business that is in audit (422), or `MaybeSent` if it is
+            unknown whether the run was created: check `runs.list` first.
         """
         if business_id is None and thread_id is None:
-            raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
+            raise UsageError(
+                "a run needs business_id= or thread_id=; the API refuses one without context"
+            )
         known_id = None if business_id is None else id_of(business_id)
         run = self._reader.from_reply(
             self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt))
@@ -96,8 +99,8 @@ class Runs:
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
 
-        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
-        any other `ApiError`.
+        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises
+        `NotFound`, and any other `ApiError`.
         """
         run_id = self._reader.resolve(run, self.list)
         query = {"include": "steps"} if steps else None
@@ -125,20 +128,21 @@ class Runs:
         status
             One status or several, in the API's words or the screen's (`waiting`, `failed`).
         since, until
-            Bounds of `created_at`, `since` included and `until` excluded: datetimes, dates, ISO 8601 strings,
-            `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What is relative to now is
-            measured by the server's clock, which takes a request.
+            Bounds of `created_at`, `since` included and `until` excluded: datetimes, dates, ISO
+            8601 strings, `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What
+            is relative to now is measured by the server's clock, which takes a request.
         business_id
-            One id or `Business`, or several. Their threads are read first, and the runs know their business.
+            One id or `Business`, or several. Their threads are read first, and the runs know their
+            business.
         progress
             Show a counter if it takes longer than 2 seconds.
 
         Returns
         -------
         RunList
-            It says whether it is complete (`is_complete`, `why`) as of its first page. It is not if `limit`
-            cut it, if a run may have been missed while reading, or, with `business_id`, if a run without a
-            thread may belong to that business.
+            It says whether it is complete (`is_complete`, `why`) as of its first page. It is not if
+            `limit` cut it, if a run may have been missed while reading, or, with `business_id`, if
+            a run without a thread may belong to that business.
 
         Raises
         ------
@@ -150,24 +154,32 @@ class Runs:
         words = status_words(status)
         after = read_moment("since", since, self._reader.now)
         before = read_moment("until", until, self._reader.now)
-        threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
+        threads = (
+            None if business_id is None else self._businesses.threads_of(business_id, progress)
+        )
         unassigned: set[str] = set()  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
-            is_in_time = not (after and run.created_at < after) and not (before and run.created_at >= before)
+            is_in_time = not (after and run.created_at < after) and not (
+                before and run.created_at >= before
+            )
             if not is_in_time or (words is not None and run.status not in words):
                 return False
             if run.thread_id is None and run.business_id is None:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
 
-        listed = read_pages(self._http, "/runs", self._reader.parse, None, keep, limit, after, progress)
+        listed = read_pages(
+            self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
+        )
         reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
         if unassigned and threads is not None:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
         why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
         is_cut_only = listed.is_cut_only and not reasons
-        return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._reader.now)
+        return RunList(
+            listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._reader.now
+        )
 
     @checked
     def fetch(
@@ -179,9 +191,9 @@ class Runs:
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
-        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is repeated for
-        up to a minute. If the host stays down, what has arrived is returned. Ctrl-C returns it, too;
-        `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
+        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is
+        repeated for up to a minute. If the host stays down, what has arrived is returned. Ctrl-C
+        returns it, too; `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
 
         Parameters
         ----------
@@ -197,7 +209,8 @@ class Runs:
         Returns
         -------
         RunList
-            In the order of the ids. A run that could not be read is named in `why`, and in `errors`.
+            In the order of the ids. A run that could not be read is named in `why`, and in
+            `errors`.
 
         Raises
         ------
@@ -206,14 +219,18 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        several: Iterable[str | Run] = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        several: Iterable[str | Run] = (
+            [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        )
         known, list_runs = reusable(have), cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
         return fetch(self._reader.read, ids, known, workers, progress, self._reader.now)
 
     @checked
-    def wait(self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None) -> Run:
+    def wait(
+        self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None
+    ) -> Run:
         """Wait until a run is no longer running (completed, error or interrupted); return it with its steps.
 
         Parameters
@@ -221,8 +238,8 @@ class Runs:
         run
             The run.
         timeout
-            Seconds of real time; None waits forever. The last read, with the steps, may take the client's
-            `timeout` longer.
+            Seconds of real time; None waits forever. The last read, with the steps, may take the
+            client's `timeout` longer.
         poll
             Seconds between two reads; by default it grows from 0.25 to 5.
 
@@ -246,18 +263,20 @@ class Runs:
     ) -> Run:
         """Answer a question (interrupt).
 
-        The answer is sent once and never repeated. Without a clear response (none, or 5xx), the run is read
-        1, 3 and 10 seconds later. If the question is closed by then, the run is returned, and a warning in
-        the log says that delivery is unconfirmed: the API does not name who answered.
+        The answer is sent once and never repeated. Without a clear response (none, or 5xx), the run
+        is read 1, 3 and 10 seconds later. If the question is closed by then, the run is returned,
+        and a warning in the log says that delivery is unconfirmed: the API does not name who
+        answered.
 
-        Before it is sent, the answer is logged in `runkit.answer_log()`, and its outcome afterwards.
+        Before it is sent, the answer is logged in `runkit.answer_log()`, and its outcome
+        afterwards.
 
         Parameters
         ----------
         run
-            The run. With a `Run` that shows the question, the answer is checked before it is sent: its
-            decision must fit the kind of question, and dismissing a hit needs a note. The first characters
-            of an id must be those of one run only; all runs are listed to find out.
+            The run. With a `Run` that shows the question, the answer is checked before it is sent:
+            its decision must fit the kind of question, and dismissing a hit needs a note. The first
+            characters of an id must be those of one run only; all runs are listed to find out.
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer
@@ -284,7 +303,8 @@ class Runs:
             If it cannot be an answer.
         ApiError
             `Conflict` if the question was no longer open, `Invalid` if the API refuses this answer,
-            `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the last check.
+            `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
+            last check.
         """
         delivery = deliver(self._question(run, interrupt_id), answer, who)
         if delivery.outcome == UNKNOWN or delivery.run is None:
@@ -305,12 +325,14 @@ class Runs:
     ) -> Delivery:
         """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
 
-        Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the question,
-        and `display`, when a form showed the question and how many of its sources were opened.
-        `on_checking` is called with the reason before the run is read to check whether the answer arrived.
-        Raises as `resume`, but never `MaybeSent`.
+        Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
+        question, and `display`, when a form showed the question and how many of its sources were
+        opened. `on_checking` is called with the reason before the run is read to check whether the
+        answer arrived. Raises as `resume`, but never `MaybeSent`.
         """
-        return deliver(self._question(run, interrupt_id, on_checking), answer, who, step_id, display)
+        return deliver(
+            self._question(run, interrupt_id, on_checking), answer, who, step_id, display
+        )
 
     def _question(
         self,
@@ -337,7 +359,8 @@ class Runs:
     ) -> Feedback:
         """Rate the artifact `artifact_id` of a run: `rating` is `positive` or `negative`.
 
-        `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other `ApiError`.
+        `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other
+        `ApiError`.
         """
         if not artifact_id or not artifact_id.strip():
             raise UsageError(
@@ -352,12 +375,12 @@ class Runs:
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, as they arrive.
 
-        The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read
-        after the stream ended, was lost or expired. If that run is still `running`, the stream was lost: call
-        again, or `wait`. Closing the iterator closes the connection.
+        The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its
+        steps, read after the stream ended, was lost or expired. If that run is still `running`, the
+        stream was lost: call again, or `wait`. Closing the iterator closes the connection.
 
-        Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the run cannot
-        be read.
+        Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
+        run cannot be read.
         """
         run_id = self._reader.resolve(run, self.list)
         messages = self._http.events(path_to("runs", run_id, "stream"))
@@ -367,7 +390,7 @@ class Runs:
     def full_id(self, run: str | Run) -> str:
         """Return the full id of a run that something is sent about: all runs are listed if it is short.
 
-        Raises `UsageError` if the first characters of an id are those of several runs, or may be: the list
-        is not complete.
+        Raises `UsageError` if the first characters of an id are those of several runs, or may be:
+        the list is not complete.
         """
         return self._reader.resolve(run, self.list, is_to_read=False)

@@ -1,7 +1,7 @@
 """Follow a run: server-sent events in Middesk's or AG-UI's format, then the run itself.
 
-A stream may be unavailable, cut off or silent; only the run itself is reliable. So every stream ends with an
-event of runkit's own, `RUN_READ`, whose `.run` was read after the last event.
+A stream may be unavailable, cut off or silent; only the run itself is reliable. So every stream
+ends with an event of runkit's own, `RUN_READ`, whose `.run` was read after the last event.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ def follow(
 def _event_of(message: ServerSentEvent) -> Event | None:
     """Read a message; None for an unknown type, and with a line in the log for one that cannot be read."""
     try:
-        fields = event_fields(message.event, jsontext.loads(message.data.encode())) if message.data else None
+        fields = (
+            event_fields(message.event, jsontext.loads(message.data.encode()))
+            if message.data
+            else None
+        )
         return None if fields is None else Event.from_json(fields)
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")

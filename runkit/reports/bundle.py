@@ -1,6 +1,7 @@
 """The data of a report: read and redacted here, then passed to the kernel that executes the template.
 
-The kernel gets a private folder with the redacted data only: no API key, no answer log, no original data.
+The kernel gets a private folder with the redacted data only: no API key, no answer log, no original
+data.
 """
 
 from __future__ import annotations
@@ -84,11 +85,13 @@ MORE = ("answers", "actions", "changes")  # frames beside those of the runs
 class ReportData(NamedTuple):
     """The data of a report, redacted: `frames`, `answers`, `provenance`, `labels`, `actions`, `changes`.
 
-    It is shown as the head of a report: what it is about, how the runs ended, and what needs a look.
+    It is shown as the head of a report: what it is about, how the runs ended, and what needs a
+    look.
 
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
-    `provenance` is shown as a table. `labels` are the title and other words that were given to `report()`,
-    `actions` the frame of `runkit.actions()`, or None, and `changes` that of `runkit.changes()`, or None.
+    `provenance` is shown as a table. `labels` are the title and other words that were given to
+    `report()`, `actions` the frame of `runkit.actions()`, or None, and `changes` that of
+    `runkit.changes()`, or None.
     """
 
     frames: Frames
@@ -126,7 +129,8 @@ class _Records(list[Any]):
 class Source(NamedTuple):
     """The data of a report before redaction, as in `ReportData`.
 
-    `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is masked in them.
+    `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is
+    masked in them.
     """
 
     frames: Frames
@@ -142,7 +146,9 @@ class Source(NamedTuple):
 
 
 def read_source(
-    source: sources.Source, actions: pd.DataFrame | None = None, before: sources.Source | None = None
+    source: sources.Source,
+    actions: pd.DataFrame | None = None,
+    before: sources.Source | None = None,
 ) -> Source:
     """Read the frames, the sent answers, and the runs as text if the source has them."""
     source, texts = opened(source), []
@@ -187,7 +193,9 @@ def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) 
     facts = {
         "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
         "read": f"{read_at or 'at an unknown time'}, from {', '.join(f.read_from) or 'an unknown host'}",
-        "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
+        "archive": ""
+        if version is None
+        else f"version {version}: archive.frames(version={version})",
         "data": summary,
         "redaction": _redaction(masker, settings),
         "data digest": f"SHA-256 {digest} of the redacted frames",
@@ -234,9 +242,10 @@ def _missing(f: Frames) -> str | None:
 def digest_of(f: Frames) -> str:
     """Return the SHA-256 of frames, in hex: equal for equal data, in any order of the runs.
 
-    It leaves out what depends on where and when the data was read: `as_of` of ended runs, who answered
-    (known from the answer log of one machine), business names, and locations of problems. It must be taken
-    of redacted frames: a nine-digit number can be recovered from a digest by trying all numbers.
+    It leaves out what depends on where and when the data was read: `as_of` of ended runs, who
+    answered (known from the answer log of one machine), business names, and locations of problems.
+    It must be taken of redacted frames: a nine-digit number can be recovered from a digest by
+    trying all numbers.
     """
     total = hashlib.sha256()
     for name, df in f.items():

@@ -38,15 +38,15 @@ def report_data(
 ) -> ReportData:
     """Return the data of a template.
 
-    During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the runs are
-    read with `client`, or else from the sandbox at `RUNKIT_SANDBOX_URL`, or else from Middesk with
-    MIDDESK_API_KEY, by a read-only client.
+    During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the
+    runs are read with `client`, or else from the sandbox at `RUNKIT_SANDBOX_URL`, or else from
+    Middesk with MIDDESK_API_KEY, by a read-only client.
 
     Parameters
     ----------
     run_ids
-        The ids of the runs, or unique prefixes of 8 or more characters. Empty: examples from the embedded
-        sandbox.
+        The ids of the runs, or unique prefixes of 8 or more characters. Empty: examples from the
+        embedded sandbox.
     examples
         The number of examples.
     client
@@ -94,7 +94,9 @@ def _examples(client: Client, n: int) -> list[Run]:
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
     rows = frames(runs).runs
-    completed = rows[rows["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
+    completed = rows[rows["status"] == "completed"].sort_values(
+        "waiting_s", ascending=False, kind="stable"
+    )
     if len(completed) < min(n, 2):
         raise UsageError(
             f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few for "

@@ -1,9 +1,9 @@
 """Convert an executed notebook to one HTML page: offline, without its code, and safe for hostile content.
 
-nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each output is
-shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX outputs are shown as
-source text, because text of an agent is not typeset. SVG and JavaScript are not shown; their text alternative
-is. A picture in Markdown is shown as its alt text.
+nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each
+output is shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX
+outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are
+not shown; their text alternative is. A picture in Markdown is shown as its alt text.
 """
 
 from __future__ import annotations
@@ -30,11 +30,64 @@ from runkit.tables.frames import frames
 from runkit.text import Markup, esc, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
-MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
+MIME_TYPES = [
+    PLOTLY,
+    "image/png",
+    "image/jpeg",
+    "text/html",
+    "text/markdown",
+    "text/latex",
+    "text/plain",
+]
 _TAGS = {
-    *("a", "b", "bdi", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt"),
-    *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small"),
-    *("span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u"),
+    *(
+        "a",
+        "b",
+        "bdi",
+        "blockquote",
+        "br",
+        "caption",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+    ),
+    *(
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "kbd",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "small",
+    ),
+    *(
+        "span",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "u",
+    ),
     "ul",
 }
 _ATTRIBUTES = {
@@ -45,7 +98,15 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
-_STYLES = {"text-align", "font-weight", "white-space", "min-width", "width", "color", "background-color"}
+_STYLES = {
+    "text-align",
+    "font-weight",
+    "white-space",
+    "min-width",
+    "width",
+    "color",
+    "background-color",
+}
 _PICTURE = Markup('<img class="output" alt="{}" src="data:{};base64,{}">')
 _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
@@ -57,14 +118,16 @@ _STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "repor
 def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """Convert an executed notebook (an nbformat node) to one HTML page.
 
-    The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell" are left
-    out, and so is a heading above cells that show nothing. What follows a cell with the tag "wide-screen" is
-    not shown on a phone.
+    The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell"
+    are left out, and so is a heading above cells that show nothing. What follows a cell with the
+    tag "wide-screen" is not shown on a phone.
     """
     parts = [_cell(cell) for cell in _visible_cells(notebook.cells)]
     has_heading = any("<h1" in part for part in parts)
     running_head = " · ".join(filter(None, (title, classification)))
-    body = _TEMPLATE.page(title="" if has_heading else title, running_head=running_head, parts=parts)
+    body = _TEMPLATE.page(
+        title="" if has_heading else title, running_head=running_head, parts=parts
+    )
     return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
 
 

@@ -13,14 +13,25 @@ from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.facts import findings_of, open_questions, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import Markup, agent_title, day, duration, moment, plural, run_label, short_id, shorten
+from runkit.text import (
+    Markup,
+    agent_title,
+    day,
+    duration,
+    moment,
+    plural,
+    run_label,
+    short_id,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from runkit.reports.bundle import ReportData
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 COLORS = {"error": "fail", "interrupted": "attention"}  # of a banner
-WHOLE, FIRST = 600, 400  # characters of a text that is quoted as a whole, and of the start of a longer one
+# characters of a text that is quoted as a whole, and of the start of a longer one
+WHOLE, FIRST = 600, 400
 SLA_H = 4
 MAX_TITLES = 3  # in a line about what needs a look
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
@@ -119,7 +130,10 @@ def _side(f: Frames) -> dict[str, Any]:
             wait = f", {duration(ask['wait_s'])} so far"
         asked = f"Asked by {agent_title(ask['agent'])} on {when(ask['asked_at'])}{wait}."
         more = f" {plural(len(asks), 'question')} waiting." if len(asks) > 1 else ""
-        return side | {"headline": f"Waiting for a reviewer: {words_of(ask['label'])}", "text": asked + more}
+        return side | {
+            "headline": f"Waiting for a reviewer: {words_of(ask['label'])}",
+            "text": asked + more,
+        }
     if output:
         quote = _quote(output["summary"])
         return side | {
@@ -196,7 +210,11 @@ def _needs_a_look(f: Frames) -> list[str]:
         more = f"; and {len(titles) - MAX_TITLES:,} more" if len(titles) > MAX_TITLES else ""
         named = "; ".join(words_of(title, 80) for title in titles.head(MAX_TITLES))
         lines += [f"{what}: {named}{more}"] if len(titles) else []
-    return lines if run["has_steps"] else [*lines, "The steps were not delivered; times are not known."]
+    return (
+        lines
+        if run["has_steps"]
+        else [*lines, "The steps were not delivered; times are not known."]
+    )
 
 
 def _gaps(data: ReportData) -> list[str]:

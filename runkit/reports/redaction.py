@@ -1,7 +1,7 @@
 """What a report masks: `Redaction`, the policy, and `Masker`, which applies the rules of `sensitive`.
 
-A run and a JSON text in a column are texts, too: they are parsed, and each value in them is masked as any
-text or by the name of its field.
+A run and a JSON text in a column are texts, too: they are parsed, and each value in them is masked
+as any text or by the name of its field.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from runkit.tables.columns import cast
 from runkit.tables.schema import COLUMNS
 from runkit.text import brief
 
-# ---------------------------------------------------------------------------------------------------- policy
+# ------------------------------------------------------------------------------------------- policy
 
 _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 
@@ -49,30 +49,36 @@ _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 class Redaction:
     """What is masked in a report: the built-in rules except those in `reveal`, and your own patterns.
 
-    Each text is searched as it is and with its JSON, HTML and URL escapes undone, and JSON in a text by the
-    names of its fields if the whole text is JSON. Full-width letters and digits of any script count as ASCII.
+    Each text is searched as it is and with its JSON, HTML and URL escapes undone, and JSON in a
+    text by the names of its fields if the whole text is JSON. Full-width letters and digits of any
+    script count as ASCII.
 
-    ============== ===========================================================================================
-    rule           finds
-    ============== ===========================================================================================
-    `key`          API keys by their format; private keys; what follows `Authorization:`, `Cookie:`, `bearer`;
-                   a value beside a name that ends in password, secret, token or api, access, private, … key,
-                   except words such as none and pending
+    ==============
+    =========================================================================================== rule
+    finds ==============
+    ===========================================================================================
+    `key`          API keys by their format; private keys; what follows `Authorization:`, `Cookie:`,
+    `bearer`;
+                   a value beside a name that ends in password, secret, token or api, access,
+                   private, … key, except words such as none and pending
     `signed_url`   signatures, tokens and passwords in a URL's query
     `url_login`    user name and password in front of a host
     `email`        e-mail addresses
-    `ein`, `ssn`   numbers in their dashed form; other nine digits if EIN, TIN, tax id, SSN, … stands within
+    `ein`, `ssn`   numbers in their dashed form; other nine digits if EIN, TIN, tax id, SSN, …
+    stands within
                    four words before them, right behind them, or in the name of their field
-    ============== ===========================================================================================
+    ==============
+    ===========================================================================================
 
-    A value that looks like a secret (12 or more characters with letters and digits; no id of a run, step or
-    question, no time, address or HTML, and not part of a page without data) is masked in all other texts,
-    too, and a report is not written if a finished file contains it. Other values are masked where they were
-    found.
+    A value that looks like a secret (12 or more characters with letters and digits; no id of a run,
+    step or question, no time, address or HTML, and not part of a page without data) is masked in
+    all other texts, too, and a report is not written if a finished file contains it. Other values
+    are masked where they were found.
 
-    Not detected: encoded data (base64, hexadecimal digits, compressed, encrypted), pictures, a password that
-    is an ordinary word in a sentence, a value spread over several fields or far from its name, fields of JSON
-    that stands in the middle of a text where the text rules do not find them, and nine digits without a word.
+    Not detected: encoded data (base64, hexadecimal digits, compressed, encrypted), pictures, a
+    password that is an ordinary word in a sentence, a value spread over several fields or far from
+    its name, fields of JSON that stands in the middle of a text where the text rules do not find
+    them, and nine digits without a word.
 
     Parameters
     ----------
@@ -113,13 +119,17 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
         if compiled.search("") is not None:
-            raise ValueError("it matches empty text; expected at least one character, for example + for *")
+            raise ValueError(
+                "it matches empty text; expected at least one character, for example + for *"
+            )
     except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(f"patterns[{name!r}] is not a valid regular expression: {error}.") from None
+        raise UsageError(
+            f"patterns[{name!r}] is not a valid regular expression: {error}."
+        ) from None
     return compiled
 
 
-# ---------------------------------------------------------------------------------------------------- masker
+# ------------------------------------------------------------------------------------------- masker
 
 # characters of a value masked everywhere: shorter values are also ordinary words
 MIN_SECRET_LENGTH = 12
@@ -138,8 +148,9 @@ _MARKUP = set('"<>{}')
 class Masker:
     """Masks the data of one report. Not thread-safe: it numbers the values that it finds.
 
-    `keys` are masked everywhere, by the rule `key`; without a policy that is the only rule. `page` returns
-    the text of a report without data: a value that it contains is masked only where it was found.
+    `keys` are masked everywhere, by the rule `key`; without a policy that is the only rule. `page`
+    returns the text of a report without data: a value that it contains is masked only where it was
+    found.
     """
 
     def __init__(
@@ -200,7 +211,9 @@ class Masker:
         self.scan([text])
         return self._mask_text(text)
 
-    def tables(self, tables: Mapping[str, pd.DataFrame], texts: Iterable[str] = ()) -> dict[str, Any]:
+    def tables(
+        self, tables: Mapping[str, pd.DataFrame], texts: Iterable[str] = ()
+    ) -> dict[str, Any]:
         """Scan frames and further texts, and return the masked frames by name."""
         for df in tables.values():
             for name in df.columns.intersection(ID_COLUMNS):
@@ -228,7 +241,10 @@ class Masker:
         return self._masked[text]
 
     def _edit(self, text: str, edit_part: Callable[[str], str | None]) -> str:
-        """Mask a text. In JSON, fields are masked by their names, and `edit_part` edits all other texts."""
+        """Mask a text.
+
+        In JSON, fields are masked by their names, and `edit_part` edits all other texts.
+        """
         value = parse_json(text)
         if value is None:
             return mask_matches(text, self._matches(text), self._mask)
@@ -248,7 +264,9 @@ class Masker:
             yield start, stop, rule, ""
         is_id = _ID_OR_TIME.fullmatch(text)  # ids join frames: all of one is masked, or nothing
         for rule, pattern in self._own_rules:
-            for match in filter(None, [pattern.fullmatch(text)] if is_id else pattern.finditer(text)):
+            for match in filter(
+                None, [pattern.fullmatch(text)] if is_id else pattern.finditer(text)
+            ):
                 yield *match.span(), rule, ""
         for match in MASK.finditer(text):  # a mask of this report stays as it is
             if match[0] in self._masks.values():
@@ -267,7 +285,9 @@ class Masker:
             normal = normal.casefold()
         if normal not in self._masks:
             self.counts[rule] += 1
-            tail = f" …{normal[-self._keep_last :]}" if self._keep_last and rule in TAX_RULES else ""
+            tail = (
+                f" …{normal[-self._keep_last :]}" if self._keep_last and rule in TAX_RULES else ""
+            )
             self._masks[normal] = f"[{rule} {self.counts[rule]}{tail}]"
         for part in _secret_parts(value) if self.policy else ():
             if part not in self._ids and _shape(part) not in self._page_shape:
@@ -287,7 +307,12 @@ def _secret_parts(value: str) -> Iterator[str]:
         secret = re.sub(r"\A[\W_]+|[\W_]+\Z", "", part)
         is_mixed = any(map(str.isalpha, secret)) and any(map(str.isdigit, secret))
         is_other = any(pattern.fullmatch(secret) for pattern in (_NUMBER_OR_TIME, _ID_OR_TIME))
-        if len(secret) >= MIN_SECRET_LENGTH and is_mixed and not is_other and _MARKUP.isdisjoint(secret):
+        if (
+            len(secret) >= MIN_SECRET_LENGTH
+            and is_mixed
+            and not is_other
+            and _MARKUP.isdisjoint(secret)
+        ):
             yield secret
 
 

@@ -35,9 +35,10 @@ _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 class Report:
     """A finished report: its HTML file, the executed notebook, and what was masked.
 
-    `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it stays the
-    same when the same ended runs are reported again. `masked` counts different values by rule. `n_bytes` is
-    the size of the HTML file. `missing` says what could not be read; None if everything was.
+    `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it
+    stays the same when the same ended runs are reported again. `masked` counts different values by
+    rule. `n_bytes` is the size of the HTML file. `missing` says what could not be read; None if
+    everything was.
     """
 
     html: Path
@@ -50,7 +51,9 @@ class Report:
     missing: str | None = None
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
+        counts = (
+            ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
+        )
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1e6:.1f} MB), "
             f"executed notebook {self.notebook}\n"
@@ -85,24 +88,25 @@ def report(
     path
         The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "compare" (two), "fleet" (any number), or the path of your own notebook, which
-        reads `runkit.report_data()`. None chooses one of the three by the number of runs.
+        "run" (one run), "compare" (two), "fleet" (any number), or the path of your own notebook,
+        which reads `runkit.report_data()`. None chooses one of the three by the number of runs.
     redact
-        True masks tax and social security numbers, e-mail addresses, keys and signed links before the
-        notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False masks keys only.
-        The report counts what was masked and lists what was revealed.
+        True masks tax and social security numbers, e-mail addresses, keys and signed links before
+        the notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False
+        masks keys only. The report counts what was masked and lists what was revealed.
     title
-        The first heading and the title of the window. By default the heading names the business, and the
-        title also has the date.
+        The first heading and the title of the window. By default the heading names the business,
+        and the title also has the date.
     classification
         A word at the top of each page, such as "Internal".
     prepared_by
         Who prepared the report.
     actions
-        The frame of `runkit.actions()` on these runs; the report then shows what was done. It is masked, too.
+        The frame of `runkit.actions()` on these runs; the report then shows what was done. It is
+        masked, too.
     before
-        The runs as they were earlier, as `source`. The report on many runs then begins with what has changed
-        since (`runkit.changes`), masked, too.
+        The runs as they were earlier, as `source`. The report on many runs then begins with what
+        has changed since (`runkit.changes`), masked, too.
     progress
         Show a progress bar that counts cells.
 
@@ -125,9 +129,13 @@ def report(
 
     html_path, notebook_path = output_paths(path)
     masker = make_masker(redact)
-    labels = Labels(*(" ".join((text or "").split()) for text in (title, classification, prepared_by)))
+    labels = Labels(
+        *(" ".join((text or "").split()) for text in (title, classification, prepared_by))
+    )
     if actions is not None and "effects" not in actions:
-        raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
+        raise UsageError(
+            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
+        )
     selected = templates.find_template(template) if template is not None else None
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
@@ -150,10 +158,14 @@ def report(
     notebook = selected.notebook(list(about.run_ids), name, about.settings)
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
-        templates.execute(notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress)
+        templates.execute(
+            notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress
+        )
     executed = templates.with_provenance(notebook, about)
     page_title = name or masker.text(html_path.stem)
-    html = to_html(nbformat.reads(executed, 4), title=page_title, classification=data.labels.classification)
+    html = to_html(
+        nbformat.reads(executed, 4), title=page_title, classification=data.labels.classification
+    )
     if folder in executed or folder in html:
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. Print the data instead."
@@ -163,7 +175,14 @@ def report(
     page = html.encode()
     digest = hashlib.sha256(page).hexdigest()
     return Report(
-        html_path, notebook_path, digest, about.digest, about.masked, n_runs, len(page), about.missing
+        html_path,
+        notebook_path,
+        digest,
+        about.digest,
+        about.masked,
+        n_runs,
+        len(page),
+        about.missing,
     )
 
 

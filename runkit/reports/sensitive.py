@@ -1,6 +1,7 @@
 r"""What is sensitive in a text: a table of named patterns, the names of fields, and where escapes hide both.
 
-The patterns see a text with full-width letters, other scripts' digits, dashes and quotes as ASCII (`fold`).
+The patterns see a text with full-width letters, other scripts' digits, dashes and quotes as ASCII
+(`fold`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 from runkit import jsontext
 from runkit.text import unescape
 
-# --------------------------------------------------------------------------------------------- parts of rules
+# ----------------------------------------------------------------------------------- parts of rules
 
 _PARTS = {
     # A name that ends in one of these words is the name of a secret, in a text and in JSON.
@@ -43,14 +44,16 @@ _PARTS = {
     "date": r"(?:\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4})(?![\w/])",
     "something": r"(?!{nothing}(?![^\s\"'`,;.<>&)\]]))(?!{date})",
     "character": r"[^\s\"'`<>,;\\]",
-    # A delimiter is part of a value if no space or next name follows: `ab;cd9`, but not `ab; cd` or `ab;c=d`.
+    # A delimiter is part of a value if no space or next name follows: `ab;cd9`, but not `ab; cd` or
+    # `ab;c=d`.
     "inside": r"(?:{character}|[,;<>](?![\s/\"'`<>,;]|[\w.-]+[=:]|\Z))",
     "stop": r"(?<![.:!?)}\]])",  # punctuation after a value is not part of it
     # a quote before a letter or digit is within the value
     "quoted": r"(?P<quote>[\"'`])(?!{nothing}(?P=quote))"
     r"(?P<quoted>(?:(?!(?P=quote)(?!\w))[^\\\n]|\\.){1,4000})(?:(?P=quote)|(?=\n)|\Z)",
     "has_digit": r"(?=[^\s\"'`]{0,200}\d)",
-    # eight or more letters and digits without a break, or 20 letters: no word, number, date or reference
+    # eight or more letters and digits without a break, or 20 letters: no word, number, date or
+    # reference
     "random": r"(?=[^\s\"']{0,300}?(?<![a-z0-9])"
     r"(?:(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{8}|(?=[0-9]*[a-z])[a-z0-9]{20}))",
     # "bearer shares", "basic 401k plan" and "authorization: pending" are words
@@ -99,11 +102,12 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-# --------------------------------------------------------------------------------------------------- patterns
+# ----------------------------------------------------------------------------------------- patterns
 
 _PATTERNS = {
     "key": (
-        # by format: Middesk, Stripe, OpenAI, webhooks, Slack, AWS, Google, GitHub, JSON Web Tokens, …
+        # by format: Middesk, Stripe, OpenAI, webhooks, Slack, AWS, Google, GitHub, JSON Web Tokens,
+        # …
         r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+",
         r"\b[sr]k_(?:live|test)_\w{8,}|\bsk-(?=[\w-]{0,99}\d)[\w-]{20,}|\bwhsec_[\w+/=-]{16,}",
         r"(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,})",
@@ -169,7 +173,9 @@ RULES = tuple(_PATTERNS)
 TAX_RULES = ("ein", "ssn")
 MIN_TAX_NUMBER = 1_000_000  # of at most two leading zeros; smaller numbers are counts
 
-_COMPILED = [(rule, _compile(pattern)) for rule, patterns in _PATTERNS.items() for pattern in patterns]
+_COMPILED = [
+    (rule, _compile(pattern)) for rule, patterns in _PATTERNS.items() for pattern in patterns
+]
 _EACH_NUMBER = _compile("{nine}")
 
 # Every match of a rule, and every field that is masked by its name, contains this (RE2 syntax).
@@ -202,7 +208,7 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
                     yield *match.span(group or 0), rule
 
 
-# ---------------------------------------------------------------------------------------- characters, escapes
+# ------------------------------------------------------------------------------ characters, escapes
 
 MAX_ESCAPE_LAYERS = 2  # those of a text itself, and those of the text that contains it
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -254,7 +260,7 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
         yield text, places
 
 
-# ---------------------------------------------------------------------------------------------- JSON's fields
+# ------------------------------------------------------------------------------------ JSON's fields
 
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
 # The rules for the names of fields, the first that matches; an amount or a count is no tax number.
@@ -267,12 +273,15 @@ _FIELD_RULES = {
 # fields whose text may be words, and those of which it may be a word
 _SENTENCE_FIELD = _compile(r".*(?:{passwords}|secret)")
 _WORD_FIELD = _compile(r".*(?:key|token)")
-# names within a field with a key's name under which any text is masked, as in {"api_key": {"value": "…"}}
+# names within a field with a key's name under which any text is masked, as in {"api_key": {"value":
+# "…"}}
 _VALUE_FIELD = _compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)")
 # fields with the name of a "value"
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
 _SCHEME = _compile(r"(?:bearer|basic|token|digest)\s+")
-_WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
+_WORDS_OR_COUNT = re.compile(
+    rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}"
+)
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
 _NOT_A_VALUE = _compile("(?:not )?{nothing}|")
 _LOOKS_RANDOM = _compile(r"{random}\S+")
@@ -292,10 +301,15 @@ def field_rule(name: str) -> str:
 def field_rules(item: Any, outer: str) -> list[str]:
     """Return the rules of fields or items: by name, by a name next to them, or the rule of the outer field.
 
-    `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to the value.
+    `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to
+    the value.
     """
     if isinstance(item, list):
-        is_pair = len(item) == 2 and isinstance(item[0], str) and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
+        is_pair = (
+            len(item) == 2
+            and isinstance(item[0], str)
+            and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
+        )
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
     beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
     named = next(filter(None, map(field_rule, beside)), outer)
@@ -327,14 +341,17 @@ def field_value(name: str, value: object, rule: str) -> str | None:
     """Return the part of a field's value that its rule masks; None if the value is of another kind."""
     text = str(value).strip()
     if rule == "key":
-        is_about = _NOT_A_VALUE.fullmatch(text) or (field_rule(name) == rule and _is_about(name, text))
+        is_about = _NOT_A_VALUE.fullmatch(text) or (
+            field_rule(name) == rule and _is_about(name, text)
+        )
         return None if is_about else _SCHEME.sub("", text, count=1)
-    is_number = isinstance(value, int | float) and value >= MIN_TAX_NUMBER  # has lost its leading zeros
+    # has lost its leading zeros
+    is_number = isinstance(value, int | float) and value >= MIN_TAX_NUMBER
     digits = text.removesuffix(".0").zfill(9) if is_number else re.sub(r"[ ./-]", "", fold(text))
     return digits if re.fullmatch("[0-9]{9}", digits) else None
 
 
-# ---------------------------------------------------------------------------------------------------- masking
+# ------------------------------------------------------------------------------------------ masking
 
 Mask = Callable[[str, str], str]  # of a rule and a value
 
@@ -345,7 +362,9 @@ def parse_json(text: str) -> Any:
         return jsontext.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else None
 
 
-def mask_fields(value: Any, rules: Collection[str], mask: Mask, edit: Callable[[str], str | None]) -> None:
+def mask_fields(
+    value: Any, rules: Collection[str], mask: Mask, edit: Callable[[str], str | None]
+) -> None:
     """Mask fields of a JSON object or list by their names, in place; `edit` all other texts and the names.
 
     Two names that become equal stay apart.

@@ -61,7 +61,9 @@ def notebooks() -> Path:
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / "01_first_look.ipynb").is_file():
             return folder
-    raise UsageError(f"runkit's notebooks are neither in {package} nor next to it; reinstall runkit.")
+    raise UsageError(
+        f"runkit's notebooks are neither in {package} nor next to it; reinstall runkit."
+    )
 
 
 class Template(NamedTuple):
@@ -96,18 +98,22 @@ class Template(NamedTuple):
                 f"Select runs, or use another template: {others}."
             )
 
-    def notebook(self, run_ids: Sequence[str], title: str = "", settings: Sequence[str] = ()) -> Any:
+    def notebook(
+        self, run_ids: Sequence[str], title: str = "", settings: Sequence[str] = ()
+    ) -> Any:
         """Build the notebook to execute (an nbformat node): no outputs, with these parameters.
 
-        The tagged cell gets the ids, so that the executed notebook can be run again, and a comment about the
-        redaction if it is not the default. `title` replaces the first heading.
+        The tagged cell gets the ids, so that the executed notebook can be run again, and a comment
+        about the redaction if it is not the default. `title` replaces the first heading.
         """
         try:
             nb = nbformat.reads(self.text, as_version=4)
             nbformat.validate(nb)
         except (*_READ_ERRORS, nbformat.ValidationError) as error:
             detail = shorten(str(error), 200)
-            raise UsageError(f"{self.path} is not a notebook ({detail}); expected an .ipynb file.") from None
+            raise UsageError(
+                f"{self.path} is not a notebook ({detail}); expected an .ipynb file."
+            ) from None
         nb.metadata.pop("widgets", None)
         nb.metadata[REPORT_FLAG] = True
         ids = "".join(f"    {run_id!r},\n" for run_id in run_ids)
@@ -167,15 +173,19 @@ def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None
+        raise UsageError(
+            f"template={name!r} cannot be read ({type(error).__name__}: {path})."
+        ) from None
     return Template(name if name in _RUN_COUNTS else path.name, path, text)
 
 
-def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], str], progress: bool) -> None:
+def execute(
+    notebook: Any, data: Path, *, template: Path, mask: Callable[[str], str], progress: bool
+) -> None:
     """Execute a notebook (an nbformat node) in place, in the folder of its template.
 
-    `data` is the private folder with the data; the kernel's own files go there too. Raises `ReportError` with
-    the failed cell, masked by `mask`.
+    `data` is the private folder with the data; the kernel's own files go there too. Raises
+    `ReportError` with the failed cell, masked by `mask`.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
@@ -205,7 +215,9 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     index = started[-1] if started else 0
     lines = mask(notebook.cells[index].source).strip().split("\n")[:MAX_LINES]
     raise ReportError(
-        "\n    ".join([f"cell {index + 1} of {template.name} failed: {shorten(mask(reason), 500)}", *lines])
+        "\n    ".join(
+            [f"cell {index + 1} of {template.name} failed: {shorten(mask(reason), 500)}", *lines]
+        )
         + "\nNothing was written. Open the template as a notebook to find the error."
     )
 
@@ -244,7 +256,15 @@ def _kernel_manager(data: Path) -> type[Any]:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_IMPORT_OPTIONS]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        *_IMPORT_OPTIONS,
+    ]
 
     class Manager(AsyncKernelManager):
         kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
@@ -257,7 +277,9 @@ def _kernel_manager(data: Path) -> type[Any]:
 
 def _environment(data: Path) -> Mapping[str, str]:
     """Build the kernel's environment: the variables that it needs, and its own folders."""
-    inherited = {name: value for name, value in os.environ.items() if _INHERITED_VARIABLES.fullmatch(name)}
+    inherited = {
+        name: value for name, value in os.environ.items() if _INHERITED_VARIABLES.fullmatch(name)
+    }
     return inherited | {
         DATA_NAME: str(data),
         "RUNKIT_STATE_DIR": str(data / "state"),  # the answer log is not redacted

@@ -1,6 +1,7 @@
 """`to_perfetto()` and `to_otlp()`: runs as files for trace viewers, masked as reports are.
 
-Both write ids, names, times and outcomes. Findings, sources and results of steps stay in the frames.
+Both write ids, names, times and outcomes. Findings, sources and results of steps stay in the
+frames.
 """
 
 from __future__ import annotations
@@ -30,7 +31,17 @@ SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions for generative AI; their status is "Development", so names may change."""
 ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
-STEP = ("step_id", "name", "label", "type", "status", "resolution", "is_open", "is_critical", "critical_s")
+STEP = (
+    "step_id",
+    "name",
+    "label",
+    "type",
+    "status",
+    "resolution",
+    "is_open",
+    "is_critical",
+    "critical_s",
+)
 KEY = ["run_id", "step_id"]
 RUN_ATTRIBUTES = {
     "run_id": "middesk.run.id",
@@ -58,9 +69,9 @@ STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP} | {
 def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True) -> Path:
     """Write runs as Chrome trace events, which ui.perfetto.dev opens without an upload.
 
-    A run is a process, an agent in it a thread, and a step a complete event. Where steps of an agent overlap
-    and are not nested, the agent has one more thread. The category is the type of the step, or `waiting` if
-    it waited for a reviewer. Times are UTC.
+    A run is a process, an agent in it a thread, and a step a complete event. Where steps of an
+    agent overlap and are not nested, the agent has one more thread. The category is the type of the
+    step, or `waiting` if it waited for a reviewer. Times are UTC.
 
     Parameters
     ----------
@@ -69,7 +80,8 @@ def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True)
     path
         The file to write, such as `trace.json`; readable by its owner only.
     redact
-        True masks as `runkit.report` does, also with your own `Redaction`. False masks API keys only.
+        True masks as `runkit.report` does, also with your own `Redaction`. False masks API keys
+        only.
 
     Returns
     -------
@@ -101,19 +113,19 @@ def to_otlp(
 ) -> tuple[Path, Path]:
     """Write runs as OpenTelemetry traces, and their questions as logs: two documents of OTLP JSON.
 
-    A run is a trace: its root span is `invoke_agent {agent}`, a step that delegates to another agent is
-    `invoke_agent {that agent}`, and other steps are internal spans. A question to a reviewer is a span
-    without an error, with the log records `gen_ai.agent.paused` and `.resumed`. Ids depend on the run alone,
-    so that sending it twice gives one trace. The names follow conventions in development; `schemaUrl` has
-    their version.
+    A run is a trace: its root span is `invoke_agent {agent}`, a step that delegates to another
+    agent is `invoke_agent {that agent}`, and other steps are internal spans. A question to a
+    reviewer is a span without an error, with the log records `gen_ai.agent.paused` and `.resumed`.
+    Ids depend on the run alone, so that sending it twice gives one trace. The names follow
+    conventions in development; `schemaUrl` has their version.
 
     Parameters
     ----------
     f
         `Frames` of any number of runs, or anything that `frames()` takes.
     path
-        The file of the spans, such as `trace.json`; the logs are beside it, as `trace.logs.json`. A collector
-        takes them at `/v1/traces` and `/v1/logs`. Both are readable by their owner only.
+        The file of the spans, such as `trace.json`; the logs are beside it, as `trace.logs.json`. A
+        collector takes them at `/v1/traces` and `/v1/logs`. Both are readable by their owner only.
     redact
         As in `to_perfetto`.
     include_open
@@ -156,7 +168,9 @@ def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], li
     f = frames(f)
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
     questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(KEY)
-    steps = safe.steps.drop(columns="result").merge(questions[[*KEY, "interrupt_id", "outcome"]], "left", KEY)
+    steps = safe.steps.drop(columns="result").merge(
+        questions[[*KEY, "interrupt_id", "outcome"]], "left", KEY
+    )
     runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
     return _records(runs), _records(steps)
 
@@ -175,7 +189,7 @@ def _write(path: Path, document: Json) -> Path:
     return target
 
 
-# ------------------------------------------------------------------------------------- Chrome trace events
+# ------------------------------------------------------------------------------ Chrome trace events
 
 
 def _processes(runs: list[Json]) -> Iterator[Json]:
@@ -190,7 +204,12 @@ def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
     # by run and agent: the threads, each with its number and the ends of the steps that are open
     threads: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)
     for step in sorted(steps, key=lambda step: (step["start"], -step["end"])):
-        pid, agent, start, end = pids[step["run_id"]], step["agent"] or "unknown", step["start"], step["end"]
+        pid, agent, start, end = (
+            pids[step["run_id"]],
+            step["agent"] or "unknown",
+            step["start"],
+            step["end"],
+        )
         own = threads[pid, agent]
         for ends in own.values():
             ends[:] = [other for other in ends if other > start]
@@ -198,7 +217,13 @@ def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
         if not tid:
             tid = next(tids)
             own[tid] = []
-            yield {"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": {"name": agent}}
+            yield {
+                "ph": "M",
+                "name": "thread_name",
+                "pid": pid,
+                "tid": tid,
+                "args": {"name": agent},
+            }
         own[tid].append(end)
         category = "waiting" if step["is_wait"] else step["type"]
         event = {"ph": "X", "cat": category, "name": step["label"], "pid": pid, "tid": tid}
@@ -206,11 +231,13 @@ def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
         yield event | {"ts": start, "dur": end - start, "args": args}
 
 
-# --------------------------------------------------------------------------------------------------- OTLP
+# --------------------------------------------------------------------------------------------- OTLP
 
 
 def _root_span(run: Json) -> Json:
-    attributes = _invoked(run["agent"]) | {name: run[column] for column, name in RUN_ATTRIBUTES.items()}
+    attributes = _invoked(run["agent"]) | {
+        name: run[column] for column, name in RUN_ATTRIBUTES.items()
+    }
     span = _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
     return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
 
@@ -242,7 +269,9 @@ def _pauses(step: Json) -> Iterator[Json]:
     known = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
     events = [("paused", step["start"], {"pause.reason": "human_input"})]
     if step["outcome"] == "answered":
-        events += [("resumed", step["end"], {"resumed_from.type": "pause", "resumed_from.id": pause_id})]
+        events += [
+            ("resumed", step["end"], {"resumed_from.type": "pause", "resumed_from.id": pause_id})
+        ]
     for event, at, details in events:
         attributes = {f"gen_ai.agent.{name}": value for name, value in (known | details).items()}
         yield _ids(step["run_id"], step["step_id"]) | {
@@ -274,7 +303,9 @@ def _nanoseconds(microseconds: int) -> str:
 
 def _ids(run_id: str, step_id: str | None) -> Json:
     """Return the ids of a run's trace and of one span: of a step, or else the root."""
-    trace_id, span_id = (sha256(text.encode()).hexdigest() for text in (run_id, f"{run_id}\n{step_id or ''}"))
+    trace_id, span_id = (
+        sha256(text.encode()).hexdigest() for text in (run_id, f"{run_id}\n{step_id or ''}")
+    )
     return {"traceId": trace_id[:32], "spanId": span_id[:16]}
 
 

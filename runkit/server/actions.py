@@ -60,8 +60,8 @@ def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json
 def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[str, list[Json]]]:
     """Return what actions have changed up to now, and the actions in order; both by object.
 
-    Agents work on businesses in review, where the final-status rule would forbid their proposals. So the rule
-    applies to `POST /v1/actions` only.
+    Agents work on businesses in review, where the final-status rule would forbid their proposals.
+    So the rule applies to `POST /v1/actions` only.
     """
     fields: dict[str, Fields] = {business.hit_id: {"status": "open"}}
     fields[business.id] = {"status": business.status, "verified_by": None}
@@ -106,7 +106,9 @@ def check_action(store: Store, business: Business, body: NewAction) -> None:
     fields, _ = review(store, business)
     status = str(fields[body.object_id]["status"])
     if object_type != body.object_type:
-        raise RequestError(422, f"{kind} applies to {object_type}, not to {body.object_type}", "object_type")
+        raise RequestError(
+            422, f"{kind} applies to {object_type}, not to {body.object_type}", "object_type"
+        )
     if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
         message = f"{kind} needs a business that is {or_list(FINAL)}; this one is {status}"
         raise RequestError(422, message, "object_id")
@@ -117,7 +119,11 @@ def check_action(store: Store, business: Business, body: NewAction) -> None:
 
 
 def check_payload(
-    kind: str, payload: Json, documents: Container[str], statuses: Collection[str], where: str = "payload"
+    kind: str,
+    payload: Json,
+    documents: Container[str],
+    statuses: Collection[str],
+    where: str = "payload",
 ) -> None:
     """Reject (422) a payload that breaks the rules of its kind; a decision can lead to one of `statuses`."""
     try:
@@ -132,7 +138,9 @@ def check_payload(
             message = "document_id must name a document of this business"
             raise RequestError(422, message, f"{where}.document_id")
         case Decision(status=status) if status not in statuses:
-            message = f"status cannot become {brief(status)}; allowed: {or_list(statuses) or 'none'}"
+            message = (
+                f"status cannot become {brief(status)}; allowed: {or_list(statuses) or 'none'}"
+            )
             raise RequestError(422, message, f"{where}.status")
 
 

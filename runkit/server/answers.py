@@ -28,7 +28,10 @@ def read_answer(
         if part.agent not in parts:
             message = f"agent {part.agent[:80]!r} has no proposal in this question"
             raise RequestError(422, message, "input.proposals")
-        parts[part.agent] = f"input.proposals[{number}]", shared | part.model_dump(exclude_unset=True)
+        parts[part.agent] = (
+            f"input.proposals[{number}]",
+            shared | part.model_dump(exclude_unset=True),
+        )
 
     answer = Answer(interrupt.item["id"], at, {}, {}, {}, person)
     for agent, question in interrupt.questions.items():

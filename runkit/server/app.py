@@ -1,6 +1,7 @@
 """The API: Middesk's endpoints, and the sandbox's own under `/sandbox`.
 
-Handlers are plain functions that run on the event loop: requests are served one at a time, in order.
+Handlers are plain functions that run on the event loop: requests are served one at a time, in
+order.
 """
 
 from __future__ import annotations
@@ -22,9 +23,25 @@ from runkit.secret import Secret
 from runkit.server import state, web
 from runkit.server.actions import OBJECTS, actions_on, business_now, check_action
 from runkit.server.answers import read_answer
-from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, business_of, iso, user_of
+from runkit.server.scenarios import (
+    AGENTS,
+    BUSINESSES,
+    BY_ID,
+    Json,
+    actors,
+    business_of,
+    iso,
+    user_of,
+)
 from runkit.server.store import Store, get_or_404
-from runkit.server.web import AccessMiddleware, PaceMiddleware, RequestError, error_response, or_list, path_of
+from runkit.server.web import (
+    AccessMiddleware,
+    PaceMiddleware,
+    RequestError,
+    error_response,
+    or_list,
+    path_of,
+)
 
 # the documentation has no schema for errors and events
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
@@ -101,7 +118,10 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
         redoc_url=None,
         redirect_slashes=False,
         middleware=[access, Middleware(PaceMiddleware, latency=latency, limit=limit)],
-        exception_handlers={HTTPException: on_loop(refused), RequestValidationError: on_loop(invalid)},
+        exception_handlers={
+            HTTPException: on_loop(refused),
+            RequestValidationError: on_loop(invalid),
+        },
     )
     app.state.store = store
     app.router.routes += router.routes
@@ -134,7 +154,9 @@ def paged(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item]
 def check_agent(kind: str) -> None:
     """Refuse an unknown type of agent."""
     if kind not in AGENTS:
-        raise RequestError(404, f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}", "type")
+        raise RequestError(
+            404, f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}", "type"
+        )
 
 
 def has_steps(include: str) -> bool:
@@ -193,8 +215,8 @@ def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> 
 def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
     """Start a run.
 
-    Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
-    in audit; [A] 20: any other status is accepted.
+    Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
+    business in audit; [A] 20: any other status is accepted.
     """
     check_agent(body.type)
     business_id = body.business
@@ -202,12 +224,18 @@ def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
         thread = get_or_404(store.threads, "thread", body.thread_id)
         business_id = business_id or thread["business_id"]
     if not business_id:
-        message = "business_id, or context_type and context_id, is required unless the thread has one"
+        message = (
+            "business_id, or context_type and context_id, is required unless the thread has one"
+        )
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
-        raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
+        raise RequestError(
+            422, "the business is in audit; an agent cannot work on it", "business_id"
+        )
     more = {"prompt": body.prompt, "person": person_of(request)}
-    return store.run(store.add_run(body.type, business_id, body.thread_id, store.clock.now(), **more))
+    return store.run(
+        store.add_run(body.type, business_id, body.thread_id, store.clock.now(), **more)
+    )
 
 
 @serves("GET", "/v1/runs/{id}")
@@ -218,7 +246,9 @@ def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
 
 # Not in the published reference: only descriptions of fields mention it.
 @serves("POST", "/v1/runs/{id}/resume")
-def resume_agent_run(store: Db, run_id: Id, body: web.NewAnswer, request: Request, include: str = "") -> Json:
+def resume_agent_run(
+    store: Db, run_id: Id, body: web.NewAnswer, request: Request, include: str = ""
+) -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
@@ -236,7 +266,9 @@ def resume_agent_run(store: Db, run_id: Id, body: web.NewAnswer, request: Reques
 
 
 @serves("POST", "/v1/runs/{id}/feedback", 201)
-def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback, request: Request) -> Json:
+def submit_agent_run_feedback(
+    store: Db, run_id: Id, body: web.NewFeedback, request: Request
+) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
     now, person = store.clock.now(), person_of(request)
     reviewer = user_of(person)["id"]
@@ -257,12 +289,19 @@ def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback, requ
     return row
 
 
-@serves("GET", "/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
+@serves(
+    "GET",
+    "/v1/runs/{id}/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": EVENTS}},
+)
 def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
     ended = store.plan_of(run_id).ended
     if ended is not None and store.clock.now() > ended + STREAM_KEPT:
-        raise RequestError(404, "the stream of this run is no longer available; get the run instead")
+        raise RequestError(
+            404, "the stream of this run is no longer available; get the run instead"
+        )
     events = state.stream(lambda: store.plan_of(run_id), store.clock, lambda: store.is_closing)
     return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 

@@ -1,9 +1,9 @@
 """The server's virtual clock, without a background task.
 
-It runs at `speed` while any run is working, and at real speed while every open run waits for a reviewer. The
-plan of a run says when it will next stop (at a question or at its end), so the latest stop, `busy_until`, is
-all the clock needs: virtual time is a piecewise linear function of real time. A run that the operator ends
-early does not change `busy_until`.
+It runs at `speed` while any run is working, and at real speed while every open run waits for a
+reviewer. The plan of a run says when it will next stop (at a question or at its end), so the latest
+stop, `busy_until`, is all the clock needs: virtual time is a piecewise linear function of real
+time. A run that the operator ends early does not change `busy_until`.
 
 Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as from `time.time`.
 """

@@ -1,4 +1,7 @@
-"""Start or join a sandbox, and use it. Only starting needs the packages of the extra `[sandbox]`."""
+"""Start or join a sandbox, and use it.
+
+Only starting needs the packages of the extra `[sandbox]`.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class Sandbox:
         Virtual seconds per real second.
     """
 
-    def __init__(self, url: str, key: str | Secret, speed: float, server: SandboxServer | None) -> None:
+    def __init__(
+        self, url: str, key: str | Secret, speed: float, server: SandboxServer | None
+    ) -> None:
         self.url = url
         self._key = key if isinstance(key, Secret) else Secret(key)
         self.speed = speed
@@ -80,7 +85,9 @@ class Sandbox:
         for business in self.businesses:
             if wanted in (business.name.casefold(), business.scenario, business.id):
                 return business.id
-        raise UsageError.one_of("business", name, [business.scenario for business in self.businesses])
+        raise UsageError.one_of(
+            "business", name, [business.scenario for business in self.businesses]
+        )
 
     @checked
     def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:
@@ -89,8 +96,8 @@ class Sandbox:
         Parameters
         ----------
         second_reviewer
-            Use the key of a second reviewer, Priya Raman: its requests are recorded as hers, not as the
-            account's.
+            Use the key of a second reviewer, Priya Raman: its requests are recorded as hers, not as
+            the account's.
         **options
             Options of `runkit.Client`.
 
@@ -170,7 +177,8 @@ def sandbox(
     Parameters
     ----------
     speed
-        Simulation speed: virtual seconds per real second while a run works. It is 1 while all runs wait.
+        Simulation speed: virtual seconds per real second while a run works. It is 1 while all runs
+        wait.
     seed
         Equal seeds, requests and virtual times give equal responses.
     history
@@ -196,13 +204,15 @@ def sandbox(
     MissingExtra
         Without the extra `[sandbox]`, unless a sandbox is joined.
     UsageError
-        For an invalid argument, a port in use, and a `RUNKIT_SANDBOX_URL` without its key or where no sandbox
-        answers.
+        For an invalid argument, a port in use, and a `RUNKIT_SANDBOX_URL` without its key or where
+        no sandbox answers.
     Unavailable
         If the server does not start.
     """
     arguments, parameters = locals(), inspect.signature(sandbox).parameters
-    options = {name: value for name, value in arguments.items() if value is not parameters[name].default}
+    options = {
+        name: value for name, value in arguments.items() if value is not parameters[name].default
+    }
     if os.environ.get(URL_NAME):
         return _join(list(options))
     server = _start(options)
@@ -248,7 +258,10 @@ def _join(ignored: list[str]) -> Sandbox:
             f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
         ) from None
     if ignored:  # on stdout, because a notebook shows stderr as an error
-        say(f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}.", file=sys.stdout)
+        say(
+            f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}.",
+            file=sys.stdout,
+        )
     return Sandbox(url, secret, speed, None)
 
 

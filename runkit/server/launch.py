@@ -86,7 +86,8 @@ class SandboxServer:
 
 def bind(port: int) -> socket.socket:
     """Make a bound socket that does not listen yet."""
-    # With an explicit protocol, as asyncio sets TCP_NODELAY only then; without, a response takes 40 ms.
+    # With an explicit protocol, as asyncio sets TCP_NODELAY only then; without, a response takes 40
+    # ms.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere the option would let two servers share a port
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

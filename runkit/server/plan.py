@@ -1,8 +1,9 @@
 """Plan a run: every step of a scenario with its start and end.
 
-`plan(spec, answers)` is a pure function: everything the run will do, up to the first open question. Its
-random numbers depend on the spec alone and are drawn in a fixed order, so that an answer never changes what
-happened before it. The functions below add steps to a plan; they take the start time and return the end time.
+`plan(spec, answers)` is a pure function: everything the run will do, up to the first open question.
+Its random numbers depend on the spec alone and are drawn in a fixed order, so that an answer never
+changes what happened before it. The functions below add steps to a plan; they take the start time
+and return the end time.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class Interrupt(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """One step, in tree order. `parent` is the id of a step, None at the top; `end` is None if unanswered."""
+    """One step, in tree order.
+
+    `parent` is the id of a step, None at the top; `end` is None if unanswered.
+    """
 
     id: str
     parent: str | None
@@ -89,8 +93,8 @@ class Step:
 class Plan:
     """The steps of a run, its questions and its outcome.
 
-    `status` is the final one, or `interrupted` while the last question is open; `changes` are the times at
-    which a reader sees a change.
+    `status` is the final one, or `interrupted` while the last question is open; `changes` are the
+    times at which a reader sees a change.
     """
 
     spec: RunSpec
@@ -225,7 +229,10 @@ def _fail(p: Plan, task: Task, agent: str, parent: str | None, at: int) -> int:
 
 
 def _end_early(p: Plan, at: int) -> None:
-    """End the run now: running steps fail, an open question stays open. Later steps are never shown."""
+    """End the run now: running steps fail, an open question stays open.
+
+    Later steps are never shown.
+    """
     for step in p.steps:
         if step.end is not None and step.end > at:
             step.end, step.failed, step.closing = at, True, {}
@@ -272,8 +279,12 @@ def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -
 
 
 def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
-    """Ask a reviewer; several questions become a combined proposal. Returns the answer, if there is one."""
-    interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"  # [A] 28: any text
+    """Ask a reviewer; several questions become a combined proposal.
+
+    Returns the answer, if there is one.
+    """
+    # [A] 28: any text
+    interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"
     proposals = [_proposal(p, agent, question) for agent, question in questions.items()]
     value: Json = proposals[0]
     if len(questions) > 1:
@@ -314,7 +325,13 @@ def _follow_up(p: Plan, questions: dict[str, str], answer: Answer, at: int) -> i
 
 
 def _apply(
-    p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: Json | None = None
+    p: Plan,
+    agent: str,
+    question: str,
+    verdict: str,
+    at: int,
+    note: str = "",
+    edited: Json | None = None,
 ) -> int:
     """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
     outcome = QUESTIONS[question].outcomes[verdict]
@@ -343,7 +360,10 @@ def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json 
 
 
 def _add_output(p: Plan, step: Step) -> None:
-    """Add the summary to the run, or to the step that writes it. A specialist makes no recommendation."""
+    """Add the summary to the run, or to the step that writes it.
+
+    A specialist makes no recommendation.
+    """
     step.type = "output"
     agent, sentences = p.spec.agent, [*p.sentences]
     artifacts = [artifact for step in p.steps for artifact in step.artifacts]
@@ -372,7 +392,9 @@ def _say(p: Plan, sentence: str) -> None:
     p.sentences.append(fill(sentence, p.facts))
 
 
-def _add_step(p: Plan, parent: str | None, agent: str, name: str, label: str, at: int, **more: Any) -> Step:
+def _add_step(
+    p: Plan, parent: str | None, agent: str, name: str, label: str, at: int, **more: Any
+) -> Step:
     """Open a step."""
     step_id = id_in(p.spec.id, f"step/{len(p.steps)}")
     p.steps.append(Step(step_id, parent, agent, name, fill(label, p.facts), at, **more))

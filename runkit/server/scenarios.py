@@ -29,7 +29,11 @@ def id_in(space: str, name: str) -> str:
 
 def iso(ms: int) -> str:
     """Format a virtual time, in milliseconds since 1970, as the API does: with milliseconds and `Z`."""
-    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        (EPOCH + timedelta(milliseconds=ms))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def fill(template: Any, facts: Mapping[str, Any]) -> Any:
@@ -53,7 +57,9 @@ def second_key(key: str) -> str:
 
 def user_of(person: str | None) -> Json:
     """Return the requester of a run: the account, or the user of that name."""
-    return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
+    return (
+        {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
+    )
 
 
 def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
@@ -106,7 +112,10 @@ class Part(Row):
 
 
 class Scenario(Row):
-    """What an agent finds at a business. With `steps`, the run has exactly that many, on three levels."""
+    """What an agent finds at a business.
+
+    With `steps`, the run has exactly that many, on three levels.
+    """
 
     parts: list[str]
     question: str = ""  # the orchestrator's
@@ -160,7 +169,9 @@ class Tables(Row):
     business_json: Json
 
 
-TABLES = Tables.model_validate(tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8")))
+TABLES = Tables.model_validate(
+    tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
+)
 QUESTIONS = TABLES.questions
 
 # -- agents and businesses
@@ -201,7 +212,12 @@ class Business:
         """Documents on file. The sandbox stores no content, so there is no download."""
         created_at = SEEDED_AT["created_at"]
         return [
-            {"object": "document", "content_type": "application/pdf", "size": 48_213, "download_url": None}
+            {
+                "object": "document",
+                "content_type": "application/pdf",
+                "size": 48_213,
+                "download_url": None,
+            }
             | {"id": id_in(self.id, row["filename"]), **row, "created_at": created_at}
             for row in TABLES.on_file.get(self.scenario, ())
         ]
@@ -221,7 +237,9 @@ class Business:
             "site": "-".join(self.name.lower().split()[:2]),
             "hit_id": self.hit_id,
             "watchlist_id": id_in(self.id, "watchlist"),
-            "letter": next((item["id"] for item in self.documents if item["document_type"] == LETTER), ""),
+            "letter": next(
+                (item["id"] for item in self.documents if item["document_type"] == LETTER), ""
+            ),
         }
 
 
@@ -241,7 +259,10 @@ def business_of(business_id: str) -> Business:
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
     """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
     body: Json = {**fill(TABLES.business_json, business.facts()), "status": fields["status"]}
-    body["tin"] |= {"mismatch": business.scenario in TABLES.on_file, "verified_by": fields["verified_by"]}
+    body["tin"] |= {
+        "mismatch": business.scenario in TABLES.on_file,
+        "verified_by": fields["verified_by"],
+    }
     listing = body["watchlist"]["lists"][0]
     listing["results"] = [{**result, **hit} for result in listing["results"] if business.hit]
     body["watchlist"]["hit_count"] = len(listing["results"])
@@ -260,7 +281,9 @@ def parts_of(scenario: str) -> list[Part]:
         return parts
     share, rest = divmod(row.steps - 7, len(parts))  # seven are the orchestrator's own
     shares = zip(parts, ("Entity", "Site", "Person"), (share + rest, share, share), strict=True)
-    return [part.model_copy(update={"tasks": _bulk_tasks(noun, count)}) for part, noun, count in shares]
+    return [
+        part.model_copy(update={"tasks": _bulk_tasks(noun, count)}) for part, noun, count in shares
+    ]
 
 
 def _bulk_tasks(noun: str, count: int) -> list[Task]:
@@ -269,6 +292,10 @@ def _bulk_tasks(noun: str, count: int) -> list[Task]:
     tasks = [Task(**fill(TABLES.spot_check, {"number": number})) for number in range(1, rest + 1)]
     for number in range(1, groups + 1):
         facts = {"thing": f"{noun} {number}", "confidence": "high" if number % 7 else "medium"}
-        group = {"name": f"check_{noun.lower()}", "label": facts["thing"], "alongside": number % 3 == 0}
+        group = {
+            "name": f"check_{noun.lower()}",
+            "label": facts["thing"],
+            "alongside": number % 3 == 0,
+        }
         tasks.append(Task(**group, subtasks=fill(TABLES.leaves, facts)))
     return tasks

@@ -1,7 +1,7 @@
 """The state of a run at a given time, and its event stream.
 
-`state(plan(spec, answers), t)` is a pure function: no background task advances a run, and only answers are
-stored.
+`state(plan(spec, answers), t)` is a pure function: no background task advances a run, and only
+answers are stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from runkit.server.scenarios import Json, iso, user_of
 
 SNAPSHOT_STEPS = 100_000
 """Steps in all snapshots of one stream, about 60 MB. All changes of a run of 200 steps fit. A run of
-5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
+5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end
+stay."""
 # all fields of a run on the API's object page
 OBJECT_PAGE = (
     *("object", "id", "created_at", "updated_at", "status"),
@@ -77,7 +78,10 @@ def next_stop(p: Plan, t: int) -> int | None:
     """Return when a run that is running at `t` will wait or end; None if it waits or has ended."""
     if status(p, t) != "running":
         return None
-    return min((interrupt.asked_at for interrupt in p.interrupts if interrupt.asked_at > t), default=p.ended)
+    return min(
+        (interrupt.asked_at for interrupt in p.interrupts if interrupt.asked_at > t),
+        default=p.ended,
+    )
 
 
 def visible_artifacts(p: Plan, t: int) -> set[str]:
@@ -139,8 +143,8 @@ async def stream(
 ) -> AsyncIterator[bytes]:
     """Yield a run's events from its start, then live until it waits or ends.
 
-    [A] 7, 8, 10. Each iteration loads the plan again, so that a new answer takes effect. Stops when the
-    server `is_stopping`.
+    [A] 7, 8, 10. Each iteration loads the plan again, so that a new answer takes effect. Stops when
+    the server `is_stopping`.
     """
     p = load()
     ids = {"run_id": p.spec.id, "thread_id": p.spec.thread_id}

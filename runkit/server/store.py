@@ -16,7 +16,16 @@ from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
 from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan
-from runkit.server.scenarios import BUSINESSES, ORCHESTRATOR, QUESTIONS, SPACE, Json, id_in, iso, user_of
+from runkit.server.scenarios import (
+    BUSINESSES,
+    ORCHESTRATOR,
+    QUESTIONS,
+    SPACE,
+    Json,
+    id_in,
+    iso,
+    user_of,
+)
 from runkit.server.web import RequestError
 
 # kept in memory; a run of 16 steps has some 20 kB, and is planned in 0.6 ms
@@ -174,4 +183,6 @@ def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
     if "dismissal" in asked.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note) if note else {}
-    return Answer(interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, notes, {})
+    return Answer(
+        interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, notes, {}
+    )

@@ -37,7 +37,9 @@ from runkit.server.scenarios import SECOND_REVIEWER, Json, second_key
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
-_ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
+_ORIGIN = re.compile(
+    rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE
+)
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -49,7 +51,9 @@ class RequestError(HTTPException):
         self.parameter = parameter
 
 
-def error_response(status: int, message: str, parameter: str = "", headers: Any = None) -> JSONResponse:
+def error_response(
+    status: int, message: str, parameter: str = "", headers: Any = None
+) -> JSONResponse:
     """[A] 21: make an error response: `{"errors": [{"message", "parameter"?}]}`."""
     error = {"message": message} | ({"parameter": parameter} if parameter else {})
     return JSONResponse({"errors": [error]}, status, headers)
@@ -57,7 +61,9 @@ def error_response(status: int, message: str, parameter: str = "", headers: Any 
 
 def path_of(place: Iterable[str | int]) -> str:
     """Return the path of a value in a body, such as `actions[0].payload`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(
+        "."
+    )
 
 
 def or_list(words: Iterable[str]) -> str:
@@ -78,7 +84,9 @@ class AccessMiddleware:
         """Pass a request on, or refuse it."""
         headers = Headers(raw=[*scope["headers"]])
         # in place, because uvicorn has the list too, and errors may be logged with it
-        scope["headers"][:] = [header for header in scope["headers"] if header[0] != b"authorization"]
+        scope["headers"][:] = [
+            header for header in scope["headers"] if header[0] != b"authorization"
+        ]
         size = 0
 
         async def receive_limited() -> Message:
@@ -124,7 +132,9 @@ class PaceMiddleware:
         now, app = time.monotonic(), self.app
         is_api = scope["path"].startswith("/v1/")
         if is_api and self.limit and len(self.passed) == self.limit and self.passed[0] > now - 1:
-            app = error_response(429, f"more than {self.limit} requests per second", "", {"Retry-After": "1"})
+            app = error_response(
+                429, f"more than {self.limit} requests per second", "", {"Retry-After": "1"}
+            )
         elif is_api:
             self.passed.append(now)
         await app(scope, receive, send_late if is_api else send)
@@ -142,7 +152,9 @@ def check_origin(host: str, origins: list[str]) -> None:
         raise RequestError(400, f"requests to other hosts are not served; Host {host[:80]!r}")
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
-            raise RequestError(403, f"requests from other web pages are not allowed; Origin {origin[:80]!r}")
+            raise RequestError(
+                403, f"requests from other web pages are not allowed; Origin {origin[:80]!r}"
+            )
 
 
 def check_key(authorization: str, key: str) -> str | None:
@@ -154,7 +166,9 @@ def check_key(authorization: str, key: str) -> str | None:
     for known, person in ((key, None), (second_key(key), SECOND_REVIEWER)):
         if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), known.encode()):
             return person
-    raise RequestError(401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY")
+    raise RequestError(
+        401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY"
+    )
 
 
 # -- bodies
@@ -221,7 +235,10 @@ class Input(Fields):
 
 
 class NewAnswer(BaseModel):
-    """Body of resume. [A] 1: it is not documented, so the fields may have any of their likely names."""
+    """Body of resume.
+
+    [A] 1: it is not documented, so the fields may have any of their likely names.
+    """
 
     interrupt_id: str = Field(min_length=1, validation_alias=AliasChoices("interrupt_id", "id"))
     input: Annotated[Input, WithJsonSchema({"type": "object"})] = Field(

@@ -27,11 +27,14 @@ AUDIT = (
 TIMES = ("run_created_at", "sent_at", "shown_at")
 
 
-def with_answers(interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+def with_answers(
+    interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataFrame
+) -> pd.DataFrame:
     """Fill `decision` from the confirmed answers, and `answered_by` where the API names nobody.
 
-    An answer joins by its step. One without a step joins by its interrupt id, if that is unique in the run.
-    Two sandboxes with the same seed have equal ids; the creation time tells their runs apart.
+    An answer joins by its step. One without a step joins by its interrupt id, if that is unique in
+    the run. Two sandboxes with the same seed have equal ids; the creation time tells their runs
+    apart.
     """
     decisions, names = interrupts["decision"].tolist(), interrupts["answered_by"].tolist()
     entries = logged_answers(interrupts, runs, answers)
@@ -53,18 +56,25 @@ def logged_answers(
 ) -> list[Entry | None]:
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
     times = [answers[name].dtype for name in TIMES if name in answers]
-    if not set(COLUMNS) <= set(answers) or not all(isinstance(kind, pd.DatetimeTZDtype) for kind in times):
+    if not set(COLUMNS) <= set(answers) or not all(
+        isinstance(kind, pd.DatetimeTZDtype) for kind in times
+    ):
         raise UsageError(
             f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its columns and "
             "its times in UTC. To store it, use Parquet: CSV has no types."
         )
     created = runs.set_index("run_id")["created_at"]
-    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(created.index)]
+    log = answers[
+        answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(created.index)
+    ]
     log = log[(log["run_created_at"] == log["run_id"].map(created)) | log["run_created_at"].isna()]
     own_ids = log["step_id"].fillna(log["interrupt_id"])
-    entries = dict(zip(zip(log["run_id"], own_ids, strict=True), log.to_dict("records"), strict=True))
+    entries = dict(
+        zip(zip(log["run_id"], own_ids, strict=True), log.to_dict("records"), strict=True)
+    )
     return [
-        entries.get((run_id, step_id)) or (None if is_shared else entries.get((run_id, interrupt_id)))
+        entries.get((run_id, step_id))
+        or (None if is_shared else entries.get((run_id, interrupt_id)))
         for run_id, step_id, interrupt_id, is_shared in zip(
             *(interrupts[name] for name in ("run_id", "step_id", "interrupt_id")),
             interrupts.duplicated(KEY, keep=False),
@@ -76,8 +86,8 @@ def logged_answers(
 def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row for each question: what was asked on which evidence, and who decided what, when and why.
 
-    `evidence` has the titles of what was proposed, each with the highest tier of its sources. `reason` is the
-    note of the answer, which only the answer log has.
+    `evidence` has the titles of what was proposed, each with the highest tier of its sources.
+    `reason` is the note of the answer, which only the answer log has.
     """
     questions, notes = f.interrupts, pd.Series(None, f.interrupts.index, "str")
     if answers is not None:
@@ -87,9 +97,13 @@ def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
         notes = pd.Series(reasons, questions.index, "str")
     proposed = f.artifacts[f.artifacts["origin"].eq("proposal")]
     cited = proposed["title"] + " (" + proposed["best_tier"].astype("str").fillna("no source") + ")"
-    evidence = cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
+    evidence = (
+        cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
+    )
     table = questions.assign(id=_own_id(questions), reason=notes, question=questions["label"])
-    table = table.join(evidence, on=["run_id", "id"]).merge(f.runs[["run_id", "business_name"]], on="run_id")
+    table = table.join(evidence, on=["run_id", "id"]).merge(
+        f.runs[["run_id", "business_name"]], on="run_id"
+    )
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 

@@ -1,7 +1,7 @@
 """The columns of the frames: from rows of JSON objects to Arrow tables, and to the frames' dtypes.
 
-A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to numpy
-and Arrow cost little.
+A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to
+numpy and Arrow cost little.
 """
 
 from __future__ import annotations
@@ -43,18 +43,27 @@ ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; ot
 
 
 def micros(when: datetime | str) -> int:
-    """Convert a time to microseconds since 1970, exactly. Raises `ValueError` if it is not a time."""
+    """Convert a time to microseconds since 1970, exactly.
+
+    Raises `ValueError` if it is not a time.
+    """
     return (read_time(when)[0] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
     """Convert the text and time fields of checked objects; times are int64 microseconds."""
-    scalars = {name: field.scalar for name, field in fields(model).items() if field.scalar in (str, datetime)}
+    scalars = {
+        name: field.scalar
+        for name, field in fields(model).items()
+        if field.scalar in (str, datetime)
+    }
     arrays = pa.array(objects, pa.struct([(name, TEXT) for name in scalars])).flatten()
     columns: Columns = dict(zip(scalars, arrays, strict=True))
     for name, scalar in scalars.items():
         if scalar is datetime:
-            columns[name] = pc.cast(columns[name], TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
+            columns[name] = (
+                pc.cast(columns[name], TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
+            )
     return columns
 
 
@@ -82,7 +91,9 @@ def is_word(values: pa.Array, *words: str) -> Flags:
 
 def _ranks(values: pa.Array, words: Sequence[str]) -> Ints:
     """Return the position of each value in `words`, 0 for any other value and null."""
-    ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(0).to_numpy().astype(np.int64)
+    ranks: Ints = (
+        pc.index_in(values, pa.array(words, TEXT)).fill_null(0).to_numpy().astype(np.int64)
+    )
     return ranks
 
 
@@ -143,8 +154,13 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
-    """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    dtypes = {column.name: "str" if column.words else TYPES[column.kind][0] for column in COLUMNS[frame]}
+    """Cast `df` to the columns and dtypes of `frame`.
+
+    Missing columns are empty; unknown words are added.
+    """
+    dtypes = {
+        column.name: "str" if column.words else TYPES[column.kind][0] for column in COLUMNS[frame]
+    }
     absent = {
         column.name: pd.Series(ABSENT.get(column.kind), df.index, dtypes[column.name])
         for column in COLUMNS[frame]
@@ -154,7 +170,11 @@ def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     own = df.dtypes.to_dict()
     others = {name: dtype for name, dtype in dtypes.items() if own[name] != dtype}
     df = df.astype(others) if others else df
-    words = {column.name: _categorical(df[column.name], column) for column in COLUMNS[frame] if column.words}
+    words = {
+        column.name: _categorical(df[column.name], column)
+        for column in COLUMNS[frame]
+        if column.words
+    }
     return df.assign(**words)
 
 
@@ -171,7 +191,7 @@ def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
     return pd.Series(ranked, values.index)
 
 
-# ------------------------------------------------------------------------------------------------ tables
+# ------------------------------------------------------------------------------------------- tables
 
 
 def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
@@ -194,7 +214,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     return built | {"reads": to_arrow("reads", runs)}
 
 
-# ------------------------------------------------------------------------------------- fields of the JSON
+# ------------------------------------------------------------------------------- fields of the JSON
 
 
 def run_fields(raws: Sequence[Json]) -> Columns:
@@ -226,7 +246,9 @@ def step_fields(rows: Rows) -> Columns:
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": pc.coalesce(_not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]),
+        "label": pc.coalesce(
+            _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
+        ),
         "status": map_words(columns["status"], contract.current_status),
         "resolution": resolved,
         "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
@@ -238,7 +260,7 @@ def _not_blank(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
 
 
-# --------------------------------------------------------------------------------------- what disagrees
+# ----------------------------------------------------------------------------------- what disagrees
 
 
 def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
@@ -280,7 +302,7 @@ def note_unknown_words(frame: str, columns: Columns, rows: Rows) -> None:
             rows.note(int(columns["run"][row]), "unknown_value", detail, column.name, holder=holder)
 
 
-# ------------------------------------------------------------------------------------------------- times
+# -------------------------------------------------------------------------------------------- times
 
 
 def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> None:
@@ -298,7 +320,9 @@ def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> Non
     is_early = is_started & (started < runs["created_at"])
     rows.note_runs(is_early, "starts_before_created", detail, "started_at")
     detail = "ended_at is before started_at; read as equal to it"
-    rows.note_runs(is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at")
+    rows.note_runs(
+        is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at"
+    )
 
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
@@ -326,8 +350,8 @@ def _note_outside(runs: Columns, steps: Columns, rows: Rows) -> None:
 def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Columns:
     """Return up to when each run is measured: the argument, else when it was read, else its newest time.
 
-    It is never a maximum over several runs, so that a run's numbers do not depend on the other runs. A run is
-    undated if it is open and nobody knows when it was read.
+    It is never a maximum over several runs, so that a run's numbers do not depend on the other
+    runs. A run is undated if it is open and nobody knows when it was read.
     """
     names = ("created_at", "updated_at", "started_at", "ended_at")
     newest = np.max([runs[name] for name in names], axis=0)
@@ -335,7 +359,9 @@ def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Col
         np.maximum.at(newest, steps["run"], steps[name])
     argument = np.full_like(newest, NEVER if moment is None else moment)
     is_early = (argument < newest) & (argument != NEVER)
-    rows.note_runs(is_early, "contradiction", "as_of is before the newest time of the run; not used")
+    rows.note_runs(
+        is_early, "contradiction", "as_of is before the newest time of the run; not used"
+    )
 
     known = np.where(is_early | (argument == NEVER), runs["read_at"], argument)
     is_unknown = known == NEVER
@@ -343,7 +369,7 @@ def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Col
     return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_unknown & ~is_over}
 
 
-# ------------------------------------------------------------------------------------------------- steps
+# -------------------------------------------------------------------------------------------- steps
 
 
 def step_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
@@ -383,14 +409,15 @@ def _results(steps: Sequence[Json]) -> pa.Array:
 def _failures(steps: Columns, n_children: Ints) -> Columns:
     """Find the steps that failed, and the text of the failure where they are the cause.
 
-    A step fails if its type or its status is `error`; a question does not: a wait is not an error. A cause is
-    a failed step without a failed child. An instant error step is no cause of its own if it explains another:
-    the sibling that failed last before it, else the parent if that failed without other child steps. Its
-    label is then the error of that step.
+    A step fails if its type or its status is `error`; a question does not: a wait is not an error.
+    A cause is a failed step without a failed child. An instant error step is no cause of its own if
+    it explains another: the sibling that failed last before it, else the parent if that failed
+    without other child steps. Its label is then the error of that step.
     """
     runs, parents, labels = steps["run"].tolist(), steps["parent"].tolist(), steps["label"]
     is_error = is_word(steps["type"], "error")
-    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_word(steps["type"], "interrupt")
+    is_question = is_word(steps["type"], "interrupt")
+    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
     is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
     n_others = count(steps["parent"][~is_note], len(runs))
 
@@ -419,7 +446,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     return {"is_failed": is_failed, "error": error}
 
 
-# ------------------------------------------------------------------ artifacts, sources, interrupts, runs
+# ------------------------------------------------------------- artifacts, sources, interrupts, runs
 
 
 def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
@@ -437,7 +464,9 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
             "is_repeat": np.array(rows.is_repeat, np.bool_),
             "step_id": take(steps["step_id"], step),
             "artifact_id": fields["id"],
-            "n_sources": np.array([len(artifact.get("sources") or ()) for artifact in artifacts], np.int64),
+            "n_sources": np.array(
+                [len(artifact.get("sources") or ()) for artifact in artifacts], np.int64
+            ),
         }
     )
     note_unknown_words("artifacts", columns, rows)
@@ -447,7 +476,9 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
 def source_columns(artifacts: Columns, rows: Rows) -> Columns:
     """Build the columns of the sources frame; adds to the artifacts what their sources tell."""
     n = len(rows.artifacts)
-    sources = [source for artifact in artifacts["object"] for source in artifact.get("sources") or ()]
+    sources = [
+        source for artifact in artifacts["object"] for source in artifact.get("sources") or ()
+    ]
     owner = np.repeat(np.arange(n), artifacts["n_sources"])
     fields = object_columns(sources, Source)
     host, tiers = _hosts(fields["url"]), fields["source_tier"]
@@ -472,7 +503,8 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     run, step, outcome = (values[name] for name in ("run", "step", "outcome"))
     has_step = step >= 0
     is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
-    # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
+    # An open interrupt has waited until its run's end (as_of while the run is open), as its step
+    # has.
     asked, until = (np.append(steps[name], 0)[step] for name in ("start", "end"))
     is_measured = has_step & ~(is_word(outcome, PENDING) & runs["is_undated"][run])
     return values | {
@@ -491,7 +523,9 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
     for position, (name, hint) in enumerate(get_type_hints(cls).items()):
         values = [row[position] for row in rows]
         is_text = hint in (str, str | None)
-        columns[name] = np.array(values, np.int64) if hint is int else text(values) if is_text else values
+        columns[name] = (
+            np.array(values, np.int64) if hint is int else text(values) if is_text else values
+        )
     return columns
 
 
@@ -556,7 +590,9 @@ def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
     return first_in_group(artifacts["run"], rows, artifacts["title"], n)
 
 
-def _outcomes(status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns) -> pa.Array:
+def _outcomes(
+    status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns
+) -> pa.Array:
     """Return how each run ended: by an error, in a question, or with the title of its last output."""
     n = len(status)
     causes = np.flatnonzero(flags(steps["error"].is_valid()))
@@ -582,4 +618,6 @@ def _budget(runs: Columns, steps: Columns) -> Columns:
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = timing.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
     is_known = (runs["started_at"] != NEVER) & runs["has_steps"]
-    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
+    return {
+        f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()
+    }

@@ -34,14 +34,14 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     Parameters
     ----------
     a, b
-        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes. Or only `a`,
-        with two runs.
+        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes. Or
+        only `a`, with two runs.
 
     Returns
     -------
     pandas.DataFrame
-        Counts are int32, seconds float64. The first difference is the first step, in tree order, that differs
-        in depth, agent, name, type, failure, or resolution by policy.
+        Counts are int32, seconds float64. The first difference is the first step, in tree order,
+        that differs in depth, agent, name, type, failure, or resolution by policy.
 
         | column | meaning |
         | --- | --- |
@@ -78,10 +78,14 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure in MEASURES:
         of_a, of_b = (
-            sums.get((measure, side), pd.Series(0, table.index)).astype("int32" if measure == "n" else float)
+            sums.get((measure, side), pd.Series(0, table.index)).astype(
+                "int32" if measure == "n" else float
+            )
             for side in "ab"
         )
-        table = table.assign(**{f"{measure}_a": of_a, f"{measure}_b": of_b, f"{measure}_diff": of_b - of_a})
+        table = table.assign(
+            **{f"{measure}_a": of_a, f"{measure}_b": of_b, f"{measure}_diff": of_b - of_a}
+        )
 
     difference = first_difference(in_a, in_b)
     places = list(zip("ab", (in_a, in_b), difference or (None, None), strict=True))
@@ -107,13 +111,17 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
     for position, (ours, other) in enumerate(zip_longest(_keys(a), _keys(b))):
         if ours != other:
-            return Difference(None if ours is None else position, None if other is None else position)
+            return Difference(
+                None if ours is None else position, None if other is None else position
+            )
     return None
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED]
+    columns = [
+        steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED
+    ]
     return list(zip(*columns, steps["is_failed"], strict=True))
 
 

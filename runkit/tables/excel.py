@@ -35,7 +35,9 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
         pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
     ):
         for name, df in tables.items():
-            _for_excel(df).to_excel(book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True)
+            _for_excel(df).to_excel(
+                book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True
+            )
             book.sheets[name].autofit(max_width=MAX_WIDTH)
     return target
 

@@ -61,8 +61,8 @@ class ArtifactRow(NamedTuple):
 class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
 
-    `records` are the runs as they came, `runs` the same without what breaks the contract. `run` and `parent`
-    number a step's run and the row of its parent, -1 at the top.
+    `records` are the runs as they came, `runs` the same without what breaks the contract. `run` and
+    `parent` number a step's run and the row of its parent, -1 at the top.
     """
 
     problems: Problems
@@ -76,7 +76,9 @@ class Rows:
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
 
-    def note(self, run: int, problem: str, detail: str, *path: str, holder: Json | None = None) -> None:
+    def note(
+        self, run: int, problem: str, detail: str, *path: str, holder: Json | None = None
+    ) -> None:
         """Note a problem of a run, or of an object that it holds, at a path in it."""
         self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
 
@@ -155,13 +157,15 @@ def label_of_step(step: Json) -> str:
     return str(name if name and not name.isspace() else step["type"])
 
 
-# ---------------------------------------------------------------------------------------------- interrupts
+# --------------------------------------------------------------------------------------- interrupts
 
 
 def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
     questions = {
-        row: step for row, step in enumerate(rows.steps[first:], first) if step["type"] == "interrupt"
+        row: step
+        for row, step in enumerate(rows.steps[first:], first)
+        if step["type"] == "interrupt"
     }
     items = _pending_items(rows, run)
     matched, unmatched = _match_items(items, questions)
@@ -171,7 +175,9 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
             rows.note(run, "unpaired_interrupt", detail, "interrupts")
     elif not items and rows.runs[run]["status"] == "interrupted":
         rows.note(run, "contradiction", "interrupted, but neither interrupts nor steps say by what")
-    of_steps = [_interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()]
+    of_steps = [
+        _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
+    ]
     return of_steps + [_interrupt(rows, run, -1, {}, item) for item in unmatched]
 
 
@@ -189,7 +195,9 @@ def _pending_items(rows: Rows, run: int) -> list[Json]:
 
 def _interrupt(rows: Rows, run: int, row: int, step: Json, item: Json | None) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
-    own: Json = {"proposals": [{"artifacts": [artifact]} for artifact in step.get("artifacts") or []]}
+    own: Json = {
+        "proposals": [{"artifacts": [artifact]} for artifact in step.get("artifacts") or []]
+    }
     value = own if item is None else interrupt_value(item) or own
     agent, label = _agent(item) if item else None, value.get("label")
     outcome = _outcome(step, item is not None, contract.current_status(rows.runs[run]["status"]))
@@ -217,12 +225,15 @@ def _outcome(step: Json, is_pending: bool, status: object) -> str:
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
-def _match_items(items: list[Json], questions: dict[int, Json]) -> tuple[dict[int, Json], list[Json]]:
+def _match_items(
+    items: list[Json], questions: dict[int, Json]
+) -> tuple[dict[int, Json], list[Json]]:
     """Match pending items to interrupt steps. Returns the items by the row of their step, and the others.
 
-    (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
-    else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
-    Items without an id that have the same agent and label are not told apart by their position.
+    (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label
+    are equal; else (3) exactly one open step and one item remain. A step that is not open is
+    matched by its id alone. Items without an id that have the same agent and label are not told
+    apart by their position.
     """
     by_id: dict[str | None, int] = {}
     for row, step in questions.items():
@@ -270,15 +281,15 @@ def _interrupt_id(step: Json) -> str | None:
     return interrupt_id if isinstance(interrupt_id, str) else None
 
 
-# ----------------------------------------------------------------------------------------------- artifacts
+# ---------------------------------------------------------------------------------------- artifacts
 
 
 def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[InterruptRow]) -> None:
     """Add the artifacts of a run: those of steps in tree order, then of the output.
 
-    The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
-    that those of its step are skipped. A completed run without an output of its own delivers what its
-    top-level output steps have.
+    The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its
+    value, so that those of its step are skipped. A completed run without an output of its own
+    delivers what its top-level output steps have.
     """
     raw = rows.runs[run]
     output = (raw.get("output") or {}).get("artifacts") or []
@@ -310,11 +321,13 @@ def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
             yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
 
 
-def _repeats(artifacts: Sequence[ArtifactRow], agent: str | None, steps: Sequence[Json]) -> list[bool]:
+def _repeats(
+    artifacts: Sequence[ArtifactRow], agent: str | None, steps: Sequence[Json]
+) -> list[bool]:
     """Find proposals of a run that repeat a finding of its steps: same agent, title and type.
 
-    An answered combined proposal has the run's agent, which groups the proposals of other agents. What an
-    output step has may repeat the run's output: same title and type.
+    An answered combined proposal has the run's agent, which groups the proposals of other agents.
+    What an output step has may repeat the run's output: same title and type.
     """
     keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
     rows = list(zip(artifacts, keys, strict=True))

@@ -29,8 +29,8 @@ from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import IN_MEMORY, Record, Source, path_of, record_of, records_of
 from runkit.text import plural
 
-# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
-# objects (five times as many bytes) do not count beside the frames.
+# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough
+# that its objects (five times as many bytes) do not count beside the frames.
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
 SHOWN_PROBLEMS = 5
@@ -51,25 +51,27 @@ def frames(
     Parameters
     ----------
     source
-        Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, an `Archive`, or any
-        object with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or a list or list
-        page of them. JSON as bytes, or an open file. Files: a path or several (`.json`, `.ndjson`, `.jsonl`,
-        each also `.gz`), or a folder of such files, of `Frames.save` or of an archive. In files and bytes,
-        the content decides whether they are one document or one on each line.
+        Anything that holds runs. Objects: a `Run`, an iterable of runs, a `RunList`, an `Archive`,
+        or any object with a `runs()` iterator. Parsed JSON: a run, the body of a webhook event, or
+        a list or list page of them. JSON as bytes, or an open file. Files: a path or several
+        (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or a folder of such files, of `Frames.save`
+        or of an archive. In files and bytes, the content decides whether they are one document or
+        one on each line.
 
-        `Frames` are returned as they are, except for `answers`. A list of several `Frames` is combined; of a
-        run that several have, the newest copy is kept.
+        `Frames` are returned as they are, except for `answers`. A list of several `Frames` is
+        combined; of a run that several have, the newest copy is kept.
     on_error
-        "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one `DataError` with
-        that frame, if any record was refused or any value could not be read.
+        "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one
+        `DataError` with that frame, if any record was refused or any value could not be read.
     as_of
-        The time up to which open runs and steps are measured: a datetime, a date, ISO 8601, `7d`, `12h`,
-        `yesterday`, `today` or `now` (by the server's clock if the source has one, else this machine's). It
-        is in UTC if it has no offset. By default, each run is measured up to the time when it was read, else
-        up to its own newest time.
+        The time up to which open runs and steps are measured: a datetime, a date, ISO 8601, `7d`,
+        `12h`, `yesterday`, `today` or `now` (by the server's clock if the source has one, else this
+        machine's). It is in UTC if it has no offset. By default, each run is measured up to the
+        time when it was read, else up to its own newest time.
     answers
-        `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
-        `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
+        `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names
+        nobody, `answered_by` in the interrupts frame. Without it, the frames are the same on every
+        machine.
     progress
         Show a progress bar after 2 seconds; it is removed at the end.
 
@@ -83,22 +85,28 @@ def frames(
     UsageError
         For a source that cannot hold runs, a missing file, and an invalid argument.
     DataError
-        If all records of files were refused, and with `on_error="raise"`. Its `problems` are the frame.
+        If all records of files were refused, and with `on_error="raise"`. Its `problems` are the
+        frame.
     """
     source = opened(source)
     f = source if isinstance(source, Frames) else _read(source, as_of, progress)
     if f is source and as_of is not None:
-        raise UsageError("as_of cannot change Frames, which are measured already; pass it with the runs.")
+        raise UsageError(
+            "as_of cannot change Frames, which are measured already; pass it with the runs."
+        )
     if on_error == "raise" and (f.problems["severity"] == "error").any():
         advice = 'Use on_error="collect" to keep the valid data.'
         raise _data_error(f.problems, "in the data", advice)
-    return f if answers is None else replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))
+    if answers is None:
+        return f
+    return replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))
 
 
 def opened(source: Source) -> Any:
     """Open a folder of `Frames.save` or of an archive, and combine several `Frames`.
 
-    Of an archive it is one version, even if others write to it. Other sources are returned as they are.
+    Of an archive it is one version, even if others write to it. Other sources are returned as they
+    are.
     """
     if isinstance(source, str | Path):
         path = path_of(source)
@@ -116,7 +124,8 @@ def opened(source: Source) -> Any:
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
         parts = [opened(part) if isinstance(part, str | Path) else part for part in source]
         return _combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
-    if isinstance(source, Run):  # its unknown fields are attributes, and may be named as those of a source
+    # its unknown fields are attributes, and may be named as those of a source
+    if isinstance(source, Run):
         return [record_of(source, "$")]
     return getattr(source, "pinned", source)
 
@@ -124,7 +133,9 @@ def opened(source: Source) -> Any:
 def _combined(parts: Sequence[Any]) -> Frames:
     """Combine several `Frames`; of a run that several have, the newest copy is kept."""
     if not all(isinstance(part, Frames) for part in parts):
-        raise UsageError("source has Frames and others; expected only Frames: [f, runkit.frames(other)].")
+        raise UsageError(
+            "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
+        )
     dfs: Tables = {
         name: cast(pd.concat([getattr(part, name) for part in parts], ignore_index=True), name)
         for name in ("runs", "reads", *PARTS)
@@ -140,7 +151,10 @@ def _combined(parts: Sequence[Any]) -> Frames:
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
-    """Read the runs of a source in batches. Raises `DataError` if all records of files are refused."""
+    """Read the runs of a source in batches.
+
+    Raises `DataError` if all records of files are refused.
+    """
     end = read_moment("as_of", as_of, getattr(source, "now", None))
     moment = None if end is None else micros(end)
     problems = Problems()
@@ -181,8 +195,8 @@ def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:
 def gc_paused() -> Iterator[None]:
     """Pause the garbage collector while JSON is read.
 
-    JSON has no cycles, so it finds nothing, and looking takes 27% to 33% of the time of `frames`, measured
-    with 36,000 rich and plain steps.
+    JSON has no cycles, so it finds nothing, and looking takes 27% to 33% of the time of `frames`,
+    measured with 36,000 rich and plain steps.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -206,7 +220,9 @@ def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _assemble(batches: list[dict[str, pa.Table]], locations: list[str], problems: Problems) -> Tables:
+def _assemble(
+    batches: list[dict[str, pa.Table]], locations: list[str], problems: Problems
+) -> Tables:
     """Join the batches, without runs that have a newer record of the same id.
 
     The batches are emptied on the way, so that memory holds only one frame twice.
@@ -233,7 +249,8 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
     return {
-        name: df[np.repeat(is_kept, n_rows.get(name, 1))].reset_index(drop=True) for name, df in dfs.items()
+        name: df[np.repeat(is_kept, n_rows.get(name, 1))].reset_index(drop=True)
+        for name, df in dfs.items()
     }
 
 
@@ -242,7 +259,9 @@ def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
 
     The later is the one that was read last, else the one in the later row.
     """
-    ranked = copies.sort_values(["updated_at", "has_steps", "read_at"], na_position="first", kind="stable")
+    ranked = copies.sort_values(
+        ["updated_at", "has_steps", "read_at"], na_position="first", kind="stable"
+    )
     return ranked.drop_duplicates("run_id", keep="last")
 
 

@@ -31,7 +31,10 @@ SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence"
 
 
 class Coverage(NamedTuple):
-    """How complete the frames are. `why` is the reason why the source was cut short, None if it was not."""
+    """How complete the frames are.
+
+    `why` is the reason why the source was cut short, None if it was not.
+    """
 
     seen: int
     kept: int
@@ -52,13 +55,13 @@ class Frames:
     | `interrupts` | question to a reviewer: what is waiting, since when, and the outcome |
     | `problems` | problem in the data: what was refused, repaired or unusual, and where |
 
-    At each moment a run is waiting if a question to a reviewer is open, otherwise working if a step without
-    children is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC. `coverage` says
-    how many records were seen, kept and refused. A CSV file has no types, so that a spreadsheet may run text
-    as a formula; `to_excel` keeps text as text.
+    At each moment a run is waiting if a question to a reviewer is open, otherwise working if a step
+    without children is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
+    `coverage` says how many records were seen, kept and refused. A CSV file has no types, so that a
+    spreadsheet may run text as a formula; `to_excel` keeps text as text.
 
-    `version` is the version of the archive that the runs were read from, else None. `reads` has the time and
-    host of each run's read; `read_at` and `read_from` summarize them.
+    `version` is the version of the archive that the runs were read from, else None. `reads` has the
+    time and host of each run's read; `read_at` and `read_from` summarize them.
     """
 
     runs: pd.DataFrame
@@ -116,9 +119,9 @@ class Frames:
         Parameters
         ----------
         runs
-            Ids of runs, or one; the first 8 characters of an id are enough where they are unique. Or rows of
-            any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a boolean mask of `f.runs`,
-            such as `f.runs["n_errors"] > 0`.
+            Ids of runs, or one; the first 8 characters of an id are enough where they are unique.
+            Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a boolean
+            mask of `f.runs`, such as `f.runs["n_errors"] > 0`.
 
         Returns
         -------
@@ -139,7 +142,9 @@ class Frames:
 
         selected = {name: rows_of(df) for name, df in self.items()}
         coverage = Coverage(seen=len(ids), kept=len(ids), refused=0, why=self.coverage.why)
-        return Frames(**selected, coverage=coverage, version=self.version, reads=rows_of(self.reads))
+        return Frames(
+            **selected, coverage=coverage, version=self.version, reads=rows_of(self.reads)
+        )
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the ids, or prefixes of ids, that the argument of `select` stands for."""
@@ -165,7 +170,8 @@ class Frames:
     def save(self, directory: str | Path) -> Path:
         """Write the six frames as Parquet files, for `runkit.frames` or `pandas.read_parquet`.
 
-        Each file is replaced atomically. The files and a new folder are readable by their owner only.
+        Each file is replaced atomically. The files and a new folder are readable by their owner
+        only.
 
         Parameters
         ----------
@@ -189,11 +195,11 @@ class Frames:
     def to_excel(self, path: str | Path) -> Path:
         """Write the six frames as sheets of an Excel workbook, and one with the audit trail.
 
-        The audit trail has a row for each question: what was asked on which evidence, and who decided what,
-        when. Text stays text, also if it starts with `=`.
+        The audit trail has a row for each question: what was asked on which evidence, and who
+        decided what, when. Text stays text, also if it starts with `=`.
 
-        Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its length. The
-        file is readable by its owner only.
+        Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its
+        length. The file is readable by its owner only.
 
         Parameters
         ----------
@@ -262,6 +268,11 @@ class Frames:
 
 
 def status_counts(runs: pd.DataFrame) -> str:
-    """Count runs by status: "3 completed, 1 failed". Of words that the API does not document, some."""
-    words = runs["status"].astype("str").map(lambda word: shorten(status(word).word.lower(), MAX_WORD))
+    """Count runs by status: "3 completed, 1 failed".
+
+    Of words that the API does not document, some.
+    """
+    words = (
+        runs["status"].astype("str").map(lambda word: shorten(status(word).word.lower(), MAX_WORD))
+    )
     return ", ".join(f"{n:,} {word}" for word, n in words.value_counts().head(MAX_WORDS).items())

@@ -25,8 +25,8 @@ _NESTED = re.compile(r"(\.steps\[\*\])+")  # a step is a step, at any depth
 class Problems:
     """Collects the rows of the frame.
 
-    A refused record has a row of its own. Of records that are kept, notes of one kind at one place in the
-    schema are one row: the first of them, and their number.
+    A refused record has a row of its own. Of records that are kept, notes of one kind at one place
+    in the schema are one row: the first of them, and their number.
     """
 
     rows: list[Json] = field(default_factory=list)
@@ -62,7 +62,9 @@ class Problems:
                 path = (*_path_to(raw, holder), *path)
             self._first[kind] = self._add(record, problem, detail, path, _step_id(raw, path))
 
-    def _add(self, record: Record, problem: str, detail: str, path: Path, step_id: str | None) -> Json:
+    def _add(
+        self, record: Record, problem: str, detail: str, path: Path, step_id: str | None
+    ) -> Json:
         run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
         row = {
             "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
@@ -85,9 +87,15 @@ def _path_to(raw: Json | None, holder: Json) -> Path:
         if value is holder:
             return path
         if isinstance(value, dict):
-            stack += [(item, (*path, name)) for name, item in value.items() if isinstance(item, dict | list)]
+            stack += [
+                (item, (*path, name))
+                for name, item in value.items()
+                if isinstance(item, dict | list)
+            ]
         elif isinstance(value, list):
-            stack += [(item, (*path, n)) for n, item in enumerate(value) if isinstance(item, dict | list)]
+            stack += [
+                (item, (*path, n)) for n, item in enumerate(value) if isinstance(item, dict | list)
+            ]
     return ()
 
 

@@ -59,7 +59,9 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
 
     Raises `DataError` for a file that is missing or damaged; names it.
     """
-    saved = _read_file(folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes()))
+    saved = _read_file(
+        folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes())
+    )
     tables = {
         name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name))
         for name in (*SCHEMA, "reads")

@@ -1,7 +1,7 @@
 """The schema of the six linked frames: every column with its dtype, unit and meaning.
 
-Dtypes, empty frames and casts on reading come from here. Names ending in `_s` are seconds, names starting
-with `n_` are counts, with `is_` and `has_` flags.
+Dtypes, empty frames and casts on reading come from here. Names ending in `_s` are seconds, names
+starting with `n_` are counts, with `is_` and `has_` flags.
 """
 
 from __future__ import annotations
@@ -36,8 +36,23 @@ DECISIONS = ("approved", "rejected", "edited")
 # error: a record or a value is missing in the frames; warning: kept
 SEVERITIES = ("error", "warning")
 PROBLEMS = (
-    *("bad_json", "not_a_run", "too_deep", "bad_field", "unknown_value", "duplicate_run", "duplicate_step"),
-    *("orphan_step", "cycle", "parent_disagrees", "ends_before_start", "outside_parent", "naive_time"),
+    *(
+        "bad_json",
+        "not_a_run",
+        "too_deep",
+        "bad_field",
+        "unknown_value",
+        "duplicate_run",
+        "duplicate_step",
+    ),
+    *(
+        "orphan_step",
+        "cycle",
+        "parent_disagrees",
+        "ends_before_start",
+        "outside_parent",
+        "naive_time",
+    ),
     *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated", "contradiction"),
 )
 
@@ -71,7 +86,11 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("business_status_at", "when the business had this status"),
         _text("agent", "type of the agent"),
         _text("agent_name", "display name of the agent, if known"),
-        _word("status", "running, interrupted (it waits for a reviewer), completed or error", RUN_STATUSES),
+        _word(
+            "status",
+            "running, interrupted (it waits for a reviewer), completed or error",
+            RUN_STATUSES,
+        ),
         _text("requester", "name of the person who requested the run"),
         _text("prompt", "what was asked, if the run has it"),
         _time("created_at", "when the run was requested"),
@@ -83,7 +102,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _seconds("duration_s", "(ended_at, or as_of for an open run) - started_at"),
         _seconds("working_s", "time in which a leaf step was open and no question was waiting"),
         _seconds("waiting_s", "time in which a question to a reviewer was open"),
-        _seconds("idle_s", "time in which nothing ran, or only groups; the three add up to duration_s"),
+        _seconds(
+            "idle_s", "time in which nothing ran, or only groups; the three add up to duration_s"
+        ),
         _seconds("overlap_s", "the part of waiting_s in which a leaf step also ran"),
         _flag("has_steps", "false if the steps were not delivered; the time budget is then null"),
         _count("n_steps", "rows in steps"),
@@ -93,7 +114,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("n_artifacts", "rows in artifacts"),
         _count("n_sources", "rows in sources"),
         _count(
-            "n_findings", "artifacts that are neither a repeat, nor an output, nor the record of an error"
+            "n_findings",
+            "artifacts that are neither a repeat, nor an output, nor the record of an error",
         ),
         _text("outcome", "how it ended: the error, the question, or the title of the last output"),
         _text("weakest", "title of the weakest finding, else of the output; null if both are high"),
@@ -117,11 +139,17 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("started_at", "when the step began"),
         _time("completed_at", "when the step ended; null while open"),
         _flag("is_open", "the step has not ended"),
-        _seconds("duration_s", "completed_at - started_at; an open step lasts to the end of the run"),
+        _seconds(
+            "duration_s", "completed_at - started_at; an open step lasts to the end of the run"
+        ),
         _seconds("self_s", "duration minus the union of its children"),
         _flag("is_critical", "on the critical path"),
         _seconds("critical_s", "own time on the critical path"),
-        _word("resolution", "how the interrupt policy resolved it; null if a reviewer did", RESOLUTIONS),
+        _word(
+            "resolution",
+            "how the interrupt policy resolved it; null if a reviewer did",
+            RESOLUTIONS,
+        ),
         _count("n_children", "number of direct children"),
         _count("n_artifacts", "rows in artifacts"),
         _text("result", "the structured payload as compact JSON, uncut"),
@@ -137,7 +165,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("agent", "type of the agent"),
         _text("title", "title"),
         _text("type", "type of finding or change"),
-        _rank("confidence", "the agent's confidence; a word that is not known is other", CONFIDENCES),
+        _rank(
+            "confidence", "the agent's confidence; a word that is not known is other", CONFIDENCES
+        ),
         _text("summary", "summary"),
         _count("n_sources", "rows in sources"),
         _count("n_hosts", "different hosts of its sources: ten pages of one site are one witness"),

@@ -1,7 +1,8 @@
 """The sources that `runkit.frames` reads, and the raw runs in them, one at a time, as parsed JSON.
 
-A JSON document that does not parse is one bad record; where each line is a document, a broken line is one.
-Python objects are written as JSON and read back, so that whatever JSON cannot hold is refused here.
+A JSON document that does not parse is one bad record; where each line is a document, a broken line
+is one. Python objects are written as JSON and read back, so that whatever JSON cannot hold is
+refused here.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
-    `location` is a JSON path, after `file:line` if there is one. `problem` and `detail` are set when the
-    record could not even be parsed.
+    `location` is a JSON path, after `file:line` if there is one. `problem` and `detail` are set
+    when the record could not even be parsed.
     """
 
     raw: Any
@@ -70,11 +71,14 @@ class Record(NamedTuple):
     n_bytes: int = 0
 
 
-# ----------------------------------------------------------------------------------------------- objects
+# ------------------------------------------------------------------------------------------ objects
 
 
 def records_of(source: Source, location: str = "$") -> Iterator[Record]:
-    """Iterate over the records of a source. Raises `UsageError` for a type that cannot hold runs."""
+    """Iterate over the records of a source.
+
+    Raises `UsageError` for a type that cannot hold runs.
+    """
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
@@ -99,7 +103,10 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
 
 
 def _from_items(items: Iterable[Any]) -> Iterator[Record]:
-    """Read runs one after the other. Text is a path if the first item is one, so that no run opens a file."""
+    """Read runs one after the other.
+
+    Text is a path if the first item is one, so that no run opens a file.
+    """
     are_paths = False
     for number, item in enumerate(items):
         are_paths = isinstance(item, str | Path) if number == 0 else are_paths
@@ -130,20 +137,33 @@ def record_of(value: object, location: str) -> Record:
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Find the runs in a document: one run or webhook event, or a list or list page of them."""
     items: Any = value
-    if isinstance(value, dict) and isinstance(value.get("data"), list) and value.get("object") != "run":
+    if (
+        isinstance(value, dict)
+        and isinstance(value.get("data"), list)
+        and value.get("object") != "run"
+    ):
         items, location = value["data"], f"{location}.data"
     is_list = isinstance(items, list)
     for number, item in enumerate(items if is_list else [items]):
         place = f"{location}[{number}]" if is_list else location
-        data = item.get("data") if isinstance(item, dict) and item.get("object") == "event" else None
-        yield (data.get("object"), f"{place}.data.object") if isinstance(data, dict) else (item, place)
+        data = (
+            item.get("data") if isinstance(item, dict) and item.get("object") == "event" else None
+        )
+        yield (
+            (data.get("object"), f"{place}.data.object")
+            if isinstance(data, dict)
+            else (item, place)
+        )
 
 
-# ----------------------------------------------------------------------------------------- files and text
+# ----------------------------------------------------------------------------------- files and text
 
 
 def path_of(source: str | Path) -> Path:
-    """Return the path that a source names, `~` as the user's home. Raises `UsageError` for other text."""
+    """Return the path that a source names, `~` as the user's home.
+
+    Raises `UsageError` for other text.
+    """
     if isinstance(source, str) and source.lstrip()[:1] in ("", "{", "["):
         raise UsageError(
             f"source is {brief(source)}; expected a path. Pass JSON text as bytes: text.encode()."
@@ -178,8 +198,11 @@ def _from_path(path: Path) -> Iterator[Record]:
 def _from_open_file(file: Any) -> Iterator[Record]:
     try:
         content = file.read()
-        text = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else bytes(content)
-    except (OSError, TypeError, ValueError) as error:  # such as a closed file, or one in another encoding
+        text = (
+            content.encode("utf-8", "surrogatepass") if isinstance(content, str) else bytes(content)
+        )
+    # such as a closed file, or one in another encoding
+    except (OSError, TypeError, ValueError) as error:
         raise UsageError(
             f"{brief(file)} cannot be read: {error}; expected an open file of JSON in UTF-8. "
             'Open it with mode "rb".'
@@ -201,8 +224,8 @@ def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
 def _from_text(file: Any, name: str) -> Iterator[Record]:
     """Read one document, or one on each line.
 
-    Each line is a document if the first of several is one. If neither that nor the whole text is one, and a
-    line holds a run, the first line is broken.
+    Each line is a document if the first of several is one. If neither that nor the whole text is
+    one, and a line holds a run, the first line is broken.
     """
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
@@ -241,7 +264,10 @@ def _from_document(text: bytes, location: str) -> list[Record]:
 def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
     is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
     return Record(
-        raw, location, "too_deep" if is_deep else "bad_json", _not_utf8(text) or f"not JSON: {error}"
+        raw,
+        location,
+        "too_deep" if is_deep else "bad_json",
+        _not_utf8(text) or f"not JSON: {error}",
     )
 
 

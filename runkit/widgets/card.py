@@ -1,8 +1,8 @@
 """The one widget behind all cards, the outputs of a cell that shows one, and whether clicks can arrive.
 
-The card sends what to draw by message, and takes what a person does. Its traits are the code and the style
-only, so that a saved notebook holds no question and no typed text. The page asks for the content when it is
-ready, after a reload and in a second view, too.
+The card sends what to draw by message, and takes what a person does. Its traits are the code and
+the style only, so that a saved notebook holds no question and no typed text. The page asks for the
+content when it is ready, after a reload and in a second view, too.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.jobs import Ticker
 from runkit.widgets.question import ALTERNATIVE
 
-NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
+NOT_DISPLAYED = (
+    f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
+)
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
 # of a message that changes nothing on the page
 SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
 
-# --------------------------------------------------------------------------------------------- the kernel
+# --------------------------------------------------------------------------------------- the kernel
 
 _cards: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
@@ -101,7 +103,7 @@ def widget_bundle(widget: Any) -> dict[str, Any]:
     return {"application/vnd.jupyter.widget-view+json": view, **hint}
 
 
-# ----------------------------------------------------------------------------------------------- the card
+# ----------------------------------------------------------------------------------------- the card
 
 
 class Card(anywidget.AnyWidget):
@@ -150,8 +152,8 @@ class Card(anywidget.AnyWidget):
     def send(self, content: Json, buffers: Any = None) -> None:
         """Send to the card and by way of its layout; the page takes the message that comes first.
 
-        anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card itself.
-        marimo has no models of layouts.
+        anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card
+        itself. marimo has no models of layouts.
         """
         self.layout.send(content, buffers)
         super().send(content, buffers)
@@ -243,11 +245,13 @@ class CellOutput:
         for wake in tuple(self._waiting):
             wake()
 
-    async def _wait(self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run) -> None:
+    async def _wait(
+        self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run
+    ) -> None:
         """Wait without polling until `is_over` or the card is closed, for up to `timeout` seconds.
 
-        Raises `WaitTimeout`, and `UsageError` if no click can arrive, or if no front end displays the card in
-        `DISPLAY_TIMEOUT` seconds.
+        Raises `WaitTimeout`, and `UsageError` if no click can arrive, or if no front end displays
+        the card in `DISPLAY_TIMEOUT` seconds.
         """
         if self._card is None and is_interactive():
             self._ipython_display_()

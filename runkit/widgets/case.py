@@ -1,8 +1,8 @@
 """What stands under a question: its evidence, and the case, that is, what else is known about the business.
 
-All of it comes from frames. The findings of the run are there at once; a job reads the other runs of the
-business, and the answers in this machine's log. A line of the case has a title, under which its findings or
-rows are folded; an open question is a row that is never folded.
+All of it comes from frames. The findings of the run are there at once; a job reads the other runs
+of the business, and the answers in this machine's log. A line of the case has a title, under which
+its findings or rows are folded; an open question is a row that is never folded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_RUNS = 10  # other runs of the business that are read with their steps
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # of ordinals
 
 
-# ----------------------------------------------------------------------------------------------- evidence
+# ----------------------------------------------------------------------------------------- evidence
 
 
 def evidence_of(question: Question) -> list[list[Json]]:
@@ -58,7 +58,9 @@ def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
             "confidence": (row.confidence or "").capitalize(),
             "tone": style.CONFIDENCE_COLORS.get(row.confidence, ""),
             "summary": truncated(row.summary or ""),
-            "sources": [*map(_source, rows_of(f.sources[f.sources["artifact_no"].eq(row.artifact_no)]))],
+            "sources": [
+                *map(_source, rows_of(f.sources[f.sources["artifact_no"].eq(row.artifact_no)]))
+            ],
         }
         for row in rows_of(artifacts)
     ]
@@ -77,7 +79,7 @@ def _source(source: Any) -> Json:
     }
 
 
-# ----------------------------------------------------------------------------------------------- the case
+# ----------------------------------------------------------------------------------------- the case
 
 
 def other_findings(question: Question) -> list[Json]:
@@ -134,7 +136,9 @@ def lines_about_others(question: Question, others: Sequence[Run], host: str) -> 
     """Describe what the other runs of the business tell: questions, runs, and answers of this machine."""
     runs = [question.run, *others]
     logged = answers.answers_about(run.id for run in runs)
-    logged = logged[logged["host"].eq(host) & ~logged["delivery"].isin([answers.FAILED, answers.REFUSED])]
+    logged = logged[
+        logged["host"].eq(host) & ~logged["delivery"].isin([answers.FAILED, answers.REFUSED])
+    ]
     f = frames(runs, answers=logged, progress=False)
     asked = f.interrupts.merge(f.runs[["run_id", "created_at", "as_of"]], on="run_id")
     asked["asked_at"] = asked["asked_at"].fillna(asked["created_at"])
@@ -175,7 +179,10 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     rows, ended = [], []
     for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
         shown = style.status(shorten(run.status, 40))
-        confidence = (run.confidence or "").capitalize(), style.CONFIDENCE_COLORS.get(run.confidence, "")
+        confidence = (
+            (run.confidence or "").capitalize(),
+            style.CONFIDENCE_COLORS.get(run.confidence, ""),
+        )
         end = "newer" if run.created_at > asked_at else "older"
         created = f"created {moment(run.created_at)}"
         rows.append(_row(created, (str(shown), shown.color), confidence, run=run.run_id, end=end))
@@ -203,4 +210,6 @@ def _answers_line(logged: Sequence[Any]) -> list[Json]:
         doubt = "" if entry.delivery == answers.CONFIRMED else " (not confirmed)"
         text = f"{words}{doubt} · signed {shorten(entry.answered_by, 80)} · run {short_id(entry.run_id)}"
         rows.append(_row(text, end=moment(entry.sent_at)))
-    return [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}] if rows else []
+    return (
+        [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}] if rows else []
+    )

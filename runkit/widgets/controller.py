@@ -1,19 +1,19 @@
 """The states of an answer and their transitions, without widgets.
 
     OPEN -> INVALID -> OPEN      the entries do not validate; nothing is sent
-    OPEN -> ARMED -> SENDING     the first press arms, the second sends; the browser measures both (card.js)
-    SENDING -> SETTLED           the API accepted it, or it is closed and nobody knows by whose answer
-    SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing is overwritten
-    SENDING -> FAILED            not delivered; the entries are kept
-    SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED
-    OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
+    OPEN -> ARMED -> SENDING     the first press arms, the second sends; the browser measures both
+    (card.js) SENDING -> SETTLED           the API accepted it, or it is closed and nobody knows by
+    whose answer SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing
+    is overwritten SENDING -> FAILED            not delivered; the entries are kept SENDING ->
+    UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED OPEN ->
+    CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
 `question.VERDICTS` has the end states and their receipts.
 
-From the second press to the result the controller is inert: another answer finds SENDING and does nothing.
-One lock guards the state. Listeners are called without the lock, since they may need a lock whose owner waits
-for this one; so they ask for the newest state. The controllers of the inbox and of the monitor follow the
-same pattern, and have an `AnswerController` for each question.
+From the second press to the result the controller is inert: another answer finds SENDING and does
+nothing. One lock guards the state. Listeners are called without the lock, since they may need a
+lock whose owner waits for this one; so they ask for the newest state. The controllers of the inbox
+and of the monitor follow the same pattern, and have an `AnswerController` for each question.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class AnswerController(Controller):
     who, drafts, reasons, receipts
         As for `InterruptForm`.
     listed : callable, optional
-        Returns runs that are known, of which those of the business are the case; by default they are listed.
+        Returns runs that are known, of which those of the business are the case; by default they
+        are listed.
     """
 
     def __init__(
@@ -131,8 +132,11 @@ class AnswerController(Controller):
         self.entries: Entries = self.form.received({})
         self.evidence = case.evidence_of(question)
         self._findings = case.other_findings(question)
-        self.case_lines = self._findings  # and what other runs of the business tell, once they are read
-        self.refusal = NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
+        # and what other runs of the business tell, once they are read
+        self.case_lines = self._findings
+        self.refusal = (
+            NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
+        )
         self._listed = listed or self._list
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
@@ -266,7 +270,12 @@ class AnswerController(Controller):
         self.identify(run)
         with self._lock:
             state = self.snapshot.state
-            if self.snapshot.receipt or state is State.SENDING or self._is_sending or is_stale(run, self.run):
+            if (
+                self.snapshot.receipt
+                or state is State.SENDING
+                or self._is_sending
+                or is_stale(run, self.run)
+            ):
                 return  # a running job decides
             outcome = self.question.outcome(run)
             if state is State.UNKNOWN:
@@ -329,7 +338,9 @@ class AnswerController(Controller):
     def _read(self) -> Run:
         run = self.client.runs.get(self.question.run)
         if is_stale(run, self.run):
-            raise Unavailable("The API shows an older state of the run than before. Try again in a moment.")
+            raise Unavailable(
+                "The API shows an older state of the run than before. Try again in a moment."
+            )
         return run
 
     def _resolve(self, run: Run) -> None:
@@ -340,11 +351,15 @@ class AnswerController(Controller):
             return
         self.run = run
         self._warning()  # so that the log does not warn of the same answer again
-        self._change(State.OPEN, f"The question is still open. Your answer was sent once and {MAY_ARRIVE}")
+        self._change(
+            State.OPEN, f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+        )
 
     def _on_unconfirmed(self, reason: str) -> None:
         self._doubtful = self._sent
-        checking = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
+        checking = (
+            "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
+        )
         self._change(State.UNKNOWN, f"{checking} ({reason})")
         self._notify()
 
@@ -437,7 +452,10 @@ class AnswerController(Controller):
 
 
 class Forms(Controller):
-    """The forms of several questions, and those that are closed. The options are those of a form."""
+    """The forms of several questions, and those that are closed.
+
+    The options are those of a form.
+    """
 
     def __init__(self, client: Client, **options: Any) -> None:
         super().__init__()
@@ -448,7 +466,9 @@ class Forms(Controller):
 
     def form_of(self, question: Question) -> AnswerController:
         """Return the form of a question, made once, however often it is opened."""
-        form = self.forms.get(question.key) or AnswerController(self.client, question, **self.options)
+        form = self.forms.get(question.key) or AnswerController(
+            self.client, question, **self.options
+        )
         with self._lock:
             is_new = question.key not in self.forms
             form = self.forms.setdefault(question.key, form)

@@ -51,7 +51,7 @@ _environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDE
 _template = _environment.get_template("static.html.j2")
 
 
-# ----------------------------------------------------------------------------------------- as plain data
+# ------------------------------------------------------------------------------------ as plain data
 
 
 def describe_form(controller: AnswerController) -> Json:
@@ -83,7 +83,9 @@ def describe_form(controller: AnswerController) -> Json:
             "lines": controller.case_lines,
         },
         "values": controller.entries,
-        "receipt": describe_receipt(snapshot.receipt, controller.client) if snapshot.receipt else None,
+        "receipt": describe_receipt(snapshot.receipt, controller.client)
+        if snapshot.receipt
+        else None,
         "status": {
             "state": str(snapshot.state),
             "message": "" if snapshot.receipt else visible(snapshot.message.strip()),
@@ -129,7 +131,10 @@ def _question(question: Question, client: Client, evidence: list[list[Json]]) ->
     """Describe a question with its evidence: who asks what, and on what findings."""
     run, proposals = question.run, []
     for proposal, findings in zip(question.proposals, evidence, strict=True):
-        agent, title = agent_title(proposal.get("agent") or ""), truncated(proposal.get("label") or NO_LABEL)
+        agent, title = (
+            agent_title(proposal.get("agent") or ""),
+            truncated(proposal.get("label") or NO_LABEL),
+        )
         proposals.append({"title": title, "agent": agent, "evidence": findings})
     name = run.agent_name if question.agent in (None, run.agent) else None
     agent = shorten(agent_title(question.agent or run.agent, name), 100)
@@ -151,10 +156,16 @@ def describe_receipt(receipt: Receipt, client: Client) -> Json:
     """Describe a receipt."""
     business, _, run = receipt.facts["run"].rpartition(" · ")
     title = visible(receipt.title)
-    return {**asdict(receipt), "title": title, "business": business, "run": run, "mode": client.mode}
+    return {
+        **asdict(receipt),
+        "title": title,
+        "business": business,
+        "run": run,
+        "mode": client.mode,
+    }
 
 
-# ------------------------------------------------------------------------------------ as HTML and as text
+# ------------------------------------------------------------------------------ as HTML and as text
 
 
 def twin(described: Json, *, is_open: bool = True) -> Bundle:

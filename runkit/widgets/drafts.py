@@ -1,8 +1,8 @@
 """Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
-There is one draft per question and value: a question that has changed does not get the draft of the old one.
-Digests name runs and questions, and no API key is stored. `answers` deletes old drafts. A store that cannot
-be used causes a warning, and there are no drafts then.
+There is one draft per question and value: a question that has changed does not get the draft of the
+old one. Digests name runs and questions, and no API key is stored. `answers` deletes old drafts. A
+store that cannot be used causes a warning, and there are no drafts then.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def drop(key: DraftKey) -> None:
 
 def drop_closed(run: Run, host: str) -> None:
     """Delete the drafts of a run's questions that are closed."""
-    waiting = json.dumps([] if run.is_finished else [_digest(item.id or "") for item in run.interrupts])
+    waiting = json.dumps(
+        [] if run.is_finished else [_digest(item.id or "") for item in run.interrupts]
+    )
     closed = "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))"
     _execute(closed, (_run(run, host), waiting))
 

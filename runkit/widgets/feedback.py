@@ -28,12 +28,12 @@ ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment)
 class FeedbackForm(CellOutput):
     """A form to rate the findings of a run; the last line of a cell shows it.
 
-    It shows the artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once, with
-    the comment of up to 5,000 characters if there is one; "Send comment" sends a comment that was typed
-    later. A rating replaces the earlier one of the same account or user.
+    It shows the artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once,
+    with the comment of up to 5,000 characters if there is one; "Send comment" sends a comment that
+    was typed later. A rating replaces the earlier one of the same account or user.
 
-    The cell gets two outputs: the artifacts with the ratings sent from here, readable without a kernel, and
-    the form. `.widget` is the form as an ipywidget, to be shown inside another one, and
+    The cell gets two outputs: the artifacts with the ratings sent from here, readable without a
+    kernel, and the form. `.widget` is the form as an ipywidget, to be shown inside another one, and
     `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.
 
     Parameters

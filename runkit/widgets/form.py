@@ -21,11 +21,12 @@ CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has an
 class InterruptForm(CellOutput):
     """A form for one question of a run; the last line of a cell shows it.
 
-    The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
-    becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning the cell shows the
-    form again, or the outcome of the question. While it is displayed, the form checks every 10 seconds
-    whether somebody else has answered. `client.runs.resume(run, interrupt_id, answer)` does the same without
-    a screen. `.widget` is the form as an ipywidget, for a VBox or a Tab, and for marimo.
+    The cell gets two outputs: the question with its evidence, readable without a kernel, and the
+    form, which becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning
+    the cell shows the form again, or the outcome of the question. While it is displayed, the form
+    checks every 10 seconds whether somebody else has answered. `client.runs.resume(run,
+    interrupt_id, answer)` does the same without a screen. `.widget` is the form as an ipywidget,
+    for a VBox or a Tab, and for marimo.
 
     Parameters
     ----------
@@ -36,13 +37,14 @@ class InterruptForm(CellOutput):
     interrupt : str or Interrupt, optional
         A pending question or its id; needed only if several are pending.
     who : str, optional
-        Name of the person who answers, self-declared; by default the one typed last into a form of this
-        kernel, else the login. The API records only the account.
+        Name of the person who answers, self-declared; by default the one typed last into a form of
+        this kernel, else the login. The API records only the account.
     drafts : bool
-        Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
-        for up to seven days.
+        Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is
+        closed, for up to seven days.
     reasons : dict of str to list of str, optional
-        Reasons that the form offers, by kind of question: `{"dismissal": ["Different date of birth"]}`.
+        Reasons that the form offers, by kind of question: `{"dismissal": ["Different date of
+        birth"]}`.
     receipts : {"full", "short"}
         Whether the receipt, which the saved notebook keeps, shows the typed reason.
 
@@ -81,7 +83,9 @@ class InterruptForm(CellOutput):
         self.controller: AnswerController | None = None
         question = question_of(self._run, interrupt_id)
         if question is None:
-            self._closed = closed_receipt(client, self._run, interrupt_id, has_reason=receipts == "full")
+            self._closed = closed_receipt(
+                client, self._run, interrupt_id, has_reason=receipts == "full"
+            )
             return
         self.controller = AnswerController(
             client, question, who=who, drafts=drafts, reasons=reasons, receipts=receipts
@@ -164,7 +168,8 @@ class InterruptForm(CellOutput):
             is_kept = self.state == "conflict" and self._open.typed  # the card offers to copy it
             card.update(self._head, self._static() if is_kept else display.EMPTY)
             if not is_kept:
-                card.update(self._handle, self._static())  # the card itself stays for reloaded pages
+                # the card itself stays for reloaded pages
+                card.update(self._handle, self._static())
                 self._handle = None
         self._wake()
 
@@ -187,12 +192,15 @@ class InterruptForm(CellOutput):
         WaitTimeout
             If nobody answered in time; the form stays open.
         UsageError
-            At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel before
+            At once where no click can arrive: outside a notebook, in a headless one, and on
+            ipykernel before
             7.4, which delivers no click while a cell waits. Use `client.runs.resume` there.
         """
         if self.receipt is None:
             message = "nobody answered within {}; the form stays open"
             await self._wait(lambda: self.receipt is not None, timeout, message, self.run)
         if self.receipt is None:
-            raise UsageError("the form was closed before anybody answered; display it again to answer")
+            raise UsageError(
+                "the form was closed before anybody answered; display it again to answer"
+            )
         return self.run

@@ -1,9 +1,10 @@
 """`InterruptInbox`: everything that is waiting for a reviewer, over all runs, answered in one place.
 
-The API has no filter for waiting questions. So a full check reads all runs of the last 30 days: once at the
-start, and when a person asks for it. A quick check reads the known runs that have not ended and the first
-page of the list, where new runs appear as far as known. Runs that have ended are dropped, and their expired
-questions stay, so that the cost of a check depends on what is waiting now.
+The API has no filter for waiting questions. So a full check reads all runs of the last 30 days:
+once at the start, and when a person asks for it. A quick check reads the known runs that have not
+ended and the first page of the list, where new runs appear as far as known. Runs that have ended
+are dropped, and their expired questions stay, so that the cost of a check depends on what is
+waiting now.
 
 An older state of a run never replaces a newer one. Times are in seconds.
 """
@@ -46,9 +47,10 @@ EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 class InboxController(Forms):
     """All waiting questions and the form of the open one. Options are those of an `AnswerController`.
 
-    A question has expired if its run ended after a check found it waiting. `following` is the question that
-    opens when the open one is closed; the page tells it, for it has the filter. `coverage` tells what was
-    checked and when, `error` why the last check failed, and `message` the result of the last click.
+    A question has expired if its run ended after a check found it waiting. `following` is the
+    question that opens when the open one is closed; the page tells it, for it has the filter.
+    `coverage` tells what was checked and when, `error` why the last check failed, and `message` the
+    result of the last click.
     """
 
     def __init__(self, client: Client, **options: Any) -> None:
@@ -66,14 +68,17 @@ class InboxController(Forms):
         self._listed: dict[str, Run] = {}  # of the last 30 days, without steps
         self._questions: dict[str, list[Question]] = {}  # by run; making 5,000 anew would take 10 s
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
-        self._unidentified: set[str] = set()  # ids of runs that belong to none of the account's businesses
+        # ids of runs that belong to none of the account's businesses
+        self._unidentified: set[str] = set()
         self._due = time.monotonic() + INTERVAL
 
     @property
     def waiting(self) -> list[Question]:
         """The waiting questions in the one order."""
         with self._lock:
-            return in_order(question for questions in self._questions.values() for question in questions)
+            return in_order(
+                question for questions in self._questions.values() for question in questions
+            )
 
     @property
     def listed(self) -> list[Question]:
@@ -96,12 +101,18 @@ class InboxController(Forms):
             self._listed |= {run.id: run for run in listed}
             waiting = [run for run in listed if run.status == "interrupted"]
             fetched = runs.fetch([*self._runs.values(), *waiting], progress=False)
-            deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
-            unread = [run.label for run in fetched if run.status == "interrupted" and not run.interrupts]
+            deleted = [
+                run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)
+            ]
+            unread = [
+                run.label for run in fetched if run.status == "interrupted" and not run.interrupts
+            ]
             gaps = [listed.why if full else "", fetched.why]
             if unread:
                 names = ", ".join(unread[:MAX_NAMED])
-                gaps.append(f"the questions of {plural(len(unread), 'run')} can't be read ({names})")
+                gaps.append(
+                    f"the questions of {plural(len(unread), 'run')} can't be read ({names})"
+                )
             with self._lock:
                 self._update(fetched)
                 for run_id in deleted:
@@ -161,7 +172,9 @@ class InboxController(Forms):
         try:
             searched = self.client.businesses.identify(missing, at_most=1, progress=False)
         except ApiError as error:
-            log.warning("the businesses of %s could not be read: %s", plural(len(missing), "run"), error)
+            log.warning(
+                "the businesses of %s could not be read: %s", plural(len(missing), "run"), error
+            )
             self._unidentified |= {run.id for run in missing}
             return False
         identified = [run for run in searched if run.business_id is not None]
@@ -175,7 +188,9 @@ class InboxController(Forms):
         """Take the newer ones of these runs, and the questions of those that have changed."""
         with self._lock:
             newer = [
-                run for run in runs if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
+                run
+                for run in runs
+                if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
             ]
             changed = [run for run in newer if not self._is_same(run)]
             for run in newer:
@@ -184,7 +199,9 @@ class InboxController(Forms):
                 self._questions[run.id] = [replace(question, run=run) for question in before]
             for run in changed:
                 before = self._questions[run.id]
-                self.expired += [question for question in before if question.outcome(run).word == "expired"]
+                self.expired += [
+                    question for question in before if question.outcome(run).word == "expired"
+                ]
                 self._questions[run.id] = []
             for question in questions_of(changed) if changed else ():
                 self._questions[question.run.id].append(question)
@@ -275,16 +292,17 @@ class InterruptInbox(CellOutput):
 
     Dismissals come first, then decisions and the other kinds, of each kind the oldest first.
 
-    The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
-    and the first 100 of the list every 15 seconds, or less often if many are waiting. The button ↻ (Refresh
-    all) reads everything again. The first question is open, and after an answer the next one that the list
-    shows; a list of more than 20 can be filtered. `rows` are the waiting questions and `expired` those whose
-    run has ended; `pandas.DataFrame(inbox.rows)` makes a frame of either.
+    The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the
+    known runs and the first 100 of the list every 15 seconds, or less often if many are waiting.
+    The button ↻ (Refresh all) reads everything again. The first question is open, and after an
+    answer the next one that the list shows; a list of more than 20 can be filtered. `rows` are the
+    waiting questions and `expired` those whose run has ended; `pandas.DataFrame(inbox.rows)` makes
+    a frame of either.
 
-    The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list beside the
-    card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier
-    one. A read-only client shows questions and answers none. `.widget` is the inbox as an ipywidget, for a
-    VBox or a Tab, and for marimo.
+    The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list
+    beside the card of one question, as in `InterruptForm`. Showing an inbox of the same host again
+    closes the earlier one. A read-only client shows questions and answers none. `.widget` is the
+    inbox as an ipywidget, for a VBox or a Tab, and for marimo.
 
     Parameters
     ----------
@@ -324,7 +342,9 @@ class InterruptInbox(CellOutput):
     ) -> None:
         super().__init__()
         self._client = client
-        self.controller = InboxController(client, who=who, drafts=drafts, reasons=reasons, receipts=receipts)
+        self.controller = InboxController(
+            client, who=who, drafts=drafts, reasons=reasons, receipts=receipts
+        )
         self.controller.read(full=True)
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
         self.controller.subscribe(self._changed)
@@ -371,14 +391,20 @@ class InterruptInbox(CellOutput):
         if controller.is_opening:
             empty = {"title": "Opening the question…"}
         else:
-            empty = {"title": "No question is open." if listed else title, "text": controller.coverage}
+            empty = {
+                "title": "No question is open." if listed else title,
+                "text": controller.coverage,
+            }
         failed = "Update failed." if controller.error else ""
         last = [closed.snapshot.message for closed in controller.closed[-1:]]
         return {
             **(display.describe_form(form) if form else {"empty": empty}),
             "kind": "inbox",
             "title": title,
-            "lines": [f"{self._client.mode} {self._client.host} · {controller.coverage}", controller.error],
+            "lines": [
+                f"{self._client.mode} {self._client.host} · {controller.coverage}",
+                controller.error,
+            ],
             "mode": self._client.mode,
             "oldest": oldest(listed),
             "error": f"{controller.error} {controller.message}".strip(),
@@ -437,7 +463,9 @@ def rows_of(controller: InboxController, listed: Sequence[Question]) -> list[Jso
     head = [{"head": EXPIRED}] if expired else []
     rows = [
         *_some(waiting, "inbox.rows has all"),
-        *_some([*map(_closed_row, controller.closed[::-1])], "runkit.answer_log() has your answers"),
+        *_some(
+            [*map(_closed_row, controller.closed[::-1])], "runkit.answer_log() has your answers"
+        ),
         *head,
         *_some(expired, "inbox.expired has all"),
     ]

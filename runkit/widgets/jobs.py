@@ -1,7 +1,8 @@
 """Background work: a daemon thread for each job, and a repeating one.
 
-Widget callbacks come on the main thread or on a subshell's, with a loop of their own or none, so nothing here
-uses asyncio. Threads are not pooled: a job is a person's click, and a pool would stay behind idle.
+Widget callbacks come on the main thread or on a subshell's, with a loop of their own or none, so
+nothing here uses asyncio. Threads are not pooled: a job is a person's click, and a pool would stay
+behind idle.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ PAUSE = 15.0  # seconds after an unexpected error
 def start(work: Callable[[], object], name: str) -> None:
     """Start a job on a daemon thread, which handles its own errors.
 
-    Raises `RuntimeError` if there is no thread for it; nothing has changed then, and a person may try again.
+    Raises `RuntimeError` if there is no thread for it; nothing has changed then, and a person may
+    try again.
     """
     threading.Thread(target=work, name=f"runkit-{name}", daemon=True).start()
 
@@ -34,7 +36,8 @@ def error_message(error: Exception) -> str:
 class Ticker:
     """Repeats its work until it is stopped; starting twice leaves one thread.
 
-    `work` returns the seconds until the next call, or None to end. Its errors are logged and end nothing.
+    `work` returns the seconds until the next call, or None to end. Its errors are logged and end
+    nothing.
     """
 
     def __init__(self, work: Callable[[], float | None], name: str, first: float = 0.0) -> None:

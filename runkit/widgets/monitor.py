@@ -1,9 +1,9 @@
 """`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses.
 
-JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of an open run is in
-an Output widget below the card, whose content is replaced; at the end the chart takes the place of both, and
-the saved notebook keeps it. An older state of the run, as a lagging replica may show, never replaces a newer
-one. Times are in seconds.
+JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of an open
+run is in an Output widget below the card, whose content is replaced; at the end the chart takes the
+place of both, and the saved notebook keeps it. An older state of the run, as a lagging replica may
+show, never replaces a newer one. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from runkit.widgets.controller import Forms, Reasons
 from runkit.widgets.question import UNIDENTIFIED, questions_of
 
 ALTERNATIVE = (
-    "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
+    "wait with client.runs.wait(run), answer with client.runs.resume(run, id, answer) instead"
 )
 # pauses between two polls, which grow while nothing changes, and more after errors
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
@@ -41,11 +41,12 @@ WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 class RunMonitor(CellOutput):
     """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
 
-    The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds. `close()`
-    ends it, and so does showing the same run again. The cell gets two outputs: status and findings, and the
-    card with the question above the chart, of which the chart remains. Both are then readable without a
-    kernel. Without a screen it shows the current state; use `client.runs.wait` there, and
-    `client.runs.stream` for events. `.widget` is the card with its chart, for a VBox or a Tab.
+    The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds.
+    `close()` ends it, and so does showing the same run again. The cell gets two outputs: status and
+    findings, and the card with the question above the chart, of which the chart remains. Both are
+    then readable without a kernel. Without a screen it shows the current state; use
+    `client.runs.wait` there, and `client.runs.stream` for events. `.widget` is the card with its
+    chart, for a VBox or a Tab.
 
     Parameters
     ----------
@@ -136,7 +137,9 @@ class RunMonitor(CellOutput):
 
     def _describe(self) -> Json:
         run, f = self.run, frames(self.run)
-        title = " · ".join([f"{run.label}: {style.status(run.status)}", *f.runs["outcome"].dropna()])
+        title = " · ".join(
+            [f"{run.label}: {style.status(run.status)}", *f.runs["outcome"].dropna()]
+        )
         where = f"{run.label}{'' if run.business_id else f' · {UNIDENTIFIED}'}"
         receipts = [form.snapshot.message for form in self._forms.closed]
         form = next(iter(self._forms.forms.values()), None)
@@ -171,7 +174,9 @@ class RunMonitor(CellOutput):
         return {**plotly_bundle(figure), **display.note(str(figure.layout.meta["alt"]))}
 
     def _draw(self) -> None:
-        self._live.outputs = ({"output_type": "display_data", "metadata": {}, "data": self._chart()},)
+        self._live.outputs = (
+            {"output_type": "display_data", "metadata": {}, "data": self._chart()},
+        )
 
     # -- watching
 
@@ -186,7 +191,9 @@ class RunMonitor(CellOutput):
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         words = WORDS.get(run.status) or f"Run status: {shorten(run.status)}"
         message = (
-            f"{style.status(run.status)}. Live updates off." if run.is_finished else f"{words}, {EVERY}."
+            f"{style.status(run.status)}. Live updates off."
+            if run.is_finished
+            else f"{words}, {EVERY}."
         )
         self._is_over = run.is_finished
         self._show(run, message, is_new=is_new)
@@ -228,7 +235,10 @@ class RunMonitor(CellOutput):
         if self.run.is_finished:  # an answer that was being sent did not arrive
             self._forms.update_forms([self.run])
         self._changed()
-        has_receipt, self._n_closed = len(self._forms.closed) > self._n_closed, len(self._forms.closed)
+        has_receipt, self._n_closed = (
+            len(self._forms.closed) > self._n_closed,
+            len(self._forms.closed),
+        )
         if has_receipt:
             self._pause = FIRST
             self._end_if_done()
@@ -278,7 +288,8 @@ class RunMonitor(CellOutput):
         WaitTimeout
             If the run did not end in time.
         UsageError
-            Where no click can arrive, as for `InterruptForm.answered`, and if the monitor was closed.
+            Where no click can arrive, as for `InterruptForm.answered`, and if the monitor was
+            closed.
         """
         if not self.run.is_finished:
             message = "the run did not end within {}; the monitor is still watching it"

@@ -1,7 +1,7 @@
 """One question of a run: its value, its digest, its outcome, and the receipt that says what became of it.
 
-`VERDICTS` is the whole table: what a newer state of the run says of the question, and what is known of an
-answer from this machine, give the state, how the receipt looks, and its words.
+`VERDICTS` is the whole table: what a newer state of the run says of the question, and what is known
+of an answer from this machine, give the state, how the receipt looks, and its words.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ Key = tuple[str, str]  # ids of a run and of its question, which is empty if the
 class Outcome(NamedTuple):
     """The outcome of a question: `open`, `changed`, `expired` or `closed`.
 
-    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
+    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives
+    them.
     """
 
     word: str
@@ -55,8 +56,8 @@ class Outcome(NamedTuple):
 class Row(NamedTuple):
     """A question that waits, or that has expired.
 
-    `wait_s` is as of the last check. `asked_at` and `wait_s` are None if no step gives them; the business is
-    None until it is identified.
+    `wait_s` is as of the last check. `asked_at` and `wait_s` are None if no step gives them; the
+    business is None until it is identified.
     """
 
     run_id: str
@@ -123,7 +124,10 @@ class Question:
     @property
     def row(self) -> Row:
         """What `InterruptInbox.rows` shows of it."""
-        run, facts = self.run, (self.interrupt_id, self.kind, self.label, self.asked_at, self.wait_s)
+        run, facts = (
+            self.run,
+            (self.interrupt_id, self.kind, self.label, self.asked_at, self.wait_s),
+        )
         return Row(run.id, run.business_name, *facts)
 
     def outcome(self, run: Run) -> Outcome:
@@ -135,7 +139,11 @@ class Question:
         step = next((step for step in run.walk() if step.id == self.step_id), None)
         if step is not None and step.completed_at is not None:
             return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
-        return Outcome("expired", run.ended_at) if step is not None and run.is_finished else Outcome("closed")
+        return (
+            Outcome("expired", run.ended_at)
+            if step is not None and run.is_finished
+            else Outcome("closed")
+        )
 
     def logged_answers(self, host: str) -> list[Entry]:
         """Return the answers from this machine, oldest first, without those to an earlier equal id."""
@@ -192,8 +200,8 @@ def in_order(questions: Iterable[Question]) -> list[Question]:
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     """Return a pending question of a run that was read with its steps; None if it isn't pending.
 
-    Without an id it is the only pending question. Raises `UsageError` if there are several. An empty id is
-    that of a question that has none.
+    Without an id it is the only pending question. Raises `UsageError` if there are several. An
+    empty id is that of a question that has none.
     """
     waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.key[1])]
     if len(waiting) > 1:
@@ -208,7 +216,8 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
 def logged_answers(run: Run, host: str) -> list[Entry]:
     """Return the answers from this machine to a run's questions, oldest first.
 
-    Refused and undelivered answers are left out. A log that cannot be read causes a warning and gives none.
+    Refused and undelivered answers are left out. A log that cannot be read causes a warning and
+    gives none.
     """
     try:
         entries = answers.entries([run.id])
@@ -220,7 +229,7 @@ def logged_answers(run: Run, host: str) -> list[Entry]:
     return [entry for entry in sent if entry.host == host and entry.run_created_at in known]
 
 
-# -------------------------------------------------------------------------------------- what became of it
+# -------------------------------------------------------------------------------- what became of it
 
 
 class State(StrEnum):
@@ -261,8 +270,8 @@ DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell who
 class Receipt:
     """The outcome of a question: one sentence, and its details by name.
 
-    `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the typed
-    text, empty with `receipts="short"`.
+    `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the
+    typed text, empty with `receipts="short"`.
     """
 
     title: str
@@ -283,7 +292,9 @@ class Sent(NamedTuple):
 
 def sent_of(entry: Entry) -> Sent:
     """Return an answer of the log."""
-    return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED)
+    return Sent(
+        entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED
+    )
 
 
 def run_facts(run: Run, client: Client) -> dict[str, str]:
@@ -303,8 +314,9 @@ def verdict(
 ) -> tuple[State, Receipt]:
     """Return the end state of a question, and its receipt.
 
-    `sent` is the answer from this machine that may have closed it, and `unsent` tells what became of an
-    answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the typed text.
+    `sent` is the answer from this machine that may have closed it, and `unsent` tells what became
+    of an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows
+    the typed text.
     """
     known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
     state, tone, title = VERDICTS[outcome.word, known]
@@ -323,10 +335,17 @@ def verdict(
             "answer": f"{words} (SHA-256 {digest}…)",
             "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
             "delivery": DELIVERY[known],
-            "full answer": LOGGED if is_logged else "NOT saved: runkit.answer_log() could not be written",
+            "full answer": LOGGED
+            if is_logged
+            else "NOT saved: runkit.answer_log() could not be written",
         }
         doubt = f"We couldn't confirm that your answer of {moment(sent.at)} arrived."
-        values |= {"words": words, "at": moment(outcome.at or sent.at), "who": by or sent.by, "doubt": doubt}
+        values |= {
+            "words": words,
+            "at": moment(outcome.at or sent.at),
+            "who": by or sent.by,
+            "doubt": doubt,
+        }
         notes = [part.get("note") for part in (sent.answer, *objects(sent.answer.get("proposals")))]
         if has_reason and outcome.word == ACCEPTED:
             reason = shorten(" / ".join(filter(None, notes)), MAX_REASON)
@@ -334,13 +353,19 @@ def verdict(
     return state, Receipt(title, facts, words if known == CLEAR else "", tone, reason)
 
 
-def closed_receipt(client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True) -> Receipt:
+def closed_receipt(
+    client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True
+) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
     facts = run_facts(run, client) | {"status": str(style.status(shorten(run.status, 40)))}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     drafts.drop_closed(run, client.host)
-    logged = [item for item in logged_answers(run, client.host) if interrupt_id in (None, item.interrupt_id)]
+    logged = [
+        item
+        for item in logged_answers(run, client.host)
+        if interrupt_id in (None, item.interrupt_id)
+    ]
     if logged:
         entry = logged[-1]
         value, label = {"type": entry.kind}, entry.label or NO_LABEL

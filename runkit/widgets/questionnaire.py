@@ -1,9 +1,9 @@
 """The form of one question: what is in its inputs at first, and the answer that they make.
 
-An entry is the text of an input, as the page has it. A row that an agent proposes to add has an input for
-each cell (`sources.0.url`); one whose first cell is cleared is left out. Nothing that an agent proposes is
-sent changed unless a person changed it: a row and a cell that nobody changed are sent as they came. A
-question of an unknown kind, or with a schema, can be answered as JSON.
+An entry is the text of an input, as the page has it. A row that an agent proposes to add has an
+input for each cell (`sources.0.url`); one whose first cell is cleared is left out. Nothing that an
+agent proposes is sent changed unless a person changed it: a row and a cell that nobody changed are
+sent as they came. A question of an unknown kind, or with a schema, can be answered as JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ class Section:
     def received(self, entries: object) -> Texts:
         """Read the entries of a page or a draft; anything that is not an input of this form is ignored."""
         typed = entries if isinstance(entries, dict) else {}
-        texts = {name: text for name, text in typed.items() if name in self.start and isinstance(text, str)}
+        texts = {
+            name: text
+            for name, text in typed.items()
+            if name in self.start and isinstance(text, str)
+        }
         return self.start | texts
 
     def answer(self, entries: Texts) -> tuple[Json, Texts]:
@@ -67,7 +71,9 @@ class Section:
         errors: Texts = {}
         for field in self.fields:
             name, text = field.name, entries[field.name].strip()
-            is_sent = name in changed if "." in name else field.kind != "json" or verb.value == "raw"
+            is_sent = (
+                name in changed if "." in name else field.kind != "json" or verb.value == "raw"
+            )
             if not text and name in verb.requires:
                 errors[name] = verb.missing(name)
             elif text and is_sent:
@@ -84,11 +90,17 @@ class Section:
             rows = []
             for number, proposed in enumerate(objects(payload.pop(name, None))):
                 cells = {column.name: f"{name}.{number}.{column.name}" for column in columns}
-                edited = {column: values.get(cell) for column, cell in cells.items() if cell in changed}
+                edited = {
+                    column: values.get(cell) for column, cell in cells.items() if cell in changed
+                }
                 if edited.get(columns[0].name, True):
                     row = proposed | edited
                     rows.append(
-                        {column: value for column, value in row.items() if value or column not in edited}
+                        {
+                            column: value
+                            for column, value in row.items()
+                            if value or column not in edited
+                        }
                     )
             payload |= {name: rows} if rows else {}
         return payload
@@ -133,7 +145,9 @@ class Questionnaire:
         receipts = []
         for section in self.sections.values():
             decision = by_agent.get(section.proposal.get("agent"), answer).get("decision")
-            receipts += [verb.receipt for verb in section.verbs if verb.value == decision] or ["Answered"]
+            receipts += [verb.receipt for verb in section.verbs if verb.value == decision] or [
+                "Answered"
+            ]
         return "; ".join(receipts)
 
 
@@ -172,7 +186,10 @@ def _cell_text(value: Any) -> str:
 
 
 def _with_documents(field: Field, proposal: Json, documents: Sequence[Document]) -> Field:
-    """Offer the documents of the business, those of the requested types first. [A] 38: the field's name."""
+    """Offer the documents of the business, those of the requested types first.
+
+    [A] 38: the field's name.
+    """
     if field.name != "document_id" or not documents:
         return field
     requested = proposal.get("document_types")
@@ -195,7 +212,9 @@ def _parse(field: Field, text: str) -> Any:
     if field.kind == "json":
         return _json_object(text)
     if field.is_web and web_host(text) is None:
-        raise ValueError("must be a web address that begins with https:// or http:// and a plain host name")
+        raise ValueError(
+            "must be a web address that begins with https:// or http:// and a plain host name"
+        )
     if field.max_length is not None and len(text) > field.max_length:
         raise ValueError(f"must have at most {field.max_length:,} characters")
     return text

@@ -26,7 +26,8 @@ def action(
         "created_at": at(seconds),
         "effects": [{"operation": "updated", "diff": diff, "target": None}] if status else [],
         "actors": [
-            {"actor_type": name, "data": data} for name, data in (actors or {"run": {"id": "r"}}).items()
+            {"actor_type": name, "data": data}
+            for name, data in (actors or {"run": {"id": "r"}}).items()
         ],
     }
 
@@ -34,14 +35,24 @@ def action(
 def client_of(*actions: dict[str, Any], has_hit: bool = True) -> runkit.Client:
     """A client that reads them, of an API whose business has a watchlist result or none."""
     hits = [{"object": "watchlist_result", "id": HIT}] * has_hit
-    business = {"object": "business", "id": "b", "name": "B", "status": "in_review", "created_at": at(0)}
+    business = {
+        "object": "business",
+        "id": "b",
+        "name": "B",
+        "status": "in_review",
+        "created_at": at(0),
+    }
     business |= {"updated_at": at(0), "watchlist": {"people": [{"results": hits}], "lists": []}}
 
     def reply(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/businesses/b"):
             return httpx.Response(200, json=business)
-        on_object = [item for item in actions if item["object_id"] == request.url.params.get("object_id")]
-        return httpx.Response(200 if "actions" in request.url.path else 404, json={"data": on_object})
+        on_object = [
+            item for item in actions if item["object_id"] == request.url.params.get("object_id")
+        ]
+        return httpx.Response(
+            200 if "actions" in request.url.path else 404, json={"data": on_object}
+        )
 
     transport = httpx.MockTransport(reply)
     return runkit.Client("mk_test_x", "http://127.0.0.1:1/v1", transport=transport, rate=None)

@@ -14,11 +14,13 @@ from analysis.truth import actions_and_truth, equal_proposals
 from runkit.errors import NotFound, UsageError
 from support import artifact, question, run
 
-# ---------------------------------------------------------------------------------------------- the sandbox
+# -------------------------------------------------------------------------------------- the sandbox
 
 
 @pytest.mark.parametrize("policy", [{}, {"tin_verification": "auto_approve"}])
-def test_equal_proposals_are_told_apart(monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]) -> None:
+def test_equal_proposals_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
+) -> None:
     """In one question, in two of one run, and in many runs about one business: each join is the right one."""
     with equal_proposals(monkeypatch, policy) as server:
         found, planned = (df.set_index("action_id") for df in actions_and_truth(server))
@@ -35,8 +37,12 @@ def test_what_people_do_themselves() -> None:
     with runkit.sandbox(seed=73) as box, box.client() as client:
         business = client.businesses.list()[0]
         made = client.runs.create("cip_orchestrator", business_id=business.id)
-        client.actions.create("businesses", business.id, "decision", {"status": "approved"}, run_id=made.id)
-        client.actions.create("businesses", business.id, "decision", {"status": "rejected"}, note="No")
+        client.actions.create(
+            "businesses", business.id, "decision", {"status": "approved"}, run_id=made.id
+        )
+        client.actions.create(
+            "businesses", business.id, "decision", {"status": "rejected"}, note="No"
+        )
         f = runkit.frames(client.runs.fetch(client.runs.list(business_id=business), progress=False))
         found = runkit.actions(f, client)
     assert found[["step_id", "interrupt_id", "proposal_no", "user_name"]].isna().all(axis=None)
@@ -49,13 +55,15 @@ def test_what_people_do_themselves() -> None:
     assert effect["diff"] == {"status": {"before": "in_review", "after": "approved"}}
 
 
-# ----------------------------------------------------------------------------------------- without a server
+# --------------------------------------------------------------------------------- without a server
 
 
 def dismissals(step_id: str, start: float, end: float, n: int = 1, **result: Any) -> dict[str, Any]:
     """A question that proposes dismissals, all alike."""
     proposals = [artifact("Dismiss", type="dismissal")] * n
-    return question(step_id, start, end, artifacts=proposals, result={"interrupt_id": step_id, **result})
+    return question(
+        step_id, start, end, artifacts=proposals, result={"interrupt_id": step_id, **result}
+    )
 
 
 def run_of(*questions: dict[str, Any], business_id: str = "b") -> dict[str, Any]:
@@ -85,7 +93,9 @@ def run_of(*questions: dict[str, Any], business_id: str = "b") -> dict[str, Any]
 def test_which_question_led_to_an_action(questions: Any, seconds: Any, expected: Any) -> None:
     """By run, type and time; by object where one is named, else in order; null where it is not sure."""
     with client_of(*(action(number, at) for number, at in enumerate(seconds))) as client:
-        found = runkit.actions(run_of(*questions), client)[["step_id", "proposal_no"]].astype("object")
+        found = runkit.actions(run_of(*questions), client)[["step_id", "proposal_no"]].astype(
+            "object"
+        )
     assert [*found.where(found.notna(), None).itertuples(index=False, name=None)] == expected
 
 

@@ -24,7 +24,9 @@ def expected_change(was: Json | None, now: Json) -> str | None:
         return "failed"
     if before - asks:
         return "answered"
-    if now["status"] == "completed" and (was is None or was["status"] not in ("completed", "error")):
+    if now["status"] == "completed" and (
+        was is None or was["status"] not in ("completed", "error")
+    ):
         return "completed"
     return "new" if was is None else None
 
@@ -33,12 +35,17 @@ def expected_change(was: Json | None, now: Json) -> str | None:
 def states() -> list[list[Json]]:
     """The runs of a sandbox at five times, with answers in between."""
     choose = random.Random(3)
-    with runkit.sandbox(history=30, seed=4, now="2026-11-28T09:00:00Z", speed=5000) as box, box.client() as c:
+    with (
+        runkit.sandbox(history=30, seed=4, now="2026-11-28T09:00:00Z", speed=5000) as box,
+        box.client() as c,
+    ):
         businesses = c.businesses.list()
         states = []
         for number in range(5):
             runs = c.runs.fetch(c.runs.list(), progress=False)
-            states.append([each.to_dict() | {"_runkit": {"read_at": str(runs.now())}} for each in runs])
+            states.append(
+                [each.to_dict() | {"_runkit": {"read_at": str(runs.now())}} for each in runs]
+            )
             for waiting in [each for each in runs if each.interrupts][number::5]:
                 for item in waiting.interrupts:
                     is_decision = runkit.frames(waiting).interrupts["kind"].eq("decision").any()
@@ -50,7 +57,9 @@ def states() -> list[list[Json]]:
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 4), (1, 3), (2, 3), (3, 4)])
-def test_each_run_has_its_strongest_change(states: list[list[Json]], first: int, second: int) -> None:
+def test_each_run_has_its_strongest_change(
+    states: list[list[Json]], first: int, second: int
+) -> None:
     was = {each["id"]: each for each in states[first]}
     expected = {each["id"]: expected_change(was.get(each["id"]), each) for each in states[second]}
     found = runkit.changes(states[first], states[second])

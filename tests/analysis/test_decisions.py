@@ -63,7 +63,13 @@ def run_of(number: int, case: Case) -> dict[str, Any]:
     status = statuses.get(case.outcome, "running" if is_open else "completed")
     local = {"read_at": (START + timedelta(seconds=ended_s)).isoformat()}
     local |= {"business_id": "b"} if case.is_listed else {}
-    return run(pause, run_id=f"run-{number}", end=None if is_open else ended_s, status=status, _runkit=local)
+    return run(
+        pause,
+        run_id=f"run-{number}",
+        end=None if is_open else ended_s,
+        status=status,
+        _runkit=local,
+    )
 
 
 def frames_of(cases: list[Case]) -> runkit.Frames:
@@ -93,7 +99,9 @@ def log_of(cases: list[Case]) -> pd.DataFrame:
 def actions_of(cases: list[Case], f: runkit.Frames, has_hit: bool = True) -> pd.DataFrame:
     """Read the actions of these runs."""
     done = [
-        action(n, case.asked_s + case.wait_s + 60, case.kind, case.status_after, run={"id": f"run-{n}"})
+        action(
+            n, case.asked_s + case.wait_s + 60, case.kind, case.status_after, run={"id": f"run-{n}"}
+        )
         for n, case in enumerate(cases)
         if case.status_after
     ]
@@ -101,14 +109,16 @@ def actions_of(cases: list[Case], f: runkit.Frames, has_hit: bool = True) -> pd.
         return runkit.actions(f, client)
 
 
-# --------------------------------------------------------------------------------------------- a plain loop
+# ------------------------------------------------------------------------------------- a plain loop
 
 
 @st.composite
 def cases_of_a_fleet(draw: st.DrawFn) -> list[Case]:
     case = st.builds(
         Case,
-        outcome=st.sampled_from(["pending", "lapsed", "answered", "answered", "auto_approve", "skip"]),
+        outcome=st.sampled_from(
+            ["pending", "lapsed", "answered", "answered", "auto_approve", "skip"]
+        ),
         asked_s=st.floats(0, 20 * DAY),
         wait_s=st.floats(0, 9 * DAY),
         kind=st.sampled_from([*CHANGES, "decision", "document", "another"]),
@@ -124,7 +134,8 @@ def cases_of_a_fleet(draw: st.DrawFn) -> list[Case]:
     )
     return [
         item._replace(status_after=None)
-        if item.kind not in (*CHANGES, "decision") or item.outcome not in ("answered", "auto_approve")
+        if item.kind not in (*CHANGES, "decision")
+        or item.outcome not in ("answered", "auto_approve")
         else item
         for item in draw(st.lists(case, max_size=24))
     ]
@@ -162,12 +173,16 @@ def expected_rows(
         names = {
             "kind": row["kind"],
             "agent": case.agent,
-            "week": (row["asked_at"] - pd.Timedelta(days=row["asked_at"].weekday())).date().isoformat(),
+            "week": (row["asked_at"] - pd.Timedelta(days=row["asked_at"].weekday()))
+            .date()
+            .isoformat(),
             "answered_by": case.reviewer if has_entry else None,
         }
         entry = logged, row["wait_s"], expected_result(logged, has_hit)
         groups.setdefault(names[by] or "unknown", []).append(entry)
-    order = sorted(groups, key=lambda name: (name == "unknown", by != "week" and -len(groups[name]), name))
+    order = sorted(
+        groups, key=lambda name: (name == "unknown", by != "week" and -len(groups[name]), name)
+    )
     return [{by: name} | expected_numbers(groups[name], is_logged) for name in order]
 
 
@@ -214,7 +229,7 @@ def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool
     }
 
 
-# ------------------------------------------------------------------------------ what can and cannot be known
+# --------------------------------------------------------------------- what can and cannot be known
 
 
 @pytest.mark.parametrize("n", [9, 10])
@@ -227,7 +242,9 @@ def test_nothing_known_of_55_answers_is_no_zero() -> None:
     cases = [Case("answered", 60 * number) for number in range(55)]
     [row] = runkit.decisions(frames_of(cases), answers=log_of(cases)).to_dict("records")
     assert (row["n_answered"], row["n_unknown"]) == (55, 55)
-    assert pd.isna([row[name] for name in ("n_approved", "n_rejected", "n_not_done", "n_edited")]).all()
+    assert pd.isna(
+        [row[name] for name in ("n_approved", "n_rejected", "n_not_done", "n_edited")]
+    ).all()
 
 
 @pytest.mark.parametrize("status", ["approved", "rejected"])

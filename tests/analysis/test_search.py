@@ -16,7 +16,9 @@ def f() -> runkit.Frames:
     return runkit.frames([example("completed"), example("interrupted") | {"id": "other"}])
 
 
-@pytest.mark.parametrize(("text", "regex"), [("tin", False), ("e", False), (r"\d+", True), ("(", False)])
+@pytest.mark.parametrize(
+    ("text", "regex"), [("tin", False), ("e", False), (r"\d+", True), ("(", False)]
+)
 def test_it_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
     found = runkit.search(f, text, regex=regex)
     pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)

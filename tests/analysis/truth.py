@@ -35,12 +35,20 @@ def planned(plan: Plan) -> Iterator[tuple[object, ...]]:
         for proposal_no, (name, verdict) in enumerate(verdicts):
             if QUESTIONS[name].payload is not None and verdict in VERDICTS_WITH_ACTION:
                 settled_by = "policy" if mode else "reviewer"
-                yield id_in(plan.spec.id, f"action/{number}"), step.id, interrupt_id, proposal_no, settled_by
+                yield (
+                    id_in(plan.spec.id, f"action/{number}"),
+                    step.id,
+                    interrupt_id,
+                    proposal_no,
+                    settled_by,
+                )
                 number += 1
 
 
 @contextmanager
-def equal_proposals(monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]) -> Iterator[SandboxServer]:
+def equal_proposals(
+    monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
+) -> Iterator[SandboxServer]:
     """Start a sandbox whose agents propose the same twice: in one question, and in two one after another.
 
     And they propose more often than usual. `policy` resolves questions of the combined proposal.

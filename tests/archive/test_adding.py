@@ -63,7 +63,9 @@ BUSINESS = {
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_newer_copy_takes_over_the_whole_business(archive: runkit.Archive, is_compacted: bool) -> None:
+def test_a_newer_copy_takes_over_the_whole_business(
+    archive: runkit.Archive, is_compacted: bool
+) -> None:
     """Name, status and its time go with the id, from the newest copy that has one; compaction keeps them."""
     archive.add([read(stored(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
     archive.add([read(stored(updated=100), 100, **BUSINESS)])
@@ -74,7 +76,9 @@ def test_a_newer_copy_takes_over_the_whole_business(archive: runkit.Archive, is_
     assert run.label.startswith("Namesake Imports LLC")
     assert {name: run.to_dict()["_runkit"][name] for name in BUSINESS} == BUSINESS
     f = archive.frames()
-    assert f.runs.set_index("run_id")["business_name"].dropna().to_dict() == {"a": "Namesake Imports LLC"}
+    assert f.runs.set_index("run_id")["business_name"].dropna().to_dict() == {
+        "a": "Namesake Imports LLC"
+    }
     assert f.runs.set_index("run_id")["business_status_at"].dropna().tolist() == [
         pd.Timestamp("2026-02-03T10:05Z")
     ]

@@ -43,7 +43,9 @@ def n_files(folder: Path) -> int:
     return len(deltalake.DeltaTable(folder).file_uris())
 
 
-def test_superseded_copies_go_and_small_files_are_joined(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_superseded_copies_go_and_small_files_are_joined(
+    archive: runkit.Archive, tmp_path: Path
+) -> None:
     """One row a run and one file are left; every version still reads as it did."""
     for number in range(12):
         archive.add([item(f"r{number % 4}", 100 + number)])
@@ -53,7 +55,11 @@ def test_superseded_copies_go_and_small_files_are_joined(archive: runkit.Archive
     assert version == archive.version
     assert rows_in(tmp_path / "runs") == {f"r{number}": 1 for number in range(4)}
     assert n_files(tmp_path / "runs") == 1
-    assert held(archive) == before == {f"r{number}": item(f"r{number}", 108 + number) for number in range(4)}
+    assert (
+        held(archive)
+        == before
+        == {f"r{number}": item(f"r{number}", 108 + number) for number in range(4)}
+    )
     assert held(archive, version=3) == old
     assert len(old) == 3
 
@@ -88,7 +94,9 @@ def test_an_append_during_a_compaction_is_kept(
 ) -> None:
     archive.add([item("a", 100)])
     archive.add([item("a", 200)])
-    add_before_commit(monkeypatch, tmp_path / "runs", lambda other: other.add([item("a", 300), item("b")]))
+    add_before_commit(
+        monkeypatch, tmp_path / "runs", lambda other: other.add([item("a", 300), item("b")])
+    )
     archive.compact()
     assert held(archive) == {"a": item("a", 300), "b": item("b")}
     archive.compact()

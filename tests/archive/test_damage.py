@@ -29,7 +29,9 @@ def change_column(folder: Path, name: str, values: pa.Array | None) -> None:
     path = first_file(folder)
     table = pq.read_table(path)
     number = table.schema.get_field_index(name)
-    table = table.remove_column(number) if values is None else table.set_column(number, name, values)
+    table = (
+        table.remove_column(number) if values is None else table.set_column(number, name, values)
+    )
     pq.write_table(table, path)
 
 
@@ -41,8 +43,12 @@ def cut(path: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a file is gone": lambda folder: first_file(folder).unlink(),
     "a file is cut": lambda folder: cut(first_file(folder)),
-    "a file is noise": lambda folder: first_file(folder).write_bytes(b"PAR1" + os.urandom(999) + b"PAR1"),
-    "a file is another table": lambda folder: pq.write_table(pa.table({"x": [1]}), first_file(folder)),
+    "a file is noise": lambda folder: first_file(folder).write_bytes(
+        b"PAR1" + os.urandom(999) + b"PAR1"
+    ),
+    "a file is another table": lambda folder: pq.write_table(
+        pa.table({"x": [1]}), first_file(folder)
+    ),
     "a row is no JSON": lambda folder: change_column(folder, "json", pa.array(["{nonsense"])),
     "a row is empty": lambda folder: change_column(folder, "json", pa.array([None], pa.string())),
     "a row is too deep": lambda folder: change_column(folder, "json", pa.array(["[" * 9_999])),
@@ -85,12 +91,16 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
     for first in 0, 20:
         archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(first, first + 20)])
     versions = 2, archive.compact()
-    expected = [[stored.to_dict() for stored in archive.runs(version=version)] for version in versions]
+    expected = [
+        [stored.to_dict() for stored in archive.runs(version=version)] for version in versions
+    ]
     n_errors = 0
     for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
         content = path.read_bytes()
         for place in range(7 + number, len(content), len(content) // 30):
-            path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+            path.write_bytes(
+                content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+            )
             for version, runs in zip(versions, expected, strict=True):
                 try:
                     assert [stored.to_dict() for stored in archive.runs(version=version)] == runs
@@ -104,7 +114,9 @@ def test_an_emptied_log_is_not_an_earlier_version(archive: runkit.Archive, tmp_p
     """The error says which file it is, and what to do."""
     last = max((tmp_path / "runs" / "_delta_log").glob("*.json"))
     last.write_bytes(b"")
-    with pytest.raises(runkit.errors.ArchiveError, match=f"{last.name} in its log is empty.*backup"):
+    with pytest.raises(
+        runkit.errors.ArchiveError, match=f"{last.name} in its log is empty.*backup"
+    ):
         len(archive)
     with pytest.raises(runkit.errors.ArchiveError):
         archive.add([run(run_id="new")])

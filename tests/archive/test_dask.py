@@ -24,7 +24,12 @@ def made(number: int) -> dict[str, Any]:
     if number % 5 == 1:
         return example("interrupted") | {"id": run_id}
     if number % 5 == 2:
-        return run(step("a", type=f"novel-{number}"), step("b", 5, 3), run_id=run_id, status=f"word-{number}")
+        return run(
+            step("a", type=f"novel-{number}"),
+            step("b", 5, 3),
+            run_id=run_id,
+            status=f"word-{number}",
+        )
     if number % 5 == 3:
         return run(step("a", steps=[question("q", 2, None)]), run_id=run_id, end=None)
     return run(run_id=run_id, start=100 * number, steps=[{"id": "broken"}])
@@ -36,7 +41,8 @@ RUNS = [made(number) for number in range(30)]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """The notebook's cluster, which then computes everything."""
-    from dask.distributed import Client, LocalCluster  # half a second, in every process that collects tests
+    # half a second, in every process that collects tests
+    from dask.distributed import Client, LocalCluster
 
     text = (notebooks() / "06_scale_out.ipynb").read_text(encoding="utf-8")
     cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
@@ -61,7 +67,9 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     Of problems only how many there are of each kind: many are one row of what is read together.
     """
     if "problem" in left:
-        counted = [each.groupby("problem", observed=True)["n"].sum().to_dict() for each in (left, right)]
+        counted = [
+            each.groupby("problem", observed=True)["n"].sum().to_dict() for each in (left, right)
+        ]
         assert counted[0] == counted[1]
         return
     pd.testing.assert_frame_equal(left, right)
@@ -116,4 +124,6 @@ def test_the_notebooks_cluster_is_on_loopback_only() -> None:
     """Nobody on the network sees its dashboard, which tells what the workers do."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     sockets = [entry for process in processes for entry in process.net_connections("tcp")]
-    assert {entry.laddr.ip for entry in sockets if entry.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    assert {entry.laddr.ip for entry in sockets if entry.status == psutil.CONN_LISTEN} == {
+        "127.0.0.1"
+    }

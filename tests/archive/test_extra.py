@@ -15,7 +15,11 @@ DELTALAKE, DASK = "sys.modules['deltalake']", "sys.modules['dask']"
     ("hidden", "works", "needs"),
     [
         # also `from runkit import *`, and everything but an archive
-        (f"{DELTALAKE} = {DASK}", "from runkit import *; frames([]); Archive", "runkit.Archive('runs')"),
+        (
+            f"{DELTALAKE} = {DASK}",
+            "from runkit import *; frames([]); Archive",
+            "runkit.Archive('runs')",
+        ),
         (DASK, "a = runkit.Archive(sys.argv[1]); a.add([]); a.frames()", "a.dask()"),
     ],
 )
@@ -33,7 +37,8 @@ def test_what_is_missing_is_named(hidden: str, works: str, needs: str, tmp_path:
 def test_an_archive_does_not_load_a_client_or_dask() -> None:
     """Reading and writing at rest need neither."""
     code = (
-        "import sys, runkit; runkit.Archive; print(sorted({'httpx', 'dask', 'fastapi'} & set(sys.modules)))"
+        "import sys, runkit; runkit.Archive; "
+        "print(sorted({'httpx', 'dask', 'fastapi'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr

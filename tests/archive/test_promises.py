@@ -14,7 +14,16 @@ import pytest
 
 import runkit
 from support import at, run, step
-from tests.client.conftest import Answer, Received, Server, client, fake_time, make_client, run_json, server
+from tests.client.conftest import (
+    Answer,
+    Received,
+    Server,
+    client,
+    fake_time,
+    make_client,
+    run_json,
+    server,
+)
 
 __all__ = ["client", "fake_time", "make_client", "run_json", "server"]
 Compose = Callable[..., dict[str, Any]]
@@ -29,7 +38,13 @@ def check_holds(archive: runkit.Archive, wanted: dict[str, str]) -> None:
     """Check that every way to read gives these runs, each once, with this status."""
     f = archive.frames()
     assert f.runs.set_index("run_id")["status"].to_dict() == wanted
-    assert len(f.runs) == len(archive) == len(list(archive.runs())) == len(archive.select()) == len(wanted)
+    assert (
+        len(f.runs)
+        == len(archive)
+        == len(list(archive.runs()))
+        == len(archive.select())
+        == len(wanted)
+    )
     assert sorted(run.id for run in archive.runs()) == sorted(wanted)
     assert f.steps["run_id"].is_unique
     for status in set(wanted.values()):
@@ -53,7 +68,9 @@ def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int
     check_holds(archive, {"a": "completed", "b": "completed"})
 
 
-def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_who_writes_meanwhile_costs_no_run_and_doubles_none(
+    archive: runkit.Archive, tmp_path: Path
+) -> None:
     """Another writer adds a run of its own, and one of ours, while ours are on their way."""
     archive.add([item("first")])
 
@@ -71,12 +88,17 @@ def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path
     archive.add([item("a", 100, status="error"), item("b")])
     archive.add([item("a", 200), item("c")])
     table = deltalake.DeltaTable(str(tmp_path / "runs"))
-    again = (pc.field("run_id") != "a") | (pc.field("status") == "error")  # all but the newest copy of a
+    # all but the newest copy of a
+    again = (pc.field("run_id") != "a") | (pc.field("status") == "error")
     doubled = table.to_pyarrow_table().filter(again)
     deltalake.write_deltalake(table, pa.concat_tables([doubled, doubled]), mode="append")
     wanted = dict.fromkeys("abc", "completed")
     check_holds(archive, wanted)
-    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]
+    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == [
+        "a",
+        "b",
+        "c",
+    ]
     before = archive.version
     archive.compact()
     check_holds(archive, wanted)
@@ -88,7 +110,9 @@ def test_versions_can_be_read_again(archive: runkit.Archive) -> None:
     """What a report was made from stays as it was."""
     before = archive.add([item("a", 100, status="error")]).version
     archive.add([item("a", 200), item("b")])
-    assert archive.frames(version=before).runs[["run_id", "status"]].values.tolist() == [["a", "error"]]
+    assert archive.frames(version=before).runs[["run_id", "status"]].values.tolist() == [
+        ["a", "error"]
+    ]
     check_holds(archive, {"a": "completed", "b": "completed"})
 
 
@@ -101,7 +125,9 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     def script(request: Received) -> Answer:
         if request.path == "/runs":
             data = list(runs.values())
-            return Answer({"object": "list", "data": data, "has_more": False, "total_count": len(data)})
+            return Answer(
+                {"object": "list", "data": data, "has_more": False, "total_count": len(data)}
+            )
         return Answer({**runs[request.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
 
     server.script = script
@@ -112,7 +138,10 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     server.requests.clear()
     assert archive.sync(client, progress=False).is_complete
     check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
-    assert sorted(line for line in server.lines if line != "GET /runs") == ["GET /runs/b", "GET /runs/c"]
+    assert sorted(line for line in server.lines if line != "GET /runs") == [
+        "GET /runs/b",
+        "GET /runs/c",
+    ]
 
 
 def test_a_sync_that_could_not_read_a_run_says_so(

@@ -39,7 +39,9 @@ def archive(tmp_path: Path) -> runkit.Archive:
 
 
 @pytest.fixture(scope="module", params=[5, 1], ids=["one file", "a file each"])
-def unchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> runkit.Archive:
+def unchanged(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> runkit.Archive:
     """The same for tests that do not write, in one file or in five."""
     made = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
     for first in range(0, len(RUNS), request.param):
@@ -105,7 +107,9 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
         ({"version": 99}, "0 to 1"),
     ],
 )
-def test_what_cannot_be_chosen_is_said(archive: runkit.Archive, chosen: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_chosen_is_said(
+    archive: runkit.Archive, chosen: dict[str, Any], words: str
+) -> None:
     """What was given and what was expected."""
     with pytest.raises(UsageError, match=words):
         archive.frames(**chosen)

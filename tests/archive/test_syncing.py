@@ -64,7 +64,9 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
             pd.testing.assert_frame_equal(*both)
 
 
-def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client, wire: Watched) -> None:
+def test_a_sync_brings_everything(
+    archive: runkit.Archive, client: runkit.Client, wire: Watched
+) -> None:
     """Each run is read once, and the frames are those of a fetch."""
     synced = archive.sync(client)
     assert synced.is_complete
@@ -77,7 +79,9 @@ def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client
     same(runkit.frames(archive, as_of=now), runkit.frames(fetched, as_of=now))
 
 
-def test_a_run_without_steps_is_read(archive: runkit.Archive, client: runkit.Client, wire: Watched) -> None:
+def test_a_run_without_steps_is_read(
+    archive: runkit.Archive, client: runkit.Client, wire: Watched
+) -> None:
     """What was added from a list is completed; what has its steps is left alone."""
     listed = client.runs.list()
     archive.add(listed[:10])
@@ -146,7 +150,9 @@ def test_what_arrives_is_written_as_it_goes(
     assert archive.sync(client).version >= N_RUNS / 2
 
 
-def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, box: FaultyBox) -> None:
+def test_a_list_that_cannot_be_read_makes_no_archive(
+    archive: runkit.Archive, box: FaultyBox
+) -> None:
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)

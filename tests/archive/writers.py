@@ -17,8 +17,8 @@ TESTS = Path(__file__).parent.parent
 N_SHARED = 5
 SECONDS = 10  # that each run works
 
-# Adds single runs: its own, and every fourth time one that all writers add, in ever newer copies. Says which
-# when it is written. A writer that compacts does so now and then.
+# Adds single runs: its own, and every fourth time one that all writers add, in ever newer copies.
+# Says which when it is written. A writer that compacts does so now and then.
 WRITER = """
 import sys
 from pathlib import Path
@@ -47,7 +47,9 @@ def own(name: str, number: int) -> dict[str, Any]:
 def shared(number: int, name: str) -> dict[str, Any]:
     """A run that all writers add, the newer the higher the number."""
     run_id = f"shared-{number % N_SHARED}"
-    made = run(step(f"{run_id}-s", 0, SECONDS), run_id=run_id, end=SECONDS, number=number, writer=name)
+    made = run(
+        step(f"{run_id}-s", 0, SECONDS), run_id=run_id, end=SECONDS, number=number, writer=name
+    )
     return made | {"updated_at": at(1000 + number)}
 
 
@@ -92,15 +94,20 @@ def written(process: subprocess.Popen[str]) -> list[int]:
 def check(folder: Path, numbers: dict[str, list[int]], killed: Iterable[str] = ()) -> None:
     """Nothing is lost, nothing counts twice, in any way of reading.
 
-    `numbers` has what each writer said to be written; one that was killed may have written one run more than
-    it could say.
+    `numbers` has what each writer said to be written; one that was killed may have written one run
+    more than it could say.
     """
     archive = runkit.Archive(folder)
     n_rows = len(archive)
     f = archive.frames()
     held = set(f.runs["run_id"])
     own_ids = {stored for stored in held if not stored.startswith("shared")}
-    must = {f"{name}-{number}" for name, claimed in numbers.items() for number in claimed if number % 4 != 3}
+    must = {
+        f"{name}-{number}"
+        for name, claimed in numbers.items()
+        for number in claimed
+        if number % 4 != 3
+    }
     assert must <= own_ids <= must | {f"{name}-{len(numbers[name])}" for name in killed}
     assert n_rows == len(f.runs) == len(held)
     assert sorted(stored.id for stored in archive.runs()) == sorted(held)
@@ -110,10 +117,14 @@ def check(folder: Path, numbers: dict[str, list[int]], killed: Iterable[str] = (
     d = archive.dask()
     assert f.steps["self_s"].sum() == d.steps["self_s"].sum().compute() == SECONDS * n_rows
     newest: dict[str, int] = {}
-    for number in sorted(number for claimed in numbers.values() for number in claimed if number % 4 == 3):
+    for number in sorted(
+        number for claimed in numbers.values() for number in claimed if number % 4 == 3
+    ):
         newest[shared(number, "")["id"]] = number
     found = {
-        stored.id: stored.to_dict()["number"] for stored in archive.runs() if stored.id in held - own_ids
+        stored.id: stored.to_dict()["number"]
+        for stored in archive.runs()
+        if stored.id in held - own_ids
     }
     assert all(found[run_id] >= number for run_id, number in newest.items())
     assert killed or found == newest

@@ -21,7 +21,9 @@ from support import example, run, step
 
 N_RUNS = 2_000  # of 8 steps, with findings, sources, results and a question
 Ways = dict[str, Callable[[], object]]
-LINES = [orjson.dumps(example("completed") | {"id": f"run-{number:06}"}) for number in range(N_RUNS)]
+LINES = [
+    orjson.dumps(example("completed") | {"id": f"run-{number:06}"}) for number in range(N_RUNS)
+]
 TEXT = b"\n".join(LINES)
 
 
@@ -39,7 +41,9 @@ def reading(folder: Path) -> Ways:
     runs = [runkit.Run.from_json(orjson.loads(line)) for line in LINES]
     return {
         "orjson.loads": lambda: [orjson.loads(line) for line in LINES],
-        "json_normalize of the steps": lambda: pd.json_normalize(list(map(orjson.loads, LINES)), "steps"),
+        "json_normalize of the steps": lambda: pd.json_normalize(
+            list(map(orjson.loads, LINES)), "steps"
+        ),
         "frames(bytes)": lambda: runkit.frames(TEXT, progress=False),
         "frames(runs)": lambda: runkit.frames(runs, progress=False),
     }

@@ -23,7 +23,9 @@ def account() -> Panel:
 
 def tiles(panel: Panel) -> dict[str, tuple[str, str]]:
     """The numbers and their notes."""
-    found = re.findall(r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span>", panel.body)
+    found = re.findall(
+        r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span>", panel.body
+    )
     return {name: (value, note) for name, value, note in found}
 
 

@@ -42,7 +42,9 @@ times_of_runs = st.builds(
     st.sampled_from([True, False, "auto"]),
     st.sampled_from(["auto", None, 1, 2]),
 )
-def test_any_frames_are_drawn(case: Case, compress_waits: bool | str, depth: int | str | None) -> None:
+def test_any_frames_are_drawn(
+    case: Case, compress_waits: bool | str, depth: int | str | None
+) -> None:
     """One, two, a few or many runs, folded or not, to any depth."""
     f = runkit.frames(case.value)
     options = {"compress_waits": compress_waits, "depth": depth} if len(f.runs) <= 4 else {}

@@ -62,7 +62,9 @@ def test_a_pending_question_still_waits():
 
 def test_hover_has_label_agent_status_times_and_findings():
     found = [artifact(f"Finding {n}", confidence="low") for n in range(5)]
-    source = run(step("a", 2, 62, label="Looking", agent="tin", artifacts=found, steps=[step("b", 2, 32)]))
+    source = run(
+        step("a", 2, 62, label="Looking", agent="tin", artifacts=found, steps=[step("b", 2, 32)])
+    )
     [text] = [words(text) for text in draw(source).hover if "Looking" in text]
     assert text.startswith("Looking TIN · ✓ Completed")
     assert "(own time 30 s) from 2 s (10:00:02 UTC)" in text
@@ -87,7 +89,10 @@ def test_what_cannot_be_drawn_is_refused(source, option, hint):
 
 @pytest.mark.parametrize(
     ("source", "text"),
-    [(run(started_at=None, end=None, steps=[]), "Not started yet."), (run(steps=None), "not delivered")],
+    [
+        (run(started_at=None, end=None, steps=[]), "Not started yet."),
+        (run(steps=None), "not delivered"),
+    ],
 )
 def test_nothing_to_draw_is_said_in_words(source, text):
     [note] = draw(source).layout["annotations"]

@@ -57,8 +57,14 @@ def test_the_path_has_as_much_time_of_each_step_as_the_frames():
 
 def test_a_failed_run_has_no_critical_path():
     """All bars are pale but the one that failed, which has a cross and the first words of its error."""
-    error = step("e", 90, 90, type="error", status="error", label="The registry did not answer " * 3)
-    inner = [step("a", 10, 20), step("b", 20, 90, status="error", label="Asking the registry"), error]
+    error = step(
+        "e", 90, 90, type="error", status="error", label="The registry did not answer " * 3
+    )
+    inner = [
+        step("a", 10, 20),
+        step("b", 20, 90, status="error", label="Asking the registry"),
+        error,
+    ]
     group = step("g", 10, 90, status="error", label="Group", steps=inner)
     chart = draw(run(group, status="error"))
     assert "critical path" not in chart.legend
@@ -101,7 +107,10 @@ def test_two_runs_are_compared_step_under_step():
     """A step's name once, A above B, both durations and the difference."""
     first = run(step("a", 0, 10, label="Plan"), step("b", 10, 50, name="do", label="Work"), end=50)
     second = run(
-        step("c", 0, 14, label="Plan"), step("d", 14, 80, name="do", label="Work"), run_id="s", end=80
+        step("c", 0, 14, label="Plan"),
+        step("d", 14, 80, name="do", label="Work"),
+        run_id="s",
+        end=80,
     )
     chart = draw([first, second])
     assert list(chart.rows) == ["Plan", "Work"]

@@ -53,7 +53,9 @@ def test_watchlist_hits_come_first_then_the_longest_wait():
 
 
 def test_a_question_is_never_folded_below_20():
-    panel = fleet.needs_attention(frames([*(waiting(n) for n in range(19)), failed(1, "No answer")]))
+    panel = fleet.needs_attention(
+        frames([*(waiting(n) for n in range(19)), failed(1, "No answer")])
+    )
     above, below = panel.body.split('<details class="needs-rest">')
     assert (above.count("Is it so?"), below.count("No answer")) == (19, 1)
     assert "1 more: 1 failed" in below
@@ -81,14 +83,19 @@ def test_what_else_needs_attention_in_order():
 
 def test_runs_that_look_alike_have_their_whole_ids():
     ids = [f"aaaaaaaa-0000-4000-8000-{n:012d}" for n in range(2)]
-    body = fleet.needs_attention(frames([waiting(n, id=run_id) for n, run_id in enumerate(ids)])).body
+    body = fleet.needs_attention(
+        frames([waiting(n, id=run_id) for n, run_id in enumerate(ids)])
+    ).body
     assert all(run_id in body for run_id in ids)
 
 
 def timed(run_id, look_s, wait_s=0, status="completed"):
     """A run with two steps, and a question if it waited."""
     end = 5 + look_s + wait_s
-    steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
+    steps = [
+        step("p", 0, 5, name="plan"),
+        step("l", 5, 5 + look_s, name="look_up", label="Looking up"),
+    ]
     steps += [question("q", 5 + look_s, end, label="Approve?")] if wait_s else []
     return run(*steps, run_id=run_id, end=end, status=status)
 
@@ -120,8 +127,16 @@ def test_the_largest_part_of_a_slow_run_comes_first(slow, sentence):
 
 def test_a_failed_run_and_a_single_one_are_not_compared():
     bad = step("e", 5, 6, type="error", status="error", label="No answer")
-    f = frames([*USUAL, run(step("a"), bad, run_id="bad", status="error"), timed("z", 9) | {"agent": "tin"}])
-    assert fleet.why_slow(f, "bad").sentence.endswith("in “No answer”. A failed run is not compared.")
+    f = frames(
+        [
+            *USUAL,
+            run(step("a"), bad, run_id="bad", status="error"),
+            timed("z", 9) | {"agent": "tin"},
+        ]
+    )
+    assert fleet.why_slow(f, "bad").sentence.endswith(
+        "in “No answer”. A failed run is not compared."
+    )
     assert "no other completed run" in fleet.why_slow(f, "z").sentence
     with pytest.raises(UsageError):
         fleet.why_slow(f, "unknown-run")
@@ -131,7 +146,13 @@ def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
     answered = run(question("q", 0, 5 * 3_600), run_id="x", end=18_000)
     panel = fleet.waits(frames([waiting(1, 60), waiting(2, 3 * 3_600), answered]), sla_h=2)
     counts = panel.table.set_index("kind").loc["All"]
-    assert counts[["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]].tolist() == [1, 0, 2, 0, 0]
+    assert counts[["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]].tolist() == [
+        1,
+        0,
+        2,
+        0,
+        0,
+    ]
     assert counts[["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
     assert '<td class="late attention">1 + ◷ 1</td>' in panel.body
     assert fleet.waits(frames([])).table.empty
@@ -167,7 +188,12 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     )
     [row] = panel.table.to_dict("records")
     assert row["error"] == "IRS timed out after * s"
-    assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == ["Asking", 2, 2, 0]
+    assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == [
+        "Asking",
+        2,
+        2,
+        0,
+    ]
     assert row["run_ids"] == ["new", "old"]
     assert panel.sentence == "2 failed steps in 2 of 3 runs."
     same = fleet.failed_steps(frames([broken("a", 20, 0), broken("b", 20, 9)])).table["error"]
@@ -176,7 +202,9 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
 
 def test_variants_are_sequences_of_leaf_steps():
     """The most frequent first, with an example; a group is not a step of its own."""
-    inner = step("g", 0, 20, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")])
+    inner = step(
+        "g", 0, 20, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")]
+    )
     runs = [run(inner, run_id=f"r{n}") for n in range(2)]
     runs.append(run(step("a", 0, 5, name="look"), run_id="x", status="error"))
     table = fleet.variants(frames([*runs, run(run_id="y")])).table

@@ -23,7 +23,9 @@ def made(number: int, status: str, wait: float = 0, **known: str) -> dict[str, A
     start, is_open = 1_000_000 - 100 * number, status in ("interrupted", "running")
     work = start + 60 + number
     steps = [step("work", start, work)]
-    steps += [question("ask", work, None if status == "interrupted" else work + wait)] if wait else []
+    steps += (
+        [question("ask", work, None if status == "interrupted" else work + wait)] if wait else []
+    )
     more = {"run_id": f"{number:08d}-0000-4000-8000-000000000000", "status": status}
     end = None if is_open else work + wait
     return run(*steps, start=start, end=end, _runkit={"read_at": at(work + wait), **known}, **more)
@@ -68,7 +70,9 @@ def test_the_numbers_of_rows() -> None:
     figure = chart(*MIXED)
     bars = next(trace for trace in figure.data if trace.type == "bar")
     assert sorted(values(bars.x)) == [61, 62, 63, 64, 65, 66]
-    dots, texts = (trace for trace in figure.data if trace.type == "scatter" and trace.xaxis == "x2")
+    dots, texts = (
+        trace for trace in figure.data if trace.type == "scatter" and trace.xaxis == "x2"
+    )
     assert list(dots.x) == list(texts.x) == [9 * HOUR, 5 * HOUR, 2 * HOUR]
     assert [text.strip() for text in texts.text] == [
         f"{duration(9 * HOUR)} so far",
@@ -83,7 +87,9 @@ def test_the_numbers_of_rows() -> None:
 @pytest.mark.parametrize("group", ["business", "agent"])
 def test_groups_have_counts(group: str) -> None:
     """The largest group comes first; a run without the name is in a group of its own."""
-    runs = [made(n, "completed", business_name="B", agent_name="B", business_id="b") for n in (1, 2, 3)]
+    runs = [
+        made(n, "completed", business_name="B", agent_name="B", business_id="b") for n in (1, 2, 3)
+    ]
     figure = chart(*runs, made(4, "completed"), group=group)
     heads = [text for text in figure.layout.yaxis.ticktext if text.startswith("<b>")]
     assert [head.rsplit(" ", 1)[1] for head in heads] == ["3", "1"]
@@ -91,7 +97,9 @@ def test_groups_have_counts(group: str) -> None:
 
 def many(n: int) -> list[dict[str, Any]]:
     """Runs of which every tenth waits."""
-    return [made(n, "interrupted" if n % 10 == 0 else "completed", 60.0 * (n % 3) + 1) for n in range(n)]
+    return [
+        made(n, "interrupted" if n % 10 == 0 else "completed", 60.0 * (n % 3) + 1) for n in range(n)
+    ]
 
 
 def test_more_than_rows_are_points() -> None:

@@ -51,10 +51,14 @@ def exported() -> dict[str, str]:
     """An executed notebook as HTML, by the name of the template."""
     runs = [example("completed"), *(run(step("a", 0, 9 + n), run_id=f"{n}") for n in range(5))]
     sources = [CELLS[0].format(runs=json.dumps(runs)), *CELLS[1:]]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
     NotebookClient(notebook, timeout=120).execute()
     templates = ("lab", "classic")
-    return {name: HTMLExporter(template_name=name).from_notebook_node(notebook)[0] for name in templates}
+    return {
+        name: HTMLExporter(template_name=name).from_notebook_node(notebook)[0] for name in templates
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,10 @@ def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.Mo
     renderer = plotly.io.renderers["plotly_mimetype"]
     monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
     config = bundle(runkit.gantt(example("completed")))[PLOTLY]["config"]
-    assert (config["scrollZoom"], config["displaylogo"], config["showSendToCloud"]) == (True, True, False)
+    assert (config["scrollZoom"], config["displaylogo"], config["showSendToCloud"]) == (
+        True,
+        True,
+        False,
+    )
     assert renderer.config == {"scrollZoom": True, "displaylogo": True}
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]

@@ -29,7 +29,9 @@ def test_it_takes_exactly_one_run(source):
 def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
     """Of two, one rests on a government source and one on none; the record of an error is no finding."""
     steps = [
-        step("a", artifacts=[artifact("Rests", sources=[SOURCE]), artifact("Bare", confidence="low")]),
+        step(
+            "a", artifacts=[artifact("Rests", sources=[SOURCE]), artifact("Bare", confidence="low")]
+        ),
         step("b", type="error", artifacts=[artifact("Step failed")]),
     ]
     panel = one_run.findings(frames(run(*steps)))
@@ -41,11 +43,17 @@ def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
 def test_a_failed_run_says_first_what_it_did_not_finish():
     """An agent that stopped and found nothing is a row before the findings."""
     bad = step("b", 5, 76, status="error", label="Asking", agent="tin_verification")
-    note = step("e", 76, 76, type="error", status="error", label="No answer", agent="tin_verification")
-    panel = one_run.findings(frames(run(step("a", artifacts=[artifact("Fine")]), bad, note, status="error")))
+    note = step(
+        "e", 76, 76, type="error", status="error", label="No answer", agent="tin_verification"
+    )
+    panel = one_run.findings(
+        frames(run(step("a", artifacts=[artifact("Fine")]), bad, note, status="error"))
+    )
     assert panel.table["title"].tolist() == ["TIN Verification", "Fine"]
     assert panel.table["is_unfinished"].tolist() == [True, False]
-    assert panel.table["summary"].iloc[0] == "Stopped in Asking after 1 min 11 s. Nothing was found."
+    assert (
+        panel.table["summary"].iloc[0] == "Stopped in Asking after 1 min 11 s. Nothing was found."
+    )
     assert panel.body.count("✕ Not finished") == 1
 
 
@@ -67,7 +75,9 @@ def test_a_finding_counts_once():
     asks = [artifact("Hit", type="dismissal"), artifact("New", type="dismissal")]
     value = {"agent": "cip_orchestrator", "label": "Sure?", "artifacts": asks}
     hit = step("a", 0, 10, artifacts=[artifact("Hit", type="dismissal")])
-    f = frames(run(hit, question("q", 10, None), end=None, interrupts=[{"id": "i", "value": value}]))
+    f = frames(
+        run(hit, question("q", 10, None), end=None, interrupts=[{"id": "i", "value": value}])
+    )
     assert f.artifacts["is_repeat"].sum() == 1
     assert sorted(one_run.findings(f).table["title"]) == ["Hit", "New"]
 
@@ -105,7 +115,9 @@ def test_a_confirmed_answer_is_shown():
 @pytest.mark.parametrize("joined", [False, True])
 def test_whom_the_api_names_comes_before_the_log(joined):
     """A name that somebody declared does not replace it."""
-    pending = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
+    pending = run(
+        question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70
+    )
     log = logged(answered_by="root")
     panel = one_run.questions(frames(pending, answers=log if joined else None), log)
     assert panel.table["answered_by"].tolist() == ["Ana Ortiz"]

@@ -15,7 +15,9 @@ from runkit.charts.panel import STYLE
 from runkit.text import html_table
 from support import example, run, step
 
-FILLS = "[...document.querySelectorAll('svg rect:first-of-type')].map(e => getComputedStyle(e).fill)"
+FILLS = (
+    "[...document.querySelectorAll('svg rect:first-of-type')].map(e => getComputedStyle(e).fill)"
+)
 GROUND = "getComputedStyle(document.body).backgroundColor"
 SOURCES = [
     example("completed"),
@@ -36,9 +38,13 @@ def opened(open_file, tmp_path, monkeypatch):
 
     def show(width, scheme, made_in):
         monkeypatch.setattr(plotly.io.templates, "default", made_in)
-        table = html_table(["a long header"] * 3, [["0123456789" * 3] * 3], ["white-space:nowrap"] * 3)
+        table = html_table(
+            ["a long header"] * 3, [["0123456789" * 3] * 3], ["white-space:nowrap"] * 3
+        )
         path = tmp_path / "page.html"
-        path.write_text(offline_page("Runs", [*(figure_div(gantt(s)) for s in SOURCES), wide(table)]))
+        path.write_text(
+            offline_page("Runs", [*(figure_div(gantt(s)) for s in SOURCES), wide(table)])
+        )
         return open_file(path, width, scheme)
 
     return show

@@ -60,7 +60,12 @@ def test_tables_are_bounded_and_say_so():
 @pytest.mark.parametrize("name", ["Acme LLC", None])
 def test_a_run_is_shown_by_its_label(name):
     """Business, else agent, and 8 digits; ids that only join are left to the DataFrame."""
-    row = {"run_id": RUN_ID, "business_name": name, "agent_name": "CIP Orchestrator", "step_id": "s-1"}
+    row = {
+        "run_id": RUN_ID,
+        "business_name": name,
+        "agent_name": "CIP Orchestrator",
+        "step_id": "s-1",
+    }
     shown = html(Panel("Runs", "One.", pd.DataFrame([row], dtype="str")))
     assert f"{name or 'CIP Orchestrator'} · 83fe7317" in shown
     assert RUN_ID not in shown

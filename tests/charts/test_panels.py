@@ -14,7 +14,9 @@ def two(a, b):
 
 def test_facts_that_differ_are_in_words():
     """The parts of the time are those of the runs; what is the same is left out."""
-    table = panels.facts(two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90))).table
+    table = panels.facts(
+        two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90))
+    ).table
     rows = table.set_index("fact")
     assert rows.loc["Waiting"].tolist() == ["0 s", "1 min 30 s"]
     assert rows.loc["Working"].tolist() == ["10 s", "0 s"]
@@ -32,7 +34,9 @@ def test_findings_are_matched_by_title():
 
 
 def test_two_results_of_a_check_stand_together():
-    a = run(step("1", artifacts=[artifact("No evidence", confidence="low"), artifact("X", type="t")]))
+    a = run(
+        step("1", artifacts=[artifact("No evidence", confidence="low"), artifact("X", type="t")])
+    )
     b = run(step("1", artifacts=[artifact("Operates there")]))
     table = panels.findings(two(a, b)).table
     assert table["title"].tolist() == ["No evidence", "Operates there", "X"]

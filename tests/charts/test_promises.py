@@ -48,7 +48,9 @@ def test_hostile_text_is_no_link_in_a_chart() -> None:
     """Labels, agents and statuses: plotly reads texts as HTML, and what stands between two $ as a formula."""
     steps = step("a", label=HOSTILE, agent=HOSTILE)
     for n_runs in (1, 2, 3, 5):
-        runs = [run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)]
+        runs = [
+            run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)
+        ]
         figure = Chart.of(runs).json
         del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
         shown = json.dumps(figure)
@@ -86,12 +88,20 @@ def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
         ]
     )  # fmt: skip
     table = fleet.waits(f).table.set_index("kind")
-    assert table.loc["All", ["n_questions", "n_answered", "n_pending", "n_lapsed"]].tolist() == [4, 2, 1, 1]
+    assert table.loc["All", ["n_questions", "n_answered", "n_pending", "n_lapsed"]].tolist() == [
+        4,
+        2,
+        1,
+        1,
+    ]
 
 
 def test_the_slowest_work_is_no_wait_and_no_container() -> None:
     """Of a container of 90 s, a wait of 60 s and steps of 20 and 10 s, the two steps are work."""
     steps = [step("p", 0, 90, steps=[step("a", 0, 20, name="a"), step("b", 80, 90, name="b")])]
     f = runkit.frames(run(*steps, question("q", 20, 80)))
-    assert fleet.slowest_steps(f).table[["name", "total_s"]].to_numpy().tolist() == [["a", 20], ["b", 10]]
+    assert fleet.slowest_steps(f).table[["name", "total_s"]].to_numpy().tolist() == [
+        ["a", 20],
+        ["b", 10],
+    ]
     assert f.runs[["working_s", "waiting_s", "idle_s"]].sum(axis=1).tolist() == [100]

@@ -36,7 +36,12 @@ def test_three_runs_stand_agent_under_agent():
     steps = [step("1", 0, 10, agent="x", steps=[step("4", 0, 5, agent="x")])]
     steps += [step("2", 5, 15, agent="y"), step("3", 8, 20, agent="y")]
     chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
-    assert list(chart.rows.items())[:4] == [("X · A", 0.5), ("X · B", 2.5), ("X · C", 4.5), ("Y · A", 6.5)]
+    assert list(chart.rows.items())[:4] == [
+        ("X · A", 0.5),
+        ("X · B", 2.5),
+        ("X · C", 4.5),
+        ("Y · A", 6.5),
+    ]
     assert chart.numbers("y", GROUP).tolist() == [0, 2, 4]
     assert "A  run r" in chart.title
 
@@ -67,7 +72,10 @@ def test_a_chart_has_at_most_2000_bars_and_says_so():
         return run(*steps, run_id=run_id, end=n)
 
     bands = [long(2_000, run_id) for run_id in "rst"]
-    for chart, n_steps, n_runs in ((draw(long(5_000), depth=None), "5,000", 1), (draw(bands), "6,000", 3)):
+    for chart, n_steps, n_runs in (
+        (draw(long(5_000), depth=None), "5,000", 1),
+        (draw(bands), "6,000", 3),
+    ):
         assert len(chart.numbers("x")) == 2_000
         assert f"2,000 of {n_steps} steps shown" in chart.title
         assert len(chart.numbers("x", FAILING)) == len(chart.numbers("x", WAIT)) == n_runs
@@ -83,7 +91,9 @@ def test_bars_of_a_row_never_overlap(parts):
     chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
     covered = [
         (row, second)
-        for row, start, length in zip(*(chart.numbers(key) for key in ("y", "base", "x")), strict=True)
+        for row, start, length in zip(
+            *(chart.numbers(key) for key in ("y", "base", "x")), strict=True
+        )
         for second in range(int(start), int(start + length))
     ]
     assert len(covered) == len(set(covered))

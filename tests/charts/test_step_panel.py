@@ -25,7 +25,13 @@ def values(panel: Any, part: str = "result") -> dict[str, str]:
 def test_a_result_is_a_row_for_each_of_its_values() -> None:
     result = {"match": True, "names": ["A", {"b": None}], "empty": {}, "score": 0.5}
     panel = runkit.one_run.step(frames_of(result), "step-0001")
-    expected = {"match": "true", "names[0]": "A", "names[1].b": "null", "empty": "{}", "score": "0.5"}
+    expected = {
+        "match": "true",
+        "names[0]": "A",
+        "names[1].b": "null",
+        "empty": "{}",
+        "score": "0.5",
+    }
     assert values(panel) == expected
 
 
@@ -51,7 +57,9 @@ def test_a_failed_step_says_its_error() -> None:
 
 
 def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
-    steps = [step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"]
+    steps = [
+        step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"
+    ]
     f = runkit.frames(run(*steps))
     for name in ("bbbbbbbb-1", "bbbbbbbb", "name_b", "Label b", "label B"):
         assert runkit.one_run.step(f, name).title == "Label b"
@@ -60,7 +68,9 @@ def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
 def test_steps_of_the_same_label_are_listed() -> None:
     """With the step around each; ids that look alike are whole."""
     same = [step(f"{letter * 8}-1111-2222", 0, 5, label="Same") for letter in "ab"]
-    table = runkit.one_run.step(runkit.frames(run(step("o", label="Outer", steps=same))), "Same").table
+    table = runkit.one_run.step(
+        runkit.frames(run(step("o", label="Outer", steps=same))), "Same"
+    ).table
     assert table.values.tolist() == [["aaaaaaaa", "Outer", 5], ["bbbbbbbb", "Outer", 5]]
     alike = [f"aaaaaaaa-1111-{number}" for number in (1, 2)]
     f = runkit.frames(run(*map(step, alike)))
@@ -83,7 +93,9 @@ SECRET = {
 }
 
 
-def test_a_secret_field_of_a_result_is_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_secret_field_of_a_result_is_masked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """In the panel, the hover, the terminal and a report."""
     f = frames_of(SECRET)
     panel = runkit.one_run.step(f, "step-0001")
@@ -96,5 +108,6 @@ def test_a_secret_field_of_a_result_is_masked(tmp_path: Path, capsys: pytest.Cap
     assert "password: [key" in report
     for text in (json.dumps(panel._repr_mimebundle_()), runkit.gantt(f).to_json(), report):
         assert not any(
-            secret in text for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts", "Yxwv8765", "Xwvu7654")
+            secret in text
+            for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts", "Yxwv8765", "Xwvu7654")
         )

@@ -19,7 +19,8 @@ from runkit.charts.svg import Unsupported, svg
 from runkit.style import DARK, LIGHT
 from support import example, question, run, step
 
-# Boxes of bars, marks and lines of text; the legend wraps by widths that plotly measures, and is left out.
+# Boxes of bars, marks and lines of text; the legend wraps by widths that plotly measures, and is
+# left out.
 MEASURE = r"""
 async ([html, figure]) => {
   document.body.innerHTML = '<div id="plotly" style="width:900px"></div>' + html;
@@ -94,7 +95,8 @@ def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:
     return [
         other
         for other in others
-        if (other[0], (kind == "bar" and "pattern" in (name, other[1])) or other[1] == name) == (kind, True)
+        if (other[0], (kind == "bar" and "pattern" in (name, other[1])) or other[1] == name)
+        == (kind, True)
         and max(abs(a - b) for a, b in zip(edges, other[2], strict=True)) <= 2
     ]
 
@@ -117,7 +119,9 @@ def test_an_svg_follows_the_theme_of_its_page(browser: Any) -> None:
     page = browser.new_page(color_scheme="dark")
     fill = "document.querySelector('svg rect').computedStyleMap().get('fill').toString()"
     for scheme, theme in {"light": LIGHT, "light dark": DARK}.items():
-        page.set_content(f"<style>:root {{ color-scheme: {scheme} }}</style>{svg(runkit.gantt(runs(1)))}")
+        page.set_content(
+            f"<style>:root {{ color-scheme: {scheme} }}</style>{svg(runkit.gantt(runs(1)))}"
+        )
         assert page.evaluate(fill) == f"rgb({', '.join(map(str, bytes.fromhex(theme.ground[1:])))})"
     page.close()
 
@@ -154,7 +158,9 @@ def test_json_of_a_notebook_is_drawn_as_its_figure() -> None:
     "change",
     [
         lambda figure: figure.add_pie(values=[1, 2]),
-        lambda figure: figure.add_trace(Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "star"})),
+        lambda figure: figure.add_trace(
+            Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "star"})
+        ),
         lambda figure: figure.add_annotation(text="Here", x=1, y=1, showarrow=False, textangle=45),
         lambda figure: figure.add_vrect(x0=1, x1=2, opacity=0.2),
         lambda figure: figure.update_xaxes(range=None),

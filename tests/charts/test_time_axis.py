@@ -25,7 +25,10 @@ def overnight(wait=NIGHT, *more):
 def test_runs_of_different_days_are_aligned_at_their_starts():
     days = (0, DAY, 9 * DAY)
     chart = draw(
-        [run(step("a", day + 5, day + 10), run_id=f"{day}", start=day, end=day + 100) for day in days]
+        [
+            run(step("a", day + 5, day + 10), run_id=f"{day}", start=day, end=day + 100)
+            for day in days
+        ]
     )
     assert chart.numbers("base").tolist() == [5, 5, 5]
     assert chart.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])

@@ -13,7 +13,9 @@ def found(
     title: str, confidence: str, *sources: tuple[str, str], kind: str = "registration"
 ) -> dict[str, Any]:
     """A finding with sources: their addresses and tiers."""
-    evidence = [{"url": url, "source_name": "Register", "source_tier": tier} for url, tier in sources]
+    evidence = [
+        {"url": url, "source_name": "Register", "source_tier": tier} for url, tier in sources
+    ]
     return artifact(title, type=kind, confidence=confidence, sources=evidence)
 
 

@@ -62,7 +62,10 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
-        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is no file or folder of runs"),
+        (
+            ("report", "missing.ndjson", "-o", "report.html"),
+            "missing.ndjson is no file or folder of runs",
+        ),
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "runs.ndjson", "b", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
@@ -104,9 +107,13 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
-def test_a_terminal_shows_colors(variables: dict[str, str], is_colored: bool, tmp_path: Path) -> None:
+def test_a_terminal_shows_colors(
+    variables: dict[str, str], is_colored: bool, tmp_path: Path
+) -> None:
     """Unless it cannot, or its user does not want any; text of a run has no control characters."""
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a", label="red \x1b[31m"), run_id="r" * 9)))
+    (tmp_path / "run.json").write_text(
+        json.dumps(raw(step("a", label="red \x1b[31m"), run_id="r" * 9))
+    )
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]
     environment_ = environment(**({"TERM": "xterm"} | variables))
@@ -120,7 +127,11 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     """Each step with its time and whether it is on the critical path; a question with its end."""
     child = step("b", 0, 20, label="Child")
     waiting_step = question("q", 40, 70, label="Approve?")
-    tree = raw(step("a", 0, 40, label="Group", steps=[child]), waiting_step, step("c", 70, 100, label="Last"))
+    tree = raw(
+        step("a", 0, 40, label="Group", steps=[child]),
+        waiting_step,
+        step("c", 70, 100, label="Last"),
+    )
     (tmp_path / "run.json").write_text(json.dumps(tree))
     done = run("show", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -148,10 +159,15 @@ def test_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     """And `--run` picks one of them, by the first characters of its id."""
-    runs = [raw(step("a"), run_id=f"{name * 8}-1111", start=start) for start, name in enumerate("ab")]
+    runs = [
+        raw(step("a"), run_id=f"{name * 8}-1111", start=start) for start, name in enumerate("ab")
+    ]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
-    assert re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE) == ["bbbbbbbb", "aaaaaaaa"]
+    assert re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE) == [
+        "bbbbbbbb",
+        "aaaaaaaa",
+    ]
     assert "2 completed" in table
     entry = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
@@ -183,11 +199,15 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
             ("Table Rock Ventures LP", "Approve"),
             ("Truckee River Freight Co", "2 propo"),
         ]
-        assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith("You're")
+        assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith(
+            "You're"
+        )
 
 
 @pytest.mark.parametrize("has_question", [True, False])
-def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path: Path, has_question: bool) -> None:
+def test_json_says_by_the_exit_code_whether_a_question_waits(
+    tmp_path: Path, has_question: bool
+) -> None:
     waiting_step = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
     status = "interrupted" if has_question else "completed"
     (tmp_path / "run.json").write_text(json.dumps(raw(step("a"), *waiting_step, status=status)))
@@ -205,7 +225,10 @@ def test_a_table_fits_the_terminal(
 ) -> None:
     """Wide characters count as two; what needs nobody is one line, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
-    failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error") | names
+    failed = (
+        raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
+        | names
+    )
     output = {"artifacts": [{"title": "Summary", "type": "summary", "confidence": "high"}]}
     runs = [raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3)]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, [failed, *runs])))
@@ -224,7 +247,10 @@ def test_a_table_fits_the_terminal(
 
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
     """A folder is an archive; a second fetch reads nothing."""
-    for words in ("0 unchanged; 6 new, 0 changed; complete; version 1", "6 unchanged; 0 new, 0 changed"):
+    for words in (
+        "0 unchanged; 6 new, 0 changed; complete; version 1",
+        "6 unchanged; 0 new, 0 changed",
+    ):
         done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **served)
         assert done.returncode == 0, done.stderr
         assert words in done.stderr
@@ -233,13 +259,20 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
     assert archive.version == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
+)
 def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None:
     """What the system refuses is said in words, without a traceback."""
     command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "-"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment(**served), stdout=full, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=tmp_path,
+            env=environment(**served),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     assert done.returncode == 1
     assert "runkit fetch: failed: No space left on device" in done.stderr

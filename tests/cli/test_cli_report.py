@@ -21,7 +21,9 @@ __all__ = ["without_kernel"]
 @pytest.mark.usefixtures("without_kernel")
 def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
     """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
-    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
+    with runkit.Client(
+        api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]
+    ) as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
     done = run("report", run_id, "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
@@ -68,7 +70,9 @@ def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> N
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
-def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], reported: Any, kept: str) -> None:
+def test_report_of_one_run_of_many(
+    tmp_path: Path, served: dict[str, str], reported: Any, kept: str
+) -> None:
     """`--run` picks it out of a file or an archive, by its id or the first eight characters of it."""
     run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(runkit.Archive(tmp_path / kept) if kept == "runs/" else tmp_path / kept)
@@ -99,4 +103,7 @@ def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
     """The name of a file that is not one of runs is not sent to the API as an id."""
     (tmp_path / "table.csv").touch()
     done = run("report", "table.csv", "-o", "x.html", "--sandbox", cwd=tmp_path, **served)
-    assert (done.returncode, "table.csv is not a file of runs; expected .json" in done.stderr) == (2, True)
+    assert (done.returncode, "table.csv is not a file of runs; expected .json" in done.stderr) == (
+        2,
+        True,
+    )

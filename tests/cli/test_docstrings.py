@@ -18,9 +18,23 @@ from runkit.server import Sandbox
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 MADE_BY_USERS = {
-    *("Archive", "Client", "FeedbackForm", "InterruptForm", "InterruptInbox", "Redaction", "RunMonitor"),
+    *(
+        "Archive",
+        "Client",
+        "FeedbackForm",
+        "InterruptForm",
+        "InterruptInbox",
+        "Redaction",
+        "RunMonitor",
+    ),
 }
-UNITS = {"timeout": "second", "seconds": "second", "latency": "second", "rate": "second", "speed": "second"}
+UNITS = {
+    "timeout": "second",
+    "seconds": "second",
+    "latency": "second",
+    "rate": "second",
+    "speed": "second",
+}
 
 
 def classes() -> Iterator[type]:
@@ -35,13 +49,21 @@ def classes() -> Iterator[type]:
 
 def callables() -> dict[str, Callable[..., Any]]:
     """Public functions and methods by name, and constructors that users call by that of their class."""
-    found = {name: entry for name in runkit.__all__ if inspect.isfunction(entry := getattr(runkit, name))}
+    found = {
+        name: entry for name in runkit.__all__ if inspect.isfunction(entry := getattr(runkit, name))
+    }
     for cls in classes():
         if cls.__name__ in MADE_BY_USERS:
             found[cls.__name__] = vars(cls).get("__post_init__", cls.__init__)
         for name, entry in vars(cls).items():
-            method = getattr(entry, "__func__", getattr(entry, "fget", getattr(entry, "func", entry)))
-            if inspect.isfunction(method) and not name.startswith("_") and name != "model_post_init":
+            method = getattr(
+                entry, "__func__", getattr(entry, "fget", getattr(entry, "func", entry))
+            )
+            if (
+                inspect.isfunction(method)
+                and not name.startswith("_")
+                and name != "model_post_init"
+            ):
                 found[f"{cls.__name__}.{name}"] = method
     return found
 
@@ -53,11 +75,17 @@ CLASSES = {cls.__name__: cls for cls in classes()}
 def documentation(name: str) -> str:
     """What a callable says, its class, and the callables whose arguments it says it takes."""
     own = "" if name in CLASSES else inspect.getdoc(CALLABLES[name]) or ""
-    text = own + (inspect.getdoc(CLASSES[name.split(".")[0]]) or "" if name.split(".")[0] in CLASSES else "")
-    for pointed in re.findall(r"as (?:in|for|to)? ?`([\w.]+)`", text) + re.findall(r"`([\w.]+)` takes", text):
+    text = own + (
+        inspect.getdoc(CLASSES[name.split(".")[0]]) or "" if name.split(".")[0] in CLASSES else ""
+    )
+    for pointed in re.findall(r"as (?:in|for|to)? ?`([\w.]+)`", text) + re.findall(
+        r"`([\w.]+)` takes", text
+    ):
         last = pointed.rpartition(".")[2]
         text += "".join(
-            inspect.getdoc(entry) or "" for key, entry in CALLABLES.items() if key.split(".")[-1] == last
+            inspect.getdoc(entry) or ""
+            for key, entry in CALLABLES.items()
+            if key.split(".")[-1] == last
         )
     return text
 

@@ -51,7 +51,9 @@ def run(code: str, folder: Path) -> str:
     path = os.pathsep.join([str(folder / "stand_in"), *sys.path])
     environment = os.environ | {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": path}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -64,7 +66,9 @@ def test_nobody_else_reads_what_is_written(tmp_path: Path) -> None:
         **dict.fromkeys(folders, 0o700),
         **dict.fromkeys(files, 0o600),
     }
-    inside = [path for name in ("state", "frames", "runkit-demo") for path in (tmp_path / name).iterdir()]
+    inside = [
+        path for name in ("state", "frames", "runkit-demo") for path in (tmp_path / name).iterdir()
+    ]
     assert len(inside) == 1 + 8 + 2
     assert {mode(path) for path in inside} == {0o600}
 
@@ -84,8 +88,8 @@ def test_what_is_replaced_is_closed_too(tmp_path: Path) -> None:
 def test_the_lab_keeps_to_its_folder(tmp_path: Path) -> None:
     """Folder and notebooks are closed, and what is started gets the key by its environment only.
 
-    A file in a folder of downloads does not become a part of JupyterLab. A link to nowhere is replaced by the
-    notebook; nothing is made where it leads.
+    A file in a folder of downloads does not become a part of JupyterLab. A link to nowhere is
+    replaced by the notebook; nothing is made where it leads.
     """
     package, books = tmp_path / "stand_in" / "jupyterlab", tmp_path / "books"
     package.mkdir(parents=True)

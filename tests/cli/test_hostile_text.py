@@ -43,7 +43,9 @@ def test_fetching_hostile_runs(server: Server, to: str, capfd: pytest.CaptureFix
     """Also on stdout, where the data are the same, written as escapes."""
     runs = {run.id: run.to_dict() for run in hostile_runs(SIGNS)[::2]}
     listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}
-    bodies = {"/runs": listed} | {f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()}
+    bodies = {"/runs": listed} | {
+        f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()
+    }
 
     def answer(request: Received) -> Answer:
         body = bodies.get(request.path)

@@ -42,7 +42,9 @@ class Lab(NamedTuple):
         try:
             client.wait_for_ready(START_S)
             notebook = json.loads((self.notebooks / name).read_text())
-            cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            cells = [
+                "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
+            ]
             return [_run_cell(client, cell) for cell in cells]
         finally:
             client.stop_channels()
@@ -71,14 +73,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    names = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "RUNKIT_STATE_DIR")
+    names = (
+        "HOME",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "RUNKIT_STATE_DIR",
+    )
     folders = {name: str(folder / name.lower()) for name in names}
     variables = environment(JUPYTER_TOKEN=token, IPYTHONDIR=str(folder / "ipython"), **folders)
     command = [sys.executable, "-m", "runkit", "lab", "--no-browser", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
     http = httpx.Client(
-        base_url=f"http://127.0.0.1:{port}/api", params={"token": token}, trust_env=False, timeout=START_S
+        base_url=f"http://127.0.0.1:{port}/api",
+        params={"token": token},
+        trust_env=False,
+        timeout=START_S,
     )
 
     def answers() -> bool:

@@ -1,6 +1,7 @@
 """What the object page of the API shows, on every surface: frames, chart, report and `runkit show`.
 
-A row for each of its 31 fields and 11 words. A surface that does not show a field has an empty text.
+A row for each of its 31 fields and 11 words. A surface that does not show a field has an empty
+text.
 """
 
 from __future__ import annotations
@@ -34,14 +35,21 @@ FINDING = {
     "sources": [SOURCE],
 }
 CHILD = step(
-    "child-01", 20, 50, name="query_register", label="Querying the register", agent="tin_verification"
+    "child-01",
+    20,
+    50,
+    name="query_register",
+    label="Querying the register",
+    agent="tin_verification",
 )
 CHILD |= {"parent_step_id": "parent-1", "result": {"match": True, "entries": [{"state": "Ohio"}]}}
 CHILD |= {"artifacts": [FINDING], "run_id": "c1d2e3f4-run"}
 PARENT = step("parent-1", 10, 60, label="Delegating the TIN", steps=[CHILD])
 SUMMARY = step("output-1", 60, 90, type="output", name="summary", label="Writing the summary")
 SUMMARY |= {
-    "artifacts": [FINDING | {"title": "Review of the TIN", "type": "cip_summary", "confidence": "low"}]
+    "artifacts": [
+        FINDING | {"title": "Review of the TIN", "type": "cip_summary", "confidence": "low"}
+    ]
 }
 PAGE = object_page_form(run(PARENT, SUMMARY, run_id="c1d2e3f4-run", start=5, end=95))
 
@@ -71,7 +79,11 @@ def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Surfaces:
     runkit.report(f, folder / "report.html")
     report = plain_text((folder / "report.html").read_text())
     return Surfaces(
-        f, html.unescape(runkit.gantt(f).to_json()), report, show(file), show(file, "--step", "child-01")
+        f,
+        html.unescape(runkit.gantt(f).to_json()),
+        report,
+        show(file),
+        show(file, "--step", "child-01"),
     )
 
 
@@ -82,8 +94,8 @@ def show(file: Path, *options: str) -> str:
     return printed.getvalue()
 
 
-# field, its column (of the first run, artifact and source, and the second step), the value there, and the
-# words in the chart, the report, `runkit show` and `runkit show --step`
+# field, its column (of the first run, artifact and source, and the second step), the value there,
+# and the words in the chart, the report, `runkit show` and `runkit show --step`
 FIELDS = [
     ("run.object", "runs.n_steps", 3, "", "", "", ""),  # tells that it is a run
     ("run.id", "runs.run_id", "c1d2e3f4-run", "c1d2e3f4", "c1d2e3f4", "c1d2e3f4", ""),
@@ -129,7 +141,14 @@ def test_the_page_has_31_fields() -> None:
 
 @pytest.mark.parametrize(("name", "column", "value", "chart", "report", "tree", "one_step"), FIELDS)
 def test_a_field_of_the_object_page_is_served(
-    surfaces: Surfaces, name: str, column: str, value: Any, chart: str, report: str, tree: str, one_step: str
+    surfaces: Surfaces,
+    name: str,
+    column: str,
+    value: Any,
+    chart: str,
+    report: str,
+    tree: str,
+    one_step: str,
 ) -> None:
     frame, column = column.split(".")
     known = getattr(surfaces.frames, frame)[column].iloc[int(frame == "steps")]
@@ -141,7 +160,9 @@ def test_a_field_of_the_object_page_is_served(
 
 
 def test_the_output_of_the_last_step_is_the_outcome_everywhere(surfaces: Surfaces) -> None:
-    assert surfaces.frames.runs[["outcome", "confidence"]].values.tolist() == [["Review of the TIN", "low"]]
+    assert surfaces.frames.runs[["outcome", "confidence"]].values.tolist() == [
+        ["Review of the TIN", "low"]
+    ]
     for text in (surfaces.report, surfaces.show):
         assert "Review of the TIN" in text
         assert "Low" in text
@@ -161,12 +182,24 @@ def waiting(*steps: Json) -> Json:
 FAILED = step("f", 0, 10, status="error", label="Asking the register")
 # the word, a run that has it, the frame with the word, and the words in chart and terminal
 WORDS = [
-    ("running", object_page_form(run(step("a", 0, None), end=None)), "runs.status", "● Running", "● Running"),
+    (
+        "running",
+        object_page_form(run(step("a", 0, None), end=None)),
+        "runs.status",
+        "● Running",
+        "● Running",
+    ),
     ("completed", ended(step("a")), "runs.status", "✓ Completed", "✓ Completed"),
     ("error", ended(FAILED, status="error"), "runs.status", "✕ Failed", "✕ Failed"),
     ("interrupted", waiting(question("q", 10, None)), "runs.status", "◷ Waiting", "◷ Waiting"),
     ("activity", ended(step("a", label="Looking")), "steps.type", "Looking", "Looking"),
-    ("output", ended(step("a", type="output", label="Writing")), "steps.type", "Writing", "Writing"),
+    (
+        "output",
+        ended(step("a", type="output", label="Writing")),
+        "steps.type",
+        "Writing",
+        "Writing",
+    ),
     (
         "interrupt",
         waiting(question("q", 10, None)),

@@ -63,7 +63,9 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
     assert missing not in ids(tmp_path / "runs.ndjson")
 
 
-def test_a_fetch_whose_key_is_refused_keeps_what_arrived(command: Run, past: Any, tmp_path: Path) -> None:
+def test_a_fetch_whose_key_is_refused_keeps_what_arrived(
+    command: Run, past: Any, tmp_path: Path
+) -> None:
     with past.client() as client:
         last = client.runs.list(progress=False)[-1].id
     past.fault("refuse", on=f"GET /runs/{last}", status=401, times=None)
@@ -73,7 +75,9 @@ def test_a_fetch_whose_key_is_refused_keeps_what_arrived(command: Run, past: Any
     assert 0 < len(ids(tmp_path / "runs.ndjson")) < 5
 
 
-def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, tmp_path: Path) -> None:
+def test_a_fetch_that_fails_leaves_the_file_as_it_was(
+    command: Run, past: Any, tmp_path: Path
+) -> None:
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
     assert command("fetch", "-o", "runs.ndjson", "--sandbox").returncode == DONE
     before = (tmp_path / "runs.ndjson").read_bytes()
@@ -86,7 +90,11 @@ def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, t
 
 @pytest.mark.parametrize(
     "arguments",
-    [("fetch",), ("fetch", "-o", "runs.csv", "--sandbox"), ("report", "missing.ndjson", "-o", "report.html")],
+    [
+        ("fetch",),
+        ("fetch", "-o", "runs.csv", "--sandbox"),
+        ("report", "missing.ndjson", "-o", "report.html"),
+    ],
 )
 def test_wrong_use_is_told_apart(command: Run, arguments: tuple[str, ...]) -> None:
     """A typo is no outage: it has an exit code of its own and no traceback."""

@@ -15,7 +15,8 @@ from tests.cli.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
-ELSEWHERE = {  # lines that are not run here, because they install or take minutes, and what holds them
+# lines that are not run here, because they install or take minutes, and what holds them
+ELSEWHERE = {
     "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[lab]' && .venv/bin/runkit demo": (
         *("tests/cli/test_cli.py", "def test_the_demo_shows_runs_and_writes_a_page("),
     ),
@@ -51,10 +52,14 @@ def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     assert len(shown) == len(table.strip().split("\n")) - 1
 
 
-def test_every_answer_of_the_table_runs(ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_answer_of_the_table_runs(
+    ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the demo's runs, and a client of a sandbox."""
     cells = re.findall(r"^\| .+\? \| (.+) \|$", README, re.MULTILINE)
-    codes = [code for cell in cells for code in re.findall(r"`((?:runkit|f|done)\b[^`]*[)\]])`", cell)]
+    codes = [
+        code for cell in cells for code in re.findall(r"`((?:runkit|f|done)\b[^`]*[)\]])`", cell)
+    ]
     assert len(codes) >= 22
     with runkit.sandbox(history=6) as box, box.client() as client:
         listed = client.runs.list(business_id=client.businesses.list())
@@ -90,7 +95,9 @@ def test_every_shell_line_runs(tmp_path: Path) -> None:
 
 def test_every_command_and_option_named_exists() -> None:
     """No `runkit …` in README is made up, in a block or in a sentence, nor is any option."""
-    spans = re.findall(r"^runkit .+$", "".join(re.findall(r"```sh\n.*?```", README, re.DOTALL)), re.MULTILINE)
+    spans = re.findall(
+        r"^runkit .+$", "".join(re.findall(r"```sh\n.*?```", README, re.DOTALL)), re.MULTILINE
+    )
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     spans += [span for span in re.findall(r"`([^`]+)`", prose) if re.match(r"(\S+/)?runkit ", span)]
     assert len(spans) >= 7
@@ -100,7 +107,10 @@ def test_every_command_and_option_named_exists() -> None:
         assert options <= set(COMMANDS[name]._option_string_actions), span
     assert all(f"runkit {name}" in README for name in COMMANDS)
     options = {option for entry in COMMANDS.values() for option in entry._option_string_actions}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= options | {"--quiet", "--editable"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= options | {
+        "--quiet",
+        "--editable",
+    }
 
 
 def test_every_file_named_exists() -> None:

@@ -149,10 +149,17 @@ def test_who_sits_here(monkeypatch: pytest.MonkeyPatch, hub: str, name: str | No
 
 
 @pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", None]), (None, [None, None])])
-def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str | None]) -> None:
+def test_only_its_own_question_was_answered(
+    step_id: str | None, answered_by: list[str | None]
+) -> None:
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
     answers.settle(answers.begin(YES, "Ada", known), "confirmed", None, None)
-    pauses = [support.question(f"s{n}", 10 * n, 10 * n + 5, result={"interrupt_id": "int-1"}) for n in (1, 2)]
-    found = runkit.frames(support.run(*pauses), answers=runkit.answer_log()).interrupts["answered_by"]
+    pauses = [
+        support.question(f"s{n}", 10 * n, 10 * n + 5, result={"interrupt_id": "int-1"})
+        for n in (1, 2)
+    ]
+    found = runkit.frames(support.run(*pauses), answers=runkit.answer_log()).interrupts[
+        "answered_by"
+    ]
     assert found.astype(object).where(found.notna(), None).tolist() == answered_by

@@ -61,7 +61,9 @@ def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) 
 class Account:
     """Businesses with a thread each, and runs in threads."""
 
-    def __init__(self, server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> None:
+    def __init__(
+        self, server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]
+    ) -> None:
         self.businesses = [("b-0", "approved"), ("b-1", "in_review"), ("b-2", "approved")]
         self.threads_read: list[str] = []
         self.run, self.page = run_json, page
@@ -72,19 +74,28 @@ class Account:
         stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
         if request.path == "/businesses":
             items = [
-                {"object": "business", "id": b, "name": b, "status": s, **stamp} for b, s in self.businesses
+                {"object": "business", "id": b, "name": b, "status": s, **stamp}
+                for b, s in self.businesses
             ]
             return self.page(*items)
         if request.path == "/threads":
             business_id = request.query["business_id"]
             self.threads_read.append(business_id)
-            thread = {"object": "thread", "id": f"thread-{business_id}", "status": "completed", **stamp}
+            thread = {
+                "object": "thread",
+                "id": f"thread-{business_id}",
+                "status": "completed",
+                **stamp,
+            }
             return self.page(thread)
         return Answer(self.run(request.path[6:]))
 
     def runs(self, *threads: str) -> list[runkit.Run]:
         """Make runs in threads."""
-        return [runkit.Run.from_json(self.run(f"run-{name}", thread_id=f"thread-{name}")) for name in threads]
+        return [
+            runkit.Run.from_json(self.run(f"run-{name}", thread_id=f"thread-{name}"))
+            for name in threads
+        ]
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ def test_host_that_is_gone_stops_the_batch(
     assert len(server.requests) < 200
 
 
-def test_host_that_was_never_there_is_an_error(server: Server, client: Client, fake_time: Time) -> None:
+def test_host_that_was_never_there_is_an_error(
+    server: Server, client: Client, fake_time: Time
+) -> None:
     """When nothing at all could be read, an empty list would be a lie; and it is said soon."""
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):

@@ -27,7 +27,9 @@ PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk
         (TEST, "https://proxy.example.com/a%2Fb%0A", "https://proxy.example.com/a%2Fb%0A", "TEST"),
     ],
 )
-def test_key_and_url_choose_host_and_mode(key: str, base_url: str | None, url: str, mode: str) -> None:
+def test_key_and_url_choose_host_and_mode(
+    key: str, base_url: str | None, url: str, mode: str
+) -> None:
     """A key picks its host, a base_url in code names another, and what is not surely a test is live."""
     target = choose_target(key, base_url, {})
     assert (target.url, target.mode) == (url, mode)
@@ -59,7 +61,9 @@ def test_key_and_url_choose_host_and_mode(key: str, base_url: str | None, url: s
         (None, None),
     ],
 )
-def test_wrong_key_or_url_is_refused_without_showing_it(key: str | None, base_url: str | None) -> None:
+def test_wrong_key_or_url_is_refused_without_showing_it(
+    key: str | None, base_url: str | None
+) -> None:
     """A key that does not fit, and a URL that may hold a password, are refused and not repeated."""
     with pytest.raises(UsageError) as caught:
         choose_target(key, base_url, {})

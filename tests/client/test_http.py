@@ -91,7 +91,8 @@ class FrameCounter(httpx.BaseTransport):
         self.frames = [
             name
             for name, path in paths
-            if path.is_relative_to(PACKAGE) and path.name != "arguments.py"  # that checks each public call
+            # that checks each public call
+            if path.is_relative_to(PACKAGE) and path.name != "arguments.py"
         ]
         return httpx.Response(200, json=self.run)
 
@@ -104,7 +105,9 @@ class FrameCounter(httpx.BaseTransport):
     ],
     ids=["get", "resume"],
 )
-def test_a_call_is_near_its_request(run_json: Compose, call: Callable[[Client], object], most: int) -> None:
+def test_a_call_is_near_its_request(
+    run_json: Compose, call: Callable[[Client], object], most: int
+) -> None:
     """Few functions stand between a public call and what it sends, for whoever reads or debugs it."""
     transport = FrameCounter(run_json())
     with Client("mk_test_x", transport=transport) as client:

@@ -75,7 +75,9 @@ def test_limit_counts_after_filtering(server: Server, client: Client, run_json: 
     assert runs.is_cut_only
 
 
-def test_since_and_until_bound_created_at(server: Server, client: Client, run_json: Compose) -> None:
+def test_since_and_until_bound_created_at(
+    server: Server, client: Client, run_json: Compose
+) -> None:
     """`since` is included, `until` is not; while the list is newest first, `since` ends the reading."""
     book = Book(run_json, 50)
     server.script = book.answer
@@ -124,7 +126,8 @@ def test_runs_without_a_thread_may_be_of_the_business(
 
 
 moves = st.lists(
-    st.tuples(st.integers(2, 8), st.sampled_from(["create", "delete"]), st.integers(0, 40)), max_size=3
+    st.tuples(st.integers(2, 8), st.sampled_from(["create", "delete"]), st.integers(0, 40)),
+    max_size=3,
 )
 
 
@@ -134,7 +137,8 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
 ) -> None:
     """Whatever comes and goes meanwhile: no run twice, and whole means that none was missed.
 
-    That is, none that was there at the first page and still is. Without a count nothing shows a deletion.
+    That is, none that was there at the first page and still is. Without a count nothing shows a
+    deletion.
     """
     moved = moved if total_count else [item for item in moved if item[1] == "create"]
 
@@ -165,7 +169,11 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
 def test_runlist_is_a_sequence(run_json: Compose) -> None:
     """A list of runs behaves as a sequence; a part of it is one, and says that it is a part."""
     runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(8)))
-    assert (len(runs), runs[-1].id, [run.id for run in runs[:2]]) == (8, "run-7", ["run-0", "run-1"])
+    assert (len(runs), runs[-1].id, [run.id for run in runs[:2]]) == (
+        8,
+        "run-7",
+        ["run-0", "run-1"],
+    )
     assert isinstance(runs[:2], RunList)
     assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
     assert (runs[3] in runs, runs[::-1].ids) == (True, runs.ids[::-1])
@@ -178,7 +186,8 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
     runs = RunList(
-        tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)), "cut"
+        tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)),
+        "cut",
     )
     labels = ", ".join(f"<script> · run-{number}" for number in range(3))
     assert repr(runs) == f"RunList(500: {labels}, … 497 more; not complete: cut)"

@@ -33,10 +33,12 @@ def n_posts(server: Server) -> int:
 
 def serve(server: Server, read: object, written: Answer | None = None) -> None:
     """Answer every read with one body, and every write with another answer."""
-    server.script = lambda request: written if written and request.method == "POST" else Answer(read)
+    server.script = lambda request: (
+        written if written and request.method == "POST" else Answer(read)
+    )
 
 
-# ----------------------------------------------------------------------------------------- an answer, once
+# ---------------------------------------------------------------------------------- an answer, once
 
 
 @pytest.fixture
@@ -72,7 +74,9 @@ def test_an_answer_to_a_question_that_is_still_asked_is_not_confirmed(
     assert runkit.answer_log()["delivery"].tolist() == ["unknown"]
 
 
-@pytest.mark.parametrize("answer", [{"decision": "approve"}, {"decision": "yes", "note": "not him"}])
+@pytest.mark.parametrize(
+    "answer", [{"decision": "approve"}, {"decision": "yes", "note": "not him"}]
+)
 def test_a_dismissal_without_its_note_or_word_is_not_sent(
     server: Server, client: Client, waiting: dict[str, Any], answer: dict[str, Any]
 ) -> None:
@@ -89,7 +93,9 @@ def test_an_answer_is_in_the_log_before_it_leaves(
     at_arrival: list[Any] = []
 
     def script(request: Received) -> Answer:
-        at_arrival.extend(runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist())
+        at_arrival.extend(
+            runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist()
+        )
         return Answer(run_json())
 
     server.script = script
@@ -100,7 +106,7 @@ def test_an_answer_is_in_the_log_before_it_leaves(
     assert modes == {0o700, 0o600}
 
 
-# ------------------------------------------------------------------------------------------------ the key
+# ------------------------------------------------------------------------------------------ the key
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -155,7 +161,7 @@ def test_the_environment_sends_no_live_key_elsewhere(
         Client()
 
 
-# ------------------------------------------------------------------------------- what was asked for, whole
+# ------------------------------------------------------------------------ what was asked for, whole
 
 
 def test_another_run_is_not_taken_for_the_one_that_was_asked_for(
@@ -172,7 +178,9 @@ def test_a_stream_of_another_run_is_not_taken_for_this_one(
 ) -> None:
     data = json.dumps({"snapshot": run_json("run-of-another-customer", steps=[])})
     stream = Answer(chunks=[f"event: STATE_SNAPSHOT\ndata: {data}\n\n".encode()])
-    server.script = lambda request: stream if request.path.endswith("/stream") else Answer(run_json("run-1"))
+    server.script = lambda request: (
+        stream if request.path.endswith("/stream") else Answer(run_json("run-1"))
+    )
     with pytest.raises(RunkitError):
         list(client.runs.stream("run-1"))
 
@@ -203,7 +211,9 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(
     assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
 
 
-def test_a_run_whose_answer_is_lost_is_read_again(server: Server, client: Client, run_json: Compose) -> None:
+def test_a_run_whose_answer_is_lost_is_read_again(
+    server: Server, client: Client, run_json: Compose
+) -> None:
     """A dropped connection in the middle of a fetch costs no run."""
     dropped = {"run-2", "run-5"}
 
@@ -248,7 +258,9 @@ def test_a_host_that_asks_for_a_pause_gets_it(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
     """Retry-After in the response to one request holds back all others, reads and writes."""
-    server.say(Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json()))
+    server.say(
+        Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json())
+    )
     with pytest.raises(RunkitError):
         REQUESTS["create"](client)
     REQUESTS["get"](client)

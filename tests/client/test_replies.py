@@ -24,7 +24,9 @@ WRITES: dict[str, Callable[[Client], object]] = {
     "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
     "feedback": lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
     "thread": lambda client: client.threads.create("cip_orchestrator", business_id="b-1"),
-    "action": lambda client: client.actions.create("businesses", "b-1", "decision", {"status": "approved"}),
+    "action": lambda client: client.actions.create(
+        "businesses", "b-1", "decision", {"status": "approved"}
+    ),
 }
 
 
@@ -45,7 +47,9 @@ WRITES: dict[str, Callable[[Client], object]] = {
         (503, Unavailable),
     ],
 )
-def test_status_becomes_its_class(server: Server, client: Client, status: int, kind: type[ApiError]) -> None:
+def test_status_becomes_its_class(
+    server: Server, client: Client, status: int, kind: type[ApiError]
+) -> None:
     """Each status is its own class, and carries what was asked and what the API said."""
     server.script = lambda request: Answer(ERRORS, status=status)
     with pytest.raises(
@@ -111,7 +115,9 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_read_only_sends_no_post(server: Server, make_client: Callable[..., Client], write: str) -> None:
+def test_read_only_sends_no_post(
+    server: Server, make_client: Callable[..., Client], write: str
+) -> None:
     """A client that may not write says so before anything is sent."""
     with pytest.raises(PermissionError, match="read_only"):
         WRITES[write](make_client(read_only=True))

@@ -21,7 +21,13 @@ from tests.client.conftest import DROP, Answer, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve"}
-DOUBTFUL = [DROP, Answer({}, cut=1), Answer(status=500), Answer(b"<html>", status=200), Answer({"id": 1})]
+DOUBTFUL = [
+    DROP,
+    Answer({}, cut=1),
+    Answer(status=500),
+    Answer(b"<html>", status=200),
+    Answer({"id": 1}),
+]
 
 
 @pytest.fixture
@@ -69,7 +75,9 @@ def test_doubt_and_the_question_still_waits(
 ) -> None:
     """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
     server.script = lambda request: trouble if request.method == "POST" else pending
-    with pytest.raises(MaybeSent, match=r"10 s later, the question 'int-1' is still open.*may still arrive"):
+    with pytest.raises(
+        MaybeSent, match=r"10 s later, the question 'int-1' is still open.*may still arrive"
+    ):
         client.runs.resume("run-1", "int-1", YES)
     assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3
     assert fake_time.slept == [1, 2, 7]
@@ -81,7 +89,9 @@ def test_older_state_of_the_run_confirms_nothing(
     """A replica that lags behind shows the run before it asked; that is no answered question."""
     asked_at, before = "2026-02-03T10:00:40Z", "2026-02-03T10:00:01Z"
     known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
-    server.script = lambda request: Answer(run_json(status="running", interrupts=[], updated_at=before))
+    server.script = lambda request: Answer(
+        run_json(status="running", interrupts=[], updated_at=before)
+    )
     delivery = client.runs.deliver(Run.from_json(known), "int-1", YES | {"note": "another person"})
     assert (delivery.outcome, delivery.run) == ("unknown", None)
 
@@ -104,14 +114,18 @@ def test_refusal_of_an_open_question_is_invalid(
     server: Server, client: Client, pending: Answer, status: int
 ) -> None:
     """Refused and still open: the answer is wrong."""
-    logged = Answer({"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status)
+    logged = Answer(
+        {"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status
+    )
     server.script = lambda request: logged if request.method == "POST" else pending
     with pytest.raises(Invalid, match=r"still open.*note is missing") as caught:
         client.runs.resume("run-1", "int-1", YES)
     assert (caught.value.status, caught.value.parameter) == (status, "note")
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)]
+)
 def test_refusals_before_the_work_are_plain(
     server: Server, client: Client, status: int, kind: type[Exception]
 ) -> None:
@@ -153,10 +167,17 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
     ],
 )
 def test_an_answer_that_cannot_be_one_is_not_sent(
-    server: Server, client: Client, run_json: Compose, value: dict[str, Any], answer: Any, words: str
+    server: Server,
+    client: Client,
+    run_json: Compose,
+    value: dict[str, Any],
+    answer: Any,
+    words: str,
 ) -> None:
     """The run at hand shows what is asked: fixed words, and a note where one is required."""
-    run = Run.from_json(run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}]))
+    run = Run.from_json(
+        run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}])
+    )
     with pytest.raises(UsageError, match=words):
         client.runs.resume(run, "int-1", answer)
     assert (server.requests, len(runkit.answer_log())) == ([], 0)

@@ -15,7 +15,9 @@ Compose = Callable[..., dict[str, Any]]
 NOW = "2026-02-03T10:00:00Z"
 
 
-def test_create_sends_and_keeps_the_business(server: Server, client: Client, run_json: Compose) -> None:
+def test_create_sends_and_keeps_the_business(
+    server: Server, client: Client, run_json: Compose
+) -> None:
     """The API never returns the business, so the client keeps it, by object and by id."""
     made = Answer(run_json(status="running"), status=201)
     server.say(made, Answer(status=404), Answer(run_json()), Answer(run_json()))

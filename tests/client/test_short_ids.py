@@ -60,7 +60,8 @@ def test_a_write_needs_the_start_of_one_id_only(
 ) -> None:
     twin = IDS[0][:8] + IDS[29][8:-1] + "1"
     monkeypatch.setitem(globals(), "IDS", [*IDS[:29], twin])
-    assert client.runs.get(IDS[0]).id == client.runs.get(IDS[0][:8]).id == IDS[0]  # known, to be read
+    # known, to be read
+    assert client.runs.get(IDS[0]).id == client.runs.get(IDS[0][:8]).id == IDS[0]
     with pytest.raises(UsageError) as error:
         WRITES[write](client, IDS[0][:8])
     assert twin in str(error.value)

@@ -63,27 +63,36 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
     server.script = answer
 
 
-# ---------------------------------------------------------------------------------------------- parsing
+# ------------------------------------------------------------------------------------------ parsing
 
 
 @pytest.mark.parametrize("encode", [middesk, agui])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b": hello\n\n", b"retry: 10\nid: 7\n\n"])
-def test_both_forms_with_every_line_end(encode: Callable[..., bytes], end: str, start: bytes) -> None:
+def test_both_forms_with_every_line_end(
+    encode: Callable[..., bytes], end: str, start: bytes
+) -> None:
     """Middesk's and AG-UI's form are read, with any line end, mark, comment or hint before them."""
     body = start + encode("RUN_STARTED", STARTED, end) + encode("RUN_FINISHED", FINISHED, end)
     assert [kind for kind, _ in messages([body])] == ["RUN_STARTED", "RUN_FINISHED"]
 
 
-# ------------------------------------------------------------------------------------------------ following
+# ---------------------------------------------------------------------------------------- following
 
 
 def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Compose) -> None:
     """After the last event the run is read, so that the caller learns what became of it."""
     body = middesk("RUN_STARTED", STARTED) + middesk("STATE_SNAPSHOT", snapshot(1))
-    serve(server, Answer(chunks=[body, middesk("RUN_FINISHED", FINISHED)]), runs=[run_json(steps=[])])
+    serve(
+        server, Answer(chunks=[body, middesk("RUN_FINISHED", FINISHED)]), runs=[run_json(steps=[])]
+    )
     found = list(client.runs.stream("run-1"))
-    assert [event.type for event in found] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
+    assert [event.type for event in found] == [
+        "RUN_STARTED",
+        "STATE_SNAPSHOT",
+        "RUN_FINISHED",
+        "RUN_READ",
+    ]
     run = found[-1].run
     assert run is not None
     assert (run.id, run.steps, run.read_at is not None) == ("run-1", (), True)
@@ -109,4 +118,4 @@ def test_a_lost_stream_ends_with_the_run(server: Server, client: Client, run_jso
     assert events[-1].run.status == "running"
 
 
-# ------------------------------------------------------------------------------------------------- closing
+# ------------------------------------------------------------------------------------------ closing

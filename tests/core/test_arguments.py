@@ -36,7 +36,7 @@ OLD = {
 HOST = "http://127.0.0.1:9/v1"
 
 
-# ----------------------------------------------------------------------------------------- times and statuses
+# ------------------------------------------------------------------------------- times and statuses
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,9 @@ def test_a_time_may_be_written_in_many_ways(value: Any, expected: datetime) -> N
     assert runkit.frames(runs, as_of=value).runs["as_of"].item() == expected
 
 
-@pytest.mark.parametrize("value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7])
+@pytest.mark.parametrize(
+    "value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
+)
 def test_anything_else_is_no_time(value: Any) -> None:
     with pytest.raises(UsageError, match=r"^since="):
         _client().runs.list(since=value)
@@ -91,7 +93,7 @@ def test_an_unknown_status_is_an_error() -> None:
         _client().runs.list(status="wating")
 
 
-# ---------------------------------------------------------------------------------------------- any argument
+# ------------------------------------------------------------------------------------- any argument
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -121,7 +123,16 @@ def _values() -> list[Any]:
     return [
         *(None, -1, 0, 1.5, float("nan"), float("inf"), 10**400, np.int64(3), np.bool_(True), NOW),
         *("", "x", "\ud800", b"x", Path("no\0pe"), [], {}, [1], {"x": 1}, iter("x")),
-        *(object(), int, lambda: 1, np.array([1, 2]), pd.NA, pd.NaT, pd.Series(["x"]), pd.DataFrame()),
+        *(
+            object(),
+            int,
+            lambda: 1,
+            np.array([1, 2]),
+            pd.NA,
+            pd.NaT,
+            pd.Series(["x"]),
+            pd.DataFrame(),
+        ),
         _empty(),
     ]
 
@@ -131,7 +142,13 @@ def _respond(request: httpx.Request) -> httpx.Response:
     path = request.url.path.removeprefix("/v1")
     body: Any = {"errors": [{"message": "not here"}]}
     if path == "/runs" and request.method == "GET":
-        body = {"object": "list", "data": [RUN], "total_count": 1, "has_more": False, "url": "/v1/runs"}
+        body = {
+            "object": "list",
+            "data": [RUN],
+            "total_count": 1,
+            "has_more": False,
+            "url": "/v1/runs",
+        }
     elif path == f"/runs/{RUN['id']}":
         body = RUN
     headers = {"Date": f"{NOW:%a, %d %b %Y %H:%M:%S} GMT"}
@@ -165,7 +182,10 @@ def _valid() -> dict[str, Any]:
         "action_type": "add_sources",
         "business": "b-1",
         "businesses": "b-1",
-        **{f"{name}_id": "an-id" for name in ("artifact", "object", "business", "thread", "agent", "action")},
+        **{
+            f"{name}_id": "an-id"
+            for name in ("artifact", "object", "business", "thread", "agent", "action")
+        },
         "document_id": "an-id",
         "run_id": RUN["id"],
     }
@@ -230,7 +250,8 @@ def test_a_wrong_argument_is_an_error_of_runkit(
             "report": {"source": _empty()},
             "overview": {"source": _empty()},
             **{
-                name: {"f": _empty()} for name in ("actions", "decisions", "to_perfetto", "to_otlp", "search")
+                name: {"f": _empty()}
+                for name in ("actions", "decisions", "to_perfetto", "to_otlp", "search")
             },
             "report_data": {"run_ids": [RUN["id"]], "client": _client()},
         }

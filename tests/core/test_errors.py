@@ -11,14 +11,18 @@ import pytest
 from runkit import errors
 
 CLASSES = [
-    cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.RunkitError)
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(cls, errors.RunkitError)
 ]
 
 
 def test_the_tree_is_that_of_the_classes() -> None:
     """The docstring draws each class once, under its parent, with the builtin it is; and nothing else."""
     path, tree = ["RunkitError"], {}
-    lines = re.findall(r"^    ([│ ]*)[├└]── (\w+)(?:\((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
+    lines = re.findall(
+        r"^    ([│ ]*)[├└]── (\w+)(?:\((\w+)\))?", errors.__doc__ or "", re.MULTILINE
+    )
     for indent, name, builtin in lines:
         path[len(indent) // 4 + 1 :] = [name]
         assert name not in tree
@@ -44,7 +48,10 @@ def test_every_error_survives_pickling(cls: type[Exception]) -> None:
 def test_a_wrong_word_is_told_the_right_ones() -> None:
     """With a guess at what was meant."""
     error = errors.UsageError.one_of("rows", "agnet", ["tree", "agent"])
-    assert str(error) == "rows='agnet' is not known; expected one of 'tree', 'agent'. Did you mean 'agent'?"
+    assert (
+        str(error)
+        == "rows='agnet' is not known; expected one of 'tree', 'agent'. Did you mean 'agent'?"
+    )
 
 
 def test_a_missing_part_names_the_pip_line() -> None:

@@ -58,7 +58,9 @@ def test_steps_that_were_not_delivered_are_none() -> None:
 
 def test_times_are_aware_utc() -> None:
     """With and without an offset, always in UTC."""
-    parsed = Run.from_json(run(started_at="2026-02-03T12:00:00+02:00", ended_at="2026-02-03T10:00:00"))
+    parsed = Run.from_json(
+        run(started_at="2026-02-03T12:00:00+02:00", ended_at="2026-02-03T10:00:00")
+    )
     assert parsed.started_at == parsed.ended_at == datetime(2026, 2, 3, 10, tzinfo=UTC)
 
 
@@ -101,7 +103,13 @@ def test_a_run_is_shown_by_its_label() -> None:
         (Agent, {"object": "agent", "id": "a", "type": "cip_orchestrator"}),
         (
             Thread,
-            {"object": "thread", "id": "t", "created_at": at(0), "updated_at": at(0), "status": "pending"},
+            {
+                "object": "thread",
+                "id": "t",
+                "created_at": at(0),
+                "updated_at": at(0),
+                "status": "pending",
+            },
         ),
         (
             Feedback,
@@ -126,7 +134,11 @@ def test_a_run_is_shown_by_its_label() -> None:
                 "object_id": "b",
                 "created_at": at(0),
                 "effects": [
-                    {"operation": "updated", "diff": {"status": {"before": 1, "after": 2}}, "target": None}
+                    {
+                        "operation": "updated",
+                        "diff": {"status": {"before": 1, "after": 2}},
+                        "target": None,
+                    }
                 ],
                 "actors": [{"actor_type": "account", "data": {"id": "c", "name": "Acme"}}],
             },

@@ -14,8 +14,16 @@ def test_the_public_api_is_the_committed_one() -> None:
     committed = public_api.SNAPSHOT.read_text(encoding="utf-8")
     diff = "\n".join(
         difflib.unified_diff(
-            committed.splitlines(), public_api.text().splitlines(), "committed", "now", lineterm="", n=1
+            committed.splitlines(),
+            public_api.text().splitlines(),
+            "committed",
+            "now",
+            lineterm="",
+            n=1,
         )
     )
     if diff:
-        pytest.fail(f"the public API has changed:\n{diff}\nIf it should: {public_api.COMMAND}", pytrace=False)
+        pytest.fail(
+            f"the public API has changed:\n{diff}\nIf it should: {public_api.COMMAND}",
+            pytrace=False,
+        )

@@ -22,7 +22,13 @@ def proposal(*types: str, **fields: Any) -> dict[str, Any]:
         (proposal("add_sources", "note"), "add_sources"),
         (proposal("add_sources", "dismissal"), "mixed"),
         ({"type": "combined_proposal", "proposals": [proposal("dismissal")]}, "dismissal"),
-        ({"type": "combined_proposal", "proposals": [proposal("dismissal"), proposal("document")]}, "mixed"),
+        (
+            {
+                "type": "combined_proposal",
+                "proposals": [proposal("dismissal"), proposal("document")],
+            },
+            "mixed",
+        ),
         ({"proposals": [{"type": "verify_tin"}, {"type": "verify_tin"}]}, "verify_tin"),
         ({"type": "combined_proposal", "proposals": []}, "other"),
         ({"type": 7, "artifacts": "none", "proposals": {"a": 1}}, "other"),

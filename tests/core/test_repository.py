@@ -14,7 +14,9 @@ import pytest
 import runkit
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")])
+NOTEBOOKS = sorted(
+    [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")]
+)
 
 
 def test_every_public_name_loads_and_is_documented() -> None:
@@ -52,7 +54,9 @@ def test_the_charts_do_not_need_a_client() -> None:
         f"import sys, runkit; runkit.gantt({str(ROOT / 'tests/examples/run_completed.json')!r}); "
         "print(sorted({'httpx','fastapi','uvicorn','plotly.express'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
     assert done.stdout == "[]\n", done.stderr
 
 

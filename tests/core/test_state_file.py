@@ -84,7 +84,9 @@ def test_processes_and_threads_at_once() -> None:
     assert [process.wait(60) for process in processes] == [0] * 2
     names = [f"process{n}" for n in range(2)] + [f"thread{n}" for n in range(2)]
     assert all(
-        drafts.load(DraftKey(name, str(n), "")) == {"0": {"n": n}} for name in names for n in range(15)
+        drafts.load(DraftKey(name, str(n), "")) == {"0": {"n": n}}
+        for name in names
+        for n in range(15)
     )
     entries = answers.entries(["run-1"])
     assert len({entry.answer_id for entry in entries}) == 30
@@ -108,7 +110,9 @@ def test_a_file_that_is_something_else(state_dir: Path, content: bytes) -> None:
     state_dir.mkdir()
     (state_dir / answers.FILE).write_bytes(content)
     if content:
-        with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
+        with pytest.raises(
+            UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"
+        ):
             answers.entries()
         drafts.save(A, TYPED)
     else:

@@ -48,7 +48,9 @@ def forests(draw: st.DrawFn) -> Forest:
             depth.append(len(path))
             run.append(number)
             path.append(len(start) - 1)
-    return Forest(*(np.array(x, np.int64) for x in (start, end, parent, depth, run, run_start, run_end)))
+    return Forest(
+        *(np.array(x, np.int64) for x in (start, end, parent, depth, run, run_start, run_end))
+    )
 
 
 def instants(lo: int, hi: int) -> set[int]:
@@ -62,7 +64,11 @@ def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Fores
     expected = [
         len(
             instants(forest.start[i], forest.end[i]).difference(
-                *(instants(forest.start[c], forest.end[c]) for c in range(forest.n) if forest.parent[c] == i)
+                *(
+                    instants(forest.start[c], forest.end[c])
+                    for c in range(forest.n)
+                    if forest.parent[c] == i
+                )
             )
         )
         for i in range(forest.n)
@@ -134,6 +140,12 @@ def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
 def test_critical_path_follows_the_rule(forest: Forest) -> None:
     """The walk by search takes the same steps for the same time as the walk that looks at every child."""
     got = timing.critical_path(
-        forest.start, forest.end, forest.parent, forest.depth, forest.run, forest.run_start, forest.run_end
+        forest.start,
+        forest.end,
+        forest.parent,
+        forest.depth,
+        forest.run,
+        forest.run_start,
+        forest.run_end,
     )
     assert (got.is_on.tolist(), got.length.tolist()) == walk_back(forest)

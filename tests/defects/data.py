@@ -22,7 +22,10 @@ class Defect:
     tests: tuple[str, ...]
 
     def plant(self, root: Path = ROOT) -> tuple[str, str]:
-        """Return the text of the file without and with the defect. Raises `ValueError` unless it fits."""
+        """Return the text of the file without and with the defect.
+
+        Raises `ValueError` unless it fits.
+        """
         path = root / self.file
         source = path.read_text(encoding="utf-8") if path.is_file() else ""
         if (n := source.count(self.old)) != 1:

@@ -3,9 +3,9 @@
     python -m pytest tests/defects/planted.py            all
     python -m pytest tests/defects/planted.py -k NAME    one
 
-It works on copies of the tree, never on the tree itself. First all named tests must pass in a copy without a
-defect; then each defect must make one of its own fail, by a failure of the test and not by code that does not
-run.
+It works on copies of the tree, never on the tree itself. First all named tests must pass in a copy
+without a defect; then each defect must make one of its own fail, by a failure of the test and not
+by code that does not run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ COPIED = ("runkit", "tests", "notebooks", "pyproject.toml", "README.md")
 N_COPIES = 2  # used side by side: the tests wait as much as they work
 TEST_SECONDS = 120  # that one test may take; on a quiet machine the slowest takes about 15
 RUN_SECONDS = 1200  # that a run of tests may take; that of all of them takes about 60
-BROKEN = ("NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "AttributeError", "TypeError")
+BROKEN = (
+    "NameError",
+    "ImportError",
+    "ModuleNotFoundError",
+    "SyntaxError",
+    "AttributeError",
+    "TypeError",
+)
 pytestmark = pytest.mark.timeout(3600)  # the first one waits for the run without a defect
 
 
@@ -54,7 +61,9 @@ class Copy:
         self.folder.mkdir(parents=True)
         for name in COPIED:
             if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(
+                    ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__")
+                )
             else:
                 shutil.copy2(ROOT / name, self.folder / name)
         # Checked by content: by time and size, a change within a second would go unnoticed.
@@ -120,11 +129,15 @@ def outcomes(
 ) -> Iterator[dict[str, Future[Outcome]]]:
     """The outcomes of the defects that were chosen, as they come in."""
     items = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen: list[Defect] = [item.params["defect"] for item in items if item and "defect" in item.params]
+    chosen: list[Defect] = [
+        item.params["defect"] for item in items if item and "defect" in item.params
+    ]
     copies: SimpleQueue[Copy] = SimpleQueue()
     made = [Copy(tmp_path_factory.mktemp("copy")) for _ in range(N_COPIES)]
     for copy in made:
-        assert copy.imported(tmp_path_factory.getbasetemp()) == copy.folder / "runkit" / "__init__.py"
+        assert (
+            copy.imported(tmp_path_factory.getbasetemp()) == copy.folder / "runkit" / "__init__.py"
+        )
         copies.put(copy)
 
     def work(defect: Defect) -> Outcome:
@@ -137,7 +150,9 @@ def outcomes(
     tests = dict.fromkeys(test for defect in chosen for test in defect.tests)
     whole = made[0].run(tests, "-n", str(N_COPIES), "--dist", "loadfile")
     if whole.code != 0:
-        pytest.exit(f"the tests do not pass without a defect:\n{whole.output[-5000:]}", returncode=1)
+        pytest.exit(
+            f"the tests do not pass without a defect:\n{whole.output[-5000:]}", returncode=1
+        )
     with ThreadPoolExecutor(N_COPIES) as pool:
         yield {defect.name: pool.submit(work, defect) for defect in chosen}
         pool.shutdown(cancel_futures=True)

@@ -45,10 +45,14 @@ def test_its_tests_are_there(defect: Defect) -> None:
     for name in defect.tests:
         file, _, test = name.partition("::")
         known = {item.name for item in parsed(file).body if isinstance(item, ast.FunctionDef)}
-        assert test.partition("[")[0] in known, f"{name} is not there; name the test that guards this now"
+        assert test.partition("[")[0] in known, (
+            f"{name} is not there; name the test that guards this now"
+        )
         for module, names in imports_of(file):
             allowed = PUBLIC.get(module, set())
-            assert allowed is None or names <= allowed, f"{file} imports {module} {names}: no public name"
+            assert allowed is None or names <= allowed, (
+                f"{file} imports {module} {names}: no public name"
+            )
 
 
 def imports_of(file: str) -> list[tuple[str, set[str]]]:
@@ -70,6 +74,8 @@ def test_names_are_distinct() -> None:
 
 def test_every_package_is_guarded() -> None:
     """Each has defects of its own; 40 or more together."""
-    packages = {path.name for path in (ROOT / "runkit").iterdir() if (path / "__init__.py").is_file()}
+    packages = {
+        path.name for path in (ROOT / "runkit").iterdir() if (path / "__init__.py").is_file()
+    }
     assert packages <= {defect.file.split("/")[1] for defect in DEFECTS}
     assert len(DEFECTS) >= 40

@@ -21,7 +21,11 @@ LOGIN = "pr0xy-Passw0rd~canary"  # of a proxy, an address and a certificate
 def found_in(text: str | bytes, *secrets: str) -> list[str]:
     """Return what stands before a secret in a text."""
     text = text if isinstance(text, str) else text.decode("latin-1")
-    return [text[max(0, text.index(key) - 80) :][:80] for key in secrets or (CANARY, LOGIN) if key in text]
+    return [
+        text[max(0, text.index(key) - 80) :][:80]
+        for key in secrets or (CANARY, LOGIN)
+        if key in text
+    ]
 
 
 def everything_of(error: BaseException) -> str:
@@ -37,11 +41,18 @@ def everything_of(error: BaseException) -> str:
 # HTTP responses, in which KEY becomes the header that was sent, and the key in it.
 HEADS = "Set-Cookie: k=KEY\nX-Echo: KEY\nWWW-Authenticate: Bearer KEY\nDate: KEY\nETag: KEY"
 ERROR = json.dumps({"errors": [{"message": "KEY", "parameter": "KEY"}]})
-RUN = json.dumps(run(run_id="KEY", end=None, agent="KEY", KEY="KEY", prompt="KEY", output={"a": "KEY"}))
+RUN = json.dumps(
+    run(run_id="KEY", end=None, agent="KEY", KEY="KEY", prompt="KEY", output={"a": "KEY"})
+)
 EVENT = 'event: {0}\ndata: {{"type": "{0}", "run_id": "KEY", "snapshot": {{"a": "KEY"}}}}\n\n'
-EVENTS = f"200 KEY\n{HEADS}\nContent-Type: text/event-stream; x=KEY\n\n" + EVENT.format("STATE_SNAPSHOT")
+EVENTS = f"200 KEY\n{HEADS}\nContent-Type: text/event-stream; x=KEY\n\n" + EVENT.format(
+    "STATE_SNAPSHOT"
+)
 WAYS = {
-    **{str(status): f"{status} KEY\n{HEADS}\n\n{ERROR}" for status in (401, 404, 409, 422, 500, 503)},
+    **{
+        str(status): f"{status} KEY\n{HEADS}\n\n{ERROR}"
+        for status in (401, 404, 409, 422, 500, 503)
+    },
     "429": f"429 KEY\n{HEADS}\nRetry-After: KEY\n\n{ERROR}",
     "429 long": f"429 KEY\n{HEADS}\nRetry-After: 9999\n\n{ERROR}",
     "error as HTML": f"404 KEY\n{HEADS}\nContent-Type: text/html; KEY\n\n<p>KEY",

@@ -41,7 +41,8 @@ import runkit
 from IPython.display import HTML, SVG, Javascript, Latex, Markdown, display
 
 data = runkit.report_data()
-bad = "".join(text for text in data.frames.steps["label"] if "//canary" not in text)  # a link may stay
+# a link may stay
+bad = "".join(text for text in data.frames.steps["label"] if "//canary" not in text)
 display(HTML(bad), Markdown(bad), Latex(bad), Javascript("window.canary=20"))
 display(HTML("<script>window.canary=21</script><p onclick='window.canary=22'>near the script</p>"))
 display(SVG('<svg xmlns="http://www.w3.org/2000/svg" onload="window.canary=23"/>'))
@@ -84,7 +85,9 @@ def report(name: str, path: Path) -> None:
     """A report of ours, or of a template that shows text as HTML."""
     runs: Any = hostile_runs(SAMPLE)
     runs = {"run": runs[1], "compare": runs[1:3]}.get(name, runs)
-    template = write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
+    template = (
+        write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
+    )
     title = "</title><script>canary=24</script> **b** [x](x) \\* $x$"
     runkit.report(runs, path, template=template, title=title, progress=False)
 
@@ -114,7 +117,9 @@ def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path, name: str) 
             assert page.evaluate(HOVER) > 100
         assert page.evaluate("window.canary") is None
         assert page.evaluate(FOUND, "body") == []
-        assert page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0
+        assert (
+            page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0
+        )
         words = page.evaluate("document.body.innerText + document.title")
     except Error as gone:  # of a page that is being left nothing can be asked
         raise AssertionError("the page was left, or could not be asked") from gone

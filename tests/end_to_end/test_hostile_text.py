@@ -74,11 +74,14 @@ def check_shown(shown: Any) -> None:
 FEW = 3  # texts in one set of frames: of similar problems three are named
 BATCHES = [[*PAYLOADS.values()][at : at + FEW] for at in range(0, len(PAYLOADS), FEW)]
 CASES = [(surface, texts) for surface in (objects, lists_and_frames, errors) for texts in BATCHES]
-CASES += [(panels, [*SAMPLE.values()][half::2]) for half in (0, 1)]  # tables have room for so many steps
+# tables have room for so many steps
+CASES += [(panels, [*SAMPLE.values()][half::2]) for half in (0, 1)]
 
 
 @pytest.mark.parametrize(("surface", "texts"), CASES)
-def test_hostile_text_is_shown_as_text(surface: Callable[[Texts], Iterator[object]], texts: Texts) -> None:
+def test_hostile_text_is_shown_as_text(
+    surface: Callable[[Texts], Iterator[object]], texts: Texts
+) -> None:
     for shown in surface(texts):
         check_shown(shown)
 

@@ -139,7 +139,11 @@ def write_notebook(path: Path, cells: str) -> Any:
     """Write a notebook of cells."""
     sources = [cell.strip() for cell in cells.split("===\n")]
     made = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(made, path)
     return made
 
@@ -167,7 +171,11 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     with echo() as server:
         server.way = {"/agents": "401", "/stream": "events", "GET": "HTML", "POST /v1/runs": "run"}
         given["ECHO_URL"] = server.url
-        options = {"allow_errors": True, "resources": {"metadata": {"path": str(folder)}}, "timeout": 120}
+        options = {
+            "allow_errors": True,
+            "resources": {"metadata": {"path": str(folder)}},
+            "timeout": 120,
+        }
         _Attended(notebook, **options).execute(env={**os.environ, **given})
         nbformat.write(notebook, folder / "executed.ipynb")
         assert server.seen == {f"Bearer {CANARY}"}
@@ -181,7 +189,15 @@ def test_the_notebook_did_all_that_was_asked(executed: tuple[Path, Any]) -> None
     _, notebook = executed
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [output["ename"] for output in outputs if output["output_type"] == "error"] == [
-        *("NotFound", "AuthError", "UsageError", "UsageError", "UsageError", "UsageError", "AuthError"),
+        *(
+            "NotFound",
+            "AuthError",
+            "UsageError",
+            "UsageError",
+            "UsageError",
+            "UsageError",
+            "AuthError",
+        ),
         *("ContractError", "Conflict", "UsageError", "Unavailable", "Unavailable", "ContractError"),
     ]
     assert notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]

@@ -49,7 +49,9 @@ SURFACES = {
 }
 FEW = ("401", "429", "error as HTML", "redirect", "run", "no run", "cut", "nothing", "bad status")
 SOME = {"list": ("list", "page"), "stream": ("events", "bad events", "401", "nothing")}
-CASES = [(name, way) for name in SURFACES for way in (WAYS if name == "get" else SOME.get(name, FEW))]
+CASES = [
+    (name, way) for name in SURFACES for way in (WAYS if name == "get" else SOME.get(name, FEW))
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,9 @@ def quick(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Let pauses pass at once, and their time with them, in an empty folder."""
     passed = [0.0]
     monkeypatch.setattr(runkit.Client, "_clock", staticmethod(lambda: time.monotonic() + passed[0]))
-    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s)))
+    monkeypatch.setattr(
+        runkit.Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s))
+    )
     monkeypatch.setenv("MIDDESK_API_KEY", CANARY)
     monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)

@@ -29,7 +29,10 @@ def budgets(f: runkit.Frames) -> dict[str, tuple[Any, ...]]:
     """Each run's status and seconds."""
     columns = ["run_id", "status", "duration_s", "working_s", "waiting_s", "idle_s"]
     rows = f.runs[columns].itertuples(index=False)
-    return {run_id: (status, *(round(value, 6) for value in seconds)) for run_id, status, *seconds in rows}
+    return {
+        run_id: (status, *(round(value, 6) for value in seconds))
+        for run_id, status, *seconds in rows
+    }
 
 
 def test_saved_frames_of_02(old: Path) -> None:
@@ -61,7 +64,9 @@ def test_an_archive_of_02_goes_on(old: Path) -> None:
     assert budgets(archive.frames()) == RUNS
     [waiting] = archive.runs(status="interrupted")
     ended = dict.fromkeys(["ended_at", "updated_at"], "2026-02-05T14:20:17.000Z")
-    archive.add([waiting.to_dict() | ended | {"status": "completed", "interrupts": []}], progress=False)
+    archive.add(
+        [waiting.to_dict() | ended | {"status": "completed", "interrupts": []}], progress=False
+    )
     assert (len(archive), archive.frames().runs["status"].eq("completed").sum()) == (4, 3)
 
 
@@ -70,5 +75,8 @@ def test_an_answer_log_of_02(old: Path, monkeypatch: pytest.MonkeyPatch) -> None
     f = runkit.frames(old / "frames", answers=runkit.answer_log())
     question = f.interrupts[f.interrupts["outcome"] == "pending"].iloc[0]
     [entry] = runkit.answer_log().to_dict("records")
-    assert (entry["run_id"], entry["interrupt_id"]) == (question["run_id"], question["interrupt_id"])
+    assert (entry["run_id"], entry["interrupt_id"]) == (
+        question["run_id"],
+        question["interrupt_id"],
+    )
     assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")

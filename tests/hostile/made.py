@@ -1,6 +1,7 @@
 """Objects with a hostile text in every field.
 
-The fields are those of the models, found by looking at them: a new one is hostile as soon as it is there.
+The fields are those of the models, found by looking at them: a new one is hostile as soon as it is
+there.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def filled(cls: type[ApiObject], text: str, **given: Any) -> Json:
     Ids differ, and times are times.
     """
     hints = get_type_hints(cls, include_extras=True)
-    made = {name: _value(hint, text) for name, hint in hints.items() if name not in ("steps", LOCAL)}
+    made = {
+        name: _value(hint, text) for name, hint in hints.items() if name not in ("steps", LOCAL)
+    }
     if "id" in made:
         made["id"] = f"{text}{next(_numbers)}"
     if "object" in made:
@@ -48,7 +51,13 @@ def _value(annotation: Any, text: str) -> Any:
     if origin is tuple:
         return [_value(inner[0], text)]
     if origin is dict:
-        return {text: text, "label": text, "agent": text, "type": text, "list": [text, {text: text}]}
+        return {
+            text: text,
+            "label": text,
+            "agent": text,
+            "type": text,
+            "list": [text, {text: text}],
+        }
     if isinstance(annotation, type) and issubclass(annotation, ApiObject):
         return filled(annotation, text)
     plain = {bool: True, int: 1, float: 1.0, datetime: at(0)}
@@ -58,7 +67,8 @@ def _value(annotation: Any, text: str) -> Any:
 def hostile_run(text: str, *, is_tame: bool = False) -> Json:
     """A run whose every field is hostile, of its steps, artifacts, sources and questions, too.
 
-    In a tame one the words that decide how it is shown are known ones, so that it is shown as usual.
+    In a tame one the words that decide how it is shown are known ones, so that it is shown as
+    usual.
     """
     run_id = f"{text}{next(_numbers)}"
     steps: list[Json] = []
@@ -76,7 +86,9 @@ def hostile_run(text: str, *, is_tame: bool = False) -> Json:
                 **words,
             )
         )
-    child = filled(Step, text, run_id=run_id, parent_step_id=steps[0]["id"], started_at=at(1), steps=[])
+    child = filled(
+        Step, text, run_id=run_id, parent_step_id=steps[0]["id"], started_at=at(1), steps=[]
+    )
     steps[0]["steps"] = [child | {"completed_at": at(5)}]
     words = {"status": "completed"} if is_tame else {}
     made = filled(Run, text, id=run_id, started_at=at(0), ended_at=at(60), steps=steps, **words)
@@ -87,7 +99,9 @@ def mixed_runs(texts: list[str]) -> list[Run]:
     """A wild run and a tame one, each with steps of all texts."""
     runs = [[hostile_run(text, is_tame=tame) for text in texts] for tame in (False, True)]
     return [
-        Run.from_json(first | {"steps": [step for item in (first, *others) for step in item["steps"]]})
+        Run.from_json(
+            first | {"steps": [step for item in (first, *others) for step in item["steps"]]}
+        )
         for first, *others in runs
     ]
 
@@ -95,5 +109,7 @@ def mixed_runs(texts: list[str]) -> list[Run]:
 def hostile_runs(texts: dict[str, str]) -> list[Run]:
     """A wild run and a tame one for each text."""
     return [
-        Run.from_json(hostile_run(text, is_tame=tame)) for text in texts.values() for tame in (False, True)
+        Run.from_json(hostile_run(text, is_tame=tame))
+        for text in texts.values()
+        for tame in (False, True)
     ]

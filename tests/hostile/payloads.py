@@ -1,7 +1,7 @@
 """Hostile texts, and how to see that they did nothing.
 
-What runs sets `window.canary` or asks for an address with that word; what becomes an element has it as its
-class or its name. Texts are short, so that they are whole where a text is cut.
+What runs sets `window.canary` or asks for an address with that word; what becomes an element has it
+as its class or its name. Texts are short, so that they are whole where a text is cut.
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ PLAIN = {
 }
 PAYLOADS = SCRIPTS | SIGNS | PLAIN
 SAMPLE = {
-    name: PAYLOADS[name] for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")
+    name: PAYLOADS[name]
+    for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")
 }
 
-# What stands in the page that no text may make. A page may have frames of its own; none holds our texts.
+# What stands in the page that no text may make. A page may have frames of its own; none holds our
+# texts.
 FOUND = """(within) => [...document.querySelectorAll(within)].flatMap((e) => [e, ...e.querySelectorAll("*")])
   .filter((e) =>
     /^(canary-x|iframe|object|embed|base|mjx-container|template|marquee|extra)$/i.test(e.localName)
@@ -74,7 +76,23 @@ WATCH = """Object.defineProperty(window, "canary", {
   get() { return this.__canary; }, set(value) { this.__canary ??= String(new Error(value).stack); },
 });"""
 TAGS = {
-    *("a", "b", "bdi", "br", "caption", "code", "details", "div", "h3", "h4", "i", "li", "ol", "p", "pre"),
+    *(
+        "a",
+        "b",
+        "bdi",
+        "br",
+        "caption",
+        "code",
+        "details",
+        "div",
+        "h3",
+        "h4",
+        "i",
+        "li",
+        "ol",
+        "p",
+        "pre",
+    ),
     *("small", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 ATTRIBUTES = {"class", "data-label", "href", "id", "open", "rel", "scope", "style", "target"}

@@ -35,7 +35,9 @@ class Made(NamedTuple):
     @property
     def outputs(self) -> str:
         """What the cells printed and showed, as JSON."""
-        return json.dumps([cell.get("outputs") for cell in self.notebook["cells"]], ensure_ascii=False)
+        return json.dumps(
+            [cell.get("outputs") for cell in self.notebook["cells"]], ensure_ascii=False
+        )
 
 
 def make(source: object, path: Path, **options: Any) -> Made:
@@ -129,5 +131,6 @@ def kernels() -> set[int]:
     return {
         child.pid
         for child in psutil.Process().children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE and any("ipykernel" in word for word in child.cmdline())
+        if child.status() != psutil.STATUS_ZOMBIE
+        and any("ipykernel" in word for word in child.cmdline())
     }

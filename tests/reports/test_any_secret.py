@@ -24,7 +24,13 @@ secrets = st.text(SECRET_SIGNS, min_size=12, max_size=40).filter(
 )
 """Whatever may look like one."""
 CARRIERS = (
-    *("token={}", "password is {}", "x-api-key: {}", "Authorization: Bearer {}", "Cookie: sid={}; a=b"),
+    *(
+        "token={}",
+        "password is {}",
+        "x-api-key: {}",
+        "Authorization: Bearer {}",
+        "Cookie: sid={}; a=b",
+    ),
     *("https://h.example/d?sig={}&b=1", "https://jane:{}@h.example/x", "AccountKey={};x"),
     *('{{"password": "{}"}}', "mail {}@acme.example to me"),
 )
@@ -48,11 +54,16 @@ def planted(draw: st.DrawFn) -> Json:
     again = draw(st.sampled_from(AROUND)).format(secret)
     field = draw(st.sampled_from(FIELDS))
     held = draw(st.sampled_from([{again: draw(json_values)}, {field: [again]}, {field: again}]))
-    payload = nested(held, draw(st.sampled_from([0, 3, 300])), name=draw(st.sampled_from([None, "a"])))
+    payload = nested(
+        held, draw(st.sampled_from([0, 3, 300])), name=draw(st.sampled_from([None, "a"]))
+    )
     sources = [{"url": f"https://a.example/{secret}"}]
     other = artifact(again, summary=draw(unicode_texts) + again, sources=sources)
     label, agent = draw(st.permutations([draw(st.sampled_from(CARRIERS)).format(secret), again]))
-    steps = [step("a", result={"value": payload}, artifacts=[other]), step("b", label=label, agent=agent)]
+    steps = [
+        step("a", result={"value": payload}, artifacts=[other]),
+        step("b", label=label, agent=agent),
+    ]
     return run(*steps, run_id=draw(st.sampled_from(["r", again])))
 
 

@@ -28,7 +28,7 @@ def client(box: Sandbox) -> Iterator[Client]:
         yield made
 
 
-# ------------------------------------------------------------------------------------- a notebook by itself
+# ----------------------------------------------------------------------------- a notebook by itself
 
 
 def test_without_ids_one_example_that_waited():
@@ -54,7 +54,9 @@ def test_ids_are_read_with_a_client(client, completed):
 def test_ids_are_read_from_the_sandbox_of_the_environment(joined, completed):
     data = runkit.report_data([completed[0].id])
     assert data.frames.runs["run_id"].tolist() == [completed[0].id]
-    assert data.provenance.facts["read"].endswith(joined.url.removeprefix("http://").removesuffix("/v1"))
+    assert data.provenance.facts["read"].endswith(
+        joined.url.removeprefix("http://").removesuffix("/v1")
+    )
 
 
 def test_ids_without_sandbox_and_key_ask_for_a_key():
@@ -72,7 +74,11 @@ def test_an_unknown_id_is_named(client, completed):
 
 def test_data_are_redacted_here_too(client, completed):
     [run_id] = [run.id for run in completed if "TIN" in run.to_json()][:1]
-    for redact, n_masked in ((True, 0), (False, 0), (runkit.Redaction(patterns={"word": "TIN"}), 1)):
+    for redact, n_masked in (
+        (True, 0),
+        (False, 0),
+        (runkit.Redaction(patterns={"word": "TIN"}), 1),
+    ):
         data = runkit.report_data([run_id], client=client, redact=redact)
         assert ("Redaction is off" in repr(data.provenance)) == (redact is False)
         assert data.provenance.masked.get("word", 0) == n_masked
@@ -89,7 +95,7 @@ def test_there_is_no_digest_of_an_answer():
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
 
 
-# -------------------------------------------------------------------------------------------------- digest
+# ------------------------------------------------------------------------------------------- digest
 
 
 def digest(*raws: object, read_at: datetime = READ) -> str:
@@ -100,7 +106,9 @@ def digest(*raws: object, read_at: datetime = READ) -> str:
 
 def test_ended_runs_have_one_digest_in_any_order_and_whenever_they_are_read():
     ended = [example("completed"), run(step("a"), question("q", 10, 20), run_id="s")]
-    assert digest(*ended) == digest(*ended[::-1]) == digest(*ended, read_at=READ + timedelta(days=30))
+    assert (
+        digest(*ended) == digest(*ended[::-1]) == digest(*ended, read_at=READ + timedelta(days=30))
+    )
 
 
 def test_a_run_that_goes_on_has_another_digest_later():
@@ -111,7 +119,9 @@ def test_a_run_that_goes_on_has_another_digest_later():
 
 CHANGES = {
     "a millisecond": lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
-    "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(url="https://b.example.gov/"),
+    "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(
+        url="https://b.example.gov/"
+    ),
     "an order of steps": lambda raw: raw["steps"].reverse(),
 }
 
@@ -123,7 +133,7 @@ def test_each_value_counts(change):
     assert digest(changed) != digest(example("completed"))
 
 
-# --------------------------------------------------------------------------------------------------- facts
+# -------------------------------------------------------------------------------------------- facts
 
 
 def provenance(f: runkit.Frames) -> Provenance:

@@ -14,7 +14,11 @@ from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, 
 from support import artifact, at, example, question, run, step
 
 EIN = "12-3456789"
-SOURCE = {"url": "https://sos.example.gov/a", "source_name": "Registry", "source_tier": "government"}
+SOURCE = {
+    "url": "https://sos.example.gov/a",
+    "source_name": "Registry",
+    "source_tier": "government",
+}
 
 
 def data_of(*raws: dict[str, Any], **labels: str) -> ReportData:
@@ -29,13 +33,18 @@ def words(data: object) -> str:
 
 def tiles(data: ReportData) -> dict[str, tuple[str, str]]:
     """The numbers of a head, by name."""
-    found = re.findall(r"<li><span>(.*?)</span> <b.*?>(.*?)</b> <span>(.*?)</span></li>", data._repr_html_())
+    found = re.findall(
+        r"<li><span>(.*?)</span> <b.*?>(.*?)</b> <span>(.*?)</span></li>", data._repr_html_()
+    )
     return {name: (value, note) for name, value, note in found}
 
 
 def waiting() -> dict[str, Any]:
     """A run that waits for a reviewer since a minute."""
-    item = {"id": "i", "value": {"label": "Dismiss 1 potential hit?", "type": "dismissal", "artifacts": []}}
+    item = {
+        "id": "i",
+        "value": {"label": "Dismiss 1 potential hit?", "type": "dismissal", "artifacts": []},
+    }
     pause = question("q", 40, None, label="Dismiss 1 potential hit?")
     more = {"status": "interrupted", "interrupts": [item], "_runkit": {"read_at": at(100)}}
     return run(step("a", 0, 40), pause, end=None, **more)
@@ -108,7 +117,10 @@ def test_what_needs_a_look():
     """A weaker finding under the output, one without a source, a decision by policy, a failed step."""
     strong = artifact(sources=[SOURCE])
     raw = run(
-        step("a", artifacts=[artifact("Weak", confidence="medium", sources=[SOURCE]), artifact("Bare")]),
+        step(
+            "a",
+            artifacts=[artifact("Weak", confidence="medium", sources=[SOURCE]), artifact("Bare")],
+        ),
         question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"}),
         step("e", 20, 30, status="error", label="Broken"),
         output={"artifacts": [artifact("Summary")]},
@@ -141,7 +153,9 @@ def test_a_failed_run_says_what_was_not_checked():
     bad = step("b", 5, 60, status="error", label="Asking", agent="tin_verification")
     record = artifact("Step failed", summary="It failed. Start it again later.")
     note = step("e", 60, 60, type="error", status="error", label="No answer", artifacts=[record])
-    html = data_of(run(step("a"), bad, note | {"agent": "tin_verification"}, status="error"))._repr_html_()
+    html = data_of(
+        run(step("a"), bad, note | {"agent": "tin_verification"}, status="error")
+    )._repr_html_()
     assert "“It failed. <strong>Start it again later.</strong>”" in html
     assert "Not checked</b> <strong>TIN Verification</strong>" in html
 
@@ -152,7 +166,9 @@ def test_what_happened_has_at_most_eight_lines():
     raw = run(*steps, question("q", 30, 60, label="Approve?"))
     panel = panels.what_happened(data_of(raw).frames)
     shown, folded = panel.body.split("<details>")
-    times, labels = zip(*re.findall(r'"at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown), strict=True)
+    times, labels = zip(
+        *re.findall(r'"at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown), strict=True
+    )
     assert len(labels) == 8
     expected = ["Review started", "Asked a reviewer: Approve?", "Answered", "Completed"]
     assert [label for label in labels if not label.startswith("Step")] == expected

@@ -40,7 +40,9 @@ def test_a_report_is_quiet_and_readable(opened):
         assert page.locator("h1").count() == 1
         heading = page.locator("h1").inner_text()
         assert page.title().startswith("40 runs, " if template == "fleet" else f"{heading}, ")
-        figures = page.locator("svg[role=img]").evaluate_all("all => all.map(e => e.ariaLabel.length)")
+        figures = page.locator("svg[role=img]").evaluate_all(
+            "all => all.map(e => e.ariaLabel.length)"
+        )
         assert figures
         assert min(figures) > 20
 
@@ -94,7 +96,9 @@ def test_a_readers_own_figure_is_never_lost(tmp_path):
     page = make(example("completed"), tmp_path / "a.html", template=own).page
     assert page.count("<svg") == 1
     assert "Runs by week <small>(interactive: open the notebook beside this file)</small>" in page
-    assert '<img class="output" alt="Runs by week" src="data:image/png;base64,iVBORw0KGgo=">' in page
+    assert (
+        '<img class="output" alt="Runs by week" src="data:image/png;base64,iVBORw0KGgo=">' in page
+    )
 
 
 HOSTILE = "</script><script>window.hacked=1</script><a href='https://evil.example/t'>t</a> \u202e\x9b31m $x$"
@@ -116,7 +120,9 @@ def test_hostile_text_is_shown_as_text_and_links_are_of_sources(tmp_path, open_f
     assert page.title() == page.locator("h1").inner_text() == shown
     for where in ("td", "svg title"):
         assert shown[:40] in "".join(page.locator(where).all_text_contents())
-    links = page.locator("a[href]").evaluate_all("all => all.map(e => [e.getAttribute('href'), e.rel])")
+    links = page.locator("a[href]").evaluate_all(
+        "all => all.map(e => [e.getAttribute('href'), e.rel])"
+    )
     away = {(href.partition("?")[0], rel) for href, rel in links if not href.startswith("#part-")}
     assert away == {("https://evil.example/by-design", "noopener noreferrer")}
     assert page.locator("svg a").count() == 0

@@ -58,7 +58,9 @@ def unsafe_run() -> dict[str, Any]:
     finding = raw["output"]["artifacts"][0]
     finding["title"] = HOSTILE
     finding["summary"] = f"Paid {KEPT[0]} on {KEPT[2]}; write to {EMAIL} or use {OTHER_KEY}."
-    finding["sources"][0]["url"] = f"https://docs.example.gov/letter.pdf?id=1&X-Amz-Signature={SIGNATURE}"
+    finding["sources"][0]["url"] = (
+        f"https://docs.example.gov/letter.pdf?id=1&X-Amz-Signature={SIGNATURE}"
+    )
     return raw | {"requester": {"id": "r", "name": EMAIL}}
 
 
@@ -110,7 +112,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     return make_once
 
 
-# ------------------------------------------------------------------------------------------------- secrets
+# ------------------------------------------------------------------------------------------ secrets
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -156,7 +158,9 @@ PAGE_TEXTS = [
 
 
 @pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
-def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path: Path, name: str, redact: bool) -> None:
+def test_a_run_that_quotes_the_page_blocks_no_report(
+    tmp_path: Path, name: str, redact: bool
+) -> None:
     source = example("completed")
     source["steps"][0]["label"] = "Read initial-scale=1"
     source["output"]["artifacts"][0]["summary"] = "; ".join(f"token={text}" for text in PAGE_TEXTS)
@@ -166,7 +170,7 @@ def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path: Path, name: str, 
     assert name == "fleet" or "Read initial-scale=1" in done.page
 
 
-# ----------------------------------------------------------------------------------------------- live text
+# ---------------------------------------------------------------------------------------- live text
 
 
 def check_harmless(html: str) -> None:
@@ -189,7 +193,9 @@ def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(unsafe: Callable[[], Made], browser: Browser, server: Server) -> None:
+def test_the_page_asks_for_nothing(
+    unsafe: Callable[[], Made], browser: Browser, server: Server
+) -> None:
     """Opened from disk it loads nothing but itself, and its policy lets nothing out whatever tries."""
     address = unsafe().report.html.as_uri()
     server.script = lambda request: Answer({})
@@ -206,7 +212,7 @@ def test_the_page_asks_for_nothing(unsafe: Callable[[], Made], browser: Browser,
     assert server.lines == []
 
 
-# -------------------------------------------------------------------------------------------- what is there
+# ------------------------------------------------------------------------------------ what is there
 
 
 def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path) -> None:

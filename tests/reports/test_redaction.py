@@ -20,7 +20,9 @@ EIN, EMAIL = "12-3456789", "jane.doe@acme.example"
 KEY = "mk_live_abcdef0123456789"
 
 
-def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> ReportData:
+def material(
+    source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()
+) -> ReportData:
     """What a report on runs or frames hands to its template."""
     return redact_source(read_source(source), Masker(policy or Redaction(), keys))
 
@@ -35,7 +37,7 @@ def masked_json(value: Any, policy: Redaction | None = None) -> Any:
     return json.loads(masked(json.dumps({"it": value}), policy))["it"]
 
 
-# ---------------------------------------------------------------------------------------------- two tables
+# --------------------------------------------------------------------------------------- two tables
 
 MASKED = [
     # keys by their form, and by the words before them
@@ -59,7 +61,10 @@ MASKED = [
     ),
     ("/in?state=CA&code=SplxlOBeZQQYbYS6WxSbIA", "/in?state=CA&code=[signed_url 1]"),
     ("https://jane:pw@acme.example/x", "https://[url_login 1]@acme.example/x"),
-    ("to a%40b.example or ftp://jane:p%2Fw@localhost", "to [email 1] or ftp://[url_login 1]@localhost"),
+    (
+        "to a%40b.example or ftp://jane:p%2Fw@localhost",
+        "to [email 1] or ftp://[url_login 1]@localhost",
+    ),
     # addresses for mail, in any script and spelling
     ("'jane@x.example' and mailto:JANE@x.example", "'[email 1]' and mailto:[email 1]"),
     ("jose\u0301@correo.example мария@пример.рф", "[email 1] [email 2]"),
@@ -107,7 +112,9 @@ def examples(verdict: str) -> list[tuple[str, str]]:
     """Read texts that agents could write, and the part of each that must not be left."""
     lines = (Path(__file__).parent / "redaction.tsv").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines]
-    return [(json.loads(text), json.loads(part or '""')) for kind, text, part in rows if kind == verdict]
+    return [
+        (json.loads(text), json.loads(part or '""')) for kind, text, part in rows if kind == verdict
+    ]
 
 
 def test_no_example_of_a_secret_is_left():
@@ -125,7 +132,10 @@ def test_at_most_three_ordinary_examples_are_masked():
 
 MASKED_JSON = [
     ({"token": "cip_orchestrator"}, {"token": "[key 1]"}),
-    ({"X_API_KEY": "hunter", "secretKey": 12345678}, {"X_API_KEY": "[key 1]", "secretKey": "[key 2]"}),
+    (
+        {"X_API_KEY": "hunter", "secretKey": 12345678},
+        {"X_API_KEY": "[key 1]", "secretKey": "[key 2]"},
+    ),
     ({"api_key": {"value": "short"}}, {"api_key": {"value": "[key 1]"}}),
     ({"name": "password", "value": "hunter"}, {"name": "password", "value": "[key 1]"}),
     ([["Cookie", "sid=abc"], ["Accept", "*/*"]], [["Cookie", "[key 1]"], ["Accept", "*/*"]]),
@@ -159,11 +169,16 @@ def test_what_stays_in_json(value):
     assert masked_json(value) == value
 
 
-# ------------------------------------------------------------------------------- what looks like a secret
+# ------------------------------------------------------------------------- what looks like a secret
 
 
 CARRIERS = (
-    *("https://jane:{}@h.example", "https://h.example/d?sig={}", "x-api-key: {}", "Cookie: sid={}; a=b"),
+    *(
+        "https://jane:{}@h.example",
+        "https://h.example/d?sig={}",
+        "x-api-key: {}",
+        "Cookie: sid={}; a=b",
+    ),
     *("password is {}", "token={}"),
 )
 
@@ -173,7 +188,8 @@ def test_what_looks_like_a_secret_is_masked_everywhere(carrier):
     """Beside the place where it was found, in another frame, inside another word; with one mask."""
     secret = "S3cr3t-Passw0rd-26"
     raw = run(
-        step("s", label=f"{carrier.format(secret)} and x{secret}y"), requester={"id": "1", "name": secret}
+        step("s", label=f"{carrier.format(secret)} and x{secret}y"),
+        requester={"id": "1", "name": secret},
     )
     text = "".join(df.to_csv() for _, df in material([raw]).frames.items())
     assert "S3cr3t" not in text
@@ -181,7 +197,8 @@ def test_what_looks_like_a_secret_is_masked_everywhere(carrier):
 
 
 @pytest.mark.parametrize(
-    "value", ["cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "1.2345678901e-05", "two words 1234"]
+    "value",
+    ["cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "1.2345678901e-05", "two words 1234"],
 )
 def test_what_does_not_look_like_a_secret_is_masked_where_it_was_found(value):
     """Words, times, numbers, and what a report says by itself are not erased from the rest of it."""
@@ -223,7 +240,7 @@ def test_counts_tell_values_and_texts():
     assert "Masked ein: 2 values in 2 texts; email: 1 value in 1 text" in done.facts["redaction"]
 
 
-# ----------------------------------------------------------------------------------------------- the policy
+# --------------------------------------------------------------------------------------- the policy
 
 
 def test_own_patterns():
@@ -256,7 +273,10 @@ def test_a_policy_that_cannot_be_used(arguments, words):
 def test_what_is_revealed_stays_and_keys_never_do():
     """Without a policy only keys are masked, and the keys of this process in any case."""
     text = f"{EIN} {EMAIL} {KEY} and corporate-key"
-    assert masked(text, Redaction(reveal=["ein", "email"])) == f"{EIN} {EMAIL} [key 1] and corporate-key"
+    assert (
+        masked(text, Redaction(reveal=["ein", "email"]))
+        == f"{EIN} {EMAIL} [key 1] and corporate-key"
+    )
     only_keys = Masker(None, ["corporate-key"])
     assert only_keys.text(text) == f"{EIN} {EMAIL} [key 1] and [key 2]"
 
@@ -270,15 +290,20 @@ def test_an_own_pattern_means_no_part_of_an_id():
     assert masked(run_id, Redaction(patterns={"id": r"be77[0-9a-f-]+"})) == "[id 1]"
 
 
-# -------------------------------------------------------------------------------------- runs and their frames
+# ---------------------------------------------------------------------------- runs and their frames
 
 
 def test_frames_are_masked_as_runs_are():
     """A report on frames works where one on their runs does, and says the same; dtypes stay."""
     both = f"{EIN} {EMAIL}"
-    finding = artifact(both, summary=both, type=both, sources=[{"url": f"https://h.example/{EIN}?e={EMAIL}"}])
+    finding = artifact(
+        both, summary=both, type=both, sources=[{"url": f"https://h.example/{EIN}?e={EMAIL}"}]
+    )
     result = {"deep": [{both: {"tin": 123456789, "at": f"x\\u0031{EMAIL}"}}], "resolution": both}
-    steps = [step(both, label=both, agent=both, artifacts=[finding], result=result), question("q", 1, None)]
+    steps = [
+        step(both, label=both, agent=both, artifacts=[finding], result=result),
+        question("q", 1, None),
+    ]
     raw = run(*steps, run_id=both, agent=both, status=both, requester={"id": both, "name": both})
     of_runs, of_frames = material(raw).frames, material(runkit.frames(raw)).frames
     for name, df in of_runs.items():

@@ -24,11 +24,12 @@ READ = "import runkit\ndata = runkit.report_data()"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-# ------------------------------------------------------------------------------------------------ two files
+# ---------------------------------------------------------------------------------------- two files
 
 
 @pytest.mark.parametrize(
-    ("template", "n_runs", "size"), [("run", 1, 100_000), ("compare", 2, 150_000), ("fleet", 40, 300_000)]
+    ("template", "n_runs", "size"),
+    [("run", 1, 100_000), ("compare", 2, 150_000), ("fleet", 40, 300_000)],
 )
 def test_each_template_gives_a_small_page_and_an_executed_notebook(made, template, n_runs, size):
     """Each code cell was executed, none failed; charts, but no script and no private path."""
@@ -66,7 +67,10 @@ def test_the_executed_notebook_can_be_executed_again(made, joined):
 def test_an_earlier_report_is_replaced(tmp_path):
     """Nothing else is left in the folder."""
     template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.runs['run_id'][0])")
-    pages = [make(run(run_id=name), tmp_path / "a.HTML", template=template).page for name in ("r-1", "r-2")]
+    pages = [
+        make(run(run_id=name), tmp_path / "a.HTML", template=template).page
+        for name in ("r-1", "r-2")
+    ]
     assert ["r-1" in page for page in pages] == [True, False]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.HTML", "a.ipynb", "own.ipynb"]
 
@@ -79,7 +83,9 @@ def test_the_title_names_the_business_and_the_time(tmp_path):
     done = make(source, tmp_path / "a.html", redact=policy)
     assert "<title>&lt;b&gt; Imports, Feb 3, 10:41 UTC</title>" in done.page
     sources = ["".join(cell["source"]) for cell in done.notebook["cells"]]
-    assert any("# redaction of the report: custom rules: license; last digits" in text for text in sources)
+    assert any(
+        "# redaction of the report: custom rules: license; last digits" in text for text in sources
+    )
     assert "LIC-" not in done.page
 
 
@@ -96,7 +102,7 @@ def test_a_fleet_report_begins_with_what_has_changed(tmp_path):
         make(failed, tmp_path / "one.html", before=then)
 
 
-# -------------------------------------------------------------------------------------------------- failure
+# ------------------------------------------------------------------------------------------ failure
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +139,10 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        (f'key = "{KEY}"\nraise ValueError("x" * 480 + key)', "failed: ValueError: xxx.*\n    key = "),
+        (
+            f'key = "{KEY}"\nraise ValueError("x" * 480 + key)',
+            "failed: ValueError: xxx.*\n    key = ",
+        ),
         ("import os\nos._exit(3)", "failed: Kernel died"),
     ],
 )
@@ -147,7 +156,9 @@ def test_a_template_that_fails(completed, tmp_path, cell, reason):
     with pytest.raises(ReportError, match=f"cell 2 of own.ipynb {reason}") as caught:
         make(completed[0], tmp_path / "a.html", template=template)
     assert KEY[:12] not in str(caught.value)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path != template} == earlier
+    assert {
+        path.name: path.read_text() for path in tmp_path.iterdir() if path != template
+    } == earlier
 
 
 @pytest.mark.usefixtures("leaves_nothing", "without_kernel")
@@ -168,7 +179,11 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
         ("pipe.html", {}, r"pipe\.ipynb is a folder or a device"),  # reading it would wait for ever
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
-        ("a.html", {"template": "compare"}, 'shows 2 runs; got 1.*another template: "run", "fleet"'),
+        (
+            "a.html",
+            {"template": "compare"},
+            'shows 2 runs; got 1.*another template: "run", "fleet"',
+        ),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb exists and was not made by a report"),
     ],
 )

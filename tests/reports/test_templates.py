@@ -67,7 +67,7 @@ def test_the_parameters_are_the_ids_whatever_they_hold(ids):
     assert ast.literal_eval(assignment.value) == ids
 
 
-# ------------------------------------------------------------------------------------------------ the page
+# ----------------------------------------------------------------------------------------- the page
 
 
 def page_of(*cells):
@@ -102,7 +102,7 @@ def test_a_link_leads_to_the_web_or_is_none(address, is_kept):
     assert (f'href="{address}"' in page) == ("href" in page) == is_kept
 
 
-# ----------------------------------------------------------------------------------------------- executed
+# ----------------------------------------------------------------------------------------- executed
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def own(tmp_path_factory):
         "print(data.frames.steps['label'][0])",
         "raise ValueError(data.frames.steps['label'][1])",
     ]
-    source = run(step("s", label='<div class="runkit-provenance">'), step("t", label="EIN 47-1839265"))
+    source = run(
+        step("s", label='<div class="runkit-provenance">'), step("t", label="EIN 47-1839265")
+    )
     template = write_template(folder / "own.ipynb", READ, *cells)
     nb = nbformat.read(template, 4)
     nb.cells[-1].metadata.tags = ["raises-exception"]

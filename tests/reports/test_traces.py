@@ -24,7 +24,10 @@ EXPORTS = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}
 @pytest.fixture(scope="module")
 def f() -> runkit.Frames:
     """Runs of the sandbox's history, with waits, failures, policy and open questions."""
-    with runkit.sandbox(history=30, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    with (
+        runkit.sandbox(history=30, seed=7, now="2026-11-02T10:00:00Z") as box,
+        box.client() as client,
+    ):
         listed = client.runs.list(business_id=client.businesses.list(), progress=False)
         return runkit.frames(client.runs.fetch(listed, progress=False))
 
@@ -54,12 +57,16 @@ def otlp(f: object, folder: Path, **options: Any) -> tuple[list[Span], list[Any]
 
 
 def attributes(record: Any) -> dict[str, Any]:
-    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in record.attributes}
+    return {
+        item.key: getattr(item.value, item.value.WhichOneof("value")) for item in record.attributes
+    }
 
 
 def perfetto(f: object, folder: Path, **options: Any) -> list[dict[str, Any]]:
     """The events of an export."""
-    events = json.loads(runkit.to_perfetto(f, folder / "trace.json", **options).read_bytes())["traceEvents"]
+    events = json.loads(runkit.to_perfetto(f, folder / "trace.json", **options).read_bytes())[
+        "traceEvents"
+    ]
     return list(events)
 
 
@@ -82,7 +89,9 @@ def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
         found = attributes(span)
         if span.parent_span_id:
             assert (span.trace_id, span.parent_span_id) in by_id
-            is_wait = found["middesk.step.type"] == "interrupt" and "middesk.step.resolution" not in found
+            is_wait = (
+                found["middesk.step.type"] == "interrupt" and "middesk.step.resolution" not in found
+            )
             kind = "waiting" if is_wait else found["middesk.step.type"]
             spent[kind] += (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
     assert spent == pytest.approx(seconds_by_type(f.steps))
@@ -110,7 +119,9 @@ def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
         failed = [span for span in spans if span.status.code == Status.STATUS_CODE_ERROR]
         types = [attributes(span).get("middesk.step.type") for span in failed]
         assert "interrupt" not in types
-        assert len(failed) == source.steps["is_failed"].sum() + source.runs["status"].eq("error").sum()
+        assert (
+            len(failed) == source.steps["is_failed"].sum() + source.runs["status"].eq("error").sum()
+        )
 
 
 def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
@@ -122,18 +133,26 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
         for name in ("paused", "resumed")
     )
     assert len(resumed) == (of_people["outcome"] == "answered").sum()
-    assert {(item.trace_id, item.span_id) for item in records} <= {(s.trace_id, s.span_id) for s in spans}
+    assert {(item.trace_id, item.span_id) for item in records} <= {
+        (s.trace_id, s.span_id) for s in spans
+    }
     known = [{"time": item.time_unix_nano} | attributes(item) for item in paused]
     assert {item["gen_ai.agent.pause.reason"] for item in known} == {"human_input"}
     names = ["gen_ai.agent.execution.id", "gen_ai.agent.pause.id", "time"]
-    expected = of_people[["run_id", "interrupt_id"]].assign(time=of_people["asked_at"].astype("int64") * 1000)
-    assert sorted([item[name] for name in names] for item in known) == sorted(expected.values.tolist())
+    expected = of_people[["run_id", "interrupt_id"]].assign(
+        time=of_people["asked_at"].astype("int64") * 1000
+    )
+    assert sorted([item[name] for name in names] for item in known) == sorted(
+        expected.values.tolist()
+    )
 
 
-# ------------------------------------------------------------------------------------- Chrome trace events
+# ------------------------------------------------------------------------------ Chrome trace events
 
 
-def test_steps_are_complete_events_that_nest_in_their_thread(f: runkit.Frames, tmp_path: Path) -> None:
+def test_steps_are_complete_events_that_nest_in_their_thread(
+    f: runkit.Frames, tmp_path: Path
+) -> None:
     """A viewer nests what lies within another event of the same thread, and shows nothing that crosses."""
     events = perfetto(f, tmp_path)
     steps = [event for event in events if event["ph"] == "X"]
@@ -169,7 +188,7 @@ def test_the_root_span_has_the_outcome(tmp_path: Path) -> None:
     assert attributes(root)["runkit.confidence"] == source.runs["confidence"].iloc[0]
 
 
-# -------------------------------------------------------------------------------------------- both formats
+# ------------------------------------------------------------------------------------- both formats
 
 KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.example"
 

@@ -31,7 +31,10 @@ class RealTime:
 
 @dataclass
 class Server:
-    """The server under test, a client of it and its time. At speed 1 a real second is a virtual one."""
+    """The server under test, a client of it and its time.
+
+    At speed 1 a real second is a virtual one.
+    """
 
     running: SandboxServer
     http: httpx.Client
@@ -49,7 +52,9 @@ class Server:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def start(self, scenario: str = "clean_pass", agent: str = "cip_orchestrator", **more: Any) -> str:
+    def start(
+        self, scenario: str = "clean_pass", agent: str = "cip_orchestrator", **more: Any
+    ) -> str:
         """Create a run on the business of a scenario."""
         body = {"type": agent, "business_id": BUSINESS[scenario].id, **more}
         return str(self.post("/runs", body)["id"])
@@ -86,7 +91,9 @@ def serving(server_class: type[SandboxServer] = SandboxServer) -> Iterator[Serve
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
         time = time or RealTime()
-        running = server_class(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
+        running = server_class(
+            **{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options}
+        )
         http = httpx.Client(
             base_url=running.url,
             headers={"Authorization": f"Bearer {KEY}"},

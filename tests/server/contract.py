@@ -1,7 +1,7 @@
 """What Middesk's public documentation says, as tables, and as JSON Schema and OpenAPI made of them.
 
-A field is written as `name: type`, with `*` if it is required and `?` if it may be null; `[X]` is a list.
-What the sandbox adds stands apart, in ADDED.
+A field is written as `name: type`, with `*` if it is required and `?` if it may be null; `[X]` is a
+list. What the sandbox adds stands apart, in ADDED.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ OPERATIONS = {  # method and path, query, body, status and body of success, erro
         *("POST /v1/runs/{id}/feedback", {}, "NewFeedback", 201, "Feedback"),
         {403, 404, 422},
     ),
-    "stream-agent-run-events": ("GET /v1/runs/{id}/stream", {}, None, 200, "text/event-stream", {404}),
+    "stream-agent-run-events": (
+        "GET /v1/runs/{id}/stream",
+        {},
+        None,
+        200,
+        "text/event-stream",
+        {404},
+    ),
     "list-actions": ("GET /v1/actions", ON, None, 200, "Actions", {400}),
     "create-action": ("POST /v1/actions", {}, "NewAction", 201, "Action", {400, 404, 422}),
     "get-action": ("GET /v1/actions/{id}", ON, None, 200, "Action", {404}),
@@ -141,7 +148,9 @@ def validator(word: str) -> Draft202012Validator:
 
 def check(word: str, answer: Any) -> None:
     """Hold an answer to the contract."""
-    wrong = [f"{error.json_path}: {error.message[:200]}" for error in validator(word).iter_errors(answer)]
+    wrong = [
+        f"{error.json_path}: {error.message[:200]}" for error in validator(word).iter_errors(answer)
+    ]
     assert not wrong, wrong
 
 

@@ -23,7 +23,13 @@ def decide(scenario: str, status: str) -> dict[str, Any]:
 
 def dismissal(**more: Any) -> dict[str, Any]:
     hit = BUSINESS["watchlist_hit"].hit_id
-    return {"object_type": "watchlist_result", "object_id": hit, "type": "dismissal", "payload": {}, **more}
+    return {
+        "object_type": "watchlist_result",
+        "object_id": hit,
+        "type": "dismissal",
+        "payload": {},
+        **more,
+    }
 
 
 def test_a_decision_changes_the_business(server: Server) -> None:
@@ -41,7 +47,11 @@ def test_a_decision_changes_the_business(server: Server) -> None:
     assert [actor["actor_type"] for actor in made["actors"]] == ["account"]
     assert server.get(f"/businesses/{business_id}")["status"] == "approved"
     where = {"object_type": "businesses", "object_id": business_id}
-    assert server.get("/actions", **where) == {"object": "list", "data": [made], "url": "/v1/actions"}
+    assert server.get("/actions", **where) == {
+        "object": "list",
+        "data": [made],
+        "url": "/v1/actions",
+    }
     assert server.get(f"/actions/{made['id']}", **where) == made
 
 
@@ -83,7 +93,9 @@ def test_refused_actions(server: Server) -> None:
     server.post("/actions", decide("clean_pass", "approved"))
     for change, status in REFUSED:
         server.post("/actions", {**decide("clean_pass", "rejected"), **change}, status=status)
-        assert server.get(f"/businesses/{BUSINESS['clean_pass'].id}")["status"] == "approved", change
+        assert server.get(f"/businesses/{BUSINESS['clean_pass'].id}")["status"] == "approved", (
+            change
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +116,10 @@ def test_an_approved_agent_acts(
     business = BUSINESS[scenario]
     object_id = business.hit_id if object_type == "watchlist_result" else business.id
     where = {"object_type": object_type, "object_id": object_id}
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": decision, "note": "fine"}}
+    body = {
+        "interrupt_id": run["interrupts"][0]["id"],
+        "input": {"decision": decision, "note": "fine"},
+    }
     server.post(f"/runs/{run['id']}/resume", body, status=200)
     assert server.get("/actions", **where)["data"] == []
     server.settle(run["id"])

@@ -15,7 +15,12 @@ def server(shared: Server) -> Server:
 
 
 TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
-SOURCE = {"source_type": "lease", "source_name": "Signed lease", "tier": "secondary", "url": "https://x.test"}
+SOURCE = {
+    "source_type": "lease",
+    "source_name": "Signed lease",
+    "tier": "secondary",
+    "url": "https://x.test",
+}
 
 
 def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
@@ -55,9 +60,15 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
         ({}, "decision"),
         ({"decision": "approve", "note": "x" * 5001}, "note"),
         ({"decision": "approve", "document_id": "another"}, "document_id"),
-        ({"decision": "approve", "actions": [{"type": "verify_tin", "payload": 3}]}, "actions[0].payload"),
         (
-            {"decision": "approve", "actions": ["dismissal", {"type": "verify_tin", "payload": {"x": 1}}]},
+            {"decision": "approve", "actions": [{"type": "verify_tin", "payload": 3}]},
+            "actions[0].payload",
+        ),
+        (
+            {
+                "decision": "approve",
+                "actions": ["dismissal", {"type": "verify_tin", "payload": {"x": 1}}],
+            },
             "actions[1].payload.document_id",
         ),
     ],

@@ -55,15 +55,20 @@ def test_the_operations_are_the_contracts(openapi: Json) -> None:
     assert {name for name, (path, _) in output.items() if path.split()[1].startswith("/v1/")} - set(
         OPERATIONS
     ) == {
-        *("list-businesses", "get-business", "list-documents", "get-document")  # what the agents work on
+        # what the agents work on
+        *("list-businesses", "get-business", "list-documents", "get-document")
     }
     for name, (path, query, body, success, _, _) in OPERATIONS.items():
         at, operation = output[name]
         assert at == path
         given = [item for item in operation.get("parameters", ()) if item["in"] == "query"]
-        spelling = {f"{item['name']}{'*' * item['required']}": spelled(item["schema"]) for item in given}
+        spelling = {
+            f"{item['name']}{'*' * item['required']}": spelled(item["schema"]) for item in given
+        }
         assert spelling == query | fields(ADDED.get(name, "")), name
-        content = operation.get("requestBody", {}).get("content", {"application/json": {"schema": None}})
+        content = operation.get("requestBody", {}).get(
+            "content", {"application/json": {"schema": None}}
+        )
         assert list(content) == ["application/json"]
         schema = content["application/json"]["schema"]
         assert (spelled(schema) if schema else None) == body, name
@@ -137,14 +142,25 @@ def test_what_surrounds_a_run_is_the_contracts(server: Server) -> None:
     """Agents, feedback by an account and by a person, actions of a person and of an agent."""
     check("Agents", server.get("/agents"))
     check("Agent", server.get(f"/agents/{server.get('/agents')['data'][0]['id']}"))
-    run = server.answer(server.reach("watchlist_hit"), decision="approve", note="another date of birth")
-    body = {"rating": "POSITIVE", "artifact_id": run["output"]["artifacts"][0]["id"], "comment": None}
+    run = server.answer(
+        server.reach("watchlist_hit"), decision="approve", note="another date of birth"
+    )
+    body = {
+        "rating": "POSITIVE",
+        "artifact_id": run["output"]["artifacts"][0]["id"],
+        "comment": None,
+    }
     check("Feedback", server.post(f"/runs/{run['id']}/feedback", body))
     hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
     taken = server.get("/actions", **hit)["data"][0]
     check("Action", server.get(f"/actions/{taken['id']}", **hit))
     business = {"object_type": "businesses", "object_id": BUSINESS["clean_pass"].id}
-    decision = {**business, "type": "decision", "payload": {"status": "approved"}, "run_id": run["id"]}
+    decision = {
+        **business,
+        "type": "decision",
+        "payload": {"status": "approved"},
+        "run_id": run["id"],
+    }
     check("Action", server.post("/actions", decision))
     source = {
         "source_type": "sos",
@@ -152,7 +168,11 @@ def test_what_surrounds_a_run_is_the_contracts(server: Server) -> None:
         "tier": "government",
         "url": "https://a.example",
     }
-    added = {**business, "type": "add_sources", "payload": {"sources": [source | {"addresses": [{}]}]}}
+    added = {
+        **business,
+        "type": "add_sources",
+        "payload": {"sources": [source | {"addresses": [{}]}]},
+    }
     check("Action", server.post("/actions", added))
     check("Actions", server.get("/actions", **business))
 
@@ -162,7 +182,8 @@ def test_the_snapshots_of_a_stream_are_runs(server: Server) -> None:
     run = server.reach("combined_proposal")
     text = server.http.get(f"/runs/{run['id']}/stream").text
     events = [
-        httpx.Response(200, text=line).json() for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)
+        httpx.Response(200, text=line).json()
+        for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)
     ]
     assert [event["type"] for event in events[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
     assert events[-1]["type"] == "RUN_FINISHED"

@@ -45,6 +45,10 @@ def test_what_cannot_be_ended(server: Server) -> None:
     done = server.reach("clean_pass")["id"]
     ended = server.reach("watchlist_hit")["id"]
     end(server, ended)
-    for run_id, why in ((done, "it is completed"), (ended, "it is error"), ("unknown", "run not found")):
+    for run_id, why in (
+        (done, "it is completed"),
+        (ended, "it is error"),
+        ("unknown", "run not found"),
+    ):
         with pytest.raises(UsageError, match=why):
             end(server, run_id)

@@ -63,7 +63,13 @@ def test_a_threads_status_follows_its_runs(server: Server) -> None:
 @pytest.mark.parametrize("path", ["/runs", "/threads", "/businesses"])
 def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
     """With a 400 that names the parameter. Pages count from 1, and have 1 to 100 items."""
-    for name, value in (("page", "x"), ("page", 0), ("page", -1), ("per_page", 0), ("per_page", 101)):
+    for name, value in (
+        ("page", "x"),
+        ("page", 0),
+        ("page", -1),
+        ("per_page", 0),
+        ("per_page", 101),
+    ):
         [error] = server.get(path, status=400, **{name: value})["errors"]
         assert error["parameter"] == name
 

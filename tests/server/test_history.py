@@ -35,7 +35,9 @@ def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
     server = serve(history=200)
     business = BUSINESS["decision"]
     runs = runs_of(server)
-    question = [run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])]
+    question = [
+        run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])
+    ]
     assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
     server.answer(question[0], decision="rejected", note="why")
     assert server.get(f"/businesses/{business.id}")["status"] == "rejected"

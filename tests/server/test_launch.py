@@ -36,7 +36,9 @@ def test_businesses_are_found_by_name_or_scenario() -> None:
     """A business is named by its name, its scenario or its id; a wrong word gets the choices."""
     with sandbox() as box:
         row = next(row for row in box.businesses if row.scenario == "watchlist_hit")
-        assert {box.business(word) for word in (row.name, row.name.upper(), row.scenario, row.id)} == {row.id}
+        assert {
+            box.business(word) for word in (row.name, row.name.upper(), row.scenario, row.id)
+        } == {row.id}
         with pytest.raises(UsageError, match="Did you mean 'watchlist_hit'"):
             box.business("watchlist_hits")
 
@@ -44,7 +46,12 @@ def test_businesses_are_found_by_name_or_scenario() -> None:
 def test_time_starts_where_it_is_told() -> None:
     """`now` is taken as a datetime or as text; a time without a zone is UTC."""
     start = datetime(2026, 2, 3, 10, tzinfo=UTC)
-    for now in (start, start.replace(tzinfo=None), "2026-02-03T10:00:00", "2026-02-03T11:00:00+01:00"):
+    for now in (
+        start,
+        start.replace(tzinfo=None),
+        "2026-02-03T10:00:00",
+        "2026-02-03T11:00:00+01:00",
+    ):
         with sandbox(now=now) as box:
             assert 0 <= (box.now() - start).total_seconds() < 30
     with sandbox() as box:
@@ -76,7 +83,9 @@ def test_latency_and_limit() -> None:
         headers = {"Authorization": f"Bearer {box.key}"}
         begun = time.monotonic()
         with ThreadPoolExecutor(3) as pool:
-            answers = list(pool.map(lambda _: http.get(f"{box.url}/agents", headers=headers), range(3)))
+            answers = list(
+                pool.map(lambda _: http.get(f"{box.url}/agents", headers=headers), range(3))
+            )
         assert time.monotonic() - begun >= 0.2
         assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
         [refusal] = [answer for answer in answers if answer.status_code == 429]
@@ -125,7 +134,9 @@ print("ended", flush=True)
 def test_serve_ends_cleanly() -> None:
     """The blocking server announces itself, and Ctrl-C ends it without a traceback (soak tests SIGTERM)."""
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True
+    ) as process:
         assert process.stdout
         url, key = process.stdout.readline().split()
         headers = {"Authorization": f"Bearer {key}"}

@@ -102,7 +102,8 @@ def test_what_is_proposed_changes_nothing_before_the_answer(
 
     def done() -> int:
         return sum(
-            action["type"] == "add_sources" for action in http.get("/actions", params=where).json()["data"]
+            action["type"] == "add_sources"
+            for action in http.get("/actions", params=where).json()["data"]
         )
 
     before = done()
@@ -125,7 +126,9 @@ def test_pages_hold_each_run_once() -> None:
     assert [len(page["data"]) for page in pages] == [3, 3, 1]
     assert [page["has_more"] for page in pages] == [True, True, False]
     assert {page["total_count"] for page in pages} == {7} == {len({run["id"] for run in runs})}
-    assert [run["created_at"] for run in runs] == sorted((run["created_at"] for run in runs), reverse=True)
+    assert [run["created_at"] for run in runs] == sorted(
+        (run["created_at"] for run in runs), reverse=True
+    )
 
 
 def test_equal_seeds_give_equal_pasts() -> None:
@@ -135,6 +138,9 @@ def test_equal_seeds_give_equal_pasts() -> None:
         with runkit.sandbox(history=5, seed=seed) as box, box.client(rate=None) as client:
             f = runkit.frames(client.runs.fetch(client.runs.list(progress=False), progress=False))
         answered = f.steps[~f.steps["is_open"]]
-        return [f.runs["status"].tolist(), answered[["name", "agent", "duration_s"]].values.tolist()]
+        return [
+            f.runs["status"].tolist(),
+            answered[["name", "agent", "duration_s"]].values.tolist(),
+        ]
 
     assert past(3) == past(3) != past(4)

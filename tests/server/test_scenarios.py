@@ -88,7 +88,10 @@ def test_two_questions_at_once(server: Server) -> None:
     tin, hit = run["interrupts"]
     assert [tin["value"]["type"], hit["value"]["type"]] == ["verify_tin", "dismissal"]
     path = f"/runs/{run['id']}/resume?include=steps"
-    body = {"interrupt_id": hit["id"], "input": {"decision": "approve", "note": "another date of birth"}}
+    body = {
+        "interrupt_id": hit["id"],
+        "input": {"decision": "approve", "note": "another date of birth"},
+    }
     waiting = server.post(path, body, status=200)
     assert (waiting["status"], waiting["interrupts"]) == ("interrupted", [tin])
     [step] = [step for step in waiting["steps"] if step["status"] == "running"]
@@ -124,7 +127,9 @@ def test_a_policy_approves(server: Server) -> None:
     assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"]
 
 
-@pytest.mark.parametrize("agent", ["address_verification", "watchlist_resolution", "tin_verification"])
+@pytest.mark.parametrize(
+    "agent", ["address_verification", "watchlist_resolution", "tin_verification"]
+)
 def test_a_specialist_alone(server: Server, agent: str) -> None:
     """A specialist's run is its part of the review, without an orchestrator around it."""
     run = server.reach("clean_pass", agent=agent)
@@ -138,14 +143,22 @@ def test_a_specialist_alone(server: Server, agent: str) -> None:
         ("watchlist_hit", {}, "input.decision"),
         ("watchlist_hit", {"decision": "approve", "note": 5}, "input.note"),
         ("watchlist_hit", {"decision": "approve"}, "input.note"),
-        ("watchlist_hit", {"decision": "approve", "note": "why", "actions": "all"}, "input.actions"),
+        (
+            "watchlist_hit",
+            {"decision": "approve", "note": "why", "actions": "all"},
+            "input.actions",
+        ),
         ("watchlist_hit", {"decision": ["approve"], "note": "why"}, "input.decision"),
         (
             "combined_proposal",
             {"decision": "approve", "proposals": [{"agent": "watchlist_resolution", "note": " "}]},
             "input.proposals[0].note",
         ),
-        ("combined_proposal", {"proposals": [{"agent": "nobody", "decision": "approve"}]}, "input.proposals"),
+        (
+            "combined_proposal",
+            {"proposals": [{"agent": "nobody", "decision": "approve"}]},
+            "input.proposals",
+        ),
         ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals[0].agent"),
         ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
         ("tin_mismatch", {"decision": "approve", "document_id": "another"}, "input.document_id"),
@@ -165,7 +178,13 @@ def test_an_answer_that_is_none_is_refused(
 
 @pytest.mark.parametrize(
     ("id_name", "input_name"),
-    [("interrupt_id", "input"), ("id", "value"), ("id", "response"), ("id", "payload"), ("id", "resume")],
+    [
+        ("interrupt_id", "input"),
+        ("id", "value"),
+        ("id", "response"),
+        ("id", "payload"),
+        ("id", "resume"),
+    ],
 )
 def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str) -> None:
     """The undocumented body of resume is taken under any of its likely names."""

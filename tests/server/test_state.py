@@ -46,7 +46,9 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
             interrupt = next(entry for entry in planned.interrupts if entry.answered_at is None)
             at = max(at, interrupt.asked_at) + delay
             verdicts = {
-                agent: list(QUESTIONS[question].outcomes)[choice % len(QUESTIONS[question].outcomes)]
+                agent: list(QUESTIONS[question].outcomes)[
+                    choice % len(QUESTIONS[question].outcomes)
+                ]
                 for agent, question in interrupt.questions.items()
             }
             answers += (Answer(interrupt.item["id"], at, verdicts, {}, {}),)
@@ -57,7 +59,9 @@ def last_instant(planned: Plan) -> int:
     return planned.changes[-1] + 1000
 
 
-def walk(steps: list[dict[str, Any]], parent: dict[str, Any] | None = None) -> Iterator[tuple[Any, Any]]:
+def walk(
+    steps: list[dict[str, Any]], parent: dict[str, Any] | None = None
+) -> Iterator[tuple[Any, Any]]:
     for step in steps:
         yield step, parent
         yield from walk(step["steps"], step)

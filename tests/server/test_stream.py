@@ -39,7 +39,9 @@ def test_a_finished_run_is_replayed(server: Server) -> None:
     snapshots = [data for word, data in messages if word == "STATE_SNAPSHOT"]
     assert len(snapshots) == len(server.running.store.plan_of(run["id"]).changes) - 1
     assert snapshots[-1]["snapshot"] == run
-    assert [data["timestamp"] for _, data in messages] == sorted(data["timestamp"] for _, data in messages)
+    assert [data["timestamp"] for _, data in messages] == sorted(
+        data["timestamp"] for _, data in messages
+    )
     assert messages[-1][0] == "RUN_FINISHED"
     assert messages[-1][1]["outcome"] == {"type": "success"}
     assert replay(server, run["id"]) == messages

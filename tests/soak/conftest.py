@@ -1,7 +1,7 @@
 """What a long run is judged by: what a process holds, and what it leaves behind.
 
-Times are printed and not asserted, since the machine may be busy; memory is compared with itself, from after
-a warm-up on.
+Times are printed and not asserted, since the machine may be busy; memory is compared with itself,
+from after a warm-up on.
 """
 
 from __future__ import annotations
@@ -63,14 +63,17 @@ def nothing_left() -> Iterator[None]:
 
     before = here()
     yield
-    until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))  # a socket may time out
+    # a socket may time out
+    until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))
 
 
 @pytest.fixture
 def record(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
     """Print a number at the end: of what, under which heading, and what came out."""
     name = request.node.name.removeprefix("test_")
-    return lambda row, column, came: record_property(f"table:{name}, {row}", (row, column, "", str(came)))
+    return lambda row, column, came: record_property(
+        f"table:{name}, {row}", (row, column, "", str(came))
+    )
 
 
 class Served(NamedTuple):
@@ -115,7 +118,9 @@ def waiting(served: Served, count: int) -> list[str]:
     """Make runs that wait for a person, and so stay live; gives their ids."""
     with served.client() as client, ThreadPoolExecutor(8) as pool:
         business = served.box.business("watchlist_hit")
-        made = list(pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count)))
+        made = list(
+            pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count))
+        )
         until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted")
     return made
 
@@ -123,7 +128,9 @@ def waiting(served: Served, count: int) -> list[str]:
 def environment(**more: str) -> dict[str, str]:
     """The environment of a process that finds the package and the tests, and no account or sandbox."""
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MIDDESK", "RUNKIT_SA"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MIDDESK", "RUNKIT_SA"))
     }
     paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | more

@@ -43,7 +43,11 @@ def test_kernels_that_answer_at_once(state_dir: Path, record: Told) -> None:
     ]
     output = [kernel.communicate(timeout=120) for kernel in kernels]
     assert [error.decode() for _, error in output] == [""] * KERNELS
-    record("p50/p95/max ms", "noted", quantiles([item for out, _ in output for item in json.loads(out)]))
+    record(
+        "p50/p95/max ms",
+        "noted",
+        quantiles([item for out, _ in output for item in json.loads(out)]),
+    )
     log = runkit.answer_log()
     wanted = Counter(
         f"{kernel.pid}-{thread}-{number}"

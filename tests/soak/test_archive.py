@@ -58,13 +58,17 @@ def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, record: T
         assert len(f.problems) == 0
     served.stop()
     left = [
-        path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix in (".part", ".tmp")
+        path
+        for path in folder.rglob("*")
+        if path.name.startswith(".") or path.suffix in (".part", ".tmp")
     ]
     assert left == []
 
 
 @pytest.mark.timeout(1800)
-def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, record: Told) -> None:
+def test_one_that_syncs_for_long(
+    serve: Callable[..., Served], tmp_path: Path, record: Told
+) -> None:
     """Twenty looks at a thousand runs: memory stays, and of each look no thread and no file is left open."""
     served = serve("--history", str(RUNS), "--speed", "60")
     archive, sizes = runkit.Archive(tmp_path / "runs"), []
@@ -85,7 +89,10 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, r
 def test_writers_that_are_killed(tmp_path: Path) -> None:
     """Each compacts, too; what a writer said to be written is there, once, and as it was last."""
     names = [f"w{number}" for number in range(8)]
-    with writers(tmp_path / "runs", names, 12, compacts=True) as processes, ThreadPoolExecutor(8) as pool:
+    with (
+        writers(tmp_path / "runs", names, 12, compacts=True) as processes,
+        ThreadPoolExecutor(8) as pool,
+    ):
         for process in processes[:3]:
             Timer(15, process.kill).start()
         numbers = dict(zip(names, pool.map(written, processes), strict=True))

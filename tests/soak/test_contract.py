@@ -1,7 +1,7 @@
 """Whatever the sandbox's OpenAPI lets one send is answered as it and the contract say.
 
-All phases of schemathesis against a real server. Time is so fast that no stream waits: a run of minutes stops
-within a millisecond.
+All phases of schemathesis against a real server. Time is so fast that no stream waits: a run of
+minutes stops within a millisecond.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from tests.server.conftest import BUSINESS, KEY, NOON
 from tests.server.contract import with_contract
 
 Json = dict[str, Any]
-BY_STATE = {  # take something that is there and stands as it must; `test_contract` has answers of these
+# take something that is there and stands as it must; `test_contract` has answers of these
+BY_STATE = {
     "POST /v1/actions",
     "GET /v1/actions/{id}",
     "POST /v1/runs/{id}/feedback",
@@ -61,8 +62,8 @@ checks.positive_data_acceptance.enabled = false
 def examine(running: SandboxServer, folder: Path, examples: int, *options: str) -> tuple[Json, str]:
     """Run schemathesis with all its checks; give its report, and what it prints.
 
-    No 5xx; documented statuses, content types and bodies; what breaks the schema is refused; 401 without the
-    key or with a wrong one; 405 with `Allow` for a method that is not there.
+    No 5xx; documented statuses, content types and bodies; what breaks the schema is refused; 401
+    without the key or with a wrong one; 405 with `Allow` for a method that is not there.
     """
     business, origin = BUSINESS["tin_mismatch"], running.url.removesuffix("/v1")
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -71,11 +72,20 @@ def examine(running: SandboxServer, folder: Path, examples: int, *options: str) 
     values = {"business": business.id, "document": business.documents[0]["id"]}
     config = CONFIG.format(**values, run=next(iter(running.store.runs)), examples=examples)
     (folder / "schemathesis.toml").write_text(config)
-    command = [sys.executable, "-m", "schemathesis.cli", "run", "--no-color", "--continue-on-failure"]
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "run",
+        "--no-color",
+        "--continue-on-failure",
+    ]
     command += ["openapi.json", "--url", origin, "--report-json-path", "report.json"]
     command += ["--header", f"Authorization: Bearer {KEY}", *options]
     environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500
+    )
     output = done.stdout + done.stderr
     path = folder / "report.json"
     assert path.exists(), output
@@ -89,7 +99,9 @@ def check_report(report: Json, output: str) -> None:
     assert report["complete"], output
     assert report["operations"]["tested"] == report["operations"]["selected"]
     rates = report["valid_rates"].items()
-    assert {name for name, found in rates if not any(item["accepted"] for item in found.values())} <= BY_STATE
+    assert {
+        name for name, found in rates if not any(item["accepted"] for item in found.values())
+    } <= BY_STATE
 
 
 @pytest.mark.timeout(1800)

@@ -14,11 +14,13 @@ from support import until
 from tests.end_to_end.kernels.conftest import Kernel
 from tests.soak.conftest import MB, Served, Told, grown, waiting
 
-ROUNDS, WARM = 3, 1  # of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
+# of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
+ROUNDS, WARM = 3, 1
 MONITORS = 20
 FILES = 10  # more than before anything was imported and shown
 QUESTIONS, LOOKS = 1_000, 8  # the allocator's arenas of the threads are full after some looks
-TRACED = 0.3 * MB  # a round: what one monitor of the twenty would hold if it were left; seen: a tenth of it
+# a round: what one monitor of the twenty would hold if it were left; seen: a tenth of it
+TRACED = 0.3 * MB
 NOISE = 12 * MB  # of the allocators of Arrow and of Python, which give pages back late
 
 START = """
@@ -51,10 +53,13 @@ client = box.client(rate=None)
 begun = box.now()
 kinds = ["watchlist_hit", "address_gap", "clean_pass"]
 runs = [client.runs.create("cip_orchestrator", box.business(kinds[n % 3])) for n in range({n})]
-keeper = client.runs.create("cip_orchestrator", box.business("long_5000"))  # so that time goes on quickly
+# so that time goes on quickly
+keeper = client.runs.create("cip_orchestrator", box.business("long_5000"))
 monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
 """
-IS_OVER = "(box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)"
+IS_OVER = (
+    "(box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)"
+)
 END = """
 for monitor in monitors:
     monitor.close()
@@ -87,7 +92,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     def begin(box: Sandbox) -> Kernel:
         environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        environment |= {"RUNKIT_STATE_DIR": str(tmp_path / "state"), "IPYTHONDIR": str(tmp_path / "ipython")}
+        environment |= {
+            "RUNKIT_STATE_DIR": str(tmp_path / "state"),
+            "IPYTHONDIR": str(tmp_path / "ipython"),
+        }
         tests = Path(__file__).parent.parent
         kernels.append(Kernel("installed", tests, environment))
         kernels[0].run(START)
@@ -177,7 +185,10 @@ def test_an_inbox_over_a_thousand_questions(
         answer(kernel, card)
         until(lambda n=left: kernel.value("len(inbox.rows)") == str(n), 120)
         sizes.append(told_by(kernel))
-        assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
+        assert (
+            kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})")
+            == f"({left}, {left})"
+        )
         record("MB traced / RSS", f"look {number}", memory(sizes[-1]))
     assert kernel.value("inbox.controller.error") == "''"
     kernel.run("inbox.close(); client.close(); del inbox, client; wait_until(lambda: not ours())")

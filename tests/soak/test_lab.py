@@ -21,7 +21,12 @@ from support import until
 from tests.soak.conftest import environment
 
 NOTEBOOKS = {
-    *("01_first_look.ipynb", "02_answer_interrupts.ipynb", "03_watch_a_run.ipynb", "04_compare_runs.ipynb"),
+    *(
+        "01_first_look.ipynb",
+        "02_answer_interrupts.ipynb",
+        "03_watch_a_run.ipynb",
+        "04_compare_runs.ipynb",
+    ),
     *("05_fleet.ipynb", "06_scale_out.ipynb"),
     "templates",
 }
@@ -60,7 +65,10 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
             time.sleep(1)
         box = re.search(r"sandbox at http://127\.0\.0\.1:(\d+)", output.read_text())
         assert box
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        family = [
+            psutil.Process(process.pid),
+            *psutil.Process(process.pid).children(recursive=True),
+        ]
         assert len(family) >= 3
         if way == "Ctrl-C":
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -76,7 +84,9 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
         process.wait()
     assert {path.name for path in (folders["work"] / "runkit-notebooks").iterdir()} == NOTEBOOKS
     assert [path.name for path in folders["work"].iterdir()] == ["runkit-notebooks"]
-    left = sorted(str(path.relative_to(tmp_path)) for path in folders["runtime"].rglob("*") if path.is_file())
+    left = sorted(
+        str(path.relative_to(tmp_path)) for path in folders["runtime"].rglob("*") if path.is_file()
+    )
     assert [name for name in left if not name.endswith("jupyter_cookie_secret")] == []
     assert list(folders["tmp"].iterdir()) == []
     for number in (port, int(box[1])):

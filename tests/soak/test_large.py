@@ -26,7 +26,8 @@ def wide() -> bytes:
     families = []
     for number in range(WIDE // 10):
         kids = [
-            item.replace('"ID"', f'"{number}-{kid}"').replace('"PARENT"', f'"{number}"') for kid in range(9)
+            item.replace('"ID"', f'"{number}-{kid}"').replace('"PARENT"', f'"{number}"')
+            for kid in range(9)
         ]
         families.append(opened.replace('"ID"', f'"{number}"') + ",".join(kids) + closed)
     return (before + ",".join(families) + after).encode()
@@ -57,7 +58,9 @@ def test_a_result_of_50_mb(tmp_path: Path) -> None:
 
 def test_a_result_of_50_mb_is_in_memory_a_few_times() -> None:
     """And not many, in a process of its own."""
-    output = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True
+    )
     assert int(output.stdout) < 6 * 50_000
 
 

@@ -22,7 +22,10 @@ QUERY = "select count(*) as n, count(parent_id) as n_nested, sum(dur) / 1000 as 
 
 @pytest.fixture
 def trace(tmp_path: Path) -> tuple[runkit.Frames, Path]:
-    with runkit.sandbox(history=8, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    with (
+        runkit.sandbox(history=8, seed=7, now="2026-11-02T10:00:00Z") as box,
+        box.client() as client,
+    ):
         f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     return f, runkit.to_perfetto(f, tmp_path / "trace.json")
 
@@ -49,7 +52,9 @@ def address(trace: tuple[runkit.Frames, Path]) -> Iterator[str]:
 
 
 @pytest.mark.browser
-def test_perfetto_nests_the_steps(browser: Any, trace: tuple[runkit.Frames, Path], address: str) -> None:
+def test_perfetto_nests_the_steps(
+    browser: Any, trace: tuple[runkit.Frames, Path], address: str
+) -> None:
     """It has a slice for each step, and those that lie within another are its children."""
     page = browser.new_page()
     page.goto(address)

@@ -23,7 +23,9 @@ def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: To
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     sizes = []
     with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
-        run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.05)
+        run = client.runs.wait(
+            client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.05
+        )
         runkit.report(run, made / "warm.html")  # what is loaded once stays
         with nothing_left():
             for number in range(10):

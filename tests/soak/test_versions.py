@@ -1,7 +1,7 @@
 """Each Python that the machine has, each extra alone, and the oldest of what runkit requires.
 
-The interpreters are those named `python3.12` and so on along the PATH, and those of pyenv. With the newest
-versions, the suite is what CI runs on every Python.
+The interpreters are those named `python3.12` and so on along the PATH, and those of pyenv. With the
+newest versions, the suite is what CI runs on every Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from pathlib import Path
 
 import pytest
 
-from environments import PROJECT, ROOT, Built, Environment, build_both, copy_sources, environment, pythons
+from environments import (
+    PROJECT,
+    ROOT,
+    Built,
+    Environment,
+    build_both,
+    copy_sources,
+    environment,
+    pythons,
+)
 
 PYTHONS = pythons()
 FOUND = [version for version, python in PYTHONS.items() if python]
@@ -96,7 +105,9 @@ def open_lab(env: Environment, cwd: Path) -> None:
     variables = environment(JUPYTER_TOKEN="secret", HOME=str(cwd))
     cwd.mkdir()
     with (cwd / "lab.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stderr=log
+        )
     try:
         listed = _contents(cwd / "lab.log", process)
     finally:
@@ -164,7 +175,9 @@ def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell:
 
 
 @pytest.mark.timeout(1800)
-def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path, tell: Tell) -> None:
+def test_the_suite_passes_with_the_oldest_versions(
+    built: Built, tmp_path: Path, tell: Tell
+) -> None:
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = oldest(tmp_path, FOUND[0], built, *RUNNERS)
     job(env, tmp_path / "job", "sandbox", "report", "scale")

@@ -23,9 +23,13 @@ def own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
 
 
-def log(answer: dict[str, Any], by: str = "Ada", *, delivery: str = "confirmed", **known: str | None) -> None:
+def log(
+    answer: dict[str, Any], by: str = "Ada", *, delivery: str = "confirmed", **known: str | None
+) -> None:
     """Note an answer to the question of `answered()`."""
-    entry = answers.begin(answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known)
+    entry = answers.begin(
+        answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known
+    )
     answers.settle(entry, delivery, None, None)
 
 
@@ -108,7 +112,9 @@ def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
         {"title": "Hit", "type": "t", "sources": [source]},
         {"title": "Other", "type": "t", "sources": []},
     ]
-    first = question("q", 10, 20, result={"interrupt_id": "int-1"}, artifacts=proposed, label="Dismiss?")
+    first = question(
+        "q", 10, 20, result={"interrupt_id": "int-1"}, artifacts=proposed, label="Dismiss?"
+    )
     f = runkit.frames(run(question("p", 30, 40, label="Approve?"), first, run_id="r"))
     trail = runkit.one_run.questions(f, runkit.answer_log()).table
     assert trail["question"].tolist() == ["Dismiss?", "Approve?"]

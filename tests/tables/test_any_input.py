@@ -35,7 +35,13 @@ def sound(f: runkit.Frames) -> runkit.Frames:
     assert steps[["self_s", "critical_s"]].ge(0).all(axis=None)
     assert steps["subtree_end"].gt(steps["step_no"]).all()
     assert (f.coverage.seen, f.coverage.kept) == (f.coverage.kept + f.coverage.refused, len(runs))
-    assert f.problems[["location", "detail"]].map(len, na_action="ignore").fillna(0).le(700).all(axis=None)
+    assert (
+        f.problems[["location", "detail"]]
+        .map(len, na_action="ignore")
+        .fillna(0)
+        .le(700)
+        .all(axis=None)
+    )
     assert not runs["queued_s"].lt(0).any()
     assert (f.artifacts.loc[f.artifacts["is_repeat"], "origin"] == "proposal").all()
     assert repr(f)
@@ -49,7 +55,7 @@ def check_same(left: runkit.Frames, right: runkit.Frames) -> None:
     assert left.coverage == right.coverage
 
 
-# ------------------------------------------------------------------------------------------------ objects
+# ------------------------------------------------------------------------------------------ objects
 
 
 def check_frames_or_error(made: Any, **options: Any) -> None:
@@ -114,7 +120,7 @@ def test_select_of_anything(case: Case) -> None:
             assert len(str(error)) < 700  # noqa: PT017
 
 
-# --------------------------------------------------------------------------------------------------- text
+# --------------------------------------------------------------------------------------------- text
 
 
 def written(value: Any, *, is_ascii: bool = True) -> bytes:
@@ -155,7 +161,9 @@ def test_any_bytes_are_read_or_refused(text: bytes) -> None:
 
 @fuzz(8)
 @given(st.lists(mangled(), max_size=3))
-def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, sources: list[Json]) -> None:
+def test_what_is_saved_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, sources: list[Json]
+) -> None:
     """All six frames, by runkit and, where there are rows, by pandas alone."""
     f = runkit.frames(sources)
     folder = f.save(tmp_path_factory.mktemp("saved"))

@@ -1,6 +1,7 @@
 """As deep, as wide and as large as it gets, in bounded time and memory.
 
-Time is the processor's, so that a busy machine fails nothing; the limits are a few times what was measured.
+Time is the processor's, so that a busy machine fails nothing; the limits are a few times what was
+measured.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ def chain(depth: int) -> Json:
     """A run of one step in another, so many levels."""
     inner: list[Json] = []
     for number in reversed(range(depth)):
-        inner = [step(str(number), 0, 50, parent_step_id=str(number - 1) if number else None, steps=inner)]
+        inner = [
+            step(
+                str(number), 0, 50, parent_step_id=str(number - 1) if number else None, steps=inner
+            )
+        ]
     return run(*inner)
 
 
-# --------------------------------------------------------------------------------------------------- deep
+# --------------------------------------------------------------------------------------------- deep
 
 
 def test_deep_steps_are_read_and_drawn() -> None:
@@ -46,14 +51,21 @@ def test_deep_steps_are_read_and_drawn() -> None:
     assert len(figure) < 10_000_000
 
 
-# ---------------------------------------------------------------------------------------- wide and large
+# ----------------------------------------------------------------------------------- wide and large
 
 
 def test_a_megabyte_in_every_field() -> None:
     """What people are shown stays short."""
     long = "w" * 1_000_000
     source = run(
-        step(long, agent=long, name=long, label=long, type=long, artifacts=[artifact(long, summary=long)]),
+        step(
+            long,
+            agent=long,
+            name=long,
+            label=long,
+            type=long,
+            artifacts=[artifact(long, summary=long)],
+        ),
         run_id=long,
         agent=long,
         status=long,

@@ -48,7 +48,10 @@ def odd_runs(draw: st.DrawFn) -> Json:
             item.pop(field, None)
         elif change == "rich":
             item["result"] = {"hits": [1, {"name": "é"}], "n": 2**60}
-            item["artifacts"] = [artifact("one", sources=[{"url": "https://x.org/a"}]), artifact("two")]
+            item["artifacts"] = [
+                artifact("one", sources=[{"url": "https://x.org/a"}]),
+                artifact("two"),
+            ]
         elif change == "again":
             source["steps"].append(copy.deepcopy(item))
     return source
@@ -57,7 +60,12 @@ def odd_runs(draw: st.DrawFn) -> Json:
 def broken() -> Json:
     """A run of which every kind of part has a record that must be validated by itself."""
     odd = artifact("y", sources=[{"url": 5}, 5])
-    steps = [step("x", started_at="2026-02-03T10:00:05"), step("x"), step("y", artifacts=[odd, 5]), step(5)]
+    steps = [
+        step("x", started_at="2026-02-03T10:00:05"),
+        step("x"),
+        step("y", artifacts=[odd, 5]),
+        step(5),
+    ]
     return run(*steps, run_id="broken", updated_at="2026-02-03T10:00:05", interrupts=[5])
 
 

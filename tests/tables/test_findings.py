@@ -25,7 +25,9 @@ def rows(frames: runkit.Frames) -> list[list[Any]]:
 def test_a_question_and_its_step_join_by_id() -> None:
     """The step's id, or the interrupt id that its result names, comes before everything else."""
     named = question("s2", 20, None, result={"interrupt_id": "int-1"})
-    frames = asking_run(question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")])
+    frames = asking_run(
+        question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")]
+    )
     assert rows(frames) == [["int-2", "int-2"], ["int-1", "s2"]]
     assert len(frames.problems) == 0
 
@@ -39,7 +41,9 @@ def test_a_question_and_its_step_join_by_agent_and_label() -> None:
 
 def test_the_only_question_and_the_only_open_step_join() -> None:
     """Nothing else matches, but there is just one of each; answered steps do not count."""
-    frames = asking_run(question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()])
+    frames = asking_run(
+        question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()]
+    )
     assert rows(frames) == [["", "done"], ["int-1", "open"]]
     assert frames.interrupts["outcome"].tolist() == ["answered", "pending"]
 
@@ -80,13 +84,20 @@ def test_without_steps_a_question_is_a_row_without_one() -> None:
     ("pause", "status", "outcome", "wait"),
     [
         (question("q", 10, 30), "completed", "answered", 20),
-        (question("q", 10, 11, result={"resolution": "auto_approve"}), "completed", "auto_approve", 1),
+        (
+            question("q", 10, 11, result={"resolution": "auto_approve"}),
+            "completed",
+            "auto_approve",
+            1,
+        ),
         (question("q", 10, 10, result={"resolution": "skip"}), "completed", "skip", 0),
         (question("q", 10, 11, resolution="skip"), "completed", "skip", 1),
         (question("q", 10, None), "error", "lapsed", 90),
     ],
 )
-def test_what_became_of_a_question(pause: dict[str, Any], status: str, outcome: str, wait: float) -> None:
+def test_what_became_of_a_question(
+    pause: dict[str, Any], status: str, outcome: str, wait: float
+) -> None:
     """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
     row = runkit.frames(run(pause, status=status)).interrupts.iloc[0]
     assert (row["outcome"], row["wait_s"]) == (outcome, wait)
@@ -137,7 +148,9 @@ def test_artifacts_are_numbered_over_the_run() -> None:
 )
 def test_the_host_of_a_source(url: str, host: str | None) -> None:
     """In lower case, without user and port; null where there is none."""
-    found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources["host"]
+    found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources[
+        "host"
+    ]
     assert found.astype(object).where(found.notna(), None).tolist() == [host]
 
 
@@ -167,7 +180,11 @@ def test_how_wide_and_how_official_the_evidence_is() -> None:
     evidence = {
         "one site": (pages, 1, "secondary"),
         "two sites": ([*pages, source("https://B.example/", "primary")], 2, "primary"),
-        "all tiers": ([source("x", word) for word in ("rumor", "secondary", "government")], 0, "government"),
+        "all tiers": (
+            [source("x", word) for word in ("rumor", "secondary", "government")],
+            0,
+            "government",
+        ),
         "other word": ([source(None, None), source("https://c.example", "rumor")], 1, "other"),
         "no tier": ([source("https://c.example", None)], 1, None),
         "no source": ([], 0, None),
@@ -191,7 +208,9 @@ def test_how_wide_and_how_official_the_evidence_is() -> None:
         ([], "medium", "output"),
     ],
 )
-def test_the_weakest_finding_of_a_run(findings: list[str | None], output: str, weakest: str | None) -> None:
+def test_the_weakest_finding_of_a_run(
+    findings: list[str | None], output: str, weakest: str | None
+) -> None:
     """Among findings first, by confidence; the output's title if they are all high, null if it is, too."""
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
     delivered = {"artifacts": [artifact("output", confidence=output)]}
@@ -207,7 +226,12 @@ def test_a_word_that_is_not_known_is_other_and_noted() -> None:
     f = runkit.frames(run(step("a", artifacts=[*found, artifact("sure", confidence="high")])))
     assert f.artifacts["confidence"].tolist() == ["other"] * 3 + ["high"]
     assert (f.artifacts["confidence"].max(), f.sources["source_tier"].min()) == ("high", "other")
-    assert f.artifacts["best_tier"].cat.categories.tolist() == ["other", "secondary", "primary", "government"]
+    assert f.artifacts["best_tier"].cat.categories.tolist() == [
+        "other",
+        "secondary",
+        "primary",
+        "government",
+    ]
     noted = f.problems[["problem", "location", "n"]].values.tolist()
     assert noted == [
         ["unknown_value", "$.steps[0].artifacts[0].confidence", 3],

@@ -22,7 +22,10 @@ IDS = [f"{name * 8}-1" for name in "abcd"]
 def four() -> runkit.Frames:
     """Four runs with one to four steps; the last run and its last step failed."""
     runs = [
-        run(*[step(f"{run_id}-{number}", artifacts=[artifact()]) for number in range(n)], run_id=run_id)
+        run(
+            *[step(f"{run_id}-{number}", artifacts=[artifact()]) for number in range(n)],
+            run_id=run_id,
+        )
         for n, run_id in enumerate(IDS, 1)
     ]
     runs[-1]["steps"][-1]["status"] = runs[-1]["status"] = "error"
@@ -79,7 +82,9 @@ def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: 
         (lambda f: f.runs.index, "4 run ids not in these frames"),
     ],
 )
-def test_select_of_something_else_is_a_clear_error(four: runkit.Frames, choose: Any, words: str) -> None:
+def test_select_of_something_else_is_a_clear_error(
+    four: runkit.Frames, choose: Any, words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
         four.select(choose(four))
 
@@ -153,9 +158,15 @@ def test_the_schema_is_a_frame_of_all_columns() -> None:
     f = runkit.frames(EXAMPLES / "run_completed.json")
     assert list(f.schema) == ["frame", "column", "dtype", "unit", "meaning"]
     listed = f.schema[["frame", "column", "dtype"]].to_numpy().tolist()
-    assert listed == [[name, column, str(df[column].dtype)] for name, df in f.items() for column in df]
+    assert listed == [
+        [name, column, str(df[column].dtype)] for name, df in f.items() for column in df
+    ]
     units = dict(zip(f.schema["column"], f.schema["unit"], strict=True))
-    assert (units["duration_s"], units["created_at"], pd.isna(units["is_open"])) == ("s", "UTC", True)
+    assert (units["duration_s"], units["created_at"], pd.isna(units["is_open"])) == (
+        "s",
+        "UTC",
+        True,
+    )
     assert f.schema["meaning"].str.len().gt(3).all()
 
 

@@ -28,7 +28,9 @@ def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page() -> 
     """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
     with runkit.sandbox(history=62) as box, box.client() as client:
         raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
-    whole, cut = (runkit.frames(source) for source in (raws, [object_page_form(raw) for raw in raws]))
+    whole, cut = (
+        runkit.frames(source) for source in (raws, [object_page_form(raw) for raw in raws])
+    )
     assert len(cut.runs) == 62
     assert not cut.runs["agent"].isna().any()
     for column in (
@@ -61,7 +63,9 @@ def test_an_output_step_delivers_the_output() -> None:
 
 def test_only_top_level_output_steps_of_a_completed_run_deliver() -> None:
     nested = step("a", 0, 40, steps=[output_step("b", artifact("Specialist"))])
-    f = runkit.frames(page(nested, output_step("c", artifact("First")), output_step("d", artifact("Last"))))
+    f = runkit.frames(
+        page(nested, output_step("c", artifact("First")), output_step("d", artifact("Last")))
+    )
     origins = dict(zip(f.artifacts["title"], f.artifacts["origin"], strict=True))
     assert origins == {"Specialist": "step", "First": "output", "Last": "output"}
     assert f.runs["outcome"].tolist() == ["Last +1"]
@@ -74,7 +78,11 @@ def test_an_output_step_repeats_the_output_of_the_run() -> None:
     step_with_both = output_step("o", artifact("Summary", summary="x"), artifact("More"))
     f = runkit.frames(run(step_with_both, output={"artifacts": [artifact("Summary")]}))
     rows = f.artifacts[["title", "origin", "is_repeat"]].values.tolist()
-    assert rows == [["Summary", "step", True], ["More", "step", False], ["Summary", "output", False]]
+    assert rows == [
+        ["Summary", "step", True],
+        ["More", "step", False],
+        ["Summary", "output", False],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,9 @@ def test_an_output_step_repeats_the_output_of_the_run() -> None:
         ([step("a", agent=None)], None),
     ],
 )
-def test_the_agent_is_that_of_the_first_top_level_step(steps: list[Json], agent: str | None) -> None:
+def test_the_agent_is_that_of_the_first_top_level_step(
+    steps: list[Json], agent: str | None
+) -> None:
     source = run(*steps, agent=None)
     assert runkit.frames(source).runs["agent"].dropna().tolist() == [agent] * (agent is not None)
     assert runkit.Run.from_json(source).agent == agent
@@ -108,7 +118,7 @@ def test_a_label_falls_back_to_the_name_and_the_type(fields: Json, label: str) -
     assert len(f.problems) == 0
 
 
-# ------------------------------------------------------------------------------------------------ failures
+# ----------------------------------------------------------------------------------------- failures
 
 
 def failed(step_id: str, start: float = 0, end: float = 10, **more: Any) -> Json:
@@ -134,7 +144,9 @@ def error(step_id: str, when: float, label: str) -> Json:
         ([step("a")], {}),
     ],
 )
-def test_an_error_stands_at_the_step_that_is_its_cause(steps: list[Json], errors: dict[str, str]) -> None:
+def test_an_error_stands_at_the_step_that_is_its_cause(
+    steps: list[Json], errors: dict[str, str]
+) -> None:
     """A step fails by its type or its status; a failed step without a failed child is a cause."""
     f = runkit.frames(page(*steps, status="error"))
     known = f.steps.dropna(subset="error")
@@ -148,7 +160,7 @@ def test_groups_around_a_failure_have_failed_and_are_no_cause() -> None:
     assert f.steps["is_failed"].tolist() == [True, True, False]
 
 
-# ----------------------------------------------------------------------------------------------- questions
+# ---------------------------------------------------------------------------------------- questions
 
 
 def waiting(*steps: Json, items: list[Any]) -> Json:
@@ -160,18 +172,31 @@ def rows(f: runkit.Frames) -> list[list[Any]]:
 
 
 def test_an_item_without_a_value_is_the_question_itself() -> None:
-    item = {"id": "i", "label": "Dismiss it?", "agent": "x", "artifacts": [artifact("Hit", type="dismissal")]}
+    item = {
+        "id": "i",
+        "label": "Dismiss it?",
+        "agent": "x",
+        "artifacts": [artifact("Hit", type="dismissal")],
+    }
     source = waiting(question("q", 10, None, agent="x", label="Dismiss it?"), items=[item])
     f = runkit.frames(source)
     assert rows(f) == [["i", "q", "Dismiss it?", "pending"]]
     assert f.interrupts["kind"].tolist() == ["dismissal"]
-    assert f.artifacts[["title", "origin", "interrupt_id"]].values.tolist() == [["Hit", "proposal", "i"]]
+    assert f.artifacts[["title", "origin", "interrupt_id"]].values.tolist() == [
+        ["Hit", "proposal", "i"]
+    ]
     assert len(f.problems) == 0
     [parsed] = runkit.Run.from_json(source).interrupts
-    assert (parsed.id, parsed.label, parsed.value["artifacts"][0]["title"]) == ("i", "Dismiss it?", "Hit")
+    assert (parsed.id, parsed.label, parsed.value["artifacts"][0]["title"]) == (
+        "i",
+        "Dismiss it?",
+        "Hit",
+    )
 
 
-@pytest.mark.parametrize("item", [{"label": "Is it so?"}, {"id": 7, "value": {"label": "Is it so?"}}])
+@pytest.mark.parametrize(
+    "item", [{"label": "Is it so?"}, {"id": 7, "value": {"label": "Is it so?"}}]
+)
 def test_a_question_without_an_id_is_one_pending_row(item: Json) -> None:
     f = runkit.frames(waiting(question("q", 10, None, label="Is it so?"), items=[item]))
     assert rows(f) == [["", "q", "Is it so?", "pending"]]
@@ -191,7 +216,7 @@ def test_questions_without_an_id_are_not_paired_by_their_position() -> None:
     assert words(f) == []
 
 
-# ------------------------------------------------------------------------------------------ contradictions
+# ----------------------------------------------------------------------------------- contradictions
 
 
 @pytest.mark.parametrize(
@@ -224,7 +249,7 @@ def test_a_question_of_status_error_has_lapsed() -> None:
     assert f.interrupts["answered_at"].isna().all()
 
 
-# --------------------------------------------------------------------------------------- unknown is not 0
+# --------------------------------------------------------------------------------- unknown is not 0
 
 
 def test_a_wait_of_unknown_length_is_null() -> None:

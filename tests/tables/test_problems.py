@@ -23,7 +23,9 @@ def without(record: dict[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != field}
 
 
-@pytest.mark.parametrize("record", [None, 3, "run", [], {}, {"object": "thread", "id": "x"}], ids=repr)
+@pytest.mark.parametrize(
+    "record", [None, 3, "run", [], {}, {"object": "thread", "id": "x"}], ids=repr
+)
 def test_what_is_no_run_is_refused(record: Any) -> None:
     """Its neighbors are kept, and it is counted."""
     frames = runkit.frames([run(run_id="a"), record, run(run_id="b")])
@@ -77,7 +79,9 @@ def test_a_step_without_a_required_field_is_refused(field: str, value: Any) -> N
         ),
     ],
 )
-def test_a_broken_optional_field_is_null(record: Any, location: str, column: tuple[str, str]) -> None:
+def test_a_broken_optional_field_is_null(
+    record: Any, location: str, column: tuple[str, str]
+) -> None:
     """The record is kept without it, and the row says where."""
     frames = runkit.frames(record)
     assert words(frames) == ["bad_field"]
@@ -122,7 +126,10 @@ def test_words_of_the_first_documentation_are_read_as_todays() -> None:
     """`pending`, `failed`, `graph` and null lists come without a note."""
     old = step("a", status="failed", artifacts=None, steps=None)
     old["graph"] = old.pop("agent")
-    older = [run(old, status="failed", interrupts=None), run(run_id="p", end=None, status="pending")]
+    older = [
+        run(old, status="failed", interrupts=None),
+        run(run_id="p", end=None, status="pending"),
+    ]
     frames = runkit.frames(older)
     assert frames.runs["status"].tolist() == ["error", "running"]
     assert frames.steps[["agent", "status"]].values.tolist() == [["cip_orchestrator", "error"]]
@@ -173,7 +180,12 @@ def test_one_step_of_a_cycle_stands_at_the_top() -> None:
             step("d", parent_step_id="a"),
         )
     )
-    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0], ["b", 1], ["d", 1], ["c", 0]]
+    assert frames.steps[["step_id", "depth"]].values.tolist() == [
+        ["a", 0],
+        ["b", 1],
+        ["d", 1],
+        ["c", 0],
+    ]
     assert words(frames) == ["cycle"] * 2
 
 
@@ -254,7 +266,9 @@ def cyclic() -> dict[str, Any]:
 def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: str) -> None:
     """Python objects are subject to the rules of text; the problem names the run, and costs no other."""
     frames = runkit.frames([run(odd, run_id="odd"), run(run_id="good")])
-    assert frames.problems[["run_id", "problem", "location"]].values.tolist() == [["odd", problem, "$[0]"]]
+    assert frames.problems[["run_id", "problem", "location"]].values.tolist() == [
+        ["odd", problem, "$[0]"]
+    ]
     assert frames.runs["run_id"].tolist() == ["good"]
     assert (frames.coverage.seen, frames.coverage.refused) == (2, 1)
 
@@ -263,5 +277,9 @@ def test_a_problem_names_run_step_and_place() -> None:
     """Enough to find the record again."""
     frames = runkit.frames([run(), run(step("a", steps=[step("b", type="x")]), run_id="two")])
     row = frames.problems.iloc[0]
-    assert row[["run_id", "step_id", "location"]].tolist() == ["two", "b", "$[1].steps[0].steps[0].type"]
+    assert row[["run_id", "step_id", "location"]].tolist() == [
+        "two",
+        "b",
+        "$[1].steps[0].steps[0].type",
+    ]
     assert "'x'" in row["detail"]

@@ -22,7 +22,7 @@ def budget(source: Any, **options: Any) -> list[float]:
     return list(numbers)
 
 
-# ----------------------------------------------------------------------------------------------------- times
+# -------------------------------------------------------------------------------------------- times
 
 
 def test_containers_are_no_work() -> None:
@@ -86,7 +86,7 @@ def test_frames_do_not_depend_on_the_machine(server: Server, client: runkit.Clie
     assert joined[["answered_by", "decision"]].values.tolist() == [[who, "approved"]]
 
 
-# ----------------------------------------------------------------------------------------- who belongs where
+# -------------------------------------------------------------------------------- who belongs where
 
 
 @pytest.mark.parametrize("n_runs", [2, 1700])
@@ -94,14 +94,20 @@ def test_sources_stand_with_their_own_finding(n_runs: int) -> None:
     """Each finding keeps its own evidence, in few runs and in more than are read at once."""
 
     def found(name: str, n: int) -> dict[str, Any]:
-        return artifact(f"{name}-{n}", sources=[{"url": f"https://{name}-{n}.example/{k}"} for k in range(n)])
+        return artifact(
+            f"{name}-{n}", sources=[{"url": f"https://{name}-{n}.example/{k}"} for k in range(n)]
+        )
 
     runs = [
-        run(step("a", artifacts=[found(f"r{number}", n) for n in (2, 0, 3, 1)]), run_id=f"r{number}")
+        run(
+            step("a", artifacts=[found(f"r{number}", n) for n in (2, 0, 3, 1)]), run_id=f"r{number}"
+        )
         for number in range(n_runs)
     ]
     f = runkit.frames(runs)
-    joined = f.sources.merge(f.artifacts, on=["run_id", "artifact_no"], suffixes=("", "_of_artifact"))
+    joined = f.sources.merge(
+        f.artifacts, on=["run_id", "artifact_no"], suffixes=("", "_of_artifact")
+    )
     assert len(joined) == len(f.sources) == 6 * n_runs
     assert (joined["title"] == joined["title_of_artifact"]).all()
     assert (joined["host"] == joined["title"] + ".example").all()
@@ -119,7 +125,7 @@ def test_select_leaves_rows_of_the_chosen_runs_only() -> None:
         assert frame["run_id"].tolist() == ["b"] * (2 if name == "steps" else 1), name
 
 
-# ------------------------------------------------------------------------------------- nothing goes silently
+# ---------------------------------------------------------------------------- nothing goes silently
 
 
 def test_a_broken_line_is_counted_and_costs_no_other() -> None:
@@ -135,7 +141,10 @@ def test_a_broken_line_is_counted_and_costs_no_other() -> None:
 def test_many_problems_of_a_kind_are_counted_exactly() -> None:
     """1,600 steps of an unknown type are one row with their number."""
     f = runkit.frames(
-        [run(*[step(f"s{n}", type="tool_call") for n in range(8)], run_id=f"r{k}") for k in range(200)]
+        [
+            run(*[step(f"s{n}", type="tool_call") for n in range(8)], run_id=f"r{k}")
+            for k in range(200)
+        ]
     )
     assert f.problems[["problem", "n"]].values.tolist() == [["unknown_value", 1600]]
     assert len(f.steps) == 1600

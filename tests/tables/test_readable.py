@@ -94,14 +94,20 @@ def test_closed_words_and_missing_ones():
     words = pd.Categorical(["completed", None], categories=["completed", "error"])
     assert column("status", words) == ["Status", "✓ Completed", MISSING]
     assert column("agent", ["tin_check", None], dtype="str") == ["Agent", "TIN Check", MISSING]
-    assert column("source_tier", ["primary", "odd"], dtype="str") == ["Source tier", "▮▮▮ primary", "▮▮▯ odd"]
+    assert column("source_tier", ["primary", "odd"], dtype="str") == [
+        "Source tier",
+        "▮▮▮ primary",
+        "▮▮▯ odd",
+    ]
     assert column("outcome", ["pending"], dtype="str") == ["Outcome", "Waiting for a reviewer"]
     assert column("ended_at", pd.to_datetime([None], utc=True)) == ["Ended", MISSING]
 
 
 def test_an_address_is_a_link_with_its_host():
     """It opens apart and tells nobody where it was clicked."""
-    table = parsed(pd.DataFrame({"url": pd.Series(["https://sos.example.gov/b/1?x=1&y=2"], dtype="str")}))
+    table = parsed(
+        pd.DataFrame({"url": pd.Series(["https://sos.example.gov/b/1?x=1&y=2"], dtype="str")})
+    )
     [link] = table.links
     assert link["href"] == "https://sos.example.gov/b/1?x=1&y=2"
     assert (link["rel"], link["target"]) == ("noopener noreferrer", "_blank")

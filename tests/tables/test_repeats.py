@@ -11,7 +11,9 @@ import runkit
 from support import artifact, question, run, step
 
 WORDS = st.sampled_from(["a", "b", "main"])
-FOUND = st.lists(st.builds(lambda title, kind: artifact(title, type=kind), WORDS, WORDS), max_size=3)
+FOUND = st.lists(
+    st.builds(lambda title, kind: artifact(title, type=kind), WORDS, WORDS), max_size=3
+)
 STEPS = st.lists(st.tuples(st.booleans(), WORDS, FOUND), max_size=5)
 
 

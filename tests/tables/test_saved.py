@@ -20,7 +20,9 @@ FILES = [*(f"{name}.parquet" for name in SCHEMA), "coverage.json", "reads.parque
 
 def read_at(run_id: str, seconds: float, host: str | None = "127.0.0.1:8100") -> dict[str, Any]:
     """A run as `runkit fetch` writes it."""
-    return run(step(f"{run_id}-s"), run_id=run_id, _runkit={"read_at": at(seconds), "read_from": host})
+    return run(
+        step(f"{run_id}-s"), run_id=run_id, _runkit={"read_at": at(seconds), "read_from": host}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def saved(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "saved"))
 
 
-# ------------------------------------------------------------------------------------- what is not as written
+# --------------------------------------------------------------------------- what is not as written
 
 
 def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
@@ -86,7 +88,7 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(runkit.frames("~$nobody.json").runs) == 1
 
 
-# ------------------------------------------------------------------------------------- when, and from where
+# ----------------------------------------------------------------------------- when, and from where
 
 
 def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:

@@ -71,8 +71,27 @@ class Holder:
         [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
     ],
     ids=[
-        *("list", "iterator", "page", "json", "page-json", "bom-json", "ndjson", "blank-lines", "bom-crlf"),
-        *("bytearray", "memoryview", "strided", "gzip", "BytesIO", "BytesIO-indented", "StringIO", "events"),
+        *(
+            "list",
+            "iterator",
+            "page",
+            "json",
+            "page-json",
+            "bom-json",
+            "ndjson",
+            "blank-lines",
+            "bom-crlf",
+        ),
+        *(
+            "bytearray",
+            "memoryview",
+            "strided",
+            "gzip",
+            "BytesIO",
+            "BytesIO-indented",
+            "StringIO",
+            "events",
+        ),
         *("events-json", "several-bytes", "Run", "RunList", "runs()", "Frames", "two-Frames"),
     ],
 )
@@ -80,7 +99,9 @@ def test_every_form_gives_the_same_frames(source: Any) -> None:
     same(runkit.frames(source), runkit.frames(RUNS))
 
 
-@pytest.mark.parametrize("name", ["runs.json", "RUNS.JSON", "runs.ndjson", "runs.Jsonl", "runs.json.gz"])
+@pytest.mark.parametrize(
+    "name", ["runs.json", "RUNS.JSON", "runs.ndjson", "runs.Jsonl", "runs.json.gz"]
+)
 @pytest.mark.parametrize(
     "text",
     [LINES, json.dumps(RUNS).encode(), json.dumps(RUNS, indent=2).encode()],
@@ -117,7 +138,13 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -
     (tmp_path / ".hidden.json").write_text("{")
     (tmp_path / "notes.txt").write_text("{")
     (tmp_path / "folder.json").mkdir()
-    for source in (tmp_path, str(tmp_path), f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?.json"))):
+    for source in (
+        tmp_path,
+        str(tmp_path),
+        f"{tmp_path}/",
+        [tmp_path],
+        sorted(tmp_path.glob("?.json")),
+    ):
         same(runkit.frames(source), runkit.frames(RUNS))
 
 
@@ -148,7 +175,11 @@ def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
     for f in (runkit.frames(parts), runkit.frames(tuple(reversed(parts)))):
         assert f.runs.set_index("run_id")["n_steps"].to_dict() == {"b": 1, "c": 0}
         assert f.coverage == (4, 2, 2, None)
-        assert sorted(f.problems["problem"].astype("str")) == ["duplicate_run", "not_a_run", "unknown_value"]
+        assert sorted(f.problems["problem"].astype("str")) == [
+            "duplicate_run",
+            "not_a_run",
+            "unknown_value",
+        ]
     assert runkit.frames([parts[0]]).is_complete == parts[0].is_complete
 
 
@@ -275,19 +306,47 @@ def test_frames_are_measured_already(tmp_path: Path) -> None:
 
 def test_a_type_checker_knows_the_sources(tmp_path: Path) -> None:
     """It takes what holds runs, in every function that shows runs, and refuses what does not."""
-    good = ["run", "runs", "f", "[f, f]", "archive", "b''", "'runs'", "pathlib.Path('runs')", "io.BytesIO()"]
+    good = [
+        "run",
+        "runs",
+        "f",
+        "[f, f]",
+        "archive",
+        "b''",
+        "'runs'",
+        "pathlib.Path('runs')",
+        "io.BytesIO()",
+    ]
     good += ["[run]", "{'id': 'x'}", "[{'id': 'x'}]", "pathlib.Path().glob('*.json')", "open('x')"]
     bad = ["42", "None", "f.runs", "client", "[1]", "runkit"]
     head = ["import io, pathlib, runkit"]
-    types = {"run": "Run", "runs": "RunList", "f": "Frames", "archive": "Archive", "client": "Client"}
+    types = {
+        "run": "Run",
+        "runs": "RunList",
+        "f": "Frames",
+        "archive": "Archive",
+        "client": "Client",
+    }
     arguments = ", ".join(f"{name}: runkit.{word}" for name, word in types.items())
     head += [f"def check({arguments}) -> None:"]
     calls = [f"    runkit.frames({source})" for source in good]
-    calls += ["    runkit.compare(run, run)", "    runkit.overview(client)", "    runkit.report('x', 'y')"]
+    calls += [
+        "    runkit.compare(run, run)",
+        "    runkit.overview(client)",
+        "    runkit.report('x', 'y')",
+    ]
     refused = [f"    runkit.{name}({source})" for source in bad for name in ("frames", "gantt")]
     path = tmp_path / "user.py"
     path.write_text("\n".join([*head, *calls, *refused]))
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "pyproject.toml", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file",
+        "pyproject.toml",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wrong = {int(line) for line in re.findall(r"user\.py:(\d+): error", done.stdout)}
     first = len(head) + len(calls) + 1

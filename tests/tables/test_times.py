@@ -72,7 +72,9 @@ def time_texts(draw: st.DrawFn) -> str:
     text = text[: draw(st.sampled_from([19, 19, 19, 16, 13, 10]))]
     text += draw(st.sampled_from(["", "", ".5", ".123456", ".1234567", ",5", "."]))
     return text + draw(
-        st.sampled_from(["Z", "Z", "z", "", "+02:00", "-0530", "+02", "+24:00", " +02:00", "-00:00"])
+        st.sampled_from(
+            ["Z", "Z", "z", "", "+02:00", "-0530", "+02", "+24:00", " +02:00", "-00:00"]
+        )
     )
 
 
@@ -115,9 +117,17 @@ def test_a_run_that_has_not_started_has_no_duration() -> None:
 
 @pytest.mark.parametrize(
     ("status", "has_steps"),
-    [("completed", False), ("error", False), ("interrupted", False), ("running", True), ("pending", True)],
+    [
+        ("completed", False),
+        ("error", False),
+        ("interrupted", False),
+        ("running", True),
+        ("pending", True),
+    ],
 )
-def test_an_empty_list_of_steps_is_none_unless_the_run_is_running(status: str, has_steps: bool) -> None:
+def test_an_empty_list_of_steps_is_none_unless_the_run_is_running(
+    status: str, has_steps: bool
+) -> None:
     """The API's object page shows a run without its steps so; a run that has just begun has none."""
     row = runkit.frames(run(status=status)).runs.iloc[0]
     assert row["has_steps"] == has_steps
@@ -138,7 +148,9 @@ def test_a_run_that_starts_before_it_was_created_has_no_queue_time() -> None:
 @pytest.mark.parametrize(("start", "end"), [(-5, 50), (50, 105), (-9, -5), (110, 120), (110, None)])
 def test_a_top_level_step_outside_its_run_is_noted(start: float, end: float | None) -> None:
     """Its time outside counts for nothing in the budget; its own is kept."""
-    frames = runkit.frames(run(step("in", 0, 100, steps=[step("leaf", 0, 10)]), step("out", start, end)))
+    frames = runkit.frames(
+        run(step("in", 0, 100, steps=[step("leaf", 0, 10)]), step("out", start, end))
+    )
     expected = [["contradiction", "$.steps[1]"]] * (end is None) + [["outside_run", "$.steps[1]"]]
     assert frames.problems[["problem", "location"]].values.tolist() == expected
     inside = max(0, min(end or start, 100) - max(start, 0))
@@ -162,7 +174,11 @@ def test_an_end_before_the_start_is_read_as_the_start() -> None:
     frames = runkit.frames(run(step("a", 25, 22), start=20, end=10))
     assert frames.steps["duration_s"].tolist() == [0]
     assert frames.runs["duration_s"].tolist() == [0]
-    assert frames.problems["problem"].tolist() == ["ends_before_start", "ends_before_start", "outside_run"]
+    assert frames.problems["problem"].tolist() == [
+        "ends_before_start",
+        "ends_before_start",
+        "outside_run",
+    ]
 
 
 @given(runs())
@@ -181,7 +197,9 @@ def test_a_spanning_step_around_everything_changes_no_budget(source: dict) -> No
     """Containers are not work: an orchestrator's step around all steps counts for nothing."""
     if not source["steps"]:
         return
-    wrapped = source | {"steps": [step("outer", 0, None, run_id=source["id"], steps=source["steps"])]}
+    wrapped = source | {
+        "steps": [step("outer", 0, None, run_id=source["id"], steps=source["steps"])]
+    }
     columns = ["duration_s", "working_s", "waiting_s", "idle_s", "overlap_s"]
     before = runkit.frames(source, as_of=at(30)).runs[columns]
     after = runkit.frames(wrapped, as_of=at(30)).runs[columns]

@@ -14,7 +14,9 @@ import runkit
 from support import flat, question, run, runs, step
 
 
-def unnested(steps: list[dict[str, Any]], keep: random.Random | None = None) -> list[dict[str, Any]]:
+def unnested(
+    steps: list[dict[str, Any]], keep: random.Random | None = None
+) -> list[dict[str, Any]]:
     """The same steps with `parent_step_id` in place of (all, or by chance some) nesting."""
     out = []
     for item in flat(copy.deepcopy(steps)):
@@ -71,7 +73,9 @@ def test_a_parent_may_come_after_its_child() -> None:
 def test_a_wait_is_a_question_that_no_policy_resolved() -> None:
     """Whether it is open or answered."""
     settled = question("q2", 5, 6, result={"resolution": "auto_approve"})
-    steps = runkit.frames(run(step("a"), question("q1", 1, 5), settled, question("q3", 7, None))).steps
+    steps = runkit.frames(
+        run(step("a"), question("q1", 1, 5), settled, question("q3", 7, None))
+    ).steps
     assert dict(zip(steps["step_id"], steps["is_wait"], strict=True)) == {
         "a": False,
         "q1": True,

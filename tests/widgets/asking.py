@@ -41,7 +41,8 @@ class Wire(httpx.HTTPTransport):
 class Asking:
     """A sandbox whose questions are asked anew for each test, and clients of it that never wait.
 
-    `pauses` are called, one each, in place of the client's waits: so things happen between two looks.
+    `pauses` are called, one each, in place of the client's waits: so things happen between two
+    looks.
     """
 
     def __init__(self, box: FaultyBox, stack: ExitStack) -> None:

@@ -1,7 +1,7 @@
 """A form in a real kernel, used as a front end uses it: by messages to its widgets.
 
-This is the one place of these tests that knows how a form is drawn. When the front end of forms changes, its
-methods change with it; what the tests expect of a form stays.
+This is the one place of these tests that knows how a form is drawn. When the front end of forms
+changes, its methods change with it; what the tests expect of a form stays.
 """
 
 from __future__ import annotations

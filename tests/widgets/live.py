@@ -77,7 +77,9 @@ class LivePage:
         """Pass on the messages of both sides."""
         while not self._messages.empty():
             number, content = self._messages.get()
-            self.page.evaluate("([n, message]) => window.models[n].receive(message)", [number, content])
+            self.page.evaluate(
+                "([n, message]) => window.models[n].receive(message)", [number, content]
+            )
         sent = self.page.evaluate("window.models.map((model) => model.take())")
         for card, messages in zip(self._cards, sent, strict=True):
             for message in messages:

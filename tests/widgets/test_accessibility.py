@@ -72,7 +72,9 @@ def test_required_fields(show: Show) -> None:
     expect(card.locator("[aria-required=true]")).to_have_count(1)
     expect(card.get_by_role("textbox", name="Reason")).to_have_attribute("aria-required", "true")
     card = show("tin_mismatch")
-    expect(card.get_by_role("radiogroup", name="Document")).to_have_attribute("aria-required", "true")
+    expect(card.get_by_role("radiogroup", name="Document")).to_have_attribute(
+        "aria-required", "true"
+    )
 
 
 def test_two_cards_on_a_page(live: LivePage, asking: Asking, show: Show) -> None:

@@ -14,7 +14,14 @@ from tests.widgets.live import LivePage, is_armed, press
 NOTE = "born in another year"
 DISMISS, KEEP = "Dismiss the hit", "Keep the hit"
 MOST_CLICKS, MOST_KEYS = 15, 17
-SIX = ("combined_proposal", "tin_mismatch", "address_gap", "decision", "watchlist_hit", "watchlist_hit")
+SIX = (
+    "combined_proposal",
+    "tin_mismatch",
+    "address_gap",
+    "decision",
+    "watchlist_hit",
+    "watchlist_hit",
+)
 WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
     .filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
     .filter((node) => getComputedStyle(node).overflowX === "visible" && !node.matches(".rk-main"))
@@ -46,13 +53,16 @@ def show_form(live: LivePage, asking: Asking) -> Iterator[Callable[[str], runkit
 Show = Callable[[str], runkit.InterruptForm]
 
 
-def test_the_keyboard_is_enough(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+def test_the_keyboard_is_enough(
+    show_form: Show, live: LivePage, page: Page, asking: Asking
+) -> None:
     """A combined proposal is answered by keys alone, with one POST; the log has what was opened."""
     form = show_form("combined_proposal")
     page.locator(".rk-pane").focus()
     page.evaluate(OPEN_SOURCE)  # which stays closed here
     page.keyboard.press("a")
-    expect(page.locator(".rk-hints")).to_have_text("1 of 2 answered")  # the focus is in the missing reason
+    # the focus is in the missing reason
+    expect(page.locator(".rk-hints")).to_have_text("1 of 2 answered")
     page.keyboard.type(NOTE)
     expect(page.locator(".rk-hints")).to_have_text("2 of 2 answered")
     page.keyboard.press("Control+Enter")
@@ -82,7 +92,9 @@ def test_where_the_focus_goes(show_form: Show, live: LivePage, page: Page) -> No
     expect(last.locator(".rk-pane")).to_be_focused()
 
 
-def test_what_is_no_second_press(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+def test_what_is_no_second_press(
+    show_form: Show, live: LivePage, page: Page, asking: Asking
+) -> None:
     """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
     form = show_form("watchlist_hit")
     keep = verb(page, KEEP)

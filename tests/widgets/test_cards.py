@@ -27,7 +27,9 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
 
 def test_long_texts_are_cut(asking: Asking) -> None:
     """The card says how much is missing."""
-    shown, page = both(asking, {"label": "x" * 3000, "artifacts": [{"title": "t" * 2500, "type": "x"}]})
+    shown, page = both(
+        asking, {"label": "x" * 3000, "artifacts": [{"title": "t" * 2500, "type": "x"}]}
+    )
     for text in (shown, json.dumps(page, ensure_ascii=False)):
         assert "xx… (1,000 more characters not shown here)" in text
         assert "tt… (500 more characters not shown here)" in text
@@ -41,9 +43,14 @@ def test_a_link_leads_where_it_says(asking: Asking) -> None:
         {"url": r"https://evil.example\@sec.gov"},
     ]
     _, page = both(
-        asking, {"type": "dismissal", "artifacts": [{"title": "t", "type": "x", "sources": sources}]}
+        asking,
+        {"type": "dismissal", "artifacts": [{"title": "t", "type": "x", "sources": sources}]},
     )
     first, second, third = page["proposals"][0]["evidence"][0]["sources"]
     assert (first["name"], first["host"], first["mark"]) == ("SEC \\u202e", "sec.example", "▮▮▮")
-    assert [entry["url"] for entry in (first, second, third)] == ["https://sec.example/a", None, None]
+    assert [entry["url"] for entry in (first, second, third)] == [
+        "https://sec.example/a",
+        None,
+        None,
+    ]
     assert second["name"] == "x: javascript:alert(1)"

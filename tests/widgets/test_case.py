@@ -74,18 +74,24 @@ def test_two_questions_about_one_business(box: FaultyBox, client: Client) -> Non
     first, second = (start(box, client, "decision") for _ in range(2))
     _, is_open, runs = case_of(client, first, 3)["lines"]
     [text] = texts(is_open)
-    assert text.startswith(f"◷ 2 open 1st question about this business; the 2nd {second.id[:8]} is ")
+    assert text.startswith(
+        f"◷ 2 open 1st question about this business; the 2nd {second.id[:8]} is "
+    )
     assert is_open["key"] == f"{second.id} {second.interrupts[0].id}"
     title, row = texts(runs)
     assert title == "1 other run of this business, waiting; 1 is newer than this question"
     assert (row.startswith(f"{second.id[:8]} ◷ Waiting"), row.endswith("newer")) == (True, True)
-    assert texts(case_of(client, second, 3)["lines"][2])[0] == "1 other run of this business, waiting"
+    assert (
+        texts(case_of(client, second, 3)["lines"][2])[0] == "1 other run of this business, waiting"
+    )
 
 
 def test_earlier_answers(box: FaultyBox, client: Client) -> None:
     first = start(box, client, "decision")
     answer = {"decision": "rejected", "note": "virtual office"}
-    client.runs.wait(client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02)
+    client.runs.wait(
+        client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02
+    )
     _, runs, request, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
     assert texts(runs)[0] == "1 other run of this business, completed"
     assert texts(request)[0] == "1 earlier question about this business, answered"
@@ -122,7 +128,9 @@ def test_the_case_on_a_page(box: FaultyBox, client: Client, live: LivePage) -> N
     card = live.add(inbox.widget)
     expect(card.locator(".rk-item").filter(has_text="2 open")).to_have_count(2)
     case, head = card.locator(".rk-case"), card.locator(".rk-head code")
-    live.until(lambda: case.get_by_text("1st question").count() and head.inner_text() == first.id[:8])
+    live.until(
+        lambda: case.get_by_text("1st question").count() and head.inner_text() == first.id[:8]
+    )
     case.locator("summary").first.click()
     inbox.controller.refresh()
     live.settle()

@@ -74,8 +74,12 @@ PRESSES = {
     "accepted": Case(lambda *_: None, State.SETTLED, 1, ["confirmed"], "Hit dismissed, "),
     "401": Case(fault("refuse", status=401), State.FAILED, 1, ["failed"], "Not delivered. "),
     "403": Case(fault("refuse", status=403), State.FAILED, 1, ["failed"], "Not delivered. "),
-    "429": Case(fault("refuse", status=429, times=9), State.FAILED, 1, ["failed"], "Not delivered. "),
-    "cannot be read": Case(fault("drop", on="GET /runs", times=99), State.FAILED, 0, [], "Not delivered. "),
+    "429": Case(
+        fault("refuse", status=429, times=9), State.FAILED, 1, ["failed"], "Not delivered. "
+    ),
+    "cannot be read": Case(
+        fault("drop", on="GET /runs", times=99), State.FAILED, 0, [], "Not delivered. "
+    ),
     "502": Case(fault("refuse", status=502), State.OPEN, 1, ["unknown"], STILL),
     "dropped": Case(LOST, State.OPEN, 1, ["unknown"], STILL),
     "lost reply": Case(fault("lose_reply"), State.SETTLED, 1, ["unconfirmed"], DOUBT),
@@ -83,10 +87,16 @@ PRESSES = {
         both(LOST, while_looking(elsewhere)), State.SETTLED, 1, ["unconfirmed"], DOUBT
     ),
     "dropped, then ended": Case(
-        both(LOST, while_looking(end)), State.EXPIRED, 1, ["unconfirmed"], "Expired: the run ended first"
+        both(LOST, while_looking(end)),
+        State.EXPIRED,
+        1,
+        ["unconfirmed"],
+        "Expired: the run ended first",
     ),
     "dropped, and nobody can look": Case(both(LOST, BLIND), State.UNKNOWN, 1, ["unknown"], UNKNOWN),
-    "answered elsewhere before": Case(elsewhere, State.CONFLICT, 0, [], "Already answered by Priya Raman, "),
+    "answered elsewhere before": Case(
+        elsewhere, State.CONFLICT, 0, [], "Already answered by Priya Raman, "
+    ),
     "ended before": Case(end, State.EXPIRED, 0, [], "Expired: the run ended first"),
     "another notebook before": Case(
         another_notebook,
@@ -180,7 +190,7 @@ def test_refused_json(server: Server, client: Client, run_json: Any) -> None:
     assert "risk is missing" in refused.errors["0"]["raw"]
 
 
-# ----------------------------------------------------------------------------------------------- this machine
+# ------------------------------------------------------------------------------------- this machine
 
 
 def test_fifty_presses_at_once(asking: Asking) -> None:
@@ -231,7 +241,7 @@ def test_two_forms_of_one_question(asking: Asking) -> None:
     assert "may still arrive" in third.snapshot.message
 
 
-# ----------------------------------------------------------------------------------------------------- drafts
+# ------------------------------------------------------------------------------------------- drafts
 
 
 def test_drafts(asking: Asking) -> None:

@@ -30,7 +30,9 @@ def client(box: FaultyBox) -> Iterator[Client]:
 @pytest.fixture
 def run(box: FaultyBox, client: Client) -> Run:
     """Return a completed run, whose artifacts nobody has rated."""
-    return client.runs.wait(client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.02)
+    return client.runs.wait(
+        client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.02
+    )
 
 
 class Row:
@@ -66,7 +68,9 @@ def run_with(artifacts: list[dict[str, Any]], run: Run) -> Run:
     return Run.from_json({**run.to_dict(), "output": {"artifacts": artifacts}, "steps": []})
 
 
-def form_with(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, *artifacts: Any) -> FeedbackForm:
+def form_with(
+    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, *artifacts: Any
+) -> FeedbackForm:
     """Return a form of a run that has these artifacts only."""
     monkeypatch.setattr(client.runs, "get", lambda _run: run_with([*artifacts], run))
     return FeedbackForm(client, run)
@@ -82,10 +86,14 @@ def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
     assert "Rated negative" in html(form)
 
 
-def test_a_comment_is_sent_by_its_button(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comment_is_sent_by_its_button(
+    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[Any] = []
     send = client.runs.feedback
-    monkeypatch.setattr(client.runs, "feedback", lambda *values: (sent.append(values[2:]), send(*values))[1])
+    monkeypatch.setattr(
+        client.runs, "feedback", lambda *values: (sent.append(values[2:]), send(*values))[1]
+    )
     row = Row(FeedbackForm(client, run))
     assert "Choose Helpful or Not helpful first" in row.send_comment("too early")
     row.rate("positive")

@@ -36,12 +36,14 @@ def in_a_page() -> Iterator[Open]:
         form.close()
 
 
-# ----------------------------------------------------------------------------------------------- in a page
+# ---------------------------------------------------------------------------------------- in a page
 
 
 def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
     """The question is told when the page is ready; an answer ends as a receipt that a reload shows, too."""
-    form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]})
+    form = InterruptForm(
+        asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]}
+    )
     page = in_a_page(form)
     question, status = page.view["question"], page.view["status"]
     assert (question["business"], question["title"]) == (
@@ -79,14 +81,19 @@ def test_odd_messages(asking: Asking, in_a_page: Open, content: dict[str, Any]) 
     assert asking.wire.posts == 0
 
 
-def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_asked_for(
+    asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A login that is no person's name is shown as such; the name that is given signs the answer."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
     form = InterruptForm(asking.client, asking.run())
     page = in_a_page(form)
     page.answer("reject")
     assert page.view["status"]["ask"]
-    assert (form.state, page.view["status"]["message"]) == ("invalid", "Not sent. Type your name first.")
+    assert (form.state, page.view["status"]["message"]) == (
+        "invalid",
+        "Not sent. Type your name first.",
+    )
     page.tell(who="Ana Ortiz")
     assert (page.view["status"]["who"], page.view["status"]["ask"]) == ("Ana Ortiz", False)
     page.answer("reject")
@@ -96,7 +103,7 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
 
 
-# ----------------------------------------------------------------------------------------------- in a cell
+# ---------------------------------------------------------------------------------------- in a cell
 
 
 @pytest.fixture
@@ -124,7 +131,10 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
-    with runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box, box.client(rate=None) as client:
+    with (
+        runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box,
+        box.client(rate=None) as client,
+    ):
         created = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
         form = InterruptForm(client, client.runs.wait(created, poll=0.05), who="Ada")
         in_a_page(form).answer("approve", note="Another person")
@@ -201,7 +211,9 @@ def test_three_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]],
     until(lambda: not any(thread.name in names for thread in threading.enumerate()))
 
 
-def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any]], monkeypatch: Any) -> None:
+def test_it_looks_while_somebody_looks(
+    asking: Asking, shown: list[dict[str, Any]], monkeypatch: Any
+) -> None:
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
     monkeypatch.setattr("runkit.widgets.form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
@@ -224,10 +236,16 @@ def test_a_question_that_cannot_be_read(
     server.script = lambda request: Answer(run_json(status="interrupted", interrupts=interrupts))
     receipt = InterruptForm(client, "run-1", name).receipt
     assert receipt is not None
-    assert "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
+    assert (
+        "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
+    )
 
 
-UNNAMED = {"agent": "x", "label": "Dismiss it?", "artifacts": [{"title": "Hit", "type": "dismissal"}]}
+UNNAMED = {
+    "agent": "x",
+    "label": "Dismiss it?",
+    "artifacts": [{"title": "Hit", "type": "dismissal"}],
+}
 
 
 def test_a_question_without_an_id_is_shown_and_not_answered(
@@ -255,7 +273,9 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
 
 def test_a_prefix_of_the_run_id(asking: Asking) -> None:
     run = asking.run()
-    widgets = [kind(asking.client, run.id[:8]) for kind in (InterruptForm, RunMonitor, FeedbackForm)]
+    widgets = [
+        kind(asking.client, run.id[:8]) for kind in (InterruptForm, RunMonitor, FeedbackForm)
+    ]
     for widget in widgets:
         assert run.id[:8] in repr(widget)
         assert run.id not in repr(widget)
@@ -264,7 +284,9 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
     """Two questions at once: one must be named."""
     both = [question, {"id": "int-2", "value": {"type": "dismissal", "label": "And this?"}}]
-    server.script = lambda request: Answer(run_json(status="interrupted", interrupts=both, steps=[]))
+    server.script = lambda request: Answer(
+        run_json(status="interrupted", interrupts=both, steps=[])
+    )
     with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
         InterruptForm(client, "run-1")
     assert InterruptForm(client, "run-1", "int-2").state == "open"

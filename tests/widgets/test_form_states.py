@@ -1,6 +1,7 @@
 """Forms of one question in any order of events: at most one request a press, and no false receipt.
 
-The server, the client, the threads and the answer log are real. `Api` knows what the forms can only infer.
+The server, the client, the threads and the answer log are real. `Api` knows what the forms can only
+infer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from runkit import answers
 from runkit.client import Client

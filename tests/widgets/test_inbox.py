@@ -29,7 +29,9 @@ def client(box: FaultyBox) -> Iterator[Client]:
 
 def ask(box: FaultyBox, client: Client, scenario: str = "watchlist_hit") -> Run:
     """Start a run and let it come to its first stop."""
-    return client.runs.wait(client.runs.create("cip_orchestrator", box.business(scenario)), poll=0.02)
+    return client.runs.wait(
+        client.runs.create("cip_orchestrator", box.business(scenario)), poll=0.02
+    )
 
 
 def approve(client: Client, run: Run) -> Run:

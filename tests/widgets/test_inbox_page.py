@@ -166,7 +166,9 @@ def test_a_question_that_is_answered_elsewhere(ask: Ask, show: Show, client: Cli
     inbox.live.until(lambda: inbox.open_run() in [run.id[:8] for run in runs[-2:]])
 
 
-def test_later_beyond_the_end_of_the_list(ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_beyond_the_end_of_the_list(
+    ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("runkit.widgets.inbox.MAX_ROWS", 2)
     runs = ask(watchlist_hit=4)
     inbox = show()
@@ -206,7 +208,9 @@ def test_the_foot_stays_in_place(ask: Ask, show: Show) -> None:
     assert inbox.open_run() == decision.id[:8]
     inbox.page.locator(".rk-pane").focus()
     inbox.page.keyboard.press("r")
-    expect(inbox.card.locator(".rk-message")).to_have_text("Not sent. A reason is required to reject.")
+    expect(inbox.card.locator(".rk-message")).to_have_text(
+        "Not sent. A reason is required to reject."
+    )
     places.append(bar.bounding_box())
     inbox.page.keyboard.press("Escape")
     inbox.page.keyboard.press("x")

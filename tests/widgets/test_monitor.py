@@ -121,14 +121,17 @@ def test_somebody_else_answers(box: FaultyBox, client: Client, shown: Shown) -> 
     page = ask(monitor)
     with box.client(second_reviewer=True) as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
-        colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
+        # as from another machine: not in our log
+        colleague._http.post(f"/runs/{run.id}/resume", body)
     until(lambda: not has_question(monitor), 20)
     until(lambda: "Already answered by Priya Raman" in shown.html())
     until(lambda: "question" not in page.view)
     monitor.close()
 
 
-def test_the_run_ends_while_an_answer_is_on_its_way(box: FaultyBox, client: Client, shown: Shown) -> None:
+def test_the_run_ends_while_an_answer_is_on_its_way(
+    box: FaultyBox, client: Client, shown: Shown
+) -> None:
     """The form stays until the verdict, which stands in the words although live updates are off."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
@@ -209,7 +212,10 @@ def test_a_reset_shows_the_whole_run(box: FaultyBox, client: Client, shown: Show
     until(lambda: range_of_chart(monitor) == [10, 20], 30)  # the chart of the run that waits
     page.tell(zoom=None)
     until(
-        lambda: range_of_chart(monitor) == list(runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)
+        lambda: (
+            range_of_chart(monitor)
+            == list(runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)
+        )
     )
     monitor.close()
 
@@ -233,7 +239,9 @@ display(runkit.FeedbackForm(client, done))
 """
 
 
-def test_a_notebook_that_runs_without_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_that_runs_without_a_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing that was typed gets into its file, as there are no widgets; each card names its twin."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])

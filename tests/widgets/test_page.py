@@ -53,7 +53,9 @@ class Drawn:
         self.page.locator("[data-armed=true]").wait_for()
 
 
-def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_was_just_typed(
+    asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By keys alone, too, it is taken and shown before an answer is armed."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
     view = Drawn(page, asking.controller("address_gap"))

@@ -76,7 +76,9 @@ def test_an_answer(
     assert card.is_confirmed
 
 
-def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose) -> None:
+def test_a_double_click(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose
+) -> None:
     """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
     card = Card(kernel, pending, NOWHERE)
 
@@ -104,7 +106,11 @@ def test_a_lost_reply_is_no_receipt(
 
 
 def test_a_question_that_changed_is_not_answered(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], question: dict[str, Any], state_dir: Path
+    kernel: Kernel,
+    pending: Server,
+    waiting: dict[str, Any],
+    question: dict[str, Any],
+    state_dir: Path,
 ) -> None:
     """Another question under the same id gets no answer that was meant for the first."""
     card = Card(kernel, pending, state_dir)
@@ -124,7 +130,9 @@ def test_a_question_that_is_closed_is_not_answered(
     assert n_posts(pending) == 0
 
 
-def test_an_answer_meant_for_another_question(kernel: Kernel, pending: Server, state_dir: Path) -> None:
+def test_an_answer_meant_for_another_question(
+    kernel: Kernel, pending: Server, state_dir: Path
+) -> None:
     """A page that has not drawn the next question yet answers nothing."""
     card = Card(kernel, pending, state_dir)
     card.press_for_another("reject")
@@ -132,7 +140,9 @@ def test_an_answer_meant_for_another_question(kernel: Kernel, pending: Server, s
     card.close()
 
 
-def test_a_saved_notebook_holds_no_question(kernel: Kernel, pending: Server, state_dir: Path) -> None:
+def test_a_saved_notebook_holds_no_question(
+    kernel: Kernel, pending: Server, state_dir: Path
+) -> None:
     """The widgets hold code and style: neither the question nor what was typed."""
     card = Card(kernel, pending, state_dir)
     card.type_note(NOTE)
@@ -203,8 +213,13 @@ def test_a_monitor_follows_a_run_that_asks(
     """While the question waits it is on screen; a colleague's answer is noticed without a click."""
     card = Card(kernel, pending, state_dir)
     card.close()
-    for slow in ("import nbformat", "import plotly.graph_objects", "runkit.gantt(client.runs.get('run-1'))"):
-        kernel.run(slow)  # a cell each, so that on a busy machine none takes longer than a kernel may
+    for slow in (
+        "import nbformat",
+        "import plotly.graph_objects",
+        "runkit.gantt(client.runs.get('run-1'))",
+    ):
+        # a cell each, so that on a busy machine none takes longer than a kernel may
+        kernel.run(slow)
     kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
     assert kernel.value("monitor.run.status") == "'interrupted'"
     card.draw()

@@ -11,7 +11,12 @@ from runkit.objects import Document
 from runkit.widgets.questionnaire import Questionnaire
 
 Json = dict[str, Any]
-SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
+SOURCE = {
+    "url": "https://board.example.gov/1",
+    "source_name": "Board",
+    "tier": "government",
+    "weight": 3,
+}
 LETTER = {"document_types": ["irs_letter"]}
 
 
@@ -30,7 +35,8 @@ def both(**second: Any) -> Json:
     """A combined proposal of two agents."""
     first = {"type": "verify_tin", "agent": "tin", "label": "Verify?"}
     return asks(
-        "mixed", proposals=[first, {"type": "dismissal", "agent": "list", "label": "Dismiss?", **second}]
+        "mixed",
+        proposals=[first, {"type": "dismissal", "agent": "list", "label": "Dismiss?", **second}],
     )
 
 
@@ -51,7 +57,11 @@ def both(**second: Any) -> Json:
         ),
         (asks("document"), {"decision": "reject"}, "Continued without a document"),
         (asks("add_sources"), {"decision": "approve"}, "Sources added"),
-        (asks("add_sources", payload={"sources": [SOURCE]}), {"decision": "approve"}, "Source added"),
+        (
+            asks("add_sources", payload={"sources": [SOURCE]}),
+            {"decision": "approve"},
+            "Source added",
+        ),
         (asks("add_sources"), {"decision": "reject", "note": "no"}, "Sources not added"),
         (asks("add_attributes"), {"decision": "approve"}, "Added to the business"),
         (asks("else"), {"decision": "approve"}, "Approved"),
@@ -69,8 +79,18 @@ def test_each_kind(value: Json, entries: Json, receipt: str) -> None:
     [
         (asks("dismissal"), {"decision": "approve"}, "note", "A reason is required to dismiss."),
         (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "A reason is required"),
-        (asks("dismissal"), {"decision": "approve", "note": "half \ud83d"}, "note", "half of a character"),
-        (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_COMMENT + 1)}, "note", "at most 5,000"),
+        (
+            asks("dismissal"),
+            {"decision": "approve", "note": "half \ud83d"},
+            "note",
+            "half of a character",
+        ),
+        (
+            asks("dismissal"),
+            {"decision": "reject", "note": "x" * (MAX_COMMENT + 1)},
+            "note",
+            "at most 5,000",
+        ),
         (asks("decision"), {"decision": "rejected"}, "note", "A reason is required to reject."),
         (asks("document"), {"decision": "approve"}, "document_id", "Choose a document"),
         (asks("decision"), {"decision": "approve"}, "decision", "Choose an answer."),
@@ -89,7 +109,7 @@ def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -
     assert error in errors[field]
 
 
-# ------------------------------------------------------------------------------------------- what is proposed
+# --------------------------------------------------------------------------------- what is proposed
 
 
 def test_a_changed_proposal_is_sent_whole() -> None:
@@ -105,7 +125,10 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         "actions": [
             {
                 "type": "add_sources",
-                "payload": {"sources": [{**SOURCE, "tier": "primary"}, {"weight": 7}], "why": "license"},
+                "payload": {
+                    "sources": [{**SOURCE, "tier": "primary"}, {"weight": 7}],
+                    "why": "license",
+                },
             }
         ],
     }
@@ -119,7 +142,10 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         ({"sources.0.url": ""}, "Keep at least one row, or reject the proposal."),
         ({"sources.0.url": "javascript:alert(1)"}, "Source 1: URL must be a web address"),
         ({"sources.0.url": "https://["}, "Source 1: URL must be a web address"),
-        ({"sources.0.url": r"https://evil.example\@sec.gov"}, "Source 1: URL must be a web address"),
+        (
+            {"sources.0.url": r"https://evil.example\@sec.gov"},
+            "Source 1: URL must be a web address",
+        ),
     ],
 )
 def test_changed_rows_must_fit(cells: Json, error: str) -> None:
@@ -151,7 +177,7 @@ def test_a_document_is_chosen() -> None:
     assert form.answer(form.received(no))[0] == {"decision": "reject"}
 
 
-# --------------------------------------------------------------------------------------------- several in one
+# ----------------------------------------------------------------------------------- several in one
 
 
 @pytest.mark.parametrize(
@@ -163,7 +189,9 @@ def test_a_combined_proposal(decisions: tuple[str, str]) -> None:
     form = Questionnaire(both())
     sent, errors = form.answer(form.received(entries))
     parts = zip(("tin", "list"), decisions, strict=True)
-    whole = {"proposals": [{"agent": agent, "decision": word, "note": "why"} for agent, word in parts]}
+    whole = {
+        "proposals": [{"agent": agent, "decision": word, "note": "why"} for agent, word in parts]
+    }
     assert "" in decisions or sent == whole
     assert [key for key, found in errors.items() if "decision" in found] == [
         str(n) for n, word in enumerate(decisions) if not word
@@ -172,23 +200,29 @@ def test_a_combined_proposal(decisions: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["response_schema", "responseSchema", "schema"])
 def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
-    value = asks("decision", **{name: {"type": "object", "properties": {"risk": {"type": "integer"}}}})
+    value = asks(
+        "decision", **{name: {"type": "object", "properties": {"risk": {"type": "integer"}}}}
+    )
     [section] = Questionnaire(value).sections.values()
     assert [field.name for field in section.fields] == ["note", "raw"]
     assert answer(value, decision="raw", raw='{"risk": 4}')[0] == {"risk": 4}
     assert answer(value, decision="raw")[1] == {"raw": "Type the answer as JSON."}
 
 
-# ----------------------------------------------------------------------------------------- to and from a page
+# ------------------------------------------------------------------------------- to and from a page
 
 
 def test_invisible_characters_are_codes() -> None:
     """They can be seen in an input; a cell that nobody changed is sent as it came, a changed one as it is."""
     name = "Board \u202e\r\nend"
-    form = Questionnaire(asks("add_sources", payload={"sources": [{**SOURCE, "source_name": name}]}))
+    form = Questionnaire(
+        asks("add_sources", payload={"sources": [{**SOURCE, "source_name": name}]})
+    )
     entries = form.received({})["0"] | {"decision": "approve", "sources.0.tier": "primary"}
     assert entries["sources.0.source_name"] == r"Board \u202e\nend"
     sent, _ = form.answer({"0": entries})
-    assert sent["actions"][0]["payload"]["sources"] == [{**SOURCE, "source_name": name, "tier": "primary"}]
+    assert sent["actions"][0]["payload"]["sources"] == [
+        {**SOURCE, "source_name": name, "tier": "primary"}
+    ]
     sent, _ = form.answer({"0": entries | {"sources.0.source_name": "Board"}})
     assert sent["actions"][0]["payload"]["sources"][0]["source_name"] == "Board"

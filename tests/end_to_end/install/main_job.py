@@ -1,7 +1,7 @@
 """What runkit is for, as somebody who has installed it would do it; started with the Python that has it.
 
-Arguments are the parts to try: `sandbox`, and `report` and `scale`, which need their extra, too. Each leaves
-its files in the current folder, and prints a line.
+Arguments are the parts to try: `sandbox`, and `report` and `scale`, which need their extra, too.
+Each leaves its files in the current folder, and prints a line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def sandbox() -> None:
         form = runkit.InterruptForm(client, run)
         display(form)
         assert "open, SANDBOX" in repr(form)
-        run = client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Another person"})
+        run = client.runs.resume(
+            run, run.interrupts[0].id, {"decision": "approve", "note": "Another person"}
+        )
         assert client.runs.wait(run).status == "completed"
 
 

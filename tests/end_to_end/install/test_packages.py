@@ -33,7 +33,9 @@ def files(folder: str) -> set[str]:
     skip = {*Path(ROOT / folder).rglob("__pycache__"), *Path(ROOT / folder).rglob(".*")}
     found = (path for path in Path(ROOT / folder).rglob("*") if path.is_file())
     return {
-        path.relative_to(ROOT).as_posix() for path in found if path not in skip and not skip & {*path.parents}
+        path.relative_to(ROOT).as_posix()
+        for path in found
+        if path not in skip and not skip & {*path.parents}
     }
 
 
@@ -54,7 +56,9 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -
     """The package, the notebooks, the tests, the readme and how to build; nothing else."""
     top = f"runkit_jupyter-{runkit.__version__}/"
     with tarfile.open(built.sdist) as archive:
-        names = {member.name.removeprefix(top) for member in archive.getmembers() if member.isfile()}
+        names = {
+            member.name.removeprefix(top) for member in archive.getmembers() if member.isfile()
+        }
     more = {"PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
     assert names == files("runkit") | files("notebooks") | files("tests") | more
 
@@ -72,4 +76,7 @@ def test_the_license_is_carried(wheel: zipfile.ZipFile, built: Built) -> None:
 
 def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     """`runkit` is the one command."""
-    assert wheel.read(f"{INFO}/entry_points.txt").decode() == "[console_scripts]\nrunkit = runkit.cli:main\n"
+    assert (
+        wheel.read(f"{INFO}/entry_points.txt").decode()
+        == "[console_scripts]\nrunkit = runkit.cli:main\n"
+    )

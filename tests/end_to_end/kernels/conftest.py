@@ -18,7 +18,10 @@ from tests.faults import FaultyBox, sandbox
 from tests.widgets.pages import next_key
 
 VERSIONS = ("6.31.0", "7.4.0")
-WAYS = [("6.31.0", False), *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True))]
+WAYS = [
+    ("6.31.0", False),
+    *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True)),
+]
 MANY = 1_000_000
 TIMEOUT = 20  # seconds
 START = """
@@ -40,7 +43,8 @@ class Kernel:
         self.widgets: dict[str, dict[str, Any]] = {}
         self.view: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
-        self.heard: list[tuple[str, dict[str, Any]]] = []  # type and content of all that cells showed
+        # type and content of all that cells showed
+        self.heard: list[tuple[str, dict[str, Any]]] = []
         self.subshell: str | None = None
         self._idle: set[str] = set()
         self._manager = KernelManager()
@@ -72,7 +76,9 @@ class Kernel:
 
     def finish(self, cell: str) -> dict[str, Any]:
         """Wait for the end of a cell; gives its reply."""
-        while (reply := self._client.get_shell_msg(timeout=TIMEOUT))["parent_header"]["msg_id"] != cell:
+        while (reply := self._client.get_shell_msg(timeout=TIMEOUT))["parent_header"][
+            "msg_id"
+        ] != cell:
             pass
         self.until(lambda: cell in self._idle)
         return dict(reply["content"])
@@ -94,7 +100,9 @@ class Kernel:
         """Listen to what the kernel tells its front ends until something is so."""
         deadline = time.monotonic() + TIMEOUT
         while not is_true():
-            assert time.monotonic() < deadline, f"not so after {TIMEOUT} s: {self.shown} {self.widgets}"
+            assert time.monotonic() < deadline, (
+                f"not so after {TIMEOUT} s: {self.shown} {self.widgets}"
+            )
             if self._client.iopub_channel.msg_ready():
                 self._hear(self._client.get_iopub_msg(timeout=1))
             else:
@@ -110,8 +118,11 @@ class Kernel:
             case "comm_msg" if content["data"].get("method") == "update":
                 self.widgets[content["comm_id"]] |= content["data"]["state"]
             case "comm_msg" if content["data"].get("method") == "custom":
-                layout = f"IPY_MODEL_{content['comm_id']}"  # a card is told what to draw by its layout
-                for card in [item for item, state in self.widgets.items() if state.get("layout") == layout]:
+                # a card is told what to draw by its layout
+                layout = f"IPY_MODEL_{content['comm_id']}"
+                for card in [
+                    item for item, state in self.widgets.items() if state.get("layout") == layout
+                ]:
                     self.view[card] = content["data"]["content"]
             case "comm_close":
                 self.widgets.pop(content["comm_id"])
@@ -182,8 +193,8 @@ def kernels(
 ) -> Iterator[Callable[[str], Kernel]]:
     """Return one kernel for each version, which ends with the tests.
 
-    All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are put before
-    them. pytest's cache keeps them, so that they are installed once.
+    All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are
+    put before them. pytest's cache keeps them, so that they are installed once.
     """
     running: dict[str, Kernel] = {}
 
@@ -191,8 +202,17 @@ def kernels(
         folder = request.config.cache.mkdir(f"ipykernel-{version}")  # type: ignore[union-attr]
         if not (folder / "done").exists():
             wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*command, "--no-deps", "--upgrade", "--target", str(folder), *wanted], check=True)
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ]
+            subprocess.run(
+                [*command, "--no-deps", "--upgrade", "--target", str(folder), *wanted], check=True
+            )
             (folder / "done").touch()
         return Path(folder)
 

@@ -69,7 +69,8 @@ def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str) -> N
     assert "Kept in review" in receipt(kernel, card)
     assert (state(kernel), posts()) == ("settled", 1)
     is_heard = (kernel.version, kernel.subshell is not None) in HEARD_WHILE[code]
-    assert (kernel.value("seen") != repr("open")) is is_heard  # on a busy machine it is still being sent
+    # on a busy machine it is still being sent
+    assert (kernel.value("seen") != repr("open")) is is_heard
 
 
 def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
@@ -83,7 +84,10 @@ def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
         assert (reply["ename"], "delivers no click" in reply["evalue"]) == ("UsageError", True)
     else:
         assert reply["status"] == "ok"
-        assert kernel.value("answered.id == form.run.id and answered.status != 'interrupted'") == "True"
+        assert (
+            kernel.value("answered.id == form.run.id and answered.status != 'interrupted'")
+            == "True"
+        )
     assert (state(kernel), posts()) == ("settled", 1)
 
 
@@ -107,6 +111,7 @@ def test_nothing_is_left(kernel: Kernel) -> None:
     receipt(kernel, card)
     assert state(kernel) == "settled"
     threads = "[one.name for one in threading.enumerate() if one.name.startswith('runkit-')]"
-    until(lambda: kernel.value(threads) == "[]")  # the case of the question is read in the background
+    # the case of the question is read in the background
+    until(lambda: kernel.value(threads) == "[]")
     kernel.run("form.close()")
     assert kernel.widgets.keys() == before

@@ -84,7 +84,9 @@ class Lab(NamedTuple):
 
     def end_kernels(self) -> None:
         """End what runs."""
-        with httpx.Client(base_url=f"{self.url}/api", params={"token": self.token}, trust_env=False) as http:
+        with httpx.Client(
+            base_url=f"{self.url}/api", params={"token": self.token}, trust_env=False
+        ) as http:
             for kernel in http.get("/kernels").json():
                 http.delete(f"/kernels/{kernel['id']}").raise_for_status()
 
@@ -94,7 +96,14 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
     is_notebook_7 = theme == NOTEBOOK
     app, module = ("JupyterNotebookApp", "notebook") if is_notebook_7 else ("LabApp", "jupyterlab")
     for name, values in SETTINGS.items():
-        file = home / "config" / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file = (
+            home
+            / "config"
+            / "lab"
+            / "user-settings"
+            / "@jupyterlab"
+            / f"{name}.jupyterlab-settings"
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         is_dark = theme == DARK and name.endswith("themes")
         file.write_text(json.dumps(values | ({"theme": theme} if is_dark else {})))
@@ -121,7 +130,11 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
     ]
     log = (home / "lab.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *options], env=environment, stdout=log, stderr=log, cwd=folder
+        [sys.executable, "-m", module, *options],
+        env=environment,
+        stdout=log,
+        stderr=log,
+        cwd=folder,
     )
     log.close()
     for _ in range(START_SECONDS * 4):
@@ -219,7 +232,9 @@ def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
         page.goto(lab.address(notebook))
         wait_until_ready(page)
         page.set_default_timeout(90_000)
-        page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        page.evaluate(
+            "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
         return page
 
     return open_and_run
@@ -275,8 +290,8 @@ def box() -> Iterator[FaultyBox]:
 class Posts:
     """What happens to the answers that reach the sandbox, and how many did.
 
-    A delay of 0 seconds notes whom it hits. Of delays the first one counts, so it stands behind all others;
-    other faults hit a request as well.
+    A delay of 0 seconds notes whom it hits. Of delays the first one counts, so it stands behind all
+    others; other faults hit a request as well.
     """
 
     def __init__(self, box: FaultyBox) -> None:
@@ -312,8 +327,8 @@ def posts(box: FaultyBox) -> Posts:
 def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..., Session]:
     """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
 
-    The key is not in the notebook but in a module beside it, as are `setup`, code that comes before the
-    client, and the client's `options`. What runkit keeps is kept beside it as well.
+    The key is not in the notebook but in a module beside it, as are `setup`, code that comes before
+    the client, and the client's `options`. What runkit keeps is kept beside it as well.
     """
 
     def open_it(scenario: str, *cells: str, options: str = "", setup: str = "") -> Session:
@@ -357,5 +372,10 @@ def write_notebook(path: Path, *cells: str) -> None:
         for number, source in enumerate(cells)
     ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    notebook = {
+        "cells": made,
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     path.write_text(json.dumps(notebook))

@@ -133,10 +133,15 @@ URL.createObjectURL = (blob) => make.call(URL, blob.type !== "text/javascript" ?
 
 
 @light
-def test_a_slow_page(open_session: Open, context: BrowserContext, posts: Posts, tmp_path: Path) -> None:
+def test_a_slow_page(
+    open_session: Open, context: BrowserContext, posts: Posts, tmp_path: Path
+) -> None:
     """Cards of all three kinds are filled though their code came late, and they work."""
     context.add_init_script(SLOW_CODE)
-    monitor, inbox = "runkit.RunMonitor(client, run)", "inbox = runkit.InterruptInbox(client)\ninbox"
+    monitor, inbox = (
+        "runkit.RunMonitor(client, run)",
+        "inbox = runkit.InterruptInbox(client)\ninbox",
+    )
     page = open_session("watchlist_hit", monitor, inbox, ASK, "ask('watchlist_hit')").page
     expect(card(page)).to_have_count(3)
     expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)

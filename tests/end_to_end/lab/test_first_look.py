@@ -34,11 +34,15 @@ CONTRAST = (
 
 
 @pytest.mark.browser
-def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Page], tmp_path: Path) -> None:
+def test_the_first_notebook_draws_itself(
+    lab, open_notebook: Callable[[str], Page], tmp_path: Path
+) -> None:
     """All cells run, both charts are drawn and can be read, and no button sends them anywhere."""
     shutil.copy(notebooks() / NAME, lab.folder / NAME)
     page = open_notebook(NAME)
-    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot .bars .point').length > 10")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.js-plotly-plot .bars .point').length > 10"
+    )
     page.wait_for_function(
         """() => {
             // A cell whose source is hidden has an empty prompt.
@@ -51,7 +55,9 @@ def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Pag
     assert "".join(output).strip() == ""  # the progress bar has gone
     assert page.locator("text=Traceback").count() == 0
     assert page.locator(".js-plotly-plot").count() == 2
-    assert page.locator("[data-title*='Share'], [data-title*='loud'], .modebar-btn--logo").count() == 0
+    assert (
+        page.locator("[data-title*='Share'], [data-title*='loud'], .modebar-btn--logo").count() == 0
+    )
     ratios = page.evaluate(CONTRAST)
     assert len(ratios) > 20
     assert min(ratios) >= LEAST_CONTRAST
@@ -61,4 +67,5 @@ def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Pag
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.reload()
     charts = ".js-plotly-plot .bars .point, .jp-OutputArea-output img[src^='data:image/png']"
-    page.locator(charts).first.wait_for(state="attached")  # a reopened notebook shows them without a kernel
+    # a reopened notebook shows them without a kernel
+    page.locator(charts).first.wait_for(state="attached")

@@ -19,7 +19,8 @@ light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 Open = Callable[..., Session]
 SHOWN = ".jp-OutputArea-output"
 TYPESET = "from IPython.display import HTML\nHTML('<p>$\\\\beta$</p>')"  # MathJax has been here
-# In the kernel: every text of a run and of its documents becomes a hostile one, but what the client needs.
+# In the kernel: every text of a run and of its documents becomes a hostile one, but what the client
+# needs.
 SPOIL = """
 import json, zlib, httpx
 TEXTS = {texts!r}
@@ -51,7 +52,9 @@ class Watched:
     def __init__(self, context: BrowserContext) -> None:
         context.add_init_script(WATCH)
         self.happened: list[str] = []
-        context.on("dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss()))
+        context.on(
+            "dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss())
+        )
         context.on("request", self._asked)
 
     def _asked(self, request: object) -> None:
@@ -65,7 +68,9 @@ class Watched:
         page.wait_for_timeout(300)
         assert page.evaluate("window.canary") is None
         assert self.happened == []
-        made = [item for item in page.evaluate(FOUND, SHOWN) if not item.startswith("<mjx-container")]
+        made = [
+            item for item in page.evaluate(FOUND, SHOWN) if not item.startswith("<mjx-container")
+        ]
         assert made == []
         expect(outputs(page).locator("mjx-container")).to_have_count(1)
         links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
@@ -103,7 +108,9 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
     for number in (0, 3):
         card(page).nth(number).locator("[data-id^=press]").first.click()
     expect(page.locator(".rk-said.fail")).to_have_count(2)
-    outputs(page).locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    outputs(page).locator("details").evaluate_all(
+        "all => all.forEach((one) => { one.open = true; })"
+    )
     page.set_viewport_size({"width": 1280, "height": 4000})
     page.screenshot(path=tmp_path / "cards.png")
     wide = page.evaluate(
@@ -115,7 +122,9 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
 
 
 @light
-def test_a_report_s_notebook(lab: Lab, context: BrowserContext, watched: Watched, tmp_path: Path) -> None:
+def test_a_report_s_notebook(
+    lab: Lab, context: BrowserContext, watched: Watched, tmp_path: Path
+) -> None:
     """The executed notebook of a report on hostile runs, opened as somebody else's and run as one's own."""
     runs = hostile_runs({name: text for name, text in PAYLOADS.items() if name != "long"})
     runkit.report(runs, lab.folder / "hostile.html", template="fleet", progress=False)

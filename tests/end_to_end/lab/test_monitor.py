@@ -60,7 +60,9 @@ def test_a_run_from_start_to_end(open_session: Open, tmp_path: Path) -> None:
     see(page, "Run finished. Live updates off.")
     page.locator(".js-plotly-plot .bars").first.wait_for()
     page.screenshot(path=tmp_path / "ended.png")
-    ended = session.value("[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]")
+    ended = session.value(
+        "[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]"
+    )
     assert page.evaluate(RANGE) == pytest.approx(ended)  # nobody has zoomed
     check_frames(page.evaluate("window.looks"))
     notebook = session.saved()
