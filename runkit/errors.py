@@ -5,19 +5,18 @@
     ├── ReadOnlyError(PermissionError)    a POST through a read-only client
     ├── DataError(ValueError)             records that do not follow the API's contract; `.problems`
     ├── MissingExtra(ImportError)         an optional part is not installed; gives the pip command
-    ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would
-    leak ├── ArchiveError(OSError)             an archive that cannot be read or written ├──
-    WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run` └── ApiError
-    refused, or no usable response; `.status .messages .parameter`
+    ├── ReportError(RuntimeError)         a report was not made: a cell failed, or it would leak
+    ├── ArchiveError(OSError)             an archive that cannot be read or written
+    ├── WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run`
+    └── ApiError                          refused or unusable; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
         ├── NotFound(LookupError)         404, 410
         ├── Invalid(ValueError)           400, 413, 422 and others that the caller can fix
         ├── Conflict(RuntimeError)        409, or the question is no longer open
-        ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in
-        seconds ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: nothing changed,
-        try later ├── MaybeSent(ConnectionError)    a POST without a response: it may have been
-        carried out └── ContractError(ValueError)     a response that the API's documentation does
-        not allow
+        ├── RateLimited(ConnectionError)  429 after all retries; `.retry_after` in seconds
+        ├── Unavailable(ConnectionError)  no connection, timeout or 5xx: nothing changed, try later
+        ├── MaybeSent(ConnectionError)    a POST without a response: it may have been carried out
+        └── ContractError(ValueError)     a response that the API's documentation does not allow
 
 Each is also the builtin that a caller would expect to catch. Messages say what was given, what was
 expected and what to do. No message ever contains a key or a header.

@@ -53,22 +53,19 @@ class Redaction:
     text by the names of its fields if the whole text is JSON. Full-width letters and digits of any
     script count as ASCII.
 
-    ==============
-    =========================================================================================== rule
-    finds ==============
-    ===========================================================================================
-    `key`          API keys by their format; private keys; what follows `Authorization:`, `Cookie:`,
-    `bearer`;
-                   a value beside a name that ends in password, secret, token or api, access,
-                   private, … key, except words such as none and pending
+    ============== ================================================================================
+    rule           finds
+    ============== ================================================================================
+    `key`          API keys by their format; private keys; what follows `Authorization:`,
+                   `Cookie:`, `bearer`; a value beside a name that ends in password, secret,
+                   token or api, access, private, … key, except words such as none and pending
     `signed_url`   signatures, tokens and passwords in a URL's query
     `url_login`    user name and password in front of a host
     `email`        e-mail addresses
     `ein`, `ssn`   numbers in their dashed form; other nine digits if EIN, TIN, tax id, SSN, …
-    stands within
-                   four words before them, right behind them, or in the name of their field
-    ==============
-    ===========================================================================================
+                   stands within four words before them, right behind them, or in the name of
+                   their field
+    ============== ================================================================================
 
     A value that looks like a secret (12 or more characters with letters and digits; no id of a run,
     step or question, no time, address or HTML, and not part of a page without data) is masked in
