@@ -1,11 +1,9 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
-    GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or
-    truncated
-            response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
-    POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear
-    response
-            it is `MaybeSent`, or the error of its status.
+    GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
+            or truncated response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
+    POST    the API has no idempotency key: sent once, over a connection of its own. Without a
+            clear response it is `MaybeSent`, or the error of its status.
 
 Times are in seconds.
 """

@@ -1,12 +1,12 @@
 """The states of an answer and their transitions, without widgets.
 
     OPEN -> INVALID -> OPEN      the entries do not validate; nothing is sent
-    OPEN -> ARMED -> SENDING     the first press arms, the second sends; the browser measures both
-    (card.js) SENDING -> SETTLED           the API accepted it, or it is closed and nobody knows by
-    whose answer SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing
-    is overwritten SENDING -> FAILED            not delivered; the entries are kept SENDING ->
-    UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED OPEN ->
-    CONFLICT, EXPIRED    somebody else closed it, or its run ended
+    OPEN -> ARMED -> SENDING     the first press arms, the second sends; card.js measures both
+    SENDING -> SETTLED           the API accepted it, or somebody's answer closed it
+    SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing is overwritten
+    SENDING -> FAILED            not delivered; the entries are kept
+    SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT, EXPIRED
+    OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
 `question.VERDICTS` has the end states and their receipts.
 
