@@ -23,7 +23,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 with open(f"{__file__}i", encoding="utf-8") as _stub:  # noqa: PTH123 - pathlib is slow to import
     _lines = [line.split() for line in _stub if line.startswith("from runkit.")]
 _HOME = {name: module for _, module, _, name, *_ in _lines}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
 from email.message import Message
@@ -61,6 +62,12 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -
         }
     more = {"PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
     assert names == files("runkit") | files("notebooks") | files("tests") | more
+
+
+def test_the_page_on_pypi_has_no_links_into_the_repository(metadata: Message) -> None:
+    page = metadata.get_payload()
+    assert page.startswith("# runkit")
+    assert not re.search(r"\]\((?!https:)", page)
 
 
 def test_the_license_is_carried(wheel: zipfile.ZipFile, built: Built) -> None:
