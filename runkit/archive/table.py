@@ -257,7 +257,7 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
     raws = [record.raw for record in rows.records]
     texts = list(map(jsontext.dumps, raws))
     digests = list(map(digest, raws, texts))
-    fields = run_fields(rows.runs)
+    fields = run_fields(rows)
     times = {name: fields[name].view("M8[us]") for name in _TIMES}
     return pa.table(fields | times | {"digest": digests, "json": texts}, SCHEMA)
 

@@ -25,9 +25,8 @@ from runkit.tables.flatten import (
     PENDING,
     ArtifactRow,
     InterruptRow,
+    Note,
     Rows,
-    flatten,
-    has_steps,
 )
 from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
 from runkit.text import agent_title, brief
@@ -195,21 +194,28 @@ def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
 
 
 def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
-    """Build the Arrow tables of a batch. `as_of` is in microseconds, or None for each run's own."""
-    flatten(rows)
-    runs, steps = run_fields(rows.runs), step_fields(rows)
-    note_contradictions(runs, steps, rows)
-    note_unknown_words("runs", runs, rows)
-    note_unknown_words("steps", steps, rows)
-    measure(runs, steps, rows, as_of)
-    steps |= step_columns(runs, steps, rows)
+    """Build the Arrow tables of a batch, and note what disagrees in them.
+
+    `as_of` is in microseconds, or None for each run's own.
+    """
+    notes: list[Note] = []
+    runs, steps = run_fields(rows), step_fields(rows)
+    note_contradictions(runs, steps, notes)
+    note_unknown_words("runs", runs, notes)
+    note_unknown_words("steps", steps, notes)
+    measure(runs, steps, as_of, notes)
+    steps |= step_columns(runs, steps)
     artifacts = artifact_columns(runs, steps, rows)
-    sources = source_columns(artifacts, rows)
+    note_unknown_words("artifacts", artifacts, notes)
+    sources = source_columns(artifacts)
+    note_unknown_words("sources", sources, notes)
     interrupts = interrupt_columns(runs, steps, rows)
     steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
     runs |= _run_columns(runs, parts, rows)
 
+    for note in notes:
+        rows.note(note)
     built = {name: to_arrow(name, columns) for name, columns in (parts | {"runs": runs}).items()}
     return built | {"reads": to_arrow("reads", runs)}
 
@@ -217,8 +223,9 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 # ------------------------------------------------------------------------------- fields of the JSON
 
 
-def run_fields(raws: Sequence[Json]) -> Columns:
+def run_fields(rows: Rows) -> Columns:
     """Return the columns of a run that are fields of the checked JSON."""
+    raws = rows.runs
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
     return columns | {
@@ -227,7 +234,7 @@ def run_fields(raws: Sequence[Json]) -> Columns:
         "run_id": columns["id"],
         "status": map_words(columns["status"], contract.current_status),
         "agent": text(map(contract.agent_of, raws)),
-        "has_steps": np.array([has_steps(raw) for raw in raws], np.bool_),
+        "has_steps": np.array(rows.has_steps, np.bool_),
     }
 
 
@@ -263,7 +270,18 @@ def _not_blank(values: pa.Array) -> pa.Array:
 # ----------------------------------------------------------------------------------- what disagrees
 
 
-def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
+def note_rows(
+    notes: list[Note], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
+) -> None:
+    """Add a note for some rows: for each the row of its run, and its JSON object."""
+    path = (field,) if field else ()
+    notes += [
+        Note(int(columns["run"][row]), problem, detail, path, columns["object"][row])
+        for row in np.flatnonzero(where).tolist()
+    ]
+
+
+def note_contradictions(runs: Columns, steps: Columns, notes: list[Note]) -> None:
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
@@ -277,15 +295,15 @@ def note_contradictions(runs: Columns, steps: Columns, rows: Rows) -> None:
         & is_word(status, "error"),
     }
     for detail, where in contradictions.items():
-        rows.note_steps(where, "contradiction", detail)
+        note_rows(notes, steps, where, "contradiction", detail)
 
     nested_in = take(steps["step_id"], steps["parent"])
     differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
     detail = "parent_step_id names another step than the one it is nested in; nesting wins"
-    rows.note_steps(differs, "parent_disagrees", detail, "parent_step_id")
+    note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
 
 
-def note_unknown_words(frame: str, columns: Columns, rows: Rows) -> None:
+def note_unknown_words(frame: str, columns: Columns, notes: list[Note]) -> None:
     """Note the words of a category that the API's documentation does not have.
 
     `columns` has the rows of the runs, and the JSON object of each row.
@@ -296,21 +314,20 @@ def note_unknown_words(frame: str, columns: Columns, rows: Rows) -> None:
         values = columns[column.name]
         reading = "read as other" if column.kind == "rank" else "kept as is"
         is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
-        for row in np.flatnonzero(is_unknown).tolist():
-            word, holder = brief(values[row].as_py()), columns["object"][row]
-            detail = f"{column.name}: {word} is not in the API's documentation; {reading}"
-            rows.note(int(columns["run"][row]), "unknown_value", detail, column.name, holder=holder)
+        for word in values.filter(pa.array(is_unknown)).unique().to_pylist():
+            detail = f"{column.name}: {brief(word)} is not in the API's documentation; {reading}"
+            note_rows(notes, columns, is_word(values, word), "unknown_value", detail, column.name)
 
 
 # -------------------------------------------------------------------------------------------- times
 
 
-def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> None:
+def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note]) -> None:
     """Add `start` and `end` in microseconds to runs and steps; what is open ends with its run or at `as_of`.
 
     A run that has not started spans 0 to 0.
     """
-    runs |= _as_of(runs, steps, rows, as_of)
+    runs |= _as_of(runs, steps, as_of, notes)
     started, ended = runs["started_at"], runs["ended_at"]
     is_started, has_ended = started != NEVER, ended != NEVER
     last = np.where(has_ended, ended, runs["as_of"])
@@ -318,36 +335,36 @@ def measure(runs: Columns, steps: Columns, rows: Rows, as_of: int | None) -> Non
     runs["end"] = np.where(is_started, np.maximum(started, last), 0)
     detail = "started_at is before created_at; queued_s is null"
     is_early = is_started & (started < runs["created_at"])
-    rows.note_runs(is_early, "starts_before_created", detail, "started_at")
+    note_rows(notes, runs, is_early, "starts_before_created", detail, "started_at")
     detail = "ended_at is before started_at; read as equal to it"
-    rows.note_runs(
-        is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at"
-    )
+    is_reversed = is_started & has_ended & (last < started)
+    note_rows(notes, runs, is_reversed, "ends_before_start", detail, "ended_at")
 
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     steps["start"], steps["end"] = start, np.maximum(start, end)
     detail = "completed_at is before started_at; read as equal to it"
-    rows.note_steps(~steps["is_open"] & (end < start), "ends_before_start", detail, "completed_at")
-    _note_outside(runs, steps, rows)
+    is_reversed = ~steps["is_open"] & (end < start)
+    note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
+    _note_outside(runs, steps, notes)
 
 
-def _note_outside(runs: Columns, steps: Columns, rows: Rows) -> None:
+def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
     """Note steps that are not inside their parent, and top-level ones that are not inside their run."""
     run, parent, start, end = (steps[name] for name in ("run", "parent", "start", "end"))
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
-    rows.note_steps(is_outside, "outside_parent", detail)
+    note_rows(notes, steps, is_outside, "outside_parent", detail)
 
     is_started, has_ended = (runs[name] != NEVER for name in ("started_at", "ended_at"))
     is_late = has_ended[run] & (end > runs["end"][run])  # an open run has no end yet
     is_outside = ~is_inner & is_started[run] & ((start < runs["start"][run]) | is_late)
     detail = "runs outside its run; clipped for the time budget and the critical path"
-    rows.note_steps(is_outside, "outside_run", detail)
+    note_rows(notes, steps, is_outside, "outside_run", detail)
 
 
-def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Columns:
+def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[Note]) -> Columns:
     """Return up to when each run is measured: the argument, else when it was read, else its newest time.
 
     It is never a maximum over several runs, so that a run's numbers do not depend on the other
@@ -359,9 +376,8 @@ def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Col
         np.maximum.at(newest, steps["run"], steps[name])
     argument = np.full_like(newest, NEVER if moment is None else moment)
     is_early = (argument < newest) & (argument != NEVER)
-    rows.note_runs(
-        is_early, "contradiction", "as_of is before the newest time of the run; not used"
-    )
+    detail = "as_of is before the newest time of the run; not used"
+    note_rows(notes, runs, is_early, "contradiction", detail)
 
     known = np.where(is_early | (argument == NEVER), runs["read_at"], argument)
     is_unknown = known == NEVER
@@ -372,7 +388,7 @@ def _as_of(runs: Columns, steps: Columns, rows: Rows, moment: int | None) -> Col
 # -------------------------------------------------------------------------------------------- steps
 
 
-def step_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
     names = ("run", "parent", "depth", "start", "end")
     run, parent, depth, start, end = (steps[name] for name in names)
@@ -391,7 +407,7 @@ def step_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
         "is_critical": path.is_on,
         "critical_s": path.length,
         "n_children": n_children,
-        "result": _results(rows.steps),
+        "result": _results(steps["object"]),
         **_failures(steps, n_children),
     }
 
@@ -454,28 +470,23 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     values = _by_field(rows.artifacts, ArtifactRow)
     run, step, artifacts = values["run"], values["step"], values["artifact"]
     fields = object_columns(artifacts, Artifact)
-    columns = (
-        fields
-        | values
-        | {
-            "object": artifacts,
-            "run_id": take(runs["run_id"], run),
-            "artifact_no": position_in_group(run),
-            "is_repeat": np.array(rows.is_repeat, np.bool_),
-            "step_id": take(steps["step_id"], step),
-            "artifact_id": fields["id"],
-            "n_sources": np.array(
-                [len(artifact.get("sources") or ()) for artifact in artifacts], np.int64
-            ),
-        }
-    )
-    note_unknown_words("artifacts", columns, rows)
-    return columns
+    n_sources = [len(artifact.get("sources") or ()) for artifact in artifacts]
+    return {
+        **fields,
+        **values,
+        "object": artifacts,
+        "run_id": take(runs["run_id"], run),
+        "artifact_no": position_in_group(run),
+        "is_repeat": np.array(rows.is_repeat, np.bool_),
+        "step_id": take(steps["step_id"], step),
+        "artifact_id": fields["id"],
+        "n_sources": np.array(n_sources, np.int64),
+    }
 
 
-def source_columns(artifacts: Columns, rows: Rows) -> Columns:
+def source_columns(artifacts: Columns) -> Columns:
     """Build the columns of the sources frame; adds to the artifacts what their sources tell."""
-    n = len(rows.artifacts)
+    n = len(artifacts["object"])
     sources = [
         source for artifact in artifacts["object"] for source in artifact.get("sources") or ()
     ]
@@ -485,7 +496,7 @@ def source_columns(artifacts: Columns, rows: Rows) -> Columns:
     artifacts["n_hosts"] = _count_hosts(owner, host, n)
     highest_first = ranked(tiers, contract.TIERS)[::-1]
     artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
-    columns = fields | {
+    return fields | {
         **{name: take(artifacts[name], owner) for name in ("run_id", "step_id", "title", "origin")},
         "object": sources,
         "run": artifacts["run"][owner],
@@ -493,8 +504,6 @@ def source_columns(artifacts: Columns, rows: Rows) -> Columns:
         "source_no": position_in_group(owner),
         "host": host,
     }
-    note_unknown_words("sources", columns, rows)
-    return columns
 
 
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:

@@ -11,17 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from runkit import contract
 from runkit.contract import Json, interrupt_value
 from runkit.models import Run
 from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.problems import Problems
 from runkit.tables.schema import ORIGINS, OUTCOMES
-from runkit.tables.sources import Record, reject_reason
+from runkit.tables.sources import Record
 from runkit.text import brief
-from runkit.timing import Flags
 from runkit.validation import tree, validated
 
 STEP, PROPOSAL, OUTPUT = ORIGINS
@@ -57,6 +54,16 @@ class ArtifactRow(NamedTuple):
     artifact: Json
 
 
+class Note(NamedTuple):
+    """A problem of a run (its row), at a path in the run or in an object that it holds."""
+
+    run: int
+    problem: str
+    detail: str
+    path: tuple[str, ...] = ()
+    holder: Json | None = None
+
+
 @dataclass
 class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
@@ -72,25 +79,15 @@ class Rows:
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
+    has_steps: list[bool] = field(default_factory=list)  # of each run, whether they were delivered
     artifacts: list[ArtifactRow] = field(default_factory=list)
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
 
-    def note(
-        self, run: int, problem: str, detail: str, *path: str, holder: Json | None = None
-    ) -> None:
-        """Note a problem of a run, or of an object that it holds, at a path in it."""
+    def note(self, note: Note) -> None:
+        """Note a problem of a run, or of an object that it holds."""
+        run, problem, detail, path, holder = note
         self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
-
-    def note_runs(self, where: Flags, problem: str, detail: str, *path: str) -> None:
-        """Note a problem of some runs."""
-        for run in np.flatnonzero(where).tolist():
-            self.note(run, problem, detail, *path)
-
-    def note_steps(self, where: Flags, problem: str, detail: str, *path: str) -> None:
-        """Note a problem of some steps."""
-        for row in np.flatnonzero(where).tolist():
-            self.note(self.run[row], problem, detail, *path, holder=self.steps[row])
 
 
 def read(records: Iterable[Record], problems: Problems) -> Rows:
@@ -100,9 +97,8 @@ def read(records: Iterable[Record], problems: Problems) -> Rows:
     """
     rows = Rows(problems)
     for record in records:
-        reason = None if record.problem else reject_reason(record.raw)
-        if record.problem or reason:
-            problems.refuse(record, record.problem or "not_a_run", reason or record.detail)
+        if record.problem:
+            problems.refuse(record, record.problem, record.detail)
             continue
 
         run, notes = validated(Run, record.raw)
@@ -114,6 +110,7 @@ def read(records: Iterable[Record], problems: Problems) -> Rows:
             problems.note(record, *note)
         rows.records.append(record)
         rows.runs.append(run)
+        rows.has_steps.append(_has_steps(run))
     return rows
 
 
@@ -129,7 +126,7 @@ def flatten(rows: Rows) -> None:
 
 def _add_steps(rows: Rows, run: int, first: int) -> None:
     def note(problem: str, detail: str, step: Json) -> None:
-        rows.note(run, problem, detail, holder=step)
+        rows.note(Note(run, problem, detail, holder=step))
 
     steps, parents, depths = tree(rows.runs[run].get("steps") or [], note)
     rows.steps += steps
@@ -138,7 +135,7 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     rows.depth += depths
 
 
-def has_steps(run: Json) -> bool:
+def _has_steps(run: Json) -> bool:
     """Whether the steps were delivered: the API sends an empty list when they are left out."""
     steps = run.get("steps")
     return bool(steps) or (steps == [] and contract.current_status(run["status"]) == "running")
@@ -169,12 +166,13 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     }
     items = _pending_items(rows, run)
     matched, unmatched = _match_items(items, questions)
-    if has_steps(rows.runs[run]):
+    if rows.has_steps[run]:
         for item in unmatched:
             detail = f"no step of the run matches interrupt {brief(item.get('id'))}"
-            rows.note(run, "unpaired_interrupt", detail, "interrupts")
+            rows.note(Note(run, "unpaired_interrupt", detail, ("interrupts",)))
     elif not items and rows.runs[run]["status"] == "interrupted":
-        rows.note(run, "contradiction", "interrupted, but neither interrupts nor steps say by what")
+        detail = "interrupted, but neither interrupts nor steps say by what"
+        rows.note(Note(run, "contradiction", detail))
     of_steps = [
         _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
     ]
@@ -188,7 +186,7 @@ def _pending_items(rows: Rows, run: int) -> list[Json]:
         key = item.get("id") or number
         if key in items:
             detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
-            rows.note(run, "duplicate_step", detail, holder=item)
+            rows.note(Note(run, "duplicate_step", detail, holder=item))
         items.setdefault(key, item)
     return list(items.values())
 

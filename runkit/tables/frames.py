@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +20,15 @@ from runkit.models import Run
 from runkit.progress import Bar
 from runkit.tables.answers import with_answers
 from runkit.tables.columns import cast, micros, tables
-from runkit.tables.flatten import read
+from runkit.tables.flatten import flatten, read
 from runkit.tables.linked import Coverage as Coverage
 from runkit.tables.linked import Frames as Frames
 from runkit.tables.problems import Problems
 from runkit.tables.saved import Tables, is_saved, read_saved
 from runkit.tables.schema import SCHEMA
-from runkit.tables.sources import IN_MEMORY, Record, Source, path_of, record_of, records_of
+from runkit.tables.sources import IN_MEMORY, Record, Source, batches_of, path_of, record_of
 from runkit.text import plural
 
-# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough
-# that its objects (five times as many bytes) do not count beside the frames.
-BATCH_BYTES = 4_000_000
-BATCH_RUNS = 2_000
 SHOWN_PROBLEMS = 5
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
@@ -162,8 +158,9 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
-        for records in _in_batches(records_of(source)):
+        for records in batches_of(source):
             rows = read(records, problems)
+            flatten(rows)
             batches.append(tables(rows, moment))
             locations += [record.location for record in rows.records]
             seen += len(records)
@@ -205,19 +202,6 @@ def gc_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += record.n_bytes
-        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _assemble(

@@ -49,6 +49,10 @@ _One: TypeAlias = "Run | Frames | HasRuns | OpenFile | dict[str, Any] | JsonText
 Source: TypeAlias = "_One | Iterable[_One]"
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
 
+# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough
+# that its objects (five times as many bytes) do not count beside the frames.
+BATCH_BYTES = 4_000_000
+BATCH_RUNS = 2_000
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
@@ -71,14 +75,34 @@ class Record(NamedTuple):
     n_bytes: int = 0
 
 
+def batches_of(source: Source) -> Iterator[list[Record]]:
+    """Read the records of a source in batches."""
+    batch: list[Record] = []
+    size = 0
+    for record in records_of(source):
+        batch.append(record)
+        size += record.n_bytes
+        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 # ------------------------------------------------------------------------------------------ objects
 
 
-def records_of(source: Source, location: str = "$") -> Iterator[Record]:
-    """Iterate over the records of a source.
+def records_of(source: Source) -> Iterator[Record]:
+    """Iterate over the records of a source; those that are not runs have a problem.
 
     Raises `UsageError` for a type that cannot hold runs.
     """
+    for record in _records(source, "$"):
+        reason = None if record.problem else reject_reason(record.raw)
+        yield record._replace(problem="not_a_run", detail=reason) if reason else record
+
+
+def _records(source: Source, location: str) -> Iterator[Record]:
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
@@ -116,7 +140,7 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
         elif item is None or (isinstance(item, str | int | float | list | tuple) and not is_path):
             yield record_of(item, f"$[{number}]")
         else:
-            yield from records_of(item, f"$[{number}]")
+            yield from _records(item, f"$[{number}]")
 
 
 def record_of(value: object, location: str) -> Record:
