@@ -176,7 +176,8 @@ def _result(step: Mapping[str, Any]) -> Json:
 
 def resolution_of(step: Json) -> str | None:
     """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
-    return first_text(_result(step).get("resolution"), step.get("resolution"))
+    result = _result(step)
+    return first_text(result.get("resolution"), step.get("resolution"))
 
 
 def answerer_of(step: Mapping[str, Any]) -> str | None:

@@ -214,10 +214,11 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
     runs |= _run_columns(runs, parts, rows)
 
+    frames = {"runs": runs, "reads": runs, **parts}
+    built = {name: to_arrow(name, columns) for name, columns in frames.items()}
     for note in notes:
         rows.note(note)
-    built = {name: to_arrow(name, columns) for name, columns in (parts | {"runs": runs}).items()}
-    return built | {"reads": to_arrow("reads", runs)}
+    return built
 
 
 # ------------------------------------------------------------------------------- fields of the JSON
@@ -233,7 +234,7 @@ def run_fields(rows: Rows) -> Columns:
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "status": map_words(columns["status"], contract.current_status),
-        "agent": text(map(contract.agent_of, raws)),
+        "agent": text(rows.agents),
         "has_steps": np.array(rows.has_steps, np.bool_),
     }
 
@@ -241,11 +242,7 @@ def run_fields(rows: Rows) -> Columns:
 def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, and its place in the tree."""
     columns = object_columns(rows.steps, Step)
-    is_question = is_word(columns["type"], "interrupt")
-    resolved = text(
-        contract.resolution_of(step) if is_asked else None
-        for step, is_asked in zip(rows.steps, is_question, strict=True)
-    )
+    is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
     return columns | {
         "object": rows.steps,
         "run": np.array(rows.run, np.int64),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runkit import contract
-from runkit.contract import Json, interrupt_value
+from runkit.contract import Json
 from runkit.models import Run
 from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.problems import Problems
@@ -25,6 +25,15 @@ STEP, PROPOSAL, OUTPUT = ORIGINS
 PENDING, ANSWERED, *_, LAPSED = OUTCOMES
 
 
+class Pending(NamedTuple):
+    """An item of a run's `interrupts`, and what it asks."""
+
+    item: Json
+    value: Json
+    agent: str | None
+    label: str | None
+
+
 class InterruptRow(NamedTuple):
     """A question: its step (-1 without one), its pending item, or both.
 
@@ -33,7 +42,7 @@ class InterruptRow(NamedTuple):
 
     run: int
     step: int
-    item: Json | None
+    pending: Pending | None
     interrupt_id: str | None
     agent: str | None
     label: str | None
@@ -68,18 +77,21 @@ class Note(NamedTuple):
 class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
 
-    `records` are the runs as they came, `runs` the same without what breaks the contract. `run` and
-    `parent` number a step's run and the row of its parent, -1 at the top.
+    `records` are the runs as they came, `runs` the same without what breaks the contract; `agents`
+    and `has_steps` (whether steps were delivered) are of each run. `run` and `parent` number a
+    step's run and the row of its parent, -1 at the top; `resolutions` are of its questions.
     """
 
     problems: Problems
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
+    agents: list[str | None] = field(default_factory=list)
+    has_steps: list[bool] = field(default_factory=list)
     steps: list[Json] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
-    has_steps: list[bool] = field(default_factory=list)  # of each run, whether they were delivered
+    resolutions: list[str | None] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
@@ -110,6 +122,7 @@ def read(records: Iterable[Record], problems: Problems) -> Rows:
             problems.note(record, *note)
         rows.records.append(record)
         rows.runs.append(run)
+        rows.agents.append(contract.agent_of(run))
         rows.has_steps.append(_has_steps(run))
     return rows
 
@@ -133,6 +146,9 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     rows.run += [run] * len(steps)
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
+    rows.resolutions += [
+        contract.resolution_of(step) if step["type"] == "interrupt" else None for step in steps
+    ]
 
 
 def _has_steps(run: Json) -> bool:
@@ -167,8 +183,8 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     items = _pending_items(rows, run)
     matched, unmatched = _match_items(items, questions)
     if rows.has_steps[run]:
-        for item in unmatched:
-            detail = f"no step of the run matches interrupt {brief(item.get('id'))}"
+        for pending in unmatched:
+            detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
             rows.note(Note(run, "unpaired_interrupt", detail, ("interrupts",)))
     elif not items and rows.runs[run]["status"] == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
@@ -176,10 +192,10 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     of_steps = [
         _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
     ]
-    return of_steps + [_interrupt(rows, run, -1, {}, item) for item in unmatched]
+    return of_steps + [_interrupt(rows, run, -1, {}, pending) for pending in unmatched]
 
 
-def _pending_items(rows: Rows, run: int) -> list[Json]:
+def _pending_items(rows: Rows, run: int) -> list[Pending]:
     """Return the pending items of a run; of those with the same id the first."""
     items: dict[str | int, Json] = {}
     for number, item in enumerate(rows.runs[run].get("interrupts") or []):
@@ -188,24 +204,26 @@ def _pending_items(rows: Rows, run: int) -> list[Json]:
             detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
             rows.note(Note(run, "duplicate_step", detail, holder=item))
         items.setdefault(key, item)
-    return list(items.values())
+    return [_pending(item, contract.interrupt_value(item)) for item in items.values()]
 
 
-def _interrupt(rows: Rows, run: int, row: int, step: Json, item: Json | None) -> InterruptRow:
+def _pending(item: Json, value: Json) -> Pending:
+    return Pending(item, value, item.get("agent") or value.get("agent"), value.get("label"))
+
+
+def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | None) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
-    own: Json = {
-        "proposals": [{"artifacts": [artifact]} for artifact in step.get("artifacts") or []]
-    }
-    value = own if item is None else interrupt_value(item) or own
-    agent, label = _agent(item) if item else None, value.get("label")
-    outcome = _outcome(step, item is not None, contract.current_status(rows.runs[run]["status"]))
+    artifacts = step.get("artifacts") or []
+    value = pending.value if pending else {}
+    value = value or {"proposals": [{"artifacts": [artifact]} for artifact in artifacts]}
+    outcome = _outcome(rows, run, row, step, pending)
     return InterruptRow(
         run,
         row,
-        item,
-        _interrupt_id(step) if item is None else item.get("id"),
-        agent or agent_of_step(step),
-        label or (label_of_step(step) if step else None),
+        pending,
+        pending.item.get("id") if pending else _interrupt_id(step),
+        (pending and pending.agent) or agent_of_step(step),
+        (pending and pending.label) or (label_of_step(step) if step else None),
         interrupt_kind(value),
         len(proposals_of(value)),
         outcome,
@@ -213,19 +231,20 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, item: Json | None) ->
     )
 
 
-def _outcome(step: Json, is_pending: bool, status: object) -> str:
-    settled = contract.resolution_of(step)
-    if settled in contract.RESOLUTIONS:
-        return str(settled)
+def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None) -> str:
+    resolution = rows.resolutions[row] if step else None
+    if resolution in contract.RESOLUTIONS:
+        return str(resolution)
     has_failed = contract.current_status(step.get("status")) == "error"
-    if not is_pending and (has_failed or step.get("completed_at")):
+    if not pending and (has_failed or step.get("completed_at")):
         return LAPSED if has_failed else ANSWERED
+    status = contract.current_status(rows.runs[run]["status"])
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
 def _match_items(
-    items: list[Json], questions: dict[int, Json]
-) -> tuple[dict[int, Json], list[Json]]:
+    items: list[Pending], questions: dict[int, Json]
+) -> tuple[dict[int, Pending], list[Pending]]:
     """Match pending items to interrupt steps. Returns the items by the row of their step, and the others.
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label
@@ -237,10 +256,11 @@ def _match_items(
     for row, step in questions.items():
         by_id.setdefault(_interrupt_id(step), row)
         by_id.setdefault(step["id"], row)
-    matched: dict[int, Json] = {}
-    for item in items:
-        if item.get("id") and item["id"] in by_id:
-            matched.setdefault(by_id[item["id"]], item)
+    matched: dict[int, Pending] = {}
+    for pending in items:
+        interrupt_id = pending.item.get("id")
+        if interrupt_id and interrupt_id in by_id:
+            matched.setdefault(by_id[interrupt_id], pending)
 
     is_matched = set(map(id, matched.values()))
     waiting = {
@@ -248,30 +268,24 @@ def _match_items(
         for row, step in questions.items()
         if row not in matched and not step.get("completed_at")
     }
-    nameless = Counter(_agent_and_label(item) for item in items if item.get("id") is None)
+    nameless = Counter(
+        (pending.agent, pending.label) for pending in items if pending.item.get("id") is None
+    )
     unmatched = []
-    for item in items:
-        if id(item) in is_matched:
+    for pending in items:
+        if id(pending) in is_matched:
             continue
-        key = _agent_and_label(item)
+        key = (pending.agent, pending.label)
         row = next((row for row, known in waiting.items() if known == key), -1)
         if row >= 0 and nameless[key] <= 1:
-            matched[row] = item
+            matched[row] = pending
             del waiting[row]
         else:
-            unmatched.append(item)
+            unmatched.append(pending)
 
     if len(waiting) == len(unmatched) == 1:
         matched[next(iter(waiting))] = unmatched.pop()
     return matched, unmatched
-
-
-def _agent(item: Json) -> str | None:
-    return item.get("agent") or interrupt_value(item).get("agent")
-
-
-def _agent_and_label(item: Json) -> tuple[str | None, str | None]:
-    return _agent(item), interrupt_value(item).get("label")
 
 
 def _interrupt_id(step: Json) -> str | None:
@@ -294,16 +308,16 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     lacks_output = not output and contract.current_status(raw["status"]) == "completed"
     artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
     in_value = {row.step for row in artifacts}
-    asked = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
+    interrupt_ids = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
     for row, step in enumerate(rows.steps[first:], first):
         if not step.get("artifacts") or row in in_value:
             continue
         is_final = lacks_output and step["type"] == "output" and rows.parent[row] < 0
-        origin = PROPOSAL if row in asked else OUTPUT if is_final else STEP
-        owner = run, row, origin, asked.get(row), agent_of_step(step)
+        origin = PROPOSAL if row in interrupt_ids else OUTPUT if is_final else STEP
+        owner = run, row, origin, interrupt_ids.get(row), agent_of_step(step)
         artifacts += [ArtifactRow(*owner, artifact) for artifact in step["artifacts"]]
 
-    agent = contract.agent_of(raw)
+    agent = rows.agents[run]
     artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
     artifacts.sort(key=lambda row: (row.origin == OUTPUT, row.step < 0, row.step))
     rows.artifacts += artifacts
@@ -312,9 +326,11 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
 
 def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     """Iterate over what the item of a question proposes."""
-    run, step, item, interrupt_id, *_ = interrupt
-    for proposal in proposals_of(interrupt_value(item)) if item else ():
-        agent = proposal.get("agent") or _agent(item or {})
+    run, step, pending, interrupt_id, *_ = interrupt
+    if pending is None:
+        return
+    for proposal in proposals_of(pending.value):
+        agent = proposal.get("agent") or pending.agent
         for artifact in proposal.get("artifacts") or []:
             yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
 

@@ -104,6 +104,9 @@ def opened(source: Source) -> Any:
     Of an archive it is one version, even if others write to it. Other sources are returned as they
     are.
     """
+    # its unknown fields are attributes, and may be named as those of a source
+    if isinstance(source, Run):
+        return [record_of(source, "$")]
     if isinstance(source, str | Path):
         path = path_of(source)
         if not os.path.isdir(path):  # noqa: PTH112 - never raises
@@ -120,9 +123,6 @@ def opened(source: Source) -> Any:
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
         parts = [opened(part) if isinstance(part, str | Path) else part for part in source]
         return _combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
-    # its unknown fields are attributes, and may be named as those of a source
-    if isinstance(source, Run):
-        return [record_of(source, "$")]
     return getattr(source, "pinned", source)
 
 
