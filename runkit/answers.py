@@ -129,8 +129,8 @@ def begin(
         **columns,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
-        "answer": jsontext.dumps(dict(answer)),
         "answer_digest": digest(answer),
+        "answer": jsontext.dumps(dict(answer)),
         "delivery": SENDING,
     }
     if display:
