@@ -33,8 +33,9 @@ _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
 def read_time(value: object) -> tuple[datetime, bool]:
-    """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset (then it is UTC).
+    """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset.
 
+    Without an offset it is in UTC.
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number,
     a leap second, a date without a time, or a time outside the range of datetime.
     """
@@ -99,7 +100,8 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     text = (comment or "").strip()
     if len(text) > MAX_COMMENT:
         raise UsageError(
-            f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
+            f"the comment has {len(text):,} characters; the API accepts at most "
+            f"{MAX_COMMENT:,}. Shorten it."
         )
     return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
 
@@ -164,7 +166,7 @@ def agent_of(run: Mapping[str, Any]) -> str | None:
 
 
 def interrupt_value(item: Json) -> Json:
-    """Return the value of an item of `interrupts`, which is free-form: else the item without its id."""
+    """Return the value of an item of `interrupts`, which is free-form, else the item itself."""
     value = item.get("value")
     return value if isinstance(value, dict) else {name: item[name] for name in item if name != "id"}
 
@@ -175,7 +177,7 @@ def _result(step: Mapping[str, Any]) -> Json:
 
 
 def resolution_of(step: Json) -> str | None:
-    """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
+    """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
     result = _result(step)
     return first_text(result.get("resolution"), step.get("resolution"))
 
@@ -206,8 +208,9 @@ class Page(NamedTuple):
 
 
 def read_page(value: object, source: str) -> Page:
-    """Read one page of a list: the documented envelope, whose `data` may be missing, or a bare array.
+    """Read one page of a list: the documented envelope, or a bare array.
 
+    The `data` of an envelope may be missing.
     Raises `ContractError` for anything else; `source` names the request.
     """
     envelope = {"data": value} if isinstance(value, list) else value

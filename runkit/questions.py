@@ -1,4 +1,4 @@
-"""The questions that agents ask: their kinds, how each is answered (verbs, inputs), and checks of an answer.
+"""The questions that agents ask: their kinds, how each is answered, and checks of an answer.
 
 No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
 of it is here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and
@@ -64,7 +64,7 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
 
 
 def questions_in(value: Json) -> list[Json]:
-    """Return the questions with their own answer: each proposal of a combined value, else the whole value.
+    """Return the questions with their own answer: proposals of a combined value, else the value.
 
     [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one
     question.
@@ -110,8 +110,9 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
 
 
 class Verb(NamedTuple):
-    """One way to answer. `value` is the decision in the API's and the log's words, `key` its shortcut.
+    """One way to answer.
 
+    `value` is the decision in the API's and the log's words, `key` its shortcut.
     The button says "Press again to" and `again` before the second press. `requires` names the
     inputs to fill in. After an answer that `is_final` the API offers no way back.
     """
@@ -287,8 +288,9 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
 
 
 def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
-    """Return the errors of an answer to one question, by field; none for a kind without fixed words.
+    """Return the errors of an answer to one question, by field.
 
+    There are none for a kind without fixed words.
     [A] 2, and [A] 12, 13: the answer that leads to a rejection or a dismissal needs a note.
     """
     verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
@@ -317,7 +319,7 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:
-    """Read the decision of an answer: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
+    """Read the decision of an answer: approved, rejected or edited ([A] 2, 5), else None.
 
     Edited is an approval with changed actions, or of only some proposals.
     """

@@ -1,9 +1,9 @@
 """Check the API's JSON against the models, repair the few objects that break them, and link steps.
 
-The annotations of a model are the contract: `str` is required, `str | None` optional, `tuple[Step, ...]` a
-list. pydantic checks an object against them and builds nothing, so an object that is right goes on
-as it came, with the fields that the API adds. Of another, each error is noted, and pydantic builds
-a copy without what is wrong.
+The annotations of a model are the contract: `str` is required, `str | None` optional,
+`tuple[Step, ...]` a list. pydantic checks an object against them and builds nothing, so an object
+that is right goes on as it came, with the fields that the API adds. Of another, each error is
+noted, and pydantic builds a copy without what is wrong.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _TOO_DEEP = ("recursion_depth_exceeded", "recursion_loop")
 
 
 class Note(NamedTuple):
-    """One thing that is wrong in an object: a word of the problems frame, the details, and where it is."""
+    """One thing that is wrong in an object: a word of the problems frame, details, and its path."""
 
     problem: str
     detail: str
@@ -266,10 +266,11 @@ def _detail(error: ErrorDetails) -> str:
 
 
 def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
-    """Return checked steps in tree order, the positions of their parents (-1 at the top), their depths.
+    """Return checked steps in tree order, the positions of their parents, and their depths.
 
-    Of steps with the same id the first is kept, with the children of all. A step whose parent is
-    unknown, and one step of each cycle, are at depth 0. Each is noted.
+    The parent of a step at the top is -1. Of steps with the same id the first is kept, with the
+    children of all. A step whose parent is unknown, and one step of each cycle, are at depth 0.
+    Each is noted.
     """
     nested: Tree = _preorder(top, methodcaller("get", "steps"))
     steps, parents, _ = nested

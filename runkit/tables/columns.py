@@ -138,7 +138,7 @@ def empty(frame: str) -> pd.DataFrame:
 
 
 def to_arrow(frame: str, columns: Columns) -> pa.Table:
-    """Make the Arrow table of a frame; times and durations are int64 microseconds, `NEVER` for null."""
+    """Make the Arrow table of a frame from columns; times are microseconds, `NEVER` for null."""
     arrays = dict(columns)
     fields = []
     for column in COLUMNS[frame]:
@@ -240,7 +240,7 @@ def run_fields(rows: Rows) -> Columns:
 
 
 def step_fields(rows: Rows) -> Columns:
-    """Return the columns of a step that are fields of the checked JSON, and its place in the tree."""
+    """Return the columns of steps that are fields of the checked JSON, and places in the tree."""
     columns = object_columns(rows.steps, Step)
     is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
     return columns | {
@@ -320,9 +320,9 @@ def note_unknown_words(frame: str, columns: Columns, notes: list[Note]) -> None:
 
 
 def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note]) -> None:
-    """Add `start` and `end` in microseconds to runs and steps; what is open ends with its run or at `as_of`.
+    """Add `start` and `end` in microseconds to runs and steps.
 
-    A run that has not started spans 0 to 0.
+    What is open ends with its run or at `as_of`. A run that has not started spans 0 to 0.
     """
     runs |= _as_of(runs, steps, as_of, notes)
     started, ended = runs["started_at"], runs["ended_at"]
@@ -347,7 +347,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note])
 
 
 def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
-    """Note steps that are not inside their parent, and top-level ones that are not inside their run."""
+    """Note steps that are not inside their parent, and top-level ones that are not in their run."""
     run, parent, start, end = (steps[name] for name in ("run", "parent", "start", "end"))
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
@@ -362,10 +362,11 @@ def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
 
 
 def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[Note]) -> Columns:
-    """Return up to when each run is measured: the argument, else when it was read, else its newest time.
+    """Return up to when each run is measured.
 
-    It is never a maximum over several runs, so that a run's numbers do not depend on the other
-    runs. A run is undated if it is open and nobody knows when it was read.
+    This is the argument, else the time when the run was read, else its own newest time. It is never
+    a maximum over several runs, so that a run's numbers do not depend on the other runs. A run is
+    undated if it is open and nobody knows when it was read.
     """
     names = ("created_at", "updated_at", "started_at", "ended_at")
     newest = np.max([runs[name] for name in names], axis=0)
@@ -580,14 +581,14 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
 
 
 def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
-    """Flag what is neither an output, nor a repeat, nor the record of an error in an error step ([A] 23)."""
+    """Flag what is no output, no repeat, and no record of an error in an error step ([A] 23)."""
     is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
     is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
     return ~is_other
 
 
 def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
+    """Return the title of each run's weakest finding, else output, if it is not high."""
     ranks = _ranks(artifacts["confidence"], contract.CONFIDENCES)
     is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
     is_weak = (ranks < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
@@ -599,7 +600,7 @@ def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
 def _outcomes(
     status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns
 ) -> pa.Array:
-    """Return how each run ended: by an error, in a question, or with the title of its last output."""
+    """Return how each run ended: its error, its question, or the title of its last output."""
     n = len(status)
     causes = np.flatnonzero(flags(steps["error"].is_valid()))
     pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))

@@ -53,7 +53,7 @@ class InterruptRow(NamedTuple):
 
 
 class ArtifactRow(NamedTuple):
-    """An artifact of a step, of an interrupt or of a run's output; `step` is -1 where there is none."""
+    """An artifact of a step, an interrupt or a run's output; `step` is -1 where there is none."""
 
     run: int
     step: int
@@ -245,7 +245,7 @@ def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None
 def _match_items(
     items: list[Pending], questions: dict[int, Json]
 ) -> tuple[dict[int, Pending], list[Pending]]:
-    """Match pending items to interrupt steps. Returns the items by the row of their step, and the others.
+    """Match pending items to interrupt steps: the items by the row of their step, and the others.
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is

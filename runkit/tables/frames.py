@@ -42,7 +42,7 @@ def frames(
     answers: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Frames:
-    """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
+    """Turn runs into six linked, typed DataFrames: runs, steps, artifacts and so on.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def _assemble(
 
 
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
-    """Leave out all rows of runs that have a newer copy; `locations` say where each run was read."""
+    """Leave out the rows of runs that have a newer copy; `locations` say where each was read."""
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
@@ -239,9 +239,9 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
-    """Keep the newest copy of each run: the latest `updated_at`; at a tie one with steps, then the later.
+    """Keep the newest copy of each run: the one with the latest `updated_at`.
 
-    The later is the one that was read last, else the one in the later row.
+    At a tie it is one with steps, then the one that was read last, then the one in the later row.
     """
     ranked = copies.sort_values(
         ["updated_at", "has_steps", "read_at"], na_position="first", kind="stable"

@@ -45,7 +45,7 @@ class Problems:
         holder: Json | None = None,
         repaired: Json | None = None,
     ) -> None:
-        """Note a problem of a record that is kept, at a path in it, or in a JSON object that it holds.
+        """Note a problem of a record that is kept, at a path in it or in an object that it holds.
 
         An object that was repaired is in the repaired record only, perhaps at another position.
         Each unknown value and each contradiction is a kind of its own.

@@ -121,8 +121,9 @@ def _records(source: Source, location: str) -> Iterator[Record]:
         yield from _from_items(source)
     else:
         raise UsageError(
-            f"source{location[1:]} is {type(source).__name__}; expected a Run, an iterable of runs, parsed "
-            "JSON, JSON bytes, an open file, a path or several, a list of Frames, or an object with runs()."
+            f"source{location[1:]} is {type(source).__name__}; expected a Run, an iterable of "
+            "runs, parsed JSON, JSON bytes, an open file, a path or several, a list of Frames, "
+            "or an object with runs()."
         )
 
 
@@ -144,7 +145,7 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
 
 
 def record_of(value: object, location: str) -> Record:
-    """Build the record of a run, or of a Python object as JSON holds it, by writing and reading it."""
+    """Build the record of a run, or of a Python object by writing it as JSON and reading that."""
     raw = value.to_dict() if isinstance(value, Run) else value
     if isinstance(value, Run):
         with suppress(TypeError):  # made by hand from what JSON cannot hold
@@ -192,7 +193,7 @@ def path_of(source: str | Path) -> Path:
         raise UsageError(
             f"source is {brief(source)}; expected a path. Pass JSON text as bytes: text.encode()."
         )
-    return Path(os.path.expanduser(source))  # noqa: PTH111 - that of pathlib raises for ~ and other names
+    return Path(os.path.expanduser(source))  # noqa: PTH111 - pathlib's raises for some names
 
 
 def has_suffix(path: str | Path) -> bool:
@@ -202,13 +203,14 @@ def has_suffix(path: str | Path) -> bool:
 
 def _from_path(path: Path) -> Iterator[Record]:
     """Read a file of runs, or all such files of a folder in the order of their names."""
-    found = sorted(path.glob("[!.]*")) if os.path.isdir(path) else [path]  # noqa: PTH112 - never raises
-    paths = [file for file in found if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - never raises
+    files = sorted(path.glob("[!.]*")) if is_folder else [path]
+    paths = [file for file in files if has_suffix(file) and os.path.isfile(file)]  # noqa: PTH113
     if not paths:
         raise UsageError(
-            f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file that ends in "
-            f"{', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of Frames.save() or of an "
-            "archive. For a run of some frames, write f.select(id)."
+            f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
+            f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of "
+            "Frames.save() or of an archive. For a run of some frames, write f.select(id)."
         )
     for file_path in paths:
         try:
@@ -236,7 +238,7 @@ def _from_open_file(file: Any) -> Iterator[Record]:
 
 
 def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
-    """Read JSON text by its content, also gzipped; `name` is that of the file, "" for text in memory."""
+    """Read JSON text by its content, also gzipped; `name` is the file's, "" for text in memory."""
     is_gzip = file.read(2) == GZIP_MAGIC
     file.seek(0)
     try:
