@@ -70,7 +70,7 @@ def test_the_keyboard_is_enough(
     page.keyboard.press("Control+Enter")
     live.until(lambda: form.state == "settled")
     live.settle()
-    assert page.locator(".rk-said").inner_text().startswith("TIN verified; Hit dismissed, ")
+    assert page.locator(".rk-notice").inner_text().startswith("TIN verified; Hit dismissed, ")
     assert page.evaluate("document.activeElement.matches('.jp-Notebook')")
     assert asking.wire.posts == 1
     entry = runkit.answer_log().iloc[-1]

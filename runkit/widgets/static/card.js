@@ -27,7 +27,7 @@ function h(name, props, ...children) {
   // With the focus on a button, JupyterLab's command mode is active: `d d` would delete the cell.
   if (FOCUSABLE.has(node.tagName) || props?.tabindex) node.setAttribute("data-lm-suppress-shortcuts", "true");
   if (name === "button") node.type = "button";
-  node.append(...children.flat(9).filter((one) => one || one === 0)); // as text
+  node.append(...children.flat(9).filter((child) => child || child === 0)); // as text
   return node;
 }
 
@@ -50,20 +50,20 @@ function announce(text) { // in one region of the page, which remains when the c
   (document.getElementById(props.id) ?? document.body.appendChild(h("div", props))).replaceChildren(text);
 }
 
-function source(one) {
-  const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
+function source(item) {
+  const link = h("a", {href: item.url, target: "_blank", rel: "noopener noreferrer"}, item.name);
   return div("rk-source",
-    h("div", null, h("bdi", null, one.url ? link : one.name), one.host && note(` (${one.host})`)),
-    one.tier && h("span", {class: "rk-tier"}, `${one.mark} ${one.tier}`));
+    h("div", null, h("bdi", null, item.url ? link : item.name), item.host && note(` (${item.host})`)),
+    item.tier && h("span", {class: "rk-tier"}, `${item.mark} ${item.tier}`));
 }
 
-const finding = (one) => div("rk-finding",
-  h("div", null, bold(one.title), " ", one.confidence && pill(one.confidence, one.tone)),
-  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source))));
+const finding = (item) => div("rk-finding",
+  h("div", null, bold(item.title), " ", item.confidence && pill(item.confidence, item.tone)),
+  div("rk-evidence", h("div", null, item.summary), h("div", null, item.sources.map(source))));
 
-function said(text, tone, ...more) { // with its first sentence in bold
+function notice(text, tone, ...more) { // with its first sentence in bold
   const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
-  return div(`rk-said ${tone ?? ""}`, bold(lead), text.slice(lead.length), more);
+  return div(`rk-notice ${tone ?? ""}`, bold(lead), text.slice(lead.length), more);
 }
 
 function render({model, el}) {
@@ -143,7 +143,7 @@ function render({model, el}) {
   function focusReason() { // of the question that opens after an answer, if it needs one
     isNext = false;
     const section = state.question.sections[0], [verb] = section.verbs;
-    const needed = !isCombined() && section.fields.find((one) => !one.is_folded && one.name in verb.requires);
+    const needed = !isCombined() && section.fields.find(({name, is_folded}) => !is_folded && name in verb.requires);
     if (needed && root.contains(document.activeElement)) input(section.key, needed.name)?.focus();
   }
 
@@ -153,7 +153,7 @@ function render({model, el}) {
   const canAnswer = () => !state.receipt && !state.status.read_only;
   const isInert = () => !canAnswer() || !EDITABLE.has(state.status.state);
   const sectionOf = (key) => state.question.sections.find((section) => section.key === key);
-  const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
+  const chosen = (section) => section.verbs.find((choice) => choice.value === values[section.key].decision);
   const isBlank = (value) => String(value ?? "").trim() === "";
   const progress = (n = state.question.sections.length) => `${n - lacks().length} of ${n} answered`;
   const input = (key, path) => byId(`in-${key}-${path}`);
@@ -162,7 +162,7 @@ function render({model, el}) {
     return state.question.sections.flatMap((section) => {
       const {key} = section, choice = isCombined() ? chosen(section) : verb;
       if (!choice) return [{key, path: "decision", text: "Choose an answer."}];
-      const path = Object.keys(choice.requires).find((one) => isBlank(values[key][one]));
+      const path = Object.keys(choice.requires).find((name) => isBlank(values[key][name]));
       return path ? [{key, path, text: choice.requires[path]}] : [];
     });
   }
@@ -177,7 +177,7 @@ function render({model, el}) {
   }
 
   function press(value) {
-    const verb = state.question.verbs.find((one) => one.value === value);
+    const verb = state.question.verbs.find((item) => item.value === value);
     const name = isSigning && typedName.trim(); // is shown before anything is armed
     if (!verb || waiting || isInert()) return;
     if (name) sign(name);
@@ -237,7 +237,7 @@ function render({model, el}) {
   }
 
   function chooseAll(key) {
-    choose((section) => section.verbs.find((one) => one.key === key)?.value ?? "");
+    choose((section) => section.verbs.find((choice) => choice.key === key)?.value ?? "");
     const [first] = lacks();
     (first ? input(first.key, first.path) : byId(`press-${state.question.verbs[0].value}`))?.focus();
   }
@@ -251,16 +251,16 @@ function render({model, el}) {
 
   // -- inputs
 
-  function field(key, one) {
-    const dataId = `in-${key}-${one.name}`, domId = `${id}-${dataId}`, value = values[key][one.name];
-    const set = (next) => { values[key][one.name] = next; typed(); drawHints(); };
-    const isLong = one.kind === "long_text", title = bold(one.title);
-    const path = `${key}-${one.name}`, below = [!isLong && muted(one.help), errorLine(path)];
-    const required = {"aria-required": one.name in sectionOf(key).verbs[0].requires && "true"};
+  function field(key, spec) {
+    const dataId = `in-${key}-${spec.name}`, domId = `${id}-${dataId}`, value = values[key][spec.name];
+    const set = (next) => { values[key][spec.name] = next; typed(); drawHints(); };
+    const isLong = spec.kind === "long_text", title = bold(spec.title);
+    const path = `${key}-${spec.name}`, below = [!isLong && muted(spec.help), errorLine(path)];
+    const required = {"aria-required": spec.name in sectionOf(key).verbs[0].requires && "true"};
     const isWrong = path in errors && {"aria-invalid": "true", "aria-describedby": `${id}-${path}-error`};
     const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required, ...isWrong};
-    if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
-      const radios = one.choices.map(([label, choice], at) => {
+    if (spec.kind === "choice" && spec.choices.length <= MAX_RADIOS) {
+      const radios = spec.choices.map(([label, choice], at) => {
         const radio = {type: "radio", name: domId, checked: choice === value, oninput: () => set(choice)};
         return h("label", null, h("input", {...radio, "data-id": at ? `${dataId}-${at}` : dataId}), " ", label);
       });
@@ -268,23 +268,23 @@ function render({model, el}) {
       return h("fieldset", group, h("legend", null, title), radios, below);
     }
     const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
-    const control = one.kind === "choice" ? h("select", common, [["choose…", ""], ...one.choices].map(option))
-      : LONG.has(one.kind) ? h("textarea", {...common, rows: 2}, value)
+    const control = spec.kind === "choice" ? h("select", common, [["choose…", ""], ...spec.choices].map(option))
+      : LONG.has(spec.kind) ? h("textarea", {...common, rows: 2}, value)
         : h("input", {...common, type: "text", value, autocomplete: "off"});
     return div("rk-field",
-      h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`)), control, below);
+      h("label", {for: domId}, title, isLong && spec.help && note(` ${spec.help}`)), control, below);
   }
 
   function inputs(section) {
     const {key} = section, isOpen = unfolded.has(key);
-    const folded = section.fields.filter((one) => one.is_folded);
-    const open = section.fields.filter((one) => !one.is_folded);
+    const folded = section.fields.filter((field) => field.is_folded);
+    const open = section.fields.filter((field) => !field.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
     return [
-      open.map((one) => [field(key, one), one.name === "note" && chips(section)]),
+      open.map((spec) => [field(key, spec), spec.name === "note" && chips(section)]),
       folded.length > 0 && div("rk-fold",
         !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(section), edit)),
-      isOpen && folded.map((one) => field(key, one)),
+      isOpen && folded.map((spec) => field(key, spec)),
     ];
   }
 
@@ -297,13 +297,13 @@ function render({model, el}) {
   function fold({key, fields}) {
     if (!unfolded.delete(key)) unfolded.add(key);
     draw();
-    if (unfolded.has(key)) input(key, fields.find((one) => one.is_folded).name)?.focus();
+    if (unfolded.has(key)) input(key, fields.find((field) => field.is_folded).name)?.focus();
   }
 
   function showErrors(list) { // beside their inputs, which are unfolded for it; the first one gets the focus
     errors = Object.fromEntries(list.map(({key, path, text}) => [`${key}-${path}`, text]));
     for (const {key, path} of list) {
-      if (sectionOf(key).fields.some((one) => one.is_folded && one.name === path)) unfolded.add(key);
+      if (sectionOf(key).fields.some((field) => field.is_folded && field.name === path)) unfolded.add(key);
     }
     draw();
     for (const {key, path} of list.slice(0, 1)) (input(key, path) ?? byId(`verb-${key}-0`))?.focus();
@@ -351,7 +351,7 @@ function render({model, el}) {
       patch("top", [state.title, state.mode, state.oldest, state.error], top);
       patch("list", [rows, state.open], () => rows.map(item));
     }
-    const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
+    const decisions = question && isCombined() && question.sections.map((section) => values[section.key].decision);
     const shown = [state.receipt, [...unfolded], decisions, errors];
     patch("body", [question, state.empty, state.findings, shown], question ? body : empty);
     patch("case", [question?.digest, state.case], () => (question ? theCase(state.case) : []));
@@ -377,14 +377,14 @@ function render({model, el}) {
 
   function leave() { // the card becomes a receipt: the focus goes to the next card, else to the cell
     const cards = [...document.querySelectorAll(".runkit-card")];
-    const next = cards.slice(cards.indexOf(root) + 1).find((one) => one.querySelector("button"));
+    const next = cards.slice(cards.indexOf(root) + 1).find((card) => card.querySelector("button"));
     (next?.querySelector(".rk-pane") ?? root.closest(".jp-Cell[tabindex], .jp-Notebook[tabindex]"))?.focus();
   }
 
   function say(text, tone) {
     const copy = state?.status?.copy;
     const copyButton = () => linkButton("Copy your draft", () => navigator.clipboard?.writeText(copy));
-    patch("message", [text, tone, copy], () => text && said(text, tone, copy && copyButton()));
+    patch("message", [text, tone, copy], () => text && notice(text, tone, copy && copyButton()));
   }
 
   function body() {
@@ -393,7 +393,7 @@ function render({model, el}) {
       div("rk-head", business("h2", question.business), h("code", null, question.run), space(),
         note(`${question.mode} · ${question.host}`)),
       div("rk-ask", question.title), muted(question.asked),
-      state.receipt && said(state.receipt.title, state.receipt.tone),
+      state.receipt && notice(state.receipt.title, state.receipt.tone),
       question.proposals.map(proposal),
       !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
     ];
@@ -408,7 +408,7 @@ function render({model, el}) {
       findings && div("rk-findings", findings.map(finding)), rows?.map(row));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
-        lines.map((one) => (one.title ? line(one) : row(one))),
+        lines.map((entry) => (entry.title ? line(entry) : row(entry))),
         div("rk-cells rk-band rk-code", note("As code"), h("code", null, code),
           linkButton("Copy", () => navigator.clipboard?.writeText(code), {"data-id": "copy-code"}))),
       details("What the agent sent, as JSON", h("pre", null, state.question.raw)),
@@ -422,19 +422,19 @@ function render({model, el}) {
       h("summary", {"data-id": `details-${title}`}, title), children);
   }
 
-  function proposal(one, at) {
+  function proposal(item, at) {
     const {proposals, sections} = state.question;
-    const group = proposals.length > 1 && {role: "group", "aria-label": `${at + 1}. ${one.title}`};
+    const group = proposals.length > 1 && {role: "group", "aria-label": `${at + 1}. ${item.title}`};
     return h("div", {class: "rk-proposal", ...group},
-      proposals.length > 1 && h("div", null, bold(`${at + 1}. ${one.title}`), note(` ${one.agent}`)),
-      one.evidence.length ? one.evidence.map(finding) : muted("The agent gave no evidence."),
+      proposals.length > 1 && h("div", null, bold(`${at + 1}. ${item.title}`), note(` ${item.agent}`)),
+      item.evidence.length ? item.evidence.map(finding) : muted("The agent gave no evidence."),
       isCombined() && canAnswer() && [inputs(sections[at]), choices(sections[at])]);
   }
 
   function choices(section) {
     const {key, verbs} = section, choice = chosen(section);
     const button = (verb, at) => toggleButton(verb.button, verb === choice,
-      () => choose((one) => (one === section ? verb.value : values[one.key].decision)),
+      () => choose((other) => (other === section ? verb.value : values[other.key].decision)),
       {"data-id": `verb-${key}-${at}`});
     return div("rk-choices", verbs.map(button),
       choice && note("Your choice, not sent yet"), errorLine(`${key}-decision`));
@@ -481,7 +481,7 @@ function render({model, el}) {
   function drawHints() {
     const combined = state.question && isCombined();
     const calm = combined ? progress() : state.question?.needs ?? "";
-    const verb = armed && state.question.verbs.find((one) => one.value === armed.value);
+    const verb = armed && state.question.verbs.find((choice) => choice.value === armed.value);
     nodes.hints.textContent = verb ? consequence(verb) : calm;
     nodes.hints.classList.toggle("rk-muted", !verb);
     const isIncomplete = Boolean(combined && lacks().length);
@@ -500,7 +500,7 @@ function render({model, el}) {
     return [
       bold(title), pill(mode, mode === "LIVE" ? "live" : ""), note(oldest), space(), nodes.age,
       linkButton("↻", () => send({refresh: true}), refresh),
-      error && div("rk-said attention", error),
+      error && div("rk-notice attention", error),
     ];
   }
 
@@ -587,14 +587,14 @@ function render({model, el}) {
   function act(key) {
     if (!isLab() || !state) return false;
     const {question} = state, section = question?.sections[0], has = (word) => word === key.toUpperCase();
-    const all = question?.all.find(([, word]) => has(word)), verb = question?.verbs.find((one) => has(one.key));
+    const all = question?.all.find(([, word]) => has(word)), verb = question?.verbs.find((choice) => has(choice.key));
     const next = () => step(1), previous = () => step(-1);
     const focusField = () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
     const keys = {
       ...(state.kind === "inbox" && {j: next, ArrowDown: next, k: previous, ArrowUp: previous}),
       ...(state.kind === "inbox" && question && {h: putOff}),
       ...(question && {Enter: focusField, "?": toggleHelp}),
-      ...(section?.fields.some((one) => one.is_folded) && {e: () => fold(section)}),
+      ...(section?.fields.some((field) => field.is_folded) && {e: () => fold(section)}),
       ...(all && {[key]: () => chooseAll(all[1])}),
       ...(verb && {[key]: () => press(verb.value)}),
     };

@@ -107,7 +107,7 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
         page.get_by_role("button", name="Edit", exact=True).first.click()
     for number in (0, 3):
         card(page).nth(number).locator("[data-id^=press]").first.click()
-    expect(page.locator(".rk-said.fail")).to_have_count(2)
+    expect(page.locator(".rk-notice.fail")).to_have_count(2)
     outputs(page).locator("details").evaluate_all(
         "all => all.forEach((one) => { one.open = true; })"
     )
