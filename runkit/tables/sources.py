@@ -53,6 +53,7 @@ Source: TypeAlias = "_One | Iterable[_One]"
 # that its objects (five times as many bytes) do not count beside the frames.
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
+DOCUMENTS = (".json", ".json.gz")  # files of one document; others may have no line
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
@@ -117,13 +118,18 @@ def _records(source: Source, location: str) -> Iterator[Record]:
         yield from stored()
     elif callable(runs := getattr(source, "runs", None)):
         yield from _from_items(runs())
-    elif isinstance(source, Iterable) and not isinstance(source, pd.DataFrame) and location == "$":
+    elif isinstance(source, pd.DataFrame):
+        raise UsageError(
+            f"source{location[1:]} is a DataFrame; expected runs, or the Frames themselves. "
+            "For the runs of some rows, pass f.select(rows)."
+        )
+    elif isinstance(source, Iterable) and location == "$":
         yield from _from_items(source)
     else:
         raise UsageError(
-            f"source{location[1:]} is {type(source).__name__}; expected a Run, an iterable of "
-            "runs, parsed JSON, JSON bytes, an open file, a path or several, a list of Frames, "
-            "or an object with runs()."
+            f"source{location[1:]} is {type(source).__name__}; expected Frames, a Run, an iterable "
+            "of runs, parsed JSON, JSON bytes, an open file, a path or several, or an object with "
+            "runs(). Of a client, pass client.runs.fetch()."
         )
 
 
@@ -255,6 +261,8 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     """
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
+    if not head and name.lower().endswith(DOCUMENTS):
+        yield Record(None, name, "bad_json", "the file is empty")
     if len(head) < 2 or not _is_json(head[0][1]):
         file.seek(0)
         text = file.read()
