@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def run_lab(folder: Path, port: int, *, has_browser: bool) -> int:
         if not target.exists():  # never overwrite an edited notebook
             make_folder(target.parent)
             with replacing(target) as part:  # private: results may contain customer data
-                shutil.copyfile(notebook, part)
+                part.write_text(_without_outputs(notebook), encoding="utf-8")
     with runkit.sandbox(speed=60, history=60, seed=7) as box:  # as the notebooks expect
         say(f"Notebooks in {folder}/, sandbox at {box.url}. Press Ctrl-C to stop both.")
         options = ["--LabApp.news_url=None"]
@@ -54,6 +54,15 @@ def run_lab(folder: Path, port: int, *, has_browser: bool) -> int:
             "JUPYTER_CONFIG_PATH": os.pathsep.join(configs),
         }
         return _wait_for(command, environment)
+
+
+def _without_outputs(notebook: Path) -> str:
+    """Read a notebook as before its first run: in a checkout it has outputs."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def _wait_for(command: list[str], environment: dict[str, str]) -> int:
