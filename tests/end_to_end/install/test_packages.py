@@ -46,6 +46,7 @@ def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -
     info = {f"{INFO}/{name}" for name in names}
     notebooks = {f"runkit/{name}" for name in files("notebooks") if not name.endswith(".png")}
     assert {*wheel.namelist()} == files("runkit") | notebooks | info
+    assert not any(b"output_type" in wheel.read(name) for name in notebooks)
     assert {
         "runkit/py.typed",
         "runkit/notebooks/templates/run.ipynb",
