@@ -44,7 +44,7 @@ def cluster() -> Iterator[None]:
     # half a second, in every process that collects tests
     from dask.distributed import Client, LocalCluster
 
-    text = (notebooks() / "06_scale_out.ipynb").read_text(encoding="utf-8")
+    text = (notebooks() / "06_archive.ipynb").read_text(encoding="utf-8")
     cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
     [call] = re.findall(r"^cluster = (LocalCluster\(.*\))$", "\n".join(cells), re.MULTILINE)
     with eval(call, {"LocalCluster": LocalCluster}) as started, Client(started):  # noqa: S307

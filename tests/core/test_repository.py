@@ -1,10 +1,8 @@
-"""The house itself: names, layers, cost of the import, notebooks without outputs."""
+"""The repository itself: names, layers, cost of the import."""
 
 from __future__ import annotations
 
-import json
 import pkgutil
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +12,6 @@ import pytest
 import runkit
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted(
-    [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")]
-)
 
 
 def test_every_public_name_loads_and_is_documented() -> None:
@@ -58,18 +53,3 @@ def test_the_charts_do_not_need_a_client() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
     )
     assert done.stdout == "[]\n", done.stderr
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_notebooks_are_committed_without_outputs(path: Path) -> None:
-    """No output, no count, no widget state; they start the sandbox or are given data, and end in checks."""
-    notebook = json.loads(path.read_text())
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    assert "widgets" not in notebook["metadata"]
-    source = "".join("".join(cell["source"]) for cell in code)
-    is_template = path.parent.name == "templates"
-    assert ("runkit.report_data(" if is_template else "runkit.sandbox(") in source
-    assert is_template == any("parameters" in cell["metadata"].get("tags", ()) for cell in code)
-    assert re.search(r"^assert ", "".join(code[-1]["source"]), re.MULTILINE)
-    assert not re.search(r"^client = runkit\.Client", source, re.MULTILINE)

@@ -18,18 +18,9 @@ import psutil
 import pytest
 
 from support import until
-from tests.soak.conftest import environment
+from tests.soak.conftest import ROOT, environment
 
-NOTEBOOKS = {
-    *(
-        "01_first_look.ipynb",
-        "02_answer_interrupts.ipynb",
-        "03_watch_a_run.ipynb",
-        "04_compare_runs.ipynb",
-    ),
-    *("05_fleet.ipynb", "06_scale_out.ipynb"),
-    "templates",
-}
+NOTEBOOKS = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} | {"templates"}
 
 
 @pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM"])

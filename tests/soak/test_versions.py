@@ -40,11 +40,11 @@ TITLE = "versions"
 # What uses the packages that runkit stands on; the main job makes reports.
 SUITE = [
     *("tests/core", "tests/tables", "tests/charts", "tests/client", "tests/server"),
-    *("tests/widgets", "tests/archive", "tests/analysis", "notebooks/02_answer_interrupts.ipynb"),
+    *("tests/widgets", "tests/archive", "tests/analysis"),
 ]
 RUNNERS = (
-    *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
-    *("playwright", "axe-playwright-python", "psutil", "duckdb", "opentelemetry-proto"),
+    *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis"),
+    *("playwright", "axe-playwright-python", "psutil", "duckdb", "polars", "opentelemetry-proto"),
 )
 Tell = Callable[[str, str, str], None]
 

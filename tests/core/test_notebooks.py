@@ -1,0 +1,53 @@
+"""The committed notebooks: they run, and their outputs are fit for a hosting page."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.notebooks import FOLDER, NOTEBOOKS, executed
+
+TEMPLATES = sorted(FOLDER.glob("templates/*.ipynb"))
+MACHINE = rf"127\.0\.0\.1:\d\d|localhost|/tmp|/root|/home/|/Users/|mk_(test|live)_|\b{getpass.getuser()}\b"
+MAX_SIZE = 300_000
+
+
+def outputs(notebook: Any) -> dict[str, list[Any]]:
+    """Return the outputs of a notebook by cell."""
+    return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
+
+
+def shape(output: Any) -> tuple[list[str], list[str], int]:
+    """Return the mime types of an output, and the heads and the number of rows of its tables."""
+    html = output.data.get("text/html", "")
+    return sorted(output.data), re.findall("<th[^>]*>(.*?)</th>", html), html.count("<tr")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_what_is_committed(path: Path) -> None:
+    """In shape: numbers may change with a version of pandas."""
+    committed, shown = (
+        {name: [*map(shape, found)] for name, found in outputs(notebook).items()}
+        for notebook in (nbformat.read(path, 4), executed(path))
+    )
+    assert committed == shown
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_small_and_tell_nothing_of_a_machine(path: Path) -> None:
+    """No path, login, port or key; `python -m tests.notebooks` writes them."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text) < MAX_SIZE
+    assert not re.findall(MACHINE, text)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_of_reports_has_no_outputs(path: Path) -> None:
+    """Opened without runs, it shows examples."""
+    assert not any(outputs(nbformat.read(path, 4)).values())
+    assert any(outputs(executed(path)).values())
