@@ -22,8 +22,10 @@ def outputs(notebook: Any) -> dict[str, list[Any]]:
     return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
 
 
-def shape(output: Any) -> tuple[list[str], list[str], int]:
-    """Return the mime types of an output, and the heads and the number of rows of its tables."""
+def shape(output: Any) -> object:
+    """Return an output that is text, else its mime types and the heads and rows of its tables."""
+    if [*output.data] == ["text/plain"]:
+        return output.data["text/plain"]
     html = output.data.get("text/html", "")
     return sorted(output.data), re.findall("<th[^>]*>(.*?)</th>", html), html.count("<tr")
 
