@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from runkit import answers
@@ -158,8 +158,7 @@ class AnswerController(Controller):
         jobs.start(self._read_case, "case")
 
     def _list(self) -> Iterable[Run]:
-        since = datetime.now(UTC) - timedelta(days=DAYS)
-        return self.client.runs.list(since=since, progress=False)
+        return self.client.runs.list(since=f"{DAYS}d", progress=False)
 
     def _read_case(self) -> None:
         try:

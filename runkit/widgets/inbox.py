@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from runkit.arguments import NonBlank, checked
@@ -93,8 +93,7 @@ class InboxController(Forms):
         runs = self.client.runs
         with self._read_lock:
             if full:
-                since = runs.list(limit=1).now() - timedelta(days=DAYS)
-                listed = runs.list(since=since)
+                listed = runs.list(since=f"{DAYS}d")
                 self._listed = {}
             else:
                 listed = runs.list(limit=FIRST_PAGE)
