@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Any
 
 import nbformat
@@ -21,32 +24,43 @@ SHOWN = ("image/svg+xml", "text/html", "text/plain")
 HEADLESS = "This form needs an open notebook"  # a page that reads this shows no form anyway
 # What differs each time, and what stands for it.
 CHANGING = {r"(127\.0\.0\.1):\d+": r"\1", r"(Last full check) .*? UTC": r"\1 just now"}
-HOLD_CLOCK = "from tests.notebooks import hold_clock; hold_clock()"
+# Each kernel begins with this: its own folder for drafts and answers, and a clock that stands still.
+KERNEL_CONFIG = """
+import os
+os.environ["RUNKIT_STATE_DIR"] = os.path.abspath("state")
+c.IPKernelApp.exec_lines = ["from tests.notebooks import hold_clock; hold_clock()"]
+"""
 CELL_S = 160  # that a cell takes a reader: agents need less until a question, and after it
 
 
-def executed(path: Path) -> Any:
-    """Execute a notebook in an empty folder; the outputs are those to commit."""
-    from nbclient import NotebookClient  # not in the kernel, which imports this module
-
-    notebook = nbformat.read(path, 4)
-    metadata = notebook.metadata.copy()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        client = NotebookClient(
-            notebook,
-            timeout=120,
-            record_timing=False,
-            store_widget_state=False,
-            extra_arguments=[f"--IPKernelApp.exec_lines={HOLD_CLOCK}"],
-            resources={"metadata": {"path": folder}},
+def executed(paths: Sequence[Path]) -> dict[Path, Any]:
+    """Execute notebooks by nbmake, each in a folder of its own; the outputs are those to commit."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "profile_default").mkdir()
+        (folder / "profile_default/ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+        copies = {path: folder / path.stem / path.name for path in paths}
+        for path, copy in copies.items():
+            copy.parent.mkdir()
+            shutil.copy(path, copy)
+        options = ["--nbmake", "--overwrite", "--nbmake-timeout=120", "-n2", "-c", os.devnull]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, *copies.values()],
+            env=os.environ | {"PYTHONPATH": str(FOLDER.parent), "IPYTHONDIR": name},
+            capture_output=True,
+            text=True,
         )
-        more = {"PYTHONPATH": str(FOLDER.parent), "RUNKIT_STATE_DIR": f"{folder}/state"}
-        client.execute(env=os.environ | more, stderr=DEVNULL)
+        assert done.returncode == 0, done.stdout
+        return {path: to_commit(path, nbformat.read(copy, 4)) for path, copy in copies.items()}
 
-    notebook.metadata = metadata
-    for cell in notebook.cells:
+
+def to_commit(path: Path, executed: Any) -> Any:
+    """Return a notebook with what a hosting page shows of its outputs."""
+    notebook = nbformat.read(path, 4)
+    for cell, ran in zip(notebook.cells, executed.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs = [shown(output) for output in cell.outputs if is_shown(output)]
+            cell.execution_count = ran.execution_count
+            cell.outputs = [shown(output) for output in ran.outputs if is_shown(output)]
     return notebook
 
 
@@ -84,6 +98,6 @@ def hold_clock() -> None:
 
 
 if __name__ == "__main__":
-    for path in NOTEBOOKS:
-        nbformat.write(executed(path), path)
+    for path, notebook in executed(NOTEBOOKS).items():
+        nbformat.write(notebook, path)
         print(f"written: {path}")

@@ -15,6 +15,7 @@ from tests.notebooks import FOLDER, NOTEBOOKS, executed
 TEMPLATES = sorted(FOLDER.glob("templates/*.ipynb"))
 MACHINE = rf"127\.0\.0\.1:\d\d|localhost|/tmp|/root|/home/|/Users/|mk_(test|live)_|\b{getpass.getuser()}\b"
 MAX_SIZE = 300_000
+pytestmark = pytest.mark.timeout(600)  # all are executed before the first test
 
 
 def outputs(notebook: Any) -> dict[str, list[Any]]:
@@ -30,12 +31,18 @@ def shape(output: Any) -> object:
     return sorted(output.data), re.findall("<th[^>]*>(.*?)</th>", html), html.count("<tr")
 
 
+@pytest.fixture(scope="module")
+def ran() -> dict[Path, Any]:
+    """All notebooks, executed."""
+    return executed([*NOTEBOOKS, *TEMPLATES])
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_shows_what_is_committed(path: Path) -> None:
+def test_a_notebook_shows_what_is_committed(ran: dict[Path, Any], path: Path) -> None:
     """In shape: numbers may change with a version of pandas."""
     committed, shown = (
-        {name: [*map(shape, found)] for name, found in outputs(notebook).items()}
-        for notebook in (nbformat.read(path, 4), executed(path))
+        {name: [*map(shape, shown)] for name, shown in outputs(notebook).items()}
+        for notebook in (nbformat.read(path, 4), ran[path])
     )
     assert committed == shown
 
@@ -49,7 +56,7 @@ def test_outputs_are_small_and_tell_nothing_of_a_machine(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_of_reports_has_no_outputs(path: Path) -> None:
+def test_a_template_of_reports_has_no_outputs(ran: dict[Path, Any], path: Path) -> None:
     """Opened without runs, it shows examples."""
     assert not any(outputs(nbformat.read(path, 4)).values())
-    assert any(outputs(executed(path)).values())
+    assert any(outputs(ran[path]).values())
