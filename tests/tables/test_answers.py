@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,15 +10,10 @@ import pytest
 import runkit
 from runkit import answers
 from runkit.errors import UsageError
-from support import question, run
+from support import artifact, question, run
 
 YES, NO = ({"agent": "a", "decision": word} for word in ("approve", "reject"))
 APPROVE, REJECT = {"decision": "approve"}, {"decision": "reject", "note": "no"}
-
-
-@pytest.fixture(autouse=True)
-def own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
 
 
 def log(
@@ -90,40 +83,23 @@ def test_an_open_question_has_no_decision() -> None:
     assert row(run(question("q", 10, None), end=None), answers=runkit.answer_log()) == [None, None]
 
 
-@pytest.mark.parametrize("answers", [runkit.frames([]).interrupts, pd.DataFrame()])
-def test_answers_that_are_no_answer_log_are_a_usage_error(answers: Any) -> None:
-    """The message names the columns that are missing."""
+def test_answers_that_are_no_answer_log_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):
-        runkit.frames(answered(), answers=answers)
-
-
-def test_an_answer_that_is_no_json_has_no_decision() -> None:
-    """The frame may have been edited."""
-    log(APPROVE)
-    for text in ("approve", json.dumps(["approve"])):
-        assert row(answered(), answers=runkit.answer_log().assign(answer=text)) == [None, "Ada"]
+        runkit.frames(answered(), answers=pd.DataFrame())
 
 
 def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
-    """A row for each question, in order of time: what was asked on what, who decided what, when and why."""
+    """A row for each question, in order of time: on what, who decided what, when and why."""
     log(REJECT, "Ada")
-    source = {"url": "https://a.example", "source_tier": "government"}
-    proposed = [
-        {"title": "Hit", "type": "t", "sources": [source]},
-        {"title": "Other", "type": "t", "sources": []},
-    ]
-    first = question(
-        "q", 10, 20, result={"interrupt_id": "int-1"}, artifacts=proposed, label="Dismiss?"
-    )
-    f = runkit.frames(run(question("p", 30, 40, label="Approve?"), first, run_id="r"))
+    sources = [{"url": "https://a.example", "source_tier": "government"}]
+    proposed = [artifact("Hit", sources=sources), artifact("Other")]
+    known = {"interrupt_id": "int-1"}
+    first = question("q", 10, 20, result=known, artifacts=proposed, label="Dismiss?")
+    f = runkit.frames(run(question("p", 30, 40, label="Approve?"), first))
     trail = runkit.one_run.questions(f, runkit.answer_log()).table
     assert trail["question"].tolist() == ["Dismiss?", "Approve?"]
-    assert trail["evidence"].tolist()[0] == "Hit (government); Other (no source)"
     assert trail["reason"].isna().tolist() == [False, True]
-    assert trail.loc[0, ["decision", "answered_by", "reason", "wait_s"]].tolist() == [
-        "rejected",
-        "Ada",
-        "no",
-        10,
-    ]
-    assert trail.loc[0, "answered_at"] == f.interrupts.set_index("step_id").loc["q", "answered_at"]
+    columns = ["evidence", "decision", "answered_by", "reason", "wait_s"]
+    shown = ["Hit (government); Other (no source)", "rejected", "Ada", "no", 10]
+    assert trail.loc[0, columns].tolist() == shown
+    assert trail.loc[0, "answered_at"] == f.interrupts["answered_at"].iloc[1]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 import runkit
 from support import example
 
 
-def budget(frames: runkit.Frames) -> tuple[float, ...]:
-    row = frames.runs.iloc[0]
-    return row["duration_s"], row["waiting_s"], row["working_s"], row["idle_s"]
-
-
-def test_the_completed_run_has_its_budget() -> None:
-    """2,459 s = 2,262 s waiting + 196 s working + 1 s idle."""
-    assert budget(runkit.frames(example("completed"))) == (2459, 2262, 196, 1)
-
-
-def test_the_interrupted_run_is_measured_at_as_of() -> None:
-    """At 10:40:12 the interrupted run has taken 2,411 s = 2,262 + 148 + 1."""
-    frames = runkit.frames(example("interrupted"), as_of="2026-02-03T10:40:12Z")
-    assert budget(frames) == (2411, 2262, 148, 1)
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("completed", [2459, 2262, 196, 1]), ("interrupted", [2411, 2262, 148, 1])],
+)
+def test_the_budget_of_a_run_adds_up(name: str, numbers: list[float]) -> None:
+    """2,459 s = 2,262 s waiting + 196 s working + 1 s idle; the open one is measured at `as_of`."""
+    runs = runkit.frames(example(name), as_of="2026-02-03T10:40:12Z").runs
+    columns = ["duration_s", "waiting_s", "working_s", "idle_s"]
+    assert runs[columns].values.tolist() == [numbers]
 
 
 def test_the_critical_path_of_the_completed_run() -> None:

@@ -48,12 +48,3 @@ def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path: Path) -> N
     assert f.problems["run_id"].dropna().tolist() == [f"r{number}" for number in range(6)]
     with pytest.raises(DataError, match="21 problems in the data"):
         runkit.frames(path, on_error="raise")
-
-
-@pytest.mark.parametrize("n_copies", [2, 4, 5, 1_200])
-def test_many_older_copies_are_no_loss(n_copies: int) -> None:
-    """Each replaced copy is a row; the frames are complete, and with one refused record they are not."""
-    copies = [run()] * n_copies
-    assert runkit.frames(copies).problems["n"].tolist() == [1] * (n_copies - 1)
-    assert runkit.frames(copies).is_complete
-    assert not runkit.frames([*copies, None]).is_complete

@@ -94,35 +94,18 @@ def test_sources_stand_with_their_own_finding(n_runs: int) -> None:
     """Each finding keeps its own evidence, in few runs and in more than are read at once."""
 
     def found(name: str, n: int) -> dict[str, Any]:
-        return artifact(
-            f"{name}-{n}", sources=[{"url": f"https://{name}-{n}.example/{k}"} for k in range(n)]
-        )
+        title = f"{name}-{n}"
+        return artifact(title, sources=[{"url": f"https://{title}.example/{k}"} for k in range(n)])
 
-    runs = [
-        run(
-            step("a", artifacts=[found(f"r{number}", n) for n in (2, 0, 3, 1)]), run_id=f"r{number}"
-        )
-        for number in range(n_runs)
-    ]
-    f = runkit.frames(runs)
-    joined = f.sources.merge(
-        f.artifacts, on=["run_id", "artifact_no"], suffixes=("", "_of_artifact")
+    f = runkit.frames(
+        run(step("a", artifacts=[found(name, n) for n in (2, 0, 3, 1)]), run_id=name)
+        for name in (f"r{number}" for number in range(n_runs))
     )
+    joined = f.sources.drop(columns="title").merge(f.artifacts, on=["run_id", "artifact_no"])
     assert len(joined) == len(f.sources) == 6 * n_runs
-    assert (joined["title"] == joined["title_of_artifact"]).all()
     assert (joined["host"] == joined["title"] + ".example").all()
+    assert (f.sources["host"] == f.sources["title"] + ".example").all()
     assert (f.artifacts.groupby("run_id")["n_sources"].sum() == 6).all()
-
-
-def test_select_leaves_rows_of_the_chosen_runs_only() -> None:
-    """In all six frames."""
-    runs = [
-        run(question("q", 1, 5), step("s", artifacts=[artifact(sources=[{"url": "https://a.example"}])],
-            type=name), run_id=name)
-        for name in "abc"
-    ]  # fmt: skip
-    for name, frame in runkit.frames(runs).select("b").items():
-        assert frame["run_id"].tolist() == ["b"] * (2 if name == "steps" else 1), name
 
 
 # ---------------------------------------------------------------------------- nothing goes silently
@@ -140,12 +123,8 @@ def test_a_broken_line_is_counted_and_costs_no_other() -> None:
 
 def test_many_problems_of_a_kind_are_counted_exactly() -> None:
     """1,600 steps of an unknown type are one row with their number."""
-    f = runkit.frames(
-        [
-            run(*[step(f"s{n}", type="tool_call") for n in range(8)], run_id=f"r{k}")
-            for k in range(200)
-        ]
-    )
+    steps = [step(f"s{n}", type="tool_call") for n in range(8)]
+    f = runkit.frames([run(*steps, run_id=f"r{k}") for k in range(200)])
     assert f.problems[["problem", "n"]].values.tolist() == [["unknown_value", 1600]]
     assert len(f.steps) == 1600
 

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
 import runkit
 from support import artifact, question, run, step
 
-WORDS = st.sampled_from(["a", "b", "main"])
-FOUND = st.lists(
-    st.builds(lambda title, kind: artifact(title, type=kind), WORDS, WORDS), max_size=3
+
+@pytest.mark.parametrize(
+    ("agent", "finding", "is_repeat"),
+    [
+        ("a", artifact("Hit", type="t", summary="other words"), True),
+        ("main", artifact("Hit", type="t"), True),  # the run's agent speaks for all
+        ("b", artifact("Hit", type="t"), False),
+        ("a", artifact("Another", type="t"), False),
+        ("a", artifact("Hit", type="another"), False),
+    ],
 )
-STEPS = st.lists(st.tuples(st.booleans(), WORDS, FOUND), max_size=5)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(STEPS, min_size=1, max_size=3))
-def test_by_hand(made: list[list[tuple[bool, str, list[dict[str, Any]]]]]) -> None:
-    """Every artifact, looked at by itself."""
-    f = runkit.frames([_run_of(str(number), steps) for number, steps in enumerate(made)])
-    rows = f.artifacts.to_dict("records")
-    for row in rows:
-        alike = [
-            item
-            for item in rows
-            if item["origin"] == "step"
-            and all(item[name] == row[name] for name in ("run_id", "title", "type"))
-            and row["agent"] in (item["agent"], "main")
-        ]
-        assert row["is_repeat"] == (row["origin"] == "proposal" and bool(alike))
-
-
-def _run_of(run_id: str, steps: list[tuple[bool, str, list[dict[str, Any]]]]) -> dict[str, Any]:
-    made = []
-    for number, (asks, agent, found) in enumerate(steps):
-        make = question if asks else step
-        made.append(make(f"s{number}", number, number + 1, agent=agent, artifacts=found))
-    return run(*made, run_id=run_id, agent="main", output={"artifacts": [artifact("a", type="a")]})
+def test_a_proposal_repeats_a_finding_of_its_agent_title_and_type(
+    agent: str, finding: dict[str, object], is_repeat: bool
+) -> None:
+    proposal = question("q", 10, 20, agent=agent, artifacts=[artifact("Hit", type="t")])
+    f = runkit.frames(run(step("s", agent="a", artifacts=[finding]), proposal, agent="main"))
+    rows = f.artifacts[["origin", "is_repeat"]].values.tolist()
+    assert rows == [["step", False], ["proposal", is_repeat]]
+    assert f.runs["n_findings"].tolist() == [2 - is_repeat]

@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from runkit.tables.sources import records_of
 from support import at, example, question, run, step
 
 RUNS = [
@@ -49,87 +47,39 @@ class Holder:
         iter(RUNS),
         {"object": "list", "has_more": False, "data": RUNS},
         json.dumps(RUNS).encode(),
-        json.dumps({"data": RUNS}, indent=1).encode(),
         b"\xef\xbb\xbf" + json.dumps(RUNS).encode(),
         LINES,
-        b"\n \n" + LINES + b"\n\n",
         b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n\r\n"),
-        bytearray(LINES),
         memoryview(LINES),
-        memoryview(bytes(byte for pair in zip(LINES, LINES, strict=True) for byte in pair))[::2],
         gzip.compress(LINES),
         io.BytesIO(LINES),
-        io.BytesIO(json.dumps(RUNS, indent=1).encode()),
         io.StringIO(LINES.decode()),
         [{"object": "event", "type": "run.completed", "data": {"object": item}} for item in RUNS],
-        json.dumps([{"object": "event", "data": {"object": item}} for item in RUNS]).encode(),
         [json.dumps(item).encode() for item in RUNS],
         [runkit.Run.from_json(item) for item in RUNS],
         runkit.RunList(tuple(map(runkit.Run.from_json, RUNS))),
         Holder(),
-        [runkit.frames(RUNS)],
         [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
-    ],
-    ids=[
-        *(
-            "list",
-            "iterator",
-            "page",
-            "json",
-            "page-json",
-            "bom-json",
-            "ndjson",
-            "blank-lines",
-            "bom-crlf",
-        ),
-        *(
-            "bytearray",
-            "memoryview",
-            "strided",
-            "gzip",
-            "BytesIO",
-            "BytesIO-indented",
-            "StringIO",
-            "events",
-        ),
-        *("events-json", "several-bytes", "Run", "RunList", "runs()", "Frames", "two-Frames"),
     ],
 )
 def test_every_form_gives_the_same_frames(source: Any) -> None:
     same(runkit.frames(source), runkit.frames(RUNS))
 
 
+@pytest.mark.parametrize("name", ["RUNS.JSON", "runs.Jsonl", "runs.json.gz"])
 @pytest.mark.parametrize(
-    "name", ["runs.json", "RUNS.JSON", "runs.ndjson", "runs.Jsonl", "runs.json.gz"]
-)
-@pytest.mark.parametrize(
-    "text",
-    [LINES, json.dumps(RUNS).encode(), json.dumps(RUNS, indent=2).encode()],
-    ids=["lines", "json", "indented"],
+    "text", [LINES, json.dumps(RUNS, indent=2).encode()], ids=["lines", "indented"]
 )
 def test_files_are_read_by_their_content(tmp_path: Path, name: str, text: bytes) -> None:
     """Whatever their name, plain or gzipped, as a path or opened."""
     path = tmp_path / name
-    for content in (text, gzip.compress(text)):
+    for content in (gzip.compress(text), text):
         path.write_bytes(content)
-        same(runkit.frames(path), runkit.frames(RUNS))
-        same(runkit.frames(str(path)), runkit.frames(RUNS))
         with path.open("rb") as file:
-            same(runkit.frames(file), runkit.frames(RUNS))
-    path.write_bytes(text)
+            for source in (path, str(path), file):
+                same(runkit.frames(source), runkit.frames(RUNS))
     with path.open() as file:
         same(runkit.frames(file), runkit.frames(RUNS))
-
-
-def test_an_ndjson_file_is_not_read_whole(tmp_path: Path) -> None:
-    """The first runs are there while the rest is still on the disk."""
-    path = tmp_path / "runs.ndjson"
-    path.write_bytes((LINES + b"\n") * 5_000)
-    tracemalloc.start()
-    assert next(records_of(path)).location == f"{path}:1 $"
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < path.stat().st_size / 50
 
 
 def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -137,24 +87,15 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -
         (tmp_path / f"{number}.json").write_text(json.dumps(item))
     (tmp_path / ".hidden.json").write_text("{")
     (tmp_path / "notes.txt").write_text("{")
-    (tmp_path / "folder.json").mkdir()
-    for source in (
-        tmp_path,
-        str(tmp_path),
-        f"{tmp_path}/",
-        [tmp_path],
-        sorted(tmp_path.glob("?.json")),
-    ):
+    for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?.json"))):
         same(runkit.frames(source), runkit.frames(RUNS))
 
 
 def test_a_folder_of_saved_frames(tmp_path: Path) -> None:
     f = runkit.frames(RUNS)
-    for number in range(3):
-        runkit.frames(RUNS[number]).save(tmp_path / str(number))
+    folders = [runkit.frames(item).save(tmp_path / item["id"]) for item in RUNS]
     same(runkit.frames(f.save(tmp_path / "all")), f)
-    same(runkit.frames([str(tmp_path / str(number)) for number in range(3)]), f)
-    same(runkit.frames([runkit.frames(RUNS[0]), tmp_path / "1", tmp_path / "2"]), f)
+    same(runkit.frames([runkit.frames(RUNS[0]), *folders[1:]]), f)
 
 
 def test_a_folder_of_an_archive(tmp_path: Path) -> None:
@@ -170,17 +111,12 @@ def test_a_folder_of_an_archive(tmp_path: Path) -> None:
 
 def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
     older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
-    odd = run(run_id="c", status="paused", agent="x")
-    parts = [runkit.frames([newer, 5]), runkit.frames([older, odd])]
-    for f in (runkit.frames(parts), runkit.frames(tuple(reversed(parts)))):
+    parts = [runkit.frames([newer, 5]), runkit.frames([older, run(run_id="c", status="paused")])]
+    for order in (parts, tuple(reversed(parts))):
+        f = runkit.frames(order)
         assert f.runs.set_index("run_id")["n_steps"].to_dict() == {"b": 1, "c": 0}
         assert f.coverage == (4, 2, 2, None)
-        assert sorted(f.problems["problem"].astype("str")) == [
-            "duplicate_run",
-            "not_a_run",
-            "unknown_value",
-        ]
-    assert runkit.frames([parts[0]]).is_complete == parts[0].is_complete
+        assert set(f.problems["problem"]) == {"duplicate_run", "not_a_run", "unknown_value"}
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"[]", b"", b"\n\n"])
@@ -204,42 +140,32 @@ def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "words"),
-    [
-        ("utf-16", "UTF-16"),
-        ("utf-16-le", "UTF-16"),
-        ("utf-16-be", "UTF-16"),
-        ("cp1252", "such as Windows-1252 \\(byte 0xe9 at"),
-    ],
+    [("utf-16", "UTF-16"), ("utf-16-be", "UTF-16"), ("cp1252", "Windows-1252")],
 )
 def test_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, words: str) -> None:
-    data = json.dumps(run(agent="é"), ensure_ascii=False).encode(encoding)
-    for text in (data, json.dumps([run(agent="é")], ensure_ascii=False, indent=1).encode(encoding)):
-        [detail] = runkit.frames(text).problems["detail"]
-        assert re.search(f"the text is in .*{words}.*expected UTF-8", detail)
-        (tmp_path / "runs.json").write_bytes(text)
-        with pytest.raises(DataError, match="expected UTF-8"):
-            runkit.frames(tmp_path / "runs.json")
+    text = json.dumps(run(agent="é"), ensure_ascii=False).encode(encoding)
+    [detail] = runkit.frames(text).problems["detail"]
+    assert re.search(f"the text is in .*{words}.*expected UTF-8", detail)
+    (tmp_path / "runs.json").write_bytes(text)
+    with pytest.raises(DataError, match="expected UTF-8"):
+        runkit.frames(tmp_path / "runs.json")
 
 
-@pytest.mark.parametrize(
-    "text", [b"{broken", b'[{"object": "thread"}]', b'{"a": 1}\n{"b": 2}\n', b"\xff\xfe{\x00"]
-)
+@pytest.mark.parametrize("text", [b"{broken", b'[{"object": "thread"}]', b"\xff\xfe{\x00"])
 def test_files_without_any_run_are_an_error(tmp_path: Path, text: bytes) -> None:
-    """It carries the problems; bytes of the same text, and objects, give empty frames with problems."""
+    """It carries the problems; bytes of the same text give empty frames with problems."""
     path = tmp_path / "runs.json"
     path.write_bytes(text)
-    problems = runkit.frames(text).problems
-    with path.open("rb") as file:
-        for source in (path, str(path), [path], tmp_path, file, io.BytesIO(text), iter([path])):
-            with pytest.raises(DataError, match="all records were refused") as caught:
-                runkit.frames(source)
-            assert caught.value.problems is not None
-            assert caught.value.problems["problem"].tolist() == problems["problem"].tolist()
+    problems = runkit.frames(text).problems["problem"].tolist()
+    for source in (path, [path], tmp_path, io.BytesIO(text)):
+        with pytest.raises(DataError, match="all records were refused") as caught:
+            runkit.frames(source)
+        assert caught.value.problems["problem"].tolist() == problems
     path.with_name("more.json").write_bytes(LINES)
     assert len(runkit.frames(tmp_path).runs) == 3
 
 
-@pytest.mark.parametrize("text", [b"", b"\n\n", b"[]", b'{"data": []}'])
+@pytest.mark.parametrize("text", [b"\n\n", b'{"data": []}'])
 def test_files_without_any_record_are_empty_frames(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "runs.json").write_bytes(text)
     assert runkit.frames(tmp_path / "runs.json").coverage == (0, 0, 0, None)
@@ -247,43 +173,25 @@ def test_files_without_any_record_are_empty_frames(tmp_path: Path, text: bytes) 
 
 def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
     source = run(step("s", result={"n": 2**70}))
-    for each in (source, json.dumps(source).encode(), runkit.Run.from_json(source), [source]):
-        f = runkit.frames(each)
-        assert json.loads(f.steps["result"][0]) == {"n": float(2**70)}
-        assert f.is_complete
-
-
-class Closed(io.BytesIO):
-    """A file that is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.close()
+    for form in (source, json.dumps(source).encode(), runkit.Run.from_json(source)):
+        [result] = runkit.frames(form).steps["result"]
+        assert json.loads(result) == {"n": float(2**70)}
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         (42, "source is int"),
-        (None, "source is NoneType"),
         (pd.DataFrame({"run_id": ["r"]}), "source is DataFrame"),
-        (run, "source is function"),
         ("nowhere.json", "expected an existing file"),
-        ("nowhere/", "expected an existing file"),
         ("runs.csv", "expected an existing file that ends in .json"),
-        ("83fe7317", "expected an existing file"),
         ("", "expected a path"),
         ('{"object": "run"}', "Pass JSON text as bytes"),
         (json.dumps(RUNS), "Pass JSON text as bytes"),
-        ([json.dumps(item) for item in RUNS], "Pass JSON text as bytes"),
         (["nowhere.json"], "expected an existing file"),
-        (["83fe7317", "93fe7317"], "expected an existing file"),
         ([RUNS[0], object()], r"source\[1\] is object"),
         ([runkit.frames(RUNS), RUNS[0]], "expected only Frames"),
-        ([RUNS[0], runkit.frames(RUNS)], r"source\[1\] is Frames"),
         ([runkit.RunList()], r"source\[0\] is RunList"),
-        (Closed(), "closed file"),
-        (open, "source is builtin"),
     ],
 )
 def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
@@ -304,67 +212,32 @@ def test_frames_are_measured_already(tmp_path: Path) -> None:
             runkit.frames(source, as_of="now")
 
 
+TYPED = """
+import io, pathlib, runkit
+def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames, archive: runkit.Archive) -> None:
+    runkit.frames(run), runkit.frames([run]), runkit.frames(runs), runkit.frames([f, f])
+    runkit.frames(archive), runkit.frames(b''), runkit.frames('x'), runkit.frames(io.BytesIO())
+    runkit.frames({'id': 'x'}), runkit.frames(pathlib.Path().glob('*.json')), runkit.overview(f)
+    runkit.frames(42)
+    runkit.gantt(None)
+    runkit.frames(f.runs)
+    runkit.gantt([1])
+"""
+
+
 def test_a_type_checker_knows_the_sources(tmp_path: Path) -> None:
     """It takes what holds runs, in every function that shows runs, and refuses what does not."""
-    good = [
-        "run",
-        "runs",
-        "f",
-        "[f, f]",
-        "archive",
-        "b''",
-        "'runs'",
-        "pathlib.Path('runs')",
-        "io.BytesIO()",
-    ]
-    good += ["[run]", "{'id': 'x'}", "[{'id': 'x'}]", "pathlib.Path().glob('*.json')", "open('x')"]
-    bad = ["42", "None", "f.runs", "client", "[1]", "runkit"]
-    head = ["import io, pathlib, runkit"]
-    types = {
-        "run": "Run",
-        "runs": "RunList",
-        "f": "Frames",
-        "archive": "Archive",
-        "client": "Client",
-    }
-    arguments = ", ".join(f"{name}: runkit.{word}" for name, word in types.items())
-    head += [f"def check({arguments}) -> None:"]
-    calls = [f"    runkit.frames({source})" for source in good]
-    calls += [
-        "    runkit.compare(run, run)",
-        "    runkit.overview(client)",
-        "    runkit.report('x', 'y')",
-    ]
-    refused = [f"    runkit.{name}({source})" for source in bad for name in ("frames", "gantt")]
-    path = tmp_path / "user.py"
-    path.write_text("\n".join([*head, *calls, *refused]))
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file",
-        "pyproject.toml",
-        str(path),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wrong = {int(line) for line in re.findall(r"user\.py:(\d+): error", done.stdout)}
-    first = len(head) + len(calls) + 1
-    assert wrong == set(range(first, first + len(refused))), done.stdout
-
-
-def test_new_fields_of_a_run_are_not_facts_about_the_source() -> None:
-    """The API may add a field with the name of an attribute that an archive or a list of runs has."""
-    source = runkit.Run.from_json(RUNS[0] | {"version": 3, "why": "new", "pinned": []})
-    f = runkit.frames(source)
-    assert (f.version, f.is_complete, f.runs["run_id"].tolist()) == (None, True, ["one"])
+    (tmp_path / "user.py").write_text(TYPED)
+    options = ["--strict", "--config-file", "pyproject.toml", str(tmp_path / "user.py")]
+    done = subprocess.run([sys.executable, "-m", "mypy", *options], capture_output=True, text=True)
+    wrong = re.findall(r"user\.py:(\d+): error", done.stdout)
+    assert wrong == ["7", "8", "9", "10"], done.stdout
 
 
 def test_on_error_raise_carries_the_problems() -> None:
     """One error for the whole input, with the frame of problems and the first rows in its text."""
     with pytest.raises(DataError, match="not_a_run") as caught:
         runkit.frames([*RUNS, {"object": "thread"}], on_error="raise")
-    assert caught.value.problems is not None
     assert caught.value.problems["problem"].tolist() == ["not_a_run"]
 
 
