@@ -1,7 +1,6 @@
 """What a long run is judged by: what a process holds, and what it leaves behind.
 
-Times are printed and not asserted, since the machine may be busy; memory is compared with itself,
-from after a warm-up on.
+Memory is compared with itself, from after a warm-up on.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,21 +26,11 @@ from support import until
 ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
 TIMEOUT = 120  # seconds; on a busy machine processes start slowly
-Told = Callable[[str, str, object], None]
 
 
-class Held(NamedTuple):
-    """What a process holds: threads and open files (sockets are files, too) by number, memory in bytes."""
-
-    threads: int
-    files: int
-    rss: int
-
-
-def held(pid: int | None = None) -> Held:
-    """Look at a process; at this one if no other is named."""
-    process = psutil.Process(pid)
-    return Held(process.num_threads(), process.num_fds(), process.memory_info().rss)
+def rss(pid: int | None = None) -> int:
+    """Return the memory of a process in bytes; of this one if no other is named."""
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 def grown(sizes: Sequence[float]) -> float:
@@ -65,15 +53,6 @@ def nothing_left() -> Iterator[None]:
     yield
     # a socket may time out
     until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))
-
-
-@pytest.fixture
-def record(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
-    """Print a number at the end: of what, under which heading, and what came out."""
-    name = request.node.name.removeprefix("test_")
-    return lambda row, column, came: record_property(
-        f"table:{name}, {row}", (row, column, "", str(came))
-    )
 
 
 class Served(NamedTuple):
@@ -114,17 +93,6 @@ def serve() -> Iterator[Callable[..., Served]]:
         process.stdout.close()
 
 
-def waiting(served: Served, count: int) -> list[str]:
-    """Make runs that wait for a person, and so stay live; gives their ids."""
-    with served.client() as client, ThreadPoolExecutor(8) as pool:
-        business = served.box.business("watchlist_hit")
-        made = list(
-            pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count))
-        )
-        until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted")
-    return made
-
-
 def environment(**more: str) -> dict[str, str]:
     """The environment of a process that finds the package and the tests, and no account or sandbox."""
     kept = {
@@ -134,10 +102,3 @@ def environment(**more: str) -> dict[str, str]:
     }
     paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | more
-
-
-def quantiles(seconds: Sequence[float]) -> str:
-    """Write a distribution of times: the half, 95 of 100, the longest, in milliseconds."""
-    ranked = sorted(seconds)
-    ranks = (len(ranked) // 2, int(len(ranked) * 0.95), len(ranked) - 1)
-    return " / ".join(f"{ranked[rank] * 1000:,.0f}" for rank in ranks)

@@ -11,11 +11,11 @@ import pytest
 import runkit
 from support import run, step
 from tests.reports.conftest import make
-from tests.soak.conftest import MB, Told, grown, held, nothing_left
+from tests.soak.conftest import MB, grown, nothing_left, rss
 
 
 @pytest.mark.timeout(1800)
-def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: Told) -> None:
+def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each makes its two files, and then no kernel, thread, socket or temporary file is left."""
     temporary, made = tmp_path / "tmp", tmp_path / "made"
     for folder in (temporary, made):
@@ -31,9 +31,7 @@ def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: To
             for number in range(10):
                 runkit.report(run, made / f"{number}.html")
                 assert list(temporary.iterdir()) == []
-                sizes.append(held().rss)
-                if number % 3 == 0:
-                    record("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
+                sizes.append(rss())
     assert len(list(made.iterdir())) == 2 * 11
     assert grown(sizes[2:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
 

@@ -15,8 +15,6 @@ import subprocess
 import tarfile
 import time
 import urllib.request
-from collections.abc import Callable
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -36,7 +34,7 @@ from environments import (
 PYTHONS = pythons()
 FOUND = [version for version, python in PYTHONS.items() if python]
 JOB = str(ROOT / "tests" / "end_to_end" / "install" / "main_job.py")
-TITLE = "versions"
+
 # What uses the packages that runkit stands on; the main job makes reports.
 SUITE = [
     *("tests/core", "tests/tables", "tests/charts", "tests/client", "tests/server"),
@@ -46,7 +44,6 @@ RUNNERS = (
     *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis"),
     *("playwright", "axe-playwright-python", "psutil", "duckdb", "polars", "opentelemetry-proto"),
 )
-Tell = Callable[[str, str, str], None]
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +51,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The wheel and the source distribution of this checkout."""
     folder = tmp_path_factory.mktemp("built")
     return build_both(copy_sources(folder / "source"), folder / "dist")
-
-
-@pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
-    """Put into the table of versions what a Python did, and how long it took."""
-    begin = time.monotonic()
-
-    def record(version: str, what: str, came: str = "") -> None:
-        took = f"{came} {time.monotonic() - begin:.0f} s".strip()
-        record_property(f"table:{TITLE}", (f"Python {version}", what, "", took))
-
-    return record
 
 
 def floors() -> list[str]:
@@ -132,56 +117,39 @@ def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:
     raise AssertionError(log.read_text())
 
 
-def test_which_pythons_were_found(record_property: Callable[[str, object], None]) -> None:
-    """The table says of each whether this machine has it; the one that runs the tests is among them."""
-    for version, python in PYTHONS.items():
-        note = (f"Python {version}", "found", "", "yes" if python else "not here")
-        record_property(f"table:{TITLE}", note)
-    assert FOUND
-
-
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
-def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, tell: Tell) -> None:
+def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) -> None:
     """With the sandbox the main job is done, also with what pip builds of the source distribution.
 
     What an extra brings is named when it is missing, and the line that is given helps.
     """
-    env, note = Environment.new(tmp_path / "venv", str(PYTHONS[version])), partial(tell, version)
+    env = Environment.new(tmp_path / "venv", str(PYTHONS[version]))
     env.install(built.wheel)
     follow(env, tmp_path, "sandbox", "demo")
     job(env, tmp_path / "wheel", "sandbox")
-    note("wheel")
     env.install("--force-reinstall", "--no-deps", built.sdist)
     job(env, tmp_path / "sdist", "sandbox")
-    note("sdist")
     follow(env, tmp_path, "report", "report", "runs.ndjson", "-o", "report.html")
     job(env, tmp_path / "report", "report")
-    note("[report]")
     follow(env, tmp_path, "scale", "fetch", "-o", "runs/")
     job(env, tmp_path / "scale", "scale")
-    note("[scale]")
     follow(env, tmp_path, "lab", "lab")
     open_lab(env, tmp_path / "lab")
-    note("[lab]")
 
 
 @pytest.mark.timeout(1800)
-def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell: Tell) -> None:
+def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path) -> None:
     """On the newest Python, too: what each requirement says to be enough is enough, without a warning."""
     env = oldest(tmp_path, FOUND[-1], built)
     job(env, tmp_path / "job", "sandbox", "report", "scale")
-    tell(FOUND[-1], "oldest: job")
 
 
 @pytest.mark.timeout(1800)
-def test_the_suite_passes_with_the_oldest_versions(
-    built: Built, tmp_path: Path, tell: Tell
-) -> None:
+def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path) -> None:
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = oldest(tmp_path, FOUND[0], built, *RUNNERS)
     job(env, tmp_path / "job", "sandbox", "report", "scale")
-    tell(FOUND[0], "oldest: job")
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (unpacked,) = tmp_path.glob("runkit_jupyter-*")
@@ -191,4 +159,3 @@ def test_the_suite_passes_with_the_oldest_versions(
     output = env.run("python", "-m", "pytest", *options, *SUITE, cwd=unpacked, timeout=1100)
     passed = re.search(r"(\d+) passed", output)
     assert passed, output
-    tell(FOUND[0], "oldest: suite", f"{passed[1]} passed,")
