@@ -23,13 +23,14 @@ def client(box: runkit.Sandbox) -> Iterator[runkit.Client]:
         yield client
 
 
-def test_runs_of_several_businesses(box: runkit.Sandbox, client: runkit.Client) -> None:
+def test_runs_of_several_businesses(client: runkit.Client) -> None:
     """Ids and objects may be mixed; each run knows its business, and those of others are left out."""
     businesses = client.businesses.list()
     runs = client.runs.list(business_id=[businesses[0], businesses[1].id])
-    assert {run.business_id for run in runs} == {businesses[0].id, businesses[1].id}
-    names = {item.id: item.name for item in businesses}
-    assert all(run.business_name == names[run.business_id or ""] for run in runs)
+    names = {(item.id, item.name) for item in businesses[:2]}
+    assert {(run.business_id, run.business_name) for run in runs} == names
+    thread = client.threads.list(business_id=businesses[0].id)[0]
+    assert thread.business_id == businesses[0].id
     everything = client.runs.list(business_id=businesses)
     assert sorted(everything.ids) == sorted(client.runs.list().ids)
 
@@ -58,49 +59,43 @@ def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) 
         assert other.runs.get(again).business_name == run.business_name
 
 
+STAMPED = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
+
+
 class Account:
     """Businesses with a thread each, and runs in threads."""
 
-    def __init__(
-        self, server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]
-    ) -> None:
+    def __init__(self, server: Server, run_json: Callable[..., Any]) -> None:
         self.businesses = [("b-0", "approved"), ("b-1", "in_review"), ("b-2", "approved")]
         self.threads_read: list[str] = []
-        self.run, self.page = run_json, page
+        self.run = run_json
         server.script = self.answer
 
     def answer(self, request: Received) -> Answer:
-        """Answer a request for businesses, threads or a run."""
-        stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
+        """Answer a request for businesses or threads."""
         if request.path == "/businesses":
             items = [
-                {"object": "business", "id": b, "name": b, "status": s, **stamp}
-                for b, s in self.businesses
+                {"object": "business", "id": name, "name": name, "status": status, **STAMPED}
+                for name, status in self.businesses
             ]
-            return self.page(*items)
-        if request.path == "/threads":
-            business_id = request.query["business_id"]
-            self.threads_read.append(business_id)
-            thread = {
-                "object": "thread",
-                "id": f"thread-{business_id}",
-                "status": "completed",
-                **stamp,
-            }
-            return self.page(thread)
-        return Answer(self.run(request.path[6:]))
+        else:
+            name = request.query["business_id"]
+            self.threads_read.append(name)
+            item = {"object": "thread", "id": f"thread-{name}", "status": "completed"}
+            items = [item | STAMPED]
+        return Answer({"data": items, "has_more": False})
 
-    def runs(self, *threads: str) -> list[runkit.Run]:
-        """Make runs in threads."""
+    def runs(self, *names: str) -> list[runkit.Run]:
+        """Make runs in the threads of businesses."""
         return [
             runkit.Run.from_json(self.run(f"run-{name}", thread_id=f"thread-{name}"))
-            for name in threads
+            for name in names
         ]
 
 
 @pytest.fixture
-def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Account:
-    return Account(server, run_json, page)
+def account(server: Server, run_json: Callable[..., Any]) -> Account:
+    return Account(server, run_json)
 
 
 def test_businesses_in_review_are_searched_first(

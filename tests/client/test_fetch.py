@@ -3,7 +3,6 @@
 import pickle
 import signal
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -50,28 +49,6 @@ def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) ->
     assert runs.ids == ("run-0", "run-1", "run-2")
     assert sorted(serve_runs.lines) == ["GET /runs/run-1", "GET /runs/run-2"]
     assert runs[0] is have[0]
-
-
-@pytest.mark.parametrize(("status", "refused"), [(403, "run-0"), (422, "run-19"), (500, "run-9")])
-def test_a_run_that_is_refused_is_one_error(
-    server: Server, client: Client, run_json: Compose, status: int, refused: str
-) -> None:
-    """All others arrive, and `why` names it."""
-    server.script = lambda request: Answer(
-        run_json(request.path[6:], steps=[]), status if request.path == f"/runs/{refused}" else 200
-    )
-    runs = client.runs.fetch(IDS)
-    assert runs.ids == tuple(item for item in IDS if item != refused)
-    assert {item: error.status for item, error in runs.errors.items()} == {refused: status}
-    assert f"1 run could not be read: {refused}" in (runs.why or "")
-
-
-def test_wrong_key_stops_everything(server: Server, client: Client) -> None:
-    server.script = lambda request: Answer(status=401)
-    with pytest.raises(AuthError) as caught:
-        client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.requests) <= 8 * TASKS_PER_WORKER
-    assert caught.value.runs.ids == ()
 
 
 def test_a_key_that_is_withdrawn_keeps_what_arrived(
@@ -146,34 +123,3 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     more = client.runs.fetch(runs.requested or (), have=runs)
     assert more.ids == tuple(IDS)
     assert more.is_complete
-
-
-TROUBLES = {
-    "drop": DROP,
-    "cut": Answer({"object": "run"}, cut=5),
-    "429": Answer(status=429),
-    "429 with Retry-After": Answer(status=429, headers={"Retry-After": "2"}),
-    "500": Answer(status=500),
-    "503": Answer(status=503),
-}
-
-
-@pytest.mark.parametrize("name", TROUBLES)
-def test_what_got_no_answer_is_asked_again(
-    server: Server, client: Client, run_json: Compose, name: str
-) -> None:
-    """A run in three is in trouble once and another twice: all come, each is answered once."""
-    n_requests, answered = Counter[str](), Counter[str]()
-
-    def answer(request: Received) -> Answer:
-        n_requests[request.path] += 1
-        if n_requests[request.path] <= int(request.path.removeprefix("/runs/run-")) % 3:
-            return TROUBLES[name]
-        answered[request.path] += 1
-        return Answer(run_json(request.path[6:], steps=[]))
-
-    server.script = answer
-    ids = [f"run-{number}" for number in range(30)]
-    runs = client.runs.fetch(ids)
-    assert (runs.ids, runs.why) == (tuple(ids), None)
-    assert set(answered.values()) == {1}

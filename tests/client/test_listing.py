@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -87,41 +88,17 @@ def test_since_and_until_bound_created_at(
     assert book.reads == [1, 2]
 
 
-def test_business_is_found_by_its_threads(
-    server: Server, client: Client, run_json: Compose, page: Compose
-) -> None:
-    """The API lists runs by no business, so its threads are asked for; the runs then know it, also later."""
-    thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
-    thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
-
-    def answer(received: Received) -> Answer:
-        if received.path == "/threads":
-            assert received.query["business_id"] == "b-1"
-            found: Answer = page(thread)
-            return found
-        if received.path == "/runs":
-            listed: Answer = page(run_json("mine"), run_json("other", thread_id="thread-2"))
-            return listed
-        return Answer(run_json("mine"))
-
-    server.script = answer
-    runs = client.runs.list(business_id="b-1")
-    assert [(run.id, run.business_id) for run in runs] == [("mine", "b-1")]
-    assert client.runs.get("mine").business_id == "b-1"
-    assert client.threads.list(business_id="b-1")[0].business_id == "b-1"
-
-
 def test_runs_without_a_thread_may_be_of_the_business(
     server: Server, client: Client, run_json: Compose, page: Compose
 ) -> None:
     """Runs that tell neither thread nor business make the list uncertain; the business alone will do."""
-    thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
-    thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
-    extra = run_json("told", thread_id=None, business_id="b-1")
-    listed = page(run_json("mine"), extra, run_json("unknown", thread_id=None))
+    thread = {"object": "thread", "id": "thread-1", "status": "completed"}
+    thread |= dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
+    known = run_json("known", thread_id=None, business_id="b-1")
+    listed = page(run_json("mine"), known, run_json("unknown", thread_id=None))
     server.say(page(thread), Answer(status=404), listed)  # no name: the list does not depend on it
     runs = client.runs.list(business_id="b-1")
-    assert runs.ids == ("mine", "told")
+    assert runs.ids == ("mine", "known")
     assert runs.why == "1 run without a thread may be missing"
 
 
@@ -140,11 +117,10 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
     That is, none that was there at the first page and still is. Without a count nothing shows a
     deletion.
     """
-    moved = moved if total_count else [item for item in moved if item[1] == "create"]
 
     def compose(run_id: str, **fields: Any) -> dict[str, Any]:
-        stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
-        return {"object": "run", "id": run_id, "status": "completed", **stamp, **fields}
+        stamp = dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
+        return {"object": "run", "id": run_id, "status": "completed"} | stamp | fields
 
     book = Book(compose, 35, total_count=total_count)
     always = {run["id"] for run in book.runs}
@@ -152,11 +128,11 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
     def change(what: str, at: int) -> None:
         if what == "create":
             book.runs.insert(0, book.compose(100 + at))
-        elif at < len(book.runs):
-            always.discard(book.runs.pop(at)["id"])
+        elif total_count:
+            always.discard(book.runs.pop(at % len(book.runs))["id"])
 
-    for request, what, at in moved:
-        book.between[request] = lambda what=what, at=at: change(what, at)
+    for request, *move in moved:
+        book.between[request] = partial(change, *move)
     transport = httpx.MockTransport(
         lambda request: httpx.Response(200, json=book.page(int(request.url.params["page"])))
     )
@@ -169,15 +145,9 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
 def test_runlist_is_a_sequence(run_json: Compose) -> None:
     """A list of runs behaves as a sequence; a part of it is one, and says that it is a part."""
     runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(8)))
-    assert (len(runs), runs[-1].id, [run.id for run in runs[:2]]) == (
-        8,
-        "run-7",
-        ["run-0", "run-1"],
-    )
-    assert isinstance(runs[:2], RunList)
+    assert (len(runs), runs[-1].id, runs[3] in runs) == (8, "run-7", True)
+    assert (runs[:2].ids, runs[::-1].ids) == (("run-0", "run-1"), runs.ids[::-1])
     assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
-    assert (runs[3] in runs, runs[::-1].ids) == (True, runs.ids[::-1])
-    assert runs[:1].requested is None
     with pytest.raises(AttributeError):
         runs.why = None
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
@@ -185,15 +155,12 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
 
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
-    runs = RunList(
-        tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)),
-        "cut",
-    )
+    items = (Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500))
+    runs = RunList(tuple(items), "cut")
     labels = ", ".join(f"<script> · run-{number}" for number in range(3))
     assert repr(runs) == f"RunList(500: {labels}, … 497 more; not complete: cut)"
     html = runs._repr_html_()
     assert "20 of 500 rows shown" in html
     assert "not complete: cut" in html
     assert "<script>" not in html
-    assert len(html) < 20_000
     assert repr(RunList()) == "RunList(0; complete)"

@@ -230,16 +230,33 @@ def test_a_run_whose_answer_is_lost_is_read_again(
     assert (list(runs.ids), runs.is_complete, dropped) == (ids, True, set())
 
 
-def test_waiting_ends_although_the_response_does_not(server: Server) -> None:
+@pytest.fixture
+def dripping(server: Server) -> str:
+    """Answer each request with a byte now and then; return the URL."""
+
     def drip() -> Iterator[bytes]:
         for _ in range(100):
             yield b" "
             time.sleep(0.1)
 
     server.script = lambda request: Answer(chunks=drip())
+    return server.url
+
+
+def test_waiting_ends_although_the_response_does_not(dripping: str) -> None:
     started = time.monotonic()
-    with Client(KEY, server.url) as client, pytest.raises((Unavailable, WaitTimeout)):
+    with Client(KEY, dripping) as client, pytest.raises((Unavailable, WaitTimeout)):
         client.runs.wait("run-1", timeout=0.5)
+    assert time.monotonic() - started < 5
+
+
+def test_a_write_whose_response_does_not_end_may_have_arrived(
+    dripping: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runkit.client.http.REQUEST_TIMEOUT", 1)
+    started = time.monotonic()
+    with Client(KEY, dripping, timeout=0.9) as client, pytest.raises(MaybeSent):
+        client.runs.create("cip_orchestrator", thread_id="t-1")
     assert time.monotonic() - started < 5
 
 

@@ -87,8 +87,8 @@ def test_older_state_of_the_run_confirms_nothing(
     server: Server, client: Client, run_json: Compose, question: dict[str, Any]
 ) -> None:
     """A replica that lags behind shows the run before it asked; that is no answered question."""
-    asked_at, before = "2026-02-03T10:00:40Z", "2026-02-03T10:00:01Z"
-    known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
+    before = "2026-02-03T10:00:01Z"
+    known = run_json(status="interrupted", interrupts=[question])
     server.script = lambda request: Answer(
         run_json(status="running", interrupts=[], updated_at=before)
     )

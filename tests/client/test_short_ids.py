@@ -47,9 +47,9 @@ def account(server: Server, run_json: Callable[..., Any], page: Callable[..., An
 WRITES: dict[str, Callable[[Client, str], Any]] = {
     "resume": lambda client, run_id: client.runs.resume(run_id, "int-1", POST),
     "feedback": lambda client, run_id: client.runs.feedback(run_id, "artifact-1", "positive"),
-    "form": lambda client, run_id: runkit.InterruptForm(client, run_id),
-    "feedback form": lambda client, run_id: runkit.FeedbackForm(client, run_id),
-    "monitor": lambda client, run_id: runkit.RunMonitor(client, run_id),
+    "form": runkit.InterruptForm,
+    "feedback form": runkit.FeedbackForm,
+    "monitor": runkit.RunMonitor,
 }
 
 
