@@ -1,4 +1,4 @@
-"""What Middesk's public documentation says, as tables, and as JSON Schema and OpenAPI made of them.
+"""What Middesk's public documentation says, as tables, and as JSON Schema made of them.
 
 A field is written as `name: type`, with `*` if it is required and `?` if it may be null; `[X]` is a
 list. What the sandbox adds stands apart, in ADDED.
@@ -15,41 +15,21 @@ Json = dict[str, Any]
 PAGED = {"page": "integer", "per_page": "integer"}
 ON = {"object_type*": "businesses|watchlist_result", "object_id*": "string"}
 
-OPERATIONS = {  # method and path, query, body, status and body of success, errors
-    "list-agents": ("GET /v1/agents", {}, None, 200, "Agents", set()),
-    "get-agent": ("GET /v1/agents/{id}", {}, None, 200, "Agent", {404}),
-    "list-agent-threads": (
-        "GET /v1/threads",
-        {**PAGED, "business_id": "string"},
-        None,
-        200,
-        "Threads",
-        set(),
-    ),
-    "create-agent-thread": ("POST /v1/threads", {}, "NewThread", 201, "Thread", {404}),
-    "get-agent-thread": ("GET /v1/threads/{id}", {}, None, 200, "Thread", {404}),
-    "list-agent-runs": ("GET /v1/runs", PAGED, None, 200, "Runs", set()),
-    "create-agent-run": ("POST /v1/runs", {}, "NewRun", 201, "Run", {400, 404, 422}),
-    "get-agent-run": ("GET /v1/runs/{id}", {"include": "string"}, None, 200, "Run", {404}),
-    "resume-agent-run": (
-        *("POST /v1/runs/{id}/resume", {"include": "string"}, "NewAnswer", 200, "Run"),
-        {404, 422},
-    ),
-    "submit-agent-run-feedback": (
-        *("POST /v1/runs/{id}/feedback", {}, "NewFeedback", 201, "Feedback"),
-        {403, 404, 422},
-    ),
-    "stream-agent-run-events": (
-        "GET /v1/runs/{id}/stream",
-        {},
-        None,
-        200,
-        "text/event-stream",
-        {404},
-    ),
-    "list-actions": ("GET /v1/actions", ON, None, 200, "Actions", {400}),
-    "create-action": ("POST /v1/actions", {}, "NewAction", 201, "Action", {400, 404, 422}),
-    "get-action": ("GET /v1/actions/{id}", ON, None, 200, "Action", {404}),
+OPERATIONS = {  # method and path, query, body, status of success
+    "list-agents": ("GET /v1/agents", {}, None, 200),
+    "get-agent": ("GET /v1/agents/{id}", {}, None, 200),
+    "list-agent-threads": ("GET /v1/threads", {**PAGED, "business_id": "string"}, None, 200),
+    "create-agent-thread": ("POST /v1/threads", {}, "NewThread", 201),
+    "get-agent-thread": ("GET /v1/threads/{id}", {}, None, 200),
+    "list-agent-runs": ("GET /v1/runs", PAGED, None, 200),
+    "create-agent-run": ("POST /v1/runs", {}, "NewRun", 201),
+    "get-agent-run": ("GET /v1/runs/{id}", {"include": "string"}, None, 200),
+    "resume-agent-run": ("POST /v1/runs/{id}/resume", {"include": "string"}, "NewAnswer", 200),
+    "submit-agent-run-feedback": ("POST /v1/runs/{id}/feedback", {}, "NewFeedback", 201),
+    "stream-agent-run-events": ("GET /v1/runs/{id}/stream", {}, None, 200),
+    "list-actions": ("GET /v1/actions", ON, None, 200),
+    "create-action": ("POST /v1/actions", {}, "NewAction", 201),
+    "get-action": ("GET /v1/actions/{id}", ON, None, 200),
 }
 STAMPED = "object*: string, id*: uuid, created_at*: date-time, updated_at*: date-time"
 PAGE = "object*: string, has_more*: boolean, total_count: integer, data: "
@@ -152,31 +132,3 @@ def check(word: str, answer: Any) -> None:
         f"{error.json_path}: {error.message[:200]}" for error in validator(word).iter_errors(answer)
     ]
     assert not wrong, wrong
-
-
-def with_contract(openapi: Json) -> Json:
-    """A sandbox's OpenAPI document with the answers of the contract in it."""
-    schemas = openapi["components"]["schemas"]
-    schemas |= {f"Contract{name}": schema for name, schema in _moved(definitions()).items()}
-    for at, _, _, status, word, _ in OPERATIONS.values():
-        method, path = at.split()
-        if word in OBJECTS:
-            schema = {"$ref": f"#/components/schemas/Contract{word}"}
-            responses = openapi["paths"][path][method.lower()]["responses"]
-            responses[str(status)]["content"]["application/json"]["schema"] = schema
-    for path in openapi["paths"].values():
-        for operation in path.values():
-            schema = {"$ref": "#/components/schemas/ContractApiErrors"}
-            operation["responses"]["4XX"]["content"]["application/json"]["schema"] = schema
-    return openapi
-
-
-def _moved(value: Any) -> Any:
-    """A schema whose references lead to the components of an OpenAPI document."""
-    if isinstance(value, dict):
-        return {key: _moved(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_moved(item) for item in value]
-    if isinstance(value, str) and value.startswith("#/$defs/"):
-        return value.replace("#/$defs/", "#/components/schemas/Contract")
-    return value

