@@ -74,14 +74,11 @@ def test_a_newer_copy_takes_over_the_whole_business(
         archive.compact()
     run = next(archive.runs(business_id="b-1"))
     assert run.label.startswith("Namesake Imports LLC")
-    assert {name: run.to_dict()["_runkit"][name] for name in BUSINESS} == BUSINESS
-    f = archive.frames()
-    assert f.runs.set_index("run_id")["business_name"].dropna().to_dict() == {
-        "a": "Namesake Imports LLC"
+    assert BUSINESS.items() <= run.to_dict()["_runkit"].items()
+    known = archive.frames().runs.set_index("run_id")[[*BUSINESS]].dropna()
+    assert known.astype(str).to_dict("index") == {
+        "a": BUSINESS | {"business_status_at": "2026-02-03 10:05:00+00:00"}
     }
-    assert f.runs.set_index("run_id")["business_status_at"].dropna().tolist() == [
-        pd.Timestamp("2026-02-03T10:05Z")
-    ]
 
 
 def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
@@ -108,9 +105,6 @@ def test_what_has_come_is_kept(
     with pytest.raises(error):
         archive.add(breaks())
     assert len(archive) == 45
-    added = archive.add([stored(f"r{number}") for number in range(95)])
-    assert (added.n_new, added.n_unchanged) == (50, 45)
-    assert added.version > 2
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,15 +23,12 @@ def first_commit(folder: Path) -> Path:
     return min((folder / "_delta_log").glob("*.json"))
 
 
-def change_column(folder: Path, name: str, values: pa.Array | None) -> None:
-    """Write a file anew with another column, or without it."""
-    path = first_file(folder)
-    table = pq.read_table(path)
-    number = table.schema.get_field_index(name)
-    table = (
-        table.remove_column(number) if values is None else table.set_column(number, name, values)
-    )
-    pq.write_table(table, path)
+def change_json(folder: Path, text: str | None) -> None:
+    """Write a file anew with another text of its run."""
+    table = pq.read_table(first_file(folder))
+    number = table.schema.get_field_index("json")
+    changed = table.set_column(number, "json", pa.array([text], pa.string()))
+    pq.write_table(changed, first_file(folder))
 
 
 def cut(path: Path) -> None:
@@ -43,19 +39,13 @@ def cut(path: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a file is gone": lambda folder: first_file(folder).unlink(),
     "a file is cut": lambda folder: cut(first_file(folder)),
-    "a file is noise": lambda folder: first_file(folder).write_bytes(
-        b"PAR1" + os.urandom(999) + b"PAR1"
-    ),
     "a file is another table": lambda folder: pq.write_table(
         pa.table({"x": [1]}), first_file(folder)
     ),
-    "a row is no JSON": lambda folder: change_column(folder, "json", pa.array(["{nonsense"])),
-    "a row is empty": lambda folder: change_column(folder, "json", pa.array([None], pa.string())),
-    "a row is too deep": lambda folder: change_column(folder, "json", pa.array(["[" * 9_999])),
-    "no JSON": lambda folder: change_column(folder, "json", None),
-    "no times": lambda folder: change_column(folder, "updated_at", None),
+    "a row is no JSON": lambda folder: change_json(folder, "{nonsense"),
+    "a row is empty": lambda folder: change_json(folder, None),
+    "a row is too deep": lambda folder: change_json(folder, "[" * 9_999),
     "the log is cut": lambda folder: cut(first_commit(folder)),
-    "the log is empty": lambda folder: first_commit(folder).write_text(""),
     "the log has a gap": lambda folder: first_commit(folder).unlink(),
 }
 
@@ -75,14 +65,9 @@ def test_damage_is_one_error(
 ) -> None:
     """Whatever is read: frames, runs, a cluster's frames."""
     damage(tmp_path / "runs")
-    for read in (
-        lambda: archive.frames(status="completed"),
-        lambda: list(archive),
-        lambda: archive.dask().steps.compute(),
-    ):
+    for read in (archive.frames, lambda: list(archive), lambda: archive.dask().steps.compute()):
         with pytest.raises(runkit.RunkitError):
             read()
-    assert repr(archive)
 
 
 def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
@@ -91,19 +76,17 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
     for first in 0, 20:
         archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(first, first + 20)])
     versions = 2, archive.compact()
-    expected = [
-        [stored.to_dict() for stored in archive.runs(version=version)] for version in versions
-    ]
+    expected = [list(archive.runs(version=version)) for version in versions]
     n_errors = 0
     for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
         content = path.read_bytes()
         for place in range(7 + number, len(content), len(content) // 30):
-            path.write_bytes(
-                content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
-            )
+            changed = bytearray(content)
+            changed[place] ^= 0x10
+            path.write_bytes(changed)
             for version, runs in zip(versions, expected, strict=True):
                 try:
-                    assert [stored.to_dict() for stored in archive.runs(version=version)] == runs
+                    assert list(archive.runs(version=version)) == runs
                 except runkit.errors.ArchiveError:
                     n_errors += 1
         path.write_bytes(content)

@@ -55,11 +55,8 @@ def unchanged(
         ({}, [0, 1, 2, 3, 4]),
         ({"status": "error"}, [1, 2]),
         ({"status": ["interrupted", "completed"]}, [0, 3, 4]),
-        ({"agent": "tin_verification"}, [1]),
-        ({"business_id": "b-1"}, [0]),
         ({"business_id": ["b-1", "b-2"]}, [0, 4]),
         ({"since": at(1000), "until": at(3000)}, [2, 3]),
-        ({"until": "2026-02-03"}, []),
         ({"since": date(2026, 2, 3)}, [0, 1, 2, 3, 4]),
         ({"status": "error", "agent": "cip_orchestrator"}, [2]),
         ({"business_id": []}, []),
@@ -88,12 +85,9 @@ def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
 
 def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
     """As they take everything else that holds runs; the report names the version."""
-    assert len(runkit.frames(archive).runs) == 5
     assert runkit.frames(archive).version == archive.version
     assert "5 runs" in runkit.gantt(archive).layout.title.text
-    made = runkit.report(
-        archive.select(status="error"), tmp_path / "r.html", template="fleet", progress=False
-    )
+    made = runkit.report(archive.select(status="error"), tmp_path / "r.html", template="fleet")
     assert made.n_runs == 2
     assert f"version {archive.version}" in made.html.read_text()
 

@@ -117,7 +117,11 @@ def cards_of(kernel: Kernel) -> list[str]:
             kernel.tell(card, ready=f"page of {card}")
     kernel.run("")
     view = {card: kernel.view[card] for card in kernel.widgets.keys() & kernel.view.keys()}
-    return [card for card, now in view.items() if "question" in now and not now["status"]["inert"]]
+    return [card for card, now in view.items() if "question" in now and is_open(now)]
+
+
+def is_open(now: dict[str, Any]) -> bool:
+    return now["status"]["state"] in ("open", "invalid", "failed") and not now.get("receipt")
 
 
 def answer(kernel: Kernel, card: str) -> None:
