@@ -25,7 +25,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command in this process, which has imported everything already."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(cwd),
         patch.dict(os.environ, environment(**more), clear=True),
@@ -36,11 +36,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
             code = main(arguments)
         except SystemExit as left:
             code = int(left.code or 0)
-    texts = []
-    for stream in (out, err):
-        stream.seek(0)
-        texts.append(stream.read())
-    return subprocess.CompletedProcess(arguments, code, *texts)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,7 +18,7 @@ from rich.cells import cell_len
 
 import runkit
 from runkit.cli import main, parser
-from support import question, step
+from support import artifact, question, step
 from support import run as raw
 from tests.cli.conftest import environment, run
 
@@ -56,11 +55,9 @@ def test_every_command_explains_itself(
         (("dmo",), "Did you mean 'demo'?"),
         (("fetch",), "-o/--output"),
         (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
-        (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be used"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
-        (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
         (
             ("report", "missing.ndjson", "-o", "report.html"),
@@ -69,13 +66,10 @@ def test_every_command_explains_itself(
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "runs.ndjson", "b", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
-        (("report", "b", "runs.ndjson", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
-        (("report", "runs/", "b", "-o", "report.html"), "runkit report runs/ --run ID"),
         (("report", "a", "--run", "b", "-o", "report.html"), "--run selects runs of a file"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit=0"),
-        (("sandbox", "--latency", "-1"), "not a positive number"),
     ],
 )
 def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -89,12 +83,9 @@ def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_p
 
 def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     """Six runs with their budgets: one answered, one failed, one approved by policy, one waiting."""
-    started = time.monotonic()
     done = run("demo", "--speed", "3000", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 60
-    [failed] = [line for line in done.stdout.splitlines() if "✕" in line]
-    assert re.match("✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", failed)
+    assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
     assert "6 runs: 1 waiting, 1 failed, 4 completed" in done.stdout
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
@@ -104,6 +95,15 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     assert CANARY not in page + done.stdout + done.stderr
 
 
+def on_a_terminal(*arguments: str) -> str:
+    """Run a command; return what it writes to a terminal."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    with contextlib.redirect_stdout(screen):
+        assert main(arguments) == 0
+    return screen.getvalue()
+
+
 @pytest.mark.parametrize(
     ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
@@ -111,63 +111,42 @@ def test_a_terminal_shows_colors(
     variables: dict[str, str], is_colored: bool, tmp_path: Path
 ) -> None:
     """Unless it cannot, or its user does not want any; text of a run has no control characters."""
-    (tmp_path / "run.json").write_text(
-        json.dumps(raw(step("a", label="red \x1b[31m"), run_id="r" * 9))
-    )
-    screen = io.StringIO()
-    screen.isatty = lambda: True  # type: ignore[method-assign]
-    environment_ = environment(**({"TERM": "xterm"} | variables))
-    with patch.dict(os.environ, environment_, clear=True), contextlib.redirect_stdout(screen):
-        assert main(["show", str(tmp_path / "run.json")]) == 0
-    assert ("\x1b[32m ✓ Completed\x1b[0m" in screen.getvalue()) == is_colored
-    assert r"red \x1b[31m" in screen.getvalue()
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(raw(step("a", label="red \x1b[31m"))))
+    variables = environment(**({"TERM": "xterm"} | variables))
+    with patch.dict(os.environ, variables, clear=True):
+        shown = on_a_terminal("show", str(path))
+    assert ("\x1b[32m ✓ Completed\x1b[0m" in shown) == is_colored
+    assert r"red \x1b[31m" in shown
 
 
 def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     """Each step with its time and whether it is on the critical path; a question with its end."""
-    child = step("b", 0, 20, label="Child")
-    waiting_step = question("q", 40, 70, label="Approve?")
-    tree = raw(
-        step("a", 0, 40, label="Group", steps=[child]),
-        waiting_step,
-        step("c", 70, 100, label="Last"),
-    )
+    group = step("a", 0, 40, label="Group", steps=[step("b", 0, 20, label="Child")])
+    tree = raw(group, question("q", 40, 70, label="Approve?"), step("c", 70, 100, label="Last"))
     (tmp_path / "run.json").write_text(json.dumps(tree))
     done = run("show", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0] == "CIP Orchestrator r  ✓ Completed"
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0] == "CIP Orchestrator r ✓ Completed"
     assert lines[1].startswith("1 min 40 s: 50 s work, 20 s idle, 30 s waiting · created Feb 3, ")
-    assert [line.split() for line in lines[3:8]] == [
-        ["├─", "Group", "40", "s", "◆"],
-        ["│", "└─", "Child", "20", "s", "◆"],
-        ["├─", "Approve?", "30", "s", "◆"],
-        ["│", "Answered,", "Feb", "3,", "10:01", "UTC"],
-        ["└─", "Last", "30", "s", "◆"],
+    assert lines[3:8] == [
+        "├─ Group 40 s ◆",
+        "│ └─ Child 20 s ◆",
+        "├─ Approve? 30 s ◆",
+        "│ Answered, Feb 3, 10:01 UTC",
+        "└─ Last 30 s ◆",
     ]
-
-
-def test_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
-    """A name of an agent or a business with control characters and line breaks stays in its line."""
-    odd = "Odd\x1b[2J\nname"
-    names = {"_runkit": {"agent_name": odd, "business_name": odd}}
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a")) | names))
-    first = run("show", "run.json", cwd=tmp_path).stdout.splitlines()[0]
-    assert "\x1b" not in first
-    assert first.startswith("Odd\\x1b[2J name r ")
 
 
 def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     """And `--run` picks one of them, by the first characters of its id."""
-    runs = [
-        raw(step("a"), run_id=f"{name * 8}-1111", start=start) for start, name in enumerate("ab")
-    ]
+    ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
+    runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
     (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
-    assert re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE) == [
-        "bbbbbbbb",
-        "aaaaaaaa",
-    ]
+    listed = re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE)
+    assert listed == ["bbbbbbbb", "aaaaaaaa"]
     assert "2 completed" in table
     entry = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
@@ -192,16 +171,14 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
     with runkit.sandbox(speed=600, history=20, seed=7) as box:
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         done = run("inbox", "--sandbox", cwd=tmp_path, **at)
-        assert done.returncode == 0, done.stderr
-        assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
-        rows = re.findall(r"^◷ (.*?) +[0-9a-f]{8} (.*?) +(\d+) d", done.stdout, re.MULTILINE)
-        assert [(name, label[:7]) for name, label, _ in rows] == [
-            ("Table Rock Ventures LP", "Approve"),
-            ("Truckee River Freight Co", "2 propo"),
-        ]
-        assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith(
-            "You're"
-        )
+        nothing = run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
+    assert re.findall(r"^◷ (.*?) +[0-9a-f]{8} (\S+) .*? \d+ d", done.stdout, re.MULTILINE) == [
+        ("Table Rock Ventures LP", "Approve"),
+        ("Truckee River Freight Co", "2"),
+    ]
+    assert nothing.stdout.startswith("You're")
 
 
 @pytest.mark.parametrize("has_question", [True, False])
@@ -220,29 +197,26 @@ def test_json_says_by_the_exit_code_whether_a_question_waits(
 
 
 @pytest.mark.parametrize("width", [60, 80, 110])
+@pytest.mark.parametrize(("options", "n_lines"), [([], 2), (["--all"], 4)])
 def test_a_table_fits_the_terminal(
-    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    width: int,
+    options: list[str],
+    n_lines: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Wide characters count as two; what needs nobody is one line, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
-    failed = (
-        raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
-        | names
-    )
-    output = {"artifacts": [{"title": "Summary", "type": "summary", "confidence": "high"}]}
-    runs = [raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3)]
-    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, [failed, *runs])))
-    screen = io.StringIO()
-    screen.isatty = lambda: True  # type: ignore[method-assign]
+    failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
+    output = {"artifacts": [artifact("Summary")]}
+    runs = [failed | names, *(raw(step("a"), run_id=f"{n}" * 9, output=output) for n in range(3))]
+    path = tmp_path / "runs.ndjson"
+    path.write_text("\n".join(map(json.dumps, runs)))
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
-    for options, n_runs in ((), 1), (("--all",), 4):
-        screen.truncate(0)
-        with contextlib.redirect_stdout(screen):
-            assert main(["show", str(tmp_path / "runs.ndjson"), *options]) == 0
-        lines = screen.getvalue().replace("\0", "").splitlines()
-        assert max(map(cell_len, lines)) <= width
-        assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_runs + (not options)
+    lines = on_a_terminal("show", str(path), *options).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_lines
 
 
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:

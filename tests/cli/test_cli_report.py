@@ -21,18 +21,16 @@ __all__ = ["without_kernel"]
 @pytest.mark.usefixtures("without_kernel")
 def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
     """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
-    with runkit.Client(
-        api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]
-    ) as client:
+    key, url = served["RUNKIT_SANDBOX_KEY"], served["RUNKIT_SANDBOX_URL"]
+    with runkit.Client(key, url) as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
     done = run("report", run_id, "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "report.html").read_bytes()
     assert f"SHA-256 {hashlib.sha256(page).hexdigest()}" in done.stdout
     assert run_id.encode() in page
-    both = page + (tmp_path / "report.ipynb").read_bytes()
-    assert served["RUNKIT_SANDBOX_KEY"].encode() not in both
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.ipynb"]
+    assert key.encode() not in page + (tmp_path / "report.ipynb").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.fixture
@@ -75,27 +73,22 @@ def test_report_of_one_run_of_many(
 ) -> None:
     """`--run` picks it out of a file or an archive, by its id or the first eight characters of it."""
     run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
-    f = runkit.frames(runkit.Archive(tmp_path / kept) if kept == "runs/" else tmp_path / kept)
-    ids = f.runs["run_id"].tolist()
-    for name in (ids[1], ids[1][:8].upper()):
-        done = run("report", kept, "--run", name, "-o", "one.html", cwd=tmp_path)
+    f = runkit.frames(tmp_path / kept)
+    run_id = f.runs["run_id"][1]
+    for name in (run_id, run_id[:8].upper()):
+        done = run("report", kept, "--run", name, "-o", "report.html", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        assert reported[-1][0].runs["run_id"].tolist() == [ids[1]]
+        assert reported[-1][0].runs["run_id"].tolist() == [run_id]
         assert reported[-1][0].version == f.version
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("0000", "at least the first 8 characters of one"),
-        ("deadbeef", "1 run id not in "),
-    ],
-)
-def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str, words: str) -> None:
+@pytest.mark.parametrize("name", ["0000", "deadbeef"])
+def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str) -> None:
     """Exit code 2, the id that is missing is named, and nothing is written."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(run_id="83fe7317-a")))
     done = run("report", "runs.ndjson", "--run", name, "-o", "report.html", cwd=tmp_path)
-    assert (done.returncode, words in done.stderr) == (2, True)
+    assert done.returncode == 2
+    assert name in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 

@@ -15,7 +15,7 @@ from tests import faults
 from tests.cli.conftest import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)
+DONE, FAILED, _, INCOMPLETE = range(4)
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +86,3 @@ def test_a_fetch_that_fails_leaves_the_file_as_it_was(
     assert done.returncode == FAILED
     assert (tmp_path / "runs.ndjson").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("fetch",),
-        ("fetch", "-o", "runs.csv", "--sandbox"),
-        ("report", "missing.ndjson", "-o", "report.html"),
-    ],
-)
-def test_wrong_use_is_told_apart(command: Run, arguments: tuple[str, ...]) -> None:
-    """A typo is no outage: it has an exit code of its own and no traceback."""
-    done = command(*arguments)
-    assert done.returncode == USAGE_ERROR
-    assert "Traceback" not in done.stderr
