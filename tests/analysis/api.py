@@ -35,24 +35,16 @@ def action(
 def client_of(*actions: dict[str, Any], has_hit: bool = True) -> runkit.Client:
     """A client that reads them, of an API whose business has a watchlist result or none."""
     hits = [{"object": "watchlist_result", "id": HIT}] * has_hit
-    business = {
-        "object": "business",
-        "id": "b",
-        "name": "B",
-        "status": "in_review",
-        "created_at": at(0),
-    }
-    business |= {"updated_at": at(0), "watchlist": {"people": [{"results": hits}], "lists": []}}
+    business = {"object": "business", "id": "b", "name": "B", "status": "in_review"}
+    business |= dict.fromkeys(["created_at", "updated_at"], at(0))
+    business |= {"watchlist": {"people": [{"results": hits}], "lists": []}}
 
     def reply(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/businesses/b"):
             return httpx.Response(200, json=business)
-        on_object = [
-            item for item in actions if item["object_id"] == request.url.params.get("object_id")
-        ]
-        return httpx.Response(
-            200 if "actions" in request.url.path else 404, json={"data": on_object}
-        )
+        object_id = request.url.params.get("object_id")
+        found = [item for item in actions if item["object_id"] == object_id]
+        return httpx.Response(200 if object_id else 404, json={"data": found})
 
     transport = httpx.MockTransport(reply)
     return runkit.Client("mk_test_x", "http://127.0.0.1:1/v1", transport=transport, rate=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -36,22 +37,19 @@ def test_what_people_do_themselves() -> None:
     """An action without a proposal is of whoever did it; one that names a run is of that run, too."""
     with runkit.sandbox(seed=73) as box, box.client() as client:
         business = client.businesses.list()[0]
-        made = client.runs.create("cip_orchestrator", business_id=business.id)
-        client.actions.create(
-            "businesses", business.id, "decision", {"status": "approved"}, run_id=made.id
-        )
-        client.actions.create(
-            "businesses", business.id, "decision", {"status": "rejected"}, note="No"
-        )
-        f = runkit.frames(client.runs.fetch(client.runs.list(business_id=business), progress=False))
-        found = runkit.actions(f, client)
+        run_id = client.runs.create("cip_orchestrator", business_id=business.id).id
+        decide = partial(client.actions.create, "businesses", business.id, "decision")
+        decide({"status": "approved"}, run_id=run_id)
+        decide({"status": "rejected"}, note="No")
+        runs = client.runs.fetch(client.runs.list(business_id=business), progress=False)
+        found = runkit.actions(runs, client)
     assert found[["step_id", "interrupt_id", "proposal_no", "user_name"]].isna().all(axis=None)
     columns = ["run_id", "account_name", "note", "settled_by", "n_effects"]
     assert found[columns].fillna("").astype("object").values.tolist() == [
-        [made.id, "Sandbox Bank", "", "unknown", 1],
+        [run_id, "Sandbox Bank", "", "unknown", 1],
         ["", "Sandbox Bank", "No", "unknown", 1],
     ]
-    [[effect], _] = map(json.loads, found["effects"])
+    [effect] = json.loads(found["effects"][0])
     assert effect["diff"] == {"status": {"before": "in_review", "after": "approved"}}
 
 

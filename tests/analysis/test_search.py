@@ -26,7 +26,7 @@ def test_it_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) ->
         (run_id, f"{name}.{column}", hit[0])
         for name, df in f.items()
         for column in df.select_dtypes("str")
-        for run_id, value in df.dropna(subset=column)[["run_id", column]].itertuples(index=False)
+        for run_id, value in zip(df["run_id"], df[column].fillna(""), strict=True)
         for hit in pattern.finditer(value)
     ]
     rows = found[["run_id", "where", "hit"]].itertuples(index=False, name=None)

@@ -42,15 +42,6 @@ def test_any_value_is_an_object_or_an_error(cls: type[ApiObject], data: st.DataO
 
 
 @fuzz(60)
-@given(mangled(python_values).map(Case))
-def test_a_mangled_run_shows_its_steps_and_its_label(case: Case) -> None:
-    thing = made(Run, case.value)
-    if isinstance(thing, Run):
-        assert repr(thing).startswith(f"Run({thing.label}")
-        assert all(repr(step) for step in thing.walk())
-
-
-@fuzz(60)
 @given(mangled())
 def test_a_run_goes_to_json_and_back(source: dict[str, Any]) -> None:
     """Nothing is lost on the way: it is the same object, from text that any parser reads."""

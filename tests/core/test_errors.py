@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import re
 
 import pytest
 
@@ -15,24 +14,6 @@ CLASSES = [
     for _, cls in inspect.getmembers(errors, inspect.isclass)
     if issubclass(cls, errors.RunkitError)
 ]
-
-
-def test_the_tree_is_that_of_the_classes() -> None:
-    """The docstring draws each class once, under its parent, with the builtin it is; and nothing else."""
-    path, tree = ["RunkitError"], {}
-    lines = re.findall(
-        r"^    ([│ ]*)[├└]── (\w+)(?:\((\w+)\))?", errors.__doc__ or "", re.MULTILINE
-    )
-    for indent, name, builtin in lines:
-        path[len(indent) // 4 + 1 :] = [name]
-        assert name not in tree
-        tree[name] = (path[-2], builtin)
-    true = {}
-    for cls in CLASSES:
-        parent, *others = cls.__bases__
-        true[cls.__name__] = (parent.__name__, others[0].__name__ if others else "")
-    assert tree == {name: bases for name, bases in true.items() if name != "RunkitError"}
-    assert errors.RunkitError.__bases__ == (Exception,)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from hostile.made import filled
 from runkit.errors import ContractError
 from runkit.models import Run, Step
 from runkit.objects import Action, Agent, Event, Feedback, Thread
-from support import artifact, at, example, question, run, step
+from support import artifact, example, question, run, step
 
 
 @pytest.mark.parametrize("name", ["minimal", "interrupted", "completed"])
@@ -73,16 +74,11 @@ def test_a_resolution_is_found_in_either_place(result: dict[str, str] | None) ->
 
 def test_a_repr_shows_no_names_or_texts() -> None:
     """Ids, kinds and counts only, and bounded."""
-    source = run(
-        step("a", label="secret label"),
-        requester={"id": "u", "name": "Jane Roe", "email": "jane@example.com"},
-        output={"artifacts": [artifact("secret title", summary="secret summary")]},
-        agent="x" * 500,
-    )
-    parsed = Run.from_json(source)
-    shown = repr([parsed, *parsed.walk(), parsed.output, parsed.requester])
-    for secret in ("secret", "Jane", "jane@"):
-        assert secret not in shown
+    requester = {"id": "u", "name": "secret name", "email": "secret@example.com"}
+    output = {"artifacts": [artifact("secret title", summary="secret summary")]}
+    source = run(step("a", label="secret label"), requester=requester, output=output)
+    parsed = Run.from_json(source | {"agent": "x" * 500})
+    assert "secret" not in repr([parsed, *parsed.walk(), parsed.output, parsed.requester])
     assert len(repr(parsed)) < 300
 
 
@@ -97,61 +93,14 @@ def test_a_run_is_shown_by_its_label() -> None:
     assert run_id not in repr(named)
 
 
-@pytest.mark.parametrize(
-    ("cls", "source"),
-    [
-        (Agent, {"object": "agent", "id": "a", "type": "cip_orchestrator"}),
-        (
-            Thread,
-            {
-                "object": "thread",
-                "id": "t",
-                "created_at": at(0),
-                "updated_at": at(0),
-                "status": "pending",
-            },
-        ),
-        (
-            Feedback,
-            {
-                "object": "run_feedback",
-                "id": "f",
-                "run_id": "r",
-                "rating": "POSITIVE",
-                "artifact_id": "x",
-                "comment": None,
-                "reviewer": {"type": "Account", "id": "c"},
-                "superseded_prior": False,
-                "created_at": at(0),
-            },
-        ),
-        (
-            Action,
-            {
-                "id": "a",
-                "type": "update_address_risk",
-                "object_type": "Business",
-                "object_id": "b",
-                "created_at": at(0),
-                "effects": [
-                    {
-                        "operation": "updated",
-                        "diff": {"status": {"before": 1, "after": 2}},
-                        "target": None,
-                    }
-                ],
-                "actors": [{"actor_type": "account", "data": {"id": "c", "name": "Acme"}}],
-            },
-        ),
-        (Event, {"type": "RUN_STARTED", "runId": "r", "threadId": "t"}),
-    ],
-)
-def test_every_object_of_the_contract_round_trips(cls: Any, source: dict[str, Any]) -> None:
+@pytest.mark.parametrize("cls", [Action, Agent, Event, Feedback, Thread])
+def test_every_object_of_the_contract_round_trips(cls: Any) -> None:
     """Parsed, shown and written back unchanged."""
+    source = filled(cls, "some words")
     parsed = cls.from_json(source)
     assert parsed.to_dict() == source
-    assert repr(parsed)
-    assert "Acme" not in repr(parsed)
+    assert cls.from_json(parsed.to_dict()) == parsed
+    assert repr(parsed).startswith(cls.__name__)
 
 
 def test_objects_do_not_change() -> None:

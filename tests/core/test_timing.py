@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -53,24 +55,17 @@ def forests(draw: st.DrawFn) -> Forest:
     )
 
 
-def instants(lo: int, hi: int) -> set[int]:
-    """The whole microseconds in [lo, hi): on a clock of integers a union is a set."""
-    return set(range(lo, hi))
+def instants(forest: Forest, steps: Iterable[int]) -> set[int]:
+    """The instants at which a step is open: on a clock of integers a union is a set."""
+    spans = (range(forest.start[i], forest.end[i]) for i in steps)
+    return set(chain.from_iterable(spans))
 
 
 @given(forests())
 def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Forest) -> None:
     """Self time equals the number of instants of the step at which none of its children is open."""
     expected = [
-        len(
-            instants(forest.start[i], forest.end[i]).difference(
-                *(
-                    instants(forest.start[c], forest.end[c])
-                    for c in range(forest.n)
-                    if forest.parent[c] == i
-                )
-            )
-        )
+        len(instants(forest, [i]) - instants(forest, np.flatnonzero(forest.parent == i)))
         for i in range(forest.n)
     ]
     assert timing.self_time(forest.start, forest.end, forest.parent).tolist() == expected
@@ -79,33 +74,26 @@ def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Fores
 @given(forests(), st.data())
 def test_budget_counts_each_instant_once(forest: Forest, data: st.DataObject) -> None:
     """Each instant of a run is waiting, else working, else idle, and the overlap is the work under a wait."""
-    kinds = data.draw(st.lists(st.sampled_from("wlc"), min_size=forest.n, max_size=forest.n))
-    waits = np.array([kind == "w" for kind in kinds], bool)
-    leaves = np.array([kind == "l" for kind in kinds], bool)
+    lists = st.lists(st.sampled_from("wlc"), min_size=forest.n, max_size=forest.n)
+    kinds = np.array(data.draw(lists), "U1")
     got = timing.budget(
         forest.run,
         forest.start,
         forest.end,
-        is_waiting=waits,
-        is_leaf=leaves,
+        is_waiting=kinds == "w",
+        is_leaf=kinds == "l",
         run_start=forest.run_start,
         run_end=forest.run_end,
     )
-    for number in range(len(forest.run_start)):
-        whole = instants(forest.run_start[number], forest.run_end[number])
-        mine = [i for i in range(forest.n) if forest.run[i] == number]
-        waiting = whole.intersection(
-            set().union(*(instants(forest.start[i], forest.end[i]) for i in mine if waits[i]))
+    for number, span in enumerate(zip(forest.run_start, forest.run_end, strict=True)):
+        whole = set(range(*span))
+        waiting, leaf = (
+            whole & instants(forest, np.flatnonzero((forest.run == number) & (kinds == kind)))
+            for kind in "wl"
         )
-        leaf = whole.intersection(
-            set().union(*(instants(forest.start[i], forest.end[i]) for i in mine if leaves[i]))
-        )
-        assert [part[number] for part in got] == [
-            len(leaf - waiting),
-            len(waiting),
-            len(whole - waiting - leaf),
-            len(waiting & leaf),
-        ]
+        idle = whole - waiting - leaf
+        parts = [leaf - waiting, waiting, idle, waiting & leaf]
+        assert [part[number] for part in got] == [*map(len, parts)]
 
 
 def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
