@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -57,17 +55,12 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "tree"
-        self._temporary = folder / "tmp"
         self.folder.mkdir(parents=True)
         for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(
-                    ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__")
-                )
-            else:
-                shutil.copy2(ROOT / name, self.folder / name)
+            command = ["cp", "--recursive", ROOT / name, self.folder]
+            subprocess.run(command, check=True)
         # Checked by content: by time and size, a change within a second would go unnoticed.
-        options = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "runkit"]
+        options = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "checked-hash", "runkit"]
         subprocess.run([sys.executable, *options], cwd=self.folder, check=True)
 
     @property
@@ -83,34 +76,20 @@ class Copy:
             "RUNKIT_DEFECT": "1",
         }
 
-    def imported(self, cwd: Path) -> Path:
-        """Where runkit is imported from in a process that starts in `cwd`."""
-        command = [sys.executable, "-c", "import runkit; print(runkit.__file__)"]
-        done = subprocess.run(
-            command, cwd=cwd, env=self.environment, capture_output=True, text=True, check=True
-        )
-        return Path(done.stdout.strip())
-
     def run(self, tests: Iterable[str], *options: str) -> Outcome:
         """Run tests."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        command += [f"--timeout={TEST_SECONDS}", f"--basetemp={self._temporary}", *options, *tests]
-        process = subprocess.Popen(
-            command,
+        command += [f"--timeout={TEST_SECONDS}", f"--basetemp={self.folder.with_name('temporary')}"]
+        done = subprocess.run(
+            [*command, *options, *tests],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            timeout=RUN_SECONDS,
         )
-        try:
-            output = process.communicate(timeout=RUN_SECONDS)[0]
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise
-        return Outcome(process.returncode, output)
+        return Outcome(done.returncode, done.stdout)
 
     def run_with(self, defect: Defect) -> Outcome:
         """Plant a defect, run its tests up to the first that fails, and take it out again."""
@@ -128,17 +107,8 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Outcome]]]:
     """The outcomes of the defects that were chosen, as they come in."""
-    items = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen: list[Defect] = [
-        item.params["defect"] for item in items if item and "defect" in item.params
-    ]
+    chosen: list[Defect] = [item.callspec.params["defect"] for item in request.session.items]
     copies: SimpleQueue[Copy] = SimpleQueue()
-    made = [Copy(tmp_path_factory.mktemp("copy")) for _ in range(N_COPIES)]
-    for copy in made:
-        assert (
-            copy.imported(tmp_path_factory.getbasetemp()) == copy.folder / "runkit" / "__init__.py"
-        )
-        copies.put(copy)
 
     def work(defect: Defect) -> Outcome:
         copy = copies.get()
@@ -147,8 +117,11 @@ def outcomes(
         finally:
             copies.put(copy)
 
+    for _ in range(N_COPIES):
+        copy = Copy(tmp_path_factory.mktemp("copy"))
+        copies.put(copy)
     tests = dict.fromkeys(test for defect in chosen for test in defect.tests)
-    whole = made[0].run(tests, "-n", str(N_COPIES), "--dist", "loadfile")
+    whole = copy.run(tests, "-n", str(N_COPIES), "--dist", "loadfile")
     if whole.code != 0:
         pytest.exit(
             f"the tests do not pass without a defect:\n{whole.output[-5000:]}", returncode=1
