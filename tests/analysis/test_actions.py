@@ -19,7 +19,7 @@ from support import artifact, question, run
 
 
 @pytest.mark.parametrize("policy", [{}, {"tin_verification": "auto_approve"}])
-def test_equal_proposals_are_told_apart(
+def test_actions_of_equal_proposals_join_the_right_question(
     monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
 ) -> None:
     """In one question, in two of one run, and in many runs about one business: each join is the right one."""
@@ -33,7 +33,7 @@ def test_equal_proposals_are_told_apart(
     assert policy or found["proposal_no"].max() == 1
 
 
-def test_what_people_do_themselves() -> None:
+def test_an_action_of_a_person_has_no_question() -> None:
     """An action without a proposal is of whoever did it; one that names a run is of that run, too."""
     with runkit.sandbox(seed=73) as box, box.client() as client:
         business = client.businesses.list()[0]
@@ -107,7 +107,7 @@ def test_actions_of_runs_that_are_not_in_the_frames() -> None:
     assert found["settled_by"].tolist() == ["unknown", "reviewer"]
 
 
-def test_no_runs() -> None:
+def test_actions_of_no_runs_are_an_empty_typed_frame() -> None:
     """No rows, no request, the same columns and dtypes."""
     with client_of(action(0, 7)) as client:
         assert runkit.actions([], client).dtypes.equals(runkit.actions(run_of(), client).dtypes)

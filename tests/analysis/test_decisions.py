@@ -300,7 +300,7 @@ def test_a_rubber_stamper_is_found() -> None:
 
 
 @pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week"])
-def test_no_questions(by: str) -> None:
+def test_decisions_of_no_questions_are_an_empty_typed_frame(by: str) -> None:
     """No rows, with the same columns and dtypes."""
     empty, table = runkit.decisions([], by), runkit.decisions(frames_of([Case("answered")]), by)
     assert len(empty) == 0

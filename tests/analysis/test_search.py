@@ -19,7 +19,7 @@ def f() -> runkit.Frames:
 @pytest.mark.parametrize(
     ("text", "regex"), [("tin", False), ("e", False), (r"\d+", True), ("(", False)]
 )
-def test_it_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
+def test_search_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
     found = runkit.search(f, text, regex=regex)
     pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
     expected = [
@@ -41,7 +41,7 @@ def test_the_words_around_a_hit_are_there() -> None:
     assert (hit["run_id"], hit["step_id"], hit["where"]) == ("r", "a", "steps.result")
 
 
-def test_where_names_columns_and_frames(f: runkit.Frames) -> None:
+def test_search_takes_columns_and_frames(f: runkit.Frames) -> None:
     found = runkit.search(f, "e", where=["sources", "steps.label"])["where"]
     assert set(found.str.partition(".")[0]) == {"sources", "steps"}
     assert set(found[found.str.startswith("steps")]) == {"steps.label"}

@@ -33,7 +33,7 @@ def kept(archive: runkit.Archive) -> dict[str, Json]:
     return {stored.id: stored.to_dict() for stored in archive.runs()}
 
 
-def test_what_comes_out_is_what_went_in(archive: runkit.Archive) -> None:
+def test_an_archive_keeps_runs_as_they_are(archive: runkit.Archive) -> None:
     """Runs of every form keep all that they hold, also what nobody knows, and are counted."""
     given = [
         example("completed"),
@@ -93,7 +93,7 @@ def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_what_has_come_is_kept(
+def test_runs_added_before_an_error_are_kept(
     archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     monkeypatch.setattr(writing, "BATCH_BYTES", 5_000)

@@ -60,7 +60,7 @@ def archive(tmp_path: Path) -> runkit.Archive:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damage_is_one_error(
+def test_a_damaged_archive_is_an_error_of_runkit(
     archive: runkit.Archive, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
     """Whatever is read: frames, runs, a cluster's frames."""

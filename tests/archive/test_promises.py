@@ -62,7 +62,7 @@ def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int
     check_holds(archive, {"a": "completed", "b": "completed"})
 
 
-def test_who_writes_meanwhile_costs_no_run_and_doubles_none(
+def test_two_writers_at_once_lose_and_double_no_run(
     archive: runkit.Archive, tmp_path: Path
 ) -> None:
     """Another writer adds a run of its own, and one of ours, while ours are on their way."""

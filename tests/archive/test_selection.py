@@ -101,7 +101,7 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
         ({"version": 99}, "0 to 1"),
     ],
 )
-def test_what_cannot_be_chosen_is_said(
+def test_a_bad_choice_is_a_usage_error(
     archive: runkit.Archive, chosen: dict[str, Any], words: str
 ) -> None:
     """What was given and what was expected."""

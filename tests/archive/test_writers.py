@@ -26,7 +26,9 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
     assert sorted(runkit.Archive(tmp_path / "runs").frames().runs["run_id"]) == sorted(listed.ids)
 
 
-def test_a_version_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_fails_is_an_archive_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the table refuses every try, that is said; what was there can be read."""
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([run(run_id="a")])

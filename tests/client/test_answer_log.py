@@ -46,7 +46,7 @@ def resume(client: Client) -> None:
         (Answer(status=307), True, "unknown"),
     ],
 )
-def test_each_verdict(
+def test_the_answer_log_has_each_outcome_of_a_delivery(
     server: Server,
     client: Client,
     run_json: Compose,
@@ -70,7 +70,9 @@ def test_each_verdict(
     assert timedelta(0) <= entry.settled_at - entry.sent_at < timedelta(seconds=10)
 
 
-def test_the_frame(server: Server, client: Client, run_json: Compose, pending: Answer) -> None:
+def test_the_answer_log_is_a_typed_frame(
+    server: Server, client: Client, run_json: Compose, pending: Answer
+) -> None:
     """One row an answer, oldest first; an empty log has the same columns and types."""
     empty = runkit.answer_log()
     server.say(Answer(run_json()), Answer(status=401), Answer(status=422), pending)

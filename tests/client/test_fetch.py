@@ -26,7 +26,7 @@ def serve_runs(server: Server, run_json: Compose) -> Server:
     return server
 
 
-def test_fetch_keeps_the_order_asked(serve_runs: Server, client: Client) -> None:
+def test_fetch_keeps_the_order_of_the_ids(serve_runs: Server, client: Client) -> None:
     """Runs come with steps in the order asked, an id that comes twice once."""
     runs = client.runs.fetch([*reversed(IDS), "run-3"])
     assert runs.ids == tuple(reversed(IDS))
@@ -37,7 +37,9 @@ def test_fetch_keeps_the_order_asked(serve_runs: Server, client: Client) -> None
     assert {request.query.get("include") for request in serve_runs.requests} == {"steps"}
 
 
-def test_fetch_goes_on(serve_runs: Server, client: Client, run_json: Compose) -> None:
+def test_fetch_does_not_read_finished_runs_again(
+    serve_runs: Server, client: Client, run_json: Compose
+) -> None:
     """Finished runs with steps are not read again; the others of `have` are."""
     have = [
         Run.from_json(run_json("run-0", steps=[])),

@@ -22,7 +22,7 @@ Compose = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_get_gives_up(
+def test_reads_are_retried_for_a_limited_time(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
     """One run is asked for ten seconds, of a host that never answered for five; a list for a minute."""
@@ -42,7 +42,7 @@ def test_get_gives_up(
     assert OUTAGE_TIMEOUT <= fake_time.now - begun < OUTAGE_TIMEOUT + 3
 
 
-def test_post_does_not_go_where_the_server_may_be_hanging_up(
+def test_a_post_does_not_use_a_kept_connection(
     server: Server, client: Client, run_json: Compose
 ) -> None:
     """Where a kept connection is closed as it is used again, a read is repeated, and no write is lost."""
@@ -61,7 +61,7 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
     assert server.lines == once + again + once
 
 
-def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_time: Time) -> None:
+def test_a_long_retry_after_is_raised(server: Server, client: Client, fake_time: Time) -> None:
     """A wait beyond the bound is not slept through but handed on."""
     server.script = lambda received: Answer(
         status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)}
@@ -81,7 +81,7 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
     ],
     ids=["get", "resume"],
 )
-def test_a_call_is_near_its_request(
+def test_few_functions_stand_between_a_call_and_its_request(
     run_json: Compose, call: Callable[[Client], object], most: int
 ) -> None:
     """Few functions stand between a public call and what it sends, for whoever reads or debugs it."""

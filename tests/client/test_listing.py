@@ -63,7 +63,9 @@ def test_broken_record_does_not_sink_the_list(
     assert (runs.ids, runs.why) == (("ok",), "2 records could not be read (see the log)")
 
 
-def test_limit_counts_after_filtering(server: Server, client: Client, run_json: Compose) -> None:
+def test_limit_counts_runs_after_filtering(
+    server: Server, client: Client, run_json: Compose
+) -> None:
     """`limit` is what the caller gets, not what the server is asked for; and cutting is said."""
     book = Book(run_json, 50)
     for run in book.runs[::3]:

@@ -64,7 +64,7 @@ def test_a_run_whose_creation_is_in_doubt_is_created_once(server: Server, client
     assert n_posts(server) == 1
 
 
-def test_an_answer_to_a_question_that_is_still_asked_is_not_confirmed(
+def test_an_answer_to_a_question_that_still_waits_is_not_confirmed(
     server: Server, client: Client, waiting: dict[str, Any]
 ) -> None:
     serve(server, waiting)
@@ -164,7 +164,7 @@ def test_the_environment_sends_no_live_key_elsewhere(
 # ------------------------------------------------------------------------ what was asked for, whole
 
 
-def test_another_run_is_not_taken_for_the_one_that_was_asked_for(
+def test_a_response_with_another_run_is_an_error(
     server: Server, client: Client, run_json: Compose
 ) -> None:
     """A cache or proxy that mixes up answers must not mix up customers."""
@@ -173,7 +173,7 @@ def test_another_run_is_not_taken_for_the_one_that_was_asked_for(
         client.runs.get("run-1")
 
 
-def test_a_stream_of_another_run_is_not_taken_for_this_one(
+def test_a_stream_of_another_run_is_an_error(
     server: Server, client: Client, run_json: Compose
 ) -> None:
     data = json.dumps({"snapshot": run_json("run-of-another-customer", steps=[])})

@@ -51,7 +51,7 @@ def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) 
 
 
 @pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
-def test_doubt_and_the_question_is_gone(
+def test_a_lost_reply_to_a_closed_question_is_unconfirmed(
     server: Server,
     client: Client,
     run_json: Compose,
@@ -70,7 +70,7 @@ def test_doubt_and_the_question_is_gone(
 
 
 @pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
-def test_doubt_and_the_question_still_waits(
+def test_a_lost_reply_to_an_open_question_is_maybe_sent(
     server: Server, client: Client, pending: Answer, fake_time: Time, trouble: Answer
 ) -> None:
     """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
@@ -126,7 +126,7 @@ def test_refusal_of_an_open_question_is_invalid(
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)]
 )
-def test_refusals_before_the_work_are_plain(
+def test_a_refused_key_and_a_rate_limit_are_raised_as_they_are(
     server: Server, client: Client, status: int, kind: type[Exception]
 ) -> None:
     """A wrong key and a limit say nothing about the question; nothing is looked at."""

@@ -68,7 +68,7 @@ def test_a_time_may_be_written_in_many_ways(value: Any, expected: datetime) -> N
 @pytest.mark.parametrize(
     "value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
 )
-def test_anything_else_is_no_time(value: Any) -> None:
+def test_other_words_are_no_time(value: Any) -> None:
     with pytest.raises(UsageError, match=r"^since="):
         _client().runs.list(since=value)
 

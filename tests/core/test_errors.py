@@ -26,7 +26,7 @@ def test_every_error_survives_pickling(cls: type[Exception]) -> None:
     assert str(again) == "what happened"
 
 
-def test_a_wrong_word_is_told_the_right_ones() -> None:
+def test_an_error_about_a_wrong_word_lists_the_right_ones() -> None:
     """With a guess at what was meant."""
     error = errors.UsageError.one_of("rows", "agnet", ["tree", "agent"])
     assert (

@@ -41,7 +41,7 @@ def test_reading_leaves_nothing_behind(state_dir: Path) -> None:
     assert not state_dir.exists()
 
 
-def test_a_draft_gets_old() -> None:
+def test_a_draft_is_dropped_after_seven_days() -> None:
     """After seven days whatever use of the file comes next drops it."""
     for name, days in ((A, 7), (B, 6.99)):
         drafts.save(name, TYPED)
@@ -66,7 +66,7 @@ def test_processes_at_once_lose_nothing() -> None:
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
 
-def test_a_file_that_is_something_else(state_dir: Path) -> None:
+def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
     """It is refused, and the error says what to do."""
     state_dir.mkdir()
     (state_dir / answers.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
@@ -75,7 +75,7 @@ def test_a_file_that_is_something_else(state_dir: Path) -> None:
     drafts.save(A, TYPED)
 
 
-def test_a_folder_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it may hold is unknown, so reading says it as well as writing."""
     monkeypatch.setenv(answers.DIR_NAME, "/dev/null/state")
     for use in (answers.answer_log, lambda: answers.begin({}, "Ada", {})):
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drafts.load(A) is None
 
 
-def test_where_it_is_without_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By default it is in the platform's folder for state."""
     monkeypatch.delenv(answers.DIR_NAME)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

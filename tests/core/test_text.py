@@ -31,7 +31,7 @@ from runkit import text
         (None, "unknown"),
     ],
 )
-def test_durations_are_said_in_two_units(seconds: float | None, words: str) -> None:
+def test_durations_are_written_in_two_units(seconds: float | None, words: str) -> None:
     """Rounded to what is shown."""
     assert text.duration(seconds) == words
 
@@ -45,7 +45,7 @@ def test_durations_are_said_in_two_units(seconds: float | None, words: str) -> N
         ("https://[::1]/", "::1"),
     ],
 )
-def test_links(url, host):
+def test_a_link_shows_its_host(url, host):
     """The host that a browser opens stands beside the link, apart from the words before it."""
     shown = text.link(url, "\u202eSEC")
     assert f'href="{url}"' in shown
@@ -70,6 +70,6 @@ def test_links(url, host):
         "",
     ],
 )
-def test_no_links(url):
+def test_an_address_with_an_uncertain_host_is_text(url):
     """An address whose host is not certain is text."""
     assert text.link(url, "SEC") == f"<bdi>SEC</bdi>: <bdi>{text.visible(url)}</bdi>"

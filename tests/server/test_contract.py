@@ -113,7 +113,7 @@ def test_a_run_in_the_object_pages_form(serve: Serve) -> None:
         check("PageRun", run)
 
 
-def test_what_surrounds_a_run_is_the_contracts(server: Server) -> None:
+def test_agents_feedback_and_actions_are_the_contracts(server: Server) -> None:
     """Agents, feedback, actions of a person and of an agent."""
     agents = server.get("/agents")
     check("Agents", agents)

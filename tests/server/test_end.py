@@ -21,7 +21,7 @@ def end(server: Server, run_id: str) -> dict[str, Any]:
     return server.run(run_id)
 
 
-def test_a_question_lapses(server: Server) -> None:
+def test_a_question_lapses_with_its_run(server: Server) -> None:
     """The run ends in error, the question is asked no more, and its step stays open, without an answer."""
     run = server.reach("combined_proposal")
     ended = end(server, run["id"])

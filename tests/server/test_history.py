@@ -12,7 +12,7 @@ def runs_of(server: Server) -> list[dict[str, Any]]:
     return [dict(run) for page in pages for run in page["data"]]
 
 
-def test_a_past_looks_lived_in(serve: Serve) -> None:
+def test_the_history_of_a_sandbox(serve: Serve) -> None:
     """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
     server = serve(history=120)
     runs = runs_of(server)

@@ -22,7 +22,7 @@ def status(box: Sandbox, path: str = "/runs") -> int:
     return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
 
 
-def test_it_works_where_a_loop_runs() -> None:
+def test_a_sandbox_starts_inside_an_event_loop() -> None:
     """Inside a running event loop, as in a notebook, it starts and serves."""
 
     async def cell() -> int:
@@ -88,7 +88,7 @@ def test_latency_and_limit() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["/v1", "", "/"])
-def test_a_second_one_joins(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_a_second_sandbox_joins_the_first(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     """With the environment set, `sandbox()` is the server that runs already; closing it does nothing."""
     with sandbox(speed=7, now="2026-02-03T10:00:00Z") as box:
         monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url.removesuffix("/v1") + suffix)

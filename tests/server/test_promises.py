@@ -60,7 +60,7 @@ def test_only_the_key_opens(box: Any, key: str | None) -> None:
 
 
 @pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_no_web_page_gets_in(http: httpx.Client, header: str) -> None:
+def test_a_request_of_a_web_page_is_refused(http: httpx.Client, header: str) -> None:
     """A page of another host that the browser was tricked into sending here."""
     host = "evil.example" if header == "Host" else "http://evil.example"
     response = http.get("/runs", headers={header: host})

@@ -111,7 +111,7 @@ def test_a_failing_specialist_ends_the_run(server: Server) -> None:
         assert "irs_unavailable" in text
 
 
-def test_a_policy_approves(server: Server) -> None:
+def test_a_policy_approves_without_a_question(server: Server) -> None:
     """Where a policy approves, nobody is asked and the step keeps the resolution."""
     run = server.reach("auto_approve")
     [step] = [step for step in run["steps"] if step["type"] == "interrupt"]
@@ -124,7 +124,7 @@ def test_a_policy_approves(server: Server) -> None:
 @pytest.mark.parametrize(
     "agent", ["address_verification", "watchlist_resolution", "tin_verification"]
 )
-def test_a_specialist_alone(server: Server, agent: str) -> None:
+def test_a_run_of_a_specialist_has_its_steps_only(server: Server, agent: str) -> None:
     """A specialist's run is its part of the review, without an orchestrator around it."""
     run = server.reach("clean_pass", agent=agent)
     assert {step["agent"] for step in run["steps"]} == {agent}

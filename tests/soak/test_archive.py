@@ -27,7 +27,9 @@ json.dump([item.is_complete for item in synced], sys.stdout)
 
 
 @pytest.mark.timeout(1800)
-def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_three_syncs_at_once_add_each_run_once(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
     """While runs still change, each run comes in once, and the last look of each writer finds it whole."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
     with served.client() as client:
@@ -56,7 +58,7 @@ def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_many_syncs_hold_no_more_memory(serve: Callable[..., Served], tmp_path: Path) -> None:
     """Twenty looks at a thousand runs: memory stays, and of each look no thread and no file is left open."""
     served = serve("--history", str(RUNS), "--speed", "60")
     archive, sizes = runkit.Archive(tmp_path / "runs"), []

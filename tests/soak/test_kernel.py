@@ -129,7 +129,7 @@ def answer(kernel: Kernel, card: str) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel]) -> None:
+def test_twenty_monitors_leave_nothing(box: Sandbox, start: Callable[[Sandbox], Kernel]) -> None:
     """Ten minutes of twenty runs, again and again, answered on the way: each time nothing is left of them."""
     kernel = start(box)
     kernel.run("tracemalloc.start()")

@@ -35,7 +35,7 @@ def wide() -> bytes:
     return json.dumps(run(0)).replace('"steps": [0]', f'"steps": [{steps}]').encode()
 
 
-def test_200_000_steps_are_read_and_drawn(wide: bytes) -> None:
+def test_200_000_steps_become_frames_and_a_chart(wide: bytes) -> None:
     """The figure is bounded, and so is the time."""
     with within(20):
         f = runkit.frames(wide)

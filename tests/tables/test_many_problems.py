@@ -25,7 +25,7 @@ def test_each_unknown_word_is_a_kind_of_its_own() -> None:
     assert "'thought'" in f.problems["detail"].iloc[-1]
 
 
-def test_depth_and_place_in_a_list_do_not_matter() -> None:
+def test_problems_are_grouped_by_their_place_in_the_schema() -> None:
     """One place in the schema is one kind: a source of any artifact of any step."""
     broken = artifact(sources=[{"source_name": "no url"}])
     inner = step("b", steps=[step("c", artifacts=[broken])], artifacts=[broken, broken])

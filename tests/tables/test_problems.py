@@ -209,7 +209,7 @@ def test_deep_nesting_is_read(is_text: bool) -> None:
     assert words(runkit.frames(run(nested(256)))) == ["too_deep"]
 
 
-def test_a_cut_list_of_runs_is_said() -> None:
+def test_frames_of_a_cut_list_are_not_complete() -> None:
     """A source that says why it is not whole makes frames that are not complete."""
 
     class Cut(list[Any]):

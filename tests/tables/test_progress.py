@@ -41,7 +41,7 @@ def test_long_work_shows_a_bar_that_goes_away(
     assert shown.out == ""
 
 
-def test_work_can_be_interrupted() -> None:
+def test_frames_can_be_interrupted() -> None:
     """Ctrl-C raises at once and leaves the garbage collector on."""
 
     def source() -> Iterator[dict[str, Any]]:

@@ -102,7 +102,7 @@ def test_signs_that_turn_the_writing_end_with_their_cell():
     assert "<bdi>\\u202eevil</bdi>" in df_to_html(pd.DataFrame({"label": ["\u202eevil"]}))
 
 
-def test_many_rows_are_bounded_and_that_is_said():
+def test_a_table_shows_20_rows_and_how_many_there_are():
     """The first rows, and how many of how many."""
     df = pd.DataFrame({"n_steps": range(10_000)})
     table = parsed(df)
