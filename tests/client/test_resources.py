@@ -18,6 +18,8 @@ def test_what_is_listed_can_be_read_by_its_id() -> None:
         assert (action.type, action.note) == ("decision", "Seen")
         assert client.actions.get(action.id, *on) == client.actions.list(*on)[0] == action
         assert client.threads.get(thread.id).id == client.threads.list()[0].id == thread.id
+        client.threads.create("cip_orchestrator", business_id=business)
+        assert (len(client.threads.list()), len(client.threads.list(limit=1))) == (2, 1)
         agent = client.agents.list()[0]
         assert client.agents.get(agent.id) == agent
         documents = client.documents.list(business)

@@ -6,15 +6,12 @@ newest versions, the suite is what CI runs on every Python.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import tarfile
-import time
-import urllib.request
 from itertools import chain
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from environments import (
     environment,
     pythons,
 )
+from support import until
 
 PYTHONS = pythons()
 FOUND = [version for version, python in PYTHONS.items() if python]
@@ -85,36 +83,18 @@ def job(env: Environment, cwd: Path, *parts: str) -> None:
 
 
 def open_lab(env: Environment, cwd: Path) -> None:
-    """`runkit lab` serves all notebooks, with no clone to find them in."""
+    """`runkit lab` copies all notebooks, with no clone to find them in, and says where it serves them."""
     command = [env.program("runkit"), "lab", "--no-browser", "--port", "8899"]
-    variables = environment(JUPYTER_TOKEN="secret", HOME=str(cwd))
     cwd.mkdir()
     with (cwd / "lab.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=cwd, env=environment(HOME=str(cwd)), stderr=log)
     try:
-        listed = _contents(cwd / "lab.log", process)
+        until(lambda: "http://127.0.0.1:8899/lab" in (cwd / "lab.log").read_text())
     finally:
         process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    assert listed == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} | {"templates"}
-
-
-def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:
-    """What the lab says it has, as soon as it says where it is."""
-    for _ in range(240):
-        if found := re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()):
-            url = f"{found[1]}/api/contents?token=secret"
-            with urllib.request.urlopen(url, timeout=30) as reply:
-                return {item["name"] for item in json.load(reply)["content"]}
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.25)
-    raise AssertionError(log.read_text())
+        process.wait(30)
+    copied = {path.name for path in (cwd / "runkit-notebooks").glob("*.ipynb")}
+    assert copied == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
 @pytest.mark.timeout(1800)
