@@ -55,6 +55,7 @@ def unchanged(
         ({}, [0, 1, 2, 3, 4]),
         ({"status": "error"}, [1, 2]),
         ({"status": ["interrupted", "completed"]}, [0, 3, 4]),
+        ({"run_id": "r3"}, [3]),
         ({"business_id": ["b-1", "b-2"]}, [0, 4]),
         ({"since": at(1000), "until": at(3000)}, [2, 3]),
         ({"since": date(2026, 2, 3)}, [0, 1, 2, 3, 4]),
@@ -97,6 +98,7 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
     [
         ({"status": "done"}, "status='done'"),
         ({"agent": [7]}, "agent="),
+        ({"run_id": "nope"}, "nope"),
         ({"until": "2026-02-30"}, "until='2026-02-30' is not a time"),
         ({"version": 99}, "0 to 1"),
     ],
@@ -107,6 +109,14 @@ def test_a_bad_choice_is_a_usage_error(
     """What was given and what was expected."""
     with pytest.raises(UsageError, match=words):
         archive.frames(**chosen)
+
+
+def test_the_start_of_a_run_id_is_enough_where_it_is_unique(tmp_path: Path) -> None:
+    archive = runkit.Archive(tmp_path / "runs")
+    archive.add([run(run_id=name) for name in ("83fe7317-a", "83fe7317-b", "93fe7317-c")])
+    assert [stored.id for stored in archive.runs(run_id="93fe7317")] == ["93fe7317-c"]
+    with pytest.raises(UsageError, match="83fe7317-b"):
+        archive.select(run_id="83fe7317")
 
 
 def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
