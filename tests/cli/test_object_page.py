@@ -8,7 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -49,16 +49,6 @@ SUMMARY |= {
 PAGE = object_page_form(run(PARENT, SUMMARY, run_id="c1d2e3f4-run", start=5, end=95))
 
 
-class Surfaces(NamedTuple):
-    """The frames of a run, and what its chart, report, tree and step in a terminal say."""
-
-    frames: runkit.Frames
-    chart: str
-    report: str
-    show: str
-    step: str
-
-
 def plain_text(page: str) -> str:
     """The words of a page without its styles and scripts."""
     body = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
@@ -66,20 +56,17 @@ def plain_text(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Surfaces:
-    folder = tmp_path_factory.mktemp("page")
-    file = folder / "run.json"
+def surfaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the chart, the report and the terminal say of the run."""
+    file = tmp_path_factory.mktemp("page") / "run.json"
     file.write_text(json.dumps(PAGE))
-    f = runkit.frames(file)
-    runkit.report(f, folder / "report.html")
-    report = plain_text((folder / "report.html").read_text())
-    return Surfaces(
-        f,
-        html.unescape(runkit.gantt(f).to_json()),
-        report,
-        show(file),
-        show(file, "--step", "child-01"),
-    )
+    made = runkit.report(file, file.with_name("report.html"))
+    return {
+        "chart": html.unescape(runkit.gantt(file).to_json()),
+        "report": plain_text(made.html.read_text()),
+        "show": show(file),
+        "step": show(file, "--step", "child-01"),
+    }
 
 
 def show(file: Path, *options: str) -> str:
@@ -89,8 +76,7 @@ def show(file: Path, *options: str) -> str:
     return printed.getvalue()
 
 
-# what each surface shows of the page's 31 fields
-
+# what each surface shows of the page's fields
 TEXTS = {
     "chart": [
         *("c1d2e3f4", "✓ Completed", "1 min 30 s", "TIN Verification", "Querying the register"),
@@ -129,8 +115,8 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("surface", TEXTS)
-def test_what_the_object_page_holds_is_shown(surfaces: Surfaces, surface: str) -> None:
-    shown = getattr(surfaces, surface)
+def test_what_the_object_page_holds_is_shown(surfaces: dict[str, str], surface: str) -> None:
+    shown = surfaces[surface]
     assert [text for text in TEXTS[surface] if text not in shown] == []
     assert "Unknown agent" not in shown
     assert "No output" not in shown

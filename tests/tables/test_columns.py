@@ -11,12 +11,26 @@ import runkit
 from support import artifact, at, question, run, step
 
 SOURCE = {"url": "https://sos.example.gov/b/1", "source_name": "Register", "source_type": "sos"}
-FOUND = artifact("Name", id="a-1", type="name_check", confidence="low", summary="Same name",
-                 sources=[SOURCE | {"source_tier": "primary"}])  # fmt: skip
-INNER = step("b", 10, 15, agent="inner", name="look", label="Looking", artifacts=[FOUND],
-             result={"n": 1})  # fmt: skip
-PAUSE = question("q", 40, 70, agent="inner", label="Approve?", result={"interrupt_id": "int-1"},
-                 artifacts=[artifact("Hit", type="dismissal")])  # fmt: skip
+FOUND = artifact(
+    "Name",
+    id="a-1",
+    type="name_check",
+    confidence="low",
+    summary="Same name",
+    sources=[SOURCE | {"source_tier": "primary"}],
+)
+INNER = step(
+    "b", 10, 15, agent="inner", name="look", label="Looking", artifacts=[FOUND], result={"n": 1}
+)
+PAUSE = question(
+    "q",
+    40,
+    70,
+    agent="inner",
+    label="Approve?",
+    result={"interrupt_id": "int-1"},
+    artifacts=[artifact("Hit", type="dismissal")],
+)
 LOCAL = {"business_id": "b-1", "business_name": "Namesake Imports LLC", "business_status": "open"}
 MORE = {"thread_id": "t-1", "requester": {"id": "u-1", "name": "Ana Ortiz"}, "prompt": "Look"}
 PLACE = {"run_id": "r", "artifact_no": 0, "step_id": "b", "origin": "step"}
