@@ -15,7 +15,10 @@ HIT = "11111111-1111-4111-8111-111111111111"
 def action(
     number: int, seconds: float, kind: str = "dismissal", status: str | None = None, **actors: Any
 ) -> dict[str, Any]:
-    """An action as the API returns it: on the watchlist result, or on the business; by the run `r`."""
+    """An action as the API returns it: on the watchlist result, or on the business.
+
+    By the run `r`.
+    """
     is_hit = kind == "dismissal"
     diff = {"status": {"before": "in_review", "after": status}}
     return {

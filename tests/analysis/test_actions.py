@@ -1,4 +1,4 @@
-"""Actions of agents, joined with the questions that led to them, against the sandbox's own plans."""
+"""Actions of agents, joined with the questions that led to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from support import artifact, question, run
 def test_actions_of_equal_proposals_join_the_right_question(
     monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
 ) -> None:
-    """In one question, in two of one run, and in many runs about one business: each join is the right one."""
+    """In one question, in two of one run, and in many runs about one business.
+
+    Each join is the right one.
+    """
     with equal_proposals(monkeypatch, policy) as server:
         found, planned = (df.set_index("action_id") for df in actions_and_truth(server))
     pd.testing.assert_frame_equal(found[[*planned]], planned.loc[found.index])
@@ -34,7 +37,10 @@ def test_actions_of_equal_proposals_join_the_right_question(
 
 
 def test_an_action_of_a_person_has_no_question() -> None:
-    """An action without a proposal is of whoever did it; one that names a run is of that run, too."""
+    """An action without a proposal is of whoever did it.
+
+    One that names a run is of that run, too.
+    """
     with runkit.sandbox(seed=73) as box, box.client() as client:
         business = client.businesses.list()[0]
         run_id = client.runs.create("cip_orchestrator", business_id=business.id).id
@@ -89,7 +95,10 @@ def run_of(*questions: dict[str, Any], business_id: str = "b") -> dict[str, Any]
     ],
 )
 def test_which_question_led_to_an_action(questions: Any, seconds: Any, expected: Any) -> None:
-    """By run, type and time; by object where one is named, else in order; null where it is not sure."""
+    """By run, type and time; by object where one is named, else in order.
+
+    Null where it is not sure.
+    """
     with client_of(*(action(number, at) for number, at in enumerate(seconds))) as client:
         found = runkit.actions(run_of(*questions), client)[["step_id", "proposal_no"]].astype(
             "object"

@@ -187,7 +187,10 @@ def expected_rows(
 
 
 def expected_result(case: Case, has_hit: bool | None) -> str | None:
-    """What became of an answer: as logged, else as its action shows; `has_hit` is None without actions."""
+    """What became of an answer: as logged, else as its action shows.
+
+    `has_hit` is None without actions.
+    """
     if case.outcome != "answered":
         return None
     if case.answer not in (None, "unknown"):
@@ -260,7 +263,7 @@ def not_done(f: runkit.Frames, actions: pd.DataFrame) -> int:
 
 
 def test_not_done_needs_all_actions() -> None:
-    """Not of a part of the frame, nor of one that lost its attributes, nor of a later run of the business."""
+    """Not of a part of the frame, nor of a copy without its attributes."""
     cases = [Case("answered"), Case("answered", status_after="dismissed")]
     f = frames_of(cases)
     actions = actions_of(cases, f)

@@ -19,7 +19,10 @@ KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
 
 
 def planned(plan: Plan) -> Iterator[tuple[object, ...]]:
-    """The actions of a run in order: each with the step, the interrupt and the proposal that led to it."""
+    """The actions of a run in order.
+
+    Each with the step, the interrupt and the proposal that led to it.
+    """
     agents = {interrupt.item["id"]: interrupt.questions for interrupt in plan.interrupts}
     number = 0
     for step in [step for step in plan.steps if step.type == "interrupt"]:

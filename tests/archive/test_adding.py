@@ -66,7 +66,10 @@ BUSINESS = {
 def test_a_newer_copy_takes_over_the_whole_business(
     archive: runkit.Archive, is_compacted: bool
 ) -> None:
-    """Name, status and its time go with the id, from the newest copy that has one; compaction keeps them."""
+    """Name, status and its time go with the id, from the newest copy that has one.
+
+    Compaction keeps them.
+    """
     archive.add([read(stored(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
     archive.add([read(stored(updated=100), 100, **BUSINESS)])
     archive.add([stored(updated=200), stored("b")])

@@ -1,4 +1,4 @@
-"""Compaction makes the table smaller, and changes nothing that is read, whatever others do meanwhile."""
+"""Compaction makes the table smaller, and changes nothing that is read."""
 
 from __future__ import annotations
 

@@ -78,7 +78,10 @@ def test_two_writers_at_once_lose_and_double_no_run(
 
 
 def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
-    """As in an archive of 0.1 that two writers doubled, in several files and in one: read, and compacted."""
+    """As in an archive of 0.1 that two writers doubled, in several files and in one.
+
+    Read, and compacted.
+    """
     archive.add([item("a", 100, status="error"), item("b")])
     archive.add([item("a", 200), item("c")])
     table = deltalake.DeltaTable(str(tmp_path / "runs"))

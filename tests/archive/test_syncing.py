@@ -1,4 +1,7 @@
-"""An archive follows the API: what is new or changed is read, nothing else, and it goes on where it ended."""
+"""An archive follows the API.
+
+What is new or changed is read, nothing else, and it goes on where it ended.
+"""
 
 from __future__ import annotations
 

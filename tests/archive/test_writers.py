@@ -16,7 +16,10 @@ from support import run
 
 
 def test_two_fetches_side_by_side(tmp_path: Path) -> None:
-    """`runkit fetch -o runs/` twice at once: both say that all is there, and each run is there once."""
+    """`runkit fetch -o runs/` twice at once.
+
+    Both say that all is there, and each run is there once.
+    """
     with runkit.sandbox(speed=600, history=20, seed=3) as box, box.client() as client:
         there = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", f"{tmp_path}/runs/"]

@@ -32,7 +32,7 @@ CANARY = "mk_test_canary_0123456789"
 def test_every_command_explains_itself(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--help` says what the command is for, and of every option what it does, takes and is if not given."""
+    """`--help` describes the command and each option, with its default."""
     monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
@@ -82,7 +82,10 @@ def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_p
 
 
 def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
-    """Six runs with their budgets: one answered, one failed, one approved by policy, one waiting."""
+    """Six runs with their budgets.
+
+    One answered, one failed, one approved by policy, one waiting.
+    """
     done = run("demo", "--speed", "3000", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
     assert done.returncode == 0, done.stderr
     assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)

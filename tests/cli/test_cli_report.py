@@ -20,7 +20,10 @@ __all__ = ["without_kernel"]
 
 @pytest.mark.usefixtures("without_kernel")
 def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
-    """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
+    """A run by its id, read only.
+
+    The SHA-256 is that of the file, and the key is in neither file.
+    """
     key, url = served["RUNKIT_SANDBOX_KEY"], served["RUNKIT_SANDBOX_URL"]
     with runkit.Client(key, url) as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
@@ -35,7 +38,10 @@ def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[
 
 @pytest.fixture
 def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[str, Any]]]:
-    """What `runkit report` hands to `report()`, which is not executed: the frames and the options."""
+    """What `runkit report` hands to `report()`, which is not executed.
+
+    The frames and the options.
+    """
     calls: list[tuple[runkit.Frames, dict[str, Any]]] = []
 
     def note(source: object, path: str, **options: Any) -> Report:
@@ -60,7 +66,7 @@ def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any)
 
 
 def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> None:
-    """It is written, a warning says what is missing, and the exit code is that of `fetch` and `show`."""
+    """It is written, a warning says what is missing, and the exit code is 3."""
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(raw())}\n{{}}\n")
     done = run("report", "runs.ndjson", "-o", "a.html", cwd=tmp_path)
     assert (done.returncode, len(reported)) == (3, 1)
@@ -71,7 +77,7 @@ def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> N
 def test_report_of_one_run_of_many(
     tmp_path: Path, served: dict[str, str], reported: Any, kept: str
 ) -> None:
-    """`--run` picks it out of a file or an archive, by its id or the first eight characters of it."""
+    """`--run` picks it out of a file or an archive, by the start of its id."""
     run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(tmp_path / kept)
     run_id = f.runs["run_id"][1]

@@ -47,7 +47,10 @@ def mode(path: Path) -> int:
 
 
 def run(code: str, folder: Path) -> str:
-    """Run Python in a folder, with a program there that stands in for JupyterLab; return what it printed."""
+    """Run Python in a folder, with a program there that stands in for JupyterLab.
+
+    Return what it printed.
+    """
     path = os.pathsep.join([str(folder / "stand_in"), *sys.path])
     environment = os.environ | {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": path}
     command = [sys.executable, "-c", code]

@@ -1,4 +1,7 @@
-"""What the command line says, whatever the API, a file or an argument holds: nothing acts on the terminal."""
+"""What the command line says, whatever the API, a file or an argument holds.
+
+Nothing acts on the terminal.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the object page of the API shows, on every surface: frames, chart, report and `runkit show`."""
+"""What the object page of the API shows, on every surface.
+
+Frames, chart, report and `runkit show`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The command line as a script uses it: exit codes to rely on, and files that are whole or untouched."""
+"""The command line as a script uses it.
+
+Exit codes to rely on, and files that are whole or untouched.
+"""
 
 from __future__ import annotations
 

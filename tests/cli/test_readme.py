@@ -28,7 +28,7 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What README's Python blocks leave behind, run in order, in one namespace and an empty folder."""
+    """Run README's Python blocks in order, in one namespace and an empty folder."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks
     names: dict[str, Any] = {"folder": tmp_path_factory.mktemp("readme")}
@@ -42,7 +42,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_python_block_runs(ran: dict[str, Any]) -> None:
-    """The frames are whole, the report is there, and the printed table has the columns that README shows."""
+    """The frames are whole, the report is there, and the table has README's columns."""
     assert len(ran["f"].runs) == len(ran["before"].runs) == 6
     assert ran["slowest"].is_complete
     assert len(ran["slowest"].runs) == 1

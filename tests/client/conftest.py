@@ -1,4 +1,4 @@
-"""A loopback server that answers whatever a test tells it to, and a client with a time of its own."""
+"""A loopback server that answers by a script, and a client with a time of its own."""
 
 import json
 import socket
@@ -30,7 +30,10 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer: `cut` sends only so many bytes of the body, `chunks` stream it without a length."""
+    """What to answer.
+
+    `cut` sends only so many bytes of the body, `chunks` stream it without a length.
+    """
 
     body: Any = None
     status: int = 200

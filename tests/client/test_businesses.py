@@ -24,7 +24,10 @@ def client(box: runkit.Sandbox) -> Iterator[runkit.Client]:
 
 
 def test_runs_of_several_businesses(client: runkit.Client) -> None:
-    """Ids and objects may be mixed; each run knows its business, and those of others are left out."""
+    """Ids and objects may be mixed.
+
+    Each run knows its business, and those of others are left out.
+    """
     businesses = client.businesses.list()
     runs = client.runs.list(business_id=[businesses[0], businesses[1].id])
     names = {(item.id, item.name) for item in businesses[:2]}
@@ -50,7 +53,7 @@ def test_a_created_run_knows_its_business(box: runkit.Sandbox, client: runkit.Cl
 
 
 def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) -> None:
-    """What a run knows of its business goes with its JSON, and from there into a client that asks again."""
+    """What a run knows of its business goes with its JSON."""
     [run, *_] = client.runs.list(business_id=client.businesses.list())
     again = runkit.Run.from_json(run.to_dict())
     assert again.business_name == run.business_name is not None

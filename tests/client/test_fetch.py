@@ -56,7 +56,10 @@ def test_fetch_does_not_read_finished_runs_again(
 def test_a_key_that_is_withdrawn_keeps_what_arrived(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """A 401 in the middle ends the batch; the error has the runs, and `have=` goes on from there."""
+    """A 401 in the middle ends the batch.
+
+    The error has the runs, and `have=` goes on from there.
+    """
 
     def answer(request: Received) -> Answer:
         number = int(request.path.rpartition("-")[2])

@@ -30,7 +30,7 @@ PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk
 def test_key_and_url_choose_host_and_mode(
     key: str, base_url: str | None, url: str, mode: str
 ) -> None:
-    """A key picks its host, a base_url in code names another, and what is not surely a test is live."""
+    """What is not surely a test is live."""
     target = choose_target(key, base_url, {})
     assert (target.url, target.mode) == (url, mode)
 

@@ -25,7 +25,10 @@ Compose = Callable[..., dict[str, Any]]
 def test_reads_are_retried_for_a_limited_time(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
-    """One run is asked for ten seconds, of a host that never answered for five; a list for a minute."""
+    """One run is asked for ten seconds, of a host that never answered for five.
+
+    A list for a minute.
+    """
     server.script = lambda received: Answer(status=status)
     for seconds in (FIRST_ANSWER_TIMEOUT, READ_TIMEOUT):
         begun = fake_time.now
@@ -45,7 +48,7 @@ def test_reads_are_retried_for_a_limited_time(
 def test_a_post_does_not_use_a_kept_connection(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """Where a kept connection is closed as it is used again, a read is repeated, and no write is lost."""
+    """A read is repeated where a kept connection is closed, and no write is lost."""
     used: set[int] = set()
 
     def script(received: Received) -> Answer:
@@ -84,7 +87,7 @@ def test_a_long_retry_after_is_raised(server: Server, client: Client, fake_time:
 def test_few_functions_stand_between_a_call_and_its_request(
     run_json: Compose, call: Callable[[Client], object], most: int
 ) -> None:
-    """Few functions stand between a public call and what it sends, for whoever reads or debugs it."""
+    """For whoever reads or debugs it."""
     files: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,7 @@
-"""Answers that never end, drip, or swell: each is given up in its time, whatever part of it is slow."""
+"""Answers that never end, drip, or swell.
+
+Each is given up in its time, whatever part of it is slow.
+"""
 
 import gzip
 
@@ -13,7 +16,7 @@ from tests.client.conftest import Answer, Server
 def test_an_answer_too_large_is_refused(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, is_packed: bool
 ) -> None:
-    """What does not fit is said to be too large, once, also when it only swells while it is unpacked."""
+    """Also when it only swells while it is unpacked."""
     monkeypatch.setattr(http, "MAX_RESPONSE", 2**20)
     body = b" " * 2**21
     packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})

@@ -81,7 +81,10 @@ def test_limit_counts_runs_after_filtering(
 def test_since_and_until_bound_created_at(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """`since` is included, `until` is not; while the list is newest first, `since` ends the reading."""
+    """`since` is included, `until` is not.
+
+    While the list is newest first, `since` ends the reading.
+    """
     book = Book(run_json, 50)
     server.script = book.answer
     runs = client.runs.list(since="2026-02-03T00:35:00", until="2026-02-03T01:38:00+01:00")
@@ -93,7 +96,10 @@ def test_since_and_until_bound_created_at(
 def test_runs_without_a_thread_may_be_of_the_business(
     server: Server, client: Client, run_json: Compose, page: Compose
 ) -> None:
-    """Runs that tell neither thread nor business make the list uncertain; the business alone will do."""
+    """Runs that tell neither thread nor business make the list uncertain.
+
+    The business alone will do.
+    """
     thread = {"object": "thread", "id": "thread-1", "status": "completed"}
     thread |= dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
     known = run_json("known", thread_id=None, business_id="b-1")
@@ -156,7 +162,7 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
 
 
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
-    """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
+    """Repr and HTML are bounded and escaped, and say what they left out."""
     items = (Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500))
     runs = RunList(tuple(items), "cut")
     labels = ", ".join(f"<script> · run-{number}" for number in range(3))

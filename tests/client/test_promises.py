@@ -197,7 +197,10 @@ def test_a_list_has_all_runs_or_says_that_it_has_not() -> None:
 def test_a_run_that_cannot_be_read_is_missing_by_name(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """The others arrive, also after one that this key may not read; the list does not claim to be whole."""
+    """The others arrive, also after one that this key may not read.
+
+    The list does not claim to be whole.
+    """
     refusals = {"run-0": 403, "run-3": 404}
 
     def script(request: Received) -> Answer:

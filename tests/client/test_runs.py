@@ -35,7 +35,7 @@ def test_create_sends_and_keeps_the_business(
 def test_a_created_run_does_not_wait_for_a_name(
     server: Server, client: Client, run_json: Compose, fake_time: Time
 ) -> None:
-    """While the name of its business cannot be had, the run is there after 2 seconds, and created once."""
+    """While the name of its business cannot be had, the run is there after 2 seconds."""
     made = Answer(run_json(status="running"), status=201)
     server.script = lambda request: made if request.method == "POST" else Answer(status=503)
     run = client.runs.create("cip_orchestrator", business_id="b-1")
@@ -45,7 +45,10 @@ def test_a_created_run_does_not_wait_for_a_name(
 
 
 def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
-    """`read_at` is the Date of the answer, `read_from` its host; a stamp that the server sent is dropped."""
+    """`read_at` is the Date of the answer, `read_from` its host.
+
+    A stamp that the server sent is dropped.
+    """
     server.say(
         Answer(run_json(_runkit={"business_id": "forged", "read_at": NOW}, steps=[])),
         Answer(run_json(), headers={"Date": "no date"}),

@@ -52,7 +52,10 @@ def kinds(client: Client) -> list[str]:
 
 
 def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
-    """Answer each stream request with the next stream, each read with the next run; the last run stays."""
+    """Answer each stream request with the next stream, each read with the next run.
+
+    The last run stays.
+    """
     left, reads = iter(streams), list(runs)
 
     def answer(received: Received) -> Answer:
@@ -72,7 +75,10 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
 def test_both_forms_with_every_line_end(
     encode: Callable[..., bytes], end: str, start: bytes
 ) -> None:
-    """Middesk's and AG-UI's form are read, with any line end, mark or hint; other types are left out."""
+    """Middesk's and AG-UI's form are read, with any line end, mark or hint.
+
+    Other types are left out.
+    """
     body = start + encode("RUN_STARTED", STARTED, end) + encode("STATE_DELTA", {}, end)
     assert kinds_of(body + encode("RUN_FINISHED", FINISHED, end)) == ["RUN_STARTED", "RUN_FINISHED"]
 

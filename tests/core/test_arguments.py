@@ -1,4 +1,7 @@
-"""Arguments: times and statuses that people write, and wrong values in every parameter that is public."""
+"""Arguments.
+
+Times and statuses that people write, and wrong values in every parameter that is public.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors say what was given, what was expected and what to do, and are the builtins one would catch."""
+"""Errors say what was given, what was expected and what to do."""
 
 from __future__ import annotations
 

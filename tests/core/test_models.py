@@ -83,7 +83,10 @@ def test_a_repr_shows_no_names_or_texts() -> None:
 
 
 def test_a_run_is_shown_by_its_label() -> None:
-    """Its business, its short id and the word for its status come first; the full id is in no form."""
+    """Its business, its short id and the word for its status come first.
+
+    The full id is in no form.
+    """
     run_id = "83fe7317-0000-4000-8000-000000000001"
     waiting = run(id=run_id, status="interrupted", agent="cip_orchestrator")
     bare = Run.from_json(waiting)

@@ -1,4 +1,7 @@
-"""What users may rely on: names, signatures, columns and commands, compared with the committed snapshot."""
+"""What users may rely on.
+
+Names, signatures, columns and commands, compared with the committed snapshot.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ def test_no_module_bears_a_public_name() -> None:
 
 
 def test_importing_runkit_imports_nothing_heavy() -> None:
-    """No pandas, plotly, httpx or server until they are needed; the command line explains itself without."""
+    """No pandas, plotly, httpx or server until they are needed.
+
+    The command line explains itself without.
+    """
     heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
     code = (
         "import contextlib, io, sys, runkit, runkit.lab; from runkit.cli import main\n"

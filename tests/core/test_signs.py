@@ -1,4 +1,7 @@
-"""Signs that cannot be seen: shown as codes wherever text is shown, and never lost from an answer."""
+"""Signs that cannot be seen.
+
+Shown as codes wherever text is shown, and never lost from an answer.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ SHAPED = {
 
 
 def test_every_sign_that_acts_or_hides_has_a_code() -> None:
-    """All of Unicode's controls, format signs, separators of lines and halves of pairs; no letter has one."""
+    """All of Unicode's controls, format signs, separators of lines and halves of pairs.
+
+    No letter has one.
+    """
     hidden = {"Cc", "Cf", "Zl", "Zp", "Cs"}
     letters = set()
     for number in range(sys.maxunicode + 1):

@@ -73,7 +73,7 @@ def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Fores
 
 @given(forests(), st.data())
 def test_budget_counts_each_instant_once(forest: Forest, data: st.DataObject) -> None:
-    """Each instant of a run is waiting, else working, else idle, and the overlap is the work under a wait."""
+    """Each instant is waiting, else working, else idle; work under a wait is overlap."""
     lists = st.lists(st.sampled_from("wlc"), min_size=forest.n, max_size=forest.n)
     kinds = np.array(data.draw(lists), "U1")
     got = timing.budget(
@@ -126,7 +126,7 @@ def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
 
 @given(forests())
 def test_critical_path_follows_the_rule(forest: Forest) -> None:
-    """The walk by search takes the same steps for the same time as the walk that looks at every child."""
+    """The walk by search takes the steps of the walk that looks at every child."""
     got = timing.critical_path(
         forest.start,
         forest.end,

@@ -12,7 +12,7 @@ ROOT = DATA.parent.parent.parent
 
 @dataclass(frozen=True)
 class Defect:
-    """A small change to one file that a user would suffer from, and the tests that must notice it."""
+    """A small change to one file, and the tests that must notice it."""
 
     name: str
     harm: str

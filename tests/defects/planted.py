@@ -65,7 +65,7 @@ class Copy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes this copy of runkit the one that is imported, by subprocesses and kernels, too."""
+        """Variables with which this copy of runkit is imported, by kernels, too."""
         hidden = ("RUNKIT_", "MIDDESK_", "PYTEST_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         path = os.pathsep.join([str(self.folder), str(self.folder / "tests")])

@@ -16,7 +16,7 @@ DEFECTS = load()
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_it_fits_the_code(defect: Defect) -> None:
-    """What it replaces stands in its file exactly once, and what comes out is other code, not broken code."""
+    """What it replaces stands in its file exactly once."""
     source, planted = defect.plant()
     assert planted != source
     if defect.file.endswith(".py"):

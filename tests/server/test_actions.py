@@ -45,7 +45,7 @@ def test_a_decision_changes_the_business(server: Server) -> None:
     ],
 )
 def test_the_state_machine_of_a_business(server: Server, path: list[str], allowed: bool) -> None:
-    """Review leads to a final status, each final status to the other and back to review, and nothing else."""
+    """Review leads to a final status, and each final status to the other and back."""
     for status in path[:-1]:
         server.post("/actions", decide("clean_pass", status))
     server.post("/actions", decide("clean_pass", path[-1]), status=201 if allowed else 422)
@@ -91,7 +91,7 @@ def test_refused_actions(server: Server) -> None:
 def test_an_approved_agent_acts(
     server: Server, scenario: str, decision: str, kind: str, object_type: str
 ) -> None:
-    """What a person approves the agent carries out once its step has ended, with the run as an actor."""
+    """What a person approves the agent carries out once its step has ended."""
     run = server.reach(scenario)
     business = BUSINESS[scenario]
     object_id = business.hit_id if object_type == "watchlist_result" else business.id

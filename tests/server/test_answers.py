@@ -34,7 +34,10 @@ def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
 
 
 def test_each_proposal_has_its_note(server: Server) -> None:
-    """A proposal's own note goes with its action, the common one with the others; the summary has both."""
+    """A proposal's own note goes with its action, the common one with the others.
+
+    The summary has both.
+    """
     proposals = [{"agent": TIN, "decision": "approve"}]
     proposals += [{"agent": WATCHLIST, "decision": "approve", "note": "born in another year"}]
     run = server.reach("combined_proposal")
@@ -46,7 +49,7 @@ def test_each_proposal_has_its_note(server: Server) -> None:
 
 
 def test_an_edited_payload_is_carried_out(server: Server) -> None:
-    """The agent acts with the payload that the person edited, and with the proposed one otherwise."""
+    """The agent acts with the payload that the person edited."""
     edited = [{"type": "add_sources", "payload": {"sources": [SOURCE, SOURCE]}}]
     done = server.answer(server.reach("address_gap"), decision="approve", actions=edited)
     assert "add_source" in names(done)

@@ -64,7 +64,10 @@ def test_the_operations_are_the_contracts(openapi: Json) -> None:
 
 
 def test_the_bodies_are_the_contracts(openapi: Json) -> None:
-    """Every field with its type, whether it is required and whether it may be null; nothing else."""
+    """Every field with its type, whether it is required and whether it may be null.
+
+    Nothing else.
+    """
     schemas = openapi["components"]["schemas"]
     for name, text in OBJECTS.items():
         if name.startswith("New"):
@@ -79,7 +82,10 @@ OTHERS = ("in_audit", "long_5000", "object_page")
 
 @pytest.mark.parametrize("scenario", [name for name in BUSINESS if name not in OTHERS])
 def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) -> None:
-    """From its creation over each question to its end: the run, in full and in the list, and its thread."""
+    """From its creation over each question to its end.
+
+    The run, in full and in the list, and its thread.
+    """
     given: Json = {"decision": "approve", "note": "checked"}
     for document in BUSINESS[scenario].documents:
         given["document_id"] = document["id"]

@@ -22,7 +22,7 @@ def end(server: Server, run_id: str) -> dict[str, Any]:
 
 
 def test_a_question_lapses_with_its_run(server: Server) -> None:
-    """The run ends in error, the question is asked no more, and its step stays open, without an answer."""
+    """The run ends in error, and the step of its question stays open."""
     run = server.reach("combined_proposal")
     ended = end(server, run["id"])
     assert (ended["status"], ended["interrupts"], ended["output"]) == ("error", [], None)

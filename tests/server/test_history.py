@@ -27,7 +27,10 @@ def test_the_history_of_a_sandbox(serve: Serve) -> None:
 
 
 def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
-    """What was done in a made-up past changes no business; what follows from an answer of today does."""
+    """What was done in a made-up past changes no business.
+
+    What follows from an answer of today does.
+    """
     server = serve(history=200)
     business = BUSINESS["decision"]
     question = next(run for run in runs_of(server) if business.name in str(run["interrupts"]))

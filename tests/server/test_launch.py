@@ -89,7 +89,10 @@ def test_latency_and_limit() -> None:
 
 @pytest.mark.parametrize("suffix", ["/v1", "", "/"])
 def test_a_second_sandbox_joins_the_first(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    """With the environment set, `sandbox()` is the server that runs already; closing it does nothing."""
+    """With the environment set, `sandbox()` is the server that runs already.
+
+    Closing it does nothing.
+    """
     with sandbox(speed=7, now="2026-02-03T10:00:00Z") as box:
         monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url.removesuffix("/v1") + suffix)
         monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
@@ -102,7 +105,10 @@ def test_a_second_sandbox_joins_the_first(monkeypatch: pytest.MonkeyPatch, suffi
 def test_joining_names_the_options_without_effect(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Options given to a sandbox that is joined are named in one line; without options there is none."""
+    """Options given to a sandbox that is joined are named in one line.
+
+    Without options there is none.
+    """
     with sandbox() as box:
         monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
         monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
@@ -125,7 +131,7 @@ print("ended", flush=True)
 
 @pytest.mark.skipif(os.name != "posix", reason="ends it with a signal")
 def test_serve_ends_cleanly() -> None:
-    """The blocking server announces itself, and Ctrl-C ends it without a traceback (soak tests SIGTERM)."""
+    """Ctrl-C ends it without a traceback."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True

@@ -86,7 +86,10 @@ def test_a_question_is_answered_once(http: httpx.Client, start: Start) -> None:
 def test_a_hit_is_not_dismissed_without_a_note(
     http: httpx.Client, start: Start, given: dict[str, Any]
 ) -> None:
-    """Nor by a word that the API does not have: 422, the parameter is named, the question still waits."""
+    """Nor by a word that the API does not have.
+
+    422, the parameter is named, the question still waits.
+    """
     run = start("watchlist_hit")
     refused = resume(http, run, **given)
     assert refused.status_code == 422
@@ -95,7 +98,10 @@ def test_a_hit_is_not_dismissed_without_a_note(
 
 
 def test_pages_hold_each_run_once() -> None:
-    """Seven runs in pages of three: 3, 3 and 1, newest first, and the last page says that it is the last."""
+    """Seven runs in pages of three.
+
+    3, 3 and 1, newest first, and the last page says that it is the last.
+    """
     with runkit.sandbox(history=7) as box:
         headers = {"Authorization": f"Bearer {box.key}"}
         with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as http:

@@ -72,7 +72,10 @@ def test_approving_goes_on_in_the_same_run(server: Server) -> None:
     ],
 )
 def test_the_document_is_checked(server: Server, kind: str, decision: str, step: str) -> None:
-    """A letter settles the TIN; a utility bill does not; a rejection lets the first assessment stand."""
+    """A letter settles the TIN; a utility bill does not.
+
+    A rejection lets the first assessment stand.
+    """
     documents = server.get(f"/businesses/{BUSINESS['tin_mismatch'].id}/documents")["data"]
     [chosen] = [item["id"] for item in documents if item["document_type"] == kind]
     done = server.answer(server.reach("tin_mismatch"), decision=decision, document_id=chosen)
@@ -81,7 +84,10 @@ def test_the_document_is_checked(server: Server, kind: str, decision: str, step:
 
 
 def test_two_questions_at_once(server: Server) -> None:
-    """Both are open, each is answered by its id and in any order; the run goes on after the last answer."""
+    """Both are open, each is answered by its id and in any order.
+
+    The run goes on after the last answer.
+    """
     run = server.reach("two_at_once")
     tin, hit = run["interrupts"]
     path = f"/runs/{run['id']}/resume?include=steps"

@@ -35,7 +35,7 @@ waits = st.lists(st.integers(1, 90_000_000), min_size=2, max_size=2)
 
 
 def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...]:
-    """Answer one open question after another, each after a delay, with the same choice among the verdicts."""
+    """Answer one open question after another, each after a delay."""
     answers: tuple[Answer, ...] = ()
     at = 0
     for delay in delays:

@@ -31,7 +31,10 @@ def replay(server: Server, run_id: str, **params: Any) -> list[tuple[str | None,
 
 
 def test_a_finished_run_is_replayed(server: Server) -> None:
-    """All events come from the start: a snapshot at each change, the last as the run is, then the end."""
+    """All events come from the start.
+
+    A snapshot at each change, the last as the run is, then the end.
+    """
     run = server.reach("clean_pass")
     messages = replay(server, run["id"])
     assert [word for word, _ in messages[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
@@ -46,7 +49,10 @@ def test_a_finished_run_is_replayed(server: Server) -> None:
 
 
 def test_a_pause_closes_the_stream(server: Server) -> None:
-    """A run that waits ends its stream with the question; once answered, a new one replays and goes on."""
+    """A run that waits ends its stream with the question.
+
+    Once answered, a new one replays and goes on.
+    """
     run = server.reach("watchlist_hit")
     messages = replay(server, run["id"])
     assert messages[-2][1]["snapshot"] == run

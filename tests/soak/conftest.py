@@ -41,7 +41,7 @@ def grown(sizes: Sequence[float]) -> float:
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """No thread, open file or child of this process is there after the block that was not there before it."""
+    """No thread, open file or child of this process outlives the block."""
 
     def here() -> tuple[set[str], int, set[int]]:
         gc.collect()
@@ -94,7 +94,7 @@ def serve() -> Iterator[Callable[..., Served]]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a process that finds the package and the tests, and no account or sandbox."""
+    """Variables of a process that finds the package and the tests, and no account."""
     kept = {
         name: value
         for name, value in os.environ.items()

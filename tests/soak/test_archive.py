@@ -30,7 +30,7 @@ json.dump([item.is_complete for item in synced], sys.stdout)
 def test_three_syncs_at_once_add_each_run_once(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
-    """While runs still change, each run comes in once, and the last look of each writer finds it whole."""
+    """While runs still change, the last look of each writer finds all."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
     with served.client() as client:
         business = served.box.business("long_200")
@@ -59,7 +59,10 @@ def test_three_syncs_at_once_add_each_run_once(
 
 @pytest.mark.timeout(1800)
 def test_many_syncs_hold_no_more_memory(serve: Callable[..., Served], tmp_path: Path) -> None:
-    """Twenty looks at a thousand runs: memory stays, and of each look no thread and no file is left open."""
+    """Twenty looks at a thousand runs.
+
+    Memory stays, and of each look no thread and no file is left open.
+    """
     served = serve("--history", str(RUNS), "--speed", "60")
     archive, sizes = runkit.Archive(tmp_path / "runs"), []
     with served.client(timeout=120) as client:

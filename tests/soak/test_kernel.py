@@ -130,7 +130,10 @@ def answer(kernel: Kernel, card: str) -> None:
 
 @pytest.mark.timeout(900)
 def test_twenty_monitors_leave_nothing(box: Sandbox, start: Callable[[Sandbox], Kernel]) -> None:
-    """Ten minutes of twenty runs, again and again, answered on the way: each time nothing is left of them."""
+    """Ten minutes of twenty runs, again and again, answered on the way.
+
+    Each time nothing is left of them.
+    """
     kernel = start(box)
     kernel.run("tracemalloc.start()")
     before, sizes = held_by(kernel), []

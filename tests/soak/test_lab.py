@@ -25,7 +25,10 @@ NOTEBOOKS = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} | {"tem
 
 @pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM"])
 def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
-    """Stopped with a kernel at work: no process is left, no file but the notebooks, no open port."""
+    """Stopped with a kernel at work.
+
+    No process is left, no file but the notebooks, no open port.
+    """
     folders = {name: tmp_path / name for name in ("home", "tmp", "runtime", "work")}
     for folder in folders.values():
         folder.mkdir()

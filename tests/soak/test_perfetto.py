@@ -1,4 +1,4 @@
-"""Perfetto itself, its page and its trace processor as WebAssembly, opens what `to_perfetto` writes."""
+"""Perfetto itself opens what `to_perfetto` writes."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def job(env: Environment, cwd: Path, *parts: str) -> None:
 
 
 def open_lab(env: Environment, cwd: Path) -> None:
-    """`runkit lab` copies all notebooks, with no clone to find them in, and says where it serves them."""
+    """`runkit lab` copies all notebooks, with no clone to find them in."""
     command = [env.program("runkit"), "lab", "--no-browser", "--port", "8899"]
     cwd.mkdir()
     with (cwd / "lab.log").open("wb") as log:
@@ -120,7 +120,10 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) 
 
 @pytest.mark.timeout(1800)
 def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path) -> None:
-    """On the newest Python, too: what each requirement says to be enough is enough, without a warning."""
+    """On the newest Python, too.
+
+    What each requirement says to be enough is enough, without a warning.
+    """
     env = oldest(tmp_path, FOUND[-1], built)
     job(env, tmp_path / "job", "sandbox", "report", "scale")
 

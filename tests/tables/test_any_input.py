@@ -74,7 +74,10 @@ def test_text_gives_the_frames_of_objects(source: Json, is_ascii: bool) -> None:
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> bytes:
-    """A document that is cut, or with other bytes somewhere in it; perhaps after one that is good."""
+    """A document that is cut, or with other bytes somewhere in it.
+
+    Perhaps after one that is good.
+    """
     text = written(draw(mangled()))
     at = draw(st.integers(0, len(text)))
     damaged = text[:at] + draw(st.binary(max_size=2)) + text[at:] * draw(st.integers(0, 1))

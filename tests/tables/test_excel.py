@@ -15,7 +15,10 @@ HOSTILE = ["=1+1", "@SUM(A1)", "https://evil.example", "-2+3"]
 
 
 def test_text_stays_text_and_times_are_utc(tmp_path: Path) -> None:
-    """No formula, no link; a sheet for each frame, one for the audit; a start as a number of Excel."""
+    """No formula, no link; a sheet for each frame, one for the audit.
+
+    A start as a number of Excel.
+    """
     f = runkit.frames(run(*(step(str(number), label=text) for number, text in enumerate(HOSTILE))))
     with zipfile.ZipFile(f.to_excel(tmp_path / "book.xlsx")) as book:
         names = book.namelist()

@@ -1,4 +1,7 @@
-"""Artifacts, sources and questions: what was found, on which evidence, and what a person was asked."""
+"""Artifacts, sources and questions.
+
+What was found, on which evidence, and what a person was asked.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +164,10 @@ def test_the_host_of_a_source(url: str, host: str | None) -> None:
     ],
 )
 def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str | None) -> None:
-    """Among the output's artifacts; a word beyond high, medium and low is `other`, and ranks below them."""
+    """Among the output's artifacts.
+
+    A word beyond high, medium and low is `other`, and ranks below them.
+    """
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
     assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
@@ -185,7 +191,10 @@ def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str |
 def test_how_wide_and_how_official_the_evidence_is(
     sources: list[tuple[str, str]], n_hosts: int, tier: str | None
 ) -> None:
-    """Pages of one site are one host; the best tier is the most official one; another word is `other`."""
+    """Pages of one site are one host; the best tier is the most official one.
+
+    Another word is `other`.
+    """
     found = artifact(sources=[{"url": url, "source_tier": word} for url, word in sources])
     [row] = runkit.frames(run(step("a", artifacts=[found]))).artifacts.to_dict("records")
     assert row["n_hosts"] == n_hosts
@@ -206,7 +215,10 @@ def test_how_wide_and_how_official_the_evidence_is(
 def test_the_weakest_finding_of_a_run(
     findings: list[str | None], output: str, weakest: str | None
 ) -> None:
-    """Among findings first, by confidence; the output's title if they are all high, null if it is, too."""
+    """Among findings first, by confidence.
+
+    The output's title if they are all high, null if it is, too.
+    """
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
     delivered = {"artifacts": [artifact("output", confidence=output)]}
     [row] = runkit.frames(run(found, output=delivered)).runs.to_dict("records")

@@ -83,7 +83,7 @@ def test_the_html_form_shows_the_first_runs_only() -> None:
 
 
 def test_saved_frames_come_back_equal(tmp_path: Path) -> None:
-    """By `runkit.frames`, empty ones with their categories, and where there are rows by pandas alone."""
+    """Empty ones with their categories, and where there are rows by pandas alone."""
     runs = [example("completed"), example("interrupted") | {"id": "i"}, 3]
     for source in (runs, []):
         frames = runkit.frames(source)

@@ -1,4 +1,4 @@
-"""Runs that have only the fields of the API's object page, and what their steps and questions may hold."""
+"""Runs that have only the fields of the API's object page."""
 
 from __future__ import annotations
 
@@ -236,7 +236,10 @@ def test_a_question_of_status_error_has_lapsed() -> None:
 
 
 def test_a_wait_of_unknown_length_is_null() -> None:
-    """In a plain file nobody knows when an open run was read; with a time of reading, it is known."""
+    """In a plain file nobody knows when an open run was read.
+
+    With a time of reading, it is known.
+    """
     source = waiting(question("q", 10, None), items=[{"id": "q"}])
     f = runkit.frames([source, page(step("a"), id="other")])
     assert f.interrupts["wait_s"].isna().tolist() == [True]

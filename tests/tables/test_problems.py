@@ -239,7 +239,10 @@ def cyclic() -> dict[str, Any]:
     ids=["set", "half a pair", "5,000 levels", "cycle"],
 )
 def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: str) -> None:
-    """Python objects are subject to the rules of text; the problem names the run, and costs no other."""
+    """Python objects are subject to the rules of text.
+
+    The problem names the run, and costs no other.
+    """
     frames = runkit.frames([run(odd, run_id="odd"), run(run_id="good")])
     assert frames.problems[["run_id", "problem", "location"]].values.tolist() == [
         ["odd", problem, "$[0]"]

@@ -54,7 +54,10 @@ def test_a_run_has_the_same_numbers_in_any_company() -> None:
 
 
 def test_steps_that_were_not_delivered_are_not_idle_time() -> None:
-    """The object page and webhooks show an ended run with an empty list: where the time went is not known."""
+    """The object page and webhooks show an ended run with an empty list.
+
+    Where the time went is not known.
+    """
     f = runkit.frames(run(end=100))
     assert f.runs[["has_steps", "duration_s"]].values.tolist() == [[False, 100]]
     assert f.runs[["working_s", "waiting_s", "idle_s"]].isna().all(axis=None)
@@ -67,7 +70,10 @@ def test_overlapping_children_are_taken_off_once() -> None:
 
 
 def test_the_critical_path_changes_over_where_the_next_step_begins() -> None:
-    """Back from the end: c from 60, b from 30 to 60, a to 30; d was over before anybody waited for it."""
+    """Back from the end: c from 60, b from 30 to 60, a to 30.
+
+    D was over before anybody waited for it.
+    """
     steps = [step("a", 0, 50), step("b", 30, 70), step("c", 60, 100), step("d", 61, 90)]
     f = runkit.frames(run(*steps))
     assert f.steps["critical_s"].tolist() == [30, 30, 40, 0]
@@ -112,7 +118,10 @@ def test_sources_stand_with_their_own_finding(n_runs: int) -> None:
 
 
 def test_a_broken_line_is_counted_and_costs_no_other() -> None:
-    """One of three lines is no JSON: two runs, one refused record, a row in `problems`, not complete."""
+    """One of three lines is no JSON.
+
+    Two runs, one refused record, a row in `problems`, not complete.
+    """
     lines = [json.dumps(run(run_id="a")), '{"object": "run", "id": ', json.dumps(run(run_id="b"))]
     f = runkit.frames("\n".join(lines).encode())
     assert f.runs["run_id"].tolist() == ["a", "b"]

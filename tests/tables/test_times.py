@@ -59,12 +59,6 @@ def test_a_time_without_offset_is_utc_and_noted() -> None:
     ]
 
 
-def test_an_ended_run_is_measured_to_its_end() -> None:
-    """`queued_s` and `duration_s` come from the run's own times."""
-    row = runkit.frames(run(start=5, end=65)).runs.iloc[0]
-    assert (row["queued_s"], row["duration_s"]) == (1, 60)
-
-
 def test_as_of_takes_the_argument_first() -> None:
     """The argument wins over when the run was read."""
     source = run(step("a", 0, None), end=None, _runkit={"read_at": at(50)})
@@ -96,7 +90,10 @@ def test_a_run_that_has_not_started_has_no_duration() -> None:
 def test_an_empty_list_of_steps_is_none_unless_the_run_is_running(
     status: str, has_steps: bool
 ) -> None:
-    """The API's object page shows a run without its steps so; a run that has just begun has none."""
+    """The API's object page shows a run without its steps so.
+
+    A run that has just begun has none.
+    """
     row = runkit.frames(run(status=status)).runs.iloc[0]
     assert row["has_steps"] == has_steps
     assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].isna().all() == (not has_steps)

@@ -15,7 +15,7 @@ from support import flat, question, run, runs, step
 
 
 def unnested(steps: list[dict[str, Any]], share: float, seed: int) -> list[dict[str, Any]]:
-    """The same steps with `parent_step_id` in place of nesting, but for a share of them by chance."""
+    """Link the steps by `parent_step_id` in place of nesting, but for a share of them."""
     choose = random.Random(seed)
     out = []
     by_id: dict[str, dict[str, Any]] = {}
