@@ -52,7 +52,7 @@ def planned(plan: Plan) -> Iterator[tuple[object, ...]]:
 def equal_proposals(
     monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
 ) -> Iterator[SandboxServer]:
-    """Start a sandbox whose agents propose the same twice: in one question, and in two one after another.
+    """Start a sandbox whose agents propose the same twice: in one question, and in two of a run.
 
     And they propose more often than usual. `policy` resolves questions of the combined proposal.
     """

@@ -1,4 +1,4 @@
-"""Plant each defect of `defects.toml`, one at a time, and see that its tests notice. Run by `.ci/soak`.
+"""Plant the defects of `defects.toml` one at a time and check that their tests notice. Run by `.ci/soak`.
 
     python -m pytest tests/defects/planted.py            all
     python -m pytest tests/defects/planted.py -k NAME    one

@@ -1,4 +1,4 @@
-"""The planted defects still fit the code, so that a rebuild that moves a guarded place is noticed at once.
+"""The planted defects still fit the code, so that a rebuild that moves a guarded place is noticed.
 
 Planting them takes minutes and is done by `.ci/soak` (see `planted.py`).
 """

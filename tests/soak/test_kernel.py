@@ -109,7 +109,7 @@ def held_by(kernel: Kernel) -> dict[str, Any]:
 
 
 def cards_of(kernel: Kernel) -> list[str]:
-    """Draw each card that is there, as a page does, and give those whose question can be answered."""
+    """Draw each card that is there, as a page does, and return those that can be answered."""
     for card, state in kernel.widgets.items():
         if state.get("_model_name") == "AnyModel" and card not in kernel.view:
             kernel.view[card] = {}
