@@ -76,6 +76,7 @@ def test_limit_counts_runs_after_filtering(
     assert {run.status for run in runs} == {"interrupted"}
     assert (runs.is_complete, runs.why, book.reads) == (False, "cut at limit=5", [1, 2])
     assert runs.is_cut_only
+    assert [request.query["per_page"] for request in server.requests] == ["100"] * 2
 
 
 def test_since_and_until_bound_created_at(
