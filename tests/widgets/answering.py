@@ -28,13 +28,6 @@ def submit(controller: AnswerController) -> Snapshot:
     return controller.snapshot
 
 
-def text(controller: AnswerController) -> str:
-    """All that the receipt says."""
-    receipt = controller.snapshot.receipt
-    assert receipt is not None
-    return f"{receipt.title} {dict(receipt.facts)}"
-
-
 def deliveries() -> list[str]:
     return [entry.delivery for entry in answers.entries()]
 

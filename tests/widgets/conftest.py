@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
 
+from support import until
 from tests.client.conftest import client, fake_time, make_client, question, run_json, server
 from tests.widgets.asking import asking, box
 from tests.widgets.live import LivePage
@@ -15,6 +19,47 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 __all__ = ["asking", "box", "client", "fake_time", "make_client", "question", "run_json", "server"]
+
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Shown:
+    """What a cell shows: its outputs in order, each as it was last updated."""
+
+    def __init__(self, publisher: CapturingDisplayPublisher) -> None:
+        self._publisher = publisher
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return the mime bundles."""
+        by_id: dict[str, dict[str, Any]] = {}
+        for output in tuple(self._publisher.outputs):
+            by_id[output["transient"]["display_id"]] = output["data"]
+        return list(by_id.values())
+
+    def html(self) -> str:
+        """Return the HTML of the first output, which survives without a kernel."""
+        return str(self.outputs()[0]["text/html"])
+
+    def clear(self) -> None:
+        """Forget what was shown."""
+        self._publisher.outputs.clear()
+
+
+def threads(*names: str) -> int:
+    """Count the running threads of widgets with these names."""
+    return sum(item.name.removeprefix("runkit-") in names for item in threading.enumerate())
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    """A shell without a kernel that keeps what is displayed."""
+    shell = InteractiveShell.instance()
+    publisher = CapturingDisplayPublisher(parent=shell)
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    yield Shown(publisher)
+    InteractiveShell.clear_instance()
+    until(lambda: threads("watch") == 0)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from runkit.errors import UsageError
 from support import until
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish
+from tests.widgets.conftest import WIDGET, Shown, threads
 from tests.widgets.pages import Page
 
 Open = Callable[[InterruptForm], Page]
@@ -39,46 +39,37 @@ def in_a_page() -> Iterator[Open]:
 # ---------------------------------------------------------------------------------------- in a page
 
 
-def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
-    """The question is told when the page is ready; an answer ends as a receipt that a reload shows, too."""
-    form = InterruptForm(
-        asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]}
-    )
+def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -> None:
+    """What is asked, its verbs and the bank's own reasons; a reload shows the receipt, too."""
+    reasons = ["Another date of birth"]
+    form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": reasons})
     page = in_a_page(form)
-    question, status = page.view["question"], page.view["status"]
-    assert (question["business"], question["title"]) == (
-        "Tacoma Harbor Imports LLC",
-        "Dismiss 1 potential hit?",
-    )
+    question = page.view["question"]
+    assert question["business"] == "Tacoma Harbor Imports LLC"
+    assert question["title"] == "Dismiss 1 potential hit?"
     [section] = question["sections"]
     assert [verb["button"] for verb in section["verbs"]] == ["Dismiss the hit", "Keep the hit"]
-    assert section["reasons"] == ["Another date of birth"]
-    assert (status["state"], page.view["receipt"]) == ("open", None)
+    assert section["reasons"] == reasons
     page.answer("approve", note="not him")
     finish()
-    assert form.state == "settled"
     for item in (page, in_a_page(form)):
         assert item.view["receipt"]["title"].startswith("Hit dismissed, ")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"verb": "approve"},
-        {"verb": "approve", "values": {}, "digest": "0" * 64},
-        {"verb": 3, "values": {"0": 7}},
-        {"verb": "approve", "values": {"0": {"note": ["x"], "sources": "y"}}},
-        {"who": 3, "open": [1], "ready": 7},
-    ],
-)
-def test_odd_messages(asking: Asking, in_a_page: Open, content: dict[str, Any]) -> None:
-    """What no page sends does nothing."""
-    form = InterruptForm(asking.client, asking.run())
+def test_a_question_without_an_id_is_shown_and_not_answered(
+    server: Server, client: Client, run_json: Any, in_a_page: Open
+) -> None:
+    """With its evidence, and nothing is ever sent."""
+    hit = {"title": "Hit", "type": "dismissal"}
+    item = {"agent": "x", "label": "Dismiss it?", "artifacts": [hit]}
+    run = run_json(status="interrupted", interrupts=[item], steps=[])
+    server.script = lambda request: Answer(run)
+    form = InterruptForm(client, "run-1")
     page = in_a_page(form)
-    whole = {"digest": page.view["question"]["digest"]} if "digest" not in content else {}
-    page.tell(**content, **whole)
-    assert form.state in ("open", "invalid")
-    assert asking.wire.posts == 0
+    assert page.view["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
+    page.answer("approve", note="Another person")
+    assert (form.state, page.view["status"]["read_only"]) == ("failed", True)
+    assert not [line for line in server.lines if line.startswith("POST")]
 
 
 def test_a_name_is_asked_for(
@@ -106,30 +97,6 @@ def test_a_name_is_asked_for(
 # ---------------------------------------------------------------------------------------- in a cell
 
 
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells show, in an IPython without a kernel; an output that is updated is replaced."""
-    from IPython.core.displaypub import CapturingDisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell.instance()
-    publisher = CapturingDisplayPublisher()
-    monkeypatch.setattr(shell, "display_pub", publisher)
-    yield publisher.outputs
-    InteractiveShell.clear_instance()
-
-
-def bundles(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The outputs of a cell as they are in the end."""
-    last: dict[Any, dict[str, Any]] = {}
-    for number, output in enumerate(shown):
-        last[(output.get("transient") or {}).get("display_id", number)] = output["data"]
-    return list(last.values())
-
-
-VIEW = "application/vnd.jupyter.widget-view+json"
-
-
 def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
     with (
         runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box,
@@ -144,24 +111,24 @@ def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
 
 @pytest.mark.parametrize("receipts", ["full", "short"])
 def test_two_outputs_that_become_a_receipt(
-    asking: Asking, shown: list[dict[str, Any]], receipts: Literal["full", "short"]
+    asking: Asking, shown: Shown, receipts: Literal["full", "short"]
 ) -> None:
     """What is asked stays as HTML without a kernel; the card's output ends as a receipt without a widget."""
     form = InterruptForm(asking.client, asking.run(), who="Ada", receipts=receipts)
     form._ipython_display_()
-    head, card = bundles(shown)
-    assert VIEW not in head
+    head, card = shown.outputs()
+    assert WIDGET not in head
     assert "Dismiss 1 potential hit?" in head["text/html"]
     assert f"SANDBOX {asking.client.host}" in head["text/html"]
     assert "No buttons below? Install anywidget where JupyterLab runs" in head["text/html"]
-    assert VIEW in card
+    assert WIDGET in card
     assert "Rerun the cell" in card["text/html"]
     assert form.controller is not None
     form.controller.edit({"0": {"decision": "reject", "note": "a reason of ours"}})
     form.controller.submit()
     finish()
-    head, card = bundles(shown)
-    assert VIEW not in card
+    head, card = shown.outputs()
+    assert WIDGET not in card
     assert "Hit kept, " in card["text/plain"]
     assert "signed Ada" in card["text/plain"]
     assert "Watchlist hit is another person" in card["text/html"]
@@ -170,27 +137,27 @@ def test_two_outputs_that_become_a_receipt(
     form.close()
 
 
-def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
+def test_the_cell_again(asking: Asking, shown: Shown) -> None:
     """Running the cell again takes the place of the first form, and after the answer shows its receipt."""
     run = asking.run()
     first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
     first._ipython_display_()
     first._on_views(1)
     second._ipython_display_()
-    assert [VIEW in bundle for bundle in bundles(shown)] == [False, False, False, True]
-    assert "Form closed" in bundles(shown)[1]["text/html"]
+    assert [WIDGET in bundle for bundle in shown.outputs()] == [False, False, False, True]
+    assert "Form closed" in shown.outputs()[1]["text/html"]
     asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
     shown.clear()
     third = InterruptForm(asking.client, run)
     third._ipython_display_()
-    [receipt] = bundles(shown)
-    assert (third.state, VIEW in receipt) == ("closed", False)
+    [receipt] = shown.outputs()
+    assert (third.state, WIDGET in receipt) == ("closed", False)
     assert "Hit kept" in receipt["text/html"]
     second.close()
 
 
 @pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor])
-def test_three_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]], kind: Any) -> None:
+def test_three_displays_and_a_close(asking: Asking, shown: Shown, kind: Any) -> None:
     """No listener, view, widget or thread is left of them."""
     run = asking.run()
     made = kind(asking.client) if kind is InterruptInbox else kind(asking.client, run)
@@ -202,18 +169,15 @@ def test_three_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]],
         made._ipython_display_()
         cards.append(made._card)
         Page(cards[-1])
-    assert sum(VIEW in bundle for bundle in bundles(shown)) == 1
+    assert sum(WIDGET in bundle for bundle in shown.outputs()) == 1
     made.close()
     assert [card.comm for card in cards] == [None] * 3
     assert len(comms) == n_comms
     assert controller is None or len(controller._listeners) == n_listeners
-    names = ("runkit-form", "runkit-inbox", "runkit-watch")
-    until(lambda: not any(thread.name in names for thread in threading.enumerate()))
+    until(lambda: threads("form", "inbox", "watch") == 0)
 
 
-def test_it_looks_while_somebody_looks(
-    asking: Asking, shown: list[dict[str, Any]], monkeypatch: Any
-) -> None:
+def test_it_looks_while_somebody_looks(asking: Asking, shown: Shown, monkeypatch: Any) -> None:
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
     monkeypatch.setattr("runkit.widgets.form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
@@ -222,53 +186,9 @@ def test_it_looks_while_somebody_looks(
     assert form.controller is not None
     asking.answer_elsewhere(form.controller.question)
     until(lambda: form.state == "conflict")
-    until(lambda: "by Priya Raman" in bundles(shown)[1]["text/html"])
+    until(lambda: "by Priya Raman" in shown.outputs()[1]["text/html"])
     form._on_views(1)
     form.close()
-
-
-@pytest.mark.parametrize("interrupts", [[], None, ["?"], 7])
-@pytest.mark.parametrize("name", [None, "int-1"])
-def test_a_question_that_cannot_be_read(
-    server: Server, client: Client, run_json: Any, interrupts: Any, name: str | None
-) -> None:
-    """It is not said that none waits, and the form names the way around."""
-    server.script = lambda request: Answer(run_json(status="interrupted", interrupts=interrupts))
-    receipt = InterruptForm(client, "run-1", name).receipt
-    assert receipt is not None
-    assert (
-        "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
-    )
-
-
-UNNAMED = {
-    "agent": "x",
-    "label": "Dismiss it?",
-    "artifacts": [{"title": "Hit", "type": "dismissal"}],
-}
-
-
-def test_a_question_without_an_id_is_shown_and_not_answered(
-    server: Server, client: Client, run_json: Any, in_a_page: Open
-) -> None:
-    """In a form and in an inbox: with its evidence, and nothing is ever sent."""
-    run = run_json(status="interrupted", interrupts=[UNNAMED], steps=[])
-    listed = {"object": "list", "data": [run], "has_more": False, "total_count": 1}
-    server.script = lambda request: Answer(listed if request.path == "/runs" else run)
-    form = InterruptForm(client, "run-1")
-    page = in_a_page(form)
-    assert page.view["question"]["title"] == "Dismiss it?"
-    assert page.view["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
-    assert page.view["status"]["read_only"]
-    page.answer("approve", note="Another person")
-    assert form.state == "failed"
-    assert page.view["status"]["message"] == "This question has no id; answer it in Middesk."
-    controller = InterruptInbox(client).controller
-    controller.open_first()
-    until(lambda: controller.form is not None)
-    controller.form.submit()
-    assert controller.form.snapshot.state == "failed"
-    assert [request.path for request in server.requests if request.method == "POST"] == []
 
 
 def test_a_prefix_of_the_run_id(asking: Asking) -> None:

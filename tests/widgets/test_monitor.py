@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from IPython.core.displaypub import CapturingDisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 import runkit
-from runkit import answers
-from runkit.client import Client
-from runkit.models import Run
-from runkit.text import esc
-from runkit.widgets.monitor import RunMonitor
+from runkit import Client, Run, RunMonitor
 from support import until
 from tests.faults import FaultyBox, sandbox
+from tests.widgets.conftest import WIDGET, Shown, threads
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
-
-class Shown:
-    """What a cell shows: its outputs in order, each as it was last updated."""
-
-    def __init__(self, publisher: CapturingDisplayPublisher) -> None:
-        self._publisher = publisher
-
-    def outputs(self) -> list[dict[str, Any]]:
-        """Return the mime bundles."""
-        by_id: dict[str, dict[str, Any]] = {}
-        for output in tuple(self._publisher.outputs):
-            by_id[output["transient"]["display_id"]] = output["data"]
-        return list(by_id.values())
-
-    def html(self) -> str:
-        """Return the HTML of the first output, which survives without a kernel."""
-        return str(self.outputs()[0]["text/html"])
-
-
-def followers() -> int:
-    return sum(item.name == "runkit-watch" for item in threading.enumerate())
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
-    """A shell that keeps what is displayed."""
-    shell = InteractiveShell.instance()
-    publisher = CapturingDisplayPublisher(parent=shell)
-    monkeypatch.setattr(shell, "display_pub", publisher)
-    yield Shown(publisher)
-    InteractiveShell.clear_instance()
-    until(lambda: followers() == 0)
+Begin = Callable[[str], Run]
+Watch = Callable[..., tuple[RunMonitor, Page]]
 
 
 @pytest.fixture
@@ -72,39 +35,39 @@ def client(box: FaultyBox) -> Iterator[Client]:
         yield client
 
 
-def begin(box: FaultyBox, client: Client, scenario: str) -> Run:
-    return client.runs.create("cip_orchestrator", business_id=box.business(scenario))
+@pytest.fixture
+def begin(box: FaultyBox, client: Client) -> Begin:
+    return lambda scenario: client.runs.create("cip_orchestrator", box.business(scenario))
 
 
-def watch(client: Client, run: Run) -> RunMonitor:
-    """Show a monitor, and look at it as a front end does."""
-    monitor = RunMonitor(client, run)
-    monitor._ipython_display_()
-    monitor._on_views(1)
-    return monitor
+@pytest.fixture
+def watch(client: Client, shown: Shown) -> Iterator[Watch]:
+    monitors: list[RunMonitor] = []
 
+    def watch(run: Run, *, until_asked: bool = False) -> tuple[RunMonitor, Page]:
+        """Display a monitor, and look at it as a front end does; wait for its question if asked to."""
+        monitor = RunMonitor(client, run)
+        monitors.append(monitor)
+        monitor._ipython_display_()
+        monitor._on_views(1)
+        until(lambda: not until_asked or monitor._forms.forms, 30)
+        assert monitor._card is not None
+        return monitor, Page(monitor._card)
 
-def ask(monitor: RunMonitor) -> Page:
-    """Wait for the question; gives the page of its card."""
-    until(lambda: has_question(monitor), 30)
-    assert monitor._card is not None
-    return Page(monitor._card)
+    yield watch
+    for monitor in monitors:
+        monitor.close()
 
 
 def look_now(monitor: RunMonitor) -> None:
-    """Do not wait for the next look."""
+    """Do not wait for the next poll."""
     monitor._on_views(0)
     monitor._on_views(1)
 
 
-def has_question(monitor: RunMonitor) -> bool:
-    return bool(monitor._forms.forms)
-
-
-def test_a_run_is_followed_answered_and_found(box: FaultyBox, client: Client, shown: Shown) -> None:
-    """The form comes when it pauses, the run goes on from there, and its findings stand there at the end."""
-    monitor = watch(client, begin(box, client, "address_gap"))
-    page = ask(monitor)
+def test_a_run_is_followed_answered_and_found(begin: Begin, watch: Watch, shown: Shown) -> None:
+    """The form comes when it pauses, and its findings stay at the end, without a widget."""
+    monitor, page = watch(begin("address_gap"), until_asked=True)
     until(lambda: "Add a source for the office address?" in shown.html())
     page.answer("approve")
     until(lambda: monitor.run.is_finished, 30)
@@ -114,47 +77,42 @@ def test_a_run_is_followed_answered_and_found(box: FaultyBox, client: Client, sh
     assert PLOTLY in shown.outputs()[1]
 
 
-def test_somebody_else_answers(box: FaultyBox, client: Client, shown: Shown) -> None:
+def test_somebody_else_answers(
+    box: FaultyBox, client: Client, begin: Begin, watch: Watch, shown: Shown
+) -> None:
     """The form goes, and the receipt names who answered."""
-    run = client.runs.wait(begin(box, client, "watchlist_hit"))
-    monitor = watch(client, run)
-    page = ask(monitor)
+    run = client.runs.wait(begin("watchlist_hit"))
+    monitor, page = watch(run, until_asked=True)
     with box.client(second_reviewer=True) as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
         # as from another machine: not in our log
         colleague._http.post(f"/runs/{run.id}/resume", body)
-    until(lambda: not has_question(monitor), 20)
+    until(lambda: not monitor._forms.forms, 20)
     until(lambda: "Already answered by Priya Raman" in shown.html())
     until(lambda: "question" not in page.view)
-    monitor.close()
 
 
-def test_the_run_ends_while_an_answer_is_on_its_way(
-    box: FaultyBox, client: Client, shown: Shown
+def test_the_run_ends_while_an_answer_is_being_sent(
+    box: FaultyBox, begin: Begin, watch: Watch, shown: Shown
 ) -> None:
-    """The form stays until the verdict, which stands in the words although live updates are off."""
-    run = client.runs.wait(begin(box, client, "watchlist_hit"))
-    monitor = watch(client, run)
-    page = ask(monitor)
-    box.fault("slow", on="/resume", seconds=6)
+    """The form stays until the verdict, which is shown although live updates are off."""
+    run = begin("watchlist_hit")
+    monitor, page = watch(run, until_asked=True)
+    box.fault("slow", on="/resume", seconds=3)
     page.answer("reject")
     [controller] = monitor._forms.forms.values()
-    until(lambda: [entry.delivery for entry in answers.entries([run.id])] == ["sending"])
+    until(lambda: [*runkit.answer_log()["delivery"]] == ["sending"])
     box.end_run(run.id)
     look_now(monitor)
     until(lambda: "Live updates off." in shown.html())
-    assert (controller.snapshot.receipt, has_question(monitor)) == (None, True)
+    assert (controller.snapshot.receipt, len(monitor._forms.forms)) == (None, 1)
     until(lambda: "Run finished. Live updates off." in shown.html())
-    assert controller.snapshot.receipt is not None
-    assert str(esc(controller.snapshot.receipt.title)) in shown.html()
+    assert controller.snapshot.receipt.title in unescape(shown.html())
 
 
-def test_a_refusal_that_lasts(
-    box: FaultyBox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_that_lasts(box: FaultyBox, begin: Begin, watch: Watch, shown: Shown) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
-    monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
-    page = ask(monitor)
+    monitor, page = watch(begin("watchlist_hit"), until_asked=True)
     page.type(note="not him")
     box.fault("refuse", on="GET /runs", times=99, status=401)
     look_now(monitor)
@@ -162,66 +120,39 @@ def test_a_refusal_that_lasts(
     assert "401" in shown.html()
     [controller] = monitor._forms.forms.values()
     assert controller.entries["0"]["note"] == "not him"
-    monitor.close()
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "garble", "on": "GET /runs", "times": None, "chance": 0.2},
-        {"kind": "refuse", "on": "GET /runs", "times": None, "chance": 0.5},
-        {"kind": "skew", "on": "ANY /", "times": None, "by": -1e6},
-    ],
-    ids=lambda fault: f"{fault['kind']} {fault['on']}",
-)
-def test_a_run_is_followed_through_trouble(
-    box: FaultyBox, client: Client, shown: Shown, fault: dict[str, Any]
+@pytest.mark.parametrize(("kind", "chance"), [("garble", 0.2), ("refuse", 0.5)])
+def test_a_run_is_followed_through_faults(
+    box: FaultyBox, begin: Begin, watch: Watch, shown: Shown, kind: str, chance: float
 ) -> None:
-    """Whatever the network does, the monitor ends with the run as it is, and never shows it going back."""
-    steps: list[int] = []
-    run = begin(box, client, "clean_pass")
-    box.fault(**fault)
-    monitor = watch(client, run)
-    until(lambda: bool(steps.append(len(monitor.run.steps)) or monitor.run.is_finished), 60)
-    until(lambda: followers() == 0)
-    assert steps == sorted(steps)
-    assert (monitor._is_over, monitor.run.status) == (True, "completed")
+    box.fault(kind, on="GET /runs", times=None, chance=chance)
+    monitor, _ = watch(begin("clean_pass"))
+    until(lambda: monitor.run.is_finished, 60)
+    until(lambda: threads("watch") == 0)
     assert "CIP summary" in shown.html()
 
 
-def range_of_chart(monitor: RunMonitor) -> Any:
-    [output] = monitor._live.outputs
-    return output["data"][PLOTLY]["layout"]["xaxis"]["range"]
-
-
-def test_the_card_is_out_of_sight(box: FaultyBox, client: Client, shown: Shown) -> None:
-    """When its output is cleared nothing is followed, and when it is drawn again it goes on."""
-    monitor = watch(client, begin(box, client, "watchlist_hit"))
+def test_the_card_is_out_of_sight(begin: Begin, watch: Watch) -> None:
+    """When its output is cleared nothing is followed, and when it is displayed again it goes on."""
+    monitor, _ = watch(begin("watchlist_hit"))
     monitor._on_views(0)
-    until(lambda: followers() == 0)
+    until(lambda: threads("watch") == 0)
     monitor._on_views(1)
     until(lambda: monitor.run.status == "interrupted", 30)
-    monitor.close()
 
 
-def test_a_reset_shows_the_whole_run(box: FaultyBox, client: Client, shown: Shown) -> None:
-    monitor = watch(client, begin(box, client, "watchlist_hit"))
-    assert monitor._card is not None
-    page = Page(monitor._card)
+def test_a_reset_shows_the_whole_run(begin: Begin, watch: Watch) -> None:
+    monitor, page = watch(begin("watchlist_hit"))
+
+    def shown_range() -> list[float]:
+        [output] = monitor._live.outputs
+        return list(output["data"][PLOTLY]["layout"]["xaxis"]["range"])
+
     page.tell(zoom=[10, 20])
-    until(lambda: range_of_chart(monitor) == [10, 20], 30)  # the chart of the run that waits
+    until(lambda: shown_range() == [10, 20], 30)  # the chart of the run that waits
     page.tell(zoom=None)
-    until(
-        lambda: (
-            range_of_chart(monitor)
-            == list(runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)
-        )
-    )
-    monitor.close()
-
-
-async def until_ended(monitor: RunMonitor) -> None:
-    await monitor.ended(timeout=1)
+    until(lambda: shown_range() == [*runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range])
 
 
 UNATTENDED = """
@@ -229,8 +160,8 @@ import runkit
 box = runkit.sandbox(speed=3000)
 client = box.client(rate=None)
 run, done = [
-    client.runs.wait(client.runs.create("cip_orchestrator", box.business(one)), poll=0.02)
-    for one in ("watchlist_hit", "clean_pass")
+    client.runs.wait(client.runs.create("cip_orchestrator", box.business(name)), poll=0.02)
+    for name in ("watchlist_hit", "clean_pass")
 ]
 form = runkit.InterruptForm(client, run)
 form.controller.edit({"0": {"decision": "reject", "note": "typed"}})
@@ -242,13 +173,13 @@ display(runkit.FeedbackForm(client, done))
 def test_a_notebook_that_runs_without_a_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing that was typed gets into its file, as there are no widgets; each card names its twin."""
+    """There are no widgets, so nothing typed gets into its file; each card names its twin."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    outputs = notebook.cells[0].outputs
+    outputs: list[Any] = [output.data for output in notebook.cells[0].outputs]
     assert "widgets" not in notebook.metadata
-    assert not [item for item in outputs if WIDGET in item.data]
-    twins = [item.data["text/plain"] for item in outputs if "headless" in item.data["text/plain"]]
-    assert ["resume" in item for item in twins] == [True, True, True, False]
+    assert not [data for data in outputs if WIDGET in data]
+    twins = [data["text/plain"] for data in outputs if "headless" in data["text/plain"]]
+    assert ["resume" in text for text in twins] == [True, True, True, False]
     assert "client.runs.feedback(" in twins[3]

@@ -1,252 +1,222 @@
-"""Forms in a real kernel: one answer, to the question that was shown, and nothing that was typed is lost."""
+"""Forms of a scripted server: one answer, to the question that was shown, and nothing typed is lost."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runkit
+from support import until
 from tests.client.conftest import DROP, Answer, Received, Server
-from tests.end_to_end.kernels.conftest import Kernel
-from tests.widgets.kernel_card import Card
+from tests.widgets.pages import Page
 
 Compose = Callable[..., dict[str, Any]]
 NOTE = "born in 1951, ours in 1984"
 NOWHERE = "/dev/null/state"  # a folder that nobody can make
 
 
-def n_posts(server: Server) -> int:
-    return sum(line.startswith("POST") for line in server.lines)
+class Shown:
+    """The form of the run `run-1` in a page."""
+
+    def __init__(self, client: runkit.Client) -> None:
+        self.form = runkit.InterruptForm(client, "run-1", who="Ana Ortiz")
+        self.page = Page(self.form.widget)
+
+    @property
+    def note(self) -> str:
+        """The text of the note when a page displays the form."""
+        return str(self.page.view["values"]["0"]["note"])
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the receipt says that the API took the answer."""
+        assert self.form.receipt is not None
+        return dict(self.form.receipt.facts).get("delivery") == "confirmed"
+
+    def answer(self, decision: str, **entries: Any) -> str:
+        """Send an answer, and return the state at the end."""
+        self.page.answer(decision, **entries)
+        return self.verdict()
+
+    def verdict(self) -> str:
+        """Wait until nothing is being sent, and return the state."""
+        until(lambda: self.form.state not in ("sending", "unknown"), 20)
+        return self.form.state
 
 
 @pytest.fixture
-def waiting(run_json: Compose, question: dict[str, Any]) -> dict[str, Any]:
-    """The run `run-1` while its question `int-1` waits."""
-    return run_json(status="interrupted", interrupts=[question], steps=[])
-
-
-@pytest.fixture(scope="module")
-def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Kernel]]:
-    """Start kernels as they are installed."""
-    running: list[Kernel] = []
-
-    def start() -> Kernel:
-        ipython = tmp_path_factory.mktemp("ipython")
-        running.append(Kernel("installed", ipython, {"IPYTHONDIR": str(ipython)}))
-        return running[-1]
-
-    yield start
-    for kernel in running:
-        kernel.close()
-
-
-@pytest.fixture(scope="module")
-def kernel(start_kernel: Callable[[], Kernel]) -> Kernel:
-    """One kernel for all forms."""
-    return start_kernel()
+def waiting(server: Server, run_json: Compose, question: dict[str, Any]) -> dict[str, Any]:
+    """The run `run-1` while its question `int-1` waits, as the server has it."""
+    run = run_json(status="interrupted", interrupts=[question], steps=[])
+    server.script = lambda request: Answer(run)
+    return run
 
 
 @pytest.fixture
-def pending(server: Server, waiting: dict[str, Any]) -> Server:
-    """The server, on which the question waits until the answer is taken."""
-    server.script = lambda request: Answer(waiting)
-    return server
+def show(client: runkit.Client, waiting: dict[str, Any]) -> Iterator[Callable[[], Shown]]:
+    forms: list[Shown] = []
+
+    def show() -> Shown:
+        forms.append(Shown(client))
+        return forms[-1]
+
+    yield show
+    for shown in forms:
+        shown.form.close()
 
 
-def closes(server: Server, before: Any, after: Any, written: Answer | None = None) -> None:
-    """Let the question wait until an answer has come, and be closed from then on."""
-    server.script = lambda request: (
-        (request.method == "POST" and written) or Answer(after if n_posts(server) else before)
-    )
+@pytest.fixture
+def take(server: Server, waiting: dict[str, Any], run_json: Compose) -> Callable[..., None]:
+    """Let the server close the question when an answer comes, and reply as given."""
+
+    def take(reply: Answer | None = None) -> None:
+        after = Answer(run_json(steps=[]))
+        server.script = lambda request: (
+            (request.method == "POST" and reply) or (after if posts(server) else Answer(waiting))
+        )
+
+    return take
 
 
-def test_an_answer(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
-) -> None:
-    """Chosen, typed and sent: one POST with what was typed, and a receipt of what the API took."""
-    card = Card(kernel, pending, state_dir)
-    closes(pending, waiting, run_json(steps=[]))
-    assert card.answer("approve", NOTE) == "settled"
-    [body] = [request.body for request in pending.requests if request.method == "POST"]
-    assert body["input"] == {"decision": "approve", "note": NOTE}
-    assert card.is_confirmed
+Show = Callable[[], Shown]
+Take = Callable[..., None]
+
+
+def posts(server: Server) -> list[Any]:
+    """Return the answers that arrived."""
+    return [request.body["input"] for request in server.requests if request.method == "POST"]
+
+
+def test_an_answer_is_sent_once_as_it_was_typed(show: Show, take: Take, server: Server) -> None:
+    shown = show()
+    take()
+    assert shown.answer("approve", note=NOTE) == "settled"
+    assert posts(server) == [{"decision": "approve", "note": NOTE}]
+    assert shown.is_confirmed
 
 
 def test_a_double_click(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose
+    show: Show, take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
-    card = Card(kernel, pending, NOWHERE)
+    """Two quick presses are one POST, also where no log of answers can be kept."""
+    monkeypatch.setenv("RUNKIT_STATE_DIR", NOWHERE)
+    shown = show()
+    take()
+    quick = server.script
 
-    def slowly(request: Received) -> Answer:
-        if request.method != "POST":
-            return Answer(waiting)
-        time.sleep(0.3)
-        return Answer(run_json(steps=[]))
+    def slow(request: Received) -> Answer:
+        time.sleep(0.3 * (request.method == "POST"))
+        return quick(request)
 
-    pending.script = slowly
-    card.press("reject", times=2)
-    assert card.verdict() == "settled"
-    assert n_posts(pending) == 1
+    server.script = slow
+    for _ in range(2):
+        shown.page.answer("reject")
+    assert shown.verdict() == "settled"
+    assert len(posts(server)) == 1
 
 
-def test_a_lost_reply_is_no_receipt(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
-) -> None:
+def test_a_lost_reply_is_no_receipt(show: Show, take: Take, server: Server) -> None:
     """The question is closed, but nobody knows by whose answer: one POST, and nothing is confirmed."""
-    card = Card(kernel, pending, state_dir)
-    closes(pending, waiting, run_json(steps=[]), DROP)
-    assert card.answer("reject") == "settled"
-    assert n_posts(pending) == 1
-    assert not card.is_confirmed
+    shown = show()
+    take(DROP)
+    assert shown.answer("reject") == "settled"
+    assert len(posts(server)) == 1
+    assert not shown.is_confirmed
 
 
 def test_a_question_that_changed_is_not_answered(
-    kernel: Kernel,
-    pending: Server,
-    waiting: dict[str, Any],
-    question: dict[str, Any],
-    state_dir: Path,
+    show: Show, server: Server, waiting: dict[str, Any]
 ) -> None:
     """Another question under the same id gets no answer that was meant for the first."""
-    card = Card(kernel, pending, state_dir)
-    other = {**question, "value": {**question["value"], "label": "Dismiss all hits?"}}
-    pending.script = lambda request: Answer({**waiting, "interrupts": [other]})
-    assert card.answer("reject") == "conflict"
-    assert n_posts(pending) == 0
+    shown = show()
+    other = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss all hits?"}}
+    server.script = lambda request: Answer({**waiting, "interrupts": [other]})
+    assert shown.answer("reject") == "conflict"
+    assert posts(server) == []
 
 
 def test_a_question_that_is_closed_is_not_answered(
-    kernel: Kernel, pending: Server, run_json: Compose, state_dir: Path
+    show: Show, server: Server, run_json: Compose
 ) -> None:
-    """Whoever was first: the run is read again before anything is sent."""
-    card = Card(kernel, pending, state_dir)
-    pending.script = lambda request: Answer(run_json(status="running", steps=[]))
-    assert card.answer("reject") == "conflict"
-    assert n_posts(pending) == 0
+    """The run is read again before anything is sent."""
+    shown = show()
+    server.script = lambda request: Answer(run_json(status="running", steps=[]))
+    assert shown.answer("reject") == "conflict"
+    assert posts(server) == []
 
 
-def test_an_answer_meant_for_another_question(
-    kernel: Kernel, pending: Server, state_dir: Path
-) -> None:
-    """A page that has not drawn the next question yet answers nothing."""
-    card = Card(kernel, pending, state_dir)
-    card.press_for_another("reject")
-    assert (card.verdict(), n_posts(pending)) == ("open", 0)
-    card.close()
+def test_an_answer_meant_for_another_question(show: Show, server: Server) -> None:
+    """A page that does not show the newest question yet answers nothing."""
+    shown = show()
+    shown.page.view["question"]["digest"] = "0" * 64
+    assert shown.answer("reject") == "open"
+    assert posts(server) == []
 
 
-def test_a_saved_notebook_holds_no_question(
-    kernel: Kernel, pending: Server, state_dir: Path
-) -> None:
-    """The widgets hold code and style: neither the question nor what was typed."""
-    card = Card(kernel, pending, state_dir)
-    card.type_note(NOTE)
-    card.draw()
-    assert card.note == NOTE
-    assert "AnyModel" in card.widgets
-    assert "Dismiss?" not in card.widgets
-    assert NOTE not in card.widgets
-    card.close()
+def test_a_saved_notebook_holds_no_question(show: Show) -> None:
+    """The state of the widgets is code and style: neither the question nor what was typed."""
+    shown = show()
+    shown.page.type(note=NOTE)
+    card = shown.form.widget
+    state = f"{card.get_state()} {card.layout.get_state()}"
+    assert "_esm" in state
+    assert "Dismiss?" not in state
+    assert NOTE not in state
 
 
-def test_a_dismissal_needs_a_note(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], state_dir: Path
-) -> None:
+def test_a_dismissal_needs_a_note(show: Show, server: Server) -> None:
     """Without a reason nothing is sent; blanks are no reason."""
-    card = Card(kernel, pending, state_dir)
-    assert card.answer("approve") == "invalid"
-    assert card.answer("approve", "  ") == "invalid"
-    assert n_posts(pending) == 0
-    card.close()
+    shown = show()
+    assert [shown.answer("approve", note=note) for note in ("", "  ")] == ["invalid"] * 2
+    assert posts(server) == []
 
 
 def test_a_refused_answer_can_be_sent_again(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+    show: Show, take: Take, server: Server, waiting: dict[str, Any]
 ) -> None:
-    """The API says no, for now: the form says that it failed, keeps what was typed, and the next try goes."""
-    card = Card(kernel, pending, state_dir)
-    closes(pending, waiting, waiting, Answer(status=403))
-    assert card.answer("approve", NOTE) == "failed"
-    card.draw()
-    assert card.note == NOTE
-    closes(pending, waiting, run_json(steps=[]))
-    pending.requests.clear()
-    assert card.answer("approve") == "settled"
-    assert n_posts(pending) == 1
+    """What was typed is kept, and the next try goes."""
+    shown = show()
+    server.script = lambda request: Answer(waiting, status=403 if request.method == "POST" else 200)
+    assert shown.answer("approve", note=NOTE) == "failed"
+    assert shown.note == NOTE
+    server.requests.clear()
+    take()
+    assert shown.answer("approve") == "settled"
+    assert len(posts(server)) == 1
 
 
-def test_what_was_typed_outlives_the_kernel(
-    start_kernel: Callable[[], Kernel], kernel: Kernel, pending: Server, state_dir: Path
-) -> None:
-    """A form in a new kernel begins with it; the first form writes it a moment after the last key."""
-    Card(kernel, pending, state_dir).type_note(NOTE)
-    deadline = time.monotonic() + 5
-    again = Card(start_kernel(), pending, state_dir)
-    while again.note != NOTE and time.monotonic() < deadline:
-        again.show()
-    assert again.note == NOTE
+def test_what_was_typed_outlives_its_form(show: Show) -> None:
+    """Another form begins with it; the first one writes it a moment after the last key."""
+    show().page.type(note=NOTE)
+    until(lambda: show().note == NOTE, 5)
 
 
 def test_what_was_typed_goes_with_its_question(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+    show: Show, take: Take, server: Server, waiting: dict[str, Any]
 ) -> None:
     """A settled answer leaves no draft behind: asked again, the question begins empty."""
-    card = Card(kernel, pending, state_dir)
-    card.type_note(NOTE)
-    card.show()
-    assert card.note == NOTE
-    closes(pending, waiting, run_json(steps=[]))
-    assert card.answer("reject") == "settled"
-    pending.script = lambda request: Answer(waiting)
-    card.show()
-    assert card.note == ""
-
-
-def test_a_monitor_follows_a_run_that_asks(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
-) -> None:
-    """While the question waits it is on screen; a colleague's answer is noticed without a click."""
-    card = Card(kernel, pending, state_dir)
-    card.close()
-    for slow in (
-        "import nbformat",
-        "import plotly.graph_objects",
-        "runkit.gantt(client.runs.get('run-1'))",
-    ):
-        # a cell each, so that on a busy machine none takes longer than a kernel may
-        kernel.run(slow)
-    kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
-    assert kernel.value("monitor.run.status") == "'interrupted'"
-    card.draw()
-    n_reads, deadline = len(pending.requests), time.monotonic() + 20
-    while len(pending.requests) == n_reads:  # it goes on while the question waits
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    pending.script = lambda request: Answer(run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
-    deadline = time.monotonic() + 20
-    while kernel.value("monitor.run.status") != "'completed'":
-        assert time.monotonic() < deadline, "the monitor did not notice"
-        time.sleep(0.05)
-    assert n_posts(pending) == 0
+    shown = show()
+    shown.page.type(note=NOTE)
+    take()
+    assert shown.answer("reject") == "settled"
+    server.script = lambda request: Answer(waiting)
+    assert show().note == ""
 
 
 def test_every_question_that_waits_is_there() -> None:
     """As many as runs are interrupted in the past 30 days, until they are answered."""
     with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
-        asking = client.runs.list(status="interrupted", progress=False)
-        assert len(asking) > 3
-        inbox = runkit.InterruptInbox(client)
-        assert {row.run_id for row in inbox.rows} == set(asking.ids)
-        assert inbox.rows[0].kind == "dismissal"
-        for kind in {row.kind for row in inbox.rows}:
-            times = [row.asked_at for row in inbox.rows if row.kind == kind]
+        interrupted = client.runs.list(status="interrupted", progress=False)
+        assert len(interrupted) > 3
+        rows = runkit.InterruptInbox(client).rows
+        assert {row.run_id for row in rows} == set(interrupted.ids)
+        assert rows[0].kind == "dismissal"
+        for kind in {row.kind for row in rows}:
+            times = [row.asked_at for row in rows if row.kind == kind]
             assert times == sorted(times)
-        assert all(row.wait_s > 60 for row in inbox.rows)
-        first = inbox.rows[0]
-        box.end_run(first.run_id)
-        assert first.run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}
+        assert all(row.wait_s > 60 for row in rows)
+        box.end_run(rows[0].run_id)
+        assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}
