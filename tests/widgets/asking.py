@@ -117,18 +117,18 @@ def finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[FaultyBox]:
+def shared_box() -> Iterator[FaultyBox]:
     """A quick sandbox."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def asking(box: FaultyBox) -> Iterator[Asking]:
+def asking(shared_box: FaultyBox) -> Iterator[Asking]:
     """Questions to answer; no fault and no thread of a form outlives the test."""
     with ExitStack() as stack:
-        yield Asking(box, stack)
+        yield Asking(shared_box, stack)
         finish()
-        box.clear_faults()
+        shared_box.clear_faults()
         names = (*JOBS, "runkit-form")
         until(lambda: not any(item.name in names for item in threading.enumerate()))

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from runkit import Client, Run
 from support import until
-from tests.client.conftest import client, fake_time, make_client, question, run_json, server
-from tests.widgets.asking import asking, box
+from tests.client.conftest import client as scripted_client
+from tests.client.conftest import fake_time, make_client, question, run_json, server
+from tests.faults import FaultyBox, sandbox
+from tests.widgets.asking import asking, shared_box
 from tests.widgets.live import LivePage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["asking", "box", "client", "fake_time", "make_client", "question", "run_json", "server"]
+__all__ = [
+    "asking",
+    "fake_time",
+    "make_client",
+    "question",
+    "run_json",
+    "scripted_client",
+    "server",
+    "shared_box",
+]
 
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -73,3 +85,27 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def live(page: Page) -> LivePage:
     return LivePage(page)
+
+
+@pytest.fixture
+def box() -> Iterator[FaultyBox]:
+    """A sandbox of one test, without runs."""
+    with sandbox(speed=3000) as box:
+        yield box
+
+
+@pytest.fixture
+def client(box: FaultyBox) -> Iterator[Client]:
+    with box.client(rate=None) as client:
+        yield client
+
+
+@pytest.fixture
+def start(box: FaultyBox, client: Client) -> Callable[[str], Run]:
+    """Start a run, and let it end or come to its question."""
+
+    def start(scenario: str) -> Run:
+        run = client.runs.create("cip_orchestrator", box.business(scenario))
+        return client.runs.wait(run, poll=0.02)
+
+    return start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,23 +17,13 @@ from tests.widgets.live import LivePage
 from tests.widgets.pages import Page
 
 Json = dict[str, Any]
+Start = Callable[[str], Run]
 
 
 @pytest.fixture
 def box() -> Iterator[FaultyBox]:
     with sandbox(speed=3000, now="2026-03-01") as box:  # its clock counts, not this machine's
         yield box
-
-
-@pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
-    with box.client(rate=None) as client:
-        yield client
-
-
-def start(box: FaultyBox, client: Client, scenario: str) -> Run:
-    run = client.runs.create("cip_orchestrator", box.business(scenario))
-    return client.runs.wait(run, poll=0.02)
 
 
 def case_of(client: Client, run: Run, n_lines: int) -> Json:
@@ -55,9 +45,9 @@ def texts(line: Json) -> list[str]:
     return [line["title"], *map(text, line["rows"])] if "title" in line else [text(line)]
 
 
-def test_other_findings_come_weakest_first(box: FaultyBox, client: Client) -> None:
+def test_other_findings_come_weakest_first(client: Client, start: Start) -> None:
     """A finding that the question repeats is not another one; the case names the business's status."""
-    run = start(box, client, "watchlist_hit")
+    run = start("watchlist_hit")
     case = case_of(client, run, 1)
     assert case["status"].startswith("Business in review, as of ")
     assert f'client.runs.get("{run.id[:8]}")' in case["code"]
@@ -69,9 +59,9 @@ def test_other_findings_come_weakest_first(box: FaultyBox, client: Client) -> No
     assert line["title"].startswith(f"{len(confidences)} other findings: ")
 
 
-def test_two_questions_about_one_business(box: FaultyBox, client: Client) -> None:
+def test_two_questions_about_one_business(client: Client, start: Start) -> None:
     """Each names the other one, and the older one that a newer run may have made it stale."""
-    first, second = (start(box, client, "decision") for _ in range(2))
+    first, second = (start("decision") for _ in range(2))
     _, is_open, runs = case_of(client, first, 3)["lines"]
     [text] = texts(is_open)
     assert text.startswith(
@@ -86,13 +76,13 @@ def test_two_questions_about_one_business(box: FaultyBox, client: Client) -> Non
     )
 
 
-def test_earlier_answers(box: FaultyBox, client: Client) -> None:
-    first = start(box, client, "decision")
+def test_earlier_answers(client: Client, start: Start) -> None:
+    first = start("decision")
     answer = {"decision": "rejected", "note": "virtual office"}
     client.runs.wait(
         client.runs.resume(first, first.interrupts[0].id, answer, who="Bo Lind"), poll=0.02
     )
-    _, runs, request, answers = case_of(client, start(box, client, "decision"), 4)["lines"]
+    _, runs, request, answers = case_of(client, start("decision"), 4)["lines"]
     assert texts(runs)[0] == "1 other run of this business, completed"
     assert texts(request)[0] == "1 earlier question about this business, answered"
     assert "Rejected" in texts(request)[1]
@@ -100,18 +90,18 @@ def test_earlier_answers(box: FaultyBox, client: Client) -> None:
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
 
 
-def test_a_business_that_is_not_known(box: FaultyBox, client: Client) -> None:
+def test_a_business_that_is_not_known(box: FaultyBox, start: Start) -> None:
     """The case of its question has the findings only."""
-    run = start(box, client, "decision")
-    start(box, client, "decision")
+    run = start("decision")
+    start("decision")
     with box.client(rate=None) as stranger:
         case = case_of(stranger, stranger.runs.get(run.id), 1)
     assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
 
 
-def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client) -> None:
+def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client, start: Start) -> None:
     """The case says so, and the question can be answered."""
-    form = runkit.InterruptForm(client, start(box, client, "decision"))
+    form = runkit.InterruptForm(client, start("decision"))
     box.fault("refuse", on="GET /threads", status=403, times=9)
     page = Page(form.widget)
     until(lambda: len(page.view["case"]["lines"]) == 2)
@@ -121,9 +111,9 @@ def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client) -> None:
     form.close()
 
 
-def test_the_case_on_a_page(box: FaultyBox, client: Client, live: LivePage) -> None:
+def test_the_case_on_a_page(client: Client, start: Start, live: LivePage) -> None:
     """Both rows say how many are open; "Show it" opens the other one; what is unfolded stays so."""
-    first, second = (start(box, client, "decision") for _ in range(2))
+    first, second = (start("decision") for _ in range(2))
     inbox = runkit.InterruptInbox(client, who="Ana Ortiz")
     card = live.add(inbox.widget)
     expect(card.locator(".rk-item").filter(has_text="2 open")).to_have_count(2)

@@ -177,15 +177,15 @@ def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> N
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
-def test_refused_json(server: Server, client: Client, run_json: Any) -> None:
+def test_refused_json(server: Server, scripted_client: Client, run_json: Any) -> None:
     """The API's refusal stands beside the JSON that was sent."""
     item = {"id": "int-1", "value": {"type": "survey", "label": "Which?"}}
     run = run_json(status="interrupted", interrupts=[item], steps=[])
     refusal = Answer({"errors": [{"message": "risk is missing"}]}, status=422)
     server.script = lambda request: refusal if request.method == "POST" else Answer(run)
-    question = question_of(client.runs.get("run-1"))
+    question = question_of(scripted_client.runs.get("run-1"))
     assert question is not None
-    controller = AnswerController(client, question)
+    controller = AnswerController(scripted_client, question)
     refused = answer(controller, {"0": {"decision": "raw", "raw": "{}", "note": ""}})
     assert "risk is missing" in refused.errors["0"]["raw"]
 

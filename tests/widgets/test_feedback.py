@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,28 +11,13 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets.feedback import FeedbackForm
 from support import until
-from tests.faults import FaultyBox, sandbox
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[FaultyBox]:
-    with sandbox(speed=3000) as box:
-        yield box
+from tests.faults import FaultyBox
 
 
 @pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
-    with box.client(rate=None) as client:
-        yield client
-    box.clear_faults()
-
-
-@pytest.fixture
-def run(box: FaultyBox, client: Client) -> Run:
+def run(start: Callable[[str], Run]) -> Run:
     """Return a completed run, whose artifacts nobody has rated."""
-    return client.runs.wait(
-        client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.02
-    )
+    return start("clean_pass")
 
 
 class Row:

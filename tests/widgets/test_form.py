@@ -57,14 +57,14 @@ def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -
 
 
 def test_a_question_without_an_id_is_shown_and_not_answered(
-    server: Server, client: Client, run_json: Any, in_a_page: Open
+    server: Server, scripted_client: Client, run_json: Any, in_a_page: Open
 ) -> None:
     """With its evidence, and nothing is ever sent."""
     hit = {"title": "Hit", "type": "dismissal"}
     item = {"agent": "x", "label": "Dismiss it?", "artifacts": [hit]}
     run = run_json(status="interrupted", interrupts=[item], steps=[])
     server.script = lambda request: Answer(run)
-    form = InterruptForm(client, "run-1")
+    form = InterruptForm(scripted_client, "run-1")
     page = in_a_page(form)
     assert page.view["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
     page.answer("approve", note="Another person")
@@ -201,15 +201,17 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
         assert run.id not in repr(widget)
 
 
-def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
+def test_which_of_several(
+    server: Server, scripted_client: Client, run_json: Any, question: Any
+) -> None:
     """Two questions at once: one must be named."""
     both = [question, {"id": "int-2", "value": {"type": "dismissal", "label": "And this?"}}]
     server.script = lambda request: Answer(
         run_json(status="interrupted", interrupts=both, steps=[])
     )
     with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
-        InterruptForm(client, "run-1")
-    assert InterruptForm(client, "run-1", "int-2").state == "open"
+        InterruptForm(scripted_client, "run-1")
+    assert InterruptForm(scripted_client, "run-1", "int-2").state == "open"
 
 
 def awaited(form: InterruptForm) -> Run:

@@ -10,33 +10,11 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets.inbox import InterruptInbox
 from support import until
-from tests.faults import FaultyBox, sandbox
+from tests.faults import FaultyBox
 from tests.widgets.pages import Page
 
-Ask, Show = Callable[[], Run], Callable[..., tuple[InterruptInbox, Page]]
-
-
-@pytest.fixture
-def box() -> Iterator[FaultyBox]:
-    with sandbox(speed=3000) as box:
-        yield box
-
-
-@pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
-    with box.client(rate=None) as client:
-        yield client
-
-
-@pytest.fixture
-def ask(box: FaultyBox, client: Client) -> Ask:
-    """Start a run and let it come to its question."""
-
-    def ask() -> Run:
-        run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
-        return client.runs.wait(run, poll=0.02)
-
-    return ask
+Start, Show = Callable[[str], Run], Callable[..., tuple[InterruptInbox, Page]]
+HIT = "watchlist_hit"
 
 
 @pytest.fixture
@@ -73,12 +51,12 @@ def ids(inbox: InterruptInbox) -> list[str]:
 
 
 def test_the_button_looks_through_everything(
-    ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch
+    start: Start, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
     monkeypatch.setattr("runkit.widgets.inbox.FIRST_PAGE", 1)
     inbox, page = show()
-    runs = [ask(), ask()]
+    runs = [start(HIT), start(HIT)]
     inbox.controller.refresh()
     assert ids(inbox) == [runs[1].id]
     page.tell(refresh=True)
@@ -86,9 +64,9 @@ def test_the_button_looks_through_everything(
     assert ids(inbox) == [run.id for run in runs]
 
 
-def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, ask: Ask) -> None:
+def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, start: Start) -> None:
     """Its run ended, and this is no rejection."""
-    run = ask()
+    run = start(HIT)
     inbox = InterruptInbox(client)
     box.end_run(run.id)
     inbox.controller.refresh()
@@ -96,9 +74,9 @@ def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, ask: A
     assert "doesn&#39;t count as a rejection" in inbox._static()["text/html"]
 
 
-def test_a_refresh_that_fails(box: FaultyBox, ask: Ask, show: Show) -> None:
+def test_a_refresh_that_fails(box: FaultyBox, start: Start, show: Show) -> None:
     """The inbox says why and how old its list is, until a refresh works."""
-    run = ask()
+    run = start(HIT)
     inbox, page = show()
     box.fault("refuse", on="GET /runs", status=401)
     inbox.controller.refresh()
@@ -110,9 +88,9 @@ def test_a_refresh_that_fails(box: FaultyBox, ask: Ask, show: Show) -> None:
     assert inbox.controller.error == ""
 
 
-def test_the_next_question_opens_after_an_answer(client: Client, ask: Ask, show: Show) -> None:
+def test_the_next_question_opens_after_an_answer(client: Client, start: Start, show: Show) -> None:
     """The answered row is at the end of the list; one name signs all answers."""
-    runs = [ask(), ask()]
+    runs = [start(HIT), start(HIT)]
     inbox, page = show()
     wait_for(page, runs[0])
     page.tell(who=" Ana Ortiz ")
@@ -132,8 +110,8 @@ def test_the_next_question_opens_after_an_answer(client: Client, ask: Ask, show:
     assert client.runs.get(runs[0]).status != "interrupted"
 
 
-def test_a_business_that_is_identified_later(box: FaultyBox, ask: Ask, show: Show) -> None:
-    run = ask()
+def test_a_business_that_is_identified_later(box: FaultyBox, start: Start, show: Show) -> None:
+    run = start(HIT)
     with box.client(rate=None) as stranger:
         _, page = show(stranger)
         assert page.view["question"]["run"] == run.id[:8]
@@ -142,9 +120,9 @@ def test_a_business_that_is_identified_later(box: FaultyBox, ask: Ask, show: Sho
         assert page.view["question"]["caution"] == ""
 
 
-def test_an_open_question_is_answered_elsewhere(client: Client, ask: Ask, show: Show) -> None:
+def test_an_open_question_is_answered_elsewhere(client: Client, start: Start, show: Show) -> None:
     """The next refresh closes its form, and says so."""
-    run = ask()
+    run = start(HIT)
     inbox, _ = show()
     client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
     inbox.controller.refresh()
@@ -152,9 +130,9 @@ def test_an_open_question_is_answered_elsewhere(client: Client, ask: Ask, show: 
     assert "Answered from another notebook" in inbox.controller.closed[0].snapshot.message
 
 
-def test_typed_text_outlives_another_question(ask: Ask, show: Show) -> None:
+def test_typed_text_outlives_another_question(start: Start, show: Show) -> None:
     """It is there again when its question is opened again, even without drafts."""
-    first, second = ask(), ask()
+    first, second = start(HIT), start(HIT)
     _, page = show(drafts=False)
     page.type(note="born in 1951")
     for run, note in ((second, ""), (first, "born in 1951")):

@@ -10,31 +10,17 @@ from playwright.sync_api import Locator, Page, expect
 import runkit
 from runkit.client import Client
 from runkit.models import Run
-from tests.faults import FaultyBox, sandbox
 from tests.widgets.live import LivePage
 
 HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
 
 
-@pytest.fixture(scope="module")
-def box() -> Iterator[FaultyBox]:
-    with sandbox(speed=3000) as box:
-        yield box
-
-
-@pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
-    with box.client(rate=None) as client:
-        yield client
-
-
 class Inbox:
     """An inbox in a page."""
 
-    def __init__(self, page: Page, client: Client, prepare: Callable[[], object]) -> None:
+    def __init__(self, page: Page, client: Client) -> None:
         self.live, self.page = LivePage(page), page
         self.inbox = runkit.InterruptInbox(client, who="Ana Ortiz", drafts=False)
-        prepare()
         self.card = self.live.add(self.inbox.widget)
         self.filter = self.card.get_by_role("textbox", name="Filter questions")
         self.live.until(lambda: not self.inbox.controller.is_opening)
@@ -81,27 +67,17 @@ class Inbox:
 
 
 @pytest.fixture
-def ask(box: FaultyBox, client: Client) -> Iterator[Callable[..., list[Run]]]:
-    def start(scenario: str) -> Run:
-        run = client.runs.create("cip_orchestrator", box.business(scenario))
-        return client.runs.wait(run, poll=0.01)
-
-    def ask(**counts: int) -> list[Run]:
-        """Start as many runs of each scenario, each when the one before it asks its question."""
-        return [start(scenario) for scenario, count in counts.items() for _ in range(count)]
-
-    yield ask
-    box.clear_faults()
-    for run_id in client.runs.list(status="interrupted", progress=False).ids:
-        box.end_run(run_id)
+def ask(start: Callable[[str], Run]) -> Callable[..., list[Run]]:
+    """Start as many runs of each scenario, each when the one before it asks its question."""
+    return lambda **counts: [start(name) for name, count in counts.items() for _ in range(count)]
 
 
 @pytest.fixture
-def show(page: Page, client: Client) -> Iterator[Callable[..., Inbox]]:
+def show(page: Page, client: Client) -> Iterator[Callable[[], Inbox]]:
     inboxes: list[Inbox] = []
 
-    def show(prepare: Callable[[], object] = lambda: None) -> Inbox:
-        inboxes.append(Inbox(page, client, prepare))
+    def show() -> Inbox:
+        inboxes.append(Inbox(page, client))
         return inboxes[-1]
 
     yield show
@@ -109,7 +85,7 @@ def show(page: Page, client: Client) -> Iterator[Callable[..., Inbox]]:
         inbox.inbox.close()
 
 
-Ask, Show = Callable[..., list[Run]], Callable[..., Inbox]
+Ask, Show = Callable[..., list[Run]], Callable[[], Inbox]
 
 
 def is_waiting(client: Client, run: Run) -> bool:
@@ -154,16 +130,6 @@ def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> Non
     inbox.tick()
     assert inbox.open_run() == ""
     assert all(is_waiting(client, run) for run in others)
-
-
-def test_a_question_that_is_answered_elsewhere(ask: Ask, show: Show, client: Client) -> None:
-    runs = ask(address_gap=1, watchlist_hit=20, decision=2)
-    inbox = show()
-    inbox.filter.fill(DECISION)
-    inbox.page.locator(".rk-pane").focus()
-    client.runs.resume(runs[1], runs[1].interrupts[0].id, {"decision": "reject"})
-    inbox.tick()
-    inbox.live.until(lambda: inbox.open_run() in [run.id[:8] for run in runs[-2:]])
 
 
 def test_later_beyond_the_end_of_the_list(

@@ -30,12 +30,6 @@ def box() -> Iterator[FaultyBox]:
 
 
 @pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
-    with box.client(rate=None) as client:
-        yield client
-
-
-@pytest.fixture
 def begin(box: FaultyBox, client: Client) -> Begin:
     return lambda scenario: client.runs.create("cip_orchestrator", box.business(scenario))
 
@@ -44,13 +38,13 @@ def begin(box: FaultyBox, client: Client) -> Begin:
 def watch(client: Client, shown: Shown) -> Iterator[Watch]:
     monitors: list[RunMonitor] = []
 
-    def watch(run: Run, *, until_asked: bool = False) -> tuple[RunMonitor, Page]:
-        """Display a monitor, and look at it as a front end does; wait for its question if asked to."""
+    def watch(run: Run, *, until_waiting: bool = False) -> tuple[RunMonitor, Page]:
+        """Display a monitor, and look at it as a front end does; and wait for its question on request."""
         monitor = RunMonitor(client, run)
         monitors.append(monitor)
         monitor._ipython_display_()
         monitor._on_views(1)
-        until(lambda: not until_asked or monitor._forms.forms, 30)
+        until(lambda: not until_waiting or monitor._forms.forms, 30)
         assert monitor._card is not None
         return monitor, Page(monitor._card)
 
@@ -67,7 +61,7 @@ def look_now(monitor: RunMonitor) -> None:
 
 def test_a_run_is_followed_answered_and_found(begin: Begin, watch: Watch, shown: Shown) -> None:
     """The form comes when it pauses, and its findings stay at the end, without a widget."""
-    monitor, page = watch(begin("address_gap"), until_asked=True)
+    monitor, page = watch(begin("address_gap"), until_waiting=True)
     until(lambda: "Add a source for the office address?" in shown.html())
     page.answer("approve")
     until(lambda: monitor.run.is_finished, 30)
@@ -82,7 +76,7 @@ def test_somebody_else_answers(
 ) -> None:
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin("watchlist_hit"))
-    monitor, page = watch(run, until_asked=True)
+    monitor, page = watch(run, until_waiting=True)
     with box.client(second_reviewer=True) as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
         # as from another machine: not in our log
@@ -97,7 +91,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
 ) -> None:
     """The form stays until the verdict, which is shown although live updates are off."""
     run = begin("watchlist_hit")
-    monitor, page = watch(run, until_asked=True)
+    monitor, page = watch(run, until_waiting=True)
     box.fault("slow", on="/resume", seconds=3)
     page.answer("reject")
     [controller] = monitor._forms.forms.values()
@@ -112,7 +106,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
 
 def test_a_refusal_that_lasts(box: FaultyBox, begin: Begin, watch: Watch, shown: Shown) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
-    monitor, page = watch(begin("watchlist_hit"), until_asked=True)
+    monitor, page = watch(begin("watchlist_hit"), until_waiting=True)
     page.type(note="not him")
     box.fault("refuse", on="GET /runs", times=99, status=401)
     look_now(monitor)

@@ -56,11 +56,11 @@ def waiting(server: Server, run_json: Compose, question: dict[str, Any]) -> dict
 
 
 @pytest.fixture
-def show(client: runkit.Client, waiting: dict[str, Any]) -> Iterator[Callable[[], Shown]]:
+def show(scripted_client: runkit.Client, waiting: dict[str, Any]) -> Iterator[Callable[[], Shown]]:
     forms: list[Shown] = []
 
     def show() -> Shown:
-        forms.append(Shown(client))
+        forms.append(Shown(scripted_client))
         return forms[-1]
 
     yield show
@@ -200,6 +200,7 @@ def test_what_was_typed_goes_with_its_question(
     """A settled answer leaves no draft behind: asked again, the question begins empty."""
     shown = show()
     shown.page.type(note=NOTE)
+    until(lambda: show().note == NOTE, 5)
     take()
     assert shown.answer("reject") == "settled"
     server.script = lambda request: Answer(waiting)
