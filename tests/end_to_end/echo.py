@@ -75,12 +75,12 @@ WAYS = {
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Responds in one of `WAYS`, or in one for each piece of a request's line."""
+    """Responds in one of `WAYS`."""
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
-    way: str | dict[str, str] = "401"
+    way = "401"
     seen: set[str]
 
     @property
@@ -96,14 +96,12 @@ class _Handler(socketserver.StreamRequestHandler):
     server: Server
 
     def handle(self) -> None:
-        line, *lines = iter(lambda: self.rfile.readline().decode().rstrip(), "")
+        _, *lines = iter(lambda: self.rfile.readline().decode().rstrip(), "")
         heads = {name.lower(): value for name, _, value in (head.partition(": ") for head in lines)}
         self.rfile.read(int(heads.get("content-length", 0)))
         auth = heads.get("proxy-authorization") or heads.get("authorization", "")
         self.server.seen.add(auth)
-        way = self.server.way
-        name = way if isinstance(way, str) else next(way[piece] for piece in way if piece in line)
-        text = WAYS[name].replace("KEY", f"{auth} {auth.partition(' ')[2]}")
+        text = WAYS[self.server.way].replace("KEY", f"{auth} {auth.partition(' ')[2]}")
         head, _, body = text.partition("\n\n")
         if not re.search("Content-Length|chunked|event-stream", head):
             head += f"\nContent-Length: {len(body)}\nConnection: close"
