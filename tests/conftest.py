@@ -9,10 +9,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,26 +88,12 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests recorded as `table:TITLE`: a row, a column, a kind of line, and what came out."""
-    tables: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
+    """Print what tests recorded as `table:TITLE`: a row, a column, a kind of line, and a value."""
     for reports in terminalreporter.stats.values():
-        for name, cell in chain.from_iterable(
-            getattr(report, "user_properties", ()) for report in reports
-        ):
-            if name.startswith("table:"):
-                tables[name.removeprefix("table:")].append(tuple(cell))
-    for title, cells in tables.items():
-        terminalreporter.section(title)
-        found = {(row, kind, column): came for row, column, kind, came in cells}
-        columns = list(dict.fromkeys(column for _, column, _, _ in cells))
-        lines = list(dict.fromkeys((row, kind) for row, _, kind, _ in cells))
-        width = max(len(came) for came in [*found.values(), *columns]) + 1
-        terminalreporter.line(" " * 24 + "".join(column.ljust(width) for column in columns))
-        for row, kind in lines:
-            record = (found.get((row, kind, column), "") for column in columns)
-            terminalreporter.line(
-                f"{row:16}{kind:8}" + "".join(came.ljust(width) for came in record)
-            )
+        for report in reports:
+            for name, cells in getattr(report, "user_properties", ()):
+                if name.startswith("table:"):
+                    terminalreporter.line(" | ".join((name, *cells)))
 
 
 @pytest.fixture(autouse=True)

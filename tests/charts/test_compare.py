@@ -6,25 +6,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.tables.compare import compare
-from support import question, run, step
-
-
-def test_one_row_per_agent_and_step_name():
-    """Counts and seconds of each run, and the difference b - a."""
-    a = run(
-        step("1", 0, 10, steps=[step("2", 0, 4, name="inner")]),
-        step("3", 10, 30),
-        question("4", 30, 90),
-    )
-    rows = compare(a, run(step("1", 0, 5))).set_index("name")
-    assert rows.index.tolist() == ["work", "inner", "await_review"]
-    expected = {"n": [2, 1, -1], "total_s": [30, 5, -25], "self_s": [26, 5, -21]}
-    for measure, numbers in expected.items():
-        assert (
-            rows.loc["work", [f"{measure}_{side}" for side in ("a", "b", "diff")]].tolist()
-            == numbers
-        )
-    assert rows.loc["await_review", ["waiting_s_a", "waiting_s_b"]].tolist() == [60, 0]
+from support import run, step
 
 
 def test_the_first_difference_is_marked_in_both_rows():

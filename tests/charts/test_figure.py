@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import plotly.io
 import pytest
 
-import runkit
 from chart import FAILING, WAIT, draw, values, words
 from runkit import style
-from runkit.charts.gantt import gantt
 from runkit.tables.frames import frames
 from support import at, example, question, run, step
-
-ENTERED = 11  # files of a chart of one run, beside the one that checks arguments
 
 
 def test_the_title_names_business_agent_and_state():
@@ -136,21 +130,3 @@ def test_the_ground_follows_plotlys_own_switch(monkeypatch):
         chart = draw(example("completed"))
         assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
         assert chart.trace("critical path")["line"]["color"] == theme.text
-
-
-def test_a_chart_enters_few_files():
-    read, entered = frames(example("completed")), set()
-    package = str(Path(runkit.__file__).parent)
-    draw(read)
-
-    def note(frame, event, _):
-        name = frame.f_code.co_filename
-        if event == "call" and name.startswith(package) and not name.endswith("arguments.py"):
-            entered.add(name)
-
-    sys.setprofile(note)
-    try:
-        gantt(read)
-    finally:
-        sys.setprofile(None)
-    assert 5 < len(entered) <= ENTERED

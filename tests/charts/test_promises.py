@@ -67,12 +67,14 @@ def test_no_chart_offers_itself_to_a_cloud(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
-    """Run b took 32 s longer, and waited 30 s less; one step each is in both."""
-    a = run(step("w", 0, 10), question("q", 10, 60), run_id="a")
+    """A row for each agent and step name, with counts and seconds of both runs."""
+    inner = step("i", 0, 4, name="inner")
+    a = run(step("w", 0, 10, steps=[inner]), question("q", 10, 60), run_id="a")
     b = run(step("w", 0, 42), question("q", 42, 62), run_id="b")
     table = runkit.compare(a, b).set_index("name")
-    counts = table[["n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]]
-    assert counts.loc["work"].tolist() == [1, 1, 10, 42, 32]
+    assert table.index.tolist() == ["work", "inner", "await_review"]
+    work = table.loc["work"].filter(regex="^(n|total_s|self_s)_")
+    assert work.tolist() == [1, 1, 0, 10, 42, 32, 6, 42, 36]
     assert table.filter(like="waiting_s").loc["await_review"].tolist() == [50, 20, -30]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from chart import FAILING, GROUP, INSTANT, WAIT, draw, values
+from chart import FAILING, GROUP, WAIT, draw
 from support import example, question, run, step
 
 
@@ -79,24 +76,3 @@ def test_a_chart_has_at_most_2000_bars_and_says_so():
         assert len(chart.numbers("x")) == 2_000
         assert f"2,000 of {n_steps} steps shown" in chart.title
         assert len(chart.numbers("x", FAILING)) == len(chart.numbers("x", WAIT)) == n_runs
-
-
-moments = st.integers(0, 9)
-
-
-@given(st.lists(st.tuples(moments, moments, st.sampled_from("xyz")), min_size=1, max_size=12))
-def test_bars_of_a_row_never_overlap(parts):
-    """In bands of agents, no two bars cover the same instant of a row, and no row is empty."""
-    steps = [step(f"{n}", min(a, b), max(a, b), agent=who) for n, (a, b, who) in enumerate(parts)]
-    chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
-    covered = [
-        (row, second)
-        for row, start, length in zip(
-            *(chart.numbers(key) for key in ("y", "base", "x")), strict=True
-        )
-        for second in range(int(start), int(start + length))
-    ]
-    assert len(covered) == len(set(covered))
-    instants = [values(trace["y"]) for trace in chart.json["data"] if trace.get("name") == INSTANT]
-    every = {row for part in (chart.numbers("y"), *instants) for row in part.tolist()}
-    assert every == set(range(len(every)))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import runkit
 from chart import WAIT, draw
-from runkit.charts.axis import axes_of
 from support import question, run, step
 
 NIGHT = 14 * 3600
@@ -62,36 +58,3 @@ def test_work_during_a_wait_is_not_folded():
     chart = draw(overnight(NIGHT, step("w", 1_000, 1_300)))
     assert np.allclose(sorted(chart.numbers("x", "CIP Orchestrator")), [60, 120, 300])
     assert chart.notes.count("not to scale") == 2
-
-
-edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).map(sorted)
-
-
-@given(edges)
-def test_a_folded_axis_never_turns_back(cuts):
-    """The map from time to place only grows, and is the identity apart from the folds."""
-    folds = list(zip(cuts[::2], cuts[1::2], strict=False))
-    [axis] = axes_of(0.0, [1_000.0], [[(float(a), float(b)) for a, b in folds]])
-    places = axis.at(np.arange(1_001, dtype=float))
-    lengths = np.diff(places)
-    is_folded = np.zeros(1_000, bool)
-    for a, b in axis.folds:
-        is_folded[int(a) : int(b)] = True
-    assert (lengths > 0).all()
-    assert np.allclose(lengths[~is_folded], 1)
-    assert axis.length <= 1_000 + 1e-9
-
-
-def test_ticks_stand_apart_beside_a_long_error() -> None:
-    """The text of a failure takes room that the axis does not have."""
-    error = "IRS TIN Matching did not respond: 3 attempts timed out after 20 s each"
-    failed = step("b", 2, 92, status="error", label="Querying the records of IRS TIN Matching")
-    note = step("e", 92, 92, type="error", label=error)
-    f = runkit.frames(run(step("g", 1, 95, steps=[failed, note]), status="error", end=105))
-    layout = runkit.gantt(f).layout
-    first, last = layout.xaxis.range
-    pixels = (900 - layout.margin.l - layout.margin.r) / (last - first)
-    places, texts = layout.xaxis.tickvals, layout.xaxis.ticktext
-    assert len(places) > 1
-    for left, right, text in zip(places, places[1:], texts, strict=False):
-        assert (right - left) * pixels > 6 * len(text)

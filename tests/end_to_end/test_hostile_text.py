@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 import pytest
 
 import runkit
-from hostile.made import filled, hostile_run, hostile_runs, mixed_runs, models
-from hostile.payloads import PAYLOADS, SAMPLE, check_html, check_strings, check_text
-from runkit.charts import one_run
-from runkit.charts.panel import STYLE, Panel
+from hostile.made import filled, hostile_run, hostile_runs, models
+from hostile.payloads import PAYLOADS, check_html, check_text
 from runkit.errors import DataError, UsageError
 
 Texts = list[str]
@@ -47,24 +44,12 @@ def errors(texts: Texts) -> Iterator[object]:
         yield from (caught.value, refused.value)
 
 
-def panels(texts: Texts) -> Iterator[object]:
-    """Figures, sentences and tables of one run."""
-    for run in mixed_runs(texts):
-        f = runkit.frames(run)
-        yield from (getattr(one_run, name)(f) for name in one_run.__all__ if name != "step")
-        yield from (one_run.step(f, step_id) for step_id in islice(f.steps["step_id"].unique(), 5))
-
-
 def check_shown(shown: Any) -> None:
     """Check all forms in which something shows itself."""
     check_text(str(shown))
     if not isinstance(shown, Exception):
         check_text(repr(shown))
-    if isinstance(shown, Panel):
-        check_html(shown._repr_mimebundle_()["text/html"].replace(STYLE, ""))
-        if shown.figure is not None:
-            check_strings(shown.figure.to_plotly_json())
-    elif hasattr(shown, "_repr_html_"):
+    if hasattr(shown, "_repr_html_"):
         html = shown._repr_html_()
         assert type(html) is str  # marimo fails on `Markup`
         check_html(html)
@@ -74,8 +59,6 @@ def check_shown(shown: Any) -> None:
 FEW = 3  # texts in one set of frames: of similar problems three are named
 BATCHES = [[*PAYLOADS.values()][at : at + FEW] for at in range(0, len(PAYLOADS), FEW)]
 CASES = [(surface, texts) for surface in (objects, lists_and_frames, errors) for texts in BATCHES]
-# tables have room for so many steps
-CASES += [(panels, [*SAMPLE.values()][half::2]) for half in (0, 1)]
 
 
 @pytest.mark.parametrize(("surface", "texts"), CASES)

@@ -57,19 +57,6 @@ def test_an_archive_of_02(old: Path) -> None:
     assert set(runkit.Archive(old / "archive").frames(version=1).runs["run_id"]) == set([*RUNS][:3])
 
 
-def test_an_archive_of_02_goes_on(old: Path) -> None:
-    """What it holds is not doubled, and a newer copy of a run takes the place of the old one."""
-    archive = runkit.Archive(old / "archive")
-    archive.add([run.to_dict() for run in archive.runs()], progress=False)
-    assert budgets(archive.frames()) == RUNS
-    [waiting] = archive.runs(status="interrupted")
-    ended = dict.fromkeys(["ended_at", "updated_at"], "2026-02-05T14:20:17.000Z")
-    archive.add(
-        [waiting.to_dict() | ended | {"status": "completed", "interrupts": []}], progress=False
-    )
-    assert (len(archive), archive.frames().runs["status"].eq("completed").sum()) == (4, 3)
-
-
 def test_an_answer_log_of_02(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(old / "state"))
     f = runkit.frames(old / "frames", answers=runkit.answer_log())

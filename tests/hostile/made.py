@@ -95,17 +95,6 @@ def hostile_run(text: str, *, is_tame: bool = False) -> Json:
     return made | {LOCAL: {name: made.pop(name) for name in LOCAL_FIELDS}}
 
 
-def mixed_runs(texts: list[str]) -> list[Run]:
-    """A wild run and a tame one, each with steps of all texts."""
-    runs = [[hostile_run(text, is_tame=tame) for text in texts] for tame in (False, True)]
-    return [
-        Run.from_json(
-            first | {"steps": [step for item in (first, *others) for step in item["steps"]]}
-        )
-        for first, *others in runs
-    ]
-
-
 def hostile_runs(texts: dict[str, str]) -> list[Run]:
     """A wild run and a tame one for each text."""
     return [

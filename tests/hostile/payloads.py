@@ -6,9 +6,7 @@ as its class or its name. Texts are short, so that they are whole where a text i
 
 from __future__ import annotations
 
-import re
 from html.parser import HTMLParser
-from typing import Any
 
 from runkit.text import visible, web_host
 
@@ -135,22 +133,3 @@ def check_text(text: str) -> None:
     """Check that a text acts on no terminal and hides nothing."""
     assert visible(text) == text, ascii(text)
     text.encode()
-
-
-OUR_MARKUP = re.compile(r'<br>|</?b>|</span>|<span style="(color:#[0-9A-F]{6}|font-size:13px)">')
-
-
-def check_strings(value: Any) -> None:
-    """Check the strings of a figure: no element but our own, no formula or template."""
-    if isinstance(value, str):
-        bare = OUR_MARKUP.sub("", value)
-        assert not set("<>$") & set(bare), value
-        assert "%{" not in bare
-        check_text(value)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in ("meta", "template", "hovertemplate", "bdata", "source"):
-                check_strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            check_strings(inner)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from runkit.text import visible
-from support import artifact, example, run, step
+from support import example
 from tests.reports.conftest import Made, make, write_template
 
 TEMPLATES = ["run", "compare", "fleet"]
@@ -99,30 +98,3 @@ def test_a_readers_own_figure_is_never_lost(tmp_path):
     assert (
         '<img class="output" alt="Runs by week" src="data:image/png;base64,iVBORw0KGgo=">' in page
     )
-
-
-HOSTILE = "</script><script>window.hacked=1</script><a href='https://evil.example/t'>t</a> \u202e\x9b31m $x$"
-URLS = [
-    "javascript:window.hacked=3",
-    "https://good.example\\@evil.example/host",
-    "https://evil.example/by-design?a='><script>window.hacked=5</script>",
-]
-
-
-@pytest.mark.browser
-def test_hostile_text_is_shown_as_text_and_links_are_of_sources(tmp_path, open_file):
-    """A reader sees what was written; only an address whose host is certain is a link."""
-    sources = [{"url": url, "source_name": HOSTILE} for url in URLS]
-    finding = artifact(HOSTILE, summary=HOSTILE, sources=sources)
-    raw = run(step("a", 0, 50, label=HOSTILE, artifacts=[finding]), output={"artifacts": [finding]})
-    page = open_file(make(raw, tmp_path / "a.html", title=HOSTILE).report.html).page
-    shown = visible(HOSTILE)
-    assert page.title() == page.locator("h1").inner_text() == shown
-    for where in ("td", "svg title"):
-        assert shown[:40] in "".join(page.locator(where).all_text_contents())
-    links = page.locator("a[href]").evaluate_all(
-        "all => all.map(e => [e.getAttribute('href'), e.rel])"
-    )
-    away = {(href.partition("?")[0], rel) for href, rel in links if not href.startswith("#part-")}
-    assert away == {("https://evil.example/by-design", "noopener noreferrer")}
-    assert page.locator("svg a").count() == 0

@@ -131,6 +131,18 @@ def test_what_is_no_second_press(
     assert asking.wire.posts == 1
 
 
+def test_a_slow_server(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+    """After some seconds without a result a person learns that the answer may not have left."""
+    form = show_form("decision")
+    asking.box.fault("slow", seconds=7)
+    press(verb(page, "Keep in review"))
+    live.until(lambda: form.state == "sending")
+    message = page.locator(".rk-message")
+    live.until(lambda: "the kernel or the server does not respond" in message.inner_text())
+    live.until(lambda: form.state == "settled")
+    assert asking.wire.posts == 1
+
+
 class Inputs:
     """Clicks and keys, counted; what is typed into a note does not count."""
 

@@ -1,6 +1,6 @@
 """The states of an answer as one table: what happens on the network, and what the card and the log say.
 
-Orders of events are in `tests/fuzz`; this is one press each.
+This is one press each.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def end(asking: Asking, controller: AnswerController) -> None:
 
 
 def another_notebook(asking: Asking, controller: AnswerController) -> None:
-    answer(AnswerController(asking.another(), controller.question, who="Bob"), NO)
+    run, interrupt_id = controller.question.run, controller.question.interrupt_id
+    asking.another().runs.resume(run, interrupt_id, {"decision": "reject"}, who="Bob")
 
 
 def client_error(asking: Asking, _: AnswerController) -> None:
@@ -73,7 +74,6 @@ class Case(NamedTuple):
 PRESSES = {
     "accepted": Case(lambda *_: None, State.SETTLED, 1, ["confirmed"], "Hit dismissed, "),
     "401": Case(fault("refuse", status=401), State.FAILED, 1, ["failed"], "Not delivered. "),
-    "403": Case(fault("refuse", status=403), State.FAILED, 1, ["failed"], "Not delivered. "),
     "429": Case(
         fault("refuse", status=429, times=9), State.FAILED, 1, ["failed"], "Not delivered. "
     ),
@@ -85,6 +85,13 @@ PRESSES = {
     "lost reply": Case(fault("lose_reply"), State.SETTLED, 1, ["unconfirmed"], DOUBT),
     "dropped, then answered elsewhere": Case(
         both(LOST, while_looking(elsewhere)), State.SETTLED, 1, ["unconfirmed"], DOUBT
+    ),
+    "dropped, then another notebook": Case(
+        both(LOST, while_looking(another_notebook)),
+        State.CONFLICT,
+        1,
+        ["unconfirmed", "confirmed"],
+        "Answered from another notebook on this machine: Hit kept",
     ),
     "dropped, then ended": Case(
         both(LOST, while_looking(end)),
@@ -126,7 +133,7 @@ def test_a_press(asking: Asking, name: str) -> None:
         assert receipt.title == pressed.message
         is_ours = name == "accepted"
         assert (receipt.reason, dict(receipt.facts).get("delivery") == "confirmed") == (
-            (NOTE, True) if is_ours else ("", name == "another notebook before")
+            (NOTE, True) if is_ours else ("", "another notebook" in name)
         )
         controller.edit(NO)  # typed right before the receipt came
         assert saved(controller) is None

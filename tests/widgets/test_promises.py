@@ -148,6 +148,17 @@ def test_a_question_that_is_closed_is_not_answered(
     assert posts(server) == []
 
 
+def test_an_older_state_of_the_run_closes_nothing(
+    show: Show, server: Server, run_json: Compose
+) -> None:
+    """A replica may lag: nothing is sent then, and the question stays open."""
+    shown = show()
+    old = run_json(updated_at="2026-02-03T10:00:00Z", steps=[])
+    server.script = lambda request: Answer(old)
+    assert shown.answer("reject") == "failed"
+    assert posts(server) == []
+
+
 def test_an_answer_meant_for_another_question(show: Show, server: Server) -> None:
     """A page that does not show the newest question yet answers nothing."""
     shown = show()

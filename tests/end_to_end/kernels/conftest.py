@@ -131,14 +131,11 @@ class Kernel:
             case "status" if content["execution_state"] == "idle":
                 self._idle.add(message["parent_header"]["msg_id"])
 
-    def find(self, **wanted: Any) -> str:
-        """Find the newest widget with these traits; `css` is one of its DOM classes."""
-        css = wanted.pop("css", None)
-        for comm_id, state in reversed(self.widgets.items()):
-            has_class = css is None or css in state.get("_dom_classes", ())
-            if has_class and all(state.get(name) == value for name, value in wanted.items()):
-                return comm_id
-        raise AssertionError(f"no widget has {css} {wanted}")
+    @property
+    def card(self) -> str:
+        """The id of the newest card."""
+        cards = [key for key, state in self.widgets.items() if state["_model_name"] == "AnyModel"]
+        return cards[-1]
 
     def tell(self, comm_id: str, **content: Any) -> None:
         """Send a widget a message of its own kind, as its page does."""
@@ -146,16 +143,16 @@ class Kernel:
 
     def open_card(self) -> str:
         """Draw the newest card, as a page does that is ready; gives its id."""
-        card = self.find(_model_name="AnyModel")
+        card = self.card
         self.view.pop(card, None)
         self.tell(card, ready=f"page of {card}")
         self.until(lambda: card in self.view)
         return card
 
-    def press(self, card: str, verb: str, times: int = 1, digest: str = "", **entries: Any) -> None:
+    def press(self, card: str, verb: str, times: int = 1, **entries: Any) -> None:
         """Send an answer to the question of a card, as the second press does; quickly if several times."""
         state = self.view[card]
-        digest = digest or state["question"]["digest"]
+        digest = state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):
             self.tell(card, verb=verb, values=values, digest=digest, next=next_key(state))

@@ -27,7 +27,7 @@ def show(kernel: Kernel) -> str:
 
 def submit(kernel: Kernel, decision: str, times: int = 1) -> None:
     """Press a button of the newest card for the second time."""
-    kernel.press(kernel.find(_model_name="AnyModel"), decision, times)
+    kernel.press(kernel.card, decision, times)
 
 
 def receipt(kernel: Kernel, card: str) -> str:
@@ -40,14 +40,6 @@ def state(kernel: Kernel) -> str:
     """Write where the form stands, once all that was clicked before has been heard."""
     kernel.run("time.sleep(0.1)")
     return kernel.value("str(form.state)").strip("'")
-
-
-def test_an_answer(kernel: Kernel, posts: Count) -> None:
-    """Sent and confirmed by messages: one POST, and the card's output is a receipt, no widget."""
-    card = show(kernel)
-    submit(kernel, "approved")
-    assert "Approved, " in receipt(kernel, card)
-    assert (state(kernel), posts()) == ("settled", 1)
 
 
 def test_a_double_click(kernel: Kernel, posts: Count) -> None:
@@ -88,18 +80,6 @@ def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
             kernel.value("answered.id == form.run.id and answered.status != 'interrupted'")
             == "True"
         )
-    assert (state(kernel), posts()) == ("settled", 1)
-
-
-def test_shown_again(kernel: Kernel, posts: Count) -> None:
-    """A form that is shown in a second cell leaves the first one, which says so."""
-    first = show(kernel)
-    kernel.run("form._ipython_display_()")
-    assert "Form closed" in receipt(kernel, first)
-    kernel.open_card()
-    second = next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
-    submit(kernel, "in_review")
-    assert "Kept in review" in receipt(kernel, second)
     assert (state(kernel), posts()) == ("settled", 1)
 
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
@@ -18,9 +17,6 @@ from tests.widgets.live import is_armed, press
 
 Open = Callable[..., Session]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
-ASK = """def ask(scenario):
-    made = client.runs.create("cip_orchestrator", box.business(scenario))
-    return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
 KEEP = "Keep in review"
 DISMISS = "Dismiss the hit"
 NOTE = "born in another year"
@@ -125,36 +121,6 @@ def test_a_reload(open_session: Open, posts: Posts) -> None:
     assert posts.count() == 1
 
 
-SLOW_CODE = """
-const make = URL.createObjectURL;
-URL.createObjectURL = (blob) => make.call(URL, blob.type !== "text/javascript" ? blob
-    : new Blob(["await new Promise((go) => setTimeout(go, 3000));", blob], {type: blob.type}));
-"""  # the code of a card, in a page that is busy for 3 s; anywidget waits for 2 s
-
-
-@light
-def test_a_slow_page(
-    open_session: Open, context: BrowserContext, posts: Posts, tmp_path: Path
-) -> None:
-    """Cards of all three kinds are filled though their code came late, and they work."""
-    context.add_init_script(SLOW_CODE)
-    monitor, inbox = (
-        "runkit.RunMonitor(client, run)",
-        "inbox = runkit.InterruptInbox(client)\ninbox",
-    )
-    page = open_session("watchlist_hit", monitor, inbox, ASK, "ask('watchlist_hit')").page
-    expect(card(page)).to_have_count(3)
-    expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
-    for number in range(3):
-        expect(card(page).nth(number).get_by_role("button", name=DISMISS).first).to_be_visible()
-    page.screenshot(path=tmp_path / "filled.png")
-    form = card(page).nth(2)
-    form.locator("textarea").fill(NOTE)
-    press(form.locator("[data-id=press-approve]"))
-    see(page, "Hit dismissed, ")
-    assert posts.count() == 1
-
-
 @light
 def test_anywidget_is_missing_on_the_server(open_session: Open, context: BrowserContext) -> None:
     """The question and what to do without buttons stand there; a card that has loaded hides the hint."""
@@ -206,7 +172,7 @@ def test_d_d_is_harmless(open_session: Open) -> None:
 
 
 @light
-def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None:
+def test_what_is_saved(open_session: Open, posts: Posts) -> None:
     """The saved notebook holds the question and the receipt, no widget and no key.
 
     Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.
@@ -242,7 +208,6 @@ def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None
     expect(shown.get_by_text("Watchlist hit is another person").first).to_be_visible()
     expect(shown.get_by_text("Hit dismissed").first).to_be_visible()
     assert page.evaluate(f"() => {PANEL}.content.widgets[1].model.trusted") is False
-    page.screenshot(path=tmp_path / "untrusted.png")
 
     command = [sys.executable, "-m", "nbconvert", "--to", "html", str(copy)]
     subprocess.run(command, check=True, capture_output=True)
@@ -251,5 +216,4 @@ def test_what_is_saved(open_session: Open, posts: Posts, tmp_path: Path) -> None
     alone.locator("summary").filter(has_text="Details").click()
     expect(alone.get_by_text("Watchlist hit is another person").first).to_be_visible()
     expect(alone.get_by_text("Hit dismissed").first).to_be_visible()
-    alone.screenshot(path=tmp_path / "exported.png")
     alone.context.close()

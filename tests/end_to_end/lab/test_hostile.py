@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-import runkit
-from hostile.made import hostile_runs
-from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
-from tests.end_to_end.lab.conftest import LIGHT, Lab, Session, wait_until_ready
+from hostile.payloads import FOUND, SAMPLE, SCRIPTS, WATCH
+from tests.end_to_end.lab.conftest import LIGHT, Session
 from tests.end_to_end.lab.test_answering import FORM, card, outputs
 
 pytestmark = [pytest.mark.browser]
@@ -84,7 +81,7 @@ def watched(context: BrowserContext) -> Watched:
 
 
 @light
-def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
+def test_cards(open_session: Open, watched: Watched) -> None:
     """Forms of each kind, their errors, the inbox, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
@@ -112,30 +109,9 @@ def test_cards(open_session: Open, watched: Watched, tmp_path: Path) -> None:
         "all => all.forEach((one) => { one.open = true; })"
     )
     page.set_viewport_size({"width": 1280, "height": 4000})
-    page.screenshot(path=tmp_path / "cards.png")
     wide = page.evaluate(
         "s => [...document.querySelectorAll(s)].filter(e => e.scrollWidth > e.clientWidth + 400).length",
         SHOWN,
     )
     assert wide == 0
     watched.check(page)
-
-
-@light
-def test_a_report_s_notebook(
-    lab: Lab, context: BrowserContext, watched: Watched, tmp_path: Path
-) -> None:
-    """The executed notebook of a report on hostile runs, opened as somebody else's and run as one's own."""
-    runs = hostile_runs({name: text for name, text in PAYLOADS.items() if name != "long"})
-    runkit.report(runs, lab.folder / "hostile.html", template="fleet", progress=False)
-    page = context.new_page()
-    page.goto(lab.address("hostile.ipynb"))
-    wait_until_ready(page)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(state="attached")
-    page.set_viewport_size({"width": 1280, "height": 3000})
-    page.screenshot(path=tmp_path / "notebook.png")
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.canary") is None
-    assert watched.happened == []
-    assert page.evaluate(FOUND, SHOWN) == []
-    expect(outputs(page).locator("mjx-container")).to_have_count(0)

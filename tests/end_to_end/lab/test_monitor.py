@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -45,21 +44,18 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @light
 @pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
-def test_a_run_from_start_to_end(open_session: Open, tmp_path: Path) -> None:
+def test_a_run_from_start_to_end(open_session: Open) -> None:
     """The chart grows and is never away, the question is answered in place, and what was found is kept."""
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
     page = session.page
     page.wait_for_selector(".js-plotly-plot .bars .point")
     page.evaluate(SAMPLE)
-    page.screenshot(path=tmp_path / "running.png")
     verb(page, DISMISS).wait_for()
-    page.screenshot(path=tmp_path / "paused.png")
     card(page).locator("textarea").fill(NOTE)
     press(verb(page, DISMISS))
     see(page, "Hit dismissed, ")
     see(page, "Run finished. Live updates off.")
     page.locator(".js-plotly-plot .bars").first.wait_for()
-    page.screenshot(path=tmp_path / "ended.png")
     ended = session.value(
         "[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]"
     )
