@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -207,16 +208,9 @@ def test_fifty_presses_at_once(asking: Asking) -> None:
     no = {"0": {**controller.entries["0"], "decision": "reject"}}
     controller.edit(no)
     gate = threading.Barrier(50)
-
-    def press() -> None:
-        gate.wait()
-        controller.submit()
-
-    threads = [threading.Thread(target=press) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(50) as pool:
+        for _ in range(50):
+            pool.submit(lambda: (gate.wait(), controller.submit()))
     controller.edit({"0": {**no["0"], "note": "too late"}})
     assert controller.snapshot.state is State.SENDING
     finish()
