@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from random import Random
 from typing import Any
 
@@ -17,7 +16,7 @@ from runkit.server import Sandbox
 from runkit.server.launch import SandboxServer
 from runkit.server.web import error_response
 
-KINDS = ("slow", "skew", "refuse", "drop", "lose_reply", "garble")
+KINDS = ("slow", "refuse", "drop", "lose_reply", "garble")
 
 
 @dataclass
@@ -27,7 +26,6 @@ class Fault:
     `on` may begin with a method or ANY; the default is POST. All seconds are real ones.
 
         slow        waits for `seconds` before handling the request
-        skew        the `Date` of the response is off by `by` seconds
         refuse      answers with `status`; Retry-After is `seconds`, if given
         drop        closes the connection (FIN) without handling the request
         lose_reply  handles the request and closes the connection
@@ -40,7 +38,6 @@ class Fault:
     chance: float = 1
     seconds: float | None = None
     status: int = 503
-    by: float = 3600
     random: Random = field(default_factory=lambda: Random(0))
 
     def __post_init__(self) -> None:
@@ -60,17 +57,13 @@ class FaultyServer(SandboxServer):
 
     def __init__(self, **options: Any) -> None:
         self.faults: list[Fault] = []
+        self.n_answers = 0  # that arrived
         super().__init__(**options)
 
     def make_app(self, **options: Any) -> ASGIApp:
         """Put the faults in front of the app."""
         self.app = super().make_app(**options)
         return self
-
-    def clear(self) -> list[Fault]:
-        """Remove all faults, and return those that are left."""
-        left, self.faults = [fault for fault in self.faults if fault.times], []
-        return left
 
     def _next(self, scope: Scope, *kinds: str) -> Fault | None:
         found = (fault for fault in self.faults if fault.times and fault.kind in kinds)
@@ -80,14 +73,13 @@ class FaultyServer(SandboxServer):
         return fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Apply the first delay, skew and failure that match, in this order."""
+        """Apply the first delay and the first failure that match, in this order."""
+        self.n_answers += scope["path"].endswith("/resume")
         transport = receive.__self__.transport  # type: ignore[attr-defined]
         if slow := self._next(scope, "slow"):
             receive = await _read(receive)
             await asyncio.sleep(3 if slow.seconds is None else slow.seconds)
-        if skew := self._next(scope, "skew"):
-            send = _skewed(send, skew.by)
-        fault = self._next(scope, *KINDS[2:])
+        fault = self._next(scope, *KINDS[1:])
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.kind == "refuse":
@@ -122,17 +114,6 @@ async def _discard(message: Message) -> None:
     """Send nothing."""
 
 
-def _skewed(send: Send, seconds: float) -> Send:
-    async def send_skewed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            moment = parsedate_to_datetime(headers["date"]) + timedelta(seconds=seconds)
-            headers["date"] = format_datetime(moment, usegmt=True)
-        await send(message)
-
-    return send_skewed
-
-
 def _garbled(send: Send) -> Send:
     async def send_half(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -154,9 +135,14 @@ class FaultyBox(Sandbox):
         """Add a fault after the active ones."""
         self.server.faults.append(Fault(kind, on, times, **fields))
 
-    def clear_faults(self) -> list[Fault]:
-        """Remove all faults, and return those that are left."""
-        return self.server.clear()
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self.server.faults.clear()
+
+    def answers(self) -> Callable[[], int]:
+        """Return what counts the answers that arrive from now on."""
+        before = self.server.n_answers
+        return lambda: self.server.n_answers - before
 
 
 def sandbox(speed: float = 60, **options: Any) -> FaultyBox:

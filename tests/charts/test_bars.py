@@ -27,7 +27,7 @@ def dotted(chart):
     return line
 
 
-def test_every_step_is_drawn_once():
+def test_every_step_has_one_bar_or_tick():
     """A step is one bar as long as it took, or one tick if it took no time."""
     chart, steps = draw(NESTED), frames(NESTED).steps
     assert len(chart.numbers("x")) == len(steps) - 1
@@ -82,7 +82,7 @@ def test_hover_has_label_agent_status_times_and_findings():
         ([], {}, "no run"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(source, option, hint):
+def test_a_wrong_option_or_source_is_refused(source, option, hint):
     with pytest.raises(UsageError, match=hint):
         draw(source, **option)
 
@@ -94,6 +94,6 @@ def test_what_cannot_be_drawn_is_refused(source, option, hint):
         (run(steps=None), "not delivered"),
     ],
 )
-def test_nothing_to_draw_is_said_in_words(source, text):
+def test_a_chart_without_steps_has_a_note(source, text):
     [note] = draw(source).layout["annotations"]
     assert text in note["text"]

@@ -97,18 +97,18 @@ def logged(**more):
     return log.assign(run_created_at=pd.to_datetime(log["run_created_at"], utc=True))
 
 
-ASKED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), end=70)
+ANSWERED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), end=70)
 
 
 def test_a_confirmed_answer_is_shown():
     """As plain text, with the name from the log."""
-    [row] = one_run.questions(frames(ASKED), logged()).table.to_dict("records")
+    [row] = one_run.questions(frames(ANSWERED), logged()).table.to_dict("records")
     assert row["answer"] == "decision: approve; note: seen"
-    body = one_run.questions(frames(ASKED), logged()).body
+    body = one_run.questions(frames(ANSWERED), logged()).body
     assert "“seen”" in body
     assert "Ana (self-declared)" in body
     assert "Recording it" in body
-    assert "The API keeps neither" in one_run.questions(frames(ASKED)).body
+    assert "The API keeps neither" in one_run.questions(frames(ANSWERED)).body
     assert (row["answered_by"], row["delivery"]) == ("Ana", "confirmed")
 
 
@@ -127,6 +127,6 @@ def test_whom_the_api_names_comes_before_the_log(joined):
 @pytest.mark.parametrize("delivery", ["unconfirmed", "unknown", "sending"])
 def test_an_answer_in_doubt_says_so_and_names_nobody(delivery):
     """It may not be the answer that counted."""
-    [row] = one_run.questions(frames(ASKED), logged(delivery=delivery)).table.to_dict("records")
+    [row] = one_run.questions(frames(ANSWERED), logged(delivery=delivery)).table.to_dict("records")
     assert row["delivery"] == delivery
     assert pd.isna(row["answered_by"])

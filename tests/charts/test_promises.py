@@ -78,7 +78,7 @@ def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
     assert table.filter(like="waiting_s").loc["await_review"].tolist() == [50, 20, -30]
 
 
-def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
+def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
     """Two answered, one pending, one expired; what the policy settled waited for nobody."""
     settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
     f = runkit.frames(

@@ -144,7 +144,7 @@ def test_hostile_text_stays_text(text: str) -> None:
         assert names <= {"svg", "g", "style", "rect", "path", "circle", "text", "tspan", "title"}
 
 
-def test_json_of_a_notebook_is_drawn_as_its_figure() -> None:
+def test_json_of_a_figure_gives_the_same_picture() -> None:
     """A saved figure gives the same picture."""
     figure = runkit.gantt(runs(5))
     assert svg(json.loads(figure.to_json())) == svg(figure)

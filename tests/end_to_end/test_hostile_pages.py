@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import IPython.display
 import pytest
 from playwright.sync_api import Browser, Error
 from plotly.offline import get_plotlyjs
@@ -66,18 +65,14 @@ def figures(texts: dict[str, str], path: Path) -> None:
     """Titles, labels, ticks, legends and notes of panels and charts, as pictures and drawn by plotly."""
     runs, title = hostile_runs(texts), "".join(texts.values())[:200]
     f, of_one = runkit.frames(runs), runkit.frames(runs[1])
-    shown: list[Any] = []
     panels = [getattr(fleet, name)(f) for name in fleet.__all__]
     panels += [getattr(one_run, name)(of_one) for name in one_run.__all__ if name != "step"]
     panels += [one_run.step(of_one, step_id) for step_id in of_one.steps["step_id"]]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(IPython.display, "display", lambda item, **_options: shown.append(item))
-        for panel in panels:
-            panel._ipython_display_()
-    shown += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
-    html = [item["text/html"] if isinstance(item, dict) else figure_div(item) for item in shown]
-    live = [item for item in shown if not isinstance(item, dict)]
-    html += [figure.to_html(full_html=False, include_plotlyjs=False) for figure in live]
+    html = [panel._repr_mimebundle_()["text/html"] for panel in panels]
+    live = [panel.figure for panel in panels if panel.figure is not None]
+    live += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
+    for figure in live:
+        html += [figure_div(figure), figure.to_html(full_html=False, include_plotlyjs=False)]
     path.write_text(f"{PAGE}<script>{get_plotlyjs()}</script>{''.join(html)}", encoding="utf-8")
 
 

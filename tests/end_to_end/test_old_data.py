@@ -42,10 +42,7 @@ def test_saved_frames_of_02(old: Path) -> None:
     assert f.coverage == (6, 5, 1, None)
     assert (f.steps["is_failed"].sum(), f.steps["label"].isna().sum()) == (3, 0)
     assert f.interrupts["outcome"].tolist() == ["answered", "answered", "pending"]
-    problems = ["not_a_run", *["unknown_value"] * 4]
-    assert f.problems["problem"].tolist() == problems
-    assert f.steps["step_no"].max() == f.runs["n_steps"].max() - 1
-    assert f.problems["n"].tolist() == [1] * 5
+    assert f.problems["problem"].tolist() == ["not_a_run", *["unknown_value"] * 4]
     for name, empty in runkit.frames([]).items():
         assert (f[name].dtypes.astype(str) == empty.dtypes.astype(str)).all(), name
 

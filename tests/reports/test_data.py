@@ -151,7 +151,7 @@ def test_a_report_on_frames_says_when_and_where_they_were_read(fetched, tmp_path
         assert provenance(part).facts["read"] == of_runs
 
 
-def test_what_is_missing_is_said():
+def test_missing_runs_are_named():
     """Records that were refused, and a list that was cut."""
     refused = runkit.frames([run(), {"id": 1}, {"no": "run"}])
     cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))

@@ -28,7 +28,6 @@ START_SECONDS = 60
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 NOTEBOOK = "Notebook 7"
 TIMEOUT = 30_000  # milliseconds
-MANY = 1_000_000  # faults, so that some are left at the end
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}.sessionContext.session.kernel"
 READY = """() => {
@@ -287,40 +286,10 @@ def box() -> Iterator[FaultyBox]:
         yield running
 
 
-class Posts:
-    """What happens to the answers that reach the sandbox, and how many did.
-
-    A delay of 0 seconds notes whom it hits. Of delays the first one counts, so it stands behind all
-    others; other faults hit a request as well.
-    """
-
-    def __init__(self, box: FaultyBox) -> None:
-        self._box = box
-        box.clear_faults()
-        self._planned = 0
-        self._plan("slow", MANY, seconds=0)
-
-    def fail(self, kind: str, **options: Any) -> None:
-        """Let the next answer fail."""
-        assert self.count() == 0
-        self._planned = 0
-        self._plan(kind, 1, **options)
-        self._plan("slow", MANY, seconds=0)
-
-    def _plan(self, kind: str, times: int, **options: Any) -> None:
-        self._box.fault(kind, times=times, **options)
-        self._planned += times if kind == "slow" else 0
-
-    def count(self) -> int:
-        """Count the answers; nothing fails any more."""
-        left = self._box.clear_faults()
-        return self._planned - sum(int(fault.times or 0) for fault in left if fault.kind == "slow")
-
-
 @pytest.fixture
-def posts(box: FaultyBox) -> Posts:
-    """Count the answers of this test."""
-    return Posts(box)
+def posts(box: FaultyBox) -> Callable[[], int]:
+    """Count the answers of this test that reach the sandbox."""
+    return box.answers()
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
-from runkit.server import Sandbox
 from support import until
-from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL, Posts, Session
+from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL, Session
+from tests.faults import FaultyBox
 from tests.widgets.live import is_armed, press
 
-Open = Callable[..., Session]
+Open, Count = Callable[..., Session], Callable[[], int]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
 KEEP = "Keep in review"
 DISMISS = "Dismiss the hit"
@@ -78,7 +78,7 @@ def dismiss(page: Page) -> None:
 
 @light
 def test_offline_while_sending(
-    open_session: Open, context: BrowserContext, box: Sandbox, posts: Posts
+    open_session: Open, context: BrowserContext, box: FaultyBox, posts: Count
 ) -> None:
     """The browser loses the server in mid-send; when it is back the receipt is there."""
     sockets: list[WebSocketRoute] = []
@@ -88,7 +88,7 @@ def test_offline_while_sending(
     session = open_session("decision", FORM)
     press(verb(session.page, KEEP), times=1)
     is_armed(session.page)
-    posts.fail("slow", seconds=1)
+    box.fault("slow", seconds=1)
     verb(session.page, KEEP).click()
     see(session.page, "Sending your answer…")
     context.set_offline(True)
@@ -103,11 +103,11 @@ def test_offline_while_sending(
         f"() => {{ void {KERNEL}.reconnect(); }}"
     )  # it would try by itself, ever less often
     see(session.page, "Kept in review")
-    assert posts.count() == 1
+    assert posts() == 1
 
 
 @light
-def test_a_reload(open_session: Open, posts: Posts) -> None:
+def test_a_reload(open_session: Open, posts: Count) -> None:
     """After the page was reloaded the form still works, and its receipt is seen."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill("typed before")
@@ -118,7 +118,7 @@ def test_a_reload(open_session: Open, posts: Posts) -> None:
     dismiss(session.page)
     verb(session.page, DISMISS).click()
     see(session.page, "Hit dismissed")
-    assert posts.count() == 1
+    assert posts() == 1
 
 
 @light
@@ -136,7 +136,7 @@ def test_anywidget_is_missing_on_the_server(open_session: Open, context: Browser
 
 
 @light
-def test_a_restart_of_the_kernel(open_session: Open, posts: Posts) -> None:
+def test_a_restart_of_the_kernel(open_session: Open, posts: Count) -> None:
     """The header can be read, a click is harmless, and running the cell again brings back what was typed."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill(NOTE)
@@ -151,7 +151,7 @@ def test_a_restart_of_the_kernel(open_session: Open, posts: Posts) -> None:
     dismiss(session.page)
     verb(session.page, DISMISS).click()
     see(session.page, "Hit dismissed")
-    assert posts.count() == 1
+    assert posts() == 1
 
 
 @light
@@ -172,7 +172,7 @@ def test_d_d_is_harmless(open_session: Open) -> None:
 
 
 @light
-def test_what_is_saved(open_session: Open, posts: Posts) -> None:
+def test_what_is_saved(open_session: Open, posts: Count) -> None:
     """The saved notebook holds the question and the receipt, no widget and no key.
 
     Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.

@@ -52,9 +52,9 @@ class Watched:
         context.on(
             "dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss())
         )
-        context.on("request", self._asked)
+        context.on("request", self._note)
 
-    def _asked(self, request: object) -> None:
+    def _note(self, request: object) -> None:
         url = str(request.url)  # type: ignore[attr-defined]
         if "canary" in url and "/api/" not in url:
             self.happened.append(url)
