@@ -57,7 +57,7 @@ def test_frames_need_no_client_and_no_run_needs_a_figure() -> None:
 def test_an_account_without_businesses() -> None:
     """Runs are shown by their agents where the API tells of no business."""
     with faults.sandbox(speed=600, history=4, seed=3) as box, box.client(rate=None) as client:
-        box.fault("refuse", "GET /businesses", times=100)
+        box.fault("refuse", "GET /businesses", times=100, status=403)
         panel = runkit.overview(client, progress=False)
     assert panel.table["business_name"].isna().all()
     assert tiles(panel)["Runs"] == ("4", "all runs")

@@ -92,10 +92,6 @@ class Asking:
         url = f"{self.box.url}/runs/{question.run.id}/resume"
         httpx.post(url, json=body, headers=headers, trust_env=False).raise_for_status()
 
-    def is_open(self, question: Question) -> bool:
-        """Whether the sandbox still asks."""
-        return bool(self._other.runs.get(question.run).interrupts)
-
     def end_others(self, runs: Iterable[Run]) -> None:
         """End all waiting runs but these."""
         kept = {run.id for run in runs}

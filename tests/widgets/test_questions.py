@@ -224,5 +224,3 @@ def test_invisible_characters_are_codes() -> None:
     assert sent["actions"][0]["payload"]["sources"] == [
         {**SOURCE, "source_name": name, "tier": "primary"}
     ]
-    sent, _ = form.answer({"0": entries | {"sources.0.source_name": "Board"}})
-    assert sent["actions"][0]["payload"]["sources"][0]["source_name"] == "Board"

@@ -133,7 +133,9 @@ class Kernel:
     @property
     def card(self) -> str:
         """The id of the newest card."""
-        cards = [key for key, state in self.widgets.items() if state["_model_name"] == "AnyModel"]
+        cards = [
+            key for key, state in self.widgets.items() if state.get("_model_name") == "AnyModel"
+        ]
         return cards[-1]
 
     def tell(self, comm_id: str, **content: Any) -> None:

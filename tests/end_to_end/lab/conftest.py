@@ -38,6 +38,7 @@ ASK = f"""async (it) => {{
     const reply = await {KERNEL}.requestExecute({{code: "", silent: true, user_expressions: {{it}}}}).done;
     return reply.content.user_expressions.it.data["text/plain"];
 }}"""
+RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SETTINGS = {
     "apputils-extension/themes": {},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -231,9 +232,7 @@ def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
         page.goto(lab.address(notebook))
         wait_until_ready(page)
         page.set_default_timeout(90_000)
-        page.evaluate(
-            "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
-        )
+        page.evaluate(RUN_ALL)
         return page
 
     return open_and_run
@@ -247,22 +246,9 @@ class Session:
     path: Path
     run: Run
 
-    def execute(self, command: str) -> None:
-        """Start a command of JupyterLab."""
-        self.page.evaluate("name => { void window.jupyterapp.commands.execute(name); }", command)
-
     def run_all(self) -> None:
         """Start all cells."""
-        self.execute("notebook:run-all-cells")
-
-    def act_on(self, number: int, command: str) -> None:
-        """Start a command on one cell, counted from 0."""
-        self.page.evaluate(f"number => {{ {PANEL}.content.activeCellIndex = number; }}", number)
-        self.execute(command)
-
-    def run_cell(self, number: int) -> None:
-        """Start one cell, counted from 0."""
-        self.act_on(number, "notebook:run-cell")
+        self.page.evaluate(RUN_ALL)
 
     def value(self, expression: str) -> Any:
         """Ask the kernel for the value of an expression, a literal; it answers when no cell runs."""
