@@ -76,10 +76,6 @@ def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.Mo
     renderer = plotly.io.renderers["plotly_mimetype"]
     monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
     config = bundle(runkit.gantt(example("completed")))[PLOTLY]["config"]
-    assert (config["scrollZoom"], config["displaylogo"], config["showSendToCloud"]) == (
-        True,
-        True,
-        False,
-    )
+    assert (config["scrollZoom"], config["showSendToCloud"]) == (True, False)
     assert renderer.config == {"scrollZoom": True, "displaylogo": True}
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import tarfile
 import zipfile
-from email.message import Message
-from email.parser import Parser
 from pathlib import Path
 
 import pytest
@@ -21,12 +19,6 @@ INFO = f"runkit_jupyter-{runkit.__version__}.dist-info"
 def wheel(built: Built) -> zipfile.ZipFile:
     """The wheel, opened."""
     return zipfile.ZipFile(built.wheel)
-
-
-@pytest.fixture(scope="module")
-def metadata(wheel: zipfile.ZipFile) -> Message:
-    """What the wheel says of itself."""
-    return Parser().parsestr(wheel.read(f"{INFO}/METADATA").decode())
 
 
 def files(folder: str) -> set[str]:
