@@ -8,15 +8,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
-from collections.abc import Iterable, Iterator
-from email.parser import Parser
-from importlib.metadata import distribution
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -81,66 +75,6 @@ class Environment(NamedTuple):
         options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
         self.run("pip", "install", *options, *map(str, what), cwd=self.folder, timeout=600)
         assert self.run("pip", "check", cwd=self.folder) == "No broken requirements found.\n"
-
-
-class Linked(Environment):
-    """A virtual environment whose packages are links to those installed here: made quickly and offline."""
-
-    @classmethod
-    def new(cls, folder: Path, python: Path | str = sys.executable) -> Linked:
-        """Make one that holds nothing."""
-        subprocess.run(
-            [python, "-m", "venv", "--without-pip", folder], check=True, env=environment()
-        )
-        return cls(folder)
-
-    def install(self, *what: str | Path) -> None:
-        """Link packages by name, and install wheels; all with what they require, and see that it fits."""
-        wheels = [str(item) for item in what if isinstance(item, Path)]
-        if wheels:
-            self._pip("install", "--no-compile", "--no-deps", "--no-index", *wheels)
-        lines = chain.from_iterable(
-            _requires(item) if isinstance(item, Path) else [item] for item in what
-        )
-        [packages] = self.folder.glob("lib/python*/site-packages")
-        for found in map(distribution, _closure(lines)):
-            for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-                if not (packages / top).exists():
-                    (packages / top).symlink_to(str(found.locate_file(top)))
-        assert self._pip("check") == "No broken requirements found.\n"
-
-    def _pip(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        command += ["--python", self.program("python"), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment())
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-def _requires(wheel: Path) -> list[str]:
-    """What a wheel requires without extras."""
-    with zipfile.ZipFile(wheel) as opened:
-        [name] = [item for item in opened.namelist() if item.endswith(".dist-info/METADATA")]
-        lines = Parser().parsestr(opened.read(name).decode()).get_all("Requires-Dist", [])
-    return [line for line in lines if ";" not in line]
-
-
-def _closure(lines: Iterable[str]) -> set[str]:
-    """The names of packages that are installed here, and of all that they require."""
-    found: set[tuple[str, str]] = set()
-    todo = [*map(Requirement, lines)]
-    while todo:
-        wanted = todo.pop()
-        for extra in wanted.extras or {""}:
-            if (wanted.name, extra) not in found:
-                found.add((wanted.name, extra))
-                needed = map(Requirement, distribution(wanted.name).requires or ())
-                todo += [
-                    item
-                    for item in needed
-                    if item.marker is None or item.marker.evaluate({"extra": extra})
-                ]
-    return {name for name, _ in found}
 
 
 def environment(**more: str) -> dict[str, str]:

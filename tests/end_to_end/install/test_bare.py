@@ -1,15 +1,22 @@
-"""The wheel without extras, alone in an environment of its own, far from any clone."""
+"""runkit without its extras: each command and call that needs one names the line that installs it."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from environments import ROOT, Built, Environment, Linked
+from environments import ROOT, environment
 
+EXTRAS = ("dask", "deltalake", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
+EXTRAS += ("nbconvert", "nh3", "starlette", "uvicorn", "xlsxwriter")
+COMMAND = "from runkit.cli import main; raise SystemExit(main())"
 CALLS = """
 import runkit
 from runkit.errors import MissingExtra
@@ -21,14 +28,24 @@ for call in calls:
     except MissingExtra as error:
         print(error)
 """
+SHOWN = """
+import runkit
+
+for shown in (runkit.gantt("runs.json"), runkit.overview("runs.json")):
+    print(*sorted(shown._repr_mimebundle_()))
+"""
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def bare(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Nothing but the wheel and what it requires."""
-    made = Linked.new(tmp_path_factory.mktemp("bare") / "venv")
-    made.install(built.wheel)
-    return made
+@pytest.fixture
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run Python code where no extra can be imported."""
+    folder = tmp_path_factory.mktemp("site")
+    hidden = f"import sys\nsys.modules.update(dict.fromkeys({EXTRAS}))\n"
+    (folder / "sitecustomize.py").write_text(hidden)
+    variables = environment(PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]))
+    options = {"cwd": tmp_path, "env": variables, "capture_output": True, "text": True}
+    return lambda *arguments: subprocess.run([sys.executable, *arguments], **options)
 
 
 @pytest.mark.parametrize(
@@ -43,19 +60,19 @@ def bare(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     ],
 )
 def test_a_command_says_which_line_installs_what_is_missing(
-    bare: Environment, tmp_path: Path, command: str, extra: str
+    run: Run, tmp_path: Path, command: str, extra: str
 ) -> None:
     """One line for pip, nothing fetched before, nothing left behind."""
-    done = bare.try_("runkit", *command.split(), cwd=tmp_path)
+    done = run("-c", COMMAND, *command.split())
     assert (done.returncode, done.stdout) == (1, "")
     text = rf"runkit \w+: .*: pip install 'runkit-jupyter\[{extra}\]'\n"
     assert re.fullmatch(text, done.stderr), done.stderr
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_call_says_which_line_installs_what_is_missing(bare: Environment, tmp_path: Path) -> None:
-    """In a notebook as in a shell; both errors are ImportErrors of runkit."""
-    printed = bare.run("python", "-W", "error", "-c", CALLS, cwd=tmp_path)
+def test_a_call_says_which_line_installs_what_is_missing(run: Run) -> None:
+    """Both errors are ImportErrors of runkit."""
+    printed = run("-W", "error", "-c", CALLS).stdout
     assert [line.partition(": ")[2] for line in printed.splitlines()] == [
         "pip install 'runkit-jupyter[report]'",
         "pip install 'runkit-jupyter[scale]'",
@@ -63,15 +80,7 @@ def test_a_call_says_which_line_installs_what_is_missing(bare: Environment, tmp_
     ]
 
 
-SHOWN = """
-import runkit
-
-for shown in (runkit.gantt("runs.json"), runkit.overview("runs.json")):
-    print(*sorted(shown._repr_mimebundle_()))
-"""
-
-
-def test_charts_and_panels_are_shown(bare: Environment, tmp_path: Path) -> None:
+def test_charts_and_panels_are_shown(run: Run, tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests" / "examples" / "run_completed.json", tmp_path / "runs.json")
-    printed = bare.run("python", "-c", SHOWN, cwd=tmp_path)
+    printed = run("-c", SHOWN).stdout
     assert printed == "application/vnd.plotly.v1+json text/html text/plain\n" * 2
