@@ -113,7 +113,7 @@ def test_the_numbers_of_one_run(raw, numbers):
     assert tiles(data_of(raw)) == dict(zip(names, numbers, strict=True))
 
 
-def test_what_needs_a_look():
+def test_the_attention_box_lists_weak_findings_and_failures():
     """A weaker finding under the output, one without a source, a decision by policy, a failed step."""
     strong = artifact(sources=[SOURCE])
     raw = run(

@@ -97,13 +97,13 @@ STAYS = [
 
 
 @pytest.mark.parametrize(("text", "result"), MASKED)
-def test_what_is_masked(text, result):
+def test_secrets_are_masked_and_nothing_around_them(text, result):
     """Where it was found, and nothing around it."""
     assert masked(text) == result
 
 
 @pytest.mark.parametrize("text", STAYS)
-def test_what_stays(text):
+def test_amounts_dates_and_words_stay(text):
     """Amounts, dates, orders, telephone numbers, words; and encoded text, which is not searched."""
     assert masked(text) == text
 
@@ -158,13 +158,13 @@ STAYS_JSON = [
 
 
 @pytest.mark.parametrize(("value", "result"), MASKED_JSON)
-def test_what_is_masked_in_json(value, result):
+def test_secrets_in_json_are_masked_by_their_field(value, result):
     """By the name of its field, or a name beside it; and a text in it as any text."""
     assert masked_json(value) == result
 
 
 @pytest.mark.parametrize("value", STAYS_JSON)
-def test_what_stays_in_json(value):
+def test_words_counts_and_amounts_in_json_stay(value):
     """Names that only sound like it, words for a number, counts and amounts."""
     assert masked_json(value) == value
 
@@ -243,7 +243,7 @@ def test_counts_tell_values_and_texts():
 # --------------------------------------------------------------------------------------- the policy
 
 
-def test_own_patterns():
+def test_an_own_pattern_masks_under_its_name():
     """A pattern masks under its name, and takes nothing from the built-in rules where both match."""
     policy = Redaction(patterns={"case": r"C-\d+", "end": re.compile(r"\d{4}\b")})
     assert masked(f"C-77 of {EIN}", policy) == "[case 1] of [ein 1]"
@@ -264,7 +264,7 @@ def test_own_patterns():
         ({"keep_last": 5}, "keep_last=5"),
     ],
 )
-def test_a_policy_that_cannot_be_used(arguments, words):
+def test_a_wrong_policy_is_refused(arguments, words):
     """The error says what was given and what is expected."""
     with pytest.raises(UsageError, match=re.escape(words)):
         Redaction(**arguments)

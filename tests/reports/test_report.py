@@ -147,7 +147,7 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
-def test_a_template_that_fails(completed, tmp_path, cell, reason):
+def test_a_failing_template_leaves_the_earlier_report(completed, tmp_path, cell, reason):
     """The error names the cell and the reason, without keys; an earlier report stays as it was."""
     template = write_template(tmp_path / "own.ipynb", READ, cell, "data.provenance")
     earlier = {"a.html": "earlier", "a.ipynb": '{"metadata": {"runkit_report": {}}}'}
@@ -188,7 +188,9 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
-def test_what_cannot_be_used_is_refused_at_once(tmp_path, monkeypatch, path, options, reason):
+def test_wrong_arguments_are_refused_before_a_kernel_starts(
+    tmp_path, monkeypatch, path, options, reason
+):
     """Before a kernel starts, with what was given and what to do; nothing is written."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()

@@ -92,7 +92,7 @@ def test_where_the_focus_goes(show_form: Show, live: LivePage, page: Page) -> No
     expect(last.locator(".rk-pane")).to_be_focused()
 
 
-def test_what_is_no_second_press(
+def test_only_a_deliberate_second_press_sends(
     show_form: Show, live: LivePage, page: Page, asking: Asking
 ) -> None:
     """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
@@ -195,7 +195,7 @@ def by_keys(hand: Inputs, question: str) -> None:
 
 
 @pytest.mark.parametrize(("way", "most"), [(by_mouse, MOST_CLICKS), (by_keys, MOST_KEYS)])
-def test_an_inbox_of_six(
+def test_six_questions_take_few_clicks_or_keys(
     asking: Asking, live: LivePage, page: Page, way: Callable[[Inputs, str], None], most: int
 ) -> None:
     """Six questions take at most 15 clicks or 17 keys, notes aside, and no answer fewer than two presses."""
@@ -220,7 +220,7 @@ def test_an_inbox_of_six(
     inbox.close()
 
 
-def test_a_phone(asking: Asking, live: LivePage, page: Page) -> None:
+def test_the_list_is_above_the_card_on_a_phone(asking: Asking, live: LivePage, page: Page) -> None:
     """At 360 px the list is above the card, and nothing is wider than the page."""
     asking.run("decision")
     inbox = runkit.InterruptInbox(asking.client, who="Ana Ortiz")

@@ -118,7 +118,7 @@ PRESSES = {
 
 
 @pytest.mark.parametrize("name", PRESSES)
-def test_a_press(asking: Asking, name: str) -> None:
+def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
     """One press is at most one answer, and the card claims what is known; without a receipt all is kept."""
     case, controller = PRESSES[name], asking.controller(who=WHO)
     states: list[State] = []
@@ -152,7 +152,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_an_answer_that_nobody_knows_of(asking: Asking, name: str) -> None:
+def test_an_unknown_answer_is_resolved_by_a_refresh(asking: Asking, name: str) -> None:
     """Pressed again nothing is sent; the next look finds out what became of it."""
     happens, state, words = LOOKS[name]
     controller = asking.controller()
@@ -170,7 +170,9 @@ def test_an_answer_that_nobody_knows_of(asking: Asking, name: str) -> None:
 
 @pytest.mark.parametrize("is_typed", [True, False])
 @pytest.mark.parametrize("happens", [elsewhere, end, another_notebook])
-def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> None:
+def test_a_refresh_closes_a_question_closed_elsewhere(
+    asking: Asking, happens: Before, is_typed: bool
+) -> None:
     """Without a press the card closes as well; whoever had typed is told that nothing was sent."""
     controller = asking.controller()
     before = controller.snapshot
@@ -185,7 +187,9 @@ def test_what_a_look_finds(asking: Asking, happens: Before, is_typed: bool) -> N
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
-def test_refused_json(server: Server, scripted_client: Client, run_json: Any) -> None:
+def test_a_refusal_stands_beside_the_json(
+    server: Server, scripted_client: Client, run_json: Any
+) -> None:
     """The API's refusal stands beside the JSON that was sent."""
     item = {"id": "int-1", "value": {"type": "survey", "label": "Which?"}}
     run = run_json(status="interrupted", interrupts=[item], steps=[])
@@ -201,7 +205,7 @@ def test_refused_json(server: Server, scripted_client: Client, run_json: Any) ->
 # ------------------------------------------------------------------------------------- this machine
 
 
-def test_fifty_presses_at_once(asking: Asking) -> None:
+def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     """Fifty threads that submit one form send one answer; what is typed meanwhile belongs to none."""
     controller = asking.controller("address_gap")
     asking.box.fault("slow", seconds=0.3)
@@ -218,14 +222,14 @@ def test_fifty_presses_at_once(asking: Asking) -> None:
     assert [entry.answer for entry in answers.entries()] == ['{"decision":"reject"}']
 
 
-def test_read_only(asking: Asking) -> None:
+def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
     """A client that may not write says at once that it cannot answer."""
     controller = AnswerController(asking.another(read_only=True), asking.question())
     assert controller.snapshot.message == READ_ONLY
     assert (answer(controller).message, deliveries()) == (READ_ONLY, [])
 
 
-def test_two_forms_of_one_question(asking: Asking) -> None:
+def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> None:
     """A form does not send beside an answer that may still arrive: it warns first, each form once."""
     first = asking.controller()
     second = AnswerController(asking.client, first.question)
@@ -245,7 +249,7 @@ def test_two_forms_of_one_question(asking: Asking) -> None:
 # ------------------------------------------------------------------------------------------- drafts
 
 
-def test_drafts(asking: Asking) -> None:
+def test_another_form_restores_the_draft(asking: Asking) -> None:
     """Another form of the question begins with what was typed; once the question is closed it is gone."""
     first = asking.controller()
     first.edit({"0": {"note": "half a pair \ud83d", "decision": ""}})

@@ -110,7 +110,7 @@ def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
 
 
 @pytest.mark.parametrize("receipts", ["full", "short"])
-def test_two_outputs_that_become_a_receipt(
+def test_the_two_outputs_become_a_receipt(
     asking: Asking, shown: Shown, receipts: Literal["full", "short"]
 ) -> None:
     """What is asked stays as HTML without a kernel; the card's output ends as a receipt without a widget."""
@@ -137,7 +137,7 @@ def test_two_outputs_that_become_a_receipt(
     form.close()
 
 
-def test_the_cell_again(asking: Asking, shown: Shown) -> None:
+def test_rerunning_the_cell_replaces_the_form(asking: Asking, shown: Shown) -> None:
     """Running the cell again takes the place of the first form, and after the answer shows its receipt."""
     run = asking.run()
     first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
@@ -157,7 +157,7 @@ def test_the_cell_again(asking: Asking, shown: Shown) -> None:
 
 
 @pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor])
-def test_three_displays_and_a_close(asking: Asking, shown: Shown, kind: Any) -> None:
+def test_closing_leaves_no_view_widget_or_thread(asking: Asking, shown: Shown, kind: Any) -> None:
     """No view, widget or thread is left of them."""
     run = asking.run()
     made = kind(asking.client) if kind is InterruptInbox else kind(asking.client, run)
@@ -175,7 +175,9 @@ def test_three_displays_and_a_close(asking: Asking, shown: Shown, kind: Any) -> 
     until(lambda: threads("form", "inbox", "watch") == 0)
 
 
-def test_it_looks_while_somebody_looks(asking: Asking, shown: Shown, monkeypatch: Any) -> None:
+def test_a_displayed_form_notices_an_answer_from_elsewhere(
+    asking: Asking, shown: Shown, monkeypatch: Any
+) -> None:
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
     monkeypatch.setattr("runkit.widgets.form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
@@ -199,7 +201,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
         assert run.id not in repr(widget)
 
 
-def test_which_of_several(
+def test_one_of_several_questions_must_be_named(
     server: Server, scripted_client: Client, run_json: Any, question: Any
 ) -> None:
     """Two questions at once: one must be named."""
@@ -218,7 +220,7 @@ def awaited(form: InterruptForm) -> Run:
         return pool.submit(lambda: asyncio.run(form.answered())).result()
 
 
-def test_nobody_can_click_here(asking: Asking) -> None:
+def test_awaiting_an_answer_needs_an_open_notebook(asking: Asking) -> None:
     """Outside a notebook a wait would have no end: it is refused at once, and says what to do instead."""
     form = runkit.InterruptForm(asking.client, asking.run())
     with pytest.raises(UsageError, match="needs an open notebook; answer with client"):

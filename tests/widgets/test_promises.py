@@ -98,7 +98,7 @@ def test_an_answer_is_sent_once_as_it_was_typed(show: Show, take: Take, server: 
     assert shown.is_confirmed
 
 
-def test_a_double_click(
+def test_a_double_click_sends_one_answer(
     show: Show, take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two quick presses are one POST, also where no log of answers can be kept."""
@@ -159,7 +159,7 @@ def test_an_older_state_of_the_run_closes_nothing(
     assert posts(server) == []
 
 
-def test_an_answer_meant_for_another_question(show: Show, server: Server) -> None:
+def test_an_answer_meant_for_another_question_is_not_sent(show: Show, server: Server) -> None:
     """A page that does not show the newest question yet answers nothing."""
     shown = show()
     shown.page.view["question"]["digest"] = "0" * 64

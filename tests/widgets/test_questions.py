@@ -68,7 +68,7 @@ def both(**second: Any) -> Json:
         (asks("else"), {"decision": "reject"}, "Rejected"),
     ],
 )
-def test_each_kind(value: Json, entries: Json, receipt: str) -> None:
+def test_the_answer_and_receipt_of_each_kind(value: Json, entries: Json, receipt: str) -> None:
     """The decision is sent with what was typed, and the receipt says what it did."""
     assert answer(value, **entries) == (entries, {})
     assert Questionnaire(value).receipt(entries) == receipt
@@ -102,7 +102,9 @@ def test_each_kind(value: Json, entries: Json, receipt: str) -> None:
         (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "is not JSON"),
     ],
 )
-def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -> None:
+def test_a_wrong_entry_has_an_error_at_its_field(
+    value: Json, entries: Json, field: str, error: str
+) -> None:
     """The error stands at its field, in words, and nothing can be sent."""
     sent, errors = answer(value, **entries)
     assert (sent, list(errors)) == ({}, [field])
@@ -148,14 +150,14 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         ),
     ],
 )
-def test_changed_rows_must_fit(cells: Json, error: str) -> None:
+def test_changed_rows_are_checked_for_an_approval(cells: Json, error: str) -> None:
     """Rows that a person changed are judged, but only for an approval."""
     value = asks("add_sources", payload={"sources": [SOURCE]})
     assert answer(value, decision="approve", **cells)[1]["sources.0.url"].startswith(error)
     assert answer(value, decision="reject", **cells)[0] == {"decision": "reject"}
 
 
-def test_a_document_is_chosen() -> None:
+def test_a_chosen_document_is_sent() -> None:
     """Documents on file are offered, what is asked for first; a chosen one is sent, the agent's is not."""
     on_file = [
         Document.from_json({"id": "d1", "document_type": "bill", "filename": "march.pdf"}),
@@ -183,7 +185,7 @@ def test_a_document_is_chosen() -> None:
 @pytest.mark.parametrize(
     "decisions", [("approve", "approve"), ("approve", "reject"), ("approve", ""), ("", "")]
 )
-def test_a_combined_proposal(decisions: tuple[str, str]) -> None:
+def test_each_part_of_a_combined_proposal_has_its_answer(decisions: tuple[str, str]) -> None:
     """Each proposal is answered on its own; the whole is sent when all are."""
     entries = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
     form = Questionnaire(both())

@@ -52,7 +52,7 @@ def drag(page: Page) -> None:
     page.mouse.up()
 
 
-def test_a_page_of_another_width(live: LivePage, page: Page) -> None:
+def test_another_width_of_the_page_is_no_zoom(live: LivePage, page: Page) -> None:
     page.set_viewport_size(NARROWER)
     page.wait_for_function("document.querySelector('.main-svg').clientWidth < 700")
     live.settle()
@@ -60,7 +60,7 @@ def test_a_page_of_another_width(live: LivePage, page: Page) -> None:
 
 
 @pytest.mark.parametrize("reset", ["button", "double click"])
-def test_a_zoom_and_its_reset(live: LivePage, page: Page, reset: str) -> None:
+def test_a_zoom_and_its_reset_are_sent(live: LivePage, page: Page, reset: str) -> None:
     drag(page)
     live.until(lambda: zooms(page))
     [[start, end]] = zooms(page)

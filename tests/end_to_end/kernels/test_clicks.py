@@ -83,7 +83,7 @@ def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
     assert (state(kernel), posts()) == ("settled", 1)
 
 
-def test_nothing_is_left(kernel: Kernel) -> None:
+def test_no_thread_or_widget_is_left_after_a_receipt(kernel: Kernel) -> None:
     """After the receipt no thread runs, and of the widgets only the card with its words is left."""
     before = set(kernel.widgets)
     card = show(kernel)

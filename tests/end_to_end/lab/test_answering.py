@@ -77,7 +77,7 @@ def dismiss(page: Page) -> None:
 
 
 @light
-def test_offline_while_sending(
+def test_an_answer_sent_while_offline_has_its_receipt(
     open_session: Open, context: BrowserContext, box: FaultyBox, posts: Count
 ) -> None:
     """The browser loses the server in mid-send; when it is back the receipt is there."""
@@ -172,7 +172,7 @@ def test_d_d_is_harmless(open_session: Open) -> None:
 
 
 @light
-def test_what_is_saved(open_session: Open, posts: Count) -> None:
+def test_a_saved_notebook_keeps_question_and_receipt(open_session: Open, posts: Count) -> None:
     """The saved notebook holds the question and the receipt, no widget and no key.
 
     Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.

@@ -81,7 +81,7 @@ def watched(context: BrowserContext) -> Watched:
 
 
 @light
-def test_cards(open_session: Open, watched: Watched) -> None:
+def test_hostile_text_in_cards_does_nothing(open_session: Open, watched: Watched) -> None:
     """Forms of each kind, their errors, the inbox, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
