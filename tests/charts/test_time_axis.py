@@ -58,3 +58,12 @@ def test_work_during_a_wait_is_not_folded():
     chart = draw(overnight(NIGHT, step("w", 1_000, 1_300)))
     assert np.allclose(sorted(chart.numbers("x", "CIP Orchestrator")), [60, 120, 300])
     assert chart.notes.count("not to scale") == 2
+
+
+def test_ticks_stand_apart_beside_a_long_error() -> None:
+    """Its text takes room that the axis does not have."""
+    label = "IRS TIN Matching did not respond: 3 attempts timed out after 20 s each"
+    failed = step("b", 2, 92, status="error", label="Querying the records of IRS TIN Matching")
+    steps = [failed, step("e", 92, 92, type="error", label=label)]
+    chart = draw(run(step("g", 1, 95, steps=steps), status="error", end=105))
+    assert chart.ticks == {"0": 0, "1 min": 60}

@@ -96,14 +96,7 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
     is_notebook_7 = theme == NOTEBOOK
     app, module = ("JupyterNotebookApp", "notebook") if is_notebook_7 else ("LabApp", "jupyterlab")
     for name, values in SETTINGS.items():
-        file = (
-            home
-            / "config"
-            / "lab"
-            / "user-settings"
-            / "@jupyterlab"
-            / f"{name}.jupyterlab-settings"
-        )
+        file = home / f"config/lab/user-settings/@jupyterlab/{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         is_dark = theme == DARK and name.endswith("themes")
         file.write_text(json.dumps(values | ({"theme": theme} if is_dark else {})))
@@ -111,9 +104,7 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder, is_notebook_7)
-    hidden = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    environment |= {
+    environment = os.environ | {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
