@@ -10,7 +10,7 @@ import pytest
 
 import runkit
 from support import until
-from tests.client.conftest import DROP, Answer, Received, Server
+from tests.client.conftest import DROP, KEY, Answer, Received, Server
 from tests.widgets.pages import Page
 
 Compose = Callable[..., dict[str, Any]]
@@ -168,7 +168,7 @@ def test_an_answer_meant_for_another_question_is_not_sent(show: Show, server: Se
 
 
 def test_a_saved_notebook_holds_no_question(show: Show) -> None:
-    """The state of the widgets is code and style: neither the question nor what was typed."""
+    """The state of the widgets is code and style: no question, no typed text and no key."""
     shown = show()
     shown.page.type(note=NOTE)
     card = shown.form.widget
@@ -176,6 +176,7 @@ def test_a_saved_notebook_holds_no_question(show: Show) -> None:
     assert "_esm" in state
     assert "Dismiss?" not in state
     assert NOTE not in state
+    assert KEY not in state
 
 
 def test_a_dismissal_needs_a_note(show: Show, server: Server) -> None:
