@@ -224,12 +224,16 @@ def test_every_question_that_waits_is_there() -> None:
     with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
         interrupted = client.runs.list(status="interrupted", progress=False)
         assert len(interrupted) > 3
-        rows = runkit.InterruptInbox(client).rows
+        inbox = runkit.InterruptInbox(client)
+        rows, top = inbox.rows, Page(inbox.widget).view
         assert {row.run_id for row in rows} == set(interrupted.ids)
         assert rows[0].kind == "dismissal"
         for kind in {row.kind for row in rows}:
             times = [row.asked_at for row in rows if row.kind == kind]
             assert times == sorted(times)
-        assert all(row.wait_s > 60 for row in rows)
+        waits = [row.wait_s for row in rows]
+        assert top["title"].startswith(f"{len(rows)} questions waiting")
+        assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
+        assert top["oldest"].endswith(" over 4 h")
         box.end_run(rows[0].run_id)
         assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}
