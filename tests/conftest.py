@@ -1,4 +1,4 @@
-"""What all tests share: settings of hypothesis, a state folder of their own, and one headless browser."""
+"""What all tests share: settings of hypothesis, a state folder, and one headless browser."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ARGS = [
 
 
 def pytest_configure() -> None:
-    """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
+    """Set hypothesis up for a busy machine, and give notebooks a state folder, too."""
     # A planted defect need not be reduced to its smallest example, which can take minutes.
     phases = [
         phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures close their clients
 def pytest_runtest_teardown() -> None:
-    """Wait for background reads: a client that is closed while it connects leaves the connection open."""
+    """Wait for background reads: a client that is closed too early leaves a connection open."""
     deadline = time.monotonic() + JOBS_TIMEOUT
     for thread in threading.enumerate():
         if thread.name.startswith(JOBS):
@@ -98,7 +98,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for what runkit keeps, so that no test reads or leaves answers on the machine."""
+    """A folder of its own for what runkit keeps, so that no test finds answers of another."""
     # `tmp_path` is slow to make
     folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))

@@ -1,4 +1,4 @@
-"""A sandbox whose requests fail as networks and servers do: `box.fault("drop", on="GET /runs", times=2)`."""
+"""A sandbox whose requests fail on request: `box.fault("drop", on="GET /runs", times=2)`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class FaultyServer(SandboxServer):
 
 
 async def _read(receive: Receive) -> Receive:
-    """Read the body now: uvicorn withholds it after a disconnect, and the request is still to be handled."""
+    """Read the body now: uvicorn withholds it after a disconnect."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())

@@ -1,4 +1,4 @@
-"""`runkit.overview`: counts, what needs attention, and the newest runs, of a client or of frames."""
+"""`runkit.overview`: counts, what needs attention, and the newest runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts and their tables show the numbers of the frames, say what they leave out, and act on nobody."""
+"""Charts and their tables show the numbers of the frames and say what they leave out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_chart_that_leaves_steps_out_says_so() -> None:
 
 
 def test_hostile_text_is_no_link_in_a_chart() -> None:
-    """Labels, agents and statuses: plotly reads texts as HTML, and what stands between two $ as a formula."""
+    """Plotly reads labels, agents and statuses as HTML, and `$…$` as a formula."""
     steps = step("a", label=HOSTILE, agent=HOSTILE)
     for n_runs in (1, 2, 3, 5):
         runs = [

@@ -36,7 +36,7 @@ def budgets(f: runkit.Frames) -> dict[str, tuple[Any, ...]]:
 
 
 def test_saved_frames_of_02(old: Path) -> None:
-    """Columns of today follow from those of 0.2 where they can; each row of its problems counts once."""
+    """Columns of today follow from those of 0.2 where they can."""
     f = runkit.frames(old / "frames")
     assert budgets(f) == RUNS | {"odd-steps": RUNS[f.runs["run_id"][0]]}
     assert f.coverage == (6, 5, 1, None)

@@ -1,4 +1,4 @@
-"""Templates: found by name or path, given their parameters and a title, and no say in what they must not."""
+"""Templates: found by name or path, with parameters and a title, and sanitized."""
 
 from __future__ import annotations
 

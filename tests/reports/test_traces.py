@@ -1,4 +1,4 @@
-"""Exports to trace viewers: read back by the formats' own definitions, with the numbers of the frames."""
+"""Exports to trace viewers, read back by the formats' own definitions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
 
 
 def test_absolute_times(tmp_path: Path) -> None:
-    """The completed example started on 3 February 2026 at 10:00:01 UTC, whatever the unit of the column."""
+    """The example started on February 3, 2026 at 10:00:01 UTC, whatever the column's unit."""
     source = runkit.frames(example("completed"))
     spans, _ = otlp(source, tmp_path)
     assert spans[0].start_time_unix_nano == 1_770_112_801_000_000_000
@@ -97,7 +97,7 @@ def test_absolute_times(tmp_path: Path) -> None:
 
 
 def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
-    """Questions have the status unset, also where the run failed; errors are those of the frames."""
+    """The status is unset, also where the run failed; errors are those of the frames."""
     pause = question("q", 1, 3, status="error")  # it failed with its run
     lapsed = run(pause, step("e", 2, 3, type="error", status="error"), status="error")
     for source in (f, runkit.frames(lapsed)):
@@ -136,7 +136,7 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
 def test_steps_are_complete_events_that_nest_in_their_thread(
     f: runkit.Frames, tmp_path: Path
 ) -> None:
-    """A viewer nests what lies within another event of the same thread, and shows nothing that crosses."""
+    """A viewer nests events within a thread, and shows nothing that crosses."""
     events = perfetto(f, tmp_path)
     assert {event["ph"] for event in events} == {"M", "X"}
     steps = pd.DataFrame([event for event in events if event["ph"] == "X"])
@@ -178,7 +178,7 @@ KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.
 
 @pytest.mark.parametrize("kind", EXPORTS)
 def test_planted_secrets_are_absent(kind: str, tmp_path: Path) -> None:
-    """In labels, names, agents, requesters and questions; as they are in a report, and as you ask."""
+    """In labels, names, agents, requesters and questions, by the same policy as in a report."""
     text = f"{KEY} {EIN} {EMAIL}"
     steps = [step("s", label=text, name=text, agent=text), question("q", 5, 9, label=text)]
     raw = run(*steps, requester={"id": "u", "name": text}, agent=text, status="error")

@@ -22,7 +22,7 @@ JOBS = ("runkit-answer", "runkit-check")
 
 
 class Wire(httpx.HTTPTransport):
-    """The network, which counts the answers that leave; `broken` is raised instead of sending one."""
+    """The network, which counts answers; `broken` is raised instead of sending one."""
 
     def __init__(self) -> None:
         super().__init__(verify=False)

@@ -1,4 +1,4 @@
-"""What the tests of forms share: questions of a sandbox, a server that follows a script, and bare pages."""
+"""What tests of forms share: sandboxes, a server that follows a script, and bare pages."""
 
 from __future__ import annotations
 

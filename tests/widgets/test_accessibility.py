@@ -1,4 +1,4 @@
-"""What assistive technology gets of cards in a browser: names, groups, required fields, announcements."""
+"""What assistive technology gets of cards: names, required fields, announcements."""
 
 from __future__ import annotations
 

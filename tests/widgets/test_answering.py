@@ -1,4 +1,4 @@
-"""Cards answered by hand and by keys in a bare page, on a real sandbox: which presses send an answer."""
+"""Cards in a bare page, on a real sandbox: which clicks and keys send an answer."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def by_keys(hand: Inputs, question: str) -> None:
 def test_six_questions_take_few_clicks_or_keys(
     asking: Asking, live: LivePage, page: Page, way: Callable[[Inputs, str], None], most: int
 ) -> None:
-    """Six questions take at most 15 clicks or 17 keys, notes aside, and no answer fewer than two presses."""
+    """At most 15 clicks or 17 keys, notes aside, and two presses for each answer."""
     runs = [asking.run(scenario) for scenario in SIX]
     asking.end_others(runs)
     inbox = runkit.InterruptInbox(asking.client, who="Ana Ortiz")

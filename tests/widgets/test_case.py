@@ -36,7 +36,7 @@ def case_of(client: Client, run: Run, n_lines: int) -> Json:
 
 
 def texts(line: Json) -> list[str]:
-    """Return the title of a folded line and the text of each of its rows, or the text of an open line."""
+    """Return the title of a folded line and the texts of its rows, or the text of an open line."""
 
     def text(row: Json) -> str:
         pills = (word for word, _ in row["pills"])
@@ -46,7 +46,7 @@ def texts(line: Json) -> list[str]:
 
 
 def test_other_findings_come_weakest_first(client: Client, start: Start) -> None:
-    """A finding that the question repeats is not another one; the case names the business's status."""
+    """A finding of the question is not repeated; the case names the business's status."""
     run = start("watchlist_hit")
     case = case_of(client, run, 1)
     assert case["status"].startswith("Business in review, as of ")

@@ -1,4 +1,4 @@
-"""The states of an answer as one table: what happens on the network, and what the card and the log say.
+"""The states of an answer as one table: a press, what the network does, card and log.
 
 This is one press each.
 """
@@ -63,7 +63,7 @@ BLIND = while_looking(fault("drop", on="GET /runs", times=99))
 
 
 class Case(NamedTuple):
-    """What happens at a press; then the state, the POSTs, the log, and how the message or receipt begins."""
+    """What happens; then the state, the POSTs, the log, and the start of the message."""
 
     happens: Before
     state: State
@@ -119,7 +119,7 @@ PRESSES = {
 
 @pytest.mark.parametrize("name", PRESSES)
 def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
-    """One press is at most one answer, and the card claims what is known; without a receipt all is kept."""
+    """The card claims what is known; without a receipt what was typed is kept."""
     case, controller = PRESSES[name], asking.controller(who=WHO)
     states: list[State] = []
     controller.subscribe(lambda: states.append(controller.snapshot.state))
@@ -206,7 +206,7 @@ def test_a_refusal_stands_beside_the_json(
 
 
 def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
-    """Fifty threads that submit one form send one answer; what is typed meanwhile belongs to none."""
+    """What is typed while an answer is sent is no part of it."""
     controller = asking.controller("address_gap")
     asking.box.fault("slow", seconds=0.3)
     no = {"0": {**controller.entries["0"], "decision": "reject"}}
@@ -230,7 +230,7 @@ def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
 
 
 def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> None:
-    """A form does not send beside an answer that may still arrive: it warns first, each form once."""
+    """Each form warns once before it sends beside such an answer."""
     first = asking.controller()
     second = AnswerController(asking.client, first.question)
     asking.box.fault("drop", times=2)
@@ -250,7 +250,7 @@ def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> Non
 
 
 def test_another_form_restores_the_draft(asking: Asking) -> None:
-    """Another form of the question begins with what was typed; once the question is closed it is gone."""
+    """It begins with what was typed; once the question is closed the draft is gone."""
     first = asking.controller()
     first.edit({"0": {"note": "half a pair \ud83d", "decision": ""}})
     second = AnswerController(asking.client, first.question)

@@ -1,4 +1,4 @@
-"""A form as its cell shows it, without a kernel: what it says, what a click does, and what is left of it."""
+"""A form as its cell shows it, without a kernel: its outputs, its clicks, its end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
 def test_a_reviewer_without_a_name_types_one(
     asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A login that is no person's name is shown as such; the name that is given signs the answer."""
+    """A shared login is no name; the name that is typed signs the answer."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
     form = InterruptForm(asking.client, asking.run())
     page = in_a_page(form)
@@ -113,7 +113,7 @@ def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
 def test_the_two_outputs_become_a_receipt(
     asking: Asking, shown: Shown, receipts: Literal["full", "short"]
 ) -> None:
-    """What is asked stays as HTML without a kernel; the card's output ends as a receipt without a widget."""
+    """The question stays as HTML; the card's output ends as a receipt without a widget."""
     form = InterruptForm(asking.client, asking.run(), who="Ada", receipts=receipts)
     form._ipython_display_()
     head, card = shown.outputs()
@@ -138,7 +138,7 @@ def test_the_two_outputs_become_a_receipt(
 
 
 def test_rerunning_the_cell_replaces_the_form(asking: Asking, shown: Shown) -> None:
-    """Running the cell again takes the place of the first form, and after the answer shows its receipt."""
+    """After the answer, running the cell again shows its receipt."""
     run = asking.run()
     first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
     first._ipython_display_()
@@ -215,13 +215,13 @@ def test_one_of_several_questions_must_be_named(
 
 
 def awaited(form: InterruptForm) -> Run:
-    """Wait for the answer on a thread of its own: the browser of other tests keeps a loop in this one."""
+    """Wait on another thread: the browser of other tests keeps a loop in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: asyncio.run(form.answered())).result()
 
 
 def test_awaiting_an_answer_needs_an_open_notebook(asking: Asking) -> None:
-    """Outside a notebook a wait would have no end: it is refused at once, and says what to do instead."""
+    """Elsewhere it is refused at once, with what to do instead."""
     form = runkit.InterruptForm(asking.client, asking.run())
     with pytest.raises(UsageError, match="needs an open notebook; answer with client"):
         awaited(form)

@@ -1,4 +1,4 @@
-"""The inbox on a real sandbox, without a kernel: what it lists, what it says, and answering from it."""
+"""The inbox on a real sandbox, without a kernel: its list, its messages, its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox in a browser, on a real sandbox: its filter, which question opens next, and the keys."""
+"""The inbox in a browser, on a real sandbox: its filter, its keys, and what opens next."""
 
 from __future__ import annotations
 

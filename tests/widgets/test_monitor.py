@@ -39,7 +39,7 @@ def watch(client: Client, shown: Shown) -> Iterator[Watch]:
     monitors: list[RunMonitor] = []
 
     def watch(run: Run, *, until_waiting: bool = False) -> tuple[RunMonitor, Page]:
-        """Display a monitor, and look at it as a front end does; and wait for its question on request."""
+        """Display a monitor as a front end does, and wait for its question on request."""
         monitor = RunMonitor(client, run)
         monitors.append(monitor)
         monitor._ipython_display_()

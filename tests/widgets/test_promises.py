@@ -1,4 +1,4 @@
-"""Forms of a scripted server: one answer, to the question that was shown, and nothing typed is lost."""
+"""Forms on a scripted server: one answer, to the shown question; nothing typed is lost."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_double_click_sends_one_answer(
 
 
 def test_a_lost_reply_is_no_receipt(show: Show, take: Take, server: Server) -> None:
-    """The question is closed, but nobody knows by whose answer: one POST, and nothing is confirmed."""
+    """It is closed, but nobody knows by whose answer: one POST, nothing is confirmed."""
     shown = show()
     take(DROP)
     assert shown.answer("reject") == "settled"

@@ -25,7 +25,7 @@ def asks(kind: str, **more: Any) -> Json:
 
 
 def answer(value: Json, **entries: Any) -> tuple[Json, Json]:
-    """Type into the only section of a question, over what stands there at first; the answer or the errors."""
+    """Type into the only section of a question; return the answer and the errors."""
     form = Questionnaire(value)
     sent, errors = form.answer(form.received({"0": entries}))
     return sent, errors.get("0", {})
@@ -158,7 +158,7 @@ def test_changed_rows_are_checked_for_an_approval(cells: Json, error: str) -> No
 
 
 def test_a_chosen_document_is_sent() -> None:
-    """Documents on file are offered, what is asked for first; a chosen one is sent, the agent's is not."""
+    """Documents on file are offered, the proposed type first; only the chosen one is sent."""
     on_file = [
         Document.from_json({"id": "d1", "document_type": "bill", "filename": "march.pdf"}),
         Document.from_json({"id": "d2", "document_type": "irs_letter"}),
@@ -215,7 +215,7 @@ def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
 
 
 def test_invisible_characters_are_codes() -> None:
-    """They can be seen in an input; a cell that nobody changed is sent as it came, a changed one as it is."""
+    """They can be seen in an input; a cell that nobody changed is sent as it came."""
     name = "Board \u202e\r\nend"
     form = Questionnaire(
         asks("add_sources", payload={"sources": [{**SOURCE, "source_name": name}]})

@@ -1,4 +1,4 @@
-"""runkit without its extras: each command and call that needs one names the line that installs it."""
+"""runkit without its extras: what needs one names the line that installs it."""
 
 from __future__ import annotations
 

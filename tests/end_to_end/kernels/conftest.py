@@ -1,4 +1,4 @@
-"""Real kernels of two versions, spoken to as a front end does: without a browser, over their sockets."""
+"""Real kernels of two versions, used as a front end does: over their sockets."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Kernel:
         self._manager.shutdown_kernel(now=True)
 
     def open_subshell(self) -> str:
-        """Ask for a thread of the kernel that hears comm messages while a cell runs, as JupyterLab does."""
+        """Ask for a thread that handles comm messages while a cell runs, as JupyterLab does."""
         self._client.control_channel.send(self._client.session.msg("create_subshell_request"))
         return str(self._client.get_control_msg(timeout=TIMEOUT)["content"]["subshell_id"])
 
@@ -151,7 +151,7 @@ class Kernel:
         return card
 
     def press(self, card: str, verb: str, times: int = 1, **entries: Any) -> None:
-        """Send an answer to the question of a card, as the second press does; quickly if several times."""
+        """Send an answer to the question of a card, as the second press does."""
         state = self.view[card]
         digest = state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}

@@ -1,4 +1,4 @@
-"""A form in a real kernel: real comm messages go in, and what the kernel tells its front ends comes out."""
+"""A form in a real kernel: comm messages go in, and what front ends get comes out."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str) -> N
 
 
 def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
-    """A cell that awaits the answer goes on when it comes; where no click can arrive it says so at once."""
+    """The cell goes on when the answer comes; where no click can arrive it fails at once."""
     card = show(kernel)
     cell = kernel.start("answered = await form.answered(timeout=5)")
     submit(kernel, "in_review")

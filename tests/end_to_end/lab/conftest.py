@@ -231,7 +231,7 @@ def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
 
 @dataclass
 class Session:
-    """A notebook in a page, whose kernel has joined the sandbox of the tests, and the run it is about."""
+    """A notebook in a page, whose kernel has joined the sandbox, and its run."""
 
     page: Page
     path: Path
@@ -242,7 +242,7 @@ class Session:
         self.page.evaluate(RUN_ALL)
 
     def value(self, expression: str) -> Any:
-        """Ask the kernel for the value of an expression, a literal; it answers when no cell runs."""
+        """Ask the kernel for the value of an expression; it answers when no cell runs."""
         return ast.literal_eval(self.page.evaluate(ASK, expression))
 
     def restart(self) -> None:

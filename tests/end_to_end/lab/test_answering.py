@@ -123,7 +123,7 @@ def test_a_reload(open_session: Open, posts: Count) -> None:
 
 @light
 def test_anywidget_is_missing_on_the_server(open_session: Open, context: BrowserContext) -> None:
-    """The question and what to do without buttons stand there; a card that has loaded hides the hint."""
+    """The question and what to do without buttons are shown; a loaded card hides the hint."""
     with_card = open_session("decision", FORM).page
     verb(with_card, KEEP).wait_for()
     expect(with_card.locator(".runkit-nobuttons")).to_have_count(1)
@@ -137,7 +137,7 @@ def test_anywidget_is_missing_on_the_server(open_session: Open, context: Browser
 
 @light
 def test_a_restart_of_the_kernel(open_session: Open, posts: Count) -> None:
-    """The header can be read, a click is harmless, and running the cell again brings back what was typed."""
+    """The header can be read, a click is harmless; running the cell again restores the draft."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill(NOTE)
     kept = session.path.parent / "state" / "runkit.sqlite3"

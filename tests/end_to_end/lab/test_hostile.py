@@ -1,4 +1,4 @@
-"""Hostile text in a real JupyterLab, which typesets formulas and shows the HTML of a cell as it is."""
+"""Hostile text in a real JupyterLab, which typesets formulas and shows HTML as it is."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def watched(context: BrowserContext) -> Watched:
 
 @light
 def test_hostile_text_in_cards_does_nothing(open_session: Open, watched: Watched) -> None:
-    """Forms of each kind, their errors, the inbox, a monitor and ratings: texts are shown as they are."""
+    """In forms of each kind, their errors, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""

@@ -61,7 +61,7 @@ ipywidgets.Tab([ipywidgets.VBox([form.widget]), monitor.widget], titles=["Form",
 
 @light
 def test_cards_in_tabs(open_session: Open) -> None:
-    """Cards compose with other widgets: the form takes an answer, and the monitor keeps its last state."""
+    """The form takes an answer, and the monitor keeps its last state."""
     page = open_session("watchlist_hit", TABS).page
     verb(page, DISMISS).first.wait_for()
     card(page).first.locator("textarea").fill(NOTE)
