@@ -92,7 +92,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
     """The form stays until the verdict, which is shown although live updates are off."""
     run = begin("watchlist_hit")
     monitor, page = watch(run, until_waiting=True)
-    box.fault("slow", on="/resume", seconds=3)
+    box.fault("slow", on="/resume", seconds=6)
     page.answer("reject")
     [controller] = monitor._forms.forms.values()
     until(lambda: [*runkit.answer_log()["delivery"]] == ["sending"])
