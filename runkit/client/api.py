@@ -16,6 +16,9 @@ from runkit.client.http import Cert, Http, RateLimiter, connect
 from runkit.client.resources import Actions, Agents, Documents, Threads
 from runkit.client.runs import Runs
 
+# what the repr offers, as the repr of Frames does
+NEXT_CALLS = "client.runs.list(), client.runs.get(run_id) …; runkit.overview(client)"
+
 
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
@@ -96,7 +99,7 @@ class Client:
 
     @property
     def mode(self) -> Mode:
-        """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (a server on this machine)."""
+        """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (on this machine)."""
         return self._http.target.mode
 
     @property
@@ -122,4 +125,5 @@ class Client:
     def __repr__(self) -> str:
         if not hasattr(self, "_http"):  # a traceback may show a client whose constructor failed
             return "Client(not connected)"
-        return f"Client({self.host!r}, {self.mode}{', read_only' if self.read_only else ''})"
+        suffix = ", read_only" if self.read_only else ""
+        return f"Client({self.host!r}, {self.mode}{suffix})\n  {NEXT_CALLS}"

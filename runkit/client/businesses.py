@@ -69,8 +69,12 @@ class KnownBusinesses:
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status."""
-        values = business.id, business.name, business.status, read_at
-        self.facts[business.id] = dict(zip(BUSINESS_FIELDS, values, strict=True))
+        self.facts[business.id] = {
+            "business_id": business.id,
+            "business_name": business.name,
+            "business_status": business.status,
+            "business_status_at": read_at,
+        }
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
@@ -164,9 +168,10 @@ class Businesses:
     def threads_of(
         self, businesses: str | Business | Iterable[str | Business], progress: bool = True
     ) -> dict[str, ApiList[Thread]]:
-        """Read the threads of businesses, and their names: at most two requests for each, 8 at a time.
+        """Read the threads of businesses, and their names.
 
-        From then on the client's runs in these threads know their business.
+        That takes at most two requests for each, 8 at a time. From then on the client's runs in
+        these threads know their business.
 
         Parameters
         ----------
@@ -230,6 +235,7 @@ class Businesses:
         if missing and not self._unsearched:
             listed = self.list(progress=progress)
             self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
+
         n_left = at_most
         while missing and self._unsearched and n_left:
             n = min(n_left, AT_ONCE)
@@ -237,10 +243,13 @@ class Businesses:
             self.threads_of(batch, progress)
             n_left -= n
             missing = self._known.unknown_threads(runs) - self._foreign
+
         why = None
         if missing and self._unsearched:
-            threads, unsearched = plural(len(missing), "thread"), len(self._unsearched)
-            why = f"the businesses of {threads} are not known, {unsearched:,} businesses were not searched"
+            why = (
+                f"the businesses of {plural(len(missing), 'thread')} are not known, "
+                f"{len(self._unsearched):,} businesses were not searched"
+            )
         else:
             self._foreign |= missing
             self._unsearched = []

@@ -40,8 +40,8 @@ def fetch(
     that went down before any run was read.
     """
     runs = {run_id: have[run_id.lower()] for run_id in ids if run_id.lower() in have}
-    errors: dict[str, ApiError] = {}
     missing = [run_id for run_id in ids if run_id not in runs]
+    errors: dict[str, ApiError] = {}
     stop: BaseException | None = None
     with Bar(total=len(missing), unit="run", disable=not progress) as bar:
         try:
@@ -55,12 +55,13 @@ def fetch(
             stop = error
     if isinstance(stop, DOWN) and not runs:
         raise stop
+
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
-    stopped = stop_words(stop)
-    reasons = (
-        [f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
-    )
-    why = "; ".join(reasons + error_words(errors)) or None
+    stopped = None if stop is None else _stop_words(stop)
+    reasons = error_words(errors)
+    if stopped:
+        reasons.insert(0, f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived")
+    why = "; ".join(reasons) or None
     fetched = RunList(
         arrived, why, requested=tuple(ids), errors=errors, stopped=stopped, clock=clock
     )
@@ -73,10 +74,19 @@ def fetch(
 def _outcomes(
     read_run: Callable[..., Run], ids: Sequence[str], workers: int
 ) -> Iterator[tuple[str, Run | ApiError]]:
-    """Yield each id with its run or its error, as they arrive, and raise an error that ends the batch."""
+    """Yield each id with its run or its error, as they arrive.
+
+    Raises the error that ends the batch.
+    """
     tasks: dict[Future[Run], str] = {}
+    waiting = iter(ids)
     cancelled = threading.Event()
-    n_down, waiting = 0, iter(ids)
+    n_down = 0
+
+    def is_over(error: ApiError) -> bool:
+        # The key was refused, or the host did not respond to all workers, one after the other.
+        return error.status == 401 or n_down >= min(workers, len(ids))
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         while True:
@@ -85,33 +95,24 @@ def _outcomes(
             if not tasks:
                 return
             wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED)
-            # In the order asked: a refused key must not overtake the runs that arrived before it.
+            # In the order of the ids: a refused key must not overtake the runs that arrived before.
             for task in [task for task in tasks if task.done()]:
                 run_id, error = tasks.pop(task), task.exception()
                 n_down = n_down + 1 if isinstance(error, DOWN) else 0
                 if error is None:
                     yield run_id, task.result()
-                elif not isinstance(error, ApiError) or _ends_batch(
-                    error, n_down, workers, len(ids)
-                ):
-                    raise error
-                else:
+                elif isinstance(error, ApiError) and not is_over(error):
                     yield run_id, error
+                else:
+                    raise error
     finally:
         cancelled.set()
         # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ends_batch(error: ApiError, n_down: int, workers: int, n_ids: int) -> bool:
-    """Whether the key was refused, or the host did not respond to all workers, one after the other."""
-    return error.status == 401 or n_down >= min(workers, n_ids)
-
-
-def stop_words(stop: BaseException | None) -> str | None:
+def _stop_words(stop: BaseException) -> str:
     """Return what ended a batch of reads early."""
-    if stop is None:
-        return None
     if isinstance(stop, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(stop, AuthError):
@@ -125,9 +126,8 @@ def error_words(errors: Mapping[str, ApiError]) -> list[str]:
         return []
     run_id, error = next(iter(errors.items()))
     rest = ", …" if len(errors) > 1 else ""
-    return [
-        f"{plural(len(errors), 'run')} could not be read: {run_id}{rest} ({shorten(str(error), 100)})"
-    ]
+    what = f"{plural(len(errors), 'run')} could not be read"
+    return [f"{what}: {run_id}{rest} ({shorten(str(error), 100)})"]
 
 
 def reusable(have: Iterable[Run]) -> dict[str, Run]:

@@ -12,10 +12,9 @@ serve agents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 
@@ -61,34 +60,39 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
         )
     secret = Secret(key, "api_key")
     prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), "")
-    own_host = HOST_OF_KEY.get(prefix)
-    is_from_code = base_url is not None
-    given = (
-        base_url
-        if is_from_code
-        else environ.get(URL_NAME) or (own_host and f"https://{own_host}/v1")
-    )
-    if given is None:
+    host_of_key = HOST_OF_KEY.get(prefix)
+
+    if base_url is not None:
+        url = _checked_url(base_url, "base_url")
+    elif url_of_environment := environ.get(URL_NAME):
+        url = _checked_url(url_of_environment, URL_NAME)
+    elif host_of_key is not None:
+        url = httpx.URL(f"https://{host_of_key}/v1")
+    else:
         raise UsageError(
-            "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check that you "
-            "copied all of it, or set base_url="
+            "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check "
+            "that "
+            "you copied all of it, or set base_url="
         )
-    url = _checked_url(given, "base_url" if is_from_code else URL_NAME)
+
     host = url.host.rstrip(".")
     loopback = is_loopback(host)
-    if host in HOST_OF_KEY.values() and host != own_host:
+    if host in HOST_OF_KEY.values() and host != host_of_key:
         raise UsageError(
-            "key and host do not match: a key that starts with mk_live_ goes to api.middesk.com, one with "
-            "mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url out."
+            "key and host do not match: a key that starts with mk_live_ goes to api.middesk.com, "
+            "one "
+            "with mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url out."
         )
-    if not (is_from_code or host == own_host or prefix == TEST_KEY or (loopback and not prefix)):
+    is_for_any_host = prefix == TEST_KEY or (loopback and not prefix)
+    if base_url is None and host != host_of_key and not is_for_any_host:
         raise UsageError(
             f"{URL_NAME} points to {host!r}, where only a key that starts with mk_test_ is sent. "
             "To send this key to that host on purpose, set base_url= in code."
         )
+
     mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
-    path = url.raw_path.decode().rstrip("/") or "/v1"  # quoted as in the URL
     netloc = url.netloc.decode()
+    path = url.raw_path.decode().rstrip("/") or "/v1"  # quoted as in the URL
     return Target(f"{url.scheme}://{netloc}{path}", netloc, mode, secret)
 
 
@@ -102,17 +106,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _checked_url(value: Any, name: str) -> httpx.URL:
+def _checked_url(value: str, name: str) -> httpx.URL:
     """Parse a base URL. Errors do not repeat it, because it may contain a password."""
-    url = httpx.URL("")
-    with suppress(httpx.InvalidURL, TypeError):
+    try:
         url = httpx.URL(value)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
     is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
     if not (url.host and url.scheme in ("http", "https") and is_port):
         raise UsageError(
             f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1"
         )
-    if url.userinfo or "?" in str(value) or "#" in str(value):
+    if url.userinfo or "?" in value or "#" in value:
         raise UsageError(
             f"{name} contains credentials, a query or a fragment; use scheme, host and path only, "
             "and give the key as api_key="

@@ -41,7 +41,7 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 
-# from the begin of a request to the end of its response, or the client's `timeout` if that is
+# from the start of a request to the end of its response, or the client's `timeout` if that is
 # longer; while the headers arrive, only httpx's own timeout between two bytes counts
 REQUEST_TIMEOUT = 30.0
 # without a usable response: a host that restarts or deploys is back by then
@@ -80,11 +80,7 @@ def path_to(*parts: str) -> str:
     Raises `UsageError`.
     """
     for part in parts:
-        if (
-            not isinstance(part, str)
-            or part.strip() in ("", ".", "..")
-            or not jsontext.is_unicode(part)
-        ):
+        if part.strip() in ("", ".", "..") or not jsontext.is_unicode(part):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -99,14 +95,17 @@ class RateLimiter:
     def __init__(
         self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
+        self.clock, self.sleep = clock, sleep
         self.paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._next = -math.inf
-        self.clock, self.sleep = clock, sleep
         self._lock = threading.Lock()
 
     def wait(self, deadline: float = math.inf) -> bool:
-        """Sleep until the next free slot; False, and none is taken, if none is free before `deadline`."""
+        """Sleep until the next free slot.
+
+        Returns False, and takes none, if none is free before `deadline`.
+        """
         while True:
             with self._lock:
                 now = self.clock()
@@ -120,7 +119,7 @@ class RateLimiter:
                 return True
 
     def pause(self, seconds: float) -> None:
-        """Stop all requests for `seconds`: a wait that the server asks of one thread applies to the key."""
+        """Stop all requests for `seconds`: the server asks the key to wait, not one thread."""
         self.paused_until = max(self.paused_until, self.clock() + seconds)
 
 
@@ -146,12 +145,8 @@ def connect(
 
     # Without TLS none is prepared: loading the CAs takes longer than a request.
     is_secure = target.url.startswith("https:") and transport is None
-    options: dict[str, Any] = {
-        "auth": authorize,
-        "headers": _HEADERS,
-        "proxy": proxy,
-        "transport": transport,
-    }
+    options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS}
+    options |= {"proxy": proxy, "transport": transport}
     options["trust_env"] = not target.is_loopback  # a proxy of the environment
     try:
         options["verify"] = _tls(verify, cert) if is_secure else False
@@ -186,10 +181,11 @@ class Http:
         read_only: bool,
     ) -> None:
         self.target, self.read_only, self.timeout = target, read_only, timeout
-        self._reads, self._writes = connections
         self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
-        # with a response that shows that the host works and knows the key
-        self.has_answered = False
+        self._reads, self._writes = connections
+        self._has_answered = (
+            False  # whether a response showed that the host works and knows the key
+        )
         self._is_down = False
 
     def close(self) -> None:
@@ -224,7 +220,7 @@ class Http:
                 if is_too_late or self._is_final(error, attempt, now - started, retry_for):
                     raise
                 if wait and not self._is_down:
-                    self._is_down = True  # once for all threads
+                    self._is_down = True  # one message for all threads
                     log.warning("trying again for up to %.0f s: %s", retry_for, error)
             if wait:
                 self.sleep(wait)
@@ -233,16 +229,15 @@ class Http:
         """Whether an error of a read is not worth another attempt."""
         if isinstance(error, ContractError):
             return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
-        if isinstance(error, RateLimited) and (
-            not error.status or (error.retry_after or 0) > RETRY_AFTER_MAX
-        ):
-            return True
+        if isinstance(error, RateLimited):
+            was_sent = error.status is not None
+            if not was_sent or (error.retry_after or 0) > RETRY_AFTER_MAX:
+                return True
         if error.status == 500 and attempt >= MAX_ATTEMPTS:
             return True
-        is_over = elapsed >= (
-            retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-        )
-        return is_over and (attempt > 1 or elapsed >= self.timeout)
+
+        limit = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+        return elapsed >= limit and (attempt > 1 or elapsed >= self.timeout)
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once.
@@ -267,7 +262,7 @@ class Http:
 
         Raises httpx's `RequestError` if it is lost, and the `ApiError` of a refusal.
         """
-        source = self._turn("GET", path)
+        source = self._wait_for_slot("GET", path)
         url, timeout = self.target.url + path, self.timeout
         with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
             log.debug("%s: %s", source, response.status_code)
@@ -277,8 +272,8 @@ class Http:
             response.headers["Content-Type"] = "text/event-stream; charset=utf-8-sig"
             yield from EventSource(response).iter_sse()
 
-    def _turn(self, method: str, path: str, deadline: float = math.inf) -> str:
-        """Wait for the rate limit, and name the request in messages, without its query."""
+    def _wait_for_slot(self, method: str, path: str, deadline: float = math.inf) -> str:
+        """Wait for the rate limit, and return the name of the request for messages."""
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
             raise UsageError(
@@ -286,7 +281,7 @@ class Http:
             )
         if not self.limiter.wait(deadline):
             raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
-        return redact(source)  # a key may be passed as an id
+        return redact(source)  # somebody may pass a key as an id
 
     def _send(
         self,
@@ -298,16 +293,15 @@ class Http:
         **content: Any,
     ) -> Reply:
         """Send once, when the rate limit allows it, and read the whole response."""
-        source = self._turn(method, path, deadline)
+        source = self._wait_for_slot(method, path, deadline)
         if cancelled is not None and cancelled.is_set():
             raise RateLimited(f"{source}: not sent, the fetch has ended")
-        started, outcome = self.clock(), "refused"
+
+        url, started, outcome = self.target.url + path, self.clock(), "refused"
         timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
         end = time.monotonic() + min(deadline - started, max(REQUEST_TIMEOUT, self.timeout))
         try:
-            with client.stream(
-                method, self.target.url + path, timeout=timeout, **content
-            ) as response:
+            with client.stream(method, url, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
                 body = self._read_body(source, response, end)
             self._note(response)
@@ -326,19 +320,20 @@ class Http:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_RESPONSE:
-                limit = f"the limit of {MAX_RESPONSE // 2**20} MB"
+                limit = MAX_RESPONSE // 2**20
                 raise ContractError(
-                    f"{source}: the response is larger than {limit}.{doubt(source)}"
+                    f"{source}: the response is larger than {limit} MB.{doubt(source)}"
                 )
             if time.monotonic() >= end:
                 raise httpx.ReadTimeout("")
         return bytes(body)
 
     def _note(self, response: httpx.Response) -> None:
-        """Keep what a response says about the host: whether it works, and how long it wants to be left."""
+        """Keep whether the host works, and pause if it asks for it."""
         status = response.status_code
         if status < 500 and status not in (401, 403):
-            self.has_answered, self._is_down = True, False
+            self._has_answered, self._is_down = True, False
+
         pause = retry_after(response)
         if pause is None and status == 429:
             pause = LIMIT_WINDOW

@@ -37,7 +37,7 @@ def read_pages(
     progress: bool = False,
     is_paged: bool = True,
 ) -> ApiList[Listed]:
-    """Read page after page (from 1) until the end, until `limit` items are kept, or until `since` is passed.
+    """Read pages until the end, until `limit` items are kept, or until `since` is passed.
 
     With `progress` a bar counts the items if reading takes long; it is cleared at the end.
     """
@@ -47,26 +47,31 @@ def read_pages(
     number, has_more, is_new, is_past = 0, True, True, False
     with Bar(unit="run", disable=not progress) as bar:
         while has_more and is_new and not is_past and (limit is None or len(kept) < limit):
-            number, n_before = number + 1, len(items)
+            number += 1
+            n_before = len(items)
             paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
             reply = http.get(path, {**(query or {}), **paging})
             page = reply.page()
             for raw in page.data:
                 item = _parsed(raw, reply, parse)
                 item_id = item.id if item else str(raw.get("id"))
-                kept += [item] if item and item_id not in items and keep(item) else []
-                items.setdefault(item_id, item)
-            total = page.total_count if number == 1 else total
+                if item_id in items:
+                    continue
+                items[item_id] = item
+                if item and keep(item):
+                    kept.append(item)
+
+            if number == 1:
+                bar.total = total = page.total_count
+            bar.update(len(items) - n_before)
             is_new, has_more = len(items) > n_before, bool(page.has_more)
             is_past = since is not None and _is_past(since, items)
-            bar.total = total
-            bar.update(len(items) - n_before)
 
-    is_cut = limit is not None and (
-        len(kept) > limit or (len(kept) == limit and has_more and not is_past)
-    )
+    is_full = limit is not None and len(kept) >= limit
+    is_cut = is_full and (len(kept) != limit or (has_more and not is_past))
     reasons = [f"cut at limit={limit:,}"] if is_cut else []
-    if n_unreadable := [*items.values()].count(None):
+    n_unreadable = list(items.values()).count(None)
+    if n_unreadable:
         reasons.append(f"{plural(n_unreadable, 'record')} could not be read (see the log)")
     if not is_past and not is_cut:
         if total is not None and len(items) < total:
@@ -74,8 +79,12 @@ def read_pages(
         if has_more:
             pages = plural(number, "page")
             reasons.append(f"reading ended after {pages}, although the API says there is more")
-    is_cut_only = is_cut and not n_unreadable
-    return ApiList(tuple(kept[:limit]), "; ".join(reasons) or None, total, is_cut_only=is_cut_only)
+    return ApiList(
+        tuple(kept[:limit]),
+        "; ".join(reasons) or None,
+        total,
+        is_cut_only=is_cut and not n_unreadable,
+    )
 
 
 def read_all(
@@ -100,6 +109,6 @@ def _is_past(since: datetime, items: Mapping[str, Listed | None]) -> bool:
     far were newest first; equal times show no order.
     """
     times: list[Any] = [getattr(item, "created_at", None) for item in items.values() if item]
-    return (
-        times == sorted(times, reverse=True) and since > times[-1] != times[0] if times else False
-    )
+    if not times or times != sorted(times, reverse=True):
+        return False
+    return bool(since > times[-1] != times[0])

@@ -32,13 +32,13 @@ class RunReader:
     """Reads runs of one client, and finds them by the first characters of their ids."""
 
     def __init__(self, http: Http, known: KnownBusinesses) -> None:
-        self._http = http
+        self.http = http
         self._known = known
 
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        host, read_at = self._http.target.host, reply.read_at
+        host, read_at = self.http.target.host, reply.read_at
         return Run.from_json(
             contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts)
         )
@@ -56,11 +56,11 @@ class RunReader:
     def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
         """Request a run; `limits` are those of `Http.get`."""
         query = {"include": "steps"} if steps else None
-        return self.from_reply(self._http.get(path_to("runs", run_id), query, **limits), run_id)
+        return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
 
     def now(self) -> datetime:
-        """Read the server's time from the `Date` of a small response; this machine's without one."""
-        return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
+        """Read the server's time from the `Date` of a small response, else this machine's."""
+        return self.http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
 
     def resolve(
         self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True
@@ -72,9 +72,10 @@ class RunReader:
         if isinstance(run, Run):
             self._known.add_from(run)
             return run.id
-        path_to(run)
+        path_to(run)  # refuses what is no id
         if not _SHORT_ID.fullmatch(run):
             return run
+
         run_id = full_id(run, frozenset(self._known.run_ids)) if is_to_read else None
         if run_id is not None:
             return run_id
@@ -82,14 +83,15 @@ class RunReader:
         run_id = full_id(run, listed.ids)
         if run_id is not None and listed.why is not None:
             raise UsageError(
-                f"{brief(run)} may be the start of several ids: not all runs could be listed ({listed.why}). "
-                f"Pass the whole id; the only one that was found is {run_id}."
+                f"{brief(run)} may be the start of several ids: not all runs could be listed "
+                f"({listed.why}). Pass the whole id; the only one that was found is {run_id}."
             )
         return run_id or run
 
     def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
         """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
-        http, last, pause = self._http, None, 0.0
+        http = self.http
+        last, pause = None, 0.0
         deadline = http.clock() + (math.inf if timeout is None else timeout)
         while (left := deadline - http.clock()) > 0:
             if pause:
@@ -105,8 +107,10 @@ class RunReader:
                 last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
             if last.status != "running":
                 return last
+
+        name = last.label if last else brief(run_id)
         raise WaitTimeout(
-            f"{last.label if last else brief(run_id)} was still running after {duration(timeout)}; wait "
-            "again with a longer timeout=, or follow it with runs.stream",
+            f"{name} was still running after {duration(timeout)}; wait again with a longer "
+            "timeout=, or follow it with runs.stream",
             last,
         )

@@ -1,4 +1,4 @@
-"""From an HTTP response to parsed JSON, or to the error: the request, the response and what to do."""
+"""From an HTTP response to parsed JSON, or to an error that says what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
 }
 _ADVICE: dict[type[ApiError], str] = {
     errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
-    errors.NotFound: " Check the id, and that it belongs to this host: sandbox and production share no data.",
+    errors.NotFound: " Check the id, and its host: sandbox and production share no data.",
     errors.Conflict: " Read the object again: somebody else changed it.",
     errors.Invalid: " Change the request before you send it again.",
     errors.RateLimited: " Try again later, or make the client slower with rate=.",
@@ -92,13 +92,16 @@ def refusal(source: str, response: httpx.Response, body: bytes) -> ApiError:
     status = response.status_code
     if status < 400:
         return ContractError(
-            f"{source} returned {status}, a redirect. It was not followed: the key goes to one host only."
-            f"{doubt(source)} Check base_url.",
+            f"{source} returned {status}, a redirect. It was not followed: the key goes to one "
+            "host "
+            f"only.{doubt(source)} Check base_url.",
             status=status,
         )
+
     cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
     if cls is errors.Unavailable and doubt(source):
         cls = errors.MaybeSent
+
     messages = tuple(_api_errors(body, "message"))
     parameter = next(_api_errors(body, "parameter"), None)
     says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""

@@ -1,4 +1,4 @@
-"""Answer a question: note the answer, send it once (and look if its arrival is in doubt), note the outcome.
+"""Answer a question: log the answer, send it once, and log the outcome.
 
 The API keeps no id of an answer and does not name who gave it. So after a failure without a clear
 response, a question that is closed may have been closed by anybody, and one that is still open may
@@ -13,16 +13,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit import answers, errors
 from runkit.answers import CONFIRMED, UNCONFIRMED, UNKNOWN
-from runkit.client.http import Http, path_to
-from runkit.client.replies import Reply
+from runkit.client.http import path_to
+from runkit.client.reader import RunReader
 from runkit.contract import resume_body
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
-from runkit.models import Run
+from runkit.models import Interrupt, Run
 from runkit.questions import check_answer, interrupt_kind
 
 # seconds before each check: most servers finish in 1, proxies in 10
 CHECK_DELAYS = (1.0, 2.0, 7.0)
+CHECK_TIMEOUT = 3.0  # seconds that the read of a check is repeated
 REFUSALS = (Conflict, Invalid, NotFound)
 Result = TypeVar("Result")
 
@@ -43,26 +44,30 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A question that is being answered, and how its run is read.
+    """A question that is being answered.
 
-    `known` is the run as the caller has it, if at all. `read_reply` makes a run of a response.
-    `on_checking` is called with the reason before the run is read to check whether the answer
-    arrived.
+    `known` is the run as the caller has it, if at all. `on_checking` is called with the reason
+    before the run is read to check whether the answer arrived.
     """
 
-    http: Http
+    reader: RunReader
     run_id: str
     id: str
     known: Run | None
-    read_run: Callable[[], Run]
-    read_reply: Callable[[Reply], Run]
     on_checking: Callable[[str], object] | None = None
 
+    @property
+    def interrupt(self) -> Interrupt | None:
+        """The question in the known run."""
+        interrupts = self.known.interrupts if self.known else ()
+        return next((item for item in interrupts if item.id == self.id), None)
+
     def send(self, answer: Mapping[str, Any]) -> Delivery:
-        """Send the answer once, and look whether it arrived if the response does not say."""
+        """Send the answer once, and check whether it arrived if the response does not say."""
         path, body = path_to("runs", self.run_id, "resume"), resume_body(self.id, answer)
         try:
-            run = self.read_reply(self.http.post(path, body, {"include": "steps"}))
+            reply = self.reader.http.post(path, body, {"include": "steps"})
+            run = self.reader.from_reply(reply, self.run_id)
             doubt = self._doubt(run)
             if doubt is None:
                 return Delivery(CONFIRMED, run, "the API accepted the answer")
@@ -72,9 +77,13 @@ class Question:
         except REFUSALS as error:
             self._explain(error)
             raise
+
         if self.on_checking is not None:
             self.on_checking(why)
-        return self._look(why)
+        return self._check(why)
+
+    def _read_run(self) -> Run:
+        return self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT)
 
     def _doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""
@@ -90,75 +99,79 @@ class Question:
     def _explain(self, refusal: ApiError) -> None:
         """Read the run again and raise the error that the refusal means, if the run shows it."""
         try:
-            run = self.read_run()
-        except ApiError as error:
-            if isinstance(error, NotFound):
-                raise
+            run = self._read_run()
+        except NotFound:
+            raise
+        except ApiError:
             return
         if self._is_stale(run):
             return
+
         facts: Any = {name: getattr(refusal, name) for name in ("status", "messages", "parameter")}
         doubt = self._doubt(run)
         if doubt is not None:
             raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
         conflict = Conflict(
-            f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the meantime, "
-            f"or this run never asked it. Read the run again. {refusal}",
+            f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the "
+            f"meantime, or this run never asked it. Read the run again. {refusal}",
             **facts,
         )
         conflict.run = run
         raise conflict from refusal
 
-    def _look(self, why: str) -> Delivery:
+    def _check(self, why: str) -> Delivery:
         """Read the run until the question is closed or the last check is done."""
         run: Run | None = None
         state, waited = "The run could not be read since then", 0.0
         for delay in CHECK_DELAYS:
-            self.http.sleep(delay)
+            self.reader.http.sleep(delay)
             waited += delay
             try:
-                latest = self.read_run()
+                latest = self._read_run()
             except ApiError as error:
-                log.warning(
-                    "checking whether the answer arrived: the run could not be read: %s", error
-                )
+                log.warning("the run was not read to check whether the answer arrived: %s", error)
                 continue
+
             doubt = self._doubt(latest)
             if doubt is None:
-                question = f"run {latest.id}: the question {self.id} is closed"
-                message = f"{question}, but it could not be confirmed that this answer closed it"
+                message = (
+                    f"run {latest.id}: the question {self.id} is closed, but it could not be "
+                    "confirmed that this answer closed it"
+                )
                 log.warning("%s", message)
                 return Delivery(UNCONFIRMED, latest, message)
             if not self._is_stale(latest):
                 run, state = latest, f"{waited:g} s later, {doubt}"
+
         advice = "It was sent once and may still arrive: check again before you answer again."
         return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")
 
     def columns(self, step_id: str | None) -> dict[str, str | None]:
         """Return the columns of the log; a step only if no other step could be meant."""
-        run, target = self.known, self.http.target
+        target = self.reader.http.target
         columns: dict[str, str | None] = {
             "host": target.host,
             "mode": target.mode,
+            "run_id": self.run_id,
+            "interrupt_id": self.id,
             "step_id": step_id,
         }
-        columns |= {"run_id": self.run_id, "interrupt_id": self.id}
+        run, interrupt = self.known, self.interrupt
         if run is None:
             return columns
         columns["run_created_at"] = run.created_at.isoformat()
-        for item in run.interrupts:
-            if item.id == self.id:
-                columns |= {
-                    "agent": item.agent,
-                    "kind": interrupt_kind(item.value),
-                    "label": item.label,
-                }
-                columns["question_digest"] = answers.digest(item.value)
-        steps = [
+        if interrupt is None:
+            return columns
+
+        columns["agent"] = interrupt.agent
+        columns["kind"] = interrupt_kind(interrupt.value)
+        columns["label"] = interrupt.label
+        columns["question_digest"] = answers.digest(interrupt.value)
+        open_steps = [
             step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None
         ]
-        if step_id is None and len(steps) == len(run.interrupts) == 1 and "kind" in columns:
-            columns["step_id"] = steps[0]
+        if step_id is None and len(open_steps) == len(run.interrupts) == 1:
+            columns["step_id"] = open_steps[0]
         return columns
 
 
@@ -169,28 +182,29 @@ def deliver(
     step_id: str | None = None,
     display: answers.Display | None = None,
 ) -> Delivery:
-    """Note an answer, send it, and note what became of it.
+    """Log an answer, send it, and log its outcome.
 
     If sending ends in any other way than by an error of runkit, the entry of the log stays at
     `sending`: the answer may have arrived. A log that cannot be written gives a warning and does
     not stop the answer. Raises as `Runs.deliver`.
     """
-    for item in question.known.interrupts if question.known else ():
-        if item.id == question.id:
-            check_answer(item.value, answer)
+    if question.interrupt is not None:
+        check_answer(question.interrupt.value, answer)
     columns = question.columns(step_id)
     number = _try_log(lambda: answers.begin(answer, who, columns, display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
+        created_at = run.created_at if run else None
         if number is not None:
-            _try_log(
-                lambda: answers.settle(number, outcome, message, run.created_at if run else None)
-            )
+            _try_log(lambda: answers.settle(number, outcome, message, created_at))
 
     try:
         delivery = question.send(answer)
+    except REFUSALS as error:
+        settle(answers.REFUSED, str(error))
+        raise
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
-        settle(answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED, str(error))
+        settle(answers.FAILED, str(error))
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
     return delivery._replace(is_logged=number is not None)
@@ -217,7 +231,9 @@ def is_stale(run: Run, known: Run | None) -> bool:
 def _try_log(write: Callable[[], Result]) -> Result | None:
     try:
         return write()
-    # an answer that is not JSON is refused when it is sent
-    except (TypeError, ValueError) as error:
+    except (
+        TypeError,
+        ValueError,
+    ) as error:  # an answer that is not JSON is refused when it is sent
         log.warning("the answer log was not written: %s", error)
         return None

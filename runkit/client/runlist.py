@@ -91,14 +91,15 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
-        named = [
+        names = [
             first_text(getattr(item, "label", None), getattr(item, "name", None))
             or short_id(item.id)
             for item in self.items[:MAX_NAMES]
         ]
-        more = [f"… {len(self) - MAX_NAMES:,} more"] if len(self) > MAX_NAMES else []
-        names = f"{len(self):,}: {shorten(', '.join(named + more), 300)}" if named else "0"
-        return f"{type(self).__name__}({names}; {self._completeness()})"
+        if len(self) > MAX_NAMES:
+            names.append(f"… {len(self) - MAX_NAMES:,} more")
+        listed = f": {shorten(', '.join(names), 300)}" if names else ""
+        return f"{type(self).__name__}({len(self):,}{listed}; {self._completeness()})"
 
     def _completeness(self) -> str:
         return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
@@ -116,18 +117,16 @@ class RunList(ApiList[Run]):
         from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
 
         head = Markup("<p>{}</p>").format(f"{plural(len(self), 'run')}; {self._completeness()}")
-        columns = ["run_id", "business_name", "status", "agent_name", "created_at"]
-        rows = [
-            (
-                run.id,
-                run.business_name,
-                run.status,
-                agent_title(run.agent, run.agent_name),
-                run.created_at,
-            )
-            for run in self.items[:MAX_ROWS]
-        ]
-        table = with_labels(
-            pd.DataFrame(rows, columns=columns).assign(agent=[row[3] for row in rows])
+        runs = self.items[:MAX_ROWS]
+        agents = [agent_title(run.agent, run.agent_name) for run in runs]
+        table = pd.DataFrame(
+            {
+                "run_id": self.ids[:MAX_ROWS],
+                "business_name": [run.business_name for run in runs],
+                "status": [run.status for run in runs],
+                "agent_name": agents,
+                "created_at": [run.created_at for run in runs],
+                "agent": agents,
+            }
         )
-        return block(head, df_to_html(table, n_rows=len(self)))
+        return block(head, df_to_html(with_labels(table), n_rows=len(self)))

@@ -35,7 +35,6 @@ from runkit.text import plural
 
 # seconds that the read of one run is repeated: a person waits for it, often at a form
 READ_TIMEOUT = 10.0
-CHECK_TIMEOUT = 3.0  # the same for a check whether an answer arrived, of which there are three
 
 
 class Runs:
@@ -97,10 +96,10 @@ class Runs:
 
     @checked
     def get(self, run: str | Run, steps: bool = True) -> Run:
-        """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
+        """Read one run, with its steps unless `steps=False`.
 
-        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises
-        `NotFound`, and any other `ApiError`.
+        `read_at` is the server's time of the response. A failed read is repeated for up to 10
+        seconds, because a person waits for it. Raises `NotFound`, and any other `ApiError`.
         """
         run_id = self._reader.resolve(run, self.list)
         query = {"include": "steps"} if steps else None
@@ -151,34 +150,40 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        words = status_words(status)
+        statuses = status_words(status)
         after = read_moment("since", since, self._reader.now)
         before = read_moment("until", until, self._reader.now)
-        threads = (
-            None if business_id is None else self._businesses.threads_of(business_id, progress)
-        )
+        threads = {}
+        if business_id is not None:
+            threads = self._businesses.threads_of(business_id, progress)
         unassigned: set[str] = set()  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
-            is_in_time = not (after and run.created_at < after) and not (
-                before and run.created_at >= before
-            )
-            if not is_in_time or (words is not None and run.status not in words):
+            is_early = after is not None and run.created_at < after
+            is_late = before is not None and run.created_at >= before
+            if is_early or is_late or (statuses is not None and run.status not in statuses):
                 return False
+            if business_id is None:
+                return True
             if run.thread_id is None and run.business_id is None:
                 unassigned.add(run.id)
-            return threads is None or run.business_id in threads
+            return run.business_id in threads
 
         listed = read_pages(
             self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
         )
-        reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
-        if unassigned and threads is not None:
+        reasons = [f"threads: {items.why}" for items in threads.values() if items.why]
+        if unassigned:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
-        why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
         is_cut_only = listed.is_cut_only and not reasons
+        if listed.why is not None:
+            reasons.append(listed.why)
         return RunList(
-            listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._reader.now
+            listed.items,
+            "; ".join(reasons) or None,
+            listed.total_count,
+            is_cut_only=is_cut_only,
+            clock=self._reader.now,
         )
 
     @checked
@@ -219,10 +224,10 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        several: Iterable[str | Run] = (
-            [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
-        )
-        known, list_runs = reusable(have), cache(self.list)
+        several: Iterable[str | Run]
+        several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        known = reusable(have)
+        list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
         return fetch(self._reader.read, ids, known, workers, progress, self._reader.now)
@@ -231,7 +236,7 @@ class Runs:
     def wait(
         self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None
     ) -> Run:
-        """Wait until a run is no longer running (completed, error or interrupted); return it with its steps.
+        """Wait until a run is completed, in error or interrupted, and return it with its steps.
 
         Parameters
         ----------
@@ -282,13 +287,14 @@ class Runs:
         answer
             Middesk does not document its content; runkit assumes the following.
 
-            | question | answer |
-            | --- | --- |
-            | a proposal | `{"decision": "approve"}` or `"reject"`, with a `note`, needed to dismiss a hit |
-            | one that you edit | `{"decision": "approve", "actions": [{"type": …, "payload": …}]}` |
-            | a document request | `{"decision": "approve", "document_id": "…"}`, or `"reject"` without one |
-            | a decision | `{"decision": "approved"}`, `"in_review"`, or `"rejected"` with a `note` |
-            | combined proposals | `{"proposals": [{"agent": …, "decision": "approve"}, …]}` |
+            - a proposal: `{"decision": "approve"}` or `"reject"`, with a `note`, which is needed to
+              dismiss a hit
+            - a proposal that you edit:
+              `{"decision": "approve", "actions": [{"type": …, "payload": …}]}`
+            - a request for a document: `{"decision": "approve", "document_id": "…"}`, or
+              `{"decision": "reject"}`
+            - a decision: `{"decision": "approved"}`, `"in_review"`, or `"rejected"` with a `note`
+            - combined proposals: `{"proposals": [{"agent": …, "decision": "approve"}, …]}`
         who
             The self-declared name for the log; the login by default.
 
@@ -342,16 +348,8 @@ class Runs:
     ) -> Question:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
-        run_id = self.full_id(run)
-        return Question(
-            self._http,
-            run_id,
-            interrupt_id,
-            run if isinstance(run, Run) else None,
-            partial(self._reader.read, run_id, retry_for=CHECK_TIMEOUT),
-            partial(self._reader.from_reply, run_id=run_id),
-            on_checking,
-        )
+        known = run if isinstance(run, Run) else None
+        return Question(self._reader, self.full_id(run), interrupt_id, known, on_checking)
 
     @checked
     def feedback(
@@ -364,8 +362,8 @@ class Runs:
         """
         if not artifact_id or not artifact_id.strip():
             raise UsageError(
-                "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "
-                "Only the API gives ids to artifacts."
+                "the artifact has no id, so the API cannot rate it; expected the id of an "
+                "artifact. Only the API gives ids to artifacts."
             )
         run_id = self.full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
@@ -373,11 +371,12 @@ class Runs:
 
     @checked
     def stream(self, run: str | Run) -> Generator[Event, None, None]:
-        """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, as they arrive.
+        """Follow a run: yield its events as they arrive.
 
-        The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its
-        steps, read after the stream ended, was lost or expired. If that run is still `running`, the
-        stream was lost: call again, or `wait`. Closing the iterator closes the connection.
+        They are `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED` and `RUN_ERROR`. The last event is
+        always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read after
+        the stream ended, was lost or expired. If that run is still `running`, the stream was lost:
+        call again, or `wait`. Closing the iterator closes the connection.
 
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
@@ -388,9 +387,9 @@ class Runs:
 
     @checked
     def full_id(self, run: str | Run) -> str:
-        """Return the full id of a run that something is sent about: all runs are listed if it is short.
+        """Return the full id of a run that something is sent about.
 
-        Raises `UsageError` if the first characters of an id are those of several runs, or may be:
-        the list is not complete.
+        All runs are listed if it is short. Raises `UsageError` if the first characters of an id are
+        those of several runs, or may be: the list is not complete.
         """
         return self._reader.resolve(run, self.list, is_to_read=False)

@@ -23,7 +23,7 @@ from runkit.objects import Event
 def follow(
     run_id: str, messages: Iterator[ServerSentEvent], read: Callable[[], Run]
 ) -> Generator[Event, None, None]:
-    """Yield the events of a run as they arrive, then `RUN_READ`, also after a stream that is gone or lost."""
+    """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream."""
     try:
         for message in messages:
             event = _event_of(message)
@@ -37,13 +37,11 @@ def follow(
 
 
 def _event_of(message: ServerSentEvent) -> Event | None:
-    """Read a message; None for an unknown type, and with a line in the log for one that cannot be read."""
+    """Read a message; None for one of an unknown type, or that cannot be read (logged)."""
+    if not message.data:
+        return None
     try:
-        fields = (
-            event_fields(message.event, jsontext.loads(message.data.encode()))
-            if message.data
-            else None
-        )
+        fields = event_fields(message.event, jsontext.loads(message.data.encode()))
         return None if fields is None else Event.from_json(fields)
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")
@@ -52,8 +50,11 @@ def _event_of(message: ServerSentEvent) -> Event | None:
 
 def _check_run(event: Event, run_id: str) -> None:
     """Raise `ContractError` for the snapshot of another run."""
-    ids = (event.run_id, event.snapshot.get("id")) if event.snapshot is not None else ()
+    if event.snapshot is None:
+        return
+    ids = (event.run_id, event.snapshot.get("id"))
     if any(isinstance(other, str) and not is_same_id(other, run_id) for other in ids):
         raise ContractError(
-            f"the stream of run {quoted(run_id, 100)!r} shows another run. Check base_url and the proxy."
+            f"the stream of run {quoted(run_id, 100)!r} shows another run. "
+            "Check base_url and the proxy."
         )

@@ -21,6 +21,6 @@ def test_an_answer_too_large_is_refused(
     body = b" " * 2**21
     packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
     server.script = lambda request: packed if is_packed else Answer(body)
-    with pytest.raises(ContractError, match="larger than the limit of 1 MB"):
+    with pytest.raises(ContractError, match="larger than 1 MB"):
         client.runs.get("run-1")
     assert len(server.requests) == 1
