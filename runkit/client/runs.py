@@ -224,8 +224,9 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        several: Iterable[str | Run]
-        several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        several: Iterable[str | Run] = (
+            [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        )
         known = reusable(have)
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]

@@ -37,11 +37,13 @@ def with_answers(
     apart.
     """
     decisions, names = interrupts["decision"].tolist(), interrupts["answered_by"].tolist()
-    entries = logged_answers(interrupts, runs, answers)
-    for at, (outcome, entry) in enumerate(zip(interrupts["outcome"], entries, strict=True)):
-        if outcome == "answered" and entry is not None:
-            decisions[at] = _decision(entry["answer"])
-            names[at] = entry["answered_by"] if pd.isna(names[at]) else names[at]
+    outcomes = interrupts["outcome"].tolist()
+    for row, entry in enumerate(logged_answers(interrupts, runs, answers)):
+        if entry is None or outcomes[row] != "answered":
+            continue
+        decisions[row] = _decision(entry["answer"])
+        if pd.isna(names[row]):
+            names[row] = entry["answered_by"]
     return interrupts.assign(
         decision=pd.Categorical(decisions, categories=list(DECISIONS)),
         answered_by=pd.Series(names, interrupts.index, "str"),
@@ -55,59 +57,61 @@ def logged_answers(
     deliveries: Collection[str] = (CONFIRMED,),
 ) -> list[Entry | None]:
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
-    times = [answers[name].dtype for name in TIMES if name in answers]
-    if not set(COLUMNS) <= set(answers) or not all(
-        isinstance(kind, pd.DatetimeTZDtype) for kind in times
-    ):
+    dtypes = [answers[name].dtype for name in TIMES if name in answers]
+    are_times = all(isinstance(dtype, pd.DatetimeTZDtype) for dtype in dtypes)
+    if not are_times or not set(COLUMNS) <= set(answers):
         raise UsageError(
-            f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its columns and "
+            f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its "
+            "columns and "
             "its times in UTC. To store it, use Parquet: CSV has no types."
         )
+
     created = runs.set_index("run_id")["created_at"]
-    log = answers[
-        answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(created.index)
-    ]
+    is_delivered = answers["delivery"].isin(list(deliveries))
+    log = answers[is_delivered & answers["run_id"].isin(created.index)]
     log = log[(log["run_created_at"] == log["run_id"].map(created)) | log["run_created_at"].isna()]
-    own_ids = log["step_id"].fillna(log["interrupt_id"])
-    entries = dict(
-        zip(zip(log["run_id"], own_ids, strict=True), log.to_dict("records"), strict=True)
+    entries: dict[tuple[object, object], Entry] = {}
+    for question_id, entry in zip(_question_id(log), log.to_dict("records"), strict=True):
+        entries[entry["run_id"], question_id] = entry
+
+    logged: list[Entry | None] = []
+    rows = interrupts[["run_id", "step_id", "interrupt_id"]].assign(
+        is_shared=interrupts.duplicated(KEY, keep=False)
     )
-    return [
-        entries.get((run_id, step_id))
-        or (None if is_shared else entries.get((run_id, interrupt_id)))
-        for run_id, step_id, interrupt_id, is_shared in zip(
-            *(interrupts[name] for name in ("run_id", "step_id", "interrupt_id")),
-            interrupts.duplicated(KEY, keep=False),
-            strict=True,
-        )
-    ]
+    for run_id, step_id, interrupt_id, is_shared in rows.itertuples(index=False):
+        by_interrupt = None if is_shared else entries.get((run_id, interrupt_id))
+        logged.append(entries.get((run_id, step_id), by_interrupt))
+    return logged
 
 
 def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return a row for each question: what was asked on which evidence, and who decided what, when and why.
+    """Return a row for each question: on which evidence it was asked, and who decided what.
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
     `reason` is the note of the answer, which only the answer log has.
     """
-    questions, notes = f.interrupts, pd.Series(None, f.interrupts.index, "str")
+    questions, reasons = f.interrupts, None
     if answers is not None:
         questions = with_answers(questions, f.runs, answers)
         entries = logged_answers(questions, f.runs, answers)
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
-        notes = pd.Series(reasons, questions.index, "str")
+
     proposed = f.artifacts[f.artifacts["origin"].eq("proposal")]
-    cited = proposed["title"] + " (" + proposed["best_tier"].astype("str").fillna("no source") + ")"
-    evidence = (
-        cited.groupby([proposed["run_id"], _own_id(proposed)]).agg("; ".join).rename("evidence")
+    tiers = proposed["best_tier"].astype("str").fillna("no source")
+    cited = proposed["title"] + " (" + tiers + ")"
+    evidence = cited.groupby([proposed["run_id"], _question_id(proposed)]).agg("; ".join)
+
+    table = questions.assign(
+        id=_question_id(questions),
+        question=questions["label"],
+        reason=pd.Series(reasons, questions.index, "str"),
     )
-    table = questions.assign(id=_own_id(questions), reason=notes, question=questions["label"])
-    table = table.join(evidence, on=["run_id", "id"]).merge(
-        f.runs[["run_id", "business_name"]], on="run_id"
-    )
+    table = table.join(evidence.rename("evidence"), on=["run_id", "id"])
+    table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 
-def _own_id(rows: pd.DataFrame) -> pd.Series[str]:
+def _question_id(rows: pd.DataFrame) -> pd.Series[str]:
     return rows["step_id"].fillna(rows["interrupt_id"])
 
 

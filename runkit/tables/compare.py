@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from runkit.text import plural, shorten
 # Two steps count as the same step if these columns agree, and if both or neither failed.
 COMPARED = ("depth", "agent", "name", "type", "resolution")
 KEY = ["agent", "name"]
-MEASURES = ("n", "total_s", "self_s", "waiting_s")
+MEASURES = {"n": "int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
 
 class Difference(NamedTuple):
@@ -50,7 +50,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         | total_s_a, total_s_b, total_s_diff | sum of their durations, in seconds |
         | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
         | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
-        | is_parting | the first difference is at a step of this row: one row, or two if the steps differ |
+        | is_parting | the first difference is at a step of this row, or of two rows |
 
         `attrs["sentence"]` says what the first difference is.
 
@@ -74,25 +74,25 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         total_s=steps["duration_s"],
         waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
-    sums = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
+    sides = pd.MultiIndex.from_product([MEASURES, ["a", "b"]])
+    sums: Any = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
+    sums = sums.reindex(columns=sides, fill_value=0)  # a side without steps has no columns
     table = steps[KEY].drop_duplicates(ignore_index=True)
-    for measure in MEASURES:
-        of_a, of_b = (
-            sums.get((measure, side), pd.Series(0, table.index)).astype(
-                "int32" if measure == "n" else float
-            )
-            for side in "ab"
-        )
-        table = table.assign(
-            **{f"{measure}_a": of_a, f"{measure}_b": of_b, f"{measure}_diff": of_b - of_a}
-        )
+    for measure, dtype in MEASURES.items():
+        of_a, of_b = sums[measure, "a"].astype(dtype), sums[measure, "b"].astype(dtype)
+        table[f"{measure}_a"], table[f"{measure}_b"] = of_a, of_b
+        table[f"{measure}_diff"] = of_b - of_a
 
+    table["is_parting"] = False
     difference = first_difference(in_a, in_b)
-    places = list(zip("ab", (in_a, in_b), difference or (None, None), strict=True))
-    parting = [steps["row"][side].iloc[at] for side, _, at in places if at is not None]
-    table = table.assign(is_parting=table.index.isin(parting))
-    words = "; ".join(f"{side}: {_describe(own, at)}" for side, own, at in places)
-    table.attrs["sentence"] = f"First difference: {words}." if difference else "No step differs."
+    if difference is None:
+        table.attrs["sentence"] = "No step differs."
+        return table
+    for side, position in difference._asdict().items():
+        if position is not None:
+            table.loc[steps["row"][side].iloc[position], "is_parting"] = True
+    first, second = _describe(in_a, difference.a), _describe(in_b, difference.b)
+    table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
     return table
 
 
@@ -109,20 +109,18 @@ def one_run(source: Source, name: str) -> Frames:
 
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
-    for position, (ours, other) in enumerate(zip_longest(_keys(a), _keys(b))):
-        if ours != other:
-            return Difference(
-                None if ours is None else position, None if other is None else position
-            )
+    for position, (step_a, step_b) in enumerate(zip_longest(_keys(a), _keys(b))):
+        if step_a != step_b:
+            at_a = None if step_a is None else position
+            at_b = None if step_b is None else position
+            return Difference(at_a, at_b)
     return None
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    columns = [
-        steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED
-    ]
-    return list(zip(*columns, steps["is_failed"], strict=True))
+    compared = steps[[*COMPARED, "is_failed"]].astype("object")
+    return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
 
 
 def _describe(steps: pd.DataFrame, position: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Frames as sheets of an Excel workbook: no time zones, and text that is never a formula or a link."""
+"""Frames as sheets of an Excel workbook, in which text is never a formula or a link."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_n
 
 
 def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path:
-    """Write a sheet for each frame, and give the file. Raises `UsageError`."""
+    """Write a sheet for each frame, and return the file. Raises `UsageError`."""
     target = files.file_at(path)
     for name, df in tables.items():
         if len(df) > MAX_ROWS:
             raise UsageError(
-                f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use f.save()."
+                f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use "
+                "f.save()."
             )
     with (
         files.replacing(target) as part,
@@ -43,10 +44,9 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
-    """Remove the zone of times, which are in UTC, and shorten texts that are too long for a cell."""
-    times, texts = (df.select_dtypes(include=[kind]) for kind in ("datetimetz", "str"))
-    times = times.apply(lambda column: column.dt.tz_localize(None))
-    texts = texts.map(_shortened, na_action="ignore")
+    """Remove the time zone, which is UTC, and shorten texts that are too long for a cell."""
+    times = df.select_dtypes("datetimetz").apply(lambda column: column.dt.tz_localize(None))
+    texts: pd.DataFrame = df.select_dtypes("str").map(_shortened, na_action="ignore")
     return df.assign(**times, **texts)
 
 

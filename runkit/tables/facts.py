@@ -17,7 +17,7 @@ NOT_IN_THE_DATA = "The question is not in the data"
 
 
 def findings_of(f: Frames) -> pd.DataFrame:
-    """Return the artifacts that are findings: neither a repeat, nor an output, nor the record of an error."""
+    """Return the artifacts that are neither a repeat, nor an output, nor the record of an error."""
     key = ["run_id", "step_id"]
     errors = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
     is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(errors)
@@ -41,18 +41,22 @@ def explanations(steps: pd.DataFrame) -> pd.Series[str]:
 
 
 def open_questions(f: Frames) -> pd.DataFrame:
-    """Return the questions that wait, by kind, then the oldest first, and a row for each run without one."""
+    """Return the questions that wait, by kind, then the oldest first.
+
+    A waiting run without a question has a row, too.
+    """
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    place = pending["kind"].astype("str").map([*KIND_ORDER].index)
-    order = ["place", "asked_at", "wait_s"]
-    pending = pending.assign(place=place).sort_values(order, ascending=[True, True, False])
+    rank = pending["kind"].astype("str").map(KIND_ORDER.index)
+    order = ["rank", "asked_at", "wait_s"]
+    pending = pending.assign(rank=rank).sort_values(order, ascending=[True, True, False])
+
     is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
     unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA)
-    return pd.concat([pending.drop(columns="place"), unread], ignore_index=True)
+    return pd.concat([pending.drop(columns="rank"), unread], ignore_index=True)
 
 
 def unmeasured_waits(f: Frames) -> pd.Series[Any]:
-    """Return, aligned with the runs, when a question was asked that has waited for an unknown time."""
+    """Return when a question was asked that has waited for an unknown time, for each run."""
     is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
     asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
     return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)

@@ -1,4 +1,4 @@
-"""`Frames`: six DataFrames that join on ids, what can be done with them together, and how they print."""
+"""`Frames`: six DataFrames that join on ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ from runkit.text import Markup, block, brief, plural, shorten, visible
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
 MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
-NEXT = "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); runkit.overview(f), runkit.gantt(f)"
+# what the repr offers
+NEXT = (
+    "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
+    "runkit.overview(f), runkit.gantt(f)"
+)
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 
 
@@ -44,11 +48,13 @@ class Coverage(NamedTuple):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Frames:
-    """Six linked DataFrames, which join on `run_id`, `step_id` and `artifact_no`; `schema` explains columns.
+    """Six linked DataFrames.
+
+    They join on `run_id`, `step_id` and `artifact_no`; `schema` explains their columns.
 
     | frame | one row per |
     | --- | --- |
-    | `runs` | run: how long it took, and how much of that was working, waiting for a reviewer, idle |
+    | `runs` | run: how long it took, of that working, waiting for a reviewer, idle |
     | `steps` | step, in tree order: what took the time, and how steps are nested |
     | `artifacts` | finding, proposal or delivered artifact |
     | `sources` | source of an artifact |
@@ -86,9 +92,11 @@ class Frames:
 
     @property
     def read_at(self) -> tuple[datetime, datetime] | None:
-        """When the first and the last of the runs were read, by the server's clock; None if not known."""
+        """When the first and the last of the runs were read, by the server's clock, if known."""
         times = self.reads["read_at"].dropna()
-        return None if times.empty else (times.min().to_pydatetime(), times.max().to_pydatetime())
+        if times.empty:
+            return None
+        return times.min().to_pydatetime(), times.max().to_pydatetime()
 
     @property
     def is_complete(self) -> bool:
@@ -136,9 +144,9 @@ class Frames:
         ids = full_ids(self._run_ids(runs), self.runs["run_id"], "these frames")
 
         def rows_of(df: pd.DataFrame) -> pd.DataFrame:
-            place = pd.Index(ids, dtype="str").get_indexer(pd.Index(df["run_id"]))
-            rows = np.argsort(place, kind="stable")
-            return df.iloc[rows[place[rows] >= 0]].reset_index(drop=True)
+            positions = pd.Index(ids, dtype="str").get_indexer(pd.Index(df["run_id"]))
+            rows = np.argsort(positions, kind="stable")
+            return df.iloc[rows[positions[rows] >= 0]].reset_index(drop=True)
 
         selected = {name: rows_of(df) for name, df in self.items()}
         coverage = Coverage(seen=len(ids), kept=len(ids), refused=0, why=self.coverage.why)
@@ -154,7 +162,8 @@ class Frames:
             return [runs]
         if isinstance(runs, pd.DataFrame) or not isinstance(runs, Iterable):
             raise UsageError(
-                f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of the runs."
+                f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of "
+                "the runs."
             )
         values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs))
         if values.dtype != bool:
@@ -162,7 +171,8 @@ class Frames:
         if not values.index.sort_values().equals(self.runs.index):
             raise UsageError(
                 f"the mask has {plural(len(values), 'value')}; expected one for each of the "
-                f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: f.select(f.steps[mask])."
+                f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: "
+                "f.select(f.steps[mask])."
             )
         return self.runs.loc[values, "run_id"]
 
@@ -223,32 +233,41 @@ class Frames:
         return write_workbook(dict(self.items()) | {"audit": audit_trail(self)}, path)
 
     def summary(self) -> list[str]:
-        """Summarize the frames in a few lines: counts, time range, and last how complete they are."""
+        """Summarize the frames in a few lines; the last says how complete they are."""
         runs = self.runs
         counts = ", ".join(plural(len(self[name]), word) for name, word in COUNTED.items())
-        lines = [
-            plural(len(runs), "run") + (f" ({status_counts(runs)})" if len(runs) else ""),
-            f"{counts} ({runs['n_pending'].sum()} waiting)",
-        ]
-        if len(runs):
+        counts += f" ({runs['n_pending'].sum()} waiting)"
+        if runs.empty:
+            lines = [plural(0, "run"), counts]
+        else:
             first, last = runs["created_at"].min(), runs["created_at"].max()
-            lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+            lines = [
+                f"{plural(len(runs), 'run')} ({status_counts(runs)})",
+                counts,
+                f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
+            ]
         if n_listed := int((~runs["has_steps"]).sum()):
             lines.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if n_undated := int(self.reads["is_undated"].sum()):
-            runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
-            lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')
+            verb = "has" if n_undated == 1 else "have"
+            subject = plural(n_undated, "open run")
+            lines.append(f'{subject} {verb} no time of reading; pass as_of="now" or a time')
+        return [*lines, self._completeness()]
 
+    def _completeness(self) -> str:
         seen, _, refused, why = self.coverage
-        n = int(self.problems["n"].sum())
-        parts = [
-            f"{refused} of {plural(seen, 'record')} refused" if refused else "",
-            f"not complete: {shorten(why, 1_000)}" if why else "",
-            f"{plural(n, 'problem')} ({problem_words(self.problems)})" if n else "",
-        ]
-        found = "; ".join(filter(None, parts)) or "complete, no problems"
-        version = "" if self.version is None else f"; archive version {self.version}"
-        return [*lines, found + version]
+        parts = []
+        if refused:
+            parts.append(f"{refused} of {plural(seen, 'record')} refused")
+        if why:
+            parts.append(f"not complete: {shorten(why, 1_000)}")
+        if n := int(self.problems["n"].sum()):
+            parts.append(f"{plural(n, 'problem')} ({problem_words(self.problems)})")
+        if not parts:
+            parts.append("complete, no problems")
+        if self.version is not None:
+            parts.append(f"archive version {self.version}")
+        return "; ".join(parts)
 
     def __repr__(self) -> str:
         lines = ["Frames: " + self.summary()[0], *self.summary()[1:], NEXT]
@@ -268,11 +287,8 @@ class Frames:
 
 
 def status_counts(runs: pd.DataFrame) -> str:
-    """Count runs by status: "3 completed, 1 failed".
-
-    Of words that the API does not document, some.
-    """
-    words = (
-        runs["status"].astype("str").map(lambda word: shorten(status(word).word.lower(), MAX_WORD))
+    """Count runs by status, the `MAX_WORDS` most frequent: "3 completed, 1 failed"."""
+    counts = runs["status"].astype("str").value_counts().head(MAX_WORDS)
+    return ", ".join(
+        f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}" for word, n in counts.items()
     )
-    return ", ".join(f"{n:,} {word}" for word, n in words.value_counts().head(MAX_WORDS).items())

@@ -98,6 +98,7 @@ def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:
         return read(file)
     except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
         raise DataError(
-            f"{file} cannot be read ({type(error).__name__}: {shorten(str(error), 200)}); expected a file "
+            f"{file} cannot be read ({type(error).__name__}: {shorten(str(error), 200)}); expected "
+            "a file "
             "written by Frames.save(). Save the frames again, or restore the folder from a backup."
         ) from None
