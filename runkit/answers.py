@@ -1,4 +1,4 @@
-"""The data that runkit stores on this machine: the log of sent answers, and drafts of answers not yet sent.
+"""What runkit stores on this machine: the log of sent answers, and drafts of other answers.
 
 One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable
 by its owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file,
@@ -36,7 +36,7 @@ DRAFT_LIFETIME = 7 * 24 * 3600
 # seconds to wait for other kernels; an answer not logged is worse than a late one
 LOCK_TIMEOUT = 60.0
 # SQLite has no queue, it only retries: of many threads, some would never succeed
-_turn = threading.RLock()
+_lock = threading.RLock()
 
 SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
 CONFIRMED = "confirmed"  # the API accepted it
@@ -51,8 +51,9 @@ _COUNT = "n_sources_opened"
 
 
 class Entry(NamedTuple):
-    """One answer. Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
+    """One answer.
 
+    Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
     `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources
     were opened from there; None for an answer without a form.
     """
@@ -84,7 +85,8 @@ PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
 CREATE TABLE IF NOT EXISTS answers (answer_id INTEGER PRIMARY KEY, {", ".join(Entry._fields[1:])});
 CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
 CREATE TABLE IF NOT EXISTS drafts (
-    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question, digest)
+    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT,
+    PRIMARY KEY (run, question, digest)
 );
 """
 
@@ -124,7 +126,10 @@ def begin(
     columns: Mapping[str, str | None],
     display: Display | None = None,
 ) -> int:
-    """Log that an answer is about to be sent, with other columns of the entry; returns its number."""
+    """Log that an answer is about to be sent, and return the number of the entry.
+
+    `columns` are the other columns of the entry.
+    """
     row: dict[str, object] = {
         **columns,
         "sent_at": _now(),
@@ -134,10 +139,8 @@ def begin(
         "delivery": SENDING,
     }
     if display:
-        row |= {
-            "shown_at": display.shown_at.astimezone(UTC).isoformat(),
-            _COUNT: display.n_sources_opened,
-        }
+        row["shown_at"] = display.shown_at.astimezone(UTC).isoformat()
+        row[_COUNT] = display.n_sources_opened
     insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
     with opened() as db:
         return int(db.execute(insert, row).lastrowid or 0)
@@ -174,10 +177,10 @@ def _entry(row: sqlite3.Row) -> Entry:
 
 
 def answer_log() -> pd.DataFrame:
-    """Return all answers sent from this machine, oldest first, by forms and by `client.runs.resume`.
+    """Return all answers sent from this machine, oldest first.
 
-    The log is stored in `RUNKIT_STATE_DIR`, readable by its owner only. It contains what reviewers
-    typed.
+    They were sent by forms and by `client.runs.resume`. The log is stored in `RUNKIT_STATE_DIR`,
+    readable by its owner only. It contains what reviewers typed.
 
     Returns
     -------
@@ -200,7 +203,10 @@ def answer_log() -> pd.DataFrame:
 
 
 def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of `answer_log()` about some runs; none, with a warning, if it cannot be read."""
+    """Return the rows of `answer_log()` about some runs.
+
+    If the file cannot be read, there are none, and a warning in the log of Python.
+    """
     try:
         return _frame(entries(run_ids))
     except UsageError as error:
@@ -260,7 +266,7 @@ def opened() -> Iterator[sqlite3.Connection]:
         files.make_folder(path.parent)
         files.make_file(path)
         path.chmod(0o600)  # a copied file may be readable by others
-        with _turn, closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
+        with _lock, closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:

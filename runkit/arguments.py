@@ -1,4 +1,4 @@
-"""Arguments of public calls: checked or read here, and a wrong one is a `UsageError` that names it."""
+"""Arguments of public calls: a wrong one is a `UsageError` that names it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _by_class(hint: Any) -> Any:
-    """Return a hint that checks objects by their class alone: pydantic would look at their fields."""
+    """Return a hint that checks objects by their class alone, and not by their fields."""
     if not isinstance(hint, type) or hint.__module__ == "builtins":
         return hint
     return Annotated[Any, GetPydanticSchema(lambda *_: core_schema.is_instance_schema(hint))]
@@ -83,24 +83,22 @@ def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        shown = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
-        reasons = [
-            detail["msg"].replace("be greater", "be a number greater") for detail in error.errors()
-        ]
-        expected = PREFIXES.sub("", " or ".join(reasons))
-        raise UsageError(f"{name}{shown}; expected {expected}") from None
+        got = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
+        expected = " or ".join(detail["msg"] for detail in error.errors())
+        expected = PREFIXES.sub("", expected).replace("greater than", "a number greater than")
+        raise UsageError(f"{name}{got}; expected {expected}") from None
     return value
 
 
 def checked(function: F) -> F:
-    """Check the arguments of a public function, or of a class, against its annotations at each call.
+    """Check the arguments of a public function, or of a class, against its annotations.
 
     A wrong one is a `UsageError`. Nothing is converted, except numbers and flags of numpy.
     Parameters that are annotated as `object` are not checked.
     """
     if isinstance(function, type):
         constructor = vars(function)["__init__"]
-        setattr(function, "__init__", checked(constructor))  # noqa: B010 - mypy refuses the assignment
+        setattr(function, "__init__", checked(constructor))  # noqa: B010 - for mypy
         return function
     signature = inspect.signature(function)
 
@@ -163,13 +161,16 @@ def read_moment(
         return parse_time(datetime.fromisoformat(text))
     except (TypeError, ValueError):
         raise UsageError(
-            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03, 2026-02-03T10:00:00Z, "
-            "7d, 12h, now, today or yesterday"
+            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03, "
+            "2026-02-03T10:00:00Z, 7d, 12h, now, today or yesterday"
         ) from None
 
 
 def status_words(status: Words | None) -> frozenset[str] | None:
-    """Read one status or several, in the API's words or the screen's; an unknown word would match nothing."""
+    """Read one status or several, in the API's words or the screen's.
+
+    Raises `UsageError` for an unknown word, which would match nothing.
+    """
     words = one_or_several("status", status)
     try:
         return words and frozenset(STATUS_OF[word.lower()] for word in words)
@@ -221,17 +222,24 @@ def full_id(prefix: str, ids: Collection[str]) -> str | None:
     return matches[0]
 
 
-def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> list[str]:
+def full_ids(names: Iterable[object], known: Iterable[str], where: str) -> list[str]:
     """Find the ids of ids or unique prefixes, each once and in their order.
 
     Raises `UsageError` if one is unknown or ambiguous.
     """
     known = set(known)
-    pairs = [(name, full_id(str(name), known)) for name in names]
-    missing = [brief(name) for name, run_id in pairs if run_id is None]
+    ids: dict[str, None] = {}  # in order
+    missing = []
+    for name in names:
+        run_id = full_id(str(name), known)
+        if run_id is None:
+            missing.append(brief(name))
+        else:
+            ids[run_id] = None
     if missing:
         raise UsageError(
-            f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
-            f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
+            f"{plural(len(missing), 'run id')} not in {where}: {', '.join(missing[:5])}; "
+            f"expected ids of its {plural(len(known), 'run')}, or at least the first 8 characters "
+            "of one."
         )
-    return list(dict.fromkeys(run_id for _, run_id in pairs if run_id is not None))
+    return list(ids)

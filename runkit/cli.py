@@ -346,7 +346,8 @@ def _output(name: str) -> Iterator[IO[bytes]]:
     path = file_at(name)
     if path.suffix not in (".ndjson", ".jsonl"):
         raise UsageError(
-            f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending in /; or - "
+            f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending "
+            "in /; or - "
             "for stdout."
         )
     with replacing(path) as part, part.open("wb") as file:

@@ -35,7 +35,8 @@ ANSWER_DELAY_S = 3.0
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
-    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox, in simulated time. All businesses are "
+    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox, in simulated time. All businesses "
+    "are "
     "fictitious.</p>{}<h2>{}</h2>{}<h2>All runs</h2>{}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine

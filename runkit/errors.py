@@ -59,13 +59,12 @@ class UsageError(RunkitError, ValueError):
         choices = list(choices)
         near = get_close_matches(value, choices, n=1) if isinstance(value, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        return cls(
-            f"{name}={brief(value)} is not known; expected one of {', '.join(map(repr, choices))}.{hint}"
-        )
+        expected = ", ".join(map(repr, choices))
+        return cls(f"{name}={brief(value)} is not known; expected one of {expected}.{hint}")
 
     @classmethod
     def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:
-        """Build the error for a path that the system refuses: too long, with a NUL, or without permission."""
+        """Build the error for a path that the system refuses."""
         why = getattr(error, "strerror", None) or str(error)
         text = shorten(repr(str(path)), MAX_PATH)
         return cls(f"{text} cannot be used: {why}; use another file or folder.")
@@ -110,7 +109,7 @@ class ReportError(RunkitError, RuntimeError):
 
 
 class ArchiveError(RunkitError, OSError):
-    """An archive that cannot be read or written: missing, not runkit's, or blocked by other writers."""
+    """An archive that cannot be read or written: missing, not runkit's, or blocked by others."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):

@@ -107,11 +107,11 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
         of more than `MAX_TEXT` characters end in an ellipsis.
     """
     heads, styles, columns = [], [], []
-    for at, column in enumerate(df):
+    for number, column in enumerate(df):
         name = "question" if column == "label" and "asked_at" in df else str(column)
-        values = df.iloc[:MAX_ROWS, at]
-        show = _words(name, values.dtype.kind)
-        cells = [_cell(value, show) for value in values]
+        values = df.iloc[:MAX_ROWS, number]
+        write = _writer(name, values.dtype.kind)
+        cells = [_cell(value, write) for value in values]
         heads.append(_head(name))
         styles.append(_cell_style(name, values.dtype.kind, cells))
         columns.append(cells)
@@ -122,10 +122,10 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     return table + _NOTE.format(n_shown, plural(n_rows, "row")) if n_rows > n_shown else table
 
 
-def _cell(value: Any, show: Callable[[Any], str]) -> Markup:
+def _cell(value: Any, write: Callable[[Any], str]) -> Markup:
     if isinstance(value, Markup):
         return value
-    text = MISSING if pd.isna(value) else show(value)
+    text = MISSING if pd.isna(value) else write(value)
     return text if isinstance(text, Markup) else isolate(shorten(text, MAX_TEXT))
 
 
@@ -139,8 +139,8 @@ def _cell_style(name: str, kind: str, cells: list[Markup]) -> str:
     return f"text-align:left;min-width:{min(width, ROOM) // 2}em"
 
 
-def _words(name: str, kind: str) -> Callable[[Any], str]:
-    """Choose how the values of a column are shown."""
+def _writer(name: str, kind: str) -> Callable[[Any], str]:
+    """Return what writes the values of a column."""
     if kind == TIME:
         return moment
     if kind == FLAG:
@@ -154,9 +154,9 @@ def _words(name: str, kind: str) -> Callable[[Any], str]:
 
 def share(percent: float) -> str:
     """Write a share in words; only nothing is 0%, only all is 100%."""
-    return (
-        "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
-    )
+    if 0 < percent < 1:
+        return "under 1%"
+    return "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
 def _head(name: str) -> str:

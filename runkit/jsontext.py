@@ -115,9 +115,9 @@ def masked(result: str) -> Any:
 
 
 def leaves(result: object) -> list[Leaf]:
-    """Return a row for each value in a step's result, given as JSON text; none for a missing result.
+    """Return a row for each value in a step's result, given as JSON text.
 
-    Values of fields whose name says that they are secret are masked.
+    A missing result has none. Values of fields whose name says that they are secret are masked.
     """
     if not isinstance(result, str):
         return []

@@ -1,4 +1,4 @@
-"""A run and its parts, one class per table of the contract; the API's other objects are in `objects`.
+"""A run and its parts, one class per table of the contract.
 
 Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are
 attributes, unknown words are kept, and an optional field that breaks the contract is None and
@@ -24,8 +24,8 @@ from runkit.validation import Field, fields, tree, validated
 
 Time = Annotated[datetime, contract.parse_time]
 Status = Annotated[str, contract.current_status]
-# What a repr shows, of the objects that have it: ids and fixed words.
-SHOWN = (
+# ids and fixed words, which a repr shows
+IN_REPR = (
     *("id", "run_id", "artifact_id", "agent", "type", "document_type", "object_type", "actor_type"),
     *("source_type", "source_tier", "status", "operation", "rating", "confidence"),
 )
@@ -45,7 +45,7 @@ class ApiObject:
         self.__dict__["_raw"] = clean if raw is None else raw
 
     @classmethod
-    def _fields(cls) -> dict[str, Field]:
+    def _shape(cls) -> dict[str, Field]:
         model: Any = cls
         return fields(model)
 
@@ -64,8 +64,8 @@ class ApiObject:
             )
         for note in notes:
             if note.problem == "bad_field":
-                place = ".".join(map(str, note.path))
-                log.warning("%s: %s breaks the contract and is left out", cls.__name__, place)
+                path = ".".join(map(str, note.path))
+                log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
         return cls(clean, data)
 
     @staticmethod
@@ -74,20 +74,20 @@ class ApiObject:
         return clean
 
     def __getattr__(self, name: str) -> Any:
-        clean = self.__dict__.get("_clean", {})
-        field = None if name.startswith("_") else self._fields().get(name)
-        if field is None:
-            if name in clean and not name.startswith("_"):
-                return clean[name]
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        value = self.__dict__[name] = field.shown(clean.get(name))
-        return value
+        is_public = not name.startswith("_")
+        field = self._shape().get(name) if is_public else None
+        if field is not None:
+            value = self.__dict__[name] = field.read(self._clean.get(name))
+            return value
+        if is_public and name in self._clean:
+            return self._clean[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
 
     def __dir__(self) -> Iterable[str]:
-        return {*super().__dir__(), *self._fields(), *self._clean}
+        return {*super().__dir__(), *self._shape(), *self._clean}
 
     def to_dict(self) -> Json:
         """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
@@ -102,28 +102,24 @@ class ApiObject:
         return jsontext.dumps(self._raw)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(self) is type(other) and isinstance(other, ApiObject) and self._raw == other._raw
-        )
+        if not isinstance(other, ApiObject) or type(self) is not type(other):
+            return NotImplemented
+        return bool(self._raw == other._raw)
 
     def __hash__(self) -> int:
-        own_id = self._raw.get("id")
-        return hash((type(self), own_id if isinstance(own_id, str) else None))
+        return hash((type(self), str(self._raw.get("id"))))
 
     def __repr__(self) -> str:
-        values = {name: getattr(self, name, None) for name in SHOWN}
-        parts = [
-            f"{name}={shorten(value, 40)!r}"
-            for name, value in values.items()
-            if isinstance(value, str)
-        ]
-        lists = {name: getattr(self, name) for name in self._fields() if not name.startswith("_")}
-        parts += [
-            f"{name}=<{len(value)}>" for name, value in lists.items() if isinstance(value, tuple)
-        ]
+        parts = []
+        for name in IN_REPR:
+            value = getattr(self, name, None)
+            if isinstance(value, str):
+                parts.append(f"{name}={shorten(value, 40)!r}")
+        for name in self._shape():
+            value = None if name.startswith("_") else getattr(self, name)
+            if isinstance(value, tuple):
+                parts.append(f"{name}=<{len(value)}>")
         return f"{type(self).__name__}({', '.join(parts)})"
-
-    __str__ = __repr__
 
 
 Item = TypeVar("Item", bound=ApiObject)
@@ -261,14 +257,43 @@ class Local(ApiObject):
 
 
 class Run(Local):
-    """One execution of an agent inside a thread.
+    """One execution of an agent.
 
-    `steps` are the top-level steps, each with its nested ones; None when the API did not deliver
-    them. A step that breaks the contract is left out; `runkit.frames(run).problems` says why. The
-    API's runs do not have `business_id`, `business_name`, `business_status` and
-    `business_status_at` (when it was read). They are known if the client created the run, listed it
-    by business or read it from a file that has them; else None. The same holds for `agent_name`.
-    `read_at` is the server's time when this state was read and `read_from` the host, or None.
+    What is not known is None. Fields that the API adds later are attributes, too, and `to_dict()`
+    is the JSON as it came. Times are aware datetimes in UTC.
+
+    Attributes
+    ----------
+    id : str
+        The id of the run; `run_id` in frames.
+    status : str
+        `running`, `interrupted` (it waits for a reviewer), `completed` or `error`.
+    agent : str
+        The type of the agent, such as `cip_orchestrator`.
+    thread_id : str
+        The thread that the run is in: the runs about one business.
+    prompt : str
+        What was asked, if the run has it.
+    requester : Requester
+        Who asked for the run: `id`, `name` and `email`.
+    created_at, updated_at : datetime
+        When the run was requested, and when it last changed.
+    started_at, ended_at : datetime
+        When work began, and when the run completed or failed.
+    output : Output
+        What a completed run delivers, in `artifacts`.
+    interrupts : tuple of Interrupt
+        The questions that wait for a reviewer; `client.runs.resume` answers them.
+    steps : tuple of Step
+        The top-level steps, each with its nested `steps`; None if they were not requested. A step
+        that breaks the contract is left out; `runkit.frames(run).problems` says why.
+    business_id, business_name, business_status, business_status_at
+        The business, its status, and when it had this status. The API's runs do not have them: the
+        client knows them if it created the run, listed it by business or read it from such a file.
+    agent_name : str
+        The display name of the agent, from the same sources.
+    read_at, read_from : datetime, str
+        The server's time when this state was read, and the host.
     """
 
     object: Literal["run"]
@@ -304,14 +329,12 @@ class Run(Local):
         Run
             The copy.
         """
-        known = {name: value for name, value in fields.items() if value is not None}
-        return Run.from_json(
-            contract.with_local_fields(self._raw, **contract.local_fields(self._raw) | known)
-        )
+        local = contract.local_fields(self._raw) | contract.without_none(**fields)
+        return Run.from_json(contract.with_local_fields(self._raw, **local))
 
     @property
     def label(self) -> str:
-        """The run's name for people: its business, else its agent, and the first 8 characters of its id."""
+        """The run's name for people: its business, else its agent, and its short id."""
         agent = text.agent_title(self.agent, self.agent_name)
         return text.run_label(self.id, self.business_name, agent)
 
@@ -321,7 +344,7 @@ class Run(Local):
         return self.status in contract.FINAL_STATUSES
 
     def walk(self) -> Iterable[Step]:
-        """Iterate over all steps in tree order."""
+        """Yield all steps in tree order."""
         stack = list(reversed(self.steps or ()))
         while stack:
             step = stack.pop()
@@ -331,5 +354,3 @@ class Run(Local):
     def __repr__(self) -> str:
         questions = f", {plural(len(self.interrupts), 'question')}" if self.interrupts else ""
         return f"Run({self.label}: {shorten(str(style.status(self.status)))}{questions})"
-
-    __str__ = __repr__

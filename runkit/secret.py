@@ -22,8 +22,8 @@ class Secret(SecretStr):
             raise UsageError(f"{name} must be a str; got {type(value).__name__}")
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise UsageError(
-                f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a line "
-                "break or a character outside ASCII; copy only the key again"
+                f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a "
+                "line break or a character outside ASCII; copy only the key again"
             )
         super().__init__(value)
         IN_USE[self] = value

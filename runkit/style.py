@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 
 class Theme(NamedTuple):
-    """The colors of one theme, by default the light one; `*_on` is the ground under text of that color."""
+    """The colors of one theme, by default the light one.
+
+    `*_on` is the ground under text of that color.
+    """
 
     ground: str = "#FFFFFF"
     text: str = "#1F2328"
@@ -68,9 +71,8 @@ STATUSES = {  # by the API's word of a run's status
     "running": Status("Running", "●", "accent"),
 }
 # the API's word by each word that a person may use: that one, and the one on the screen
-STATUS_OF = {word: word for word in STATUSES} | {
-    shown.word.lower(): word for word, shown in STATUSES.items()
-}
+STATUS_OF = {word: word for word in STATUSES}
+STATUS_OF |= {state.word.lower(): word for word, state in STATUSES.items()}
 OUTCOMES = {  # by the word in `interrupts.outcome`
     "pending": "Waiting for a reviewer",
     "answered": "Answered",
@@ -94,7 +96,7 @@ MISSING = "–"
 
 
 def status(word: str | None) -> Status:
-    """Return how a run's status is shown; a word that is not known stays as it is, in a neutral color."""
+    """Return how a run's status is shown; an unknown word stays as it is, in a neutral color."""
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
 
 

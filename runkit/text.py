@@ -1,4 +1,4 @@
-"""Text for people: escaping, durations, times, labels, and the sentence about where a run's time went.
+"""Text for people: escaping, durations, times and labels.
 
 Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it
 uses `visible`, which escapes invisible characters: they could act on a terminal, reorder text or
@@ -54,11 +54,9 @@ class Markup(markupsafe.Markup):
     @classmethod
     def escape(cls, value: Any, /) -> Self:
         """Escape a value, unless it is HTML already."""
-        return (
-            cls(value.__html__())
-            if hasattr(value, "__html__")
-            else super().escape(visible(str(value)))
-        )
+        if hasattr(value, "__html__"):
+            return cls(value.__html__())
+        return super().escape(visible(str(value)))
 
 
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
@@ -107,13 +105,13 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
     light.
     """
-    light, dark = (
-        "; ".join(
-            f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items()
-        )
-        for theme in (style.LIGHT, style.DARK)
-    )
-    return (_PAGE_COLORS if is_page else _COLORS).format(selector, light, dark)
+    template = _PAGE_COLORS if is_page else _COLORS
+    return template.format(selector, _declarations(style.LIGHT), _declarations(style.DARK))
+
+
+def _declarations(theme: style.Theme) -> str:
+    colors = theme._asdict().items()
+    return "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in colors)
 
 
 def block(*parts: Markup) -> str:
@@ -181,7 +179,7 @@ KINDS = {
 
 
 def kind(value: object) -> str:
-    """Name the JSON kind of a value: `an object`, `a list`, `text`, `a number`, `true or false`, `null`."""
+    """Name the JSON kind of a value, such as `an object` or `true or false`."""
     return KINDS.get(type(value), type(value).__name__)
 
 
@@ -218,7 +216,7 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
 
 
 def web_host(url: str) -> str | None:
-    """Return the host that a browser would open for an http or https address, None if that is not certain.
+    """Return the host that a browser would open for a web address, None if that is not certain.
 
     Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login,
     so an address can look like one of another host. So can a host with letters outside ASCII. None
@@ -256,7 +254,7 @@ _UNITS = (
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration, given in seconds, in at most two units: `0.25 s`, `5 min`, `14 h 2 min`, `3 d 4 h`.
+    """Write a duration, given in seconds, in at most two units: `0.25 s`, `14 h 2 min`, `3 d 4 h`.
 
     None, NaN and infinity are `unknown`. Rounded half up to the smaller unit, which is left out if
     zero.

@@ -21,13 +21,13 @@ Times = NDArray[Any]  # whole microseconds, or seconds as floats
 
 
 def levels(depth: Ints) -> list[Ints]:
-    """Positions of the steps of each depth, from the top down; positions ascend within a level."""
+    """Return the positions of the steps of each depth, ascending, from the top down."""
     by_depth = np.argsort(depth, kind="stable")
     return np.split(by_depth, np.cumsum(np.bincount(depth))[:-1])
 
 
 def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
-    """Number of steps in the subtree of each step, itself included."""
+    """Count the steps in the subtree of each step, itself included."""
     size = np.ones(len(parent), np.int64)
     for level in reversed(levels(depth)[1:]):
         np.add.at(size, parent[level], size[level])
@@ -35,7 +35,7 @@ def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
 
 
 def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
-    """Duration minus the union of the children, clipped to the step.
+    """Return the durations minus the union of the children, clipped to the step.
 
     Children overlap, so their durations are never added up.
     """
@@ -87,7 +87,7 @@ WORKING, WAITING, BOTH = 1, 2, 3  # what is open in a piece of time; 0 is nothin
 
 
 class _Pieces(NamedTuple):
-    """The time of each group, cut where something begins or ends, and what is open in each piece."""
+    """The time of each group, cut where something begins or ends, with what is open in each."""
 
     group: Ints
     start: Times
@@ -102,13 +102,15 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     in a group also closes in it, so the running counts are zero at every border between groups and
     one cumulative sum serves them all.
     """
-    groups, times, is_wait = np.tile(group, 2), np.concatenate([start, end]), np.tile(is_waiting, 2)
+    groups, times = np.tile(group, 2), np.concatenate([start, end])
+    is_wait = np.tile(is_waiting, 2)
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
     change = np.repeat(np.array([1, -1]), len(start))
     n_open = np.cumsum((change * [~is_wait, is_wait])[:, order], axis=1)
     state = np.array([WORKING, WAITING]) @ (n_open > 0)
     since, until = times[order], np.roll(times[order], -1)  # nothing is open behind the last time
-    return _Pieces(*(column[until > since] for column in (groups[order], since, until, state)))
+    is_piece = until > since
+    return _Pieces(groups[order][is_piece], since[is_piece], until[is_piece], state[is_piece])
 
 
 def _totals(
@@ -118,7 +120,8 @@ def _totals(
 
     `first` and `last` are the limits of each group, to which its intervals are clipped.
     """
-    since, until = (np.clip(times, first[group], last[group]) for times in (start, end))
+    since = np.clip(start, first[group], last[group])
+    until = np.clip(end, first[group], last[group])
     pieces = _cut(group, since, until, is_waiting)
     totals = np.zeros((4, len(first)), np.int64)
     np.add.at(totals, (pieces.state, pieces.group), pieces.end - pieces.start)

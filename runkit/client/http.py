@@ -80,7 +80,9 @@ def path_to(*parts: str) -> str:
     Raises `UsageError`.
     """
     for part in parts:
-        if part.strip() in ("", ".", "..") or not jsontext.is_unicode(part):
+        # the items of an iterable are not checked before
+        is_text = isinstance(part, str) and jsontext.is_unicode(part)
+        if not is_text or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
