@@ -106,9 +106,8 @@ def check_action(store: Store, business: Business, body: NewAction) -> None:
     fields, _ = review(store, business)
     status = str(fields[body.object_id]["status"])
     if object_type != body.object_type:
-        raise RequestError(
-            422, f"{kind} applies to {object_type}, not to {body.object_type}", "object_type"
-        )
+        message = f"{kind} applies to {object_type}, not to {body.object_type}"
+        raise RequestError(422, message, "object_type")
     if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
         message = f"{kind} needs a business that is {or_list(FINAL)}; this one is {status}"
         raise RequestError(422, message, "object_id")
@@ -125,7 +124,10 @@ def check_payload(
     statuses: Collection[str],
     where: str = "payload",
 ) -> None:
-    """Reject (422) a payload that breaks the rules of its kind; a decision can lead to one of `statuses`."""
+    """Reject (422) a payload that breaks the rules of its kind.
+
+    A decision can lead to one of `statuses`.
+    """
     try:
         values = PAYLOADS.get(kind, BaseModel).model_validate(payload)
     except ValidationError as error:
@@ -138,9 +140,8 @@ def check_payload(
             message = "document_id must name a document of this business"
             raise RequestError(422, message, f"{where}.document_id")
         case Decision(status=status) if status not in statuses:
-            message = (
-                f"status cannot become {brief(status)}; allowed: {or_list(statuses) or 'none'}"
-            )
+            allowed = or_list(statuses) or "none"
+            message = f"status cannot become {brief(status)}; allowed: {allowed}"
             raise RequestError(422, message, f"{where}.status")
 
 

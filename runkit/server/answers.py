@@ -28,18 +28,16 @@ def read_answer(
         if part.agent not in parts:
             message = f"agent {part.agent[:80]!r} has no proposal in this question"
             raise RequestError(422, message, "input.proposals")
-        parts[part.agent] = (
-            f"input.proposals[{number}]",
-            shared | part.model_dump(exclude_unset=True),
-        )
+        fields = shared | part.model_dump(exclude_unset=True)
+        parts[part.agent] = (f"input.proposals[{number}]", fields)
 
     answer = Answer(interrupt.item["id"], at, {}, {}, {}, person)
     for agent, question in interrupt.questions.items():
-        place, fields = parts[agent]
-        verdict = _verdict(question, fields, place, kinds)
-        for where, payload in _payloads(question, fields, place):
+        path, fields = parts[agent]
+        verdict = _verdict(question, fields, path, kinds)
+        for payload_path, payload in _payloads(question, fields, path):
             if verdict in VERDICTS_WITH_ACTION and payload is not None:
-                check_payload(question, payload, kinds, (verdict,), where)
+                check_payload(question, payload, kinds, (verdict,), payload_path)
                 answer.payloads[agent] = payload
         answer.verdicts[agent] = verdict
         if fields["note"]:
@@ -47,31 +45,34 @@ def read_answer(
     return answer
 
 
-def _verdict(question: str, fields: Json, place: str, kinds: Mapping[str, str]) -> str:
+def _verdict(question: str, fields: Json, path: str, kinds: Mapping[str, str]) -> str:
     """Return the verdict of an answer, a key of the question's outcomes."""
     for key, message in answer_errors(question, fields).items():
-        raise RequestError(422, message, f"{place}.{key}")
+        raise RequestError(422, message, f"{path}.{key}")
+
     decision, document_id = str(fields["decision"]), fields["document_id"]
     if question != "document":
-        is_selected = fields["actions"] is None or bool(_payloads(question, fields, place))
+        is_selected = fields["actions"] is None or bool(_payloads(question, fields, path))
         return "reject" if decision == "approve" and not is_selected else decision
     if decision != "approve":
         return "none"
     if document_id not in kinds:
-        message = 'give the document_id of a document on file, or {"decision": "reject"} to continue without'
-        raise RequestError(422, message, f"{place}.document_id")
+        message = (
+            'give the document_id of a document on file, or {"decision": "reject"} to continue '
+            "without"
+        )
+        raise RequestError(422, message, f"{path}.document_id")
     return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
-def _payloads(question: str, fields: Json, place: str) -> list[tuple[str, Json | None]]:
-    """[A] 2: return the place and the payload, if it is edited, of each selected action."""
+def _payloads(question: str, fields: Json, path: str) -> list[tuple[str, Json | None]]:
+    """[A] 2: return the path and the payload, if it is edited, of each selected action."""
     if fields["actions"] is not None:
-        actions = enumerate(fields["actions"])
         return [
-            (f"{place}.actions[{number}].payload", action["payload"])
-            for number, action in actions
+            (f"{path}.actions[{number}].payload", action["payload"])
+            for number, action in enumerate(fields["actions"])
             if action["type"] == question
         ]
     if question == "verify_tin" and fields["document_id"] is not None:
-        return [(place, {"document_id": fields["document_id"]})]
+        return [(path, {"document_id": fields["document_id"]})]
     return []

@@ -1,13 +1,12 @@
 """The API: Middesk's endpoints, and the sandbox's own under `/sandbox`.
 
-Handlers are plain functions that run on the event loop: requests are served one at a time, in
-order.
+Handlers do not wait for anything, so requests are served one at a time, in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -49,14 +48,13 @@ EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["e
 # [A] 9: a run can be streamed for this many virtual milliseconds after its end
 STREAM_KEPT = 3_600_000
 Item = TypeVar("Item")
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-# -- what FastAPI gives to handlers
+# -- arguments of handlers
 
 
 async def _store(request: Request) -> Store:
-    """Return the store, unless the body has JSON that orjson cannot read: `NaN`, 300 levels."""
+    """Return the store; refuse a body with JSON that orjson cannot read, such as `NaN`."""
     if request.method == "POST" and (body := await request.body()):
         try:
             orjson.dumps(orjson.loads(body))
@@ -89,26 +87,6 @@ router = APIRouter(
 )
 
 
-def on_loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a plain function run on the event loop, where FastAPI would run it on one of many threads."""
-
-    @wraps(function)
-    async def run(*arguments: Any, **fields: Any) -> Any:
-        return function(*arguments, **fields)
-
-    return run
-
-
-def serves(method: str, path: str, status: int = 200, **more: Any) -> Callable[[Handler], Handler]:
-    """Serve a path with a plain function."""
-
-    def register(handler: Handler) -> Handler:
-        router.add_api_route(path, on_loop(handler), methods=[method], status_code=status, **more)
-        return handler
-
-    return register
-
-
 def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None = None) -> FastAPI:
     """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
     access = Middleware(AccessMiddleware, clock=store.clock, key=key)
@@ -118,35 +96,33 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
         redoc_url=None,
         redirect_slashes=False,
         middleware=[access, Middleware(PaceMiddleware, latency=latency, limit=limit)],
-        exception_handlers={
-            HTTPException: on_loop(refused),
-            RequestValidationError: on_loop(invalid),
-        },
+        exception_handlers={HTTPException: refused, RequestValidationError: invalid},
     )
     app.state.store = store
     app.router.routes += router.routes
     return app
 
 
-def refused(request: Request, error: HTTPException) -> Response:
-    """Answer with the message in the API's format."""
+async def refused(request: Request, error: Any) -> Response:
+    """Return the message of an error in the API's format."""
     parameter = getattr(error, "parameter", "")
     return error_response(error.status_code, error.detail, parameter, error.headers)
 
 
-def invalid(request: Request, error: RequestValidationError) -> Response:
-    """Answer 400 for a query or an unknown type of action, else 422."""
+async def invalid(request: Request, error: Any) -> Response:
+    """Return 400 for a query or an unknown type of action, else 422."""
     first = error.errors()[0]
-    place = path_of(first["loc"][1:])
-    is_unknown_type = first["type"] == "literal_error" and place in ("type", "object_type")
+    parameter = path_of(first["loc"][1:])
+    is_unknown_type = first["type"] == "literal_error" and parameter in ("type", "object_type")
     status = 400 if request.method == "GET" or is_unknown_type else 422
-    message = first["msg"] if place else "the body must be an object, sent as application/json"
-    return error_response(status, message, place)
+    message = first["msg"] if parameter else "the body must be an object, sent as application/json"
+    return error_response(status, message, parameter)
 
 
-def paged(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item], Json]) -> Json:
-    """Make a page of a list; `show` is called for its items only."""
-    data = [show(item) for item in items[(page - 1) * per_page : page * per_page]]
+def paged(items: Sequence[Item], page: int, per_page: int, to_json: Callable[[Item], Json]) -> Json:
+    """Build a page of a list; `to_json` is called for its items only."""
+    first = (page - 1) * per_page
+    data = [to_json(item) for item in items[first : first + per_page]]
     has_more = page * per_page < len(items)
     return {"object": "list", "has_more": has_more, "data": data, "total_count": len(items)}
 
@@ -154,33 +130,32 @@ def paged(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item]
 def check_agent(kind: str) -> None:
     """Refuse an unknown type of agent."""
     if kind not in AGENTS:
-        raise RequestError(
-            404, f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}", "type"
-        )
+        message = f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}"
+        raise RequestError(404, message, "type")
 
 
 def has_steps(include: str) -> bool:
-    """Return whether `steps` is in a list of words; it is the only documented one, others are ignored."""
+    """Whether `steps` is in a list of words; it is the only documented one."""
     return "steps" in map(str.strip, include.split(","))
 
 
 # -- agents and threads
 
 
-@serves("GET", "/v1/agents")
-def list_agents() -> Json:
+@router.get("/v1/agents")
+async def list_agents() -> Json:
     """List the agents. [A] 29: with `object`."""
     return {"object": "list", "data": list(AGENTS.values())}
 
 
-@serves("GET", "/v1/agents/{id}")
-def get_agent(agent_id: Id) -> Json:
+@router.get("/v1/agents/{id}")
+async def get_agent(agent_id: Id) -> Json:
     """Get an agent."""
     return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
 
 
-@serves("GET", "/v1/threads")
-def list_agent_threads(
+@router.get("/v1/threads")
+async def list_agent_threads(
     store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
 ) -> Json:
     """List threads, newest first, of one business or of all."""
@@ -189,15 +164,15 @@ def list_agent_threads(
     return paged(ids, page, per_page, store.thread)
 
 
-@serves("POST", "/v1/threads", 201)
-def create_agent_thread(store: Db, body: web.NewThread, request: Request) -> Json:
+@router.post("/v1/threads", status_code=201)
+async def create_agent_thread(store: Db, body: web.NewThread, request: Request) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
     return store.thread(store.add_thread(body.business, person_of(request), store.clock.now()))
 
 
-@serves("GET", "/v1/threads/{id}")
-def get_agent_thread(store: Db, thread_id: Id) -> Json:
+@router.get("/v1/threads/{id}")
+async def get_agent_thread(store: Db, thread_id: Id) -> Json:
     """Get a thread."""
     return store.thread(thread_id)
 
@@ -205,14 +180,14 @@ def get_agent_thread(store: Db, thread_id: Id) -> Json:
 # -- runs
 
 
-@serves("GET", "/v1/runs")
-def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+@router.get("/v1/runs")
+async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List runs, newest first, without steps."""
     return paged(list(store.runs)[::-1], page, per_page, store.run)
 
 
-@serves("POST", "/v1/runs", 201)
-def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
+@router.post("/v1/runs", status_code=201)
+async def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
@@ -229,24 +204,23 @@ def create_agent_run(store: Db, body: web.NewRun, request: Request) -> Json:
         )
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
-        raise RequestError(
-            422, "the business is in audit; an agent cannot work on it", "business_id"
-        )
+        message = "the business is in audit; an agent cannot work on it"
+        raise RequestError(422, message, "business_id")
+
     more = {"prompt": body.prompt, "person": person_of(request)}
-    return store.run(
-        store.add_run(body.type, business_id, body.thread_id, store.clock.now(), **more)
-    )
+    now = store.clock.now()
+    return store.run(store.add_run(body.type, business_id, body.thread_id, now, **more))
 
 
-@serves("GET", "/v1/runs/{id}")
-def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
+@router.get("/v1/runs/{id}")
+async def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
     """Get a run, with its steps if asked for."""
     return store.run(run_id, has_steps(include))
 
 
 # Not in the published reference: only descriptions of fields mention it.
-@serves("POST", "/v1/runs/{id}/resume")
-def resume_agent_run(
+@router.post("/v1/runs/{id}/resume")
+async def resume_agent_run(
     store: Db, run_id: Id, body: web.NewAnswer, request: Request, include: str = ""
 ) -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
@@ -259,14 +233,15 @@ def resume_agent_run(
         status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
         message = f"{body.interrupt_id[:80]!r} is not pending: the run is {status}"
         raise RequestError(422, message, "interrupt_id")
+
     documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person_of(request))
     store.add_answer(run_id, answer)
     return store.run(run_id, has_steps(include))
 
 
-@serves("POST", "/v1/runs/{id}/feedback", 201)
-def submit_agent_run_feedback(
+@router.post("/v1/runs/{id}/feedback", status_code=201)
+async def submit_agent_run_feedback(
     store: Db, run_id: Id, body: web.NewFeedback, request: Request
 ) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
@@ -289,19 +264,17 @@ def submit_agent_run_feedback(
     return row
 
 
-@serves(
-    "GET",
+@router.get(
     "/v1/runs/{id}/stream",
     response_class=StreamingResponse,
     responses={200: {"content": EVENTS}},
 )
-def stream_agent_run_events(store: Db, run_id: Id) -> Response:
+async def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
     ended = store.plan_of(run_id).ended
     if ended is not None and store.clock.now() > ended + STREAM_KEPT:
-        raise RequestError(
-            404, "the stream of this run is no longer available; get the run instead"
-        )
+        message = "the stream of this run is no longer available; get the run instead"
+        raise RequestError(404, message)
     events = state.stream(lambda: store.plan_of(run_id), store.clock, lambda: store.is_closing)
     return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 
@@ -309,15 +282,15 @@ def stream_agent_run_events(store: Db, run_id: Id) -> Response:
 # -- actions, businesses and documents
 
 
-@serves("GET", "/v1/actions")
-def list_actions(store: Db, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+@router.get("/v1/actions")
+async def list_actions(store: Db, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
     data = list(actions_on(store, object_type, object_id).values())[::-1]
     return {"object": "list", "data": data, "url": "/v1/actions"}
 
 
-@serves("POST", "/v1/actions", 201)
-def create_action(store: Db, body: web.NewAction, request: Request) -> Json:
+@router.post("/v1/actions", status_code=201)
+async def create_action(store: Db, body: web.NewAction, request: Request) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it.
 
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
@@ -330,6 +303,7 @@ def create_action(store: Db, body: web.NewAction, request: Request) -> Json:
         run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
     # a run in the object page's form does not name its agent and thread
     run = store.run(run_id) | store.runs[run_id]._asdict() if run_id else None
+
     row = body.model_dump(include={"type", "payload"}) | {
         "id": store.new_id("actions"),
         "business_id": business.id,
@@ -341,33 +315,35 @@ def create_action(store: Db, body: web.NewAction, request: Request) -> Json:
     return actions_on(store, body.object_type, body.object_id)[row["id"]]
 
 
-@serves("GET", "/v1/actions/{id}")
-def get_action(store: Db, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+@router.get("/v1/actions/{id}")
+async def get_action(
+    store: Db, action_id: Id, object_type: web.ObjectType, object_id: ObjectId
+) -> Json:
     """Get an action on an object."""
     return get_or_404(actions_on(store, object_type, object_id), "action", action_id)
 
 
-@serves("GET", "/v1/businesses")
-def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+@router.get("/v1/businesses")
+async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
     return paged(BUSINESSES, page, per_page, partial(business_now, store))
 
 
-@serves("GET", "/v1/businesses/{business_id}")
-def get_business(store: Db, business_id: BusinessId) -> Json:
+@router.get("/v1/businesses/{business_id}")
+async def get_business(store: Db, business_id: BusinessId) -> Json:
     """Get a seeded business."""
     return business_now(store, get_or_404(BY_ID, "business", business_id))
 
 
-@serves("GET", "/v1/businesses/{business_id}/documents")
-def list_documents(business_id: BusinessId) -> Json:
+@router.get("/v1/businesses/{business_id}/documents")
+async def list_documents(business_id: BusinessId) -> Json:
     """List all documents of a business, in one page. [A] 25: they are on file from the start."""
     documents = get_or_404(BY_ID, "business", business_id).documents
     return paged(documents, 1, len(documents) + 1, lambda document: document)
 
 
-@serves("GET", "/v1/documents/{id}")
-def get_document(document_id: Id) -> Json:
+@router.get("/v1/documents/{id}")
+async def get_document(document_id: Id) -> Json:
     """Get a document."""
     documents = {item["id"]: item for business in BUSINESSES for item in business.documents}
     return get_or_404(documents, "document", document_id)
@@ -376,15 +352,15 @@ def get_document(document_id: Id) -> Json:
 # -- the sandbox's own
 
 
-@serves("GET", "/sandbox")
-def sandbox_clock(store: Db) -> Json:
+@router.get("/sandbox")
+async def sandbox_clock(store: Db) -> Json:
     """Get the virtual time, its speed and the seed."""
     clock = store.clock
     return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": store.seed}
 
 
-@serves("POST", "/sandbox/runs/{id}/end")
-def sandbox_end_run(store: Db, run_id: Id) -> Json:
+@router.post("/sandbox/runs/{id}/end")
+async def sandbox_end_run(store: Db, run_id: Id) -> Json:
     """End a run now, in error, so that its question expires; 422 if it has ended."""
     run_plan, now = store.plan_of(run_id), store.clock.now()
     if run_plan.ended is not None and run_plan.ended <= now:

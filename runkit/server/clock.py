@@ -17,7 +17,10 @@ from typing import NamedTuple
 
 
 class ClockState(NamedTuple):
-    """Virtual time since an anchor (`virtual`, `real`): at `speed` until `busy_until`, then at real speed."""
+    """Virtual time since an anchor (`virtual`, `real`).
+
+    It runs at `speed` until `busy_until`, then at real speed.
+    """
 
     virtual: int
     real: float

@@ -81,13 +81,12 @@ class Sandbox:
         UsageError
             For an unknown business.
         """
-        wanted = name.casefold()
         for business in self.businesses:
-            if wanted in (business.name.casefold(), business.scenario, business.id):
+            names = business.name.casefold(), business.scenario, business.id
+            if name.casefold() in names:
                 return business.id
-        raise UsageError.one_of(
-            "business", name, [business.scenario for business in self.businesses]
-        )
+        scenarios = [business.scenario for business in self.businesses]
+        raise UsageError.one_of("business", name, scenarios)
 
     @checked
     def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:

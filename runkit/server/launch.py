@@ -85,9 +85,8 @@ class SandboxServer:
 
 
 def bind(port: int) -> socket.socket:
-    """Make a bound socket that does not listen yet."""
-    # With an explicit protocol, as asyncio sets TCP_NODELAY only then; without, a response takes 40
-    # ms.
+    """Return a bound socket that does not listen yet."""
+    # asyncio sets TCP_NODELAY only for an explicit protocol; without, a response takes 40 ms
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere the option would let two servers share a port
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,6 +95,7 @@ def bind(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         raise UsageError(
-            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 for any free one"
+            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 for any free "
+            "one"
         ) from error
     return bound

@@ -1,4 +1,4 @@
-"""The agents, the seeded businesses, and what an agent finds at each: the tables of `scenarios.toml`."""
+"""The tables of `scenarios.toml`: agents, seeded businesses, and what an agent finds there."""
 
 from __future__ import annotations
 
@@ -23,17 +23,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def id_in(space: str, name: str) -> str:
-    """Make an id from a name in a namespace; equal names give equal ids."""
+    """Return an id for a name in a namespace; equal names have equal ids."""
     return str(uuid5(UUID(space), name))
 
 
 def iso(ms: int) -> str:
-    """Format a virtual time, in milliseconds since 1970, as the API does: with milliseconds and `Z`."""
-    return (
-        (EPOCH + timedelta(milliseconds=ms))
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    """Write a virtual time, in milliseconds since 1970, as the API does."""
+    when = EPOCH + timedelta(milliseconds=ms)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def fill(template: Any, facts: Mapping[str, Any]) -> Any:
@@ -57,9 +54,9 @@ def second_key(key: str) -> str:
 
 def user_of(person: str | None) -> Json:
     """Return the requester of a run: the account, or the user of that name."""
-    return (
-        {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
-    )
+    if person is None:
+        return ACCOUNT
+    return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None}
 
 
 def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
@@ -103,7 +100,7 @@ class Task(Row):
 
 
 class Part(Row):
-    """A specialist's part of a review: its tasks, the type of its question, its sentence in the summary."""
+    """A specialist's part of a review: its tasks, the type of its question, and its sentence."""
 
     agent: str
     tasks: list[Task]
@@ -169,9 +166,8 @@ class Tables(Row):
     business_json: Json
 
 
-TABLES = Tables.model_validate(
-    tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
-)
+_TEXT = Path(__file__).with_name("scenarios.toml").read_text("utf-8")
+TABLES = Tables.model_validate(tomllib.loads(_TEXT))
 QUESTIONS = TABLES.questions
 
 # -- agents and businesses
@@ -210,20 +206,22 @@ class Business:
     @property
     def documents(self) -> list[Json]:
         """Documents on file. The sandbox stores no content, so there is no download."""
-        created_at = SEEDED_AT["created_at"]
         return [
             {
                 "object": "document",
+                "id": id_in(self.id, row["filename"]),
+                **row,
                 "content_type": "application/pdf",
                 "size": 48_213,
                 "download_url": None,
+                "created_at": SEEDED_AT["created_at"],
             }
-            | {"id": id_in(self.id, row["filename"]), **row, "created_at": created_at}
             for row in TABLES.on_file.get(self.scenario, ())
         ]
 
     def facts(self) -> dict[str, str]:
         """Return the variables of text templates: the fields, and values derived from them."""
+        letters = [item["id"] for item in self.documents if item["document_type"] == LETTER]
         return {
             **vars(self),
             **SEEDED_AT,
@@ -237,9 +235,7 @@ class Business:
             "site": "-".join(self.name.lower().split()[:2]),
             "hit_id": self.hit_id,
             "watchlist_id": id_in(self.id, "watchlist"),
-            "letter": next(
-                (item["id"] for item in self.documents if item["document_type"] == LETTER), ""
-            ),
+            "letter": letters[0] if letters else "",
         }
 
 
@@ -259,10 +255,8 @@ def business_of(business_id: str) -> Business:
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
     """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
     body: Json = {**fill(TABLES.business_json, business.facts()), "status": fields["status"]}
-    body["tin"] |= {
-        "mismatch": business.scenario in TABLES.on_file,
-        "verified_by": fields["verified_by"],
-    }
+    body["tin"]["mismatch"] = business.scenario in TABLES.on_file
+    body["tin"]["verified_by"] = fields["verified_by"]
     listing = body["watchlist"]["lists"][0]
     listing["results"] = [{**result, **hit} for result in listing["results"] if business.hit]
     body["watchlist"]["hit_count"] = len(listing["results"])
@@ -279,23 +273,25 @@ def parts_of(scenario: str) -> list[Part]:
     parts = [TABLES.parts[key] for key in row.parts]
     if not row.steps:
         return parts
-    share, rest = divmod(row.steps - 7, len(parts))  # seven are the orchestrator's own
-    shares = zip(parts, ("Entity", "Site", "Person"), (share + rest, share, share), strict=True)
+    share, rest = divmod(row.steps - 7, len(parts))  # seven are the orchestrator's
+    counts = {"Entity": share + rest, "Site": share, "Person": share}
     return [
-        part.model_copy(update={"tasks": _bulk_tasks(noun, count)}) for part, noun, count in shares
+        part.model_copy(update={"tasks": _bulk_tasks(noun, count)})
+        for part, (noun, count) in zip(parts, counts.items(), strict=True)
     ]
 
 
 def _bulk_tasks(noun: str, count: int) -> list[Task]:
-    """Make tasks with `count` steps: single leaves, then groups of four leaves."""
+    """Build tasks with `count` steps: single leaves, then groups of four leaves."""
     groups, rest = divmod(count, 5)
     tasks = [Task(**fill(TABLES.spot_check, {"number": number})) for number in range(1, rest + 1)]
     for number in range(1, groups + 1):
         facts = {"thing": f"{noun} {number}", "confidence": "high" if number % 7 else "medium"}
-        group = {
-            "name": f"check_{noun.lower()}",
-            "label": facts["thing"],
-            "alongside": number % 3 == 0,
-        }
-        tasks.append(Task(**group, subtasks=fill(TABLES.leaves, facts)))
+        group = Task(
+            name=f"check_{noun.lower()}",
+            label=facts["thing"],
+            alongside=number % 3 == 0,
+            subtasks=fill(TABLES.leaves, facts),
+        )
+        tasks.append(group)
     return tasks

@@ -1,6 +1,6 @@
 """The state of a run at a given time, and its event stream.
 
-`state(plan(spec, answers), t)` is a pure function: no background task advances a run, and only
+`state(plan_run(spec, answers), at)` is a pure function: no background task advances a run, and only
 answers are stored.
 """
 
@@ -16,10 +16,9 @@ from runkit.server.clock import Clock
 from runkit.server.plan import Interrupt, Plan, Step
 from runkit.server.scenarios import Json, iso, user_of
 
+# steps in all snapshots of one stream, about 60 MB; all changes of a run of 200 steps fit; a run of
+# 5,000 would send 25 million, so its snapshots are thinned out, except at a question or the end
 SNAPSHOT_STEPS = 100_000
-"""Steps in all snapshots of one stream, about 60 MB. All changes of a run of 200 steps fit. A run of
-5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end
-stay."""
 # all fields of a run on the API's object page
 OBJECT_PAGE = (
     *("object", "id", "created_at", "updated_at", "status"),
@@ -28,114 +27,115 @@ OBJECT_PAGE = (
 POLL_S = 0.05  # real seconds after which a live stream looks again
 
 
-def state(p: Plan, t: int, steps: bool = True) -> Json:
-    """Return the run at virtual millisecond `t`, with or without its steps.
+def state(plan: Plan, at: int, steps: bool = True) -> Json:
+    """Return the run at a virtual time, in milliseconds, with or without its steps.
 
     A run in the object page's form has an empty list of steps where it is read without them.
     """
-    now = status(p, t)
+    word = status(plan, at)
     run: Json = {
         "object": "run",
-        "id": p.spec.id,
-        "created_at": iso(p.spec.created),
-        "updated_at": iso(updated(p, t)),
-        "status": now,
-        "thread_id": p.spec.thread_id,
-        "agent": p.spec.agent,
-        "requester": user_of(p.spec.person),
-        "prompt": p.spec.prompt,
-        "started_at": iso(p.started) if p.started <= t else None,
-        "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
-        "output": p.output if now == "completed" else None,
-        "interrupts": [interrupt.item for interrupt in pending(p, t)],
+        "id": plan.spec.id,
+        "created_at": iso(plan.spec.created),
+        "updated_at": iso(updated(plan, at)),
+        "status": word,
+        "thread_id": plan.spec.thread_id,
+        "agent": plan.spec.agent,
+        "requester": user_of(plan.spec.person),
+        "prompt": plan.spec.prompt,
+        "started_at": iso(plan.started) if plan.started <= at else None,
+        "ended_at": iso(plan.ended) if plan.ended is not None and plan.ended <= at else None,
+        "output": plan.output if word == "completed" else None,
+        "interrupts": [interrupt.item for interrupt in pending(plan, at)],
     }
     if steps:
-        run["steps"] = _tree(p, t)
-    return {field: run.get(field, []) for field in OBJECT_PAGE} if p.scenario.object_page else run
+        run["steps"] = _tree(plan, at)
+    if plan.scenario.object_page:
+        return {field: run.get(field, []) for field in OBJECT_PAGE}
+    return run
 
 
-def status(p: Plan, t: int) -> str:
-    """Return the status at `t`: `running`, `interrupted`, or the final status."""
-    if p.ended is not None and p.ended <= t:
-        return p.status
-    return "interrupted" if pending(p, t) else "running"
+def status(plan: Plan, at: int) -> str:
+    """Return the status at `at`: `running`, `interrupted`, or the final status."""
+    if plan.ended is not None and plan.ended <= at:
+        return plan.status
+    return "interrupted" if pending(plan, at) else "running"
 
 
-def pending(p: Plan, t: int) -> list[Interrupt]:
-    """Return the open interrupts at `t`. [A] 26: interrupts do not expire before their run ends."""
-    if p.ended is not None and p.ended <= t:
+def pending(plan: Plan, at: int) -> list[Interrupt]:
+    """Return the open interrupts at `at`. [A] 26: none expires before its run ends."""
+    if plan.ended is not None and plan.ended <= at:
         return []
-    asked = (item for item in p.interrupts if item.asked_at <= t)
-    return [item for item in asked if item.answered_at is None or t < item.answered_at]
+    asked = (item for item in plan.interrupts if item.asked_at <= at)
+    return [item for item in asked if item.answered_at is None or at < item.answered_at]
 
 
-def updated(p: Plan, t: int) -> int:
-    """Return the time of the last change up to `t`."""
-    return p.changes[max(0, bisect_right(p.changes, t) - 1)]
+def updated(plan: Plan, at: int) -> int:
+    """Return the time of the last change up to `at`."""
+    return plan.changes[max(0, bisect_right(plan.changes, at) - 1)]
 
 
-def next_stop(p: Plan, t: int) -> int | None:
-    """Return when a run that is running at `t` will wait or end; None if it waits or has ended."""
-    if status(p, t) != "running":
+def next_stop(plan: Plan, at: int) -> int | None:
+    """Return when a run that is running at `at` will wait or end; None if it waits or has ended."""
+    if status(plan, at) != "running":
         return None
-    return min(
-        (interrupt.asked_at for interrupt in p.interrupts if interrupt.asked_at > t),
-        default=p.ended,
-    )
+    asked = [item.asked_at for item in plan.interrupts if item.asked_at > at]
+    return min(asked, default=plan.ended)
 
 
-def visible_artifacts(p: Plan, t: int) -> set[str]:
-    """Return the ids of the artifacts that the run shows at `t`."""
-    artifacts = [artifact for step in _begun(p, t) for artifact in _artifacts(step, t)]
-    if status(p, t) == "completed" and p.output:
-        artifacts += p.output["artifacts"]
+def visible_artifacts(plan: Plan, at: int) -> set[str]:
+    """Return the ids of the artifacts that the run shows at `at`."""
+    artifacts = [artifact for step in _begun(plan, at) for artifact in _artifacts(step, at)]
+    if status(plan, at) == "completed" and plan.output:
+        artifacts += plan.output["artifacts"]
     return {artifact["id"] for artifact in artifacts if "id" in artifact}
 
 
-def _begun(p: Plan, t: int) -> list[Step]:
-    """Return the steps that have begun at `t`; none begins after the run has ended."""
-    latest = t if p.ended is None else min(t, p.ended)
-    return [step for step in p.steps if step.start <= latest]
+def _begun(plan: Plan, at: int) -> list[Step]:
+    """Return the steps that have begun at `at`; none begins after the run has ended."""
+    latest = at if plan.ended is None else min(at, plan.ended)
+    return [step for step in plan.steps if step.start <= latest]
 
 
-def _tree(p: Plan, t: int) -> list[Json]:
+def _tree(plan: Plan, at: int) -> list[Json]:
     children: dict[str | None, list[Json]] = {None: []}
-    for step in _begun(p, t):
-        end = step.end if _is_done(step, t) else None
+    for step in _begun(plan, at):
+        end = step.end if _is_done(step, at) else None
+        final = "error" if step.failed else "completed"
         children[step.id] = []
         node = {
             "id": step.id,
-            "run_id": p.spec.id,
+            "run_id": plan.spec.id,
             "agent": step.agent,
             "type": step.type,
             "name": step.name,
             "label": step.label,
             "parent_step_id": step.parent,
-            "status": ("error" if step.failed else "completed") if end is not None else "running",
+            "status": "running" if end is None else final,
             "started_at": iso(step.start),
-            "completed_at": iso(end) if end is not None else None,
+            "completed_at": None if end is None else iso(end),
             "steps": children[step.id],
             "result": step.result if end is None else step.result | step.closing,
-            "artifacts": _artifacts(step, t),
+            "artifacts": _artifacts(step, at),
         }
         children[step.parent].append(node)
     return children[None]
 
 
-def _artifacts(step: Step, t: int) -> list[Json]:
-    """Return a step's visible artifacts: proposals from the start, findings at the end of the step."""
-    return step.artifacts if step.type == "interrupt" or _is_done(step, t) else []
+def _artifacts(step: Step, at: int) -> list[Json]:
+    """Return a step's visible artifacts: proposals from its start, findings at its end."""
+    return step.artifacts if step.type == "interrupt" or _is_done(step, at) else []
 
 
-def _is_done(step: Step, t: int) -> bool:
-    return step.end is not None and step.end <= t
+def _is_done(step: Step, at: int) -> bool:
+    return step.end is not None and step.end <= at
 
 
-def snapshot_times(p: Plan) -> list[int]:
+def snapshot_times(plan: Plan) -> list[int]:
     """Return the times of snapshots: every change, or an even selection of too many."""
-    stops = {interrupt.asked_at for interrupt in p.interrupts} | {p.ended}
-    stride = 1 + len(p.changes) * len(p.steps) // SNAPSHOT_STEPS
-    return [at for number, at in enumerate(p.changes) if number % stride == 0 or at in stops]
+    stops = {interrupt.asked_at for interrupt in plan.interrupts} | {plan.ended}
+    stride = 1 + len(plan.changes) * len(plan.steps) // SNAPSHOT_STEPS
+    return [at for number, at in enumerate(plan.changes) if number % stride == 0 or at in stops]
 
 
 async def stream(
@@ -146,30 +146,30 @@ async def stream(
     [A] 7, 8, 10. Each iteration loads the plan again, so that a new answer takes effect. Stops when
     the server `is_stopping`.
     """
-    p = load()
-    ids = {"run_id": p.spec.id, "thread_id": p.spec.thread_id}
-    yield _encode({"type": "RUN_STARTED", **ids, "timestamp": p.started})
-    sent = p.started - 1
+    plan = load()
+    ids = {"run_id": plan.spec.id, "thread_id": plan.spec.thread_id}
+    yield _encode({"type": "RUN_STARTED", **ids, "timestamp": plan.started})
+    sent = plan.started - 1
     while not is_stopping():
-        p, now = load(), clock.now()
-        for at in snapshot_times(p):
+        plan, now = load(), clock.now()
+        for at in snapshot_times(plan):
             if sent < at <= now:
-                snapshot = {"timestamp": at, "snapshot": state(p, at)}
+                snapshot = {"timestamp": at, "snapshot": state(plan, at)}
                 yield _encode({"type": "STATE_SNAPSHOT", **ids, **snapshot})
                 await asyncio.sleep(0)  # notice a disconnected client between snapshots
         sent = max(sent, now)
-        if status(p, now) != "running":
-            yield _encode({**_final_event(p, now), **ids})
+        if status(plan, now) != "running":
+            yield _encode({**_final_event(plan, now), **ids})
             return
         await asyncio.sleep(POLL_S)
 
 
-def _final_event(p: Plan, now: int) -> Json:
+def _final_event(plan: Plan, now: int) -> Json:
     """Return the last event of the stream of a run that waits or has ended."""
-    at = updated(p, now)
-    if status(p, now) == "error":
-        return {"type": "RUN_ERROR", "timestamp": at, "message": p.cause, "code": "step_failed"}
-    interrupts = [interrupt.item for interrupt in pending(p, now)]
+    at = updated(plan, now)
+    if status(plan, now) == "error":
+        return {"type": "RUN_ERROR", "timestamp": at, "message": plan.cause, "code": "step_failed"}
+    interrupts = [interrupt.item for interrupt in pending(plan, now)]
     outcome = {"type": "interrupt", "interrupts": interrupts} if interrupts else {"type": "success"}
     return {"type": "RUN_FINISHED", "timestamp": at, "outcome": outcome}
 

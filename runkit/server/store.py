@@ -15,7 +15,7 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
-from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan
+from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan_run
 from runkit.server.scenarios import (
     BUSINESSES,
     ORCHESTRATOR,
@@ -68,7 +68,7 @@ class Store:
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
 
     def new_id(self, kind: str) -> str:
-        """Count a new object of a kind and return its id, which depends on the seed and the count only."""
+        """Count a new object of a kind and return its id, which depends on seed and count."""
         self.counts[kind] += 1
         return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind]}")
 
@@ -84,13 +84,16 @@ class Store:
         row = get_or_404(self.threads, "thread", thread_id)
         runs = [self.run(run_id) for run_id in self.runs_of[thread_id]]
         statuses = [run["status"] for run in runs]
-        last = "error" if statuses[-1:] == ["error"] else "completed"
+        status = "error" if statuses[-1:] == ["error"] else "completed"
+        for word in ("running", "interrupted"):
+            status = word if word in statuses else status
+        created_at = iso(row["created"])
         return {
             "object": "thread",
             "id": row["id"],
-            "created_at": iso(row["created"]),
-            "updated_at": max((run["updated_at"] for run in runs), default=iso(row["created"])),
-            "status": next((word for word in ("interrupted", "running") if word in statuses), last),
+            "created_at": created_at,
+            "updated_at": max((run["updated_at"] for run in runs), default=created_at),
+            "status": status,
             "metadata": None,
             "requester": user_of(row["person"]),
         }
@@ -133,16 +136,16 @@ class Store:
         return self._plan(spec, len(self.answers[run_id]))
 
     def _make_plan(self, spec: RunSpec, _: int) -> Plan:
-        made = plan(spec, self.answers[spec.id])
-        self.agent_actions[spec.id] = made.actions
-        return made
+        plan = plan_run(spec, self.answers[spec.id])
+        self.agent_actions[spec.id] = plan.actions
+        return plan
 
 
-def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
+def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
     """Return an item by its id; 404 if there is none."""
-    if key not in known:
-        raise RequestError(404, f"{what} not found: {key[:80]!r}")
-    return known[key]
+    if item_id not in items:
+        raise RequestError(404, f"{what} not found: {item_id[:80]!r}")
+    return items[item_id]
 
 
 def _start(now: Moment | None, real: float) -> int:
@@ -174,15 +177,16 @@ def add_history(store: Store, count: int) -> None:
 
 
 def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
-    """Make an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
+    """Build an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
     is_no = random.random() < 0.25
-    asked = interrupt.questions
-    verdicts = {agent: list(QUESTIONS[asked[agent]].outcomes)[is_no] for agent in asked}
+    verdicts = {
+        agent: list(QUESTIONS[question].outcomes)[is_no]
+        for agent, question in interrupt.questions.items()
+    }
     note = random.choice((None, "checked by ops", "matches our records"))
-    if "dismissal" in asked.values() and not is_no:
+    if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note) if note else {}
-    return Answer(
-        interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, notes, {}
-    )
+    answered_at = interrupt.asked_at + round(minutes * MINUTE)
+    return Answer(interrupt.item["id"], answered_at, verdicts, notes, {})

@@ -54,16 +54,17 @@ class RequestError(HTTPException):
 def error_response(
     status: int, message: str, parameter: str = "", headers: Any = None
 ) -> JSONResponse:
-    """[A] 21: make an error response: `{"errors": [{"message", "parameter"?}]}`."""
-    error = {"message": message} | ({"parameter": parameter} if parameter else {})
+    """[A] 21: build an error response: `{"errors": [{"message", "parameter"?}]}`."""
+    error = {"message": message}
+    if parameter:
+        error["parameter"] = parameter
     return JSONResponse({"errors": [error]}, status, headers)
 
 
-def path_of(place: Iterable[str | int]) -> str:
+def path_of(parts: Iterable[str | int]) -> str:
     """Return the path of a value in a body, such as `actions[0].payload`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(
-        "."
-    )
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return path.removeprefix(".")
 
 
 def or_list(words: Iterable[str]) -> str:
@@ -72,9 +73,10 @@ def or_list(words: Iterable[str]) -> str:
 
 
 class AccessMiddleware:
-    """ASGI middleware that checks origin and key, limits bodies and dates each response in virtual time.
+    """ASGI middleware that checks origin and key, limits bodies and dates each response.
 
-    The key goes no further; `request.state.person` is whose key it is (None: the account's).
+    The date is in virtual time. The key goes no further; `request.state.person` is whose key it is
+    (None: the account's).
     """
 
     def __init__(self, app: ASGIApp, clock: Clock, key: Secret) -> None:
@@ -115,7 +117,7 @@ class AccessMiddleware:
 
 
 class PaceMiddleware:
-    """ASGI middleware that answers late, and refuses more requests to the API in a second than `limit`."""
+    """ASGI middleware that answers late, and refuses more than `limit` requests in a second."""
 
     def __init__(self, app: ASGIApp, latency: float, limit: int | None) -> None:
         self.app, self.latency, self.limit = app, latency, limit
@@ -129,15 +131,19 @@ class PaceMiddleware:
                 await asyncio.sleep(self.latency)
             await send(message)
 
-        now, app = time.monotonic(), self.app
-        is_api = scope["path"].startswith("/v1/")
-        if is_api and self.limit and len(self.passed) == self.limit and self.passed[0] > now - 1:
-            app = error_response(
-                429, f"more than {self.limit} requests per second", "", {"Retry-After": "1"}
-            )
-        elif is_api:
+        if not scope["path"].startswith("/v1/"):  # the sandbox's own
+            await self.app(scope, receive, send)
+            return
+
+        now = time.monotonic()
+        is_over = bool(self.limit) and len(self.passed) == self.limit and self.passed[0] > now - 1
+        if is_over:
+            message = f"more than {self.limit} requests per second"
+            refusal = error_response(429, message, headers={"Retry-After": "1"})
+            await refusal(scope, receive, send_late)
+        else:
             self.passed.append(now)
-        await app(scope, receive, send_late if is_api else send)
+            await self.app(scope, receive, send_late)
 
 
 def check_size(size: int) -> None:

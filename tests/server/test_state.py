@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from runkit.server.plan import Answer, RunSpec, plan
+from runkit.server.plan import Answer, RunSpec, plan_run
 from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, QUESTIONS
 from runkit.server.state import state
 
@@ -39,7 +39,7 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
     answers: tuple[Answer, ...] = ()
     at = 0
     for delay in delays:
-        planned = plan(spec, answers)
+        planned = plan_run(spec, answers)
         if planned.status == "interrupted":
             interrupt = next(entry for entry in planned.interrupts if entry.answered_at is None)
             at = max(at, interrupt.asked_at) + delay
@@ -62,7 +62,7 @@ def test_an_answer_does_not_change_the_past(
     answers = answered(spec, delays, choice)
     for number, answer in enumerate(answers):
         at = CREATED + int((answer.at - 1 - CREATED) * share)
-        known, unknown = (state(plan(spec, given), at) for given in (answers, answers[:number]))
+        known, unknown = (state(plan_run(spec, given), at) for given in (answers, answers[:number]))
         assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
@@ -71,7 +71,7 @@ def test_long_runs_have_their_number_of_steps(steps: int) -> None:
     """A long run has exactly as many steps as it says, three levels deep, of four agents."""
     business = next(item for item in BUSINESSES if item.scenario == f"long_{steps}")
     run_id = str(uuid5(NAMESPACE_DNS, business.id))
-    planned = plan(RunSpec(run_id, run_id, ORCHESTRATOR, business.id, "0", CREATED, MANUAL), ())
+    planned = plan_run(RunSpec(run_id, run_id, ORCHESTRATOR, business.id, "0", CREATED, MANUAL), ())
     frame = runkit.frames(state(planned, planned.changes[-1])).steps
     assert (len(frame), frame["depth"].max()) == (steps, 2)
     assert set(frame["agent"]) == set(AGENTS)
