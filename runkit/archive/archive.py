@@ -134,11 +134,12 @@ class Archive:
         return writer.added()
 
     def compact(self) -> int:
-        """Make the archive faster to read: write it anew, in large files, with the copies that are read.
+        """Write the archive anew, in large files that are faster to read.
 
-        Reading gives the same results before and after. `sync` does it when there are many small
-        files; after many calls of `add`, call it yourself. Others may read and write in the
-        meantime. Earlier versions stay readable, so that their files stay on the disk.
+        Only the copies that are read are kept. Reading gives the same results before and after.
+        `sync` does it when there are many small files; after many calls of `add`, call it yourself.
+        Others may read and write in the meantime. Earlier versions stay readable, so that their
+        files stay on the disk.
 
         Returns
         -------
@@ -201,8 +202,9 @@ class Archive:
         """
         from runkit.archive.sync import sync
 
-        chosen: Any = {"status": status, "since": since, "until": until, "business_id": business_id}
-        return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)
+        options: dict[str, Any] = {"workers": workers, "progress": progress, "limit": limit}
+        options |= {"status": status, "since": since, "until": until, "business_id": business_id}
+        return sync(self._place, client, **options)
 
     @checked
     def select(
@@ -245,25 +247,29 @@ class Archive:
         """
         from runkit.archive.table import resolve
 
-        names = one_or_several("run_id", run_id)
-        words = {"status": status_words(status), "agent": one_or_several("agent", agent)}
-        words["business_id"] = one_or_several("business_id", business_id)
-        first, end = read_moment("since", since), read_moment("until", until)
+        run_ids = one_or_several("run_id", run_id)
+        filters = {
+            "status": status_words(status),
+            "agent": one_or_several("agent", agent),
+            "business_id": one_or_several("business_id", business_id),
+        }
+        first = read_moment("since", since) or EARLIEST
+        end = read_moment("until", until) or LATEST
+
         snapshot = self._place.latest(version)
         rows = resolve(snapshot.copies())
-        if names is not None:
-            place = f"version {snapshot.version} of {self._place}"
-            words["run_id"] = frozenset(full_ids(names, rows["run_id"], place))
-        for column, allowed in words.items():
+        if run_ids is not None:
+            where = f"version {snapshot.version} of {self._place}"
+            filters["run_id"] = frozenset(full_ids(run_ids, rows["run_id"], where))
+        for column, allowed in filters.items():
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
-        rows = rows[rows["created_at"].between(first or EARLIEST, end or LATEST, inclusive="left")]
-        return Selection(
-            self._place, snapshot.version, rows.sort_values("created_at", kind="stable")
-        )
+        rows = rows[rows["created_at"].between(first, end, inclusive="left")]
+        rows = rows.sort_values("created_at", kind="stable")
+        return Selection(self._place, snapshot.version, rows)
 
     def frames(self, **chosen: Any) -> Frames:
-        """Build the six frames of selected runs, reading only what they need. Arguments as for `select`.
+        """Build the six frames of selected runs, with the arguments of `select`.
 
         The runs are in the order of the files, roughly oldest first; `Frames.version` is the
         version.
@@ -315,11 +321,11 @@ class Selection:
             businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
             with self.place.translated_errors():
                 [table] = self.place.read(part.rows, ["json"])
-                for text, business in zip(
-                    table["json"].cast("large_binary"), businesses, strict=True
-                ):
-                    raw = _with_business(jsontext.loads(text.as_py() or b""), business)
-                    yield Record(raw, n_bytes=len(text.as_py()))
+                texts = table["json"].cast("large_binary")
+                for scalar, business in zip(texts, businesses, strict=True):
+                    text = scalar.as_py() or b""
+                    raw = _with_business(jsontext.loads(text), business)
+                    yield Record(raw, n_bytes=len(text))
 
     def runs(self) -> Iterator[Run]:
         """Read the runs, one at a time."""
@@ -345,9 +351,8 @@ class Selection:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return visible(
-            f"Selection({plural(len(self), 'run')} of version {self.version} of {self.place})"
-        )
+        runs = plural(len(self), "run")
+        return visible(f"Selection({runs} of version {self.version} of {self.place})")
 
 
 def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:

@@ -38,9 +38,8 @@ class DaskFrames:
     version: int
 
     def __repr__(self) -> str:
-        return (
-            f"DaskFrames({self.runs.npartitions} partitions, version {self.version} of the archive)"
-        )
+        n = self.runs.npartitions
+        return f"DaskFrames({n} partitions, version {self.version} of the archive)"
 
 
 def dask_frames(selection: Selection) -> DaskFrames:
@@ -49,17 +48,14 @@ def dask_frames(selection: Selection) -> DaskFrames:
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So
     frames that are computed together, or joined, need only one reading.
     """
-    # Dask needs at least one partition
-    parts = selection.parts or [selection]
+    parts = selection.parts or [selection]  # Dask needs at least one partition
+    options: dict[str, Any] = {"meta": empty("runs"), "label": "runkit-frames"}
     # else Dask converts text to its own dtype
     with dask.config.set({"dataframe.convert-string": False}):
-        # A partition is the `Frames` of a part, of which `getattr` takes one; `meta` only satisfies
-        # Dask.
-        whole = dd.from_map(
-            frames, parts, progress=False, meta=empty("runs"), label="runkit-frames"
-        )
-        made: dict[str, Any] = {
+        # A partition is the `Frames` of a part, whatever its `meta` says, and `getattr` takes one.
+        whole = dd.from_map(frames, parts, progress=False, **options)
+        lazy: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
             for name in COLUMNS
         }
-    return DaskFrames(**made, version=selection.version)
+    return DaskFrames(**lazy, version=selection.version)

@@ -107,20 +107,26 @@ def sync(
     if (place.latest().files["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
         with suppress(ArchiveError):  # everything is written; the next sync tries again
             compact(place)
+
     added = writer.added()
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
     if stopped is not None:
-        reasons.append(
-            f"{stopped}: {writer.n_read:,} of {plural(len(due), 'run')} arrived; sync again"
-        )
+        due_runs = plural(len(due), "run")
+        reasons.append(f"{stopped}: {writer.n_read:,} of {due_runs} arrived; sync again")
     reasons += error_words(errors)
     if not added.is_complete:
-        reasons.append(
-            f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems"
-        )
-    counts = (len(listed), len(listed) - len(due), added)
-    return Synced(client.host, *counts, errors, "; ".join(reasons) or None, stopped == INTERRUPTED)
+        records = plural(added.n_refused, "record")
+        reasons.append(f"{records} could not be kept, see .added.problems")
+    return Synced(
+        client.host,
+        n_listed=len(listed),
+        n_unchanged=len(listed) - len(due),
+        added=added,
+        errors=errors,
+        why="; ".join(reasons) or None,
+        is_interrupted=stopped == INTERRUPTED,
+    )
 
 
 def _is_due(run: Run, stored: dict[Any, Any] | None) -> bool:

@@ -57,8 +57,8 @@ _TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at", "busi
 _TYPES = {"has_steps": pa.bool_()} | dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME)
 _REQUIRED = ("has_steps", *_TEXTS[:4], *_TIMES[:2])
 SCHEMA = pa.schema([pa.field(name, kind, name not in _REQUIRED) for name, kind in _TYPES.items()])
+# what tells copies of runs apart, and by which runs are selected
 COPY = [name for name in _TYPES if name not in ("json", "thread_id", "started_at", "ended_at")]
-"""The columns that tell copies of runs apart, and by which runs are selected."""
 
 MAX_ATTEMPTS = 20  # of an append, each on the newest version
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
@@ -74,7 +74,7 @@ _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have
 
 @dataclass(frozen=True)
 class Place:
-    """The location of a table: a folder, or the address of an object store and its access options."""
+    """The location of a table: a folder, or an object store with its access options."""
 
     folder: str | None
     uri: str = field(repr=False)
@@ -136,7 +136,7 @@ class Place:
         return Snapshot(self, table)
 
     def make(self) -> Snapshot:
-        """Open the newest version; without one, create an empty table that only its owner can read."""
+        """Open the newest version; without one, create an empty table for its owner only."""
         with self.translated_errors():
             if deltalake.DeltaTable.is_deltatable(self.uri, self.options):
                 return self.latest()
@@ -145,7 +145,7 @@ class Place:
             # The log may be there: another writer creates the table.
             if any(path.name != "_delta_log" for path in folder.iterdir()):
                 raise UsageError(
-                    f"{folder} has other files and no archive; use a new or empty folder for the archive."
+                    f"{folder} has other files and no archive; use a new or empty folder."
                 )
             folder.chmod(0o700)  # files in it follow the umask
         # another writer created it first
@@ -164,17 +164,21 @@ class Place:
             raise
         except CommitFailedError as error:
             raise ArchiveError(
-                f"{self}: other writers came first each time ({self._message(error)}). Nothing is lost; try "
+                f"{self}: other writers came first each time ({self._message(error)}). Nothing is "
+                "lost; try "
                 "again when they are done."
             ) from None
         except TableNotFoundError:
             raise ArchiveError(
-                f"there is no archive at {self}; create one with `add` or `sync`, or use another path."
+                f"there is no archive at {self}; create one with `add` or `sync`, or use another "
+                "path."
             ) from None
         except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
             raise ArchiveError(
-                f"the archive at {self} cannot be used: {self._message(error)}. Restore it from a backup, or "
-                "add or sync the runs into a folder of its own; `version=` may read an earlier version."
+                f"the archive at {self} cannot be used: {self._message(error)}. Restore it from a "
+                "backup, or "
+                "add or sync the runs into a folder of its own; `version=` may read an earlier "
+                "version."
             ) from None
 
     def _message(self, error: Exception) -> str:
@@ -222,19 +226,20 @@ class Snapshot:
         replaced them.
         """
         with self.place.translated_errors():
-            actions: list[Any] = [self._written(number, rows) for number, rows in enumerate(tables)]
-            for left in reversed(range(MAX_ATTEMPTS if mode == "append" else 1)):
+            files: Any = [self._write_file(number, rows) for number, rows in enumerate(tables)]
+            n_attempts = MAX_ATTEMPTS if mode == "append" else 1
+            for attempt in range(1, n_attempts + 1):
                 try:
                     self.table.create_write_transaction(
-                        actions, mode, SCHEMA, commit_properties=_COMMIT
+                        files, mode, SCHEMA, commit_properties=_COMMIT
                     )
-                    break
+                    return
                 except CommitFailedError:
-                    if not left:
+                    if attempt == n_attempts:
                         raise
                     self.table.update_incremental()
 
-    def _written(self, number: int, rows: pa.Table) -> AddAction:
+    def _write_file(self, number: int, rows: pa.Table) -> AddAction:
         """Write a file with checksums.
 
         Its log entry has no values: customers' data does not belong there.
@@ -274,9 +279,10 @@ def digest(raw: Json, text: str) -> str:
 
 
 def resolve(copies: pd.DataFrame) -> pd.DataFrame:
-    """Select the newest copy of each run; one without a business gets that of the newest copy with one.
+    """Select the newest copy of each run.
 
-    `copies` are as from `Snapshot.copies`, in the order of writing.
+    One without a business gets that of the newest copy with one. `copies` are as from
+    `Snapshot.copies`, in the order of writing.
     """
     newest = newest_copies(copies).sort_index().set_index("run_id", drop=False)
     named = newest_copies(copies.dropna(subset="business_id")).set_index("run_id")

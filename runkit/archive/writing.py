@@ -13,9 +13,9 @@ from runkit.tables.frames import newest_copies, problems_frame
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
 
+# of JSON that is written at once, as one version: about 30,000 steps; it takes a few times that
+# of memory
 BATCH_BYTES = 16_000_000
-"""JSON that is written at once, as one version: about 30,000 steps. Memory use is a few times that, however
-many runs there are."""
 SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
 FILE_BYTES = 16 * SMALL_FILE  # of files that compaction joins: a partition on a cluster
 
@@ -43,13 +43,12 @@ class Added:
 
     def __repr__(self) -> str:
         counts = f"{self.n_new:,} new, {self.n_changed:,} changed, {self.n_unchanged:,} unchanged"
-        return (
-            f"Added({counts}, {self.n_refused:,} refused (see .problems); version {self.version})"
-        )
+        refused = f"{self.n_refused:,} refused (see .problems)"
+        return f"Added({counts}, {refused}; version {self.version})"
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Split records into batches that fit into memory; after an error the last one has what came."""
+    """Split records into batches that fit into memory; after an error the last has what came."""
     batch: list[Record] = []
     n_bytes = 0
     try:
@@ -79,10 +78,12 @@ class Writer:
         """
         batch = table_of(records, self._problems).sort_by("created_at")
         snapshot = self._place.make()
-        stored, rows = snapshot.copies(), batch.select(["run_id", "digest"]).to_pandas()
+        stored = snapshot.copies()
+        rows = batch.select(["run_id", "digest"]).to_pandas()
         is_due = ~(rows.duplicated() | rows["digest"].isin(stored["digest"]))
         if is_due.any():
             snapshot.write([batch.filter(pa.array(is_due))], "append")
+
         due = rows.loc[is_due, "run_id"]
         self.n_records += len(records)
         self.n_read += len(rows)
@@ -102,9 +103,10 @@ class Writer:
 
 
 def compact(place: Place) -> None:
-    """Rewrite the table with the copies that are read, in large files, if it has others or many small files.
+    """Rewrite the table in large files with the copies that are read.
 
-    Raises `ArchiveError` if another compaction came first.
+    Nothing is done if it has no others, and no more than one small file. Raises `ArchiveError` if
+    another compaction came first.
     """
     snapshot = place.latest()
     copies, sizes = snapshot.copies(), snapshot.files.set_index("path")["size_bytes"]
