@@ -1,1 +1,1 @@
-"""Analyses of many runs: who approved which action, how reviewers decide; and exports to trace viewers."""
+"""Analyses of many runs: search, changes, actions and decisions."""

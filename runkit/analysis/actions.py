@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -58,7 +59,7 @@ LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs
 
 @checked
 def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame:
-    """Read the recorded actions on the businesses of some runs, and join each to the question that led to it.
+    """Read the actions on the businesses of some runs, and join each to its question.
 
     An action belongs to the run that it names. Within the run it belongs to the newest question
     that was answered, or approved by policy, before the action, and that has a proposal of the
@@ -91,7 +92,7 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
         | step_id, interrupt_id | the question that proposed it; null if nothing did |
         | proposal_no | the position among the question's proposals, from 0 |
         | settled_by | reviewer, policy, or unknown: done without a proposal, or not joined |
-        | effects, n_effects | what changed, as JSON text with the values before and after; how many changes |
+        | effects, n_effects | what changed, as JSON text with values before and after; how many |
 
         `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects
         of this type were listed, each with its number of rows. `runkit.decisions` reads there what
@@ -107,7 +108,8 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     Examples
     --------
     >>> import runkit
-    >>> with runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    >>> box = runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z")
+    >>> with box, box.client() as client:
     ...     runs = client.runs.list(business_id=client.businesses.list())
     ...     f = runkit.frames(client.runs.fetch(runs, progress=False))
     ...     done = runkit.actions(f, client)
@@ -118,33 +120,41 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     ids = f.runs["business_id"].dropna().unique().tolist()
     if len(f.runs) and not ids:
         raise UsageError(
-            f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists actions by "
+            f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists "
+            "actions by "
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
-    lists = [
-        *concurrently(lambda business_id: _read(client, business_id), ids, "business", progress)
-    ]
-    rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
+
+    rows: dict[str, Json] = {}
+    complete: dict[str, set[str]] = {}  # by business, the types of object with complete lists
+    lists = concurrently(partial(_read, client), ids, "business", progress)
+    for business_id, (recorded, complete_types) in zip(ids, lists, strict=True):
+        rows |= {action.id: _row(action) for action in recorded}
+        complete[business_id] = complete_types
+
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
     joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
-    complete = dict(zip(ids, (types for _, types in lists), strict=True))
     joined.attrs[LISTED] = jsontext.dumps(_listed_runs(joined, f.runs, complete))
     return joined
 
 
 def _read(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
-    """Read the actions on a business and on its watchlist results, and which types of object are complete."""
+    """Read the actions on a business and on its watchlist results.
+
+    Also returns the types of object whose lists are complete.
+    """
     watchlist = client.businesses.get(business_id).to_dict().get("watchlist")
-    lists = [(BUSINESS, client.actions.list("businesses", business_id))]
-    lists += [
-        (RESULT, client.actions.list("watchlist_result", item))
-        for item in _watchlist_results(watchlist)
-    ]
-    incomplete = {object_type for object_type, listed in lists if not listed.is_complete}
-    complete = {object_type for object_type, _ in lists} - incomplete
-    return [action for _, listed in lists for action in listed], complete
+    recorded: list[Action] = []
+    are_complete: dict[str, bool] = {}
+    objects = [(BUSINESS, "businesses", business_id)]
+    objects += [(RESULT, "watchlist_result", item) for item in _watchlist_results(watchlist)]
+    for object_type, word, object_id in objects:
+        listed = client.actions.list(word, object_id)
+        recorded += listed
+        are_complete[object_type] = listed.is_complete and are_complete.get(object_type, True)
+    return recorded, {object_type for object_type, is_all in are_complete.items() if is_all}
 
 
 def _watchlist_results(value: object) -> Iterator[str]:
@@ -161,9 +171,13 @@ def _row(action: Action) -> Json:
     """Return the columns that the action itself has."""
     actors = {actor.actor_type: actor.data or {} for actor in action.actors}
     run_id, effects = actors.get("run", {}).get("id"), action.to_dict()["effects"]
-    own = ("created_at", "type", "object_type", "object_id", "note")
-    return {name: getattr(action, name) for name in own} | {
+    return {
         "action_id": action.id,
+        "created_at": action.created_at,
+        "type": action.type,
+        "object_type": action.object_type,
+        "object_id": action.object_id,
+        "note": action.note,
         "account_name": actor_name(actors.get("account", {})),
         "user_name": actor_name(actors.get("user", {})),
         "run_id": run_id if isinstance(run_id, str) else None,
@@ -175,7 +189,7 @@ def _row(action: Action) -> Json:
 def _listed_runs(
     table: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, set[str]]
 ) -> dict[str, dict[str, int]]:
-    """Count the rows of each ended run, by type of object, if those of its business were listed completely.
+    """Count the rows of each ended run, by type of object, if those of its business are complete.
 
     A run that goes on may still do what was approved.
     """
@@ -203,15 +217,14 @@ def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     For these, the frame has all actions of the run on such objects, and each of the type is joined.
     """
     n_rows, listed = _n_rows(actions), json.loads(actions.attrs.get(LISTED, "{}"))
-    unclear = actions.loc[actions["step_id"].isna(), ["run_id", "type"]].itertuples(
-        index=False, name=None
-    )
-    return {
+    known = {
         (run_id, action_type)
         for action_type, object_type in OBJECT_OF_CHANGE.items()
         for run_id, n_listed in listed.get(object_type, {}).items()
         if n_rows[run_id, object_type] == n_listed
-    }.difference(unclear)
+    }
+    not_joined = actions.loc[actions["step_id"].isna(), ["run_id", "type"]]
+    return known.difference(not_joined.itertuples(index=False, name=None))
 
 
 # ----------------------------------------------------------------------------------------- the join
@@ -223,10 +236,9 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
     before = pairs["round_no"].where(pairs["answered_at"] <= pairs["created_at"])
     newest = pairs[pairs["round_no"] == before.groupby(pairs["action_id"]).transform("max")]
     rounds = newest.groupby(["run_id", "type", "round_no"])
-    found = [match for _, pairs in rounds for match in _match(pairs)]
-    known = pd.DataFrame(found, columns=["action_id", "proposal"]).astype(
-        pairs[["action_id", "proposal"]].dtypes
-    )
+    matches = [match for _, rows in rounds for match in _match(rows)]
+    columns = ["action_id", "proposal"]
+    known = pd.DataFrame(matches, columns=columns).astype(pairs[columns].dtypes)
     by_action = known.merge(proposals, on="proposal").groupby("action_id")[JOINED]
     joined = by_action.first().where(by_action.nunique(dropna=False) == 1)
     joined["proposal_no"] = joined["proposal_no"].where(joined["step_id"].notna())
@@ -234,14 +246,14 @@ def _join(actions: pd.DataFrame, proposals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
-    """Match actions of one type to the proposals of one round: by object where one is named, else in order.
+    """Match actions of one type to the proposals of one round, by object, else in order.
 
     If fewer actions than proposals remain, each goes to all of these: what they have in common is
     known.
     """
     free, rest = dict.fromkeys(pairs["proposal"]), dict.fromkeys(pairs["action_id"])
-    columns = (pairs[name] for name in ("action_id", "proposal", "object_id", "result"))
-    for action_id, proposal, object_id, result in zip(*columns, strict=True):
+    columns = ["action_id", "proposal", "object_id", "result"]
+    for action_id, proposal, object_id, result in pairs[columns].itertuples(index=False):
         if f'"{object_id}"' in result and action_id in rest and proposal in free:
             del free[proposal], rest[action_id]
             yield action_id, proposal
@@ -252,21 +264,21 @@ def _match(pairs: pd.DataFrame) -> Iterator[tuple[str, int]]:
 
 
 def _proposals(f: Frames) -> pd.DataFrame:
-    """Return the proposals of the questions that were answered or approved, without known rejections.
+    """Return the proposals of questions that were answered or approved, and not known as rejected.
 
     Questions that were open at the same time are one round: a run goes on when the last one is
     answered.
     """
-    key, asked = ["run_id", "step_id"], f.interrupts
-    asked = asked[asked["outcome"].isin([*SETTLED_BY]) & asked["decision"].ne("rejected")]
-    asked = asked.sort_values(["run_id", "asked_at"], kind="stable")
-    by_run = asked.groupby("run_id")
-    is_same_round = (
-        asked["asked_at"] < by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
-    )
-    questions = asked[[*key, "interrupt_id", "answered_at"]].assign(
-        round_no=(~is_same_round).groupby(asked["run_id"]).cumsum(),
-        settled_by=asked["outcome"].astype("str").map(SETTLED_BY),
+    key = ["run_id", "step_id"]
+    is_settled = f.interrupts["outcome"].isin([*SETTLED_BY])
+    questions = f.interrupts[is_settled & f.interrupts["decision"].ne("rejected")]
+    questions = questions.sort_values(["run_id", "asked_at"], kind="stable")
+    run_ids = questions["run_id"]
+    latest_answer = questions.groupby("run_id")["answered_at"].cummax()
+    is_same_round = questions["asked_at"] < latest_answer.groupby(run_ids).shift()
+    questions = questions[[*key, "interrupt_id", "answered_at"]].assign(
+        round_no=(~is_same_round).groupby(run_ids).cumsum(),
+        settled_by=questions["outcome"].astype("str").map(SETTLED_BY),
     )
 
     proposed = f.artifacts.loc[f.artifacts["origin"] == "proposal", [*key, "type"]]
@@ -274,7 +286,6 @@ def _proposals(f: Frames) -> pd.DataFrame:
         type=proposed["type"].map(KIND_OF_TYPE).astype("str"),
         proposal_no=proposed.groupby(key).cumcount(),
     )
-    rows = questions.merge(proposed.dropna(subset="type"), on=key).merge(
-        f.steps[[*key, "result"]], "left", key
-    )
+    rows = questions.merge(proposed.dropna(subset="type"), on=key)
+    rows = rows.merge(f.steps[[*key, "result"]], "left", key)
     return rows.fillna({"result": ""}).rename_axis("proposal").reset_index()

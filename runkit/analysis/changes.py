@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -68,22 +68,27 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
         times = timestamp(new.read_at[1]), timestamp(old.read_at[0])
         raise UsageError("after was read {}, and before later, {}; swap them.".format(*times))
     since = old.read_at[1] if old.read_at else old.runs["as_of"].max()
-    was = {run["run_id"]: run for run in old.runs.to_dict("records")}
+    old_runs = {run["run_id"]: run for run in old.runs.to_dict("records")}
     waiting = open_questions(new)
-    asked, asks = _by_run(open_questions(old)), _by_run(waiting)
-    ended = _by_run(new.interrupts)
-    rows, n_gone, n_more = [], len(was.keys() - set(new.runs["run_id"])), 0
+    asked_before, asked_now = _by_run(open_questions(old)), _by_run(waiting)
+    questions = _by_run(new.interrupts)
+
+    rows, n_added = [], 0
     for run in new.runs.to_dict("records"):
         run_id = run["run_id"]
-        if run_id not in was and not run["created_at"] > since:
-            n_more += 1
+        if run_id not in old_runs and not run["created_at"] > since:
+            n_added += 1  # a run that only `after` holds, though it is older
             continue
-        found = _change(run, was.get(run_id), asked[run_id], asks[run_id], ended[run_id])
-        if found:
-            rows.append(run | dict(zip(("change", "before", "after", "when"), found, strict=True)))
+        earlier = old_runs.get(run_id)
+        asked = asked_before[run_id], asked_now[run_id]
+        change = _change(run, earlier, *asked, questions[run_id])
+        if change is not None:
+            rows.append(run | change._asdict())
+
+    n_gone = len(old_runs.keys() - set(new.runs["run_id"]))
     table = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
     table = table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
-    table.attrs["sentence"] = _sentence(table, waiting, since, (n_gone, n_more))
+    table.attrs["sentence"] = _sentence(table, waiting, since, (n_gone, n_added))
     return table
 
 
@@ -94,28 +99,43 @@ def _by_run(questions: pd.DataFrame) -> defaultdict[str, list[Row]]:
     return rows
 
 
+class Change(NamedTuple):
+    """What has changed in a run; `before` and `after` are what it showed then and now."""
+
+    change: str
+    before: str | None
+    after: str | None
+    when: Any
+
+
 def _change(
-    run: Row, earlier: Row | None, asked: list[Row], asks: list[Row], ended: list[Row]
-) -> tuple[str, str | None, str | None, Any] | None:
-    """Return the strongest change of a run: its name, what was shown before, what is now, and when."""
-    before, now = _shown(earlier) if earlier else None, _shown(run)
-    was = earlier["status"] if earlier else None
-    new = [ask for ask in asks if not any(_is_same(ask, other) for other in asked)]
-    gone = [ask for ask in asked if not any(_is_same(ask, other) for other in asks)]
+    run: Row, earlier: Row | None, asked_before: list[Row], asked_now: list[Row], all_now: list[Row]
+) -> Change | None:
+    """Return the strongest change of a run, from its open questions and all its questions now."""
+    before, after = _state(earlier) if earlier else None, _state(run)
+    old_status = earlier["status"] if earlier else None
+    new = _without(asked_now, asked_before)
+    closed = _without(asked_before, asked_now)
     if new:
-        return "newly waiting", before, new[0]["label"], new[0].get("asked_at")
-    if run["status"] == "error" != was:
-        return "failed", before, now, run["ended_at"]
-    if gone:
-        times = [row["answered_at"] for row in ended if _is_same(row, gone[0])]
-        return "answered", gone[0]["label"], now, next(iter(times), run["updated_at"])
-    if run["status"] == "completed" and was not in FINAL_STATUSES:
-        return "completed", before, now, run["ended_at"]
+        return Change("newly waiting", before, new[0]["label"], new[0].get("asked_at"))
+    if run["status"] == "error" != old_status:
+        return Change("failed", before, after, run["ended_at"])
+    if closed:
+        times = [row["answered_at"] for row in all_now if _is_same(row, closed[0])]
+        answered_at = times[0] if times else run["updated_at"]
+        return Change("answered", closed[0]["label"], after, answered_at)
+    if run["status"] == "completed" and old_status not in FINAL_STATUSES:
+        return Change("completed", before, after, run["ended_at"])
     if earlier is None:
-        return "new", None, now, run["created_at"]
-    if run["status"] == "completed" and before != now:
-        return "confidence changed", before, now, run["updated_at"]
+        return Change("new", None, after, run["created_at"])
+    if run["status"] == "completed" and before != after:
+        return Change("confidence changed", before, after, run["updated_at"])
     return None
+
+
+def _without(questions: list[Row], others: list[Row]) -> list[Row]:
+    """Return the questions that are not among others."""
+    return [row for row in questions if not any(_is_same(row, other) for other in others)]
 
 
 def _is_same(left: Row, right: Row) -> bool:
@@ -125,7 +145,7 @@ def _is_same(left: Row, right: Row) -> bool:
     return any(left[name] == right[name] for name in known)
 
 
-def _shown(run: Row) -> str:
+def _state(run: Row) -> str:
     """Describe in a few words how a run stands: its error, or its status and its confidence."""
     if run["status"] == "error" and pd.notna(run["outcome"]):
         return str(run["outcome"]).partition(":")[0]
@@ -143,8 +163,9 @@ def _sentence(
     for row in table[table["change"].eq("failed")].head(1).to_dict("records"):
         label = run_label(row["run_id"], row["business_name"], row["agent_name"])
         parts.append(f"Failed last: {label}, {shorten(row['after'], 80)}")
-    n_of = dict(zip(("before", "now"), n_only, strict=True))
-    parts += [f"{plural(n, 'other run')} only {side}" for side, n in n_of.items() if n]
+    for n, side in zip(n_only, ("before", "now"), strict=True):
+        if n:
+            parts.append(f"{plural(n, 'other run')} only {side}")
     oldest = waiting["wait_s"].max()
     age = "" if pd.isna(oldest) else f", the oldest for {duration(oldest)}"
     return ". ".join([*parts, f"{plural(len(waiting), 'question')} waiting now{age}."])

@@ -76,12 +76,13 @@ def decisions(
         | --- | --- |
         | kind, agent, answered_by or week | the group |
         | n_asked | all questions; the next four add up to it |
-        | n_pending, n_auto, n_lapsed, n_answered | waiting; resolved by policy; run ended first; answered |
-        | n_approved, n_rejected, n_not_done, n_unknown | results of answers, adding up to n_answered |
+        | n_pending, n_auto | waiting; resolved by policy |
+        | n_lapsed, n_answered | the run ended first; answered |
+        | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
         | n_edited | of n_approved, those with changes; null if no answer is known, only actions |
-        | wait_p50_s, wait_p90_s | median and 90th percentile until the answer; p90 needs 10 answers |
+        | wait_p50_s, wait_p90_s | median and 90th percentile of waits; p90 needs 10 answers |
         | oldest_pending_s | the longest known wait of a pending question |
-        | n_over_1d, n_over_3d, n_over_7d | pending for more than 1, 3, 7 days; null if no wait is known |
+        | n_over_1d, n_over_3d, n_over_7d | pending for longer; null if no wait is known |
         | n_shown | answers given in a form that logged when it was shown; null without `answers` |
         | n_quick | of those, within `quick_s` and with no source opened; null if there are none |
 
@@ -99,7 +100,8 @@ def decisions(
     Examples
     --------
     >>> import runkit
-    >>> with runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    >>> box = runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z")
+    >>> with box, box.client() as client:
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     >>> table = runkit.decisions(f, by="agent")
     >>> int(table["n_asked"].sum()) == len(f.interrupts)
@@ -142,18 +144,19 @@ def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, A
     if actions is not None:
         result = result.fillna(_effects(questions, actions).where(outcome == "answered"))
     result = result.astype("string")  # in which a comparison with null is null
-    return {
+    flags: dict[str, Any] = {
         "n_asked": outcome.notna(),
         "n_auto": outcome.isin(RESOLUTIONS),
-        **{f"n_{name}": outcome == name for name in ("pending", "lapsed", "answered")},
-        **{
-            name: pending_s > days * DAY_S
-            for name, days in zip(OVER_COUNTS, OVER_DAYS, strict=True)
-        },
-        **{f"n_{name}": result == name for name in ("approved", "rejected", NOT_DONE)},
         "n_unknown": (outcome == "answered") & result.isna(),
         "n_edited": known.astype("string") == "edited",
     }
+    for word in ("pending", "lapsed", "answered"):
+        flags[f"n_{word}"] = outcome == word
+    for word in ("approved", "rejected", NOT_DONE):
+        flags[f"n_{word}"] = result == word
+    for days in OVER_DAYS:
+        flags[f"n_over_{days}d"] = pending_s > days * DAY_S
+    return flags
 
 
 def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
@@ -167,13 +170,13 @@ def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
 
     keys = pd.MultiIndex.from_frame(questions[["run_id", "step_id"]])
     kinds = pd.MultiIndex.from_frame(questions[["run_id", "kind"]])
-    shown = pd.Series(agreed.reindex(keys).to_numpy(), questions.index, "str")
+    known = pd.Series(agreed.reindex(keys).to_numpy(), questions.index, "str")
     is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
-    return shown.mask(is_not_done, NOT_DONE)
+    return known.mask(is_not_done, NOT_DONE)
 
 
 def _status_after(effects: str) -> str | None:
-    """Read from its effects' `diff` ([A] 14) whether a decision approved or rejected its business."""
+    """Read from the `diff` of its effects ([A] 14) whether a decision approved or rejected."""
     try:
         diffs = [effect["diff"] or {} for effect in json.loads(effects)]
         statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}
@@ -189,7 +192,8 @@ def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[
     questions = f.interrupts
     entries = [entry or {} for entry in logged_answers(questions, f.runs, answers)]
     log = pd.DataFrame(entries, questions.index, ["sent_at", "shown_at", "n_sources_opened"])
-    sent_at, shown_at = (pd.to_datetime(log[name], utc=True) for name in ("sent_at", "shown_at"))
+    sent_at = pd.to_datetime(log["sent_at"], utc=True)
+    shown_at = pd.to_datetime(log["shown_at"], utc=True)
     seconds = (sent_at - shown_at).dt.total_seconds().where(questions["outcome"] == "answered")
     is_quick = (seconds <= quick_s) & (log["n_sources_opened"] == 0)
     return {

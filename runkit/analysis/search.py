@@ -1,4 +1,4 @@
-"""`search()`: where a text stands in runs."""
+"""`search()`: where a text is in runs."""
 
 from __future__ import annotations
 
@@ -68,22 +68,23 @@ def search(
         log.warning(
             "more than %s hits; search for a longer text, or in fewer columns", f"{MAX_HITS:,}"
         )
-    found = pd.DataFrame(rows[:MAX_HITS], columns=["run_id", "step_id", *COLUMNS[4:]], dtype="str")
-    named = found.merge(f.runs[["run_id", "business_name", "status"]], "left", "run_id")
-    return named[[*COLUMNS]]
+    hits = pd.DataFrame(rows[:MAX_HITS], columns=["run_id", "step_id", *COLUMNS[4:]], dtype="str")
+    table = hits.merge(f.runs[["run_id", "business_name", "status"]], "left", "run_id")
+    return table[[*COLUMNS]]
 
 
 def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     """Return frames and columns of text that the argument `where` names, or all."""
-    known = [
-        (name, column) for name, df in f.items() for column in map(str, df.select_dtypes("str"))
-    ]
+    texts: dict[str, pd.DataFrame] = {name: df.select_dtypes("str") for name, df in f.items()}
+    pairs = [(name, str(column)) for name, df in texts.items() for column in df]
     words = one_or_several("where", where)
-    choices = [*f.keys(), *map(".".join, known)]
-    for word in words or ():
+    if words is None:
+        return pairs
+    choices = [*f.keys(), *map(".".join, pairs)]
+    for word in words:
         if word not in choices:
             raise UsageError.one_of("where", word, choices)
-    return [place for place in known if words is None or {place[0], ".".join(place)} & words]
+    return [pair for pair in pairs if {pair[0], ".".join(pair)} & words]
 
 
 def _hits(
@@ -94,10 +95,7 @@ def _hits(
         for run_id, step_id, value in rows.itertuples(index=False):
             for match in pattern.finditer(value):
                 start, end = match.span()
-                if start < end:
-                    around = (
-                        value[max(0, start - AROUND) : start],
-                        match[0],
-                        value[end : end + AROUND],
-                    )
-                    yield run_id, step_id, f"{name}.{column}", *around
+                before = value[max(0, start - AROUND) : start]
+                after = value[end : end + AROUND]
+                if match[0]:
+                    yield run_id, step_id, f"{name}.{column}", before, match[0], after
