@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import runkit
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
-from runkit.progress import say
+from runkit.progress import echo
 from runkit.style import STATUS_OF
 from runkit.text import UNSEEN, plural, shorten, visible
 
@@ -56,26 +56,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except RunkitError as error:
-        say(f"runkit {name}: {error}")
+        echo(f"runkit {name}: {error}")
         return USAGE_ERROR if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
         return FAILED
     except OSError as error:  # such as a full disk
-        say(f"runkit {name}: failed: {error.strerror or error}")
+        echo(f"runkit {name}: failed: {error.strerror or error}")
         return FAILED
     except KeyboardInterrupt:
-        say("Stopped.")
+        echo("Stopped.")
         return INTERRUPTED
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors show control characters as codes, and the nearest word for a mistyped one."""
+    """A parser whose errors have every character visible, and name the nearest choice."""
 
     def error(self, message: str) -> NoReturn:
-        wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
-        near = get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), 1) if wrong else []
-        super().error(visible(message) + (f". Did you mean {near[0]!r}?" if near else ""))
+        text = visible(message)
+        if wrong := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            choices = re.findall(r"[\w-]+", wrong[2])
+            for near in get_close_matches(wrong[1], choices, 1):
+                text += f". Did you mean {near!r}?"
+        super().error(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,8 +92,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=_versions())
     commands = root.add_subparsers(title="commands", metavar="COMMAND")
     for command, options in COMMANDS.items():
-        name, words = command.__name__, str(command.__doc__)
-        sub = commands.add_parser(name, help=words[0].lower() + words[1:-1], description=words)
+        description = str(command.__doc__)
+        summary = description[0].lower() + description[1:].removesuffix(".")
+        sub = commands.add_parser(command.__name__, help=summary, description=description)
         sub.set_defaults(command=command)
         for flags, settings in options:
             sub.add_argument(*flags, **settings)
@@ -129,12 +133,10 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        say(
-            f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={shlex.quote(key)}",
-            file=sys.stdout,
-        )
-        say("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
-        say("Press Ctrl-C to stop.")
+        echo(f"export RUNKIT_SANDBOX_URL={url}", file=sys.stdout)
+        echo(f"export RUNKIT_SANDBOX_KEY={shlex.quote(key)}", file=sys.stdout)
+        echo("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
+        echo("Press Ctrl-C to stop.")
 
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
     serve(**options, key=os.environ.get("RUNKIT_SANDBOX_KEY"), announce=announce)
@@ -150,15 +152,13 @@ def inbox(arguments: argparse.Namespace) -> int:
         listed = client.runs.list(status="interrupted", since=arguments.since)
         _identify(client, listed)
         runs = client.runs.fetch(listed)
-        place = f"{client.mode} · {runs.now():%H:%M} UTC"
+        source = f"{client.mode} · {runs.now():%H:%M} UTC"
     f = runkit.frames(runs)
     if arguments.json:
-        asks = open_questions(f).merge(
-            f.runs[["run_id", "business_name", "agent_name"]], on="run_id"
-        )
-        _write_json(_records(asks))
+        names = f.runs[["run_id", "business_name", "agent_name"]]
+        _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
-        terminal.write(terminal.inbox(f, place))
+        terminal.write(terminal.inbox(f, source))
     return _completeness(listed.why, runs.why) or _waiting(arguments, f)
 
 
@@ -167,10 +167,10 @@ def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
     try:
         identified = client.businesses.identify(runs)
     except ApiError as error:
-        say(f"The names of businesses are not known: {error}")
+        echo(f"The names of businesses are not known: {error}")
         return runs
     if identified.why:
-        say(f"Incomplete names: {identified.why}.")
+        echo(f"Incomplete names: {identified.why}.")
     return runkit.RunList(identified.items)
 
 
@@ -178,7 +178,7 @@ def _completeness(*reasons: str | None) -> int:
     """Report what is missing, if anything, and return the exit code."""
     why = "; ".join(filter(None, reasons))
     if why:
-        say(f"Incomplete: {why}")
+        echo(f"Incomplete: {why}")
     return INCOMPLETE if why else 0
 
 
@@ -189,7 +189,7 @@ def _frames_completeness(f: runkit.Frames) -> int:
     code = _completeness(f.summary()[-1])
     errors = f.problems[f.problems["severity"] == "error"].head(SHOWN_PROBLEMS)
     for problem in errors.to_dict("records"):
-        say(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
+        echo(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
     return code
 
 
@@ -220,7 +220,7 @@ def _records(df: pd.DataFrame) -> Any:
 
 
 def _write_json(value: object) -> None:
-    say(_escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
+    echo(_escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
 
 
 def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
@@ -246,12 +246,12 @@ def fetch(arguments: argparse.Namespace) -> int:
         for run in runs:
             file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output
-    say(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
+    echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
     return _completeness(None if listed.is_cut_only else listed.why, runs.why)
 
 
 def _escape_unseen(json_text: str) -> str:
-    """Write invisible characters as JSON escapes: the data stay equal and do nothing to a terminal."""
+    """Write invisible characters as JSON escapes, which do nothing to a terminal."""
     return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], json_text)
 
 
@@ -263,7 +263,7 @@ def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     place = Place.of(arguments.output, None)
     with _reader(is_sandbox=arguments.sandbox) as client:
         synced = sync(place, client, identify=True, **filters)
-    say(f"{synced} of {arguments.output}")
+    echo(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED
     return 0 if synced.is_complete else INCOMPLETE
@@ -298,9 +298,9 @@ def report(arguments: argparse.Namespace) -> int:
     # all arguments are checked before anything is fetched
     output_paths(arguments.output)
     templates.find_template(arguments.template)
-    done = runkit.report(_source(arguments), arguments.output, template=arguments.template)
-    say(done, file=sys.stdout)
-    return _completeness(done.missing)
+    result = runkit.report(_source(arguments), arguments.output, template=arguments.template)
+    echo(result, file=sys.stdout)
+    return _completeness(result.missing)
 
 
 def _source(arguments: argparse.Namespace) -> Any:
@@ -339,7 +339,7 @@ def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
 
 @contextmanager
 def _output(name: str) -> Iterator[IO[bytes]]:
-    """Open stdout, or a private file that replaces the target at the end if everything succeeded."""
+    """Open stdout, or a private file that replaces the target if everything succeeded."""
     if name == "-":
         yield sys.stdout.buffer
         return
@@ -347,8 +347,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
     if path.suffix not in (".ndjson", ".jsonl"):
         raise UsageError(
             f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending "
-            "in /; or - "
-            "for stdout."
+            "in /; or - for stdout."
         )
     with replacing(path) as part, part.open("wb") as file:
         yield file

@@ -35,18 +35,18 @@ ANSWER_DELAY_S = 3.0
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
-    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox, in simulated time. All businesses "
-    "are "
-    "fictitious.</p>{}<h2>{}</h2>{}<h2>All runs</h2>{}"
+    "<h1>runkit demo</h1>"
+    "<p>Six runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
+    "{}<h2>{}</h2>{}<h2>All runs</h2>{}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
 
 def run_demo(folder: Path, *, speed: float) -> Path:
-    """Run the demo and write `index.html` and `runs.ndjson` to `folder`; return the path of the page.
+    """Run the demo, and return the path of the page that shows it.
 
-    Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and
-    `MissingExtra` without the extra `[sandbox]`.
+    Writes `index.html` and `runs.ndjson` to `folder`. Raises `WaitTimeout` if a run does not stop,
+    `UsageError` for an invalid folder, and `MissingExtra` without the extra `[sandbox]`.
     """
     # The demo's answer stays out of the user's answer log: its business is fictitious.
     state = tempfile.TemporaryDirectory(prefix="runkit-demo-")
@@ -57,14 +57,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         box.client() as client,
     ):
         folder = files.folder_at(folder)  # fails before the runs start
-        write(
-            [
-                paint(
-                    f"6 runs · sandbox at {box.url} · its time runs {speed:g} times as fast",
-                    "muted",
-                )
-            ]
-        )
+        speed_words = f"its time runs {speed:g} times as fast"
+        write([paint(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=ids[name])
@@ -73,11 +67,13 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
         fetched = client.runs.fetch([run.id for run in runs.values()], progress=False)
         f = frames(fetched)
-    page, file = _write(folder, f, runs[QUESTION_SCENARIO]), folder / RUNS_FILE
+
+    page = _write_page(folder, f, runs[QUESTION_SCENARIO])
+    file = folder / RUNS_FILE
     with files.replacing(file) as part:
         part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
-    places = [f"Charts: {page.resolve().as_uri()}", f"Runs: {file}"]
-    write(["", *run_table(f), "", *(paint(place, "muted") for place in places)])
+    charts = paint(f"Charts: {page.resolve().as_uri()}", "muted")
+    write(["", *run_table(f), "", charts, paint(f"Runs: {file}", "muted")])
     return page
 
 
@@ -94,7 +90,7 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
             client.runs.wait(run, timeout=timeout)
 
 
-def _write(folder: Path, f: Frames, answered: Run) -> Path:
+def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
     names = ["run_id", "business_name", "agent_name", "status", "outcome", "confidence"]
     runs = f.runs[[*names, "working_s", "waiting_s"]]
     section = _PAGE.format(

@@ -13,7 +13,7 @@ from pathlib import Path
 import runkit
 from runkit.errors import MissingExtra
 from runkit.files import folder_at, make_folder, replacing
-from runkit.progress import say
+from runkit.progress import echo
 from runkit.reports.templates import notebooks
 
 # JupyterLab's defaults; a user's settings override them
@@ -37,9 +37,10 @@ def run_lab(folder: Path, port: int, *, has_browser: bool) -> int:
             with replacing(target) as part:  # private: results may contain customer data
                 part.write_text(_without_outputs(notebook), encoding="utf-8")
     with runkit.sandbox(speed=60, history=60, seed=7) as box:  # as the notebooks expect
-        say(f"Notebooks in {folder}/, sandbox at {box.url}. Press Ctrl-C to stop both.")
+        echo(f"Notebooks in {folder}/, sandbox at {box.url}. Press Ctrl-C to stop both.")
         options = ["--LabApp.news_url=None"]
-        options += ["--ServerApp.open_browser=False"] if not has_browser else []
+        if not has_browser:
+            options.append("--ServerApp.open_browser=False")
         if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in most containers
             options.append("--allow-root")
         # -P: JupyterLab must not import modules from the current directory
@@ -77,9 +78,10 @@ def _wait_for(command: list[str], environment: dict[str, str]) -> int:
         raise KeyboardInterrupt
 
     is_posix = os.name == "posix"
-    signals = [signal.SIGTERM, *([signal.SIGHUP] if is_posix else [])]
+    signals = [signal.SIGTERM, signal.SIGHUP] if is_posix else [signal.SIGTERM]
     before = [(number, signal.signal(number, stop)) for number in signals]
-    process = subprocess.Popen(command, env=environment, process_group=0 if is_posix else None)  # noqa: S603
+    group = 0 if is_posix else None
+    process = subprocess.Popen(command, env=environment, process_group=group)  # noqa: S603
     try:
         return process.wait()
     finally:

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from runkit.text import visible
 
 
-def say(words: object = "", *, file: TextIO | None = None) -> None:
-    """Print a message, on stderr by default; control characters in it are escaped."""
-    print(visible(str(words)), file=file or sys.stderr, flush=True)
+def echo(message: object, *, file: TextIO | None = None) -> None:
+    """Print a message, on stderr by default, with every character visible."""
+    print(visible(str(message)), file=file or sys.stderr, flush=True)
 
 
 DELAY = 2.0  # seconds; what comes sooner needs no bar

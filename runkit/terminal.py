@@ -28,7 +28,7 @@ from runkit.tables.facts import (
     unmeasured_waits,
 )
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, duration, moment, plural, short_id, visible
+from runkit.text import agent_title, duration, first_text, moment, plural, short_id, visible
 
 # by a field of `runkit.style.Theme`, or "bold"
 STYLES = {
@@ -91,8 +91,12 @@ def _age(seconds: Any) -> str:
 
 
 def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
-    """Lay out a row for each run or question; `more` are columns with their heads, for which room is left."""
-    more = more if console().width >= WIDE else {}
+    """Build a table with a row for each run or question.
+
+    `more` are the columns and heads that only a wide terminal shows.
+    """
+    if console().width < WIDE:
+        more = {}
     table = _grid("", "Business", "Run", head, *more.values(), "Age", right="Work Waiting Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
@@ -100,7 +104,7 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
             paint(state.icon or "?", state.color),
             paint(name_of(row), "bold"),
             paint(short_id(row["run_id"]), "muted"),
-            paint(words_of(row["shown"], MAX_VALUE)),
+            paint(words_of(row["text"], MAX_VALUE)),
             *(paint(row[name]) for name in more),
             paint(_age(row["age_s"]), "attention" if row["status"] == "interrupted" else "muted"),
         )
@@ -108,61 +112,68 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
 
 
 def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
-    """Show a row for each run, what needs somebody first; without `has_all` not those that nobody needs."""
-    runs = _ranked(f)
-    chosen = runs if has_all else runs[runs["rank"] < LAST]
+    """Yield a table of the runs, what needs somebody first.
+
+    Without `has_all`, it leaves out the runs that nobody needs to look at, and counts them.
+    """
+    ranked = _ranked(f)
+    runs = ranked if has_all else ranked[ranked["rank"] < LAST]
     yield _totals(f)
     yield Text()
-    if len(chosen):
-        yield _rows(chosen, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
-    if n_more := len(runs) - len(chosen):
-        yield paint(
-            f"✓ {n_more:,} more completed, all high confidence; list them with --all", "muted"
-        )
+    if len(runs):
+        yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
+    if n_more := len(ranked) - len(runs):
+        text = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
+        yield paint(text, "muted")
 
 
 def _ranked(f: Frames) -> pd.DataFrame:
-    """Return the runs in order: waiting, failed, running, of low or no, of medium, of high confidence."""
-    asked = open_questions(f).drop_duplicates("run_id").reset_index(names="place")
-    runs = f.runs.merge(asked[["run_id", "place", "wait_s"]], how="left", on="run_id")
+    """Return the runs in the order of `RANKS`, with the columns of the table."""
+    questions = open_questions(f).drop_duplicates("run_id").reset_index(names="position")
+    runs = f.runs.merge(questions[["run_id", "position", "wait_s"]], how="left", on="run_id")
     words = runs["status"].astype("str")
     sure = runs["confidence"].astype("str").where(words.eq("completed")).str.capitalize()
     ranks = words.map(RANKS).fillna(sure.map(RANKS)).fillna(RANKS["Low"])
     age_s = (runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
     is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & runs["weakest"].notna()
-    short = runs["outcome"].where(words.ne("error"), runs["outcome"].str.partition(":")[0])
+    outcome = runs["outcome"].mask(words.eq("error"), runs["outcome"].str.partition(":")[0])
     return runs.assign(
         rank=ranks,
-        shown=short.mask(is_weak, sure + ": " + runs["weakest"]).fillna(MISSING),
+        text=outcome.mask(is_weak, sure + ": " + runs["weakest"]).fillna(MISSING),
         sure=sure.fillna(MISSING),
         work=runs["working_s"].map(lasting),
         wait=runs["waiting_s"].map(lasting),
         age_s=runs["wait_s"].where(words.eq("interrupted"), age_s),
-    ).sort_values(["rank", "place", "created_at"], ascending=[True, True, False])
+    ).sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
 
 
 def _totals(f: Frames) -> Text:
     """Count runs by status, what needs somebody first."""
     n_of = f.runs["status"].astype("str").value_counts()
-    words = sorted(n_of.index, key=lambda word: RANKS.get(word, LAST))
-    counts = [
-        paint(f"{n_of[word]:,} {status(word).word.lower()}", status(word).color) for word in words
-    ]
+    counts = []
+    for word in sorted(n_of.index, key=lambda word: RANKS.get(word, LAST)):
+        state = status(word)
+        counts.append(paint(f"{n_of[word]:,} {state.word.lower()}", state.color))
     as_of = paint(f"  as of {moment(f.runs['as_of'].max())}", "muted")
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
-def inbox(f: Frames, place: str) -> Iterator[Table | Text]:
-    """List the questions that wait for a reviewer, by kind, then the oldest first, after a `place`."""
-    asks = open_questions(f)
-    if asks.empty:
-        yield Text("You're all caught up.  ") + paint(place, "muted")
+def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
+    """Yield the questions that wait for a reviewer, by kind, then the oldest first.
+
+    `source` says in the head where and when they were read.
+    """
+    questions = open_questions(f)
+    if questions.empty:
+        yield Text("You're all caught up.  ") + paint(source, "muted")
         return
-    head = paint(f"{plural(len(asks), 'question')} waiting", "attention")
-    yield head + paint(f", oldest {oldest(asks)}  ") + paint(place, "muted")
+
+    head = paint(f"{plural(len(questions), 'question')} waiting", "attention")
+    yield head + paint(f", oldest {oldest(questions)}  ") + paint(source, "muted")
     yield Text()
-    named = asks.merge(f.runs[["run_id", "business_name", "agent_name", "status"]], on="run_id")
-    yield _rows(named.assign(shown=named["label"], age_s=named["wait_s"]), "Question", {})
+    names = f.runs[["run_id", "business_name", "agent_name", "status"]]
+    named = questions.merge(names, on="run_id")
+    yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
     yield Text()
     n_of = named["business_name"].value_counts()
     for name, n in n_of[n_of > 1].items():
@@ -172,7 +183,10 @@ def inbox(f: Frames, place: str) -> Iterator[Table | Text]:
 
 
 def run_tree(f: Frames) -> Iterator[Table | Text | str]:
-    """Describe one run, and show its steps as a tree with durations; ◆ marks the critical path."""
+    """Yield a description of one run, and its steps as a tree with durations.
+
+    ◆ marks the critical path.
+    """
     run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
     if run["status"] == "error" and len(agents := unfinished(f)["title"]):
@@ -182,61 +196,60 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     if steps.empty:
         yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return
-    asks = {ask["step_id"]: ask for ask in f.interrupts.to_dict("records")}
+
+    questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
     has_path = run["status"] != "error"  # what failed has no critical path
     table = _grid("Step", "Time", "", right="Time")
     table.show_header = False
     for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
-        ask = asks.get(step["step_id"])
-        is_unmeasured = ask is not None and pd.isna(ask["wait_s"])
-        color = (
-            "fail"
-            if step["is_failed"]
-            else "attention"
-            if ask
-            else "bold"
-            if step["n_children"]
-            else ""
-        )
-        label = paint(("✕ " if step["is_failed"] else "") + words_of(step["label"]), color)
+        question = questions.get(step["step_id"])
+        is_unmeasured = question is not None and pd.isna(question["wait_s"])
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
-        table.add_row(
-            paint(stem, "muted") + label, time, "◆" if has_path and step["is_critical"] else ""
-        )
-        below = _ending(ask) if ask else step["error"]
-        if pd.notna(below):
+        mark = "◆" if has_path and step["is_critical"] else ""
+        table.add_row(paint(stem, "muted") + _step_label(step, question), time, mark)
+
+        detail = _ending(question) if question else step["error"]
+        if pd.notna(detail):
             indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
-            table.add_row(indent + paint(below, "muted" if ask else "fail"))
+            table.add_row(indent + paint(detail, "muted" if question else "fail"))
     yield table
     if has_path:
         yield paint("◆ on the critical path", "muted")
     yield from _findings(f)
 
 
+def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
+    label = words_of(step["label"])
+    if step["is_failed"]:
+        return paint(f"✕ {label}", "fail")
+    if question:
+        return paint(label, "attention")
+    return paint(label, "bold" if step["n_children"] else "")
+
+
 def _findings(f: Frames) -> Iterator[Text]:
-    """Name the findings of a run, and say how to see a step with its result."""
-    rows = findings_of(f)
-    named = (
-        rows["title"].map(words_of) + " (" + rows["confidence"].astype("str").fillna(MISSING) + ")"
-    )
+    """Name the findings of a run, and how to see a step with its result."""
+    findings = findings_of(f)
+    confidence = findings["confidence"].astype("str").fillna(MISSING)
+    titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
-    if len(rows):
-        yield paint(f"{plural(len(rows), 'finding')}: {', '.join(named)}")
+    if len(findings):
+        yield paint(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
     for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
         yield paint(f"A step with its result: add --step {words_of(step['name'])}", "muted")
 
 
 def step_lines(panel: Panel) -> Iterator[Table | Text]:
-    """Describe one step: what it returned, its times, findings and sources; or list steps of one name."""
+    """Yield the description of one step and its result, or a list of steps with one name."""
     yield from (paint(panel.title, "bold"), paint(panel.sentence), Text())
-    shown = panel.table.rename(columns={"duration_s": "duration"})
-    cells = shown.map(
-        lambda cell: words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell)
-    )
-    table = _grid(*(visible(str(name)) for name in cells))
-    for row in cells.to_numpy():
-        table.add_row(*map(paint, row))
+    rows = panel.table.rename(columns={"duration_s": "duration"})
+    table = _grid(*(visible(str(name)) for name in rows))
+    for row in rows.itertuples(index=False):
+        cells = (
+            words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
+        )
+        table.add_row(*map(paint, cells))
     yield table
 
 
@@ -244,15 +257,14 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
     """Describe a run: whose it is, how it ended, and where its time went."""
     name, agent = name_of(run), agent_title(None, run["agent_name"])
     state = status(run["status"])
-    yield Text(" ").join(
-        [
-            paint(name, "bold"),
-            paint(short_id(run["run_id"]), "muted"),
-            *([] if name == agent else [paint(f"· {agent}", "muted")]),
-            paint(f" {state}", state.color),
-            *([paint(str(run["confidence"]).capitalize())] if pd.notna(run["confidence"]) else []),
-        ]
-    )
+    parts = [paint(name, "bold"), paint(short_id(run["run_id"]), "muted")]
+    if name != agent:
+        parts.append(paint(f"· {agent}", "muted"))
+    parts.append(paint(f" {state}", state.color))
+    if pd.notna(run["confidence"]):
+        parts.append(paint(str(run["confidence"]).capitalize()))
+    yield Text(" ").join(parts)
+
     created = f"created {moment(run['created_at'])}"
     if run["status"] == "error":
         took = "" if pd.isna(run["duration_s"]) else f" after {duration(run['duration_s'])}"
@@ -276,18 +288,17 @@ def _stems(steps: pd.DataFrame) -> list[str]:
     return stems
 
 
-def _ending(ask: dict[Any, Any]) -> str:
+def _ending(question: dict[Any, Any]) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
-    words = outcome_words(ask["kind"], ask["outcome"], ask["decision"])
-    by = f" by {ask['answered_by']}" if pd.notna(ask["answered_by"]) else ""
-    when = ask["answered_at"] if pd.notna(ask["answered_at"]) else ask["asked_at"]
-    return f"{words}{by}" + (f", {moment(when)}" if pd.notna(when) else "")
+    text = outcome_words(question["kind"], question["outcome"], question["decision"])
+    if pd.notna(question["answered_by"]):
+        text += f" by {question['answered_by']}"
+    times = [question["answered_at"], question["asked_at"]]
+    for when in filter(pd.notna, times):
+        return f"{text}, {moment(when)}"
+    return text
 
 
 def name_of(run: dict[Any, Any]) -> str:
-    """Name a run by its business, else by its agent."""
-    return (
-        agent_title(None, run["agent_name"])
-        if pd.isna(run["business_name"])
-        else run["business_name"]
-    )
+    """Return the name of a run: its business, else its agent."""
+    return first_text(run["business_name"]) or agent_title(None, run["agent_name"])

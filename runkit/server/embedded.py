@@ -20,7 +20,7 @@ from urllib.parse import quote
 from runkit.arguments import Moment, checked
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.keys import redact
-from runkit.progress import say
+from runkit.progress import echo
 from runkit.secret import Secret
 from runkit.server.scenarios import BUSINESSES, Business, second_key
 
@@ -256,11 +256,9 @@ def _join(ignored: list[str]) -> Sandbox:
         raise UsageError(
             f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
         ) from None
-    if ignored:  # on stdout, because a notebook shows stderr as an error
-        say(
-            f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}.",
-            file=sys.stdout,
-        )
+    if ignored:
+        message = f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}."
+        echo(message, file=sys.stdout)  # because a notebook shows stderr as an error
     return Sandbox(url, secret, speed, None)
 
 
