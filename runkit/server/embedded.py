@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.server.launch import SandboxServer
 
-HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 
@@ -245,7 +244,7 @@ def _join(ignored: list[str]) -> Sandbox:
     if not key or not _SANDBOX_URL.fullmatch(url):  # not repeated, as it may contain a password
         raise UsageError(
             f"{URL_NAME} and {KEY_NAME} must be the URL of a sandbox on this machine, such as "
-            f"http://{HOST}:8100/v1, and its key; to start a sandbox, unset both"
+            "http://127.0.0.1:8100/v1, and its key; to start a sandbox, unset both"
         )
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
     secret = Secret(key, KEY_NAME)

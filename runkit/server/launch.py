@@ -17,9 +17,9 @@ from runkit.arguments import checked
 from runkit.errors import Unavailable, UsageError
 from runkit.secret import Secret
 from runkit.server.app import create_app
-from runkit.server.embedded import HOST
 from runkit.server.store import Store, add_history
 
+HOST = "127.0.0.1"
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
 # between requests; longer than clients keep a connection, so that they close it first
 KEEP_SECONDS = 30

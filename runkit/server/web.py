@@ -20,7 +20,6 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     Field,
     StringConstraints,
     WithJsonSchema,
@@ -215,17 +214,13 @@ class Selected(BaseModel):
     payload: Json | None = None
 
 
-def _typed(item: Any) -> Any:
-    return {"type": item} if isinstance(item, str) else item
-
-
 class Fields(BaseModel, extra="allow"):
     """[A] 2: what answers one question. `actions` is the subset to execute; without it, all are."""
 
     decision: Any = None
     note: Comment | None = None
     document_id: str | None = None
-    actions: list[Annotated[Selected, BeforeValidator(_typed)]] | None = None
+    actions: list[Selected] | None = None
 
 
 class AgentFields(Fields):

@@ -67,6 +67,13 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
             {"decision": "approve", "actions": [{"type": "verify_tin", "payload": 3}]},
             "actions[0].payload",
         ),
+        (
+            {
+                "decision": "approve",
+                "actions": [{"type": "dismissal"}, {"type": "verify_tin", "payload": {"x": 1}}],
+            },
+            "actions[1].payload.document_id",
+        ),
     ],
 )
 def test_a_refusal_names_the_proposal(server: Server, own: dict[str, Any], parameter: str) -> None:
