@@ -1,24 +1,36 @@
-"""Read runs: from a response to a `Run` with what the client knows and the API does not return."""
+"""Read runs: once, until they stop, or as a stream of server-sent events."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from runkit import contract
+import httpx
+from httpx_sse import ServerSentEvent
+
+from runkit import contract, jsontext
 from runkit.arguments import full_id
 from runkit.client.businesses import KnownBusinesses
 from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
 from runkit.client.runlist import RunList
-from runkit.contract import Json
-from runkit.errors import ContractError, RateLimited, UsageError, WaitTimeout
+from runkit.contract import RUN_READ, Json, event_fields, is_same_id
+from runkit.errors import (
+    ContractError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UsageError,
+    WaitTimeout,
+)
 from runkit.keys import quoted
+from runkit.logs import log
 from runkit.models import Run
+from runkit.objects import Event
 from runkit.text import brief, duration
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
@@ -46,7 +58,7 @@ class RunReader:
     def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
         """Read the run that is a response; `run_id` is that of the request."""
         run = reply.read(partial(self.parse, reply=reply))
-        if run_id is not None and not contract.is_same_id(run_id, run.id):
+        if run_id is not None and not is_same_id(run_id, run.id):
             other = quoted(run.id, 100)
             raise ContractError(
                 f"{reply.source}: the API returned run {other!r}. Check base_url and the proxy."
@@ -88,6 +100,22 @@ class RunReader:
             )
         return run_id or run
 
+    def follow(self, run_id: str) -> Generator[Event, None, None]:
+        """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.
+
+        A stream may be unavailable, cut off or silent; only the run itself is reliable.
+        """
+        try:
+            for message in self.http.events(path_to("runs", run_id, "stream")):
+                event = _event_of(message)
+                if event is not None:
+                    _check_run(event, run_id)
+                    yield event
+        except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
+            log.info("the stream ended early (%s); reading the run", type(error).__name__)
+        run = self.read(run_id)
+        yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
+
     def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
         """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
         http = self.http
@@ -113,4 +141,28 @@ class RunReader:
             f"{name} was still running after {duration(timeout)}; wait again with a longer "
             "timeout=, or follow it with runs.stream",
             last,
+        )
+
+
+def _event_of(message: ServerSentEvent) -> Event | None:
+    """Read a message; None for one of an unknown type, or that cannot be read (logged)."""
+    if not message.data:
+        return None
+    try:
+        fields = event_fields(message.event, jsontext.loads(message.data.encode()))
+        return None if fields is None else Event.from_json(fields)
+    except ValueError:
+        log.warning("left out of the stream: an event whose data cannot be read")
+        return None
+
+
+def _check_run(event: Event, run_id: str) -> None:
+    """Raise `ContractError` for the snapshot of another run."""
+    if event.snapshot is None:
+        return
+    ids = (event.run_id, event.snapshot.get("id"))
+    if any(isinstance(other, str) and not is_same_id(other, run_id) for other in ids):
+        raise ContractError(
+            f"the stream of run {quoted(run_id, 100)!r} shows another run. "
+            "Check base_url and the proxy."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from pydantic import PositiveInt
@@ -27,7 +27,6 @@ from runkit.client.paging import read_pages
 from runkit.client.reader import RunReader
 from runkit.client.resume import Delivery, Question, deliver
 from runkit.client.runlist import RunList
-from runkit.client.stream import follow
 from runkit.errors import MaybeSent, UsageError
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
@@ -382,9 +381,7 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
         run cannot be read.
         """
-        run_id = self._reader.resolve(run, self.list)
-        messages = self._http.events(path_to("runs", run_id, "stream"))
-        return follow(run_id, messages, partial(self._reader.read, run_id))
+        return self._reader.follow(self._reader.resolve(run, self.list))
 
     @checked
     def full_id(self, run: str | Run) -> str:
