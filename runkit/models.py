@@ -352,5 +352,7 @@ class Run(Local):
             stack += reversed(step.steps)
 
     def __repr__(self) -> str:
-        questions = f", {plural(len(self.interrupts), 'question')}" if self.interrupts else ""
-        return f"Run({self.label}: {shorten(str(style.status(self.status)))}{questions})"
+        state = shorten(str(style.status(self.status)))
+        if self.interrupts:
+            state += f", {plural(len(self.interrupts), 'question')}"
+        return f"Run({self.label}: {state})"

@@ -157,9 +157,9 @@ def _sentence(
     table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_only: tuple[int, int]
 ) -> str:
     """Write the changes as a paragraph, with what waits now."""
-    counts = table["change"].value_counts(sort=False)
-    what = ", ".join(f"{n:,} {change}" for change, n in counts.items() if n) or "no run has changed"
-    parts = [f"Since {moment(since)}: {what}"]
+    counts = table["change"].value_counts(sort=False).items()
+    listed = ", ".join(f"{n:,} {change}" for change, n in counts if n)
+    parts = [f"Since {moment(since)}: {listed or 'no run has changed'}"]
     for row in table[table["change"].eq("failed")].head(1).to_dict("records"):
         label = run_label(row["run_id"], row["business_name"], row["agent_name"])
         parts.append(f"Failed last: {label}, {shorten(row['after'], 80)}")

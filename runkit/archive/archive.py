@@ -342,7 +342,7 @@ class Selection:
         """
         from runkit.archive.dask import dask_frames
 
-        return dask_frames(self)
+        return dask_frames(self.parts or [self], self.version)
 
     def __iter__(self) -> Iterator[Run]:
         return self.runs()

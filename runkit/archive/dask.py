@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runkit.archive.archive import Selection
 from runkit.errors import MissingExtra
 from runkit.tables.columns import empty
 from runkit.tables.frames import frames
 from runkit.tables.schema import COLUMNS
+from runkit.tables.sources import HasRuns
 
 try:
     import dask
@@ -42,13 +43,12 @@ class DaskFrames:
         return f"DaskFrames({n} partitions, version {self.version} of the archive)"
 
 
-def dask_frames(selection: Selection) -> DaskFrames:
-    """Build the frames of a selection, one partition for each part. Only the list of parts is read.
+def dask_frames(parts: Sequence[HasRuns], version: int) -> DaskFrames:
+    """Build the frames of some runs, one partition for each part, at least one.
 
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So
     frames that are computed together, or joined, need only one reading.
     """
-    parts = selection.parts or [selection]  # Dask needs at least one partition
     options: dict[str, Any] = {"meta": empty("runs"), "label": "runkit-frames"}
     # else Dask converts text to its own dtype
     with dask.config.set({"dataframe.convert-string": False}):
@@ -58,4 +58,4 @@ def dask_frames(selection: Selection) -> DaskFrames:
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
             for name in COLUMNS
         }
-    return DaskFrames(**lazy, version=selection.version)
+    return DaskFrames(**lazy, version=version)

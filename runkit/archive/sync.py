@@ -20,7 +20,7 @@ from runkit.tables.sources import records_of
 from runkit.text import plural, visible
 
 if TYPE_CHECKING:
-    from runkit.client import Client
+    from runkit.client import Client, RunList
     from runkit.models import Run
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
@@ -90,14 +90,7 @@ def sync(
     stopped: str | None = None
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
         for start in range(0, len(due), BATCH):
-            try:
-                runs = client.runs.fetch(
-                    due[start : start + BATCH], workers=workers, progress=False
-                )
-            except AuthError as error:
-                writer.write([*records_of(error.runs or [])])
-                raise
-            writer.write([*records_of(runs)])
+            runs = _fetch_and_write(client, writer, due[start : start + BATCH], workers)
             bar.update(len(runs))
             errors |= runs.errors
             stopped = runs.stopped
@@ -127,6 +120,17 @@ def sync(
         why="; ".join(reasons) or None,
         is_interrupted=stopped == INTERRUPTED,
     )
+
+
+def _fetch_and_write(client: Client, writer: Writer, due: list[Run], workers: int) -> RunList:
+    """Read runs and write those that arrive, also if the key is refused on the way."""
+    try:
+        runs = client.runs.fetch(due, workers=workers, progress=False)
+    except AuthError as error:
+        writer.write([*records_of(error.runs or [])])
+        raise
+    writer.write([*records_of(runs)])
+    return runs
 
 
 def _is_due(run: Run, stored: dict[Any, Any] | None) -> bool:

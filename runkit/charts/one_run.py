@@ -149,7 +149,7 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     cards = [row | _card(f, row, own_names) for row in records(every)]
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
     sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {lasting(asked['wait_s'].max())}."
-    table = audit_trail(f, answers).join(
+    table = audit_trail(f.runs, f.artifacts, f.interrupts, answers).join(
         every[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
     )
     sentence = sentence if len(asked) else "No questions."

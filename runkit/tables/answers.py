@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +13,6 @@ from runkit.errors import UsageError
 from runkit.questions import decision_of
 from runkit.tables.schema import DECISIONS
 from runkit.text import brief
-
-if TYPE_CHECKING:
-    from runkit.tables.linked import Frames
 
 Entry = dict[Any, Any]  # a row of the answer log
 KEY = ["run_id", "interrupt_id"]
@@ -84,19 +81,24 @@ def logged_answers(
     return logged
 
 
-def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
+def audit_trail(
+    runs: pd.DataFrame,
+    artifacts: pd.DataFrame,
+    interrupts: pd.DataFrame,
+    answers: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return a row for each question: on which evidence it was asked, and who decided what.
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
     `reason` is the note of the answer, which only the answer log has.
     """
-    questions, reasons = f.interrupts, None
+    questions, reasons = interrupts, None
     if answers is not None:
-        questions = with_answers(questions, f.runs, answers)
-        entries = logged_answers(questions, f.runs, answers)
+        questions = with_answers(questions, runs, answers)
+        entries = logged_answers(questions, runs, answers)
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
 
-    proposed = f.artifacts[f.artifacts["origin"].eq("proposal")]
+    proposed = artifacts[artifacts["origin"].eq("proposal")]
     tiers = proposed["best_tier"].astype("str").fillna("no source")
     cited = proposed["title"] + " (" + tiers + ")"
     evidence = cited.groupby([proposed["run_id"], _question_id(proposed)]).agg("; ".join)
@@ -107,7 +109,7 @@ def audit_trail(f: Frames, answers: pd.DataFrame | None = None) -> pd.DataFrame:
         reason=pd.Series(reasons, questions.index, "str"),
     )
     table = table.join(evidence.rename("evidence"), on=["run_id", "id"])
-    table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    table = table.merge(runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 

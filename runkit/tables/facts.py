@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pandas as pd
 
-if TYPE_CHECKING:
-    from runkit.tables.linked import Frames
+from runkit.tables.linked import Frames
+from runkit.tables.linked import unmeasured_waits as unmeasured_waits
 
 KIND_ORDER = (  # of questions, on every screen
     *("dismissal", "decision", "verify_tin", "document", "add_sources", "add_attributes"),
@@ -53,10 +51,3 @@ def open_questions(f: Frames) -> pd.DataFrame:
     is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
     unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA)
     return pd.concat([pending.drop(columns="rank"), unread], ignore_index=True)
-
-
-def unmeasured_waits(f: Frames) -> pd.Series[Any]:
-    """Return when a question was asked that has waited for an unknown time, for each run."""
-    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
-    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
-    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)

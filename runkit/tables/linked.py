@@ -18,7 +18,6 @@ from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
 from runkit.style import status
 from runkit.tables.answers import audit_trail
 from runkit.tables.columns import empty
-from runkit.tables.facts import unmeasured_waits
 from runkit.tables.problems import problem_words
 from runkit.tables.saved import write_saved
 from runkit.tables.schema import SCHEMA, schema_frame
@@ -230,7 +229,8 @@ class Frames:
         """
         from runkit.tables.excel import write_workbook
 
-        return write_workbook(dict(self.items()) | {"audit": audit_trail(self)}, path)
+        audit = audit_trail(self.runs, self.artifacts, self.interrupts)
+        return write_workbook(dict(self.items()) | {"audit": audit}, path)
 
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines; the last says how complete they are."""
@@ -284,6 +284,13 @@ class Frames:
         )
         rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
         return block(head, rows)
+
+
+def unmeasured_waits(f: Frames) -> pd.Series[Any]:
+    """Return when a question was asked that has waited for an unknown time, for each run."""
+    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
+    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
+    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
 
 
 def status_counts(runs: pd.DataFrame) -> str:

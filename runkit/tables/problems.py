@@ -118,5 +118,6 @@ def _json_path(path: Path) -> str:
 
 def problem_words(problems: pd.DataFrame) -> str:
     """Count the problems of each kind in words, the most frequent first."""
-    counts = problems.groupby("problem", observed=True)["n"].sum().sort_values(ascending=False)
-    return ", ".join(f"{n:,} {one_line(str(word))}" for word, n in counts.items())
+    counts = problems.groupby("problem", observed=True)["n"].sum()
+    most_first = counts.sort_values(ascending=False).items()
+    return ", ".join(f"{n:,} {one_line(str(word))}" for word, n in most_first)

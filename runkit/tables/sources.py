@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import pandas as pd
@@ -26,8 +26,13 @@ from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.text import brief, kind, shorten
 
-if TYPE_CHECKING:
-    from runkit.tables.linked import Frames
+
+class HasFrames(Protocol):
+    """`Frames`, which a module above this one defines."""
+
+    @property
+    def reads(self) -> pd.DataFrame:
+        """When, and from which host, each run was read."""
 
 
 class HasRuns(Protocol):
@@ -45,7 +50,7 @@ class OpenFile(Protocol):
 
 
 JsonText: TypeAlias = bytes | bytearray | memoryview
-_One: TypeAlias = "Run | Frames | HasRuns | OpenFile | dict[str, Any] | JsonText | str | Path"
+_One: TypeAlias = "Run | HasFrames | HasRuns | OpenFile | dict[str, Any] | JsonText | str | Path"
 Source: TypeAlias = "_One | Iterable[_One]"
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
 
