@@ -258,11 +258,11 @@ def _escape_unseen(json_text: str) -> str:
 def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     """Update an archive. Runs are written as they arrive, so that the same command can continue."""
     from runkit.archive.sync import sync
-    from runkit.archive.table import Place
+    from runkit.archive.table import Location
 
-    place = Place.of(arguments.output, None)
+    location = Location.of(arguments.output, None)
     with _reader(is_sandbox=arguments.sandbox) as client:
-        synced = sync(place, client, identify=True, **filters)
+        synced = sync(location, client, identify=True, **filters)
     echo(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED

@@ -37,7 +37,7 @@ from runkit.text import plural, visible
 if TYPE_CHECKING:
     from runkit.archive.dask import DaskFrames
     from runkit.archive.sync import Synced
-    from runkit.archive.table import Place
+    from runkit.archive.table import Location
     from runkit.archive.writing import Added
 
 EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
@@ -77,14 +77,14 @@ class Archive:
     def __init__(
         self, path: str | Path, *, storage_options: Mapping[str, str] | None = None
     ) -> None:
-        from runkit.archive.table import Place
+        from runkit.archive.table import Location
 
-        self._place = Place.of(path, storage_options)
+        self._location = Location.of(path, storage_options)
 
     @property
     def version(self) -> int:
         """The number of the newest version."""
-        return self._place.latest().version
+        return self._location.latest().version
 
     @property
     def pinned(self) -> Selection:
@@ -124,7 +124,7 @@ class Archive:
         """
         from runkit.archive.writing import Writer, batches
 
-        writer = Writer(self._place)
+        writer = Writer(self._location)
         with (
             Bar(iterable=records_of(opened(source)), unit="run", disable=not progress) as bar,
             gc_paused(),
@@ -153,7 +153,7 @@ class Archive:
         """
         from runkit.archive.writing import compact
 
-        compact(self._place)
+        compact(self._location)
         return self.version
 
     @checked
@@ -204,7 +204,7 @@ class Archive:
 
         options: dict[str, Any] = {"workers": workers, "progress": progress, "limit": limit}
         options |= {"status": status, "since": since, "until": until, "business_id": business_id}
-        return sync(self._place, client, **options)
+        return sync(self._location, client, **options)
 
     @checked
     def select(
@@ -256,17 +256,17 @@ class Archive:
         first = read_moment("since", since) or EARLIEST
         end = read_moment("until", until) or LATEST
 
-        snapshot = self._place.latest(version)
+        snapshot = self._location.latest(version)
         rows = resolve(snapshot.copies())
         if run_ids is not None:
-            where = f"version {snapshot.version} of {self._place}"
+            where = f"version {snapshot.version} of {self._location}"
             filters["run_id"] = frozenset(full_ids(run_ids, rows["run_id"], where))
         for column, allowed in filters.items():
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
         rows = rows[rows["created_at"].between(first, end, inclusive="left")]
         rows = rows.sort_values("created_at", kind="stable")
-        return Selection(self._place, snapshot.version, rows)
+        return Selection(self._location, snapshot.version, rows)
 
     def frames(self, **chosen: Any) -> Frames:
         """Build the six frames of selected runs, with the arguments of `select`.
@@ -294,7 +294,7 @@ class Archive:
         return True
 
     def __repr__(self) -> str:
-        return visible(f"Archive({str(self._place)!r})")
+        return visible(f"Archive({str(self._location)!r})")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -305,7 +305,7 @@ class Selection:
     the number of its row in it, and its business; any process or machine can read them.
     """
 
-    place: Place
+    location: Location
     version: int
     rows: pd.DataFrame
 
@@ -313,14 +313,14 @@ class Selection:
     def parts(self) -> list[Selection]:
         """The runs of each file, the oldest runs first."""
         files = self.rows.groupby("file", sort=False)
-        return [Selection(self.place, self.version, rows) for _, rows in files]
+        return [Selection(self.location, self.version, rows) for _, rows in files]
 
     def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
         for part in self.parts:
             businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
-            with self.place.translated_errors():
-                [table] = self.place.read(part.rows, ["json"])
+            with self.location.translated_errors():
+                [table] = self.location.read(part.rows, ["json"])
                 texts = table["json"].cast("large_binary")
                 for scalar, business in zip(texts, businesses, strict=True):
                     text = scalar.as_py() or b""
@@ -352,7 +352,7 @@ class Selection:
 
     def __repr__(self) -> str:
         runs = plural(len(self), "run")
-        return visible(f"Selection({runs} of version {self.version} of {self.place})")
+        return visible(f"Selection({runs} of version {self.version} of {self.location})")
 
 
 def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:

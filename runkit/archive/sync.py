@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from runkit import contract
-from runkit.archive.table import Place, resolve
+from runkit.archive.table import Location, resolve
 from runkit.archive.writing import SMALL_FILE, Added, Writer, compact
-from runkit.client.fetch import INTERRUPTED, error_words
+from runkit.client.fetch import INTERRUPTED, error_reasons
 from runkit.errors import ApiError, ArchiveError, AuthError
 from runkit.logs import log
 from runkit.progress import Bar
@@ -62,7 +62,7 @@ class Synced:
 
 
 def sync(
-    place: Place,
+    location: Location,
     client: Client,
     *,
     workers: int = 8,
@@ -77,7 +77,7 @@ def sync(
     host that went down; what has arrived is written.
     """
     listed = client.runs.list(progress=progress, **filters)
-    stored = resolve(place.make().copies()).set_index("run_id").to_dict("index")
+    stored = resolve(location.make().copies()).set_index("run_id").to_dict("index")
     due = [run for run in listed if _is_due(run, stored.get(run.id))]
     if identify:
         try:
@@ -85,7 +85,7 @@ def sync(
         except ApiError as error:  # names are a help, and not every account has them
             log.warning("the names of businesses are not known: %s", error)
 
-    writer = Writer(place)
+    writer = Writer(location)
     errors: dict[str, ApiError] = {}
     stopped: str | None = None
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
@@ -97,9 +97,9 @@ def sync(
             if stopped is not None:
                 break
 
-    if (place.latest().files["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
+    if (location.latest().files["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
         with suppress(ArchiveError):  # everything is written; the next sync tries again
-            compact(place)
+            compact(location)
 
     added = writer.added()
     # The limit is the caller's wish, so that a list cut at it misses nothing.
@@ -107,7 +107,7 @@ def sync(
     if stopped is not None:
         due_runs = plural(len(due), "run")
         reasons.append(f"{stopped}: {writer.n_read:,} of {due_runs} arrived; sync again")
-    reasons += error_words(errors)
+    reasons += error_reasons(errors)
     if not added.is_complete:
         records = plural(added.n_refused, "record")
         reasons.append(f"{records} could not be kept, see .added.problems")

@@ -73,7 +73,7 @@ _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """The location of a table: a folder, or an object store with its access options."""
 
     folder: str | None
@@ -81,7 +81,7 @@ class Place:
     options: dict[str, str] = field(default_factory=dict, repr=False)  # they may contain a key
 
     @classmethod
-    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
+    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Location:
         """Read a user's path. Raises `UsageError` for an invalid one."""
         text = str(path)
         # pathlib makes s3:/ of s3://
@@ -99,7 +99,7 @@ class Place:
 
     @property
     def filesystem(self) -> pa_fs.FileSystem:
-        """The files below this place."""
+        """The files below this location."""
         return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
@@ -193,7 +193,7 @@ class Place:
 class Snapshot:
     """One version of the table."""
 
-    place: Place
+    location: Location
     table: deltalake.DeltaTable
 
     @property
@@ -209,8 +209,10 @@ class Snapshot:
 
     def copies(self) -> pd.DataFrame:
         """Read the columns `COPY` of all rows, with their file and number in it."""
-        with self.place.translated_errors():
-            table = self.place.dataset(self.files["path"].tolist()).to_table([*COPY, "__filename"])
+        with self.location.translated_errors():
+            table = self.location.dataset(self.files["path"].tolist()).to_table(
+                [*COPY, "__filename"]
+            )
             if table["run_id"].null_count or table["updated_at"].null_count:
                 raise ValueError(
                     "a row has no run_id or updated_at; it is not an archive of runkit"
@@ -225,7 +227,7 @@ class Snapshot:
         "overwrite" replaces the files of this version; it raises `ArchiveError` if another has
         replaced them.
         """
-        with self.place.translated_errors():
+        with self.location.translated_errors():
             files: Any = [self._write_file(number, rows) for number, rows in enumerate(tables)]
             n_attempts = MAX_ATTEMPTS if mode == "append" else 1
             for attempt in range(1, n_attempts + 1):
@@ -244,7 +246,7 @@ class Snapshot:
 
         Its log entry has no values: customers' data does not belong there.
         """
-        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.place.filesystem
+        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.location.filesystem
         with filesystem.open_output_stream(path) as file:
             pq.write_table(
                 rows, file, compression="zstd", write_page_checksum=True, write_statistics=False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from runkit.archive.table import SCHEMA, Place, table_of
+from runkit.archive.table import SCHEMA, Location, table_of
 from runkit.tables.frames import newest_copies, problems_frame
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
@@ -66,8 +66,8 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 class Writer:
     """Writes batches of records, each as one atomic version, and counts. Raises `ArchiveError`."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, location: Location) -> None:
+        self._location = location
         self._problems = Problems()
         self.n_records = self.n_read = self.n_written = self.n_new = 0
 
@@ -77,7 +77,7 @@ class Writer:
         Runs that others add at the same time are not seen here; reading resolves them.
         """
         batch = table_of(records, self._problems).sort_by("created_at")
-        snapshot = self._place.make()
+        snapshot = self._location.make()
         stored = snapshot.copies()
         rows = batch.select(["run_id", "digest"]).to_pandas()
         is_due = ~(rows.duplicated() | rows["digest"].isin(stored["digest"]))
@@ -97,22 +97,22 @@ class Writer:
             n_changed=self.n_written - self.n_new,
             n_unchanged=self.n_read - self.n_written,
             n_refused=self.n_records - self.n_read,
-            version=self._place.make().version,
+            version=self._location.make().version,
             problems=problems_frame(self._problems),
         )
 
 
-def compact(place: Place) -> None:
+def compact(location: Location) -> None:
     """Rewrite the table in large files with the copies that are read.
 
     Nothing is done if it has no others, and no more than one small file. Raises `ArchiveError` if
     another compaction came first.
     """
-    snapshot = place.latest()
+    snapshot = location.latest()
     copies, sizes = snapshot.copies(), snapshot.files.set_index("path")["size_bytes"]
     named = newest_copies(copies.dropna(subset="business_id"))
     rows = pd.concat([newest_copies(copies), named]).drop_duplicates(["file", "row"]).sort_index()
     if len(rows) < len(copies) or (sizes < SMALL_FILE).sum() > 1:
         groups = rows.groupby(rows["file"].map(sizes.cumsum() // FILE_BYTES))
-        tables = (pa.concat_tables(place.read(group, SCHEMA.names)) for _, group in groups)
+        tables = (pa.concat_tables(location.read(group, SCHEMA.names)) for _, group in groups)
         snapshot.write(tables, "overwrite")

@@ -57,8 +57,8 @@ def fetch(
         raise stop
 
     arrived = tuple(runs[run_id] for run_id in ids if run_id in runs)
-    stopped = None if stop is None else _stop_words(stop)
-    reasons = error_words(errors)
+    stopped = None if stop is None else _stop_reason(stop)
+    reasons = error_reasons(errors)
     if stopped:
         reasons.insert(0, f"{stopped}: {len(arrived):,} of {plural(len(ids), 'run')} arrived")
     why = "; ".join(reasons) or None
@@ -111,7 +111,7 @@ def _outcomes(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _stop_words(stop: BaseException) -> str:
+def _stop_reason(stop: BaseException) -> str:
     """Return what ended a batch of reads early."""
     if isinstance(stop, KeyboardInterrupt):
         return INTERRUPTED
@@ -120,7 +120,7 @@ def _stop_words(stop: BaseException) -> str:
     return f"stopped because the host no longer responded ({shorten(str(stop), 100)})"
 
 
-def error_words(errors: Mapping[str, ApiError]) -> list[str]:
+def error_reasons(errors: Mapping[str, ApiError]) -> list[str]:
     """Return as a reason how many runs could not be read, and the first of them."""
     if not errors:
         return []
