@@ -12,7 +12,7 @@ import textwrap
 from runkit.text import one_line, visible
 
 
-def _put_on_one_line(record: logging.LogRecord) -> bool:
+def _escape(record: logging.LogRecord) -> bool:
     """Put the message of a record on one line, and indent its traceback."""
     record.msg, record.args = one_line(record.getMessage()), ()
     if record.exc_info and not record.exc_text:
@@ -22,4 +22,4 @@ def _put_on_one_line(record: logging.LogRecord) -> bool:
 
 
 log = logging.getLogger("runkit")
-log.addFilter(_put_on_one_line)
+log.addFilter(_escape)

@@ -297,8 +297,8 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
     decision = answer.get("decision")
     verb = verbs.get(str(decision))
     if verb is None:
-        words = " or ".join(verbs)
-        return {"decision": f"decision must be {words}; got {brief(decision)}."} if verbs else {}
+        expected = " or ".join(verbs)
+        return {"decision": f"decision must be {expected}; got {brief(decision)}."} if verbs else {}
     return {name: verb.missing(name) for name in verb.requires if not first_text(answer.get(name))}
 
 

@@ -131,20 +131,25 @@ def _ranked(f: Frames) -> pd.DataFrame:
     """Return the runs in the order of `RANKS`, with the columns of the table."""
     questions = open_questions(f).drop_duplicates("run_id").reset_index(names="position")
     runs = f.runs.merge(questions[["run_id", "position", "wait_s"]], how="left", on="run_id")
-    words = runs["status"].astype("str")
-    sure = runs["confidence"].astype("str").where(words.eq("completed")).str.capitalize()
-    ranks = words.map(RANKS).fillna(sure.map(RANKS)).fillna(RANKS["Low"])
-    age_s = (runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
+    statuses = runs["status"].astype("str")
+    is_completed = statuses.eq("completed")
+    confidence = runs["confidence"].astype("str").where(is_completed).str.capitalize()
+    ranks = statuses.map(RANKS).fillna(confidence.map(RANKS)).fillna(RANKS["Low"])
+
+    brief_error = runs["outcome"].str.partition(":")[0]
+    text = runs["outcome"].mask(statuses.eq("error"), brief_error)
     is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & runs["weakest"].notna()
-    outcome = runs["outcome"].mask(words.eq("error"), runs["outcome"].str.partition(":")[0])
-    return runs.assign(
+    text = text.mask(is_weak, confidence + ": " + runs["weakest"])
+    age_s = (runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
+    runs = runs.assign(
         rank=ranks,
-        text=outcome.mask(is_weak, sure + ": " + runs["weakest"]).fillna(MISSING),
-        sure=sure.fillna(MISSING),
+        text=text.fillna(MISSING),
+        sure=confidence.fillna(MISSING),
         work=runs["working_s"].map(lasting),
         wait=runs["waiting_s"].map(lasting),
-        age_s=runs["wait_s"].where(words.eq("interrupted"), age_s),
-    ).sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
+        age_s=runs["wait_s"].where(statuses.eq("interrupted"), age_s),
+    )
+    return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
 
 
 def _totals(f: Frames) -> Text:

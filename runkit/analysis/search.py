@@ -77,14 +77,14 @@ def _columns(f: Frames, where: Words | None) -> list[tuple[str, str]]:
     """Return frames and columns of text that the argument `where` names, or all."""
     texts: dict[str, pd.DataFrame] = {name: df.select_dtypes("str") for name, df in f.items()}
     pairs = [(name, str(column)) for name, df in texts.items() for column in df]
-    words = one_or_several("where", where)
-    if words is None:
+    names = one_or_several("where", where)
+    if names is None:
         return pairs
     choices = [*f.keys(), *map(".".join, pairs)]
-    for word in words:
-        if word not in choices:
-            raise UsageError.one_of("where", word, choices)
-    return [pair for pair in pairs if {pair[0], ".".join(pair)} & words]
+    for name in names:
+        if name not in choices:
+            raise UsageError.one_of("where", name, choices)
+    return [pair for pair in pairs if {pair[0], ".".join(pair)} & names]
 
 
 def _hits(

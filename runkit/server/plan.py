@@ -152,7 +152,7 @@ def _run_agent(plan: Plan) -> int:
     at = run(plan, plan.started)
     plan.status = "error"
     if not plan.cause:
-        at = _run_own(plan, "summarize", at)
+        at = _run_task(plan, "summarize", at)
         _add_output(plan, plan.steps[-1])
         plan.status = "completed"
     return at + _ms(plan, 0.1, 0.9)
@@ -164,8 +164,8 @@ def _run_orchestrator(plan: Plan, at: int) -> int:
     _add_sentence(
         plan, "{name} has been registered in {register} since {formed} and is in good standing."
     )
-    at = _run_own(plan, "plan_review", at)
-    ends = [_run_own(plan, "check_registration", at + _gap(plan))]
+    at = _run_task(plan, "plan_review", at)
+    ends = [_run_task(plan, "check_registration", at + _gap(plan))]
     for part in parts:
         begin = at + _ms(plan, 0.2, 2.5)
         name, label = part.agent.split("_")[0], scenarios.AGENTS[part.agent]["name"]
@@ -180,7 +180,7 @@ def _run_orchestrator(plan: Plan, at: int) -> int:
 
     questions = {part.agent: part.question for part in parts if part.question}
     at = _resolve(plan, questions, at, together=plan.scenario.together)
-    at = _run_own(plan, "reconcile", at) + _gap(plan)
+    at = _run_task(plan, "reconcile", at) + _gap(plan)
     if plan.scenario.question:
         at = _resolve(plan, {ORCHESTRATOR: plan.scenario.question}, at)
     return at
@@ -197,7 +197,7 @@ def _run_specialist(plan: Plan, at: int) -> int:
     return _resolve(plan, {part.agent: part.question}, at)
 
 
-def _run_own(plan: Plan, name: str, at: int) -> int:
+def _run_task(plan: Plan, name: str, at: int) -> int:
     """Add the step of a task that is in no specialist's part."""
     return _run_tasks(plan, [TABLES.tasks[name]], plan.spec.agent, None, at)
 

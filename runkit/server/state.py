@@ -66,8 +66,8 @@ def pending(plan: Plan, at: int) -> list[Interrupt]:
     """Return the open interrupts at `at`. [A] 26: none expires before its run ends."""
     if plan.ended is not None and plan.ended <= at:
         return []
-    asked = (item for item in plan.interrupts if item.asked_at <= at)
-    return [item for item in asked if item.answered_at is None or at < item.answered_at]
+    items = (item for item in plan.interrupts if item.asked_at <= at)
+    return [item for item in items if item.answered_at is None or at < item.answered_at]
 
 
 def updated(plan: Plan, at: int) -> int:
@@ -79,8 +79,8 @@ def next_stop(plan: Plan, at: int) -> int | None:
     """Return when a run that is running at `at` will wait or end; None if it waits or has ended."""
     if status(plan, at) != "running":
         return None
-    asked = [item.asked_at for item in plan.interrupts if item.asked_at > at]
-    return min(asked, default=plan.ended)
+    stops = [item.asked_at for item in plan.interrupts if item.asked_at > at]
+    return min(stops, default=plan.ended)
 
 
 def visible_artifacts(plan: Plan, at: int) -> set[str]:

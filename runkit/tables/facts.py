@@ -17,9 +17,11 @@ NOT_IN_THE_DATA = "The question is not in the data"
 def findings_of(f: Frames) -> pd.DataFrame:
     """Return the artifacts that are neither a repeat, nor an output, nor the record of an error."""
     key = ["run_id", "step_id"]
-    errors = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
-    is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(errors)
-    return f.artifacts[~f.artifacts["is_repeat"] & f.artifacts["origin"].ne("output") & ~is_record]
+    error_steps = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
+    is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(error_steps)
+    is_output = f.artifacts["origin"].eq("output")
+    findings: pd.DataFrame = f.artifacts[~(is_record | is_output | f.artifacts["is_repeat"])]
+    return findings
 
 
 def outputs_of(f: Frames) -> pd.DataFrame:

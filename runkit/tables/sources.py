@@ -297,7 +297,7 @@ def _from_document(text: bytes, location: str) -> list[Record]:
         return [_refused(None, location, error, text)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
-    return [Record(raw, place, n_bytes=n_bytes) for raw, place in runs]
+    return [Record(raw, path, n_bytes=n_bytes) for raw, path in runs]
 
 
 def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
