@@ -67,8 +67,8 @@ def read_pages(
             is_new, has_more = len(items) > n_before, bool(page.has_more)
             is_past = since is not None and _is_past(since, items)
 
-    is_full = limit is not None and len(kept) >= limit
-    is_cut = is_full and (len(kept) != limit or (has_more and not is_past))
+    is_more_left = has_more and not is_past
+    is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and is_more_left))
     reasons = [f"cut at limit={limit:,}"] if is_cut else []
     n_unreadable = list(items.values()).count(None)
     if n_unreadable:
