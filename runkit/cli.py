@@ -418,12 +418,16 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
             metavar="T",
             help=f"only runs created at or after {TIME_HELP} (30d)",
         ),
-        *(JSON, SANDBOX),
+        JSON,
+        SANDBOX,
     ],
     show: [
-        *(SOURCE, RUN, STEP),
+        SOURCE,
+        RUN,
+        STEP,
         option("--all", action="store_true", help="also list the runs that need nobody"),
-        *(JSON, SANDBOX),
+        JSON,
+        SANDBOX,
     ],
     fetch: [
         option("-o", "--output", required=True, help=OUTPUT),
@@ -437,7 +441,8 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         SANDBOX,
     ],
     report: [
-        *(SOURCE, RUN),
+        SOURCE,
+        RUN,
         option(
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),

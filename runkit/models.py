@@ -26,8 +26,20 @@ Time = Annotated[datetime, contract.parse_time]
 Status = Annotated[str, contract.current_status]
 # ids and fixed words, which a repr shows
 IN_REPR = (
-    *("id", "run_id", "artifact_id", "agent", "type", "document_type", "object_type", "actor_type"),
-    *("source_type", "source_tier", "status", "operation", "rating", "confidence"),
+    "id",
+    "run_id",
+    "artifact_id",
+    "agent",
+    "type",
+    "document_type",
+    "object_type",
+    "actor_type",
+    "source_type",
+    "source_tier",
+    "status",
+    "operation",
+    "rating",
+    "confidence",
 )
 
 

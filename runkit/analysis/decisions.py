@@ -28,11 +28,22 @@ OVER_DAYS = (1, 3, 7)
 OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
 COUNTS = ["n_asked", "n_pending", "n_auto", "n_lapsed", "n_answered", "n_unknown"]  # never null
 COLUMNS = [
-    *("n_asked", "n_pending", "n_auto", "n_lapsed", "n_answered"),
-    *("n_approved", "n_rejected", "n_not_done", "n_unknown", "n_edited"),
-    *("wait_p50_s", "wait_p90_s", "oldest_pending_s"),
+    "n_asked",
+    "n_pending",
+    "n_auto",
+    "n_lapsed",
+    "n_answered",
+    "n_approved",
+    "n_rejected",
+    "n_not_done",
+    "n_unknown",
+    "n_edited",
+    "wait_p50_s",
+    "wait_p90_s",
+    "oldest_pending_s",
     *OVER_COUNTS,
-    *("n_shown", "n_quick"),
+    "n_shown",
+    "n_quick",
 ]
 
 

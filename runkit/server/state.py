@@ -21,8 +21,15 @@ from runkit.server.scenarios import Json, iso, user_of
 SNAPSHOT_STEPS = 100_000
 # all fields of a run on the API's object page
 OBJECT_PAGE = (
-    *("object", "id", "created_at", "updated_at", "status"),
-    *("started_at", "ended_at", "steps", "interrupts"),
+    "object",
+    "id",
+    "created_at",
+    "updated_at",
+    "status",
+    "started_at",
+    "ended_at",
+    "steps",
+    "interrupts",
 )
 POLL_S = 0.05  # real seconds after which a live stream looks again
 

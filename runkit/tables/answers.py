@@ -18,8 +18,18 @@ Entry = dict[Any, Any]  # a row of the answer log
 KEY = ["run_id", "interrupt_id"]
 COLUMNS = [*KEY, "step_id", "run_created_at", "delivery", "answer", "answered_by"]
 AUDIT = (
-    *("asked_at", "business_name", "run_id", "question", "kind", "evidence", "outcome", "decision"),
-    *("answered_by", "answered_at", "wait_s", "reason"),
+    "asked_at",
+    "business_name",
+    "run_id",
+    "question",
+    "kind",
+    "evidence",
+    "outcome",
+    "decision",
+    "answered_by",
+    "answered_at",
+    "wait_s",
+    "reason",
 )
 TIMES = ("run_created_at", "sent_at", "shown_at")
 

@@ -8,8 +8,14 @@ from runkit.tables.linked import Frames
 from runkit.tables.linked import unmeasured_waits as unmeasured_waits
 
 KIND_ORDER = (  # of questions, on every screen
-    *("dismissal", "decision", "verify_tin", "document", "add_sources", "add_attributes"),
-    *("mixed", "other"),
+    "dismissal",
+    "decision",
+    "verify_tin",
+    "document",
+    "add_sources",
+    "add_attributes",
+    "mixed",
+    "other",
 )
 NOT_IN_THE_DATA = "The question is not in the data"
 

@@ -36,24 +36,24 @@ DECISIONS = ("approved", "rejected", "edited")
 # error: a record or a value is missing in the frames; warning: kept
 SEVERITIES = ("error", "warning")
 PROBLEMS = (
-    *(
-        "bad_json",
-        "not_a_run",
-        "too_deep",
-        "bad_field",
-        "unknown_value",
-        "duplicate_run",
-        "duplicate_step",
-    ),
-    *(
-        "orphan_step",
-        "cycle",
-        "parent_disagrees",
-        "ends_before_start",
-        "outside_parent",
-        "naive_time",
-    ),
-    *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated", "contradiction"),
+    "bad_json",
+    "not_a_run",
+    "too_deep",
+    "bad_field",
+    "unknown_value",
+    "duplicate_run",
+    "duplicate_step",
+    "orphan_step",
+    "cycle",
+    "parent_disagrees",
+    "ends_before_start",
+    "outside_parent",
+    "naive_time",
+    "outside_run",
+    "starts_before_created",
+    "unpaired_interrupt",
+    "truncated",
+    "contradiction",
 )
 
 
