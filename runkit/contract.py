@@ -35,9 +35,9 @@ _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 def read_time(value: object) -> tuple[datetime, bool]:
     """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset.
 
-    Without an offset it is in UTC.
-    More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number,
-    a leap second, a date without a time, or a time outside the range of datetime.
+    Without one it is in UTC. More than six decimals are cut to microseconds. Raises `ValueError`
+    for anything else: a number, a leap second, a date without a time, or a time outside the range
+    of datetime.
     """
     if isinstance(value, datetime):
         when = value
@@ -100,8 +100,8 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     text = (comment or "").strip()
     if len(text) > MAX_COMMENT:
         raise UsageError(
-            f"the comment has {len(text):,} characters; the API accepts at most "
-            f"{MAX_COMMENT:,}. Shorten it."
+            f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. "
+            "Shorten it."
         )
     return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
 
@@ -161,14 +161,19 @@ def agent_of(run: Mapping[str, Any]) -> str | None:
     The object page shows a run without its agent. A step's agent was called its graph at first.
     """
     top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
-    names = (holder.get(field) for holder in chain([run], top) for field in ("agent", "graph"))
-    return next(filter(first_text, names), None)
+    for holder in chain([run], top):
+        agent = first_text(holder.get("agent"), holder.get("graph"))
+        if agent is not None:
+            return agent
+    return None
 
 
 def interrupt_value(item: Json) -> Json:
-    """Return the value of an item of `interrupts`, which is free-form, else the item itself."""
+    """Return the value of an item of `interrupts`; without one, the item is it, without its id."""
     value = item.get("value")
-    return value if isinstance(value, dict) else {name: item[name] for name in item if name != "id"}
+    if isinstance(value, dict):
+        return value
+    return {name: item[name] for name in item if name != "id"}
 
 
 def _result(step: Mapping[str, Any]) -> Json:
@@ -208,19 +213,20 @@ class Page(NamedTuple):
 
 
 def read_page(value: object, source: str) -> Page:
-    """Read one page of a list: the documented envelope, or a bare array.
+    """Read one page of a list; `source` names the request in errors.
 
-    The `data` of an envelope may be missing.
-    Raises `ContractError` for anything else; `source` names the request.
+    It is the documented envelope, whose `data` may be missing, or a bare array. Raises
+    `ContractError` for anything else.
     """
-    envelope = {"data": value} if isinstance(value, list) else value
-    if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
-        data, has_more, total = map(envelope.get, Page._fields)
-        if data is None or isinstance(data, list):
-            items = [item if isinstance(item, dict) else {} for item in data or ()]
-            is_known = isinstance(has_more, bool)
+    page = {"data": value} if isinstance(value, list) else value
+    if isinstance(page, dict) and page.get("object", "list") == "list":
+        data = [] if page.get("data") is None else page["data"]
+        has_more, total = page.get("has_more"), page.get("total_count")
+        if isinstance(data, list):
             return Page(
-                items, has_more if is_known else None, total if type(total) is int else None
+                [item if isinstance(item, dict) else {} for item in data],
+                has_more if isinstance(has_more, bool) else None,
+                total if type(total) is int else None,
             )
     raise ContractError(
         f"{source}: expected a list; got {kind(value)}. "
@@ -253,10 +259,10 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 
     This replaces what was stored there before.
     """
-    known = without_none(**fields).items()
-    local = {
-        name: format_time(value) if isinstance(value, datetime) else value for name, value in known
-    }
+    local = without_none(**fields)
+    for name, value in local.items():
+        if isinstance(value, datetime):
+            local[name] = format_time(value)
     return {**raw, LOCAL: local} if local else raw
 
 

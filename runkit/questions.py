@@ -64,7 +64,7 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
 
 
 def questions_in(value: Json) -> list[Json]:
-    """Return the questions with their own answer: proposals of a combined value, else the value.
+    """Return the questions with an answer each: the proposals of a combined value, else the value.
 
     [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one
     question.
@@ -72,7 +72,7 @@ def questions_in(value: Json) -> list[Json]:
     proposals = proposals_of(value)
     if len(proposals) == 1:
         return [{**value, **proposals[0]}]
-    agents = {agent for proposal in proposals if isinstance(agent := proposal.get("agent"), str)}
+    agents = {proposal["agent"] for proposal in proposals if first_text(proposal.get("agent"))}
     return proposals if len(agents) == len(proposals) and not has_schema(value) else [value]
 
 
@@ -112,9 +112,9 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
 class Verb(NamedTuple):
     """One way to answer.
 
-    `value` is the decision in the API's and the log's words, `key` its shortcut.
-    The button says "Press again to" and `again` before the second press. `requires` names the
-    inputs to fill in. After an answer that `is_final` the API offers no way back.
+    `value` is the decision in the API's and the log's words, `key` its shortcut. The button says
+    "Press again to" and `again` before the second press. `requires` names the inputs to fill in.
+    After an answer that `is_final` the API offers no way back.
     """
 
     value: str
@@ -271,12 +271,10 @@ def answer_to(
 
     [A] 2: `actions` only if a person changed the proposal.
     """
-    changed = (
-        None
-        if actions is None
-        else [{"type": word, "payload": payload} for word, payload in actions]
-    )
-    return without_none(decision=decision, note=note, document_id=document_id, actions=changed)
+    fields = without_none(decision=decision, note=note, document_id=document_id)
+    if actions is not None:
+        fields["actions"] = [{"type": word, "payload": payload} for word, payload in actions]
+    return fields
 
 
 def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
@@ -290,8 +288,8 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
 def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
     """Return the errors of an answer to one question, by field.
 
-    There are none for a kind without fixed words.
-    [A] 2, and [A] 12, 13: the answer that leads to a rejection or a dismissal needs a note.
+    A kind without fixed words has none. [A] 2, and [A] 12, 13: the answer that leads to a rejection
+    or a dismissal needs a note.
     """
     verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
     decision = answer.get("decision")
@@ -312,16 +310,17 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
         if has_schema(question):
             continue
         agent = question.get("agent")
-        own = next((part for part in parts if part.get("agent") == agent), {})
-        for name, message in answer_errors(interrupt_kind(question), {**answer, **own}).items():
+        part = next((part for part in parts if part.get("agent") == agent), {})
+        errors = answer_errors(interrupt_kind(question), {**answer, **part})
+        for name, message in errors.items():
             to = shorten(str(agent or "the question"), 80)
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:
-    """Read the decision of an answer: approved, rejected or edited ([A] 2, 5), else None.
+    """Read the decision of an answer: approved, rejected or edited; None for anything else.
 
-    Edited is an approval with changed actions, or of only some proposals.
+    [A] 2, [A] 5. Edited is an approval with changed actions, or of only some proposals.
     """
     parts = objects(answer.get("proposals")) or [dict(answer)]
     decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}

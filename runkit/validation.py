@@ -50,7 +50,7 @@ _TOO_DEEP = ("recursion_depth_exceeded", "recursion_loop")
 
 
 class Note(NamedTuple):
-    """One thing that is wrong in an object: a word of the problems frame, details, and its path."""
+    """One thing that is wrong in an object, with a word of the problems frame."""
 
     problem: str
     detail: str
@@ -58,24 +58,24 @@ class Note(NamedTuple):
 
 
 class Field(NamedTuple):
-    """What an annotation says of a field: the shape of its JSON, and how a model shows it."""
+    """What an annotation says of a field: the shape of its JSON, and the value in a model."""
 
     schema: CoreSchema
     convert: Callable[[Any], Any] | None = None
     cls: Any = None  # the model of the objects that it holds
     scalar: Any = None  # the type of any other value
     is_required: bool = True
-    absent: tuple[()] | None = None  # what it shows for null
+    absent: tuple[()] | None = None  # the value for null
 
-    def shown(self, value: Any) -> Any:
-        """Return what a model shows for the JSON of the field."""
+    def read(self, value: Any) -> Any:
+        """Return the value of the field in a model, from its JSON."""
         if value is None:
             return self.absent
         return value if self.convert is None else self.convert(value)
 
-    def shown_all(self, values: list[Any]) -> tuple[Any, ...]:
-        """Return what a model shows for a list of them."""
-        return tuple(map(self.shown, values))
+    def read_all(self, values: list[Any]) -> tuple[Any, ...]:
+        """Return the values of a list of them."""
+        return tuple(map(self.read, values))
 
 
 @cache
@@ -94,18 +94,18 @@ def _field(hint: Any, repair: bool) -> Field:
         )
 
     if origin is typing.Annotated:
-        base, shown = args
-        if isinstance(shown, type):
-            return _field(shown | None, repair)._replace(convert=None)
-        return _field(base, repair)._replace(convert=shown)
+        base, convert = args
+        if isinstance(convert, type):  # a model, which only checks the JSON
+            return _field(convert | None, repair)._replace(convert=None)
+        return _field(base, repair)._replace(convert=convert)
 
     if origin is tuple:
         item = _field(args[0], repair)
-        schema = (
-            core_schema.with_default_schema(item.schema, on_error="omit") if repair else item.schema
-        )
+        schema = item.schema
+        if repair:
+            schema = core_schema.with_default_schema(schema, on_error="omit")
         items = _optional(core_schema.list_schema(schema), repair)
-        return Field(items, item.shown_all, item.cls, is_required=False, absent=())
+        return Field(items, item.read_all, item.cls, is_required=False, absent=())
 
     if origin is typing.Literal:
         return Field(core_schema.literal_schema(list(args)))
@@ -119,11 +119,9 @@ def _field(hint: Any, repair: bool) -> Field:
 
 def _optional(schema: CoreSchema, repair: bool) -> CoreSchema:
     schema = core_schema.nullable_schema(schema)
-    return (
-        core_schema.with_default_schema(schema, default=None, on_error="default")
-        if repair
-        else schema
-    )
+    if not repair:
+        return schema
+    return core_schema.with_default_schema(schema, default=None, on_error="default")
 
 
 @cache
@@ -194,15 +192,15 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
         path: Path = error["loc"]
         time = _other_time(error)
         if time is not None:
-            if time[1]:
+            _, is_naive = time
+            if is_naive:
                 detail = f"{brief(error['input'])} has no offset, read as UTC"
                 notes[path] = Note("naive_time", detail, path)
             continue
 
         if error["type"] in _TOO_DEEP:
-            return None, [
-                Note("too_deep", f"its steps are nested deeper than {MAX_LEVELS} levels", ())
-            ]
+            detail = f"its steps are nested deeper than {MAX_LEVELS} levels"
+            return None, [Note("too_deep", detail, ())]
         note = Note("bad_field", _detail(error), path)
         faulty = _smallest_omissible(cls, path)
         if not faulty:
@@ -268,7 +266,7 @@ def _detail(error: ErrorDetails) -> str:
 def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
     """Return checked steps in tree order, the positions of their parents, and their depths.
 
-    The parent of a step at the top is -1. Of steps with the same id the first is kept, with the
+    The parent of a top-level step is -1. Of steps with the same id the first is kept, with the
     children of all. A step whose parent is unknown, and one step of each cycle, are at depth 0.
     Each is noted.
     """
@@ -314,7 +312,7 @@ def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> 
             if named and named not in first:
                 note("orphan_step", f"no step has the id of its parent, {brief(named)}", step)
 
-    for position in _one_of_each_cycle(parent_of):
+    for position in _steps_to_unlink(parent_of):
         step = steps[position]
         note("cycle", f"its parents lead back to it: {brief(step.get('parent_step_id'))}", step)
         parent_of[position] = -1
@@ -326,14 +324,15 @@ def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> 
     return [steps[position] for position in positions], parents, depths
 
 
-def _one_of_each_cycle(parent_of: dict[int, int]) -> list[int]:
+def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
+    """Return one step of each cycle."""
     walk_of: dict[int, int] = {-1: -1}  # by position, the walk that saw it first
-    found = []
+    unlinked = []
     for start in parent_of:
         position = start
         while position not in walk_of:
             walk_of[position] = start
             position = parent_of[position]
         if walk_of[position] == start:
-            found.append(position)
-    return found
+            unlinked.append(position)
+    return unlinked

@@ -51,18 +51,14 @@ def micros(when: datetime | str) -> int:
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
     """Convert the text and time fields of checked objects; times are int64 microseconds."""
-    scalars = {
-        name: field.scalar
-        for name, field in fields(model).items()
-        if field.scalar in (str, datetime)
-    }
-    arrays = pa.array(objects, pa.struct([(name, TEXT) for name in scalars])).flatten()
-    columns: Columns = dict(zip(scalars, arrays, strict=True))
-    for name, scalar in scalars.items():
-        if scalar is datetime:
-            columns[name] = (
-                pc.cast(columns[name], TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
-            )
+    scalars = {name: field.scalar for name, field in fields(model).items()}
+    texts = {name: TEXT for name, scalar in scalars.items() if scalar in (str, datetime)}
+    arrays = pa.array(objects, pa.struct(texts)).flatten()
+    columns: Columns = dict(zip(texts, arrays, strict=True))
+    for name in texts:
+        if scalars[name] is datetime:
+            times = pc.cast(columns[name], TIME).view(pa.int64())
+            columns[name] = times.fill_null(NEVER).to_numpy()
     return columns
 
 
@@ -88,17 +84,16 @@ def is_word(values: pa.Array, *words: str) -> Flags:
     return flags(pc.is_in(values, pa.array(words, TEXT)))
 
 
-def _ranks(values: pa.Array, words: Sequence[str]) -> Ints:
+def ranks(values: pa.Array, words: Sequence[str]) -> Ints:
     """Return the position of each value in `words`, 0 for any other value and null."""
-    ranks: Ints = (
-        pc.index_in(values, pa.array(words, TEXT)).fill_null(0).to_numpy().astype(np.int64)
-    )
-    return ranks
+    positions = pc.index_in(values, pa.array(words, TEXT)).fill_null(0)
+    converted: Ints = positions.to_numpy().astype(np.int64)
+    return converted
 
 
 def ranked(values: pa.Array, words: Sequence[str]) -> Ints:
     """Return the rows that are not null, in the order of `words`."""
-    rows: Ints = np.argsort(_ranks(values, words), kind="stable")
+    rows: Ints = np.argsort(ranks(values, words), kind="stable")
     return rows[flags(values.is_valid())[rows]]
 
 
@@ -133,12 +128,15 @@ def position_in_group(group: Ints) -> Ints:
 
 
 def empty(frame: str) -> pd.DataFrame:
-    """Make an empty frame with all columns, dtypes and categories."""
+    """Build an empty frame with all columns, dtypes and categories."""
     return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
 
 def to_arrow(frame: str, columns: Columns) -> pa.Table:
-    """Make the Arrow table of a frame from columns; times are microseconds, `NEVER` for null."""
+    """Build the Arrow table of a frame.
+
+    Times and durations are int64 microseconds, `NEVER` for null.
+    """
     arrays = dict(columns)
     fields = []
     for column in COLUMNS[frame]:
@@ -157,37 +155,26 @@ def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
 
     Missing columns are empty; unknown words are added.
     """
-    dtypes = {
-        column.name: "str" if column.words else TYPES[column.kind][0] for column in COLUMNS[frame]
-    }
-    absent = {
-        column.name: pd.Series(ABSENT.get(column.kind), df.index, dtypes[column.name])
-        for column in COLUMNS[frame]
-        if column.name not in df
-    }
-    df = df.assign(**absent)[list(dtypes)]
-    own = df.dtypes.to_dict()
-    others = {name: dtype for name, dtype in dtypes.items() if own[name] != dtype}
-    df = df.astype(others) if others else df
-    words = {
-        column.name: _categorical(df[column.name], column)
-        for column in COLUMNS[frame]
-        if column.words
-    }
-    return df.assign(**words)
+    columns: dict[str, pd.Series[Any]] = {}
+    for column in COLUMNS[frame]:
+        dtype = "str" if column.words else TYPES[column.kind][0]
+        if column.name in df:
+            values = df[column.name].astype(dtype)  # type: ignore[call-overload]
+        else:
+            values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
+        columns[column.name] = _categorical(values, column) if column.words else values
+    return pd.DataFrame(columns, df.index)
 
 
 def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
-    """Make a categorical column whose first categories are the known words."""
+    """Build a categorical column whose first categories are the known words."""
     is_ordered = column.kind == "rank"
     if is_ordered:
         other, *_ = column.words
         values = values.where(values.isin(column.words) | values.isna(), other)
-    codes, words = pd.factorize(values)
-    categories = pd.Index(list(dict.fromkeys([*column.words, *words])), dtype="str")
-    code_of_word = np.append(categories.get_indexer(words), -1)  # -1 is a missing word
-    ranked = pd.Categorical.from_codes(code_of_word[codes], categories, ordered=is_ordered)
-    return pd.Series(ranked, values.index)
+    categories = dict.fromkeys([*column.words, *values.dropna().unique()])
+    dtype = pd.CategoricalDtype(pd.Index(list(categories), dtype="str"), is_ordered)
+    return values.astype(dtype)
 
 
 # ------------------------------------------------------------------------------------------- tables
@@ -240,9 +227,10 @@ def run_fields(rows: Rows) -> Columns:
 
 
 def step_fields(rows: Rows) -> Columns:
-    """Return the columns of steps that are fields of the checked JSON, and places in the tree."""
+    """Return the columns of a step that are fields of the checked JSON, or of the tree."""
     columns = object_columns(rows.steps, Step)
     is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
+    labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,
         "run": np.array(rows.run, np.int64),
@@ -250,9 +238,7 @@ def step_fields(rows: Rows) -> Columns:
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": pc.coalesce(
-            _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
-        ),
+        "label": pc.coalesce(*labels),
         "status": map_words(columns["status"], contract.current_status),
         "resolution": resolved,
         "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
@@ -282,14 +268,14 @@ def note_contradictions(runs: Columns, steps: Columns, notes: list[Note]) -> Non
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
-    is_completed = is_word(status, "completed")
+    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_failed = is_word(status, "error")
     is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
     contradictions = {
-        "status is running, but completed_at is set": is_word(status, "running") & ~is_open,
+        "status is running, but completed_at is set": is_running & ~is_open,
         "status is completed, without completed_at": is_completed & is_open,
         "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
-        "a question of status error; read as expired, not as answered": is_question
-        & is_word(status, "error"),
+        "a question of status error; read as expired, not as answered": is_question & is_failed,
     }
     for detail, where in contradictions.items():
         note_rows(notes, steps, where, "contradiction", detail)
@@ -330,33 +316,36 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note])
     last = np.where(has_ended, ended, runs["as_of"])
     runs["start"] = np.where(is_started, started, 0)
     runs["end"] = np.where(is_started, np.maximum(started, last), 0)
-    detail = "started_at is before created_at; queued_s is null"
+
     is_early = is_started & (started < runs["created_at"])
+    detail = "started_at is before created_at; queued_s is null"
     note_rows(notes, runs, is_early, "starts_before_created", detail, "started_at")
-    detail = "ended_at is before started_at; read as equal to it"
     is_reversed = is_started & has_ended & (last < started)
+    detail = "ended_at is before started_at; read as equal to it"
     note_rows(notes, runs, is_reversed, "ends_before_start", detail, "ended_at")
 
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     steps["start"], steps["end"] = start, np.maximum(start, end)
-    detail = "completed_at is before started_at; read as equal to it"
     is_reversed = ~steps["is_open"] & (end < start)
+    detail = "completed_at is before started_at; read as equal to it"
     note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
     _note_outside(runs, steps, notes)
 
 
 def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
-    """Note steps that are not inside their parent, and top-level ones that are not in their run."""
-    run, parent, start, end = (steps[name] for name in ("run", "parent", "start", "end"))
+    """Note steps that are not inside their parent, or at the top not inside their run."""
+    run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
     note_rows(notes, steps, is_outside, "outside_parent", detail)
 
-    is_started, has_ended = (runs[name] != NEVER for name in ("started_at", "ended_at"))
-    is_late = has_ended[run] & (end > runs["end"][run])  # an open run has no end yet
-    is_outside = ~is_inner & is_started[run] & ((start < runs["start"][run]) | is_late)
+    is_started = (runs["started_at"] != NEVER)[run]
+    has_ended = (runs["ended_at"] != NEVER)[run]  # an open run has no end yet
+    is_early = start < runs["start"][run]
+    is_late = has_ended & (end > runs["end"][run])
+    is_outside = ~is_inner & is_started & (is_early | is_late)
     detail = "runs outside its run; clipped for the time budget and the critical path"
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
@@ -364,20 +353,21 @@ def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
 def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[Note]) -> Columns:
     """Return up to when each run is measured.
 
-    This is the argument, else the time when the run was read, else its own newest time. It is never
-    a maximum over several runs, so that a run's numbers do not depend on the other runs. A run is
-    undated if it is open and nobody knows when it was read.
+    That is the argument, else when the run was read, else its newest time. It is never a maximum
+    over several runs, so that a run's numbers do not depend on the other runs. A run is undated if
+    it is open and nobody knows when it was read.
     """
     names = ("created_at", "updated_at", "started_at", "ended_at")
     newest = np.max([runs[name] for name in names], axis=0)
     for name in ("started_at", "completed_at"):
         np.maximum.at(newest, steps["run"], steps[name])
-    argument = np.full_like(newest, NEVER if moment is None else moment)
-    is_early = (argument < newest) & (argument != NEVER)
-    detail = "as_of is before the newest time of the run; not used"
-    note_rows(notes, runs, is_early, "contradiction", detail)
 
-    known = np.where(is_early | (argument == NEVER), runs["read_at"], argument)
+    known = runs["read_at"]
+    if moment is not None:
+        is_early = moment < newest
+        detail = "as_of is before the newest time of the run; not used"
+        note_rows(notes, runs, is_early, "contradiction", detail)
+        known = np.where(is_early, known, moment)
     is_unknown = known == NEVER
     is_over = is_word(runs["status"], *contract.FINAL_STATUSES)
     return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_unknown & ~is_over}
@@ -388,12 +378,11 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[Note])
 
 def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
-    names = ("run", "parent", "depth", "start", "end")
-    run, parent, depth, start, end = (steps[name] for name in names)
-    n = len(run)
+    run, parent, depth = steps["run"], steps["parent"], steps["depth"]
+    start, end = steps["start"], steps["end"]
     step_no = position_in_group(run)
     path = timing.critical_path(start, end, parent, depth, run, runs["start"], runs["end"])
-    n_children = count(parent, n)
+    n_children = count(parent, len(run))
     return {
         "run_id": take(runs["run_id"], run),
         "parent_step_id": take(steps["step_id"], parent),
@@ -433,23 +422,25 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     is_question = is_word(steps["type"], "interrupt")
     is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
     is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
-    n_others = count(steps["parent"][~is_note], len(runs))
+    n_other_children = count(steps["parent"][~is_note], len(runs))
 
-    failed: dict[int, str] = {}
+    failed: dict[int, str] = {}  # the error by the row of a failed step
     explained: dict[int, str] = {}
-    last: dict[tuple[int, int], int] = {}  # failed step of a run and parent
+    last_sibling: dict[tuple[int, int], int] = {}  # that failed, by run and parent
     failed_child: dict[int, int] = {}
     for row in np.flatnonzero(is_failed).tolist():
-        label, family = labels[row].as_py(), (runs[row], parents[row])
-        is_of_parent = parents[row] in failed and not n_others[parents[row]]
-        target = last.get(family, parents[row] if is_of_parent else -1)
+        label, parent = labels[row].as_py(), parents[row]
+        family = runs[row], parent
+        target = last_sibling.get(family, -1)
+        if target < 0 and parent in failed and not n_other_children[parent]:
+            target = parent
         if is_note[row] and target >= 0:
             explained[target] = label
             continue
         failed[row] = label if is_error[row] else f"{label} failed"
-        failed_child[parents[row]] = row
+        failed_child[parent] = row
         if not is_note[row]:
-            last[family] = row
+            last_sibling[family] = row
 
     for row, label in explained.items():
         while row in failed_child:
@@ -483,7 +474,7 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
 
 
 def source_columns(artifacts: Columns) -> Columns:
-    """Build the columns of the sources frame; adds to the artifacts what their sources tell."""
+    """Build the columns of the sources frame, and add those of artifacts that depend on them."""
     n = len(artifacts["object"])
     sources = [
         source for artifact in artifacts["object"] for source in artifact.get("sources") or ()
@@ -495,7 +486,10 @@ def source_columns(artifacts: Columns) -> Columns:
     highest_first = ranked(tiers, contract.TIERS)[::-1]
     artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
     return fields | {
-        **{name: take(artifacts[name], owner) for name in ("run_id", "step_id", "title", "origin")},
+        "run_id": take(artifacts["run_id"], owner),
+        "step_id": take(artifacts["step_id"], owner),
+        "title": take(artifacts["title"], owner),
+        "origin": take(artifacts["origin"], owner),
         "object": sources,
         "run": artifacts["run"][owner],
         "artifact_no": artifacts["artifact_no"][owner],
@@ -507,19 +501,20 @@ def source_columns(artifacts: Columns) -> Columns:
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the interrupts frame, and the rows of their runs."""
     values = _by_field(rows.interrupts, InterruptRow)
-    run, step, outcome = (values[name] for name in ("run", "step", "outcome"))
+    run, step, outcome = values["run"], values["step"], values["outcome"]
     has_step = step >= 0
     is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
-    # An open interrupt has waited until its run's end (as_of while the run is open), as its step
-    # has.
-    asked, until = (np.append(steps[name], 0)[step] for name in ("start", "end"))
-    is_measured = has_step & ~(is_word(outcome, PENDING) & runs["is_undated"][run])
+    # An open question has waited until its step ends: with the run, or at as_of while that is open.
+    # A question without a step takes the 0 behind the last step, and is masked below.
+    since, until = np.append(steps["start"], 0)[step], np.append(steps["end"], 0)[step]
+    is_unmeasured = is_word(outcome, PENDING) & runs["is_undated"][run]
+    wait = np.where(has_step & ~is_unmeasured, until - since, NEVER)
     return values | {
         "run_id": take(runs["run_id"], run),
         "step_id": take(steps["step_id"], step),
-        "asked_at": np.where(has_step, asked, NEVER),
+        "asked_at": np.where(has_step, since, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
-        "wait_s": np.where(is_measured, until - asked, NEVER),
+        "wait_s": wait,
         "decision": pa.nulls(len(run), TEXT),
     }
 
@@ -529,10 +524,10 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
     columns: Columns = {}
     for position, (name, hint) in enumerate(get_type_hints(cls).items()):
         values = [row[position] for row in rows]
-        is_text = hint in (str, str | None)
-        columns[name] = (
-            np.array(values, np.int64) if hint is int else text(values) if is_text else values
-        )
+        if hint is int:
+            columns[name] = np.array(values, np.int64)
+        else:
+            columns[name] = text(values) if hint in (str, str | None) else values
     return columns
 
 
@@ -552,18 +547,20 @@ def _hosts(urls: pa.Array) -> pa.Array:
 
 def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
     n = len(rows.runs)
-    steps, artifacts, interrupts = (parts[name] for name in ("steps", "artifacts", "interrupts"))
+    steps, artifacts, interrupts = parts["steps"], parts["artifacts"], parts["interrupts"]
     started, ended = runs["started_at"], runs["ended_at"]
     is_started = started != NEVER
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
+
+    # for each count, the runs of the rows that it counts
     is_finding = _is_finding(artifacts, steps)
-    counted = {
-        **{f"n_{name}": columns["run"] for name, columns in parts.items()},
-        "n_errors": steps["run"][flags(steps["error"].is_valid())],
-        "n_pending": interrupts["run"][is_word(interrupts["outcome"], PENDING)],
-        "n_findings": artifacts["run"][is_finding],
-    }
+    is_pending = is_word(interrupts["outcome"], PENDING)
+    counted = {f"n_{name}": columns["run"] for name, columns in parts.items()}
+    counted["n_errors"] = steps["run"][flags(steps["error"].is_valid())]
+    counted["n_pending"] = interrupts["run"][is_pending]
+    counted["n_findings"] = artifacts["run"][is_finding]
+
     lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
     of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
     return {
@@ -581,18 +578,18 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
 
 
 def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
-    """Flag what is no output, no repeat, and no record of an error in an error step ([A] 23)."""
+    """Flag what is neither an output, nor a repeat, nor the record of an error ([A] 23)."""
     is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
     is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
     return ~is_other
 
 
 def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest finding, else output, if it is not high."""
-    ranks = _ranks(artifacts["confidence"], contract.CONFIDENCES)
+    """Return the title of each run's weakest finding that is not high, else of such an output."""
+    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
     is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
-    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
-    weakest_first = np.lexsort((ranks, ~is_finding))
+    is_weak = (confidence < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
+    weakest_first = np.lexsort((confidence, ~is_finding))
     rows = weakest_first[is_weak[weakest_first]]
     return first_in_group(artifacts["run"], rows, artifacts["title"], n)
 
@@ -600,7 +597,7 @@ def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
 def _outcomes(
     status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns
 ) -> pa.Array:
-    """Return how each run ended: its error, its question, or the title of its last output."""
+    """Return how each run ended: the error, the question, or the title of the last output."""
     n = len(status)
     causes = np.flatnonzero(flags(steps["error"].is_valid()))
     pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
@@ -625,6 +622,5 @@ def _budget(runs: Columns, steps: Columns) -> Columns:
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = timing.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
     is_known = (runs["started_at"] != NEVER) & runs["has_steps"]
-    return {
-        f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()
-    }
+    seconds = budget._asdict().items()
+    return {f"{name}_s": np.where(is_known, values, NEVER) for name, values in seconds}

@@ -53,7 +53,7 @@ class InterruptRow(NamedTuple):
 
 
 class ArtifactRow(NamedTuple):
-    """An artifact of a step, an interrupt or a run's output; `step` is -1 where there is none."""
+    """An artifact of a step, of an interrupt or of a run's output; `step` is -1 without one."""
 
     run: int
     step: int
@@ -175,11 +175,8 @@ def label_of_step(step: Json) -> str:
 
 def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
-    questions = {
-        row: step
-        for row, step in enumerate(rows.steps[first:], first)
-        if step["type"] == "interrupt"
-    }
+    steps = enumerate(rows.steps[first:], first)
+    questions = {row: step for row, step in steps if step["type"] == "interrupt"}
     items = _pending_items(rows, run)
     matched, unmatched = _match_items(items, questions)
     if rows.has_steps[run]:
@@ -245,24 +242,27 @@ def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None
 def _match_items(
     items: list[Pending], questions: dict[int, Json]
 ) -> tuple[dict[int, Pending], list[Pending]]:
-    """Match pending items to interrupt steps: the items by the row of their step, and the others.
+    """Match pending items to interrupt steps; return items by the row of their step, and the rest.
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is
     matched by its id alone. Items without an id that have the same agent and label are not told
     apart by their position.
     """
-    by_id: dict[str | None, int] = {}
+    row_of_id: dict[str | None, int] = {}
     for row, step in questions.items():
-        by_id.setdefault(_interrupt_id(step), row)
-        by_id.setdefault(step["id"], row)
+        row_of_id.setdefault(_interrupt_id(step), row)
+        row_of_id.setdefault(step["id"], row)
     matched: dict[int, Pending] = {}
+    rest = []
     for pending in items:
         interrupt_id = pending.item.get("id")
-        if interrupt_id and interrupt_id in by_id:
-            matched.setdefault(by_id[interrupt_id], pending)
+        row = row_of_id.get(interrupt_id, -1) if interrupt_id else -1
+        if row >= 0 and row not in matched:
+            matched[row] = pending
+        else:
+            rest.append(pending)
 
-    is_matched = set(map(id, matched.values()))
     waiting = {
         row: (agent_of_step(step), label_of_step(step))
         for row, step in questions.items()
@@ -272,11 +272,9 @@ def _match_items(
         (pending.agent, pending.label) for pending in items if pending.item.get("id") is None
     )
     unmatched = []
-    for pending in items:
-        if id(pending) in is_matched:
-            continue
+    for pending in rest:
         key = (pending.agent, pending.label)
-        row = next((row for row, known in waiting.items() if known == key), -1)
+        row = next((row for row, names in waiting.items() if names == key), -1)
         if row >= 0 and nameless[key] <= 1:
             matched[row] = pending
             del waiting[row]
@@ -308,13 +306,13 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     lacks_output = not output and contract.current_status(raw["status"]) == "completed"
     artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
     in_value = {row.step for row in artifacts}
-    interrupt_ids = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
+    question_ids = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
     for row, step in enumerate(rows.steps[first:], first):
         if not step.get("artifacts") or row in in_value:
             continue
         is_final = lacks_output and step["type"] == "output" and rows.parent[row] < 0
-        origin = PROPOSAL if row in interrupt_ids else OUTPUT if is_final else STEP
-        owner = run, row, origin, interrupt_ids.get(row), agent_of_step(step)
+        origin = PROPOSAL if row in question_ids else OUTPUT if is_final else STEP
+        owner = run, row, origin, question_ids.get(row), agent_of_step(step)
         artifacts += [ArtifactRow(*owner, artifact) for artifact in step["artifacts"]]
 
     agent = rows.agents[run]
@@ -343,13 +341,20 @@ def _repeats(
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     What an output step has may repeat the run's output: same title and type.
     """
-    keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
-    rows = list(zip(artifacts, keys, strict=True))
-    found = {(name, key) for row, key in rows if row.origin == STEP for name in (row.agent, agent)}
-    delivered = {key for row, key in rows if row.origin == OUTPUT}
-    return [
-        (row.agent, key) in found
-        if row.origin == PROPOSAL
-        else row.origin == STEP and steps[row.step]["type"] == "output" and key in delivered
-        for row, key in rows
-    ]
+    findings: set[tuple[object, ...]] = set()
+    outputs: set[tuple[object, ...]] = set()
+    for row in artifacts:
+        key = row.artifact["title"], row.artifact["type"]
+        if row.origin == STEP:
+            findings |= {(row.agent, *key), (agent, *key)}
+        elif row.origin == OUTPUT:
+            outputs.add(key)
+
+    def is_repeat(row: ArtifactRow) -> bool:
+        key = row.artifact["title"], row.artifact["type"]
+        if row.origin == PROPOSAL:
+            return (row.agent, *key) in findings
+        is_output_step = row.origin == STEP and steps[row.step]["type"] == "output"
+        return is_output_step and key in outputs
+
+    return list(map(is_repeat, artifacts))

@@ -42,7 +42,9 @@ def frames(
     answers: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Frames:
-    """Turn runs into six linked, typed DataFrames: runs, steps, artifacts and so on.
+    """Turn runs into six linked, typed DataFrames.
+
+    They are runs, steps, artifacts, sources, interrupts and problems; see `help(runkit.Frames)`.
 
     Parameters
     ----------
@@ -85,8 +87,11 @@ def frames(
         frame.
     """
     source = opened(source)
-    f = source if isinstance(source, Frames) else _read(source, as_of, progress)
-    if f is source and as_of is not None:
+    if not isinstance(source, Frames):
+        f = _read(source, as_of, progress)
+    elif as_of is None:
+        f = source
+    else:
         raise UsageError(
             "as_of cannot change Frames, which are measured already; pass it with the runs."
         )
@@ -137,13 +142,15 @@ def _combined(parts: Sequence[Any]) -> Frames:
         for name in ("runs", "reads", *PARTS)
     }
     problems = Problems()
-    places = [f"source[{number}]" for number, part in enumerate(parts) for _ in part.runs.index]
-    dfs = _newest(dfs, places, problems)
-    noted = pd.concat([*(part.problems for part in parts), problems_frame(problems)])
+    locations = [f"source[{number}]" for number, part in enumerate(parts) for _ in part.runs.index]
+    dfs = _newest(dfs, locations, problems)
+    noted = [*(part.problems for part in parts), problems_frame(problems)]
+    dfs["problems"] = cast(pd.concat(noted, ignore_index=True), "problems")
+
     n_seen, n_kept = sum(part.coverage.seen for part in parts), len(dfs["runs"])
-    why = "; ".join(filter(None, (part.coverage.why for part in parts))) or None
-    coverage = Coverage(n_seen, n_kept, n_seen - n_kept, why)
-    return Frames(**dfs, problems=cast(noted, "problems"), coverage=coverage)
+    reasons = [part.coverage.why for part in parts if part.coverage.why]
+    coverage = Coverage(n_seen, n_kept, n_seen - n_kept, "; ".join(reasons) or None)
+    return Frames(**dfs, coverage=coverage)
 
 
 def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
@@ -220,16 +227,16 @@ def _assemble(
 
 
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
-    """Leave out the rows of runs that have a newer copy; `locations` say where each was read."""
+    """Leave out all rows of runs that have a newer copy; each run was read at its location."""
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if is_kept.all():
         return dfs
     newest_at = newest.set_index("run_id")["location"]
-    for run_id, place in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
+    for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
         detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
-        problems.refuse(Record({"id": run_id}, place), "duplicate_run", detail)
+        problems.refuse(Record({"id": run_id}, location), "duplicate_run", detail)
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
     return {
@@ -239,7 +246,7 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
-    """Keep the newest copy of each run: the one with the latest `updated_at`.
+    """Keep the newest copy of each run, by `updated_at`.
 
     At a tie it is one with steps, then the one that was read last, then the one in the later row.
     """
@@ -250,6 +257,6 @@ def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:
-    """Make the problems frame."""
+    """Build the problems frame."""
     columns = [column.name for column in SCHEMA["problems"]]
     return cast(pd.DataFrame(problems.rows, columns=columns), "problems")

@@ -45,22 +45,23 @@ class Problems:
         holder: Json | None = None,
         repaired: Json | None = None,
     ) -> None:
-        """Note a problem of a record that is kept, at a path in it or in an object that it holds.
+        """Note a problem of a record that is kept, at a path in it or in the object `holder`.
 
         An object that was repaired is in the repaired record only, perhaps at another position.
         Each unknown value and each contradiction is a kind of its own.
         """
-        place = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
+        schema_path = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
         value = detail if problem in ("unknown_value", "contradiction") else ""
-        kind = (problem, str(holder is None), _NESTED.sub(".steps[*]", place), value)
+        kind = (problem, str(holder is None), _NESTED.sub(".steps[*]", schema_path), value)
         if kind in self._first:
             self._first[kind]["n"] += 1
-        else:
-            raw = record.raw
-            if holder is not None:
-                raw = raw if _path_to(raw, holder) else repaired
-                path = (*_path_to(raw, holder), *path)
-            self._first[kind] = self._add(record, problem, detail, path, _step_id(raw, path))
+            return
+
+        raw = record.raw
+        if holder is not None:
+            raw = raw if _path_to(raw, holder) else repaired
+            path = (*_path_to(raw, holder), *path)
+        self._first[kind] = self._add(record, problem, detail, path, _step_id(raw, path))
 
     def _add(
         self, record: Record, problem: str, detail: str, path: Path, step_id: str | None
@@ -87,15 +88,9 @@ def _path_to(raw: Json | None, holder: Json) -> Path:
         if value is holder:
             return path
         if isinstance(value, dict):
-            stack += [
-                (item, (*path, name))
-                for name, item in value.items()
-                if isinstance(item, dict | list)
-            ]
+            stack += [(item, (*path, name)) for name, item in value.items()]
         elif isinstance(value, list):
-            stack += [
-                (item, (*path, n)) for n, item in enumerate(value) if isinstance(item, dict | list)
-            ]
+            stack += [(item, (*path, number)) for number, item in enumerate(value)]
     return ()
 
 

@@ -112,7 +112,7 @@ def _records(source: Source, location: str) -> Iterator[Record]:
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
-        yield from (record_of(raw, place) for raw, place in _runs_in(source, location))
+        yield from (record_of(raw, path) for raw, path in _runs_in(source, location))
     elif isinstance(source, str | Path):
         yield from _from_path(path_of(source))
     elif isinstance(source, JsonText):
@@ -145,18 +145,21 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
     """
     are_paths = False
     for number, item in enumerate(items):
-        are_paths = isinstance(item, str | Path) if number == 0 else are_paths
+        location = f"$[{number}]"
+        if number == 0:
+            are_paths = isinstance(item, str | Path)
         is_path = are_paths and isinstance(item, str)
+        is_plain = item is None or isinstance(item, str | int | float | list | tuple)
         if isinstance(item, Record):
             yield item
-        elif item is None or (isinstance(item, str | int | float | list | tuple) and not is_path):
-            yield record_of(item, f"$[{number}]")
+        elif is_plain and not is_path:
+            yield record_of(item, location)
         else:
-            yield from _records(item, f"$[{number}]")
+            yield from _records(item, location)
 
 
 def record_of(value: object, location: str) -> Record:
-    """Build the record of a run, or of a Python object by writing it as JSON and reading that."""
+    """Build the record of a run, or of a Python object as JSON holds it."""
     raw = value.to_dict() if isinstance(value, Run) else value
     if isinstance(value, Run):
         with suppress(TypeError):  # made by hand from what JSON cannot hold
@@ -164,32 +167,31 @@ def record_of(value: object, location: str) -> Record:
     try:
         text = jsontext.dumps(raw, large_integers=True)
     except ValueError as error:
-        own_id = raw.get("id") if isinstance(raw, dict) else None
-        is_usable = isinstance(own_id, str) and jsontext.is_unicode(own_id)
-        return _refused({"id": own_id if is_usable else None}, location, error)
+        run_id = raw.get("id") if isinstance(raw, dict) else None
+        is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)
+        return _refused({"id": run_id if is_usable else None}, location, error)
     return Record(orjson.loads(text), location, n_bytes=len(text))
 
 
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Find the runs in a document: one run or webhook event, or a list or list page of them."""
-    items: Any = value
-    if (
-        isinstance(value, dict)
-        and isinstance(value.get("data"), list)
-        and value.get("object") != "run"
-    ):
-        items, location = value["data"], f"{location}.data"
-    is_list = isinstance(items, list)
-    for number, item in enumerate(items if is_list else [items]):
-        place = f"{location}[{number}]" if is_list else location
-        data = (
-            item.get("data") if isinstance(item, dict) and item.get("object") == "event" else None
-        )
-        yield (
-            (data.get("object"), f"{place}.data.object")
-            if isinstance(data, dict)
-            else (item, place)
-        )
+    is_page = isinstance(value, dict) and value.get("object") != "run"
+    if is_page and isinstance(value.get("data"), list):
+        value, location = value["data"], f"{location}.data"
+    if not isinstance(value, list):
+        yield _run_in(value, location)
+        return
+    for number, item in enumerate(value):
+        yield _run_in(item, f"{location}[{number}]")
+
+
+def _run_in(item: Any, location: str) -> tuple[Any, str]:
+    """Find the run in the body of a webhook event; other items are returned as they are."""
+    if isinstance(item, dict) and item.get("object") == "event":
+        data = item.get("data")
+        if isinstance(data, dict):
+            return data.get("object"), f"{location}.data.object"
+    return item, location
 
 
 # ----------------------------------------------------------------------------------- files and text
@@ -204,7 +206,7 @@ def path_of(source: str | Path) -> Path:
         raise UsageError(
             f"source is {brief(source)}; expected a path. Pass JSON text as bytes: text.encode()."
         )
-    return Path(os.path.expanduser(source))  # noqa: PTH111 - pathlib's raises for some names
+    return Path(os.path.expanduser(source))  # noqa: PTH111 - pathlib's raises for ~other
 
 
 def has_suffix(path: str | Path) -> bool:
@@ -234,22 +236,21 @@ def _from_path(path: Path) -> Iterator[Record]:
 
 def _from_open_file(file: Any) -> Iterator[Record]:
     try:
-        content = file.read()
-        text = (
-            content.encode("utf-8", "surrogatepass") if isinstance(content, str) else bytes(content)
-        )
-    # such as a closed file, or one in another encoding
-    except (OSError, TypeError, ValueError) as error:
+        text = file.read()
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        buffer = io.BytesIO(text)
+    except (OSError, TypeError, ValueError) as error:  # a closed file, or one in another encoding
         raise UsageError(
             f"{brief(file)} cannot be read: {error}; expected an open file of JSON in UTF-8. "
             'Open it with mode "rb".'
         ) from None
     name = getattr(file, "name", None)
-    yield from _from_file(io.BytesIO(text), name if isinstance(name, str) else "file")
+    yield from _from_file(buffer, name if isinstance(name, str) else "file")
 
 
 def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
-    """Read JSON text by its content, also gzipped; `name` is the file's, "" for text in memory."""
+    """Read JSON text, also gzipped; `name` is that of the file, "" for text in memory."""
     is_gzip = file.read(2) == GZIP_MAGIC
     file.seek(0)
     try:
@@ -266,21 +267,33 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     """
     lines = ((number, line) for number, line in enumerate(file, 1) if not line.isspace())
     head = list(islice(lines, 2))
-    if not head and name.lower().endswith(DOCUMENTS):
-        yield Record(None, name, "bad_json", "the file is empty")
-    if len(head) < 2 or not _is_json(head[0][1]):
-        file.seek(0)
-        text = file.read()
-        document = _from_document(text, f"{name} $".lstrip()) if head else []
-        is_broken = any(record.problem for record in document)
-        head = [*enumerate(text.splitlines(), 1)] if is_broken else []
-        found = (record.raw for _, line in head for record in _from_document(line, ""))
-        if all(map(reject_reason, found)):
-            yield from document
-            return
-    for number, line in chain(head, lines):
-        if line and not line.isspace():
+    if not head:
+        if name.lower().endswith(DOCUMENTS):
+            yield Record(None, name, "bad_json", "the file is empty")
+        return
+    if len(head) == 2 and _is_json(head[0][1]):
+        yield from _from_lines(chain(head, lines), name)
+        return
+
+    file.seek(0)
+    text = file.read()
+    document = _from_document(text, f"{name} $".lstrip())
+    is_broken = any(record.problem for record in document)
+    if is_broken and _has_run(text.splitlines()):
+        yield from _from_lines(enumerate(text.splitlines(), 1), name)
+    else:
+        yield from document
+
+
+def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
+    for number, line in lines:
+        if line.strip():
             yield from _from_document(line, f"{name}:{number} $" if name else f"line {number} $")
+
+
+def _has_run(lines: Iterable[bytes]) -> bool:
+    records = (record for line in lines for record in _from_document(line, ""))
+    return any(reject_reason(record.raw) is None for record in records)
 
 
 def _is_json(text: bytes) -> bool:
@@ -302,12 +315,8 @@ def _from_document(text: bytes, location: str) -> list[Record]:
 
 def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
     is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
-    return Record(
-        raw,
-        location,
-        "too_deep" if is_deep else "bad_json",
-        _not_utf8(text) or f"not JSON: {error}",
-    )
+    problem = "too_deep" if is_deep else "bad_json"
+    return Record(raw, location, problem, _not_utf8(text) or f"not JSON: {error}")
 
 
 def _not_utf8(text: bytes) -> str | None:
@@ -326,7 +335,7 @@ def reject_reason(raw: object) -> str | None:
     if not isinstance(raw, dict):
         return f"expected a run, found {kind(raw)}"
     word = raw.get("object")
-    if word is not None and not (isinstance(word, str) and word == "run"):
+    if word not in (None, "run"):
         return f"expected an object of kind 'run', found {brief(word)}"
     if word is None and not {"id", "status"} & raw.keys():
         return "expected a run, found an object without object, id and status"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from runkit.tables import frames
+from runkit.tables import sources as reading
 from strategies import mangled
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ def test_the_size_of_batches_changes_no_value(sources: list[Json], n_bytes: int)
     text = b"\n".join(json.dumps(source).encode() for source in sources)
     whole = runkit.frames(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "BATCH_BYTES", n_bytes)
+        patch.setattr(reading, "BATCH_BYTES", n_bytes)
         cut = runkit.frames(text)
     for name, df in whole.items():
         if name != "problems":  # the first of a kind are others

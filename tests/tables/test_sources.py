@@ -167,8 +167,14 @@ def test_files_without_any_run_are_an_error(tmp_path: Path, text: bytes) -> None
 
 @pytest.mark.parametrize("text", [b"\n\n", b'{"data": []}'])
 def test_files_without_any_record_are_empty_frames(tmp_path: Path, text: bytes) -> None:
-    (tmp_path / "runs.json").write_bytes(text)
-    assert runkit.frames(tmp_path / "runs.json").coverage == (0, 0, 0, None)
+    (tmp_path / "runs.ndjson").write_bytes(text)
+    assert runkit.frames(tmp_path / "runs.ndjson").coverage == (0, 0, 0, None)
+
+
+def test_an_empty_document_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs.json").touch()
+    with pytest.raises(DataError, match="the file is empty"):
+        runkit.frames(tmp_path / "runs.json")
 
 
 def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
@@ -182,7 +188,7 @@ def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
     ("source", "words"),
     [
         (42, "source is int"),
-        (pd.DataFrame({"run_id": ["r"]}), "source is DataFrame"),
+        (pd.DataFrame({"run_id": ["r"]}), "source is a DataFrame"),
         ("nowhere.json", "expected an existing file"),
         ("runs.csv", "expected an existing file that ends in .json"),
         ("", "expected a path"),

@@ -57,8 +57,8 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -
     assert names == files("runkit") | files("notebooks") | files("tests") | more
 
 
-def test_the_page_on_pypi_has_no_links_into_the_repository(metadata: Message) -> None:
-    page = metadata.get_payload()
+def test_the_page_on_pypi_has_no_links_into_the_repository(wheel: zipfile.ZipFile) -> None:
+    _, _, page = wheel.read(f"{INFO}/METADATA").decode().partition("\n\n")
     assert page.startswith("# runkit")
     assert not re.search(r"\]\((?!https:)", page)
 
