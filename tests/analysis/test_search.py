@@ -39,6 +39,8 @@ def test_the_words_around_a_hit_are_there() -> None:
     [hit] = runkit.search(source, "DID NOT", where="steps.result").to_dict("records")
     assert (hit["before"], hit["hit"], hit["after"]) == ("x" * 40, "did not", " respond" + "y" * 32)
     assert (hit["run_id"], hit["step_id"], hit["where"]) == ("r", "a", "steps.result")
+    [hit] = runkit.search(source, "tep", where="steps.label").to_dict("records")
+    assert (hit["before"], hit["after"]) == ("S", " a")
 
 
 def test_search_takes_columns_and_frames(f: runkit.Frames) -> None:
