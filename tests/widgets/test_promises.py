@@ -225,13 +225,14 @@ def test_every_question_that_waits_is_there() -> None:
         interrupted = client.runs.list(status="interrupted", progress=False)
         assert len(interrupted) > 3
         inbox = runkit.InterruptInbox(client)
-        rows, top = inbox.rows, Page(inbox.widget).view
+        rows = inbox.rows
         assert {row.run_id for row in rows} == set(interrupted.ids)
         assert rows[0].kind == "dismissal"
         for kind in {row.kind for row in rows}:
             times = [row.asked_at for row in rows if row.kind == kind]
             assert times == sorted(times)
         waits = [row.wait_s for row in rows]
+        top = Page(inbox.widget).view
         assert top["title"].startswith(f"{len(rows)} questions waiting")
         assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
         assert top["oldest"].endswith(" over 4 h")
