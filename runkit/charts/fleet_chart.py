@@ -18,13 +18,13 @@ from runkit.charts.style import (
     HOVER,
     LEGEND_EDGE_PX,
     LEGEND_PX,
-    LONGEST,
+    MAX_TITLE,
     SIZE,
     Heading,
     Json,
     Trace,
     array_ticks,
-    bars,
+    bar_trace,
     bold,
     chosen_theme,
     colored,
@@ -33,12 +33,12 @@ from runkit.charts.style import (
     heading_of,
     legend_at,
     level,
-    lines,
+    line_trace,
     note,
     pill,
     plain,
     row_axis,
-    texts,
+    text_trace,
     width_px,
 )
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
@@ -198,7 +198,7 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str
     n_drawn = min(runs["day"].count(), MOST_POINTS)
     is_cut = MOST_ROWS < len(runs) > n_drawn
     left_out = f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first" if is_cut else ""
-    name = plain(title or plural(len(runs), "run"), LONGEST)
+    name = plain(title or plural(len(runs), "run"), MAX_TITLE)
     return [[name, " to ".join(created)], [words for words, n in parts.items() if n], [left_out]]
 
 
@@ -278,8 +278,8 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     ]
     hover = HOVER | {"customdata": runs["hover"].tolist()}
     return [
-        bars(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
-        texts(runs["working_s"], runs["y"], words, theme.text),
+        bar_trace(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
+        text_trace(runs["working_s"], runs["y"], words, theme.text),
     ]
 
 
@@ -295,9 +295,9 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     dots = {"mode": "markers", "marker": mark, "customdata": runs["hover"].tolist()}
     thin = {"color": color}
     return [
-        bars(0 * y + LEAST_WAIT, ends - LEAST_WAIT, y, 0.1, thin, hoverinfo="skip", **place),
-        lines(ends.tolist(), y.tolist(), cliponaxis=False, **HOVER, **dots, **place),
-        texts(ends, y, NBSP + INDENT + runs["waited"], theme.text, **place),
+        bar_trace(0 * y + LEAST_WAIT, ends - LEAST_WAIT, y, 0.1, thin, hoverinfo="skip", **place),
+        line_trace(ends.tolist(), y.tolist(), cliponaxis=False, **HOVER, **dots, **place),
+        text_trace(ends, y, NBSP + INDENT + runs["waited"], theme.text, **place),
     ]
 
 
@@ -410,7 +410,7 @@ def _points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
             "marker": mark,
         }
         look |= HOVER | {"customdata": own["hover"].tolist(), "showlegend": True}
-        traces.insert(0, lines(own["day"].tolist(), own["y"].tolist(), **look))
+        traces.insert(0, line_trace(own["day"].tolist(), own["y"].tolist(), **look))
     return traces
 
 

@@ -14,8 +14,8 @@ from runkit.charts.axis import PLOT_PX, Axis, axes_of, relative_axis
 from runkit.charts.bars import (
     GROUP,
     LETTERS,
-    MOST_BARS,
-    MOST_ROWS,
+    MAX_BARS,
+    MAX_ROWS,
     WAIT,
     Picture,
     Scene,
@@ -23,7 +23,6 @@ from runkit.charts.bars import (
     bars_of,
     blocked,
     critical_path,
-    each,
     scene_of,
     tree_rows,
     visible_steps,
@@ -31,14 +30,14 @@ from runkit.charts.bars import (
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.marks import (
     STUB,
-    absences,
     durations,
-    fold_words,
+    empty_labels,
+    fold_labels,
     is_stub,
     legend,
     shades,
     traces,
-    wait_words,
+    wait_labels,
 )
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.style import (
@@ -46,7 +45,7 @@ from runkit.charts.style import (
     EDGE_PX,
     LEGEND_EDGE_PX,
     LEGEND_PX,
-    LONGEST,
+    MAX_TITLE,
     WIDTH,
     Heading,
     Json,
@@ -75,13 +74,13 @@ from runkit.timing import Flags
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
+FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
 SLA_H = 4
-NAME = 30  # characters of a name in the line of one of a few runs
-SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
-FIGURE_PX = 800  # of a rather narrow figure, for the legend
-LEAST_BAND_PX = 1  # a narrower wait would not be seen
-STRIP = 1.6  # rows above the first one, where the words of waits stand
+MAX_NAME = 30  # characters of a name in the line of one of a few runs
+MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
+NARROW_PX = 800  # the width of a narrow figure, for which the legend is laid out
+MIN_BAND_PX = 1  # a narrower wait would not be seen
+STRIP = 1.6  # rows above the first one, for the labels of waits
 
 
 @checked
@@ -138,41 +137,39 @@ def gantt(
     """
     from runkit.charts.figure import RunFigure
 
-    of_steps: Json = {"depth": depth, "compress_waits": compress_waits}
-    of_fleet: Json = {"sort": sort, "group": group, "sla_h": sla_h}
-    read = frames(source)
-    n_runs = len(read.runs)
+    f = frames(source)
+    n_runs = len(f.runs)
     if not n_runs:
         raise UsageError(
             "There is no run to draw; expected at least one. What was refused is in frames().problems."
         )
     if n_runs > len(LETTERS):
-        _refuse(of_steps, "auto", n_runs, f"1 to {len(LETTERS)} runs")
+        few = f"1 to {len(LETTERS)} runs"
+        _refuse("auto", n_runs, few, depth=depth, compress_waits=compress_waits)
         hours = SLA_H if sla_h is None else sla_h
-        return fleet_chart(
-            read, sort=sort or "attention", group=group or "status", sla_h=hours, title=title
-        )
-    _refuse(of_fleet, None, n_runs, f"more than {len(LETTERS)} runs")
+        sort, group = sort or "attention", group or "status"
+        return fleet_chart(f, sort=sort, group=group, sla_h=hours, title=title)
+    many = f"more than {len(LETTERS)} runs"
+    _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
 
-    scene, reach = scene_of(read), 0.0
-    more: Json = {}
+    scene, reach = scene_of(f), 0.0
+    layout: Json = {}
     is_pair = n_runs == 2 and can_pair(scene.steps)
     n_sides = 2 if is_pair else 1  # bars in a row
     is_bounded = depth == "auto" and n_runs == n_sides
-    is_shown = visible_steps(
-        scene.steps, depth, MOST_ROWS * n_sides if is_bounded else MOST_BARS // n_sides
-    )
+    limit = MAX_ROWS * n_sides if is_bounded else MAX_BARS // n_sides
+    is_visible = visible_steps(scene.steps, depth, limit)
     if is_pair:
-        picture, words, more = pair_chart(scene, is_shown, fold=bool(compress_waits))
+        picture, labels, layout = pair_chart(scene, is_visible, fold=bool(compress_waits))
     else:
-        picture = _picture(scene, is_shown, compress_waits)
-        words, reach = durations(picture)
-    data = [*traces(picture), *legend(picture), *words]
+        picture = _picture(scene, is_visible, compress_waits)
+        labels, reach = durations(picture)
+    data = [*traces(picture), *legend(picture), *labels]
     heading = run_heading(scene.runs, picture.theme, title, *_notes(scene, picture.bars, depth))
-    return RunFigure(data, _layout(picture, data, heading, reach, more))
+    return RunFigure(data, _layout(picture, data, heading, reach, layout))
 
 
-def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to: str) -> None:
+def _refuse(default: object, n_runs: int, applies_to: str, **options: object) -> None:
     """Refuse options that do not apply to a chart of so many runs."""
     for name, value in options.items():
         if value != default:
@@ -182,28 +179,34 @@ def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to
             )
 
 
-def _picture(scene: Scene, is_shown: Flags, compress_waits: bool | str) -> Picture:
+def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Picture:
     """Place what is shown: on the axis, in rows, and on the critical path if all steps are shown."""
-    steps, runs = scene.steps[is_shown], scene.runs
+    steps, runs = scene.steps[is_visible], scene.runs
     axis, is_tree = _axis(steps, runs, compress_waits), len(runs) == 1
     row: Any = np.arange(len(steps))
-    rows, row = (tree_rows(steps, row), row) if is_tree else agent_rows(steps)
+    if is_tree:
+        rows = tree_rows(steps, row)
+    else:
+        rows, row = agent_rows(steps)
+
     has_path = scene.steps["is_critical"].any()
     is_solid = steps["is_critical"] if has_path else not runs["status"].eq("error").all()
     x0, x1 = (axis.at(steps[edge].to_numpy()) for edge in ("start", "end"))
     bars = bars_of(scene, steps, row=row, x0=x0, x1=x1, is_solid=steps["is_failing"] | is_solid)
-    path = critical_path(bars, axis) if is_tree and is_shown.all() else []
+    path = critical_path(bars, axis) if is_tree and is_visible.all() else []
     return Picture(runs, bars, scene.legend, rows, axis, chosen_theme(), path)
 
 
 def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> Axis:
-    """Return the time axis, folded if that is asked for or helps."""
-    first = min([0.0, *steps["start"]])
-    last = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
-    least = FOLDED_SHARE * (last - first) if compress_waits == "auto" else 0.0
+    """Return the time axis, with its waits folded where the argument says so."""
+    start = min([0.0, *steps["start"]])
+    end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
     folds = blocked(steps) if compress_waits else []
-    is_folded = sum(to - since for since, to in folds) > least
-    return axes_of(first, [last], [folds if is_folded else []])[0]
+    folded_s = sum(stop - start for start, stop in folds)
+    if compress_waits == "auto" and folded_s <= FOLDED_SHARE * (end - start):
+        folds = []
+    [axis] = axes_of(start, [end], [folds])
+    return axis
 
 
 def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[str]:
@@ -211,72 +214,68 @@ def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[st
     steps, runs, notes = scene.steps, scene.runs, []
     is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
     if is_tree:
-        failing = steps[steps["is_failing"] & (runs["status"].iloc[0] == "error")].nlargest(
-            1, "end"
-        )
-        notes = ["".join(f". Failed in {bold(plain(label))}" for label in failing["label"])]
+        is_cause = steps["is_failing"] & (runs["status"].iloc[0] == "error")
+        cause = steps[is_cause].nlargest(1, "end")
+        notes = ["".join(f". Failed in {bold(plain(label))}" for label in cause["label"])]
     if hidden.empty:
         return notes
+
     n_steps = len(scene.frames.steps)
-    words = f"{n_steps - len(hidden):,} of {n_steps:,} steps shown"
+    text = f"{n_steps - len(hidden):,} of {n_steps:,} steps shown"
     if not isinstance(depth, int):
         n_top, n_failed = int(bars["depth"].eq(0).sum()), int(bars["is_failing"].sum())
         longest = (hidden["end"] - hidden["start"])[hidden["kind"] != GROUP].max()
-        words += f": failed steps, waits, {plural(n_top, 'top step')}, then the longest. "
-        words += f"The others took {duration(longest)} or less. {n_failed or 'None'} failed."
-    notes.append(words)
+        text += f": failed steps, waits, {plural(n_top, 'top step')}, then the longest. "
+        text += f"The others took {duration(longest)} or less. {n_failed or 'None'} failed."
+    notes.append(text)
     if is_tree and steps["is_critical"].any():
-        last = steps[steps["depth"].eq(0) & steps["kind"].eq(GROUP)].nlargest(1, "end")
-        notes += [f"{bold(plain(step.label))} is the group that ended last" for step in each(last)]
+        top_groups = steps[steps["depth"].eq(0) & steps["kind"].eq(GROUP)]
+        last = top_groups.nlargest(1, "end")
+        notes += [f"{bold(plain(label))} is the group that ended last" for label in last["label"]]
     return notes
 
 
 def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str) -> Heading:
-    """Write the heading of one run, or of two to four with a line for each; `notes` say what is left out.
+    """Write the heading of one run, or of two to four with a line for each, and the notes.
 
     The title names the business and the agent that all runs share.
     """
-    businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
-    shared = _names(title) or [
-        name for same in (businesses, agents) if len(same) == 1 for name in same
-    ]
-    names = [plain(name, LONGEST) for name in shared]
-    if len(runs) > 1:
-        number = f"{len(runs)} runs compared"
-        names = [*names, number] if len(businesses) < 2 and names else [number, *names]
-        runs_lines = [
-            _run_line(run, theme, len(businesses) != 1) for run in runs.to_dict("records")
-        ]
-        return heading_of(theme, names, *runs_lines, *([note] for note in notes))
-    [run] = runs.to_dict("records")
-    head = [*(names or ["Unknown agent"]), pill(run["status"], theme)]
-    return heading_of(
-        theme, head, [time_words(run) + notes[0], _id(run)], *([note] for note in notes[1:])
-    )
+    businesses = _names(*runs["business_name"].unique())
+    agents = _names(*runs["agent_name"].unique())
+    shared = [names[0] for names in (businesses, agents) if len(names) == 1]
+    names = [plain(name, MAX_TITLE) for name in _names(title) or shared]
+    if len(runs) == 1:
+        [run] = runs.to_dict("records")
+        head = [*(names or ["Unknown agent"]), pill(run["status"], theme)]
+        line = [time_words(run) + notes[0], _run_id(run)]
+        return heading_of(theme, head, line, *([note] for note in notes[1:]))
+
+    number = f"{len(runs)} runs compared"
+    head = [*names, number] if names and len(businesses) < 2 else [number, *names]
+    has_names = len(businesses) != 1
+    lines = [_run_line(run, theme, has_name=has_names) for run in runs.to_dict("records")]
+    return heading_of(theme, head, *lines, *([note] for note in notes))
 
 
-def _run_line(run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
-    """Write one of a few runs: its id with its name or its time, how it ended, and where its time went."""
-    names = [plain(name, NAME) for name in _names(run["business_name"])] if has_name else []
-    is_dated = pd.notna(run["created_at"]) and not has_name  # a line has no room for both
-    first, *parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
-    sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
+def _run_line(run: dict[Any, Any], theme: Theme, *, has_name: bool) -> list[str]:
+    """Write one of a few runs: its name or its time, its id, how it ended, and where its time went."""
     letter = colored(bold(run["label"][0]), theme.text)
-    return [
-        f"{letter}  {first}",
-        *parts,
-        pill(run["status"], theme),
-        *sure,
-        time_words(run, has_total=False),
-    ]
+    names = [plain(name, MAX_NAME) for name in _names(run["business_name"])] if has_name else []
+    created = ""
+    if pd.notna(run["created_at"]) and not has_name:  # a line has no room for both
+        created = moment(run["created_at"])
+    first, *others = [*names, _run_id(run), created]
+    confidence = [level(word, theme, " confidence") for word in _names(run["confidence"])]
+    state = [pill(run["status"], theme), *confidence, time_words(run, has_total=False)]
+    return [f"{letter}  {first}", *others, *state]
 
 
-def _names(*words: object) -> list[str]:
-    """Return the words that are not missing."""
-    return [word for word in words if isinstance(word, str) and word.strip()]
+def _names(*values: object) -> list[str]:
+    """Return the names that are not missing."""
+    return [value for value in values if isinstance(value, str) and value.strip()]
 
 
-def _id(run: Any) -> str:
+def _run_id(run: dict[Any, Any]) -> str:
     return f"run {plain(short_id(run['run_id']))}"
 
 
@@ -289,7 +288,7 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     if pd.isna(work):
         return f"{whole}; steps not delivered"
     parts = [f"{duration(work)} work"]
-    if run["idle_s"] > SHOWN_IDLE * (total - waiting):
+    if run["idle_s"] > MIN_IDLE * (total - waiting):
         parts.append(f"{duration(run['idle_s'])} idle")
     if pd.notna(run["waits_since"]):
         parts.append(emphasize(f"waiting since {moment(run['waits_since'])}"))
@@ -299,38 +298,49 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
 
 
 def _layout(
-    picture: Picture, data: list[Trace], heading: Heading, reach: float, more: Json
+    picture: Picture, data: list[Trace], heading: Heading, reach: float, layout: Json
 ) -> Json:
-    """Build the figure's layout; texts reach so many pixels behind the axis, `more` is what two runs add."""
-    rows, axis, theme, nothing = picture.rows, picture.axis, picture.theme, absences(picture)
-    bars = picture.bars.assign(px=(picture.bars["x1"] - picture.bars["x0"]) * axis.scale)
-    bands = bars[(len(picture.runs) == 1) & bars["kind"].eq(WAIT) & (bars["px"] >= LEAST_BAND_PX)]
-    waits = bands.sort_values("px", ascending=False, kind="stable")
-    top = -0.5 - more.pop("above", 0.15 if waits.empty else STRIP)
-    last = rows.n - 0.5 + len(nothing)
-    area = round((last - top) * rows.px)
+    """Build the figure's layout; `layout` is what a chart of two runs adds.
+
+    Texts reach `reach` pixels behind the axis.
+    """
+    rows, axis, theme = picture.rows, picture.axis, picture.theme
+    bands, empty = _bands(picture), empty_labels(picture)
+    top = -0.5 - layout.pop("above", 0.15 if bands.empty else STRIP)
+    bottom = rows.n - 0.5 + len(empty)
+    height = round((bottom - top) * rows.px)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0))}
     entries_px = sum(entry_px(trace["name"]) for trace in data if trace.get("showlegend"))
-    n_lines = -int(-entries_px // (FIGURE_PX - margin["r"]))
+    n_lines = -int(-entries_px // (NARROW_PX - margin["r"]))
     margin["b"] = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * n_lines
-    ticks = relative_axis(axis._replace(px=min(WIDTH - margin["l"] - margin["r"], PLOT_PX)))
-    stub = STUB * axis.length * is_stub(bars).any()
+
+    plot_px = min(WIDTH - margin["l"] - margin["r"], PLOT_PX)
+    stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
-    time = ticks | {"range": span, "tickangle": 0, "showgrid": True} | more.get("xaxis", {})
-    # ticks also over a chart that is taller than a screen
-    above = zip(time["tickvals"], time["ticktext"], strict=True) if rows.n >= MOST_ROWS else ()
-    upper = [note(text, theme.muted, x=place, y=top, yanchor="bottom") for place, text in above]
-    words = [*wait_words(picture, waits, top), *fold_words(picture), *nothing, *upper]
+    time = relative_axis(axis._replace(px=plot_px)) | {"range": span, "tickangle": 0}
+    time |= {"showgrid": True} | layout.get("xaxis", {})
+    labels = [*wait_labels(picture, bands, top), *fold_labels(picture), *empty]
+    if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
+        for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
+            labels.append(note(text, theme.muted, x=tick, y=top, yanchor="bottom"))
+
+    row_ticks = row_axis(theme, labels_px, rows.ticks, rows.texts)
     # The entries of the legend are traces of their own, which a click would hide alone.
-    return (
-        figure_layout(theme, heading, area, margin)
-        | more
-        | {
-            "xaxis": time,
-            "yaxis": row_axis(theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
-            "legend": legend_at(area) | {"itemclick": False, "itemdoubleclick": False},
-            "shapes": [*shades(picture, waits, top), *more.get("shapes", ())],
-            "annotations": [*words, *more.get("annotations", ())],
-        }
-    )
+    inert = {"itemclick": False, "itemdoubleclick": False}
+    return figure_layout(theme, heading, height, margin) | {
+        **layout,
+        "xaxis": time,
+        "yaxis": row_ticks | {"range": [bottom, top]},
+        "legend": legend_at(height) | inert,
+        "shapes": [*shades(picture, bands, top), *layout.get("shapes", ())],
+        "annotations": [*labels, *layout.get("annotations", ())],
+    }
+
+
+def _bands(picture: Picture) -> pd.DataFrame:
+    """Return the waits of a chart of one run that are wide enough for a band, the widest first."""
+    bars = picture.bars
+    bars = bars.assign(px=(bars["x1"] - bars["x0"]) * picture.axis.scale)
+    is_band = bars["kind"].eq(WAIT) & (bars["px"] >= MIN_BAND_PX) & (len(picture.runs) == 1)
+    return bars[is_band].sort_values("px", ascending=False, kind="stable")

@@ -31,14 +31,14 @@ GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 CLEAR = "rgba(0,0,0,0)"
 TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
 WIDTH = 900  # pixels of a figure in a notebook, and of its static picture
-LONGEST = 200  # characters of a title of the user
-LINE_PX = 22  # a line of the title
+MAX_TITLE = 200  # characters of a title of the user
+LINE_PX = 22  # the height of a line of the title
 EDGE_PX = 16
-ABOVE_PX = 20  # over the title
-AXIS_PX = 30  # below the rows: the ticks
-# a line of the legend, and what plotly keeps free around all lines
-LEGEND_PX, LEGEND_EDGE_PX = 19, 24
-ENTRY_PX = 48  # of an entry of the legend beside its word
+ABOVE_PX = 20  # the space over the title
+AXIS_PX = 30  # the height of the ticks below the rows
+LEGEND_PX = 19  # the height of a line of the legend
+LEGEND_EDGE_PX = 24  # the space that plotly keeps free around all lines of the legend
+ENTRY_PX = 48  # the width of an entry of the legend without its text
 Json = dict[str, Any]
 Trace = Json
 HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "hoverinfo": "all"}
@@ -93,12 +93,14 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> He
     """
     name, *parts = title
     rest = "".join(f" · {part}" for part in parts if part)
-    smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
+    smaller = [" · ".join(filter(None, parts)) for parts in others]
     lines = [bold(name) + colored(rest, theme.muted)]
     lines += [
-        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller
+        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>'
+        for line in smaller
+        if line
     ]
-    return Heading(lines, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
+    return Heading(lines, ". ".join(shorten(unmarked(line), 2 * MAX_TITLE) for line in lines))
 
 
 def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> Json:
@@ -109,21 +111,16 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
     """
     title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
     top = title + margin.get("t", 0)
-    place = {
-        "x": 0,
-        "xref": "container",
-        "xanchor": "left",
-        "y": 1,
-        "yref": "container",
-        "yanchor": "top",
-    }
+    corner = {"x": 0, "xref": "container", "xanchor": "left"}
+    corner |= {"y": 1, "yref": "container", "yanchor": "top"}
+    text = {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}}
     return {
         "template": template(theme),
         "height": top + area + margin["b"],
         "margin": margin | {"t": top},
         "hovermode": "closest",
         "modebar": {"remove": TOOLS},
-        "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},
+        "title": corner | text,
         "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
         "barmode": "overlay",
         "dragmode": "zoom",
@@ -149,13 +146,13 @@ def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str
     }
 
 
-def array_ticks(places: Sequence[object], texts: Sequence[str]) -> Json:
-    """Return some ticks of plotly's axis."""
-    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
+def array_ticks(positions: Sequence[object], texts: Sequence[str]) -> Json:
+    """Return ticks of a plotly axis at these positions."""
+    return {"tickmode": "array", "tickvals": positions, "ticktext": texts}
 
 
 def legend_at(height: float) -> Json:
-    """Place the legend below an axis under a drawing of so many pixels; there it is as wide as the figure."""
+    """Place the legend below an axis under a drawing of this height, as wide as the figure."""
     return {"orientation": "h", "x": -0.001, "yanchor": "top", "y": -AXIS_PX / height}
 
 
@@ -164,10 +161,10 @@ def entry_px(name: str) -> float:
     return width_px(name) * 0.9 + ENTRY_PX
 
 
-def lines(x: Any, y: Any, **look: Any) -> Trace:
-    """Return lines, marks or texts that say nothing when a reader points at them; None is a gap."""
+def line_trace(x: Any, y: Any, **options: Any) -> Trace:
+    """Return lines, marks or texts without a hover text; None is a gap."""
     quiet = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
-    return quiet | {"x": x, "y": y} | look
+    return quiet | {"x": x, "y": y} | options
 
 
 def numbers(values: pd.Series[Any]) -> dict[str, str]:
@@ -178,35 +175,35 @@ def numbers(values: pd.Series[Any]) -> dict[str, str]:
     return {"dtype": "f8", "bdata": base64.b64encode(values.to_numpy("<f8").tobytes()).decode()}
 
 
-def bars(
+def bar_trace(
     base: pd.Series[float],
     x: pd.Series[float],
     y: pd.Series[float],
     width: float,
     mark: Json,
-    **look: Any,
+    **options: Any,
 ) -> Trace:
     """Return a bar for each row `y`, from `base`, of length `x`; `width` is in rows."""
     kind = {"type": "bar", "orientation": "h", "textposition": "none", "showlegend": False}
-    place = {"base": numbers(base), "x": numbers(x), "y": numbers(y), "width": width}
-    return kind | place | {"marker": mark} | look
+    box = {"base": numbers(base), "x": numbers(x), "y": numbers(y), "width": width}
+    return kind | box | {"marker": mark} | options
 
 
-def texts(
+def text_trace(
     x: Iterable[float],
     y: Iterable[float],
-    words: Iterable[str],
+    labels: Iterable[str],
     color: str | list[str],
-    **look: Any,
+    **options: Any,
 ) -> Trace:
     """Return texts that begin at points, in one color or one for each."""
     font = {"size": SIZE - 1, "color": color}
     kind = {"mode": "text", "textposition": "middle right", "textfont": font, "cliponaxis": False}
-    return lines([*x], [*y], text=[*words], **kind | look)
+    return line_trace([*x], [*y], text=[*labels], **kind | options)
 
 
 def chosen_theme() -> Theme:
-    """Return the theme that plotly's default template asks for: dark if one of its names ends in "dark"."""
+    """Return the theme of plotly's default template: dark if one of its names ends in "dark"."""
     import plotly.io
 
     names = (plotly.io.templates.default or "").split("+")
@@ -214,10 +211,10 @@ def chosen_theme() -> Theme:
 
 
 def plain(value: object, limit: int = 60) -> str:
-    """Return `value` as text that plotly shows as it is: one line, at most `limit` characters, no markup.
+    """Return `value` as one line of text that plotly shows as it is, without markup.
 
-    A missing value is "unknown"; characters that cannot be seen (controls, changes of direction)
-    are shown.
+    It has at most `limit` characters. A missing value is "unknown"; characters that cannot be seen
+    (controls, changes of direction) are shown.
     """
     if value is None or value != value:  # NaN and NaT differ from themselves
         return "unknown"
@@ -235,7 +232,7 @@ def colored(text: str, color: str) -> str:
 
 
 def cross(theme: Theme) -> str:
-    """Return the mark of what failed."""
+    """Return the mark of a step that failed."""
     return colored(bold("✕"), theme.fail)
 
 
@@ -245,15 +242,15 @@ def pill(word: str, theme: Theme) -> str:
     return bold(colored(plain(state, 20), getattr(theme, state.color)))
 
 
-def level(word: str, theme: Theme, what: str = "") -> str:
+def level(word: str, theme: Theme, noun: str = "") -> str:
     """Return a confidence in its color."""
     color = CONFIDENCE_COLORS.get(word, "muted")
-    return colored(plain(word.capitalize(), 14) + what, getattr(theme, color))
+    return colored(plain(word.capitalize(), 14) + noun, getattr(theme, color))
 
 
-def note(text: str, color: str, size: float = SIZE - 1, **place: Any) -> dict[str, Any]:
+def note(text: str, color: str, size: float = SIZE - 1, **position: Any) -> dict[str, Any]:
     """Return harmless text as an annotation of a figure, without an arrow."""
-    return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **place}
+    return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **position}
 
 
 def unmarked(text: str) -> str:
@@ -262,7 +259,7 @@ def unmarked(text: str) -> str:
 
 
 def width_px(text: str) -> int:
-    """How wide a label is at most, in pixels, in the widest of the usual fonts at 12 px."""
+    """Return the width of a label in pixels, in the widest of the usual fonts at 12 px."""
     return round(sum(map(_letter_px, unmarked(text))))
 
 
