@@ -11,7 +11,8 @@ from plotly.graph_objects import Figure
 
 import runkit
 from chart import values
-from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
+from runkit.charts.fleet_chart import MAX_ROWS, fleet_chart
+from runkit.charts.fleet_points import MAX_POINTS
 from runkit.text import duration
 from support import at, question, run, step
 
@@ -104,7 +105,7 @@ def many(n: int) -> list[dict[str, Any]]:
 
 def test_more_than_rows_are_points() -> None:
     """Each run is a point at its wait; those that wait longest are listed beside them."""
-    n = MOST_ROWS + 1
+    n = MAX_ROWS + 1
     figure = chart(*many(n))
     assert sum(len(trace.x) for trace in figure.data) == n
     assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
@@ -115,10 +116,10 @@ def test_more_than_rows_are_points() -> None:
 
 def test_points_are_bounded_and_the_rest_is_counted() -> None:
     """At most 1 MB of JSON whatever the number; no waiting run is left out before a completed one."""
-    n = MOST_POINTS + 100
+    n = MAX_POINTS + 100
     figure = chart(*many(n))
-    assert sum(len(trace.x) for trace in figure.data) == MOST_POINTS
+    assert sum(len(trace.x) for trace in figure.data) == MAX_POINTS
     waiting = next(trace for trace in figure.data if "Waiting" in trace.name)
     assert len(waiting.x) == n // 10
-    assert f"{MOST_POINTS:,} of {n:,} runs drawn" in figure.layout.title.text
+    assert f"{MAX_POINTS:,} of {n:,} runs drawn" in figure.layout.title.text
     assert len(figure.to_json()) < 1_000_000

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.payloads import PAYLOADS
-from runkit.charts.fleet_chart import MOST_ROWS
+from runkit.charts.fleet_chart import MAX_ROWS
 from runkit.charts.svg import Unsupported, svg
 from runkit.style import DARK, LIGHT
 from support import example, question, run, step
@@ -83,7 +83,7 @@ def runs(n: int) -> list[dict[str, Any]]:
 def figures() -> dict[str, Figure]:
     """A figure of each kind."""
     sources = {name: example(name) for name in ("completed", "object_page", "interrupted")}
-    sources |= {f"{n} runs": runs(n) for n in (2, 3, 20, MOST_ROWS + 10)}
+    sources |= {f"{n} runs": runs(n) for n in (2, 3, 20, MAX_ROWS + 10)}
     charts = {name: runkit.gantt(source) for name, source in sources.items()}
     return charts | {"failed": runkit.gantt(runs(3)[2], compress_waits=False)}
 
