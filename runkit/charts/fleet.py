@@ -1,4 +1,4 @@
-"""Panels of many runs: what needs attention, how they ended, where their time went, and on what evidence.
+"""Panels of many runs: what needs attention, how they ended, where time went, and weak evidence.
 
 Every function takes `Frames` of any number of runs and returns a `Panel`; `runkit.fleet` is this
 module.
@@ -44,8 +44,12 @@ __all__ = [
 ]
 
 HOUR, DAY = 3_600, 86_400
-SLOWEST, VARIANTS = 15, 15  # kinds of steps, sequences of them
-ASKED = ["answered", "pending", "lapsed"]  # outcomes of questions to a person, not to the policy
+MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
+UNKNOWN = "not known"
+NO_QUESTIONS = "No question to a reviewer."
+HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]  # of questions to a person, not to the policy
+# what errors differ in although they have one cause
+NUMBER = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 ARTIFACT = ["run_id", "artifact_no"]
 COLORS = {"completed": "ok", "interrupted": "wait", "error": "fail", "running": "accent"}
 KINDS = {  # of questions, for people; in the order of what they can do harm by
@@ -58,7 +62,10 @@ KINDS = {  # of questions, for people; in the order of what they can do harm by
     "mixed": "Several proposals",
     "other": "Other question",
 }
-WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
+WEAK = (
+    "Weak: no source, high confidence on secondary sources only, "
+    "or high and low confidence on one source."
+)
 
 
 def __dir__() -> list[str]:
@@ -103,17 +110,19 @@ def outcomes(f: Frames) -> Panel:
     """
     by = f.runs.astype({"status": "str"}).groupby(["agent", "status"], dropna=False)["duration_s"]
     table = by.size().astype("int32").to_frame("n_runs").join(spread(by)).reset_index()
-    of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
-    table.insert(3, "runs_percent", (100 * table["n_runs"] / of_agent).round(1))
-    table = table.iloc[np.lexsort((-table["n_runs"], -of_agent))].reset_index(drop=True)
-    took = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
-    sentence = f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({percent(len(took), len(f.runs))})."
-    if took.notna().any():
-        middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
-        sentence += f" They took {middle} (median), {p90} (p90), with waits."
-    return Panel(
-        "Outcomes", sentence, table, body=_with_bars(table, "n_runs", table["status"].map(COLORS))
-    )
+    n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
+    table.insert(3, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))
+    table = table.iloc[np.lexsort((-table["n_runs"], -n_of_agent))].reset_index(drop=True)
+
+    n_runs = len(f.runs)
+    completed_s = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
+    share = percent(len(completed_s), n_runs)
+    sentence = f"{len(completed_s):,} of {plural(n_runs, 'run')} completed ({share})."
+    if completed_s.notna().any():
+        median, p90 = lasting(completed_s.median()), lasting(completed_s.quantile(0.9))
+        sentence += f" They took {median} (median), {p90} (p90), with waits."
+    body = _with_bars(table, "n_runs", table["status"].map(COLORS))
+    return Panel("Outcomes", sentence, table, body=body)
 
 
 @checked
@@ -134,63 +143,75 @@ def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
         class ends at `sla_h`. A pending question has waited until its run was read. What the policy
         settled waited for nobody and is left out.
     """
-    asked = f.interrupts[f.interrupts["outcome"].isin(ASKED)]
+    questions = f.interrupts[f.interrupts["outcome"].isin(HUMAN_OUTCOMES)]
+    n_policy = len(f.interrupts) - len(questions)
     bounds = sorted({HOUR / 2, sla_h * HOUR, DAY, 3 * DAY})
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
-    classes = pd.cut(asked["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
-    heads += ["not known"] * bool(asked["wait_s"].isna().any())
-    is_late, is_answered = asked["wait_s"] > sla_h * HOUR, asked["outcome"].eq("answered")
-    known = asked.assign(
-        kind=asked["kind"].astype("str").map(KINDS),
-        wait=classes.fillna("not known"),
-        median_s=asked["wait_s"].where(is_answered),
-        n_late=is_late,
+    classes = pd.cut(questions["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
+    if questions["wait_s"].isna().any():
+        heads.append(UNKNOWN)
+
+    rows = questions.assign(
+        kind=questions["kind"].astype("str").map(KINDS),
+        wait=classes.fillna(UNKNOWN),
+        median_s=questions["wait_s"].where(questions["outcome"].eq("answered")),
+        n_late=questions["wait_s"] > sla_h * HOUR,
         n_questions=1,
-        **{f"n_{word}": asked["outcome"].eq(word) for word in ASKED},
+        **{f"n_{word}": questions["outcome"].eq(word) for word in HUMAN_OUTCOMES},
     )
-    every = pd.concat([known, known.assign(kind="All")])
-    every["kind"] = pd.Categorical(every["kind"], [*KINDS.values(), "All"])
-    sums = dict.fromkeys(("n_late", "n_questions", *(f"n_{word}" for word in ASKED)), "sum")
-    totals = every.groupby("kind", observed=True).agg(
-        sums | {"median_s": "median", "wait_s": "max"}
+    rows = pd.concat([rows, rows.assign(kind="All")])
+    rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
+    sums = dict.fromkeys(
+        ("n_late", "n_questions", *(f"n_{word}" for word in HUMAN_OUTCOMES)), "sum"
     )
-    counts = pd.crosstab(every["kind"], every["wait"]).reindex(columns=heads, fill_value=0)
-    table = (
-        counts.join(totals.rename(columns={"wait_s": "longest_s"}))
-        .reset_index()
-        .astype({"kind": "str"})
-    )
-    took = asked.loc[is_answered, "wait_s"]
-    sentence = (
-        f"Of {plural(len(took), 'answer')}, {(took <= HOUR / 2).sum():,} came within 30 min and "
-        f"{(is_late & is_answered).sum():,} after more than {sla_h:g} h; "
-        f"{asked['outcome'].eq('pending').sum():,} still waiting."
-    )
-    sentence = sentence if len(asked) else "No question to a reviewer."
-    if n_settled := len(f.interrupts) - len(asked):
-        sentence += f" {plural(n_settled, 'question')} decided by policy left out."
-    cells = every.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
-    shown = cells.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
-    late = [
-        f"{n:,} of {n_all:,}"
-        for n, n_all in zip(table["n_late"], table["n_questions"], strict=True)
-    ]
-    ends = [table["median_s"].map(lasting), table["longest_s"].map(lasting)]
-    body = render(
-        "waits",
-        heads=[*heads, f"Over {sla_h:g} h", "Median answer", "Longest"],
-        rows=[*zip(shown.index, np.column_stack([shown, late, *ends]).tolist(), strict=True)],
-        sla_at=bounds.index(sla_h * HOUR) + 1,
-    )
+    by_kind = rows.groupby("kind", observed=True)
+    totals = by_kind.agg(sums | {"median_s": "median", "wait_s": "max"})
+    counts = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
+    table = counts.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
+    table = table.astype({"kind": "str"})
+
+    sentence = _waits_sentence(questions, sla_h) if len(questions) else NO_QUESTIONS
+    if n_policy:
+        sentence += f" {plural(n_policy, 'question')} decided by policy left out."
+    body = _waits_body(rows, table, heads, sla_h, sla_at=bounds.index(sla_h * HOUR) + 1)
     return Panel("Waits by kind of question", sentence, table, body=body)
 
 
-def _waits_cell(is_open: pd.Series[bool]) -> str:
-    """Write how many questions of a class were answered, and how many are still waiting."""
-    n_open = int(is_open.sum())
-    parts = [f"{len(is_open) - n_open:,}"] * (len(is_open) > n_open) + [f"◷ {n_open:,}"] * (
-        n_open > 0
+def _waits_sentence(questions: pd.DataFrame, sla_h: float) -> str:
+    """Write how many answers came soon, and how many late."""
+    answered_s = questions.loc[questions["outcome"].eq("answered"), "wait_s"]
+    n_soon, n_late = (answered_s <= HOUR / 2).sum(), (answered_s > sla_h * HOUR).sum()
+    n_pending = questions["outcome"].eq("pending").sum()
+    return (
+        f"Of {plural(len(answered_s), 'answer')}, {n_soon:,} came within 30 min and "
+        f"{n_late:,} after more than {sla_h:g} h; {n_pending:,} still waiting."
     )
+
+
+def _waits_body(
+    rows: pd.DataFrame, table: pd.DataFrame, heads: list[str], sla_h: float, sla_at: int
+) -> Markup:
+    """Write the table of waits for people, with those that are still waiting in each cell."""
+    texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
+    cells = texts.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
+    counts = zip(table["n_late"], table["n_questions"], strict=True)
+    late = [f"{n_late:,} of {n_questions:,}" for n_late, n_questions in counts]
+    medians, longest = table["median_s"].map(lasting), table["longest_s"].map(lasting)
+    lines = np.column_stack([cells, late, medians, longest]).tolist()
+    return render(
+        "waits",
+        heads=[*heads, f"Over {sla_h:g} h", "Median answer", "Longest"],
+        rows=list(zip(cells.index, lines, strict=True)),
+        sla_at=sla_at,
+    )
+
+
+def _waits_cell(is_pending: pd.Series[bool]) -> str:
+    """Write how many questions of a class were answered, and how many are still waiting."""
+    n_pending = int(is_pending.sum())
+    n_closed = len(is_pending) - n_pending
+    parts = [f"{n_closed:,}"] if n_closed else []
+    parts += [f"◷ {n_pending:,}"] if n_pending else []
     return " + ".join(parts)
 
 
@@ -216,21 +237,18 @@ def slowest_steps(f: Frames) -> Panel:
         label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique")
     )
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
-    kinds = kinds.sort_values(
-        ["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True
-    )
-    table = kinds.head(SLOWEST)[["label", *kinds.columns.drop("label")]]
+    order = ["critical_s", "median_s"]
+    kinds = kinds.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
+
+    part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
     sentence = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    sentence += f"{lasting(table['critical_s'].sum())} of {lasting(kinds['critical_s'].sum())} "
-    sentence = sentence + "on the critical path." if len(work) else "No steps."
-    colors = pd.Series("accent", table.index)
-    shown = table.drop(columns=["name", "total_s", "longest_s", "n_steps"])
-    return Panel(
-        "Slowest steps",
-        sentence + without_steps(f),
-        table,
-        body=_with_bars(shown, "critical_s", colors),
-    )
+    sentence += f"{part} of {whole} on the critical path."
+    if work.empty:
+        sentence = "No steps."
+    columns = table.drop(columns=["name", "total_s", "longest_s", "n_steps"])
+    body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
+    return Panel("Slowest steps", sentence + without_steps(f), table, body=body)
 
 
 @checked
@@ -252,39 +270,34 @@ def variants(f: Frames) -> Panel:
     leaves = f.steps[f.steps["n_children"].eq(0)]
     names = leaves["name"].fillna(leaves["label"]).groupby(leaves["run_id"]).agg(" > ".join)
     runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
-    flags = {"n_failed": runs["status"].eq("error"), "n_waiting": runs["status"].eq("interrupted")}
-    table = (
-        runs.assign(n_runs=1, **flags)
-        .groupby("variant")
-        .agg(
-            {
-                "n_runs": "sum",
-                "n_failed": "sum",
-                "n_waiting": "sum",
-                "working_s": "median",
-                "run_id": "first",
-            }
-        )
-        .sort_values("n_runs", ascending=False, kind="stable")
-        .reset_index()
+    runs = runs.assign(
+        n_runs=1,
+        n_failed=runs["status"].eq("error"),
+        n_waiting=runs["status"].eq("interrupted"),
     )
+    sums = dict.fromkeys(["n_runs", "n_failed", "n_waiting"], "sum")
+    table = runs.groupby("variant").agg(sums | {"working_s": "median", "run_id": "first"})
+    table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
     table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
-    sentence = (
-        f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; the most frequent has "
-        f"{percent(table['n_runs'].max(), len(runs))} of them."
-    )
-    sentence = sentence if len(table) else "No runs with steps."
-    n_left_out = len(table) - VARIANTS
-    sentence += f" {n_left_out:,} rarer ones are left out." if n_left_out > 0 else ""
-    table = table.head(VARIANTS)
-    # what all begin with would hide what differs
-    parts = table["variant"].str.split(" > ")
-    is_same = [len(set(names)) == 1 for names in zip(*parts, strict=False)]
-    n_common = [*is_same, False].index(False) if len(table) > 1 else 0
-    shown = table.assign(variant="… > " * (n_common > 0) + parts.str[n_common:].str.join(" > "))
-    return Panel(
-        "Variants", sentence + without_steps(f), table, body=table_html(with_labels(shown))
-    )
+
+    share = percent(table["n_runs"].max(), len(runs))
+    sentence = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; "
+    sentence += f"the most frequent has {share} of them."
+    if table.empty:
+        sentence = "No runs with steps."
+    if len(table) > MAX_VARIANTS:
+        sentence += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
+    table = table.head(MAX_VARIANTS)
+    body = table_html(with_labels(table.assign(variant=_without_common_start(table["variant"]))))
+    return Panel("Variants", sentence + without_steps(f), table, body=body)
+
+
+def _without_common_start(variants: pd.Series[str]) -> pd.Series[str]:
+    """Leave out the steps that all variants begin with, which would hide what differs."""
+    names = variants.str.split(" > ")
+    is_common = [len(set(column)) == 1 for column in zip(*names, strict=False)]
+    n_common = [*is_common, False].index(False) if len(variants) > 1 else 0
+    return "… > " * (n_common > 0) + names.str[n_common:].str.join(" > ")
 
 
 @checked
@@ -302,45 +315,53 @@ def failed_steps(f: Frames) -> Panel:
         A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups
         that failed with a step in them are left out.
     """
-    bad = f.steps[f.steps["error"].notna()].drop(columns="status")
-    bad = bad.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
-    errors = bad["error"]
-    bad["error"] = errors.str.replace(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*", "*", regex=True)
-    is_same = errors.groupby(bad["error"]).transform("nunique").eq(1)
-    bad["error"] = bad["error"].mask(is_same, errors)
-    bad = bad.assign(n_completed=bad["status"].eq("completed")).sort_values(
-        "started_at", ascending=False
-    )
-    by = bad.groupby(["error", "label", "agent"], dropna=False)
-    table = by.agg(
+    failed = f.steps[f.steps["error"].notna()].drop(columns="status")
+    failed = failed.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
+    patterns = failed["error"].str.replace(NUMBER, "*", regex=True)
+    is_same = failed.groupby(patterns)["error"].transform("nunique").eq(1)
+    failed = failed.assign(
+        error=patterns.mask(is_same, failed["error"]),
+        n_completed=failed["status"].eq("completed"),
+    ).sort_values("started_at", ascending=False)
+    table = failed.groupby(["error", "label", "agent"], dropna=False).agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
         n_completed=("n_completed", "sum"),
         newest_at=("started_at", "max"),
         run_ids=("run_id", lambda ids: list(ids.unique())),
         businesses=("business_name", lambda names: list(names.dropna().unique())),
-    ).reset_index()
-    table = table.sort_values(
-        ["n_runs", "newest_at"], ascending=False, kind="stable", ignore_index=True
     )
-    n_runs, n_completed = (rows["run_id"].nunique() for rows in (bad, bad[bad["n_completed"]]))
-    sentence = f"{plural(len(bad), 'failed step')} in {n_runs:,} of {plural(len(f.runs), 'run')}."
-    sentence += f" {n_completed:,} of these runs completed." * (n_completed > 0)
-    n_of = f.runs.groupby("business_name")["run_id"].nunique()
+    order = ["n_runs", "newest_at"]
+    table = table.reset_index().sort_values(
+        order, ascending=False, kind="stable", ignore_index=True
+    )
+
+    n_runs = failed["run_id"].nunique()
+    n_completed = failed.loc[failed["n_completed"], "run_id"].nunique()
+    sentence = f"{plural(len(failed), 'failed step')} in {n_runs:,} "
+    sentence += f"of {plural(len(f.runs), 'run')}."
+    if n_completed:
+        sentence += f" {n_completed:,} of these runs completed."
+    if failed.empty:
+        sentence = "No failed steps."
+    columns = table[["error", "n_runs", "newest_at"]]
+    columns.insert(1, "where", pd.Series(_where(f, table), table.index, "str"))
+    body = table_html(columns)
+    return Panel("What failed and why", sentence + without_steps(f), table, body=body)
+
+
+def _where(f: Frames, table: pd.DataFrame) -> list[str]:
+    """Write for each error its step, its businesses, in how many of their runs, and all run ids."""
+    n_of_business = f.runs.groupby("business_name")["run_id"].nunique()
     short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
-    where = []
+    lines = []
     for row in records(table):
         names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
-        of = (
-            f"{row['n_runs']:,} of its {n_of[names].sum():,} runs"
-            if names
-            else plural(row["n_runs"], "run")
-        )
-        where.append(f"{row['label']} · {', '.join([*names, of])}: {ids}")
-    shown = table[["error", "n_runs", "newest_at"]]
-    shown.insert(1, "where", pd.Series(where, table.index, "str"))
-    sentence = sentence if len(bad) else "No failed steps."
-    return Panel("What failed and why", sentence + without_steps(f), table, body=table_html(shown))
+        count = plural(row["n_runs"], "run")
+        if names:
+            count = f"{row['n_runs']:,} of its {n_of_business[names].sum():,} runs"
+        lines.append(f"{row['label']} · {', '.join([*names, count])}: {ids}")
+    return lines
 
 
 @checked
@@ -359,33 +380,36 @@ def weak_findings(f: Frames) -> Panel:
         or high confidence on a source on which another finding of its run and type has low
         confidence, and the other finding. Outputs are left out, as they repeat findings.
     """
-    rows = findings_of(f)
-    checks = {
-        "no source": rows["n_sources"] == 0,
-        "high confidence, secondary sources only": rows["confidence"].eq("high")
-        & rows["best_tier"].eq("secondary"),
-        "high and low confidence on one source": _is_disputed(f, rows),
+    findings = findings_of(f)
+    is_high = findings["confidence"].eq("high")
+    weaknesses = {
+        "no source": findings["n_sources"] == 0,
+        "high confidence, secondary sources only": is_high & findings["best_tier"].eq("secondary"),
+        "high and low confidence on one source": _is_disputed(f, findings),
     }
-    parts = [rows[is_weak].assign(weakness=name) for name, is_weak in checks.items()]
-    named = ["run_id", "business_name", "agent_name"]
-    table = pd.concat(parts, ignore_index=True).merge(f.runs[named], on="run_id")
-    n_weak = len(table.drop_duplicates(ARTIFACT))
-    sentence = f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) "
+    parts = [findings[is_weak].assign(weakness=name) for name, is_weak in weaknesses.items()]
+    names = ["run_id", "business_name", "agent_name"]
+    table = pd.concat(parts, ignore_index=True).merge(f.runs[names], on="run_id")
+
+    n_weak, n_one_host = len(table.drop_duplicates(ARTIFACT)), int((findings["n_hosts"] == 1).sum())
+    share = percent(n_weak, len(findings))
+    sentence = f"{n_weak:,} of {plural(len(findings), 'finding')} ({share}) "
     sentence += f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
-    sentence += f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
+    sentence += f"{plural(n_one_host, 'finding')} on one host only."
+    if findings.empty:
+        sentence = "No findings."
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
-    table = table[["weakness", *named, *columns]]
-    return Panel("Weak findings", sentence if len(rows) else "No findings.", table)
+    return Panel("Weak findings", sentence, table[["weakness", *names, *columns]])
 
 
-def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
-    """Flag findings of high and of low confidence that cite the same address, in one run and of one type."""
-    sure = rows[rows["confidence"].isin(["high", "low"])]
-    sure = sure[[*ARTIFACT, "type", "confidence"]].dropna()
-    cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(sure, on=ARTIFACT)
+def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
+    """Flag findings of high and low confidence that cite one address, in one run and of one type."""
+    extreme = findings[findings["confidence"].isin(["high", "low"])]
+    extreme = extreme[[*ARTIFACT, "type", "confidence"]].dropna()
+    cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(extreme, on=ARTIFACT)
     n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
     disputed = cited[n_levels > 1].set_index(ARTIFACT).index
-    return pd.Series(rows.set_index(ARTIFACT).index.isin(disputed), rows.index)
+    return pd.Series(findings.set_index(ARTIFACT).index.isin(disputed), findings.index)
 
 
 def spread(by: Any) -> pd.DataFrame:

@@ -27,20 +27,12 @@ from runkit.text import agent_title, moment, plural, shorten
 __all__ = ["findings", "questions", "step"]
 
 FINDING = [
-    *(
-        "title",
-        "summary",
-        "confidence",
-        "n_sources",
-        "tiers",
-        "agent",
-        "is_unfinished",
-        "artifact_no",
-    ),
+    *("title", "summary", "confidence", "n_sources", "tiers"),
+    *("agent", "is_unfinished", "artifact_no"),
 ]
-ANSWER = 600  # characters of an answer
-MOST_STEPS = 3  # that followed an answer
-# of an answer, which its card says already
+MAX_ANSWER = 600  # characters
+MAX_STEPS = 3  # of those that followed an answer
+# The start of an answer, which its card says already.
 DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 UNKNOWN = "The API keeps neither the answer nor who gave it."
 
@@ -70,36 +62,45 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    own, delivered = findings_of(f), outputs_of(f)
-    cited = f.sources.loc[f.sources["artifact_no"].isin(own["artifact_no"]), "url"]
-    only_there = f.sources.loc[~f.sources["url"].isin(cited), "artifact_no"]
-    rows = pd.concat([own, delivered[delivered["artifact_no"].isin(only_there)]])
-    tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
+    findings, sources = findings_of(f), f.sources
+    n_strong = int((findings["best_tier"] >= "primary").sum())
+    n_bare = int((findings["n_sources"] == 0).sum())
+    sentence = (
+        f"{plural(len(findings), 'finding')}, weakest first: "
+        f"{percent(n_strong, len(findings))} on government or primary sources, "
+        f"{n_bare:,} without a source."
+    )
+    if findings.empty:
+        sentence = "No findings." + without_steps(f)
+
+    rows = pd.concat([findings, _outputs_with_new_sources(f, findings)])
+    tiers = sources.groupby("artifact_no")["source_tier"].agg(counts)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
     rows = rows.astype({"artifact_no": "Int64"}).sort_values("confidence", kind="stable")
     stopped = unfinished(f)
-    table = pd.concat([stopped, rows] if len(stopped) else [rows], ignore_index=True)[FINDING]
-    sources = {number: records(group) for number, group in f.sources.groupby("artifact_no")}
-    shown = [row | {"sources": sources.get(row["artifact_no"], [])} for row in records(table)]
-    n_strong, n_bare = (
-        int((own["best_tier"] >= "primary").sum()),
-        int((own["n_sources"] == 0).sum()),
-    )
-    sentence = (
-        f"{plural(len(own), 'finding')}, weakest first: {percent(n_strong, len(own))} on government or "
-        f"primary sources, {n_bare:,} without a source."
-    )
-    sentence = sentence if len(own) else "No findings." + without_steps(f)
-    return Panel("Findings", sentence, table, body=render("findings", rows=shown))
+    parts = [stopped, rows] if len(stopped) else [rows]
+    table = pd.concat(parts, ignore_index=True)[FINDING]
+
+    sources_of = {number: records(group) for number, group in sources.groupby("artifact_no")}
+    lines = [row | {"sources": sources_of.get(row["artifact_no"], [])} for row in records(table)]
+    return Panel("Findings", sentence, table, body=render("findings", rows=lines))
+
+
+def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:
+    """Return the outputs that cite an address that no finding cites."""
+    outputs, sources = outputs_of(f), f.sources
+    cited = sources.loc[sources["artifact_no"].isin(findings["artifact_no"]), "url"]
+    is_new = ~sources["url"].isin(cited)
+    return outputs[outputs["artifact_no"].isin(sources.loc[is_new, "artifact_no"])]
 
 
 def unfinished(f: Frames) -> pd.DataFrame:
-    """Return a row for each agent of an ended run with a step that failed or never ended, and no finding."""
+    """Return a row for each agent of an ended run that did not finish a step and found nothing."""
     steps = f.steps
-    is_stopped = steps["error"].notna() | steps["is_open"] & ~steps["is_wait"]
-    has_found = steps["agent"].isin(findings_of(f)["agent"])
     is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
-    rows = steps[is_stopped & ~has_found].groupby("agent").tail(1) if is_over else steps.head(0)
+    is_stopped = steps["error"].notna() | steps["is_open"] & ~steps["is_wait"]
+    has_finding = steps["agent"].isin(findings_of(f)["agent"])
+    rows = steps[is_stopped & ~has_finding & is_over].groupby("agent").tail(1)
     after = rows["duration_s"].map(lasting).astype("str")
     return pd.DataFrame(
         {
@@ -114,7 +115,7 @@ def unfinished(f: Frames) -> pd.DataFrame:
 
 @checked
 def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
-    """Show what one run asked of reviewers, a row for each question in the order in which they were asked.
+    """Show what one run asked of reviewers, a row for each question in the order of asking.
 
     Parameters
     ----------
@@ -136,54 +137,71 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
-    asked, own_names = f.interrupts, set()
-    known = pd.DataFrame(index=asked.index, columns=["answer", "delivery"])
+    table, signers = f.interrupts, set()
+    answered = pd.DataFrame(index=table.index, columns=["answer", "delivery"])
     if answers is not None:
-        asked = with_answers(asked, f.runs, answers)
-        log = logged_answers(asked, f.runs, answers, (CONFIRMED, *IN_DOUBT))
-        known = pd.DataFrame([entry or {} for entry in log], asked.index, known.columns)
-        own_names = set(answers["answered_by"].dropna())
-    known = known.mask(asked["outcome"].isin(RESOLUTIONS))
-    known = known.assign(answer=known["answer"].map(_answer)).astype("str")
-    every = asked.join(known).sort_values("asked_at", kind="stable", ignore_index=True)
-    cards = [row | _card(f, row, own_names) for row in records(every)]
+        table = with_answers(table, f.runs, answers)
+        log = logged_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
+        entries = [entry or {} for entry in log]
+        answered = pd.DataFrame(entries, table.index, answered.columns)
+        signers = set(answers["answered_by"].dropna())
+    answered = answered.mask(table["outcome"].isin(RESOLUTIONS))
+    answered = answered.assign(answer=answered["answer"].map(_answer)).astype("str")
+    table = table.join(answered).sort_values("asked_at", kind="stable", ignore_index=True)
+
+    cards = [row | _card(f, row, signers) for row in records(table)]
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
-    sentence = f"{plural(len(asked), 'question')}: {endings}. Longest wait: {lasting(asked['wait_s'].max())}."
-    table = audit_trail(f.runs, f.artifacts, f.interrupts, answers).join(
-        every[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
-    )
-    sentence = sentence if len(asked) else "No questions."
-    return Panel("Questions to reviewers", sentence, table, body=render("questions", rows=cards))
+    longest = lasting(table["wait_s"].max())
+    sentence = f"{plural(len(table), 'question')}: {endings}. Longest wait: {longest}."
+    if table.empty:
+        sentence = "No questions."
+    columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
+    trail = audit_trail(f.runs, f.artifacts, f.interrupts, answers).join(columns)
+    return Panel("Questions to reviewers", sentence, trail, body=render("questions", rows=cards))
 
 
-def _card(f: Frames, row: dict[Any, Any], own_names: set[str]) -> dict[str, Any]:
-    """Describe how a question ended, as far as it is known: what was proposed, and what followed."""
-    ending, by = outcome_words(row["kind"], row["outcome"], row["decision"]), row["answered_by"]
-    artifacts, steps, wait = f.artifacts, f.steps, lasting(row["wait_s"])
-    is_own = artifacts["origin"].eq("proposal") & artifacts["interrupt_id"].eq(row["interrupt_id"])
-    after = f", {wait} so far" if row["outcome"] == "pending" and row["wait_s"] is not None else ""
-    if row["outcome"] == "answered":
+def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
+    """Describe how a question ended, as far as it is known: what was proposed, and what followed.
+
+    `signers` are the self-declared names of the answer log.
+    """
+    ending = outcome_words(row["kind"], row["outcome"], row["decision"])
+    wait, after = lasting(row["wait_s"]), ""
+    if row["outcome"] == "pending" and row["wait_s"] is not None:
+        after = f", {wait} so far"
+    elif row["outcome"] == "answered":
         after = f" · answered {moment(row['answered_at'])}, after {wait}"
+
+    artifacts, steps = f.artifacts, f.steps
+    is_proposal = artifacts["origin"].eq("proposal")
+    is_proposal &= artifacts["interrupt_id"].eq(row["interrupt_id"])
     is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
-    followed = steps.loc[is_later & ~steps["is_wait"], "label"]
-    unknown = "" if ending != "Answered" or row["answer"] else UNKNOWN
+    next_steps = steps.loc[is_later & ~steps["is_wait"], "label"].head(MAX_STEPS)
+    signer = row["answered_by"]
+    if signer in signers:
+        signer = f"{signer} (self-declared)"
+    elif not signer and ending == "Answered" and not row["answer"]:
+        signer = UNKNOWN
     lines = {
-        "Proposals": " · ".join(artifacts.loc[is_own, "title"].dropna()),
-        "Steps that followed": " · ".join(followed.head(MOST_STEPS)),
-        "Answered by": f"{by} (self-declared)" if by in own_names else by or unknown,
+        "Proposals": " · ".join(artifacts.loc[is_proposal, "title"].dropna()),
+        "Steps that followed": " · ".join(next_steps),
+        "Answered by": signer,
         "Delivery": row["delivery"],
     }
-    note = DECISION.sub("", row["answer"] or "")
-    shown = [(key, words) for key, words in lines.items() if words]
-    return {"ending": ending, "note": note, "after": after, "lines": shown}
+    return {
+        "ending": ending,
+        "note": DECISION.sub("", row["answer"] or ""),
+        "after": after,
+        "lines": [(name, text) for name, text in lines.items() if text],
+    }
 
 
 def _answer(answer: object) -> str | None:
     """Write an answer of the log, which is JSON text, as plain text: `decision: approve; note: seen`."""
     try:
-        return shorten(_plain(json.loads(answer)), ANSWER) if isinstance(answer, str) else None
+        return shorten(_plain(json.loads(answer)), MAX_ANSWER) if isinstance(answer, str) else None
     except ValueError:
-        return shorten(str(answer), ANSWER)
+        return shorten(str(answer), MAX_ANSWER)
 
 
 def _plain(value: object) -> str:

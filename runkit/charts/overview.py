@@ -55,28 +55,23 @@ def overview(
         If the runs cannot be read.
     """
     if not isinstance(source, Client):
-        return _overview(frames(source, progress=progress), None, sla_h)
-    listed = source.runs.list(limit=limit, progress=progress)
+        return _overview(frames(source, progress=progress), sla_h)
+    runs = source.runs.list(limit=limit, progress=progress)
     try:
-        source.businesses.identify(listed, progress=progress)
+        source.businesses.identify(runs, progress=progress)
     except ApiError as error:  # names are a help, and not every account has them
         log.info("the runs' businesses are not known: %s", error)
-    f = frames(source.runs.fetch(listed, progress=progress), progress=progress)
-    return _overview(f, listed.total_count, sla_h, f"{source.mode.upper()} · {source.host} · ")
+    f = frames(source.runs.fetch(runs, progress=progress), progress=progress)
+    host = f"{source.mode.upper()} · {source.host} · "
+    return _overview(f, sla_h, n_all=runs.total_count, host=host)
 
 
-def _overview(f: Frames, n_all: int | None, sla_h: float, host: str = "") -> Panel:
+def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "") -> Panel:
     needs = needs_panel(f, has_client=bool(host))
     tiles = [*fleet_tiles(f, n_all, sla_h).values()][:5]
-    numbers = render("tiles", tiles_=tiles)
-    section = render("section", title="Needs attention", body=needs.body)
-    section += render("section", title="All runs, when created and how long they waited", body="")
+    body = render("tiles", tiles_=tiles)
+    body += render("section", title="Needs attention", body=needs.body)
+    body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)
-    as_of = moment(f.runs["as_of"].max())
-    return replace(
-        needs,
-        title="Overview",
-        sentence=f"{host}as of {as_of}",
-        figure=figure,
-        body=numbers + section,
-    )
+    sentence = f"{host}as of {moment(f.runs['as_of'].max())}"
+    return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)

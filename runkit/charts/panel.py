@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from runkit.tables.frames import Frames
 
-MOST_CELL = 80  # characters of a cell in the plain form
+MAX_CELL = 80  # characters of a cell in the plain form
 DAY = 86_400  # seconds
 STATIC = Path(__file__).parent / "static"
-# of plotly's figures beside what has the class `runkit-static`
+# The colors of plotly's figures beside an element with the class `runkit-static`.
 FIGURES = static_file(STATIC / "figures.css")
 STYLE = Markup("<style>{}{}{}</style>").format(
     css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
@@ -76,9 +76,9 @@ class Panel:
         raise AttributeError(f"a Panel has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
-        shown = self.table.head(MAX_ROWS)
-        rows = shown.to_string(index=False, max_colwidth=MOST_CELL) if len(shown) else ""
-        n_more = len(self.table) - len(shown)
+        first = self.table.head(MAX_ROWS)
+        rows = first.to_string(index=False, max_colwidth=MAX_CELL) if len(first) else ""
+        n_more = len(self.table) - len(first)
         more = f"\n… and {n_more:,} more rows in .table" if n_more else ""
         return visible(f"{self.title}: {self.sentence}\n{rows}{more}".rstrip())
 
@@ -151,15 +151,13 @@ def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
 
 def bars(parts: pd.DataFrame) -> pd.Series[Any]:
     """Draw a bar for each row of some numbers, all on one scale; `parts` are named for colors of ours."""
-    most = parts.sum(axis=1).max() or 1.0
-    shares = (100 * parts / most).round(1).to_dict("records")
-    drawn = [
-        render("bar", parts=[(color, width) for color, width in row.items() if width])
-        for row in shares
-    ]
-    return pd.Series(
-        drawn, parts.index, object
-    )  # as objects, so that pandas does not make plain text of them
+    scale = 100 / (parts.sum(axis=1).max() or 1.0)
+    html = []
+    for widths in (parts * scale).round(1).to_dict("records"):
+        segments = [(color, width) for color, width in widths.items() if width]
+        html.append(render("bar", parts=segments))
+    # as objects, so that pandas does not make plain text of them
+    return pd.Series(html, parts.index, object)
 
 
 def without_steps(f: Frames) -> str:
@@ -198,26 +196,23 @@ def lasting(seconds: Any) -> str:
 
 def aged(seconds: Any) -> str:
     """Write an age, in days from two days on; a dash if it is missing."""
-    return (
-        f"{int(seconds // DAY):,} d"
-        if pd.notna(seconds) and seconds >= 2 * DAY
-        else lasting(seconds)
-    )
+    if pd.notna(seconds) and seconds >= 2 * DAY:
+        return f"{int(seconds // DAY):,} d"
+    return lasting(seconds)
 
 
 def waited(wait_s: Any, asked_at: Any) -> str:
-    """Return how long a question has waited, or since when where it is not known until when; else a dash."""
+    """Return how long a question has waited, or since when if it is not known how long; else a dash."""
     return f"since {day(asked_at)}" if pd.isna(wait_s) and pd.notna(asked_at) else lasting(wait_s)
 
 
 def oldest(questions: pd.DataFrame) -> str:
     """Return the longest wait of some questions, and how many waits are not known."""
     n_unknown = int(questions["wait_s"].isna().sum())
-    words = waited(questions["wait_s"].max(), questions["asked_at"].min()).replace(
-        MISSING, "not known"
-    )
+    longest = waited(questions["wait_s"].max(), questions["asked_at"].min())
+    text = "not known" if longest == MISSING else longest
     is_mixed = 0 < n_unknown < len(questions)
-    return f"{words}, {plural(n_unknown, 'unknown wait')}" if is_mixed else words
+    return f"{text}, {plural(n_unknown, 'unknown wait')}" if is_mixed else text
 
 
 def when(time: Any) -> str:

@@ -24,16 +24,17 @@ from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
 from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import duration, plural
+from runkit.text import plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
+MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
 Event = tuple[Any, str, str | None, str, int, float]  # those columns
 
 
 class Tile(NamedTuple):
-    """One number: its name, its words, what to know about it, and the color of `runkit.style.Theme`."""
+    """One number: its name, its text, a note, and the name of a color of `runkit.style.Theme`."""
 
     name: str
     value: str
@@ -43,30 +44,33 @@ class Tile(NamedTuple):
 
 def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[str, Tile]:
     """Count what an analyst looks at first, by what is counted."""
-    runs, pending = f.runs, f.interrupts[f.interrupts["outcome"] == "pending"]
-    waiting, failed, done = (
+    runs, questions = f.runs, f.interrupts
+    waiting, failed, completed = (
         runs[runs["status"] == word] for word in ("interrupted", "error", "completed")
     )
-    n_businesses = runs["business_id"].nunique()
-    which = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
-    which += f", {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
-    asked_s = f.interrupts.loc[
-        f.interrupts["outcome"].isin(["answered", "pending"]), "wait_s"
-    ].dropna()
-    n_late, n_over = ((waits > sla_h * 3_600).sum() for waits in (pending["wait_s"], asked_s))
+    n_businesses, n_low = runs["business_id"].nunique(), (completed["confidence"] == "low").sum()
+    scope = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
+    if n_businesses:
+        scope += f", {plural(n_businesses, 'business', 'businesses')}"
+    errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
+
+    pending = questions[questions["outcome"] == "pending"]
+    n_late = int((pending["wait_s"] > sla_h * 3_600).sum())
     late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
     age = aged(pending["wait_s"].max()) if pending["wait_s"].notna().all() else oldest(pending)
     waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
-    errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
-    n_low, work = (done["confidence"] == "low").sum(), lasting(done["working_s"].median())
-    colors = "attention" if len(waiting) else "text", "fail" if len(failed) else "text"
-    over = percent(n_over, len(asked_s))
+    is_human = questions["outcome"].isin(["answered", "pending"])
+    human_s = questions.loc[is_human, "wait_s"].dropna()
+    over = percent((human_s > sla_h * 3_600).sum(), len(human_s))
+    waiting_color = "attention" if len(waiting) else "text"
     return {
-        "runs": Tile("Runs", f"{len(runs):,}", which),
-        "waiting": Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", waits, colors[0]),
-        "failed": Tile(str(STATUSES["error"]), f"{len(failed):,}", errors, colors[1]),
-        "low": Tile("Low confidence", f"{n_low:,}", f"of {len(done):,} completed"),
-        "work": Tile("Median work", work, "completed runs"),
+        "runs": Tile("Runs", f"{len(runs):,}", scope),
+        "waiting": Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", waits, waiting_color),
+        "failed": Tile(
+            str(STATUSES["error"]), f"{len(failed):,}", errors, "fail" if len(failed) else "text"
+        ),
+        "low": Tile("Low confidence", f"{n_low:,}", f"of {len(completed):,} completed"),
+        "work": Tile("Median work", lasting(completed["working_s"].median()), "completed runs"),
         "over": Tile(f"Questions over {sla_h:g} h", over, "answered or still waiting"),
     }
 
@@ -74,14 +78,11 @@ def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[s
 def timeline(f: Frames) -> Panel:
     """Show what one run, or each of two, did and when: a Gantt chart, and the steps in tree order."""
     figure, steps = gantt(f, compress_waits=True), f.steps
-    label = (
-        pd.Series(["· " * min(depth, 12) for depth in steps["depth"]], steps.index, "str")
-        + steps["label"]
-    )
-    table = steps[["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]].assign(
-        label=label
-    )
-    table = table if len(f.runs) > 1 else table.drop(columns="run_id")
+    indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
+    columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
+    table = steps[columns].assign(label=indent + steps["label"])
+    if len(f.runs) == 1:
+        table = table.drop(columns="run_id")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
@@ -89,13 +90,11 @@ def slowest_steps(f: Frames) -> Panel:
     """Show the five steps of one run that worked longest, and what they added to its total time."""
     steps = f.steps
     is_work = (steps["n_children"] == 0) & ~steps["is_wait"] & (steps["self_s"] > 0)
-    slow = (
-        steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True]).head(MAX_STEPS)
-    )
-    table = slow[["label", "agent", "self_s", "critical_s"]].reset_index(drop=True)
+    slowest = steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True])
+    table = slowest.head(MAX_STEPS)[["label", "agent", "self_s", "critical_s"]]
     if f.runs["status"].eq("error").any():
         table = table.drop(columns="critical_s")
-    return Panel("Slowest steps", "", table)
+    return Panel("Slowest steps", "", table.reset_index(drop=True))
 
 
 def what_happened(f: Frames) -> Panel:
@@ -104,71 +103,77 @@ def what_happened(f: Frames) -> Panel:
     The shortest steps are folded first, then questions.
     """
     run = f.runs.iloc[0]
+    if pd.isna(run["started_at"]):
+        return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
     ending, kind = status(run["status"]).word, "end"
     if run["status"] == "error":
         ending, kind = "Run failed: no summary was written", "end fail"
     start = (run["started_at"], "Review started", "", "", 0, 0.0)
     end = (run["ended_at"], ending, None, kind, 0, 0.0)
-    if pd.isna(run["started_at"]):
-        return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
     events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
     events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
-    order = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable").index
-    events = events.assign(is_first=events.index.isin(order[:MAX_LINES])).sort_values(
-        "at", kind="stable"
-    )
+
+    by_weight = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
+    is_first = events.index.isin(by_weight.index[:MAX_LINES])
+    events = events.assign(is_first=is_first).sort_values("at", kind="stable")
     is_one_day = events["at"].dt.normalize().nunique() == 1
-    day = f"{events['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
+    sentence = f"{events['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
     lines = events.assign(at=events["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
-    shown, others = (records(lines[lines["is_first"] == flag]) for flag in (True, False))
-    body = render("what_happened", lines=shown, others=others, lacks=_lacks(f))
-    return Panel("What happened", day, events[EVENT[:3]].reset_index(drop=True), body=body)
+    body = render(
+        "what_happened",
+        lines=records(lines[lines["is_first"]]),
+        others=records(lines[~lines["is_first"]]),
+        lacks=_lacks(f),
+    )
+    table = events[EVENT[:3]].reset_index(drop=True)
+    return Panel("What happened", sentence, table, body=body)
 
 
 def _step_events(f: Frames) -> Iterator[Event]:
     """Yield a line for each step of the highest level with several, and for each cause of a failure."""
-    sizes = f.steps["depth"].value_counts()
-    level = sizes[sizes > 1].index.min()
-    is_listed = (
-        f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt") | f.steps["error"].notna()
-    )
-    for step in records(f.steps[is_listed].dropna(subset="started_at")):
-        at, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
+    steps = f.steps
+    sizes = steps["depth"].value_counts()
+    is_of_level = steps["depth"].eq(sizes[sizes > 1].index.min()) & steps["type"].ne("interrupt")
+    listed = steps[is_of_level | steps["error"].notna()]
+    for step in records(listed.dropna(subset="started_at")):
+        time, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
         if step["error"]:
-            at = step["completed_at"] or at
+            time = step["completed_at"] or time
             label, note = f"✕ {label} failed", f"after {note}"
         elif step["is_failed"]:
             label, note = f"✕ {label}", f"{note}, did not finish"
-        yield at, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]
+        yield time, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]
 
 
 def _question_events(f: Frames) -> Iterator[Event]:
     """Yield two lines for each question: when it was asked, and how it ended; one if policy decided it."""
-    for ask in records(f.interrupts.dropna(subset="asked_at")):
-        ending, wait = (
-            outcome_words(ask["kind"], ask["outcome"], ask["decision"]),
-            lasting(ask["wait_s"]),
-        )
-        label, is_policy = words_of(ask["label"]), ask["outcome"] in RESOLUTIONS
-        if is_policy:
-            yield ask["asked_at"], label, ending.lower(), "", 1, 0.0
-        else:
-            yield ask["asked_at"], f"Asked a reviewer: {label}", None, "question", 1, 0.0
-        if ask["wait_s"] is not None and not is_policy:
-            by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
-            note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
-            at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
-            yield at, ending + by, note, "question", 1, 0.0
+    for question in records(f.interrupts.dropna(subset="asked_at")):
+        asked_at, outcome, wait_s = question["asked_at"], question["outcome"], question["wait_s"]
+        label = words_of(question["label"])
+        ending = outcome_words(question["kind"], outcome, question["decision"])
+        if outcome in RESOLUTIONS:
+            yield asked_at, label, ending.lower(), "", 1, 0.0
+            continue
+        yield asked_at, f"Asked a reviewer: {label}", None, "question", 1, 0.0
+        if wait_s is not None:
+            by = f" by {question['answered_by']}" if question["answered_by"] else ""
+            wait = lasting(wait_s)
+            note = f"{wait} so far" if outcome == "pending" else f"after {wait}"
+            yield asked_at + pd.Timedelta(wait_s, "s"), ending + by, note, "question", 1, 0.0
 
 
 def _lacks(f: Frames) -> str:
     """Write in one line what a run does not have: errors, open questions, findings."""
-    [run], outcomes = f.runs.to_dict("records"), f.interrupts["outcome"]
-    is_open = outcomes.isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
+    [run] = records(f.runs)
+    has_question = f.interrupts["outcome"].isin(["pending", "lapsed"]).any()
+    is_open = has_question or run["status"] not in FINAL_STATUSES
     has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"
-    lacks = ["No findings."] * (not run["n_findings"]) + ["No errors."] * (not has_error)
-    lacks += ["No questions waiting."] * (not is_open)
-    return " ".join(lacks)
+    lacks = {
+        "No findings.": not run["n_findings"],
+        "No errors.": not has_error,
+        "No questions waiting.": not is_open,
+    }
+    return " ".join(text for text, is_missing in lacks.items() if is_missing)
 
 
 def low_confidence(f: Frames) -> Panel:
@@ -176,14 +181,14 @@ def low_confidence(f: Frames) -> Panel:
     low = f.runs[f.runs["status"].eq("completed") & f.runs["confidence"].eq("low")]
     summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
     summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
-    rows = low.merge(summaries, "left", on=["run_id", "weakest"])
-    by = with_labels(rows).groupby(["weakest", "summary"], dropna=False, sort=False)["run"]
-    runs = by.agg(", ".join).rename("runs").reset_index()
-    return Panel("Low confidence, with its reason", "", runs)
+    rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
+    by_reason = rows.groupby(["weakest", "summary"], dropna=False, sort=False)
+    table = by_reason["run"].agg(", ".join).rename("runs").reset_index()
+    return Panel("Low confidence, with its reason", "", table)
 
 
 def all_runs(f: Frames) -> Panel:
-    """Show when each run was created and how long it waited, as points; every run is a row of the table."""
+    """Show when each run was created and how long it waited; every run is a row of the table."""
     figure = None if f.runs.empty else fleet_chart(f, is_small=True)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
@@ -191,14 +196,14 @@ def all_runs(f: Frames) -> Panel:
     return Panel("All runs", sentence, table.reset_index(drop=True), figure)
 
 
-def actions(f: Frames, done: pd.DataFrame | None) -> Panel:
+def actions(f: Frames, table: pd.DataFrame | None) -> Panel:
     """Show what was done on the businesses of these runs and who settled it, newest first."""
     columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
-    if done is None:
+    if table is None:
         return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
     names = f.runs[["run_id", "business_name", "agent_name"]]
-    table = done.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
-    return Panel("Actions", "Newest first.", with_labels(table)[["run", *columns]])
+    named = table.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
+    return Panel("Actions", "Newest first.", with_labels(named)[["run", *columns]])
 
 
 def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
@@ -206,11 +211,9 @@ def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
     columns = ["change", "before", "after", "when"]
     if table is None:
         return Panel("What changed", "", pd.DataFrame(columns=columns))
-    n_shown = plural(len(f.runs), "run")
-    note = f" {len(table):,} of {n_shown} changed."
-    return Panel(
-        "What changed", table.attrs["sentence"] + note, with_labels(table)[["run", *columns]]
-    )
+    count = f"{len(table):,} of {plural(len(f.runs), 'run')} changed."
+    sentence = f"{table.attrs['sentence']} {count}"
+    return Panel("What changed", sentence, with_labels(table)[["run", *columns]])
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:
@@ -226,23 +229,23 @@ def facts(f: Frames) -> Panel:
 
 
 def _facts(f: Frames) -> dict[str, str]:
-    """Return what names and measures one run, in words."""
+    """Return what names and measures one run, as texts."""
     [run] = records(f.runs)
     n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
-    counted = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
-    spent = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
-    words = {
+    counts = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
+    times = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
+    texts = {
         "Business": run["business_name"] or run["business_id"],
         "Agent": run["agent_name"],
         "Status": str(status(run["status"])),
         "Outcome": run["outcome"],
         "Confidence": run["confidence"],
-        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counted.items()},
+        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counts.items()},
         "Questions": f"{run['n_interrupts']:,}",
-        **{name: None if seconds is None else duration(seconds) for name, seconds in spent.items()},
+        **{name: lasting(seconds) for name, seconds in times.items()},
         "Requester": run["requester"],
     }
-    return {name: words_of(text, 400) for name, text in words.items()}
+    return {name: words_of(text, 400) for name, text in texts.items()}
 
 
 def findings(f: Frames) -> Panel:
@@ -250,10 +253,8 @@ def findings(f: Frames) -> Panel:
     key = ["agent", "type", "title"]
     a, b = (findings_of(side)[[*key, "confidence"]].astype("str") for side in _sides(f))
     rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
-    is_sure = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
-    rows = rows[~(rows["match"].eq("both") & is_sure)]
-    table = rows.assign(match=rows["match"].astype("str").map(MATCHES))
-    columns = ["match", "agent", "title", "confidence_a", "confidence_b"]
-    return Panel(
-        "Findings that differ", "", table[columns].head(MAX_DIFFERENCES).reset_index(drop=True)
-    )
+    is_same = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
+    rows = rows[rows["match"].ne("both") | ~is_same]
+    rows = rows.assign(match=rows["match"].astype("str").map(MATCHES))
+    table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
+    return Panel("Findings that differ", "", table.head(MAX_DIFFERENCES).reset_index(drop=True))

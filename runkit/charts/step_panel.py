@@ -63,42 +63,42 @@ def step(f: Frames, name: NonBlank) -> Panel:
     if len(steps) > 1:
         return _list_of(f, steps, name)
     [row] = records(steps)
-    artifacts = f.artifacts[f.artifacts["step_id"] == row["step_id"]]
+    findings = records(f.artifacts[f.artifacts["step_id"] == row["step_id"]])
     sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
-    values, times = jsontext.leaves(row["result"]), _times(f, row)
-    found = records(artifacts)
-    sources_of = [
-        (item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources
-    ]
+    for finding in findings:
+        number = finding["artifact_no"]
+        finding["sources"] = [item for item in sources if item["artifact_no"] == number]
+
+    values = jsontext.leaves(row["result"])
     parts = {
         "result": values,
-        "time": times,
-        "finding": [(item["title"] or MISSING, _finding_words(item)) for item in found],
-        "source": sources_of,
+        "time": _times(f, row),
+        "finding": [(item["title"] or MISSING, _finding_text(item)) for item in findings],
+        "source": [
+            (item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources
+        ],
     }
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
-    for item in found:
-        item["sources"] = [
-            source for source in sources if source["artifact_no"] == item["artifact_no"]
-        ]
     pairs = table.drop(columns="part")
-    tables = {
+    times = pairs[table["part"].eq("time")].rename(columns={"path": "time"})
+    sections = {
         "Result": table_html(pairs[table["part"].eq("result")]),
-        "Findings of this step": render("findings", rows=found),
-        "Times": table_html(pairs[table["part"].eq("time")].rename(columns={"path": "time"})),
+        "Findings of this step": render("findings", rows=findings),
+        "Times": table_html(times),
     }
+
     run = f.runs.iloc[0]
     ids = [f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"]
     names = [run["business_name"], agent_title(row["agent"]), *ids]
     body = render(
         "step",
         row=row,
-        where=" · ".join(word for word in names if isinstance(word, str)),
-        tables=[(title, html) for title, html in tables.items() if html],
+        where=" · ".join(name for name in names if isinstance(name, str)),
+        tables=[(title, html) for title, html in sections.items() if html],
         raw=readable(row["result"]) if values else "",
     )
-    return Panel(row["label"], _sentence(f, row, len(values), len(artifacts)), table, body=body)
+    return Panel(row["label"], _sentence(f, row, len(values), len(findings)), table, body=body)
 
 
 def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -106,64 +106,62 @@ def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
 
     Raises `UsageError` if there is none.
     """
-    is_long = len(name) >= SHORTEST_ID
-    by_id = steps["step_id"].str.startswith(name) if is_long else steps["step_id"].eq(name)
-    words = name.strip().casefold()
-    by_name, by_label = (steps[column].str.casefold().eq(words) for column in ("name", "label"))
-    for is_match in (steps["step_id"].eq(name), by_id, by_label, by_name):
+    steps_by_id = steps["step_id"]
+    is_prefix = steps_by_id.str.startswith(name) & (len(name) >= SHORTEST_ID)
+    folded = name.strip().casefold()
+    is_label, is_name = (steps[column].str.casefold().eq(folded) for column in ("label", "name"))
+    for is_match in (steps_by_id.eq(name), is_prefix, is_label, is_name):
         if is_match.any():
             return steps[is_match]
     near = get_close_matches(name, [*steps["label"].unique()], NEAR, 0.4)
     hint = f" Did you mean {' or '.join(map(brief, near))}?" if near else ""
     raise UsageError(
-        f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, its name "
-        f"or its label.{hint}"
+        f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, "
+        f"its name or its label.{hint}"
     )
 
 
 def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
-    inside = steps["parent_step_id"].map(f.steps.set_index("step_id")["label"]).astype("str")
-    table = steps.assign(step=short_ids(steps["step_id"]), inside=inside)[
-        ["step", "inside", "duration_s"]
-    ]
+    labels = f.steps.set_index("step_id")["label"]
+    inside = steps["parent_step_id"].map(labels).astype("str")
+    table = steps.assign(step=short_ids(steps["step_id"]), inside=inside)
+    table = table[["step", "inside", "duration_s"]].reset_index(drop=True)
     sentence = f"{plural(len(steps), 'step')} have this name or label; pass the id of one of them."
-    return Panel(words_of(name), sentence, table.reset_index(drop=True))
+    return Panel(words_of(name), sentence, table)
 
 
 def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) -> str:
     """Write how long a step took, of how long a run, and what it returned."""
-    whole = f.runs["duration_s"].iloc[0]
-    took = f"{lasting(row['duration_s'])} of the run's {lasting(whole)}"
+    length = f"{lasting(row['duration_s'])} of the run's {lasting(f.runs['duration_s'].iloc[0])}"
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
-    returned = [plural(n_values, "value") if n_values else "no values"]
-    returned += [plural(n_findings, "finding")] if n_findings else []
+    result = plural(n_values, "value") if n_values else "no values"
+    if n_findings:
+        result += f" and {plural(n_findings, 'finding')}"
     error = f" {row['error']}" if row["error"] else ""
-    return f"{took}{path}. It returned {' and '.join(returned)}.{error}"
+    return f"{length}{path}. It returned {result}.{error}"
 
 
 def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
-    start, began = f.runs["started_at"].iloc[0], row["started_at"]
-    is_known = pd.notna(start) and began is not None
-    after = (
-        f", {duration((began - start).total_seconds())} after the run started" if is_known else ""
-    )
-    inside = (
-        f", {plural(row['n_children'], 'step')} inside"
-        if row["n_children"]
-        else ", no steps inside"
-    )
-    own = f", own time {lasting(row['self_s'])}" if row["n_children"] else ""
+    run_start, start = f.runs["started_at"].iloc[0], row["started_at"]
+    started, length = when(start), lasting(row["duration_s"])
+    if pd.notna(run_start) and start is not None:
+        started += f", {duration((start - run_start).total_seconds())} after the run started"
+    if row["n_children"]:
+        children = plural(row["n_children"], "step")
+        length += f", own time {lasting(row['self_s'])}, {children} inside"
+    else:
+        length += ", no steps inside"
     return [
-        ("Started", when(began) + after),
+        ("Started", started),
         ("Completed", when(row["completed_at"])),
-        ("Duration", lasting(row["duration_s"]) + own + inside),
+        ("Duration", length),
         ("Type, name", f"{row['type']} · {words_of(row['name'])}"),
     ]
 
 
-def _finding_words(item: dict[Any, Any]) -> str:
-    summary = f": {item['summary']}" if item["summary"] else ""
-    return f"{item['confidence'] or 'no'} confidence{summary}"
+def _finding_text(finding: dict[Any, Any]) -> str:
+    summary = f": {finding['summary']}" if finding["summary"] else ""
+    return f"{finding['confidence'] or 'no'} confidence{summary}"
 
 
 def readable(result: str) -> str:

@@ -14,10 +14,11 @@ from runkit.style import status
 from runkit.tables.frames import Frames
 from runkit.text import agent_title, plural, run_label
 
-SPENT = ["waiting_s", "working_s", "idle_s"]  # parts of a run's time
-MEASURES = ["duration_s", *SPENT, "n_interrupts", "n_steps"]
+PARTS = ["waiting_s", "working_s", "idle_s"]  # of a run's time
+MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
 KIND = ["agent", "name"]
-USUAL = 0.75  # of the other runs: one that took no longer than so many is not slow
+USUAL = 0.75  # a run is not slow if more than this share of the others took longer
+NORMAL = 0.9  # its work is normal if it is not above this quantile of the others
 
 
 @checked
@@ -46,92 +47,92 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     if run.empty:
         return Panel("Why was it slow?", "No run has started.", run[MEASURES])
     [row] = run.to_dict("records")
-    title = f"{run_label(row['run_id'], row['business_name'], row['agent_name'])} {status(row['status'])}"
-    is_other = f.runs["status"].eq("completed") & f.runs["run_id"].ne(row["run_id"])
-    is_other &= f.runs["agent"].fillna("").eq(run["agent"].fillna("").iloc[0]) & (
-        row["status"] != "error"
-    )
-    others = f.runs[is_other]
+    label = run_label(row["run_id"], row["business_name"], row["agent_name"])
+    others = _others(f.runs, row)
     groups = {"This run": run, f"Median of {plural(len(others), 'other')}": others}
-    table = pd.DataFrame(
-        [
-            {"group": name, "n_runs": len(own), **own[MEASURES].astype("float64").median()}
-            for name, own in groups.items()
-            if len(own)
-        ]
-    )
-    asked = _asked(f, row["run_id"])
-    shown = table.assign(share=bars(table[SPENT[:2]].set_axis(["wait", "accent"], axis=1)))
-    body = table_html(shown.drop(columns="n_runs"))
-    if len(asked) and len(others):
-        body += render("section", title="What it waited for", body=table_html(asked))
-    return Panel(title, _sentence(f, row, others, asked), table, body=body)
+    medians = [
+        {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
+        for name, group in groups.items()
+        if len(group)
+    ]
+    table = pd.DataFrame(medians)
+
+    questions = _questions(f, row["run_id"])
+    share = bars(table[["waiting_s", "working_s"]].set_axis(["wait", "accent"], axis=1))
+    body = table_html(table.drop(columns="n_runs").assign(share=share))
+    if len(questions) and len(others):
+        body += render("section", title="What it waited for", body=table_html(questions))
+    title = f"{label} {status(row['status'])}"
+    return Panel(title, _sentence(f, row, others, questions), table, body=body)
 
 
-def _asked(f: Frames, run_id: str) -> pd.DataFrame:
+def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
+    """Return the other completed runs of a run's agent; none for a failed run."""
+    if row["status"] == "error":
+        return runs.head(0)
+    is_of_agent = runs["agent"].eq(row["agent"]) if pd.notna(row["agent"]) else runs["agent"].isna()
+    is_other = runs["status"].eq("completed") & runs["run_id"].ne(row["run_id"])
+    return runs[is_other & is_of_agent]
+
+
+def _questions(f: Frames, run_id: str) -> pd.DataFrame:
     """Return the questions of a run, the longest wait first, beside the median of their kind."""
-    to_people = f.interrupts[~f.interrupts["outcome"].isin(RESOLUTIONS)]
-    usual = to_people.groupby("kind", observed=True)["wait_s"].transform("median")
-    table = to_people.assign(median_of_kind_s=usual)
-    own = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)].sort_values(
-        "wait_s", ascending=False
+    table = f.interrupts[~f.interrupts["outcome"].isin(RESOLUTIONS)]
+    median_s = table.groupby("kind", observed=True)["wait_s"].transform("median")
+    table = table.assign(median_of_kind_s=median_s)
+    table = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)]
+    table = table.sort_values("wait_s", ascending=False)
+    return table[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(
+        drop=True
     )
-    return own[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(drop=True)
 
 
-def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, asked: pd.DataFrame) -> str:
+def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: pd.DataFrame) -> str:
+    """Write what took longest, with its cause, if the run was slower than most of the others."""
     total = lasting(row["duration_s"])
     if row["status"] == "error":
-        failed = f.steps.loc[
-            f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna(), "label"
-        ]
-        where = "".join(f" in “{words_of(label)}”" for label in failed.tail(1))
+        is_failed = f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna()
+        labels = f.steps.loc[is_failed, "label"].tail(1)
+        where = "".join(f" in “{words_of(label)}”" for label in labels)
         return f"It failed after {total}{where}. A failed run is not compared."
     if not row["has_steps"]:
         return f"{total}; where the time went is not known, as its steps were not read."
     longest = "".join(
-        f" {lasting(ask.wait_s)} of that was for “{ask.label}”." for ask in each(asked.head(1))
+        f" {lasting(question.wait_s)} of that was for “{question.label}”."
+        for question in each(questions.head(1))
     )
     if row["status"] == "interrupted":
         return f"Still waiting: {lasting(row['waiting_s'])} of {total} so far.{longest}"
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
+
     median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
     if is_slower.mean() >= 1 - USUAL:
-        of = (
-            f"all {len(others):,} others"
-            if is_slower.all()
-            else f"{is_slower.sum():,} of {len(others):,}"
-        )
-        return f"Not slow: faster than {of}. {total}, median {lasting(median['duration_s'])}."
-    largest = max(SPENT, key=lambda part: row[part] - median[part])
-    spent, usual = lasting(row[largest]), lasting(median[largest])
-    if largest == "working_s":
+        count = f"{is_slower.sum():,} of {len(others):,}"
+        count = f"all {len(others):,} others" if is_slower.all() else count
+        return f"Not slow: faster than {count}. {total}, median {lasting(median['duration_s'])}."
+    part = max(PARTS, key=lambda name: row[name] - median[name])
+    spent, usual = lasting(row[part]), lasting(median[part])
+    work, usual_work = lasting(row["working_s"]), lasting(median["working_s"])
+    if part == "working_s":
         step = _extra_step(f, row["run_id"], others["run_id"])
         return f"Slow because agents worked longer: {spent}, median {usual}.{step}"
-    if largest == "idle_s":
+    if part == "idle_s":
         return f"Slow because nothing ran for {spent} of {total}, median {usual}."
-    is_normal = row["working_s"] <= others["working_s"].quantile(0.9)
+    is_normal = row["working_s"] <= others["working_s"].quantile(NORMAL)
     verb = "was normal:" if is_normal else "took"
-    work = f"The agents' work {verb} {lasting(row['working_s'])}, median {lasting(median['working_s'])}."
-    return f"Slow because it waited: {spent} of {total}.{longest} {work}"
+    compared = f"The agents' work {verb} {work}, median {usual_work}."
+    return f"Slow because it waited: {spent} of {total}.{longest} {compared}"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     """Name the step of a run whose own time is most above its median in other runs."""
-    work = f.steps[~f.steps["is_wait"]]
-    by = work.groupby(["run_id", *KIND], dropna=False)
+    by = f.steps[~f.steps["is_wait"]].groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
-    usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()
-    own = (
-        spent[spent["run_id"].eq(run_id)]
-        .join(usual.rename("usual_s"), on=KIND)
-        .fillna({"usual_s": 0.0})
-    )
-    [most] = (
-        own.assign(extra_s=own["self_s"] - own["usual_s"]).nlargest(1, "extra_s").to_dict("records")
-    )
-    return (
-        f" Most in “{words_of(most['label'])}” ({agent_title(most['agent'])}): {lasting(most['self_s'])}, "
-        f"median {lasting(most['usual_s'])}."
-    )
+    by_kind = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)
+    usual_s = by_kind["self_s"].median().rename("usual_s")
+    steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND).fillna({"usual_s": 0.0})
+    steps = steps.assign(extra_s=steps["self_s"] - steps["usual_s"])
+    [step] = steps.nlargest(1, "extra_s").to_dict("records")
+    name = f"“{words_of(step['label'])}” ({agent_title(step['agent'])})"
+    return f" Most in {name}: {lasting(step['self_s'])}, median {lasting(step['usual_s'])}."
