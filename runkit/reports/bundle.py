@@ -1,4 +1,4 @@
-"""The data of a report: read and redacted here, then passed to the kernel that executes the template.
+"""The data of a report: read and redacted here, then passed to the kernel of the template.
 
 The kernel gets a private folder with the redacted data only: no API key, no answer log, no original
 data.
@@ -61,10 +61,10 @@ class Provenance(NamedTuple):
     facts: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return visible("\n".join(f"{name}: {words}" for name, words in self.facts.items()))
+        return visible("\n".join(f"{name}: {text}" for name, text in self.facts.items()))
 
     def _repr_html_(self) -> str:
-        rows = [(name.capitalize(), words) for name, words in self.facts.items()]
+        rows = [(name.capitalize(), text) for name, text in self.facts.items()]
         return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
 
 
@@ -83,7 +83,7 @@ MORE = ("answers", "actions", "changes")  # frames beside those of the runs
 
 
 class ReportData(NamedTuple):
-    """The data of a report, redacted: `frames`, `answers`, `provenance`, `labels`, `actions`, `changes`.
+    """The data of a report, redacted.
 
     It is shown as the head of a report: what it is about, how the runs ended, and what needs a
     look.
@@ -119,7 +119,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
 
 
 class _Records(list[Any]):
-    """The records of a source, read once, with the source's version and the reason if it is incomplete."""
+    """The records of a source, read once, with its version and the reason if it is incomplete."""
 
     def __init__(self, source: sources.Source) -> None:
         super().__init__(sources.records_of(source))
@@ -184,19 +184,20 @@ def redact_source(
 
 
 def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) -> Provenance:
-    """Describe where the masked frames come from, and what was masked; masked values are only counted."""
-    run_ids, digest, version = tuple(f.runs["run_id"]), digest_of(f), f.version
+    """Describe where the masked frames come from, and how many values were masked."""
+    run_ids, digest, settings = tuple(f.runs["run_id"]), digest_of(f), _settings(masker.policy)
     n_more = len(run_ids) - MAX_IDS
     more = f", and {n_more:,} more (all are in the first code cell)" if n_more > 0 else ""
-    read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ())))
-    summary, settings = masker.text(f.summary()[-1]), _settings(masker.policy)
+    read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
+    hosts = ", ".join(f.read_from) or "an unknown host"
+    archive = ""
+    if f.version is not None:
+        archive = f"version {f.version}: archive.frames(version={f.version})"
     facts = {
         "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
-        "read": f"{read_at or 'at an unknown time'}, from {', '.join(f.read_from) or 'an unknown host'}",
-        "archive": ""
-        if version is None
-        else f"version {version}: archive.frames(version={version})",
-        "data": summary,
+        "read": f"{read_at}, from {hosts}",
+        "archive": archive,
+        "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker, settings),
         "data digest": f"SHA-256 {digest} of the redacted frames",
         "template": f"{template}, SHA-256 {template_digest}",
@@ -204,7 +205,7 @@ def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) 
         "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
         "If all runs have ended, the data digest is the same.",
     }
-    facts = {name: words for name, words in facts.items() if words}
+    facts = {name: text for name, text in facts.items() if text}
     return Provenance(run_ids, digest, _missing(f), dict(masker.counts), settings, facts)
 
 
@@ -228,7 +229,7 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
         "not masked on request": ", ".join(policy.reveal),
         "last digits shown of tax and social security numbers": policy.keep_last,
     }
-    return tuple(f"{name}: {words}" for name, words in notes.items() if words)
+    return tuple(f"{name}: {note}" for name, note in notes.items() if note)
 
 
 def _missing(f: Frames) -> str | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runkit.models import Run
 
 SANDBOX_URL = "RUNKIT_SANDBOX_URL"
-# the sandbox from which they are taken
+# The options of the sandbox that examples are taken from.
 EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 
 
@@ -81,7 +81,7 @@ def report_data(
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
-    """Open a read-only client of the sandbox at `RUNKIT_SANDBOX_URL`, of a new one, or of the real API."""
+    """Open a read-only client: of the sandbox at `RUNKIT_SANDBOX_URL`, of a new one, or of the API."""
     is_joined = bool(os.environ.get(SANDBOX_URL))
     if not is_joined and not is_example:
         return stack.enter_context(runkit.Client(read_only=True))
@@ -93,14 +93,14 @@ def _examples(client: Client, n: int) -> list[Run]:
     """Read `n` runs: one that waited long for a reviewer, and one that waited least; or the newest."""
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
-    rows = frames(runs).runs
-    completed = rows[rows["status"] == "completed"].sort_values(
-        "waiting_s", ascending=False, kind="stable"
-    )
+    table = frames(runs).runs
+    completed = table[table["status"] == "completed"]
+    completed = completed.sort_values("waiting_s", ascending=False, kind="stable")
     if len(completed) < min(n, 2):
         raise UsageError(
-            f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few for "
-            f"{plural(n, 'example')}; start it with --history {EXAMPLES['history']}, or give run_ids."
+            f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few "
+            f"for {plural(n, 'example')}; start it with --history {EXAMPLES['history']}, "
+            "or give run_ids."
         )
-    ids = (completed["run_id"].iloc[[0, -1][:n]] if n < 3 else rows["run_id"][:n]).tolist()
-    return [run for run in runs if run.id in ids]
+    ids = completed["run_id"].iloc[[0, -1][:n]] if n < 3 else table["run_id"][:n]
+    return [run for run in runs if run.id in ids.tolist()]

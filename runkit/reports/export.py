@@ -1,4 +1,4 @@
-"""Convert an executed notebook to one HTML page: offline, without its code, and safe for hostile content.
+"""Convert an executed notebook to one HTML page: offline, without its code, safe for hostile text.
 
 nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each
 output is shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX
@@ -39,57 +39,7 @@ MIME_TYPES = [
     "text/latex",
     "text/plain",
 ]
-_TAGS = {
-    *(
-        "a",
-        "b",
-        "bdi",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-    ),
-    *(
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "kbd",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "small",
-    ),
-    *(
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-    ),
-    "ul",
-}
+_TAGS = nh3.ALLOWED_TAGS - {"area", "img", "map"} | {"tfoot"}
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
     "a": {"href"},
@@ -137,10 +87,10 @@ def page_text() -> str:
     f = frames(_STATIC / "page_runs.json")
     of_one = (one_run.findings, one_run.questions, panels.what_happened, panels.timeline)
     of_many = (fleet.needs_attention, fleet.waits, fleet.failed_steps, panels.all_runs)
-    shown = [*(panel(f) for panel in of_many), *(panel(f.select("a")) for panel in of_one)]
-    shown.append(panels.timeline(f.select(["a", "b"])))
-    figures = [figure_div(panel.figure) for panel in shown if panel.figure]
-    outputs = json.dumps([panel._repr_mimebundle_() for panel in shown])
+    examples = [panel(f) for panel in of_many] + [panel(f.select("a")) for panel in of_one]
+    examples.append(panels.timeline(f.select(["a", "b"])))
+    figures = [figure_div(panel.figure) for panel in examples if panel.figure]
+    outputs = json.dumps([panel._repr_mimebundle_() for panel in examples])
     return outputs + offline_page("", figures) + to_html(nbformat.v4.new_notebook(), title="")
 
 
@@ -170,8 +120,8 @@ def _visible_cells(cells: Sequence[Any]) -> list[Any]:
     """Leave out cells with the tag "remove-cell", and headings above code cells that show nothing."""
     cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
     kept = []
-    for at, cell in enumerate(cells):
-        below = list(takewhile(lambda other: not _is_heading(other), cells[at + 1 :]))
+    for position, cell in enumerate(cells):
+        below = list(takewhile(lambda other: not _is_heading(other), cells[position + 1 :]))
         is_empty = below and all(other.cell_type == "code" and not other.outputs for other in below)
         if not (is_empty and _is_heading(cell) and "\n" not in cell.source):
             kept.append(cell)
@@ -179,24 +129,24 @@ def _visible_cells(cells: Sequence[Any]) -> list[Any]:
 
 
 def _figure(output: Any) -> Markup:
-    """Draw a figure; one with parts that ours do not have is its picture, else its words, and says so."""
+    """Draw a figure; one with parts that ours do not have is its picture, else its sentence."""
     parts, picture = output.data[PLOTLY], output.data.get("image/png")
     try:
         return figure_div(parts)
     except Unsupported:
-        words = _words_of(parts.get("layout", {}))
+        alt = _alt(parts.get("layout", {}))
     if picture:
-        return _PICTURE.format(words, "image/png", picture.strip())
-    return _INTERACTIVE.format(words)
+        return _PICTURE.format(alt, "image/png", picture.strip())
+    return _INTERACTIVE.format(alt)
 
 
-def _words_of(layout: dict[str, Any]) -> str:
+def _alt(layout: dict[str, Any]) -> str:
     """Return the sentence of a figure, else its title."""
     meta, title = layout.get("meta"), layout.get("title")
-    words = (meta.get("alt") if isinstance(meta, dict) else None) or title
-    return unmarked(
-        str(words.get("text") if isinstance(words, dict) else words or "A figure without a title")
-    )
+    if isinstance(meta, dict) and meta.get("alt"):
+        return unmarked(str(meta["alt"]))
+    text = title.get("text") if isinstance(title, dict) else title
+    return unmarked(str(text or "A figure without a title"))
 
 
 def clean(html: str) -> Markup:

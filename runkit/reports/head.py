@@ -1,4 +1,4 @@
-"""The head of a report: what it is about, how its runs ended, their numbers, and what needs a look."""
+"""The head of a report: what it is about, how its runs ended, and what needs a look."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 COLORS = {"error": "fail", "interrupted": "attention"}  # of a banner
-# characters of a text that is quoted as a whole, and of the start of a longer one
-WHOLE, FIRST = 600, 400
+MAX_QUOTE = 600  # characters of a text that is quoted as a whole
+MAX_START = 400  # characters of the start of a longer one
+MAX_UNREAD = 10_000  # characters of the whole text
 SLA_H = 4
 MAX_TITLES = 3  # in a line about what needs a look
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
@@ -89,10 +90,13 @@ def _headline(f: Frames) -> str:
 def _range(f: Frames) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
-    n_businesses = f.runs["business_id"].nunique()
-    of = f" of {plural(n_businesses, 'business', 'businesses')}" if n_businesses else ""
-    days = dict.fromkeys([day(created.min()), day(created.max())]) if len(created) else ()
-    return f"{plural(len(f.runs), 'run')}{of}" + (f", created {' to '.join(days)}" if days else "")
+    text, n_businesses = plural(len(f.runs), "run"), f.runs["business_id"].nunique()
+    if n_businesses:
+        text += f" of {plural(n_businesses, 'business', 'businesses')}"
+    if len(created):
+        days = dict.fromkeys([day(created.min()), day(created.max())])
+        text += f", created {' to '.join(days)}"
+    return text
 
 
 def _about(f: Frames) -> str:
@@ -112,33 +116,24 @@ def _modes(f: Frames) -> list[str]:
 
 def _side(f: Frames) -> dict[str, Any]:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
-    [run], asks = records(f.runs), records(open_questions(f))
-    output = next(iter(records(outputs_of(f).tail(1))), None)
-    side: dict[str, Any] = {"run": run, "color": COLORS.get(run["status"], "neutral"), "quote": {}}
-    side |= {"time": ", ".join(_time(run))}
-    side["label"] = run_label(run["run_id"], run["business_name"], run["agent_name"])
+    [run], questions = records(f.runs), records(open_questions(f))
+    outputs = records(outputs_of(f).tail(1))
+    side: dict[str, Any] = {
+        "run": run,
+        "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
+        "time": ", ".join(_time(run)),
+        "color": COLORS.get(run["status"], "neutral"),
+        "quote": {},
+    }
     if run["status"] == "error":
-        errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
-        summaries = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
-        words = next(iter(summaries[::-1]), None)
-        side |= {"headline": "No result: the review failed", "quote": _quote(words)}
-        side["text"] = "" if words else words_of(run["outcome"] or "No step says why.", 400)
-        return side | {"unchecked": ", ".join(unfinished(f)["title"])}
-    if asks:
-        ask, wait = asks[0], ""
-        if ask["wait_s"] is not None:
-            wait = f", {duration(ask['wait_s'])} so far"
-        asked = f"Asked by {agent_title(ask['agent'])} on {when(ask['asked_at'])}{wait}."
-        more = f" {plural(len(asks), 'question')} waiting." if len(asks) > 1 else ""
-        return side | {
-            "headline": f"Waiting for a reviewer: {words_of(ask['label'])}",
-            "text": asked + more,
-        }
-    if output:
-        quote = _quote(output["summary"])
+        return side | _failure(f, run)
+    if questions:
+        return side | _waiting(questions)
+    if outputs:
+        [output] = outputs
         return side | {
             "headline": words_of(run["outcome"]),
-            "quote": quote,
+            "quote": _quote(output["summary"]),
             "confidence": output["confidence"],
         }
     is_over = run["status"] in FINAL_STATUSES
@@ -146,14 +141,44 @@ def _side(f: Frames) -> dict[str, Any]:
     return side | {"headline": "No output" if is_over else "No result yet", "text": steps}
 
 
+def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
+    """Describe a failed run: the agent's own words, else the error, and what was not checked."""
+    errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
+    summaries = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
+    summary = summaries.iloc[-1] if len(summaries) else None
+    return {
+        "headline": "No result: the review failed",
+        "quote": _quote(summary),
+        "text": "" if summary else words_of(run["outcome"] or "No step says why.", 400),
+        "unchecked": ", ".join(unfinished(f)["title"]),
+    }
+
+
+def _waiting(questions: list[dict[Any, Any]]) -> dict[str, Any]:
+    """Describe the first question that waits, and say how many there are."""
+    first = questions[0]
+    wait = "" if first["wait_s"] is None else f", {duration(first['wait_s'])} so far"
+    text = f"Asked by {agent_title(first['agent'])} on {when(first['asked_at'])}{wait}."
+    if len(questions) > 1:
+        text += f" {plural(len(questions), 'question')} waiting."
+    return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
+
+
 def _quote(text: str | None) -> dict[str, str]:
-    """Split what an agent wrote: its last sentence holds the conclusion; `whole` only if some is left out."""
-    words = words_of(text, 10_000) if text else ""
-    *first, last = SENTENCE_END.split(words)
+    """Split what an agent wrote: its last sentence holds the conclusion.
+
+    `whole` is there only if something is left out.
+    """
+    whole = words_of(text, MAX_UNREAD) if text else ""
+    *first, last = SENTENCE_END.split(whole)
     start = "".join(f"{sentence} " for sentence in first)
-    if len(words) <= WHOLE:
+    if len(whole) <= MAX_QUOTE:
         return {"first": start, "last": last}
-    return {"first": f"{shorten(start, FIRST)} ", "last": shorten(last, WHOLE), "whole": words}
+    return {
+        "first": f"{shorten(start, MAX_START)} ",
+        "last": shorten(last, MAX_QUOTE),
+        "whole": whole,
+    }
 
 
 def _time(run: dict[Any, Any]) -> tuple[str, str]:
@@ -170,19 +195,23 @@ def _time(run: dict[Any, Any]) -> tuple[str, str]:
 
 def _numbers(f: Frames) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
-    [run], own = records(f.runs), findings_of(f)
+    [run], findings = records(f.runs), findings_of(f)
+    confidences = findings["confidence"].astype("str").fillna("unrated").value_counts()
+    confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
+    ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())
     sources = f.sources.drop_duplicates(["url", "source_name"])
-    rated = own["confidence"].astype("str").fillna("unrated").value_counts()
-    rated = rated.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
     n_strong = (sources["source_tier"] >= "primary").sum()
+
     outcomes = f.interrupts["outcome"]
-    n_asked, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
+    n_questions, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
     answered, note = MISSING, "no questions asked"
-    if n_asked:
-        answered = f"{(outcomes == 'answered').sum():,} of {n_asked:,}"
-        note = f"{plural(n_open, 'question')} waiting" if n_open else plural(n_asked, "question")
+    if n_questions:
+        answered = f"{(outcomes == 'answered').sum():,} of {n_questions:,}"
+        note = (
+            f"{plural(n_open, 'question')} waiting" if n_open else plural(n_questions, "question")
+        )
     return [
-        Tile("Findings", f"{len(own):,}", ", ".join(f"{n:,} {word}" for word, n in rated.items())),
+        Tile("Findings", f"{len(findings):,}", ratings),
         Tile("Answered by reviewers", answered, note),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", *_time(run)),
@@ -191,30 +220,32 @@ def _numbers(f: Frames) -> list[Tile]:
 
 def _needs_a_look(f: Frames) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
-    [run], asks, steps, own = records(f.runs), f.interrupts, f.steps, findings_of(f)
+    [run], questions, steps, findings = records(f.runs), f.interrupts, f.steps, findings_of(f)
+    bare = findings.loc[findings["n_sources"] == 0, "title"]
     items = {
-        "Question expired": asks.loc[asks["outcome"] == "lapsed", "label"],
-        "Finding without a source": own.loc[own["n_sources"] == 0, "title"],
+        "Question expired": questions.loc[questions["outcome"] == "lapsed", "label"],
+        "Finding without a source": bare,
         "Problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
     }
     if run["status"] in FINAL_STATUSES:
         items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]
-    if run["weakest"] and run["weakest"] not in [*items["Finding without a source"]]:
+    if run["weakest"] and not bare.eq(run["weakest"]).any():
         items["Weakest finding"] = f.runs["weakest"]
-    for way in RESOLUTIONS:
-        items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
+    for word in RESOLUTIONS:
+        decided = questions.loc[questions["outcome"] == word, "label"]
+        items[f"{OUTCOMES[word]}, no reviewer asked"] = decided
     if run["status"] != "error":
         items["Step failed"] = steps.loc[steps["error"].notna(), "label"]
+
     lines = []
-    for what, titles in items.items():
-        more = f"; and {len(titles) - MAX_TITLES:,} more" if len(titles) > MAX_TITLES else ""
-        named = "; ".join(words_of(title, 80) for title in titles.head(MAX_TITLES))
-        lines += [f"{what}: {named}{more}"] if len(titles) else []
-    return (
-        lines
-        if run["has_steps"]
-        else [*lines, "The steps were not delivered; times are not known."]
-    )
+    for reason, titles in items.items():
+        if len(titles):
+            names = "; ".join(words_of(title, 80) for title in titles.head(MAX_TITLES))
+            n_more = len(titles) - MAX_TITLES
+            lines.append(f"{reason}: {names}" + (f"; and {n_more:,} more" if n_more > 0 else ""))
+    if not run["has_steps"]:
+        lines.append("The steps were not delivered; times are not known.")
+    return lines
 
 
 def _gaps(data: ReportData) -> list[str]:

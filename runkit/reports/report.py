@@ -18,6 +18,7 @@ from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
     Labels,
+    ReportData,
     make_masker,
     read_source,
     redact_source,
@@ -51,13 +52,11 @@ class Report:
     missing: str | None = None
 
     def __str__(self) -> str:
-        counts = (
-            ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
-        )
+        counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items())
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1e6:.1f} MB), "
             f"executed notebook {self.notebook}\n"
-            f"masked: {counts}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
+            f"masked: {counts or 'nothing'}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
         )
 
     __repr__ = __str__
@@ -77,7 +76,7 @@ def report(
     before: sources.Source | None = None,
     progress: bool = True,
 ) -> Report:
-    """Make a report: one HTML file that needs no network, and the executed notebook (`.ipynb`) next to it.
+    """Make a report: one HTML file that needs no network, and the executed notebook beside it.
 
     Existing files are replaced only at the end, if everything succeeded.
 
@@ -128,62 +127,90 @@ def report(
     from runkit.reports.export import page_text, to_html
 
     html_path, notebook_path = output_paths(path)
-    masker = make_masker(redact)
-    labels = Labels(
-        *(" ".join((text or "").split()) for text in (title, classification, prepared_by))
+    masker, labels = make_masker(redact), _labels(title, classification, prepared_by)
+    _check_arguments(actions, notebook_path)
+    chosen = None if template is None else templates.find_template(template)
+    read = read_source(source, actions, before)
+    n_runs = len(read.frames.runs)
+    selected = chosen or templates.find_template(None, n_runs)
+    _check_runs(selected, n_runs, has_before=before is not None)
+
+    masker.page = lambda: selected.text + page_text()
+    data = redact_source(read, masker, selected, labels)
+    about, name = data.provenance, _name(data, selected)
+    executed = _execute(data, selected, name, masker, progress=progress)
+    html = to_html(
+        nbformat.reads(executed, 4),
+        title=name or masker.text(html_path.stem),
+        classification=data.labels.classification,
     )
+    _check_leaks(html, executed, masker)
+    _write(html_path, html, notebook_path, executed)
+    page = html.encode()
+    return Report(
+        html=html_path,
+        notebook=notebook_path,
+        sha256=hashlib.sha256(page).hexdigest(),
+        digest=about.digest,
+        masked=about.masked,
+        n_runs=n_runs,
+        n_bytes=len(page),
+        missing=about.missing,
+    )
+
+
+def _labels(*texts: str | None) -> Labels:
+    """Put the labels on one line each."""
+    return Labels(*(" ".join((text or "").split()) for text in texts))
+
+
+def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
+    """Raise `UsageError` for another frame of actions, and if a notebook of the user is in the way."""
     if actions is not None and "effects" not in actions:
         raise UsageError(
             f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
         )
-    selected = templates.find_template(template) if template is not None else None
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
-            f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
-            "Choose another name for the report."
+            f"{notebook_path} exists and was not made by a report; the executed notebook would "
+            "replace it. Choose another name for the report."
         )
-    read = read_source(source, actions, before)
-    n_runs = len(read.frames.runs)
-    selected = selected or templates.find_template(None, n_runs)
-    selected.check(n_runs)
-    if before is not None and selected.is_ours and selected.path.stem != "fleet":
+
+
+def _check_runs(template: templates.Template, n_runs: int, *, has_before: bool) -> None:
+    """Raise `UsageError` if the template cannot show this number of runs, or `before`."""
+    template.check(n_runs)
+    if has_before and template.is_ours and template.name != "fleet":
         raise UsageError(
-            f"before= is for the report on many runs, not for {selected.path.stem}; leave it out."
+            f"before= is for the report on many runs, not for {template.name}; leave it out."
         )
-    masker.page = lambda: selected.text + page_text()
-    data = redact_source(read, masker, selected, labels)
-    about, name = data.provenance, data.labels.title
-    if selected.is_ours and not name:
-        name = f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
-    notebook = selected.notebook(list(about.run_ids), name, about.settings)
+
+
+def _name(data: ReportData, template: templates.Template) -> str:
+    """Return the name of a report: the title, or with our templates what it is about."""
+    if data.labels.title or not template.is_ours:
+        return data.labels.title
+    return f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
+
+
+def _execute(
+    data: ReportData, template: templates.Template, name: str, masker: Masker, *, progress: bool
+) -> str:
+    """Execute the template in a kernel that sees the redacted data only; return the notebook as JSON."""
+    about = data.provenance
+    notebook = template.notebook(list(about.run_ids), name, about.settings)
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
         templates.execute(
-            notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress
+            notebook, Path(folder), template=template.path, mask=masker.text, progress=progress
         )
     executed = templates.with_provenance(notebook, about)
-    page_title = name or masker.text(html_path.stem)
-    html = to_html(
-        nbformat.reads(executed, 4), title=page_title, classification=data.labels.classification
-    )
-    if folder in executed or folder in html:
+    if folder in executed:
         raise ReportError(
-            "the template prints the path of its private data. Nothing was written. Print the data instead."
+            "the template prints the path of its private data. Nothing was written. "
+            "Print the data instead."
         )
-    _check_leaks(html, executed, masker)
-    _write(html_path, html, notebook_path, executed)
-    page = html.encode()
-    digest = hashlib.sha256(page).hexdigest()
-    return Report(
-        html_path,
-        notebook_path,
-        digest,
-        about.digest,
-        about.masked,
-        n_runs,
-        len(page),
-        about.missing,
-    )
+    return executed
 
 
 def output_paths(path: str | Path) -> tuple[Path, Path]:
