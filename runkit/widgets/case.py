@@ -1,4 +1,4 @@
-"""What stands under a question: its evidence, and the case, that is, what else is known about the business.
+"""What a card shows under a question: its evidence, and the case: what else is known of the business.
 
 All of it comes from frames. The findings of the run are there at once; a job reads the other runs
 of the business, and the answers in this machine's log. A line of the case has a title, under which
@@ -35,35 +35,36 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # of ordinals
 
 def evidence_of(question: Question) -> list[list[Json]]:
     """Return the findings of each proposal."""
-    own, first, described = _own(question), 0, []
+    artifacts, start, evidence = _proposed(question), 0, []
     for proposal in question.proposals:
-        last = first + len(objects(proposal.get("artifacts")))
-        described.append(findings(question.frames, own.iloc[first:last]))
-        first = last
-    return described
+        end = start + len(objects(proposal.get("artifacts")))
+        evidence.append(findings(question.frames, artifacts.iloc[start:end]))
+        start = end
+    return evidence
 
 
-def _own(question: Question) -> pd.DataFrame:
+def _proposed(question: Question) -> pd.DataFrame:
     """Return the artifacts that the question proposes."""
     artifacts = question.frames.artifacts
-    is_own = artifacts["interrupt_id"].fillna("").eq(question.interrupt_id or "")
-    return artifacts[is_own & artifacts["origin"].eq("proposal")]
+    is_of_question = artifacts["interrupt_id"].fillna("").eq(question.interrupt_id or "")
+    return artifacts[is_of_question & artifacts["origin"].eq("proposal")]
 
 
 def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
     """Describe artifacts of one run with their sources."""
-    return [
-        {
-            "title": truncated(row.title or "Untitled finding"),
-            "confidence": (row.confidence or "").capitalize(),
-            "tone": style.CONFIDENCE_COLORS.get(row.confidence, ""),
-            "summary": truncated(row.summary or ""),
-            "sources": [
-                *map(_source, rows_of(f.sources[f.sources["artifact_no"].eq(row.artifact_no)]))
-            ],
-        }
-        for row in rows_of(artifacts)
-    ]
+    described = []
+    for artifact in rows_of(artifacts):
+        sources = f.sources[f.sources["artifact_no"].eq(artifact.artifact_no)]
+        described.append(
+            {
+                "title": truncated(artifact.title or "Untitled finding"),
+                "confidence": (artifact.confidence or "").capitalize(),
+                "tone": style.CONFIDENCE_COLORS.get(artifact.confidence, ""),
+                "summary": truncated(artifact.summary or ""),
+                "sources": [*map(_source, rows_of(sources))],
+            }
+        )
+    return described
 
 
 def _source(source: Any) -> Json:
@@ -83,39 +84,41 @@ def _source(source: Any) -> Json:
 
 
 def other_findings(question: Question) -> list[Json]:
-    """Describe the run's other findings, weakest first; a finding that the question repeats is none."""
+    """Describe the run's other findings, weakest first, without those that the question repeats."""
     artifacts = findings_of(question.frames)
-    others = artifacts[~artifacts["title"].isin(_own(question)["title"])]
+    others = artifacts[~artifacts["title"].isin(_proposed(question)["title"])]
     if others.empty:
         return []
     others = others.sort_values("confidence", kind="stable")
-    counted = counts(others["confidence"].dropna())
-    title = ": ".join(filter(None, (plural(len(others), "other finding"), counted)))
+    confidences = counts(others["confidence"].dropna())
+    title = ": ".join(filter(None, (plural(len(others), "other finding"), confidences)))
     return [{"title": title, "findings": findings(question.frames, others)}]
 
 
-def counts(words: Iterable[str]) -> str:
-    """Count words in their order: `1 medium, 3 high`."""
-    return ", ".join(f"{n:,} {word}" for word, n in Counter(words).items())
+def counts(values: Iterable[str]) -> str:
+    """Count values in their order: `1 medium, 3 high`."""
+    return ", ".join(f"{n:,} {value}" for value, n in Counter(values).items())
 
 
-def _folded(what: str, rows: list[Json], ended: Sequence[str]) -> list[Json]:
+def _folded(noun: str, preposition: str, rows: list[Json], endings: Sequence[str]) -> list[Json]:
     """Fold rows under their number and how they ended: `all completed`, or `3 completed, 1 failed`."""
     if not rows:
         return []
-    [first, *others] = dict.fromkeys(ended)
-    words = counts(ended) if others else f"all {first}" if len(ended) > 1 else first
-    about = "of" if what == "other run" else "about"
-    return [{"title": f"{plural(len(rows), what)} {about} this business, {words}", "rows": rows}]
+    summary = counts(endings)
+    if len(set(endings)) == 1:
+        summary = f"all {endings[0]}" if len(endings) > 1 else endings[0]
+    title = f"{plural(len(rows), noun)} {preposition} this business, {summary}"
+    return [{"title": title, "rows": rows}]
 
 
-def read_others(client: Client, run: Run, listed: Callable[[], Iterable[Run]]) -> list[Run]:
-    """Read the other runs of a business, the newest with their steps; `listed` are runs that are known."""
+def read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
+    """Read the other runs of a business, the newest with their steps."""
     if run.business_id is None:
         return []
     [threads] = client.businesses.threads_of(run.business_id, progress=False).values()
     thread_ids = {thread.id for thread in threads}
-    others = [other for other in listed() if other.thread_id in thread_ids and other.id != run.id]
+    others = [other for other in list_runs() if other.thread_id in thread_ids]
+    others = [other for other in others if other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
     with_steps = {run.id: run for run in client.runs.fetch(others[:MAX_RUNS], progress=False)}
     return [with_steps.get(other.id, other) for other in others]
@@ -127,44 +130,46 @@ def failure(message: str) -> list[Json]:
 
 
 def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: str = "") -> Json:
-    """Describe a row: a run, pills of a text and a tone, a text, and what stands at the right."""
-    shown = [(visible(word), tone) for word, tone in pills if word]
-    return {"run": short_id(run), "pills": shown, "text": visible(text), "end": end, "key": key}
+    """Describe a row: a run, pills of a text and a tone, a text, and what is at the right end."""
+    labels = [(visible(label), tone) for label, tone in pills if label]
+    return {"run": short_id(run), "pills": labels, "text": visible(text), "end": end, "key": key}
 
 
 def lines_about_others(question: Question, others: Sequence[Run], host: str) -> list[Json]:
-    """Describe what the other runs of the business tell: questions, runs, and answers of this machine."""
+    """Describe the questions and runs of the business, and the answers of this machine."""
     runs = [question.run, *others]
-    logged = answers.answers_about(run.id for run in runs)
-    logged = logged[
-        logged["host"].eq(host) & ~logged["delivery"].isin([answers.FAILED, answers.REFUSED])
-    ]
-    f = frames(runs, answers=logged, progress=False)
-    asked = f.interrupts.merge(f.runs[["run_id", "created_at", "as_of"]], on="run_id")
-    asked["asked_at"] = asked["asked_at"].fillna(asked["created_at"])
-    asked = asked.sort_values("asked_at", kind="stable")
-    is_open = asked["outcome"].eq("pending")
+    log = answers.answers_about(run.id for run in runs)
+    is_sent = ~log["delivery"].isin([answers.FAILED, answers.REFUSED])
+    log = log[log["host"].eq(host) & is_sent]
+    f = frames(runs, answers=log, progress=False)
+    questions = f.interrupts.merge(f.runs[["run_id", "created_at", "as_of"]], on="run_id")
+    questions["asked_at"] = questions["asked_at"].fillna(questions["created_at"])
+    questions = questions.sort_values("asked_at", kind="stable")
+    is_open = questions["outcome"].eq("pending")
     return [
-        *_open_rows(question, rows_of(asked[is_open])),
+        *_open_rows(question, rows_of(questions[is_open])),
         *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
-        *_earlier_line(rows_of(asked[~is_open].iloc[::-1])),
-        *_answers_line(rows_of(logged.iloc[::-1])),
+        *_earlier_line(rows_of(questions[~is_open].iloc[::-1])),
+        *_answers_line(rows_of(log.iloc[::-1])),
     ]
 
 
-def _open_rows(question: Question, asked: Sequence[Any]) -> list[Json]:
+def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
     """Describe each other open question about the business; these are never folded."""
-    keys = [(row.run_id, row.interrupt_id or "") for row in asked]
-    own = keys.index(question.key)
-    lines: list[Json] = []
-    for position, (key, row) in enumerate(zip(keys, asked, strict=True)):
-        if position != own:
-            age = " ".join(duration((row.as_of - row.asked_at).total_seconds()).split()[:2])
-            about = "" if lines else f"{ordinal(own)} question about this business; "
-            text = f"{about}the {ordinal(position)} {short_id(row.run_id)} is {age} old"
-            pill = "" if lines else f"◷ {len(asked):,} open"
-            lines.append(_row(text, (pill, "attention"), key=" ".join(key)))
-    return lines
+    keys = [(row.run_id, row.interrupt_id or "") for row in questions]
+    position = keys.index(question.key)
+    rows: list[Json] = []
+    for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
+        if number == position:
+            continue
+        age = " ".join(duration((row.as_of - row.asked_at).total_seconds()).split()[:2])
+        text = f"the {ordinal(number)} {short_id(row.run_id)} is {age} old"
+        pill = ""
+        if not rows:
+            text = f"{ordinal(position)} question about this business; {text}"
+            pill = f"◷ {len(questions):,} open"
+        rows.append(_row(text, (pill, "attention"), key=" ".join(key)))
+    return rows
 
 
 def ordinal(position: int) -> str:
@@ -176,40 +181,42 @@ def ordinal(position: int) -> str:
 
 def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
-    rows, ended = [], []
+    rows, endings, n_newer = [], [], 0
     for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
-        shown = style.status(shorten(run.status, 40))
-        confidence = (
-            (run.confidence or "").capitalize(),
-            style.CONFIDENCE_COLORS.get(run.confidence, ""),
-        )
-        end = "newer" if run.created_at > asked_at else "older"
-        created = f"created {moment(run.created_at)}"
-        rows.append(_row(created, (str(shown), shown.color), confidence, run=run.run_id, end=end))
-        ended.append(shown.word.lower())
-    lines = _folded("other run", rows, ended)
-    if n_newer := sum(row["end"] == "newer" for row in rows):
+        status = style.status(shorten(run.status, 40))
+        color = style.CONFIDENCE_COLORS.get(run.confidence, "")
+        pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
+        is_newer = run.created_at > asked_at
+        end = "newer" if is_newer else "older"
+        rows.append(_row(f"created {moment(run.created_at)}", *pills, run=run.run_id, end=end))
+        endings.append(status.word.lower())
+        n_newer += is_newer
+    lines = _folded("other run", "of", rows, endings)
+    if n_newer:
         lines[0]["title"] += f"; {plural(n_newer, 'is', 'are')} newer than this question"
     return lines
 
 
-def _earlier_line(asked: Sequence[Any]) -> list[Json]:
+def _earlier_line(questions: Sequence[Any]) -> list[Json]:
     rows = []
-    for row in asked:
-        words = style.outcome_words(row.kind, row.outcome, row.decision)
+    for row in questions:
+        ending = style.outcome_words(row.kind, row.outcome, row.decision)
         when = f", {moment(row.answered_at)}" if row.answered_at else ""
-        rows.append(_row(shorten(row.label or NO_LABEL, 100), run=row.run_id, end=f"{words}{when}"))
-    ended = [style.OUTCOMES[row.outcome].partition(":")[0].lower() for row in asked]
-    return _folded("earlier question", rows, ended)
+        label = shorten(row.label or NO_LABEL, 100)
+        rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
+    endings = [style.OUTCOMES[row.outcome].partition(":")[0].lower() for row in questions]
+    return _folded("earlier question", "about", rows, endings)
 
 
-def _answers_line(logged: Sequence[Any]) -> list[Json]:
+def _answers_line(log: Sequence[Any]) -> list[Json]:
     rows = []
-    for entry in logged:
-        words = style.outcome_words(entry.kind, "answered", decision_of(json.loads(entry.answer)))
+    for entry in log:
+        decision = decision_of(json.loads(entry.answer))
+        answer = style.outcome_words(entry.kind, "answered", decision)
         doubt = "" if entry.delivery == answers.CONFIRMED else " (not confirmed)"
-        text = f"{words}{doubt} · signed {shorten(entry.answered_by, 80)} · run {short_id(entry.run_id)}"
+        signer = shorten(entry.answered_by, 80)
+        text = f"{answer}{doubt} · signed {signer} · run {short_id(entry.run_id)}"
         rows.append(_row(text, end=moment(entry.sent_at)))
-    return (
-        [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}] if rows else []
-    )
+    if not rows:
+        return []
+    return [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}]

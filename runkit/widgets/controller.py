@@ -49,14 +49,15 @@ from runkit.widgets.question import (
 from runkit.widgets.questionnaire import Entries, Questionnaire, Texts
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
+CHECKING = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
 UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
 READ_ONLY = "Read-only. This client can read runs but not answer."
 NO_NAME = "Type your name first."
 NO_ID = "This question has no id; answer it in Middesk."
-DAYS = 30  # in which questions and other runs of a business are sought
+DAYS = 30  # how far back questions and other runs of a business are searched
 MAX_NAME = 80  # characters of a person's name
-SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
+SHARED_LOGINS = {"root", "jovyan", "unknown"}  # logins of containers are no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 Reasons = Mapping[str, Sequence[str]]
 
@@ -105,9 +106,9 @@ class AnswerController(Controller):
         The question as it was displayed.
     who, drafts, reasons, receipts
         As for `InterruptForm`.
-    listed : callable, optional
-        Returns runs that are known, of which those of the business are the case; by default they
-        are listed.
+    list_runs : callable, optional
+        Returns the runs of which those of the business are the case; by default those of the last
+        30 days.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class AnswerController(Controller):
         drafts: bool = True,
         reasons: Reasons | None = None,
         receipts: str = "full",
-        listed: Callable[[], Iterable[Run]] | None = None,
+        list_runs: Callable[[], Iterable[Run]] | None = None,
     ) -> None:
         super().__init__()
         self.client = client
@@ -132,12 +133,11 @@ class AnswerController(Controller):
         self.entries: Entries = self.form.received({})
         self.evidence = case.evidence_of(question)
         self._findings = case.other_findings(question)
-        # and what other runs of the business tell, once they are read
-        self.case_lines = self._findings
-        self.refusal = (
-            NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
-        )
-        self._listed = listed or self._list
+        self.case_lines = self._findings  # with other runs of the business, once they are read
+        self.refusal = READ_ONLY if client.read_only else ""
+        if question.interrupt_id is None:
+            self.refusal = NO_ID
+        self._list_runs = list_runs or self._list_recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
         self._draft_key = draft_key(question, client.host)
@@ -157,12 +157,12 @@ class AnswerController(Controller):
         self._shown_at = self._shown_at or datetime.now(UTC)
         jobs.start(self._read_case, "case")
 
-    def _list(self) -> Iterable[Run]:
+    def _list_recent(self) -> Iterable[Run]:
         return self.client.runs.list(since=f"{DAYS}d", progress=False)
 
     def _read_case(self) -> None:
         try:
-            others = case.read_others(self.client, self.question.run, self._listed)
+            others = case.read_others(self.client, self.question.run, self._list_runs)
             lines = case.lines_about_others(self.question, others, self.client.host)
         except Exception as error:
             lines = case.failure(jobs.error_message(error))
@@ -170,7 +170,7 @@ class AnswerController(Controller):
         self._notify()
 
     def receive(self, message: Mapping[str, Any]) -> None:
-        """Take a message of the page: a name, what was typed, or an answer (a verb, pressed twice)."""
+        """Take a message of the page: a name, entries, or an answer (a verb, pressed twice)."""
         if isinstance(message.get("who"), str):
             self.sign(message["who"])
         values, verb = message.get("values"), message.get("verb")
@@ -197,7 +197,7 @@ class AnswerController(Controller):
         self._notify()
 
     def edit(self, entries: Entries) -> None:
-        """Take the entries of the inputs, also while an answer is sent, of which they are no part."""
+        """Take the entries of the inputs; while an answer is sent they are no part of it."""
         with self._lock:
             state = self.snapshot.state
             if self.snapshot.receipt or entries == self.entries:
@@ -209,7 +209,7 @@ class AnswerController(Controller):
         self._notify()
 
     def submit(self, entries: Entries | None = None) -> None:
-        """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
+        """Send the answer, unless it is invalid; while one is being sent, another is ignored."""
         with self._lock:
             state = self.snapshot.state
             if entries is not None and not self.snapshot.receipt:
@@ -221,16 +221,16 @@ class AnswerController(Controller):
                 self._change(State.FAILED, self.refusal)
             elif errors:
                 first, *_ = (text for texts in errors.values() for text in texts.values())
-                self._change(State.INVALID, self._undone(first), errors=errors)
+                self._change(State.INVALID, self._not_sent(first), errors=errors)
             elif self.needs_name:
-                self._change(State.INVALID, self._undone(NO_NAME))
+                self._change(State.INVALID, self._not_sent(NO_NAME))
             else:
                 who = self.who
                 jobs.start(lambda: self._run_job(answer, who), "answer")  # it waits for the lock
                 self._change(State.SENDING, "Sending your answer…")
         self._notify()
 
-    # -- what others find out
+    # -- newer states of the run
 
     def refresh(self) -> None:
         """Read whether the question is still open, without the run's steps while it is.
@@ -256,11 +256,11 @@ class AnswerController(Controller):
     def identify(self, run: Run) -> None:
         """Take the business of the run, which may be found out while the question is displayed."""
         with self._lock:
-            known = self.question.run
-            if known.business_id is not None or run.business_id is None:
+            unnamed = self.question.run
+            if unnamed.business_id is not None or run.business_id is None:
                 return
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
-            self.question = replace(self.question, run=known.with_local_fields(**business))
+            self.question = replace(self.question, run=unnamed.with_local_fields(**business))
         jobs.start(self._read_case, "case")
         self._notify()
 
@@ -269,13 +269,9 @@ class AnswerController(Controller):
         self.identify(run)
         with self._lock:
             state = self.snapshot.state
-            if (
-                self.snapshot.receipt
-                or state is State.SENDING
-                or self._is_sending
-                or is_stale(run, self.run)
-            ):
-                return  # a running job decides
+            is_sending = state is State.SENDING or self._is_sending  # the job decides
+            if self.snapshot.receipt or is_sending or is_stale(run, self.run):
+                return
             outcome = self.question.outcome(run)
             if state is State.UNKNOWN:
                 self._resolve(run)
@@ -296,7 +292,7 @@ class AnswerController(Controller):
             self._close(run, outcome, "Your answer was not sent.")
             return
         if warning := self._warning():  # sent from another card or notebook in the meantime
-            self._change(State.OPEN, self._undone(warning))
+            self._change(State.OPEN, self._not_sent(warning))
             return
         # on the server's clock, as all times of a receipt
         self._sent = Sent(run.read_at or datetime.now(UTC), who, answer)
@@ -350,16 +346,12 @@ class AnswerController(Controller):
             return
         self.run = run
         self._warning()  # so that the log does not warn of the same answer again
-        self._change(
-            State.OPEN, f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
-        )
+        message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+        self._change(State.OPEN, message)
 
     def _on_unconfirmed(self, reason: str) -> None:
         self._doubtful = self._sent
-        checking = (
-            "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
-        )
-        self._change(State.UNKNOWN, f"{checking} ({reason})")
+        self._change(State.UNKNOWN, f"{CHECKING} ({reason})")
         self._notify()
 
     def _run_job(self, answer: Json, who: str) -> None:
@@ -374,7 +366,7 @@ class AnswerController(Controller):
                 self._doubtful = self._sent
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
             else:
-                self._change(State.FAILED, self._undone(message, "delivered"))
+                self._change(State.FAILED, self._not_sent(message, "delivered"))
         self._is_sending = False
         self._notify()
 
@@ -401,7 +393,7 @@ class AnswerController(Controller):
 
     def _change(self, state: State, message: str = "", **more: Any) -> None:
         with self._lock:
-            if self.snapshot.receipt is None:  # which is the end
+            if self.snapshot.receipt is None:  # a receipt is the end
                 self.snapshot = Snapshot(state, message, **more)
 
     def _warning(self) -> str:
@@ -411,11 +403,12 @@ class AnswerController(Controller):
         self._warned_ids.update(entry.answer_id for entry in new)
         return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
 
-    def _undone(self, reason: str, what: str = "sent") -> str:
+    def _not_sent(self, reason: str, verb: str = "sent") -> str:
         """Describe why an answer was not sent, and that an earlier one may have been."""
         if self._doubtful is None:
-            return f"Not {what}. {reason}"
-        return f"Not {what} this time. {reason} Your answer of {moment(self._doubtful.at)} may still arrive."
+            return f"Not {verb}. {reason}"
+        earlier = f"Your answer of {moment(self._doubtful.at)} may still arrive."
+        return f"Not {verb} this time. {reason} {earlier}"
 
     # -- entries and drafts
 

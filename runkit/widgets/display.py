@@ -1,13 +1,13 @@
-"""What cards show: plain data, which `card.js` draws in a page and `static.html.j2` as HTML without a kernel.
+"""What cards show: plain data, which `card.js` draws in a page and `static.html.j2` without a kernel.
 
 All text has its invisible characters made visible, and the templates escape it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -55,40 +55,20 @@ _template = _environment.get_template("static.html.j2")
 
 
 def describe_form(controller: AnswerController) -> Json:
-    """Describe a card with one question: what is asked, where the answer stands, what is in the inputs."""
-    question, snapshot, form = controller.question, controller.snapshot, controller.form
-    [kind, *others] = [section.kind for section in form.sections.values()]
-    verbs = form.sections["0"].verbs
-    choices = []
-    if others:
-        verbs = (Verb("send", f"Send {len(form.sections)} answers", "send", ""),)
-        which = "both" if len(others) == 1 else "all"
-        choices = [(f"Approve {which}", "A"), (f"Reject {which}", "X")]
+    """Describe a card with one question: what is asked, the state of the answer, and the inputs."""
+    question, snapshot, receipt = controller.question, controller.snapshot, None
+    if snapshot.receipt:
+        receipt = describe_receipt(snapshot.receipt, controller.client)
     return {
         "kind": "form",
-        "question": {
-            **_question(question, controller.client, controller.evidence),
-            "sections": [
-                _section(key, section, controller.reasons.get(section.kind, ()))
-                for key, section in form.sections.items()
-            ],
-            "verbs": [_verb(verb) for verb in verbs],
-            "main": None if not others and kind in WITHOUT_PROPOSAL else verbs[0].value,
-            "all": choices,
-            "needs": "" if others else NEEDS.get(kind, ""),
-            "caution": "" if question.run.business_id else "Business not identified.",
-        },
-        "case": {
-            **_case_head(question.run),
-            "lines": controller.case_lines,
-        },
+        "question": _question(question, controller.client, controller.evidence)
+        | _answers(controller),
+        "case": _case_head(question.run) | {"lines": controller.case_lines},
         "values": controller.entries,
-        "receipt": describe_receipt(snapshot.receipt, controller.client)
-        if snapshot.receipt
-        else None,
+        "receipt": receipt,
         "status": {
             "state": str(snapshot.state),
-            "message": "" if snapshot.receipt else visible(snapshot.message.strip()),
+            "message": "" if receipt else visible(snapshot.message.strip()),
             "tone": TONES.get(snapshot.state, "neutral"),
             "errors": snapshot.errors,
             "read_only": bool(controller.refusal),
@@ -100,23 +80,49 @@ def describe_form(controller: AnswerController) -> Json:
     }
 
 
-def _case_head(run: Run) -> Json:
-    """Describe the head and the foot of the case: the business's own status, and a line of code."""
-    words = shorten((run.business_status or "").replace("_", " "), 40)
-    name = short_id(run.id)
+def _answers(controller: AnswerController) -> Json:
+    """Describe the ways to answer: the verbs and inputs of each proposal, and what all together have."""
+    sections, choices, needs = controller.form.sections, [], ""
+    kind, verbs = sections["0"].kind, sections["0"].verbs
+    main = None if kind in WITHOUT_PROPOSAL else verbs[0].value
+    if len(sections) > 1:
+        verbs = (Verb("send", f"Send {len(sections)} answers", "send", ""),)
+        main = verbs[0].value
+        scope = "both" if len(sections) == 2 else "all"
+        choices = [(f"Approve {scope}", "A"), (f"Reject {scope}", "X")]
+    else:
+        needs = NEEDS.get(kind, "")
     return {
-        "status": f"Business {words}, as of {moment(run.business_status_at)}" if words else "",
-        "code": f'run = client.runs.get("{name}"); runkit.report(run, "{name}.html"); runkit.gantt(run)',
+        "sections": [
+            _section(key, section, controller.reasons.get(section.kind, ()))
+            for key, section in sections.items()
+        ],
+        "verbs": [_verb(verb) for verb in verbs],
+        "main": main,
+        "all": choices,
+        "needs": needs,
+        "caution": "" if controller.question.run.business_id else "Business not identified.",
     }
 
 
-def _section(key: str, section: Section, reasons: Any) -> Json:
-    fields = [asdict(field) for field in section.fields]
-    verbs = [_verb(verb) for verb in section.verbs]
+def _case_head(run: Run) -> Json:
+    """Describe the head and the foot of the case: the business's own status, and a line of code."""
+    status = shorten((run.business_status or "").replace("_", " "), 40)
+    run_id = short_id(run.id)
+    code = (
+        f'run = client.runs.get("{run_id}"); runkit.report(run, "{run_id}.html"); runkit.gantt(run)'
+    )
+    return {
+        "status": f"Business {status}, as of {moment(run.business_status_at)}" if status else "",
+        "code": code,
+    }
+
+
+def _section(key: str, section: Section, reasons: Sequence[str]) -> Json:
     return {
         "key": key,
-        "verbs": verbs,
-        "fields": fields,
+        "verbs": [_verb(verb) for verb in section.verbs],
+        "fields": [asdict(field) for field in section.fields],
         "summary": section.summary(),
         "reasons": [*reasons],
     }
@@ -129,13 +135,15 @@ def _verb(verb: Verb) -> Json:
 
 def _question(question: Question, client: Client, evidence: list[list[Json]]) -> Json:
     """Describe a question with its evidence: who asks what, and on what findings."""
-    run, proposals = question.run, []
-    for proposal, findings in zip(question.proposals, evidence, strict=True):
-        agent, title = (
-            agent_title(proposal.get("agent") or ""),
-            truncated(proposal.get("label") or NO_LABEL),
-        )
-        proposals.append({"title": title, "agent": agent, "evidence": findings})
+    run = question.run
+    proposals = [
+        {
+            "title": truncated(proposal.get("label") or NO_LABEL),
+            "agent": agent_title(proposal.get("agent") or ""),
+            "evidence": findings,
+        }
+        for proposal, findings in zip(question.proposals, evidence, strict=True)
+    ]
     name = run.agent_name if question.agent in (None, run.agent) else None
     agent = shorten(agent_title(question.agent or run.agent, name), 100)
     since = f" · waiting since {moment(question.asked_at)}" if question.asked_at else ""
@@ -155,39 +163,30 @@ def _question(question: Question, client: Client, evidence: list[list[Json]]) ->
 def describe_receipt(receipt: Receipt, client: Client) -> Json:
     """Describe a receipt."""
     business, _, run = receipt.facts["run"].rpartition(" · ")
-    title = visible(receipt.title)
-    return {
-        **asdict(receipt),
-        "title": title,
-        "business": business,
-        "run": run,
-        "mode": client.mode,
-    }
+    names = {"business": business, "run": run, "mode": client.mode}
+    return asdict(receipt) | names | {"title": visible(receipt.title)}
 
 
 # ------------------------------------------------------------------------------ as HTML and as text
 
 
 def twin(described: Json, *, is_open: bool = True) -> Bundle:
-    """Make the static twin of a card, which a card that has loaded folds to its summary."""
+    """Build the static twin of a card, which a card that has loaded folds to its summary."""
     question, receipt = described.get("question") or {}, described.get("receipt")
-    lines = [
-        described.get("title"),
-        question.get("business"),
-        question.get("title"),
-        *described.get("lines", ()),
-    ]
     if receipt:
         lines = [receipt["facts"]["run"], receipt["title"]]
+    else:
+        title = [described.get("title"), question.get("business"), question.get("title")]
+        lines = [*title, *described.get("lines", ())]
     html = STYLE + Markup(_template.render(it=described, is_open=is_open))  # noqa: S704 - Jinja escapes
     return bundle(html, "\n".join(filter(None, lines)))
 
 
 def bundle(html: Markup, text: str) -> Bundle:
-    """Make a mime bundle for a page without widgets."""
+    """Build a mime bundle for a page without widgets."""
     return {"text/html": block(html), "text/plain": visible(text)}
 
 
 def note(text: str) -> Bundle:
-    """Make a mime bundle of one line."""
+    """Build a mime bundle of one line."""
     return bundle(Markup("<p>{}</p>").format(text), text)

@@ -1,4 +1,4 @@
-"""`InterruptInbox`: everything that is waiting for a reviewer, over all runs, answered in one place.
+"""`InterruptInbox`: everything that waits for a reviewer, over all runs, answered in one place.
 
 The API has no filter for waiting questions. So a full check reads all runs of the last 30 days:
 once at the start, and when a person asks for it. A quick check reads the known runs that have not
@@ -17,10 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Literal
 
 from runkit.arguments import NonBlank, checked
-from runkit.client import Client
+from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.contract import Json
 from runkit.errors import ApiError, NotFound
@@ -38,23 +39,23 @@ INTERVAL = 15.0
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
-MAX_ROWS = 200  # of the list
+MAX_ROWS = 200  # lines of the list
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
 class InboxController(Forms):
-    """All waiting questions and the form of the open one. Options are those of an `AnswerController`.
+    """All waiting questions and the form of the open one.
 
-    A question has expired if its run ended after a check found it waiting. `following` is the
-    question that opens when the open one is closed; the page tells it, for it has the filter.
-    `coverage` tells what was checked and when, `error` why the last check failed, and `message` the
-    result of the last click.
+    Options are those of an `AnswerController`. A question has expired if its run ended after a
+    check found it waiting. `following` is the question that opens when the open one is closed; the
+    page chooses it, as it has the filter. `coverage` says what was checked and when, `error` why
+    the last check failed, and `message` is the result of the last click.
     """
 
     def __init__(self, client: Client, **options: Any) -> None:
-        super().__init__(client, listed=lambda: [*self._listed.values()], **options)
+        super().__init__(client, list_runs=lambda: [*self._recent.values()], **options)
         self.form: AnswerController | None = None  # the open one
         self.following: Key | None = None
         self.expired: list[Question] = []
@@ -65,8 +66,9 @@ class InboxController(Forms):
         self._wanted: Key | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
-        self._listed: dict[str, Run] = {}  # of the last 30 days, without steps
-        self._questions: dict[str, list[Question]] = {}  # by run; making 5,000 anew would take 10 s
+        self._recent: dict[str, Run] = {}  # of the last 30 days, without steps
+        # by run; building 5,000 anew for each check would take 10 s
+        self._questions: dict[str, list[Question]] = {}
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
         # ids of runs that belong to none of the account's businesses
         self._unidentified: set[str] = set()
@@ -76,9 +78,7 @@ class InboxController(Forms):
     def waiting(self) -> list[Question]:
         """The waiting questions in the one order."""
         with self._lock:
-            return in_order(
-                question for questions in self._questions.values() for question in questions
-            )
+            return in_order(chain.from_iterable(self._questions.values()))
 
     @property
     def listed(self) -> list[Question]:
@@ -90,50 +90,45 @@ class InboxController(Forms):
 
     def read(self, *, full: bool) -> None:
         """Read what is waiting. Raises what `client.runs.list` and `fetch` raise."""
-        runs = self.client.runs
         with self._read_lock:
-            if full:
-                listed = runs.list(since=f"{DAYS}d")
-                self._listed = {}
-            else:
-                listed = runs.list(limit=FIRST_PAGE)
-            self._listed |= {run.id: run for run in listed}
+            listed = self._list(full=full)
             waiting = [run for run in listed if run.status == "interrupted"]
-            fetched = runs.fetch([*self._runs.values(), *waiting], progress=False)
-            deleted = [
-                run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)
-            ]
-            unread = [
-                run.label for run in fetched if run.status == "interrupted" and not run.interrupts
-            ]
-            gaps = [listed.why if full else "", fetched.why]
-            if unread:
-                names = ", ".join(unread[:MAX_NAMED])
-                gaps.append(
-                    f"the questions of {plural(len(unread), 'run')} can't be read ({names})"
-                )
+            fetched = self.client.runs.fetch([*self._runs.values(), *waiting], progress=False)
+            gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
+            missing = "; ".join(filter(None, gaps))
             with self._lock:
                 self._update(fetched)
-                for run_id in deleted:
-                    self._drop(run_id)
+                for run_id, error in fetched.errors.items():
+                    if isinstance(error, NotFound):
+                        self._drop(run_id)
                 self.read_at, self.error = datetime.now(UTC), ""
                 if full:
                     self._full_check_at, self._unidentified = self.read_at, set()
-                missing = "; ".join(filter(None, gaps))
-                self.coverage = (
-                    f"Last full check {moment(self._full_check_at)}, runs of the last {DAYS} days."
-                    f"{f' Questions may be missing: {missing}.' if missing else ''}"
-                )
+                checked_at = moment(self._full_check_at)
+                self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
+                if missing:
+                    self.coverage += f" Questions may be missing: {missing}."
         self.update_forms(fetched)
         self._notify()
+
+    def _list(self, *, full: bool) -> RunList:
+        """List all runs of the last 30 days, or those of the first page."""
+        runs = self.client.runs
+        if full:
+            listed = runs.list(since=f"{DAYS}d")
+            self._recent = {}
+        else:
+            listed = runs.list(limit=FIRST_PAGE)
+        self._recent |= {run.id: run for run in listed}
+        return listed
 
     def refresh(self, *, full: bool = False) -> None:
         """Read what is waiting; a failure becomes a message."""
         try:
             self.read(full=full)
         except Exception as error:
-            failed = f"Update failed at {moment(datetime.now(UTC))}. {jobs.error_message(error)}"
-            self.error = f"{failed} Showing questions as of {moment(self.read_at)}."
+            failure = f"Update failed at {moment(datetime.now(UTC))}. {jobs.error_message(error)}"
+            self.error = f"{failure} Showing questions as of {moment(self.read_at)}."
         # the more runs a check reads, the later is the next one
         self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
         if full:
@@ -153,54 +148,48 @@ class InboxController(Forms):
         """Refresh if it is time; return the seconds until the next time."""
         if time.monotonic() >= self._due:
             self.refresh()
-        left = max(0.0, self._due - time.monotonic())
-        return min(left, 1 / REQUESTS_A_SECOND) if self._identify_next() else left
+        wait = max(0.0, self._due - time.monotonic())
+        return min(wait, 1 / REQUESTS_A_SECOND) if self._identify_next() else wait
 
     def _identify_next(self) -> bool:
         """Search one more business for the runs without one; False when there is none left to search.
 
         One request at a time, so that the reviewer's requests need not wait.
         """
-        missing = [
+        unnamed = [
             run
             for run in tuple(self._runs.values())
             if run.interrupts and run.business_id is None and run.id not in self._unidentified
         ]
-        if not missing:
+        if not unnamed:
             return False
         try:
-            searched = self.client.businesses.identify(missing, at_most=1, progress=False)
+            searched = self.client.businesses.identify(unnamed, at_most=1, progress=False)
         except ApiError as error:
-            log.warning(
-                "the businesses of %s could not be read: %s", plural(len(missing), "run"), error
-            )
-            self._unidentified |= {run.id for run in missing}
+            n_runs = plural(len(unnamed), "run")
+            log.warning("the businesses of %s could not be read: %s", n_runs, error)
+            self._unidentified |= {run.id for run in unnamed}
             return False
-        identified = [run for run in searched if run.business_id is not None]
-        if identified:
-            self._update(identified)
-            self.update_forms(identified)
+        named = [run for run in searched if run.business_id is not None]
+        if named:
+            self._update(named)
+            self.update_forms(named)
             self._notify()
         return not searched.is_complete
 
     def _update(self, runs: Iterable[Run]) -> None:
         """Take the newer ones of these runs, and the questions of those that have changed."""
         with self._lock:
-            newer = [
-                run
-                for run in runs
-                if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
-            ]
+            newer = [run for run in runs if self._is_newer(run)]
             changed = [run for run in newer if not self._is_same(run)]
             for run in newer:
                 self._runs[run.id] = run
-                before = self._questions.get(run.id, ())
-                self._questions[run.id] = [replace(question, run=run) for question in before]
+                questions = self._questions.get(run.id, ())
+                self._questions[run.id] = [replace(question, run=run) for question in questions]
             for run in changed:
-                before = self._questions[run.id]
-                self.expired += [
-                    question for question in before if question.outcome(run).word == "expired"
-                ]
+                for question in self._questions[run.id]:
+                    if question.outcome(run).word == "expired":
+                        self.expired.append(question)
                 self._questions[run.id] = []
             for question in questions_of(changed) if changed else ():
                 self._questions[question.run.id].append(question)
@@ -209,14 +198,18 @@ class InboxController(Forms):
                     self._ended.add(run.id)
                     self._drop(run.id)
 
+    def _is_newer(self, run: Run) -> bool:
+        """Return whether a run is newer than what is known of it, and had not ended before."""
+        return run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
+
     def _is_same(self, run: Run) -> bool:
-        """Whether a run has the same questions as before."""
-        known = self._runs.get(run.id)
-        if known is None or (known.updated_at, known.status) != (run.updated_at, run.status):
+        """Return whether a run has the same questions as before."""
+        last = self._runs.get(run.id)
+        if last is None or (last.updated_at, last.status) != (run.updated_at, run.status):
             return False
         # nothing says that `updated_at` changes with every question
-        listed = {question.key[1] for question in self._questions.get(run.id, ())}
-        return listed == {item.id or "" for item in run.interrupts}
+        last_ids = {question.key[1] for question in self._questions.get(run.id, ())}
+        return last_ids == {item.id or "" for item in run.interrupts}
 
     def _drop(self, run_id: str) -> None:
         self._runs.pop(run_id, None)
@@ -234,7 +227,7 @@ class InboxController(Forms):
         self._notify()
 
     def open_first(self) -> None:
-        """Open the first question, unless one was opened before: the page knows which ones it lists."""
+        """Open the first question, unless one was opened before."""
         if self._wanted is None:
             self.open(next((question.key for question in self.listed), None))
 
@@ -386,43 +379,51 @@ class InterruptInbox(CellOutput):
 
     def _describe(self) -> Json:
         controller, form = self.controller, self.controller.form
-        title, listed = summary(controller), controller.listed
-        if controller.is_opening:
-            empty = {"title": "Opening the question…"}
-        else:
-            empty = {
-                "title": "No question is open." if listed else title,
-                "text": controller.coverage,
-            }
-        failed = "Update failed." if controller.error else ""
+        title, questions = summary(controller), controller.listed
+        failure = "Update failed." if controller.error else ""
         last = [closed.snapshot.message for closed in controller.closed[-1:]]
+        where = f"{self._client.mode} {self._client.host}"
         return {
-            **(display.describe_form(form) if form else {"empty": empty}),
+            **(display.describe_form(form) if form else {"empty": self._empty()}),
             "kind": "inbox",
             "title": title,
-            "lines": [
-                f"{self._client.mode} {self._client.host} · {controller.coverage}",
-                controller.error,
-            ],
+            "lines": [f"{where} · {controller.coverage}", controller.error],
             "mode": self._client.mode,
-            "oldest": oldest(listed),
+            "oldest": oldest(questions),
             "error": f"{controller.error} {controller.message}".strip(),
             "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
-            "rows": rows_of(controller, listed),
+            "rows": rows_of(controller, questions),
             "open": page_key(form.question) if form else None,
             "is_opening": controller.is_opening,
             # without times and ages, which change all the time
-            "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failed))),
+            "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
         }
+
+    def _empty(self) -> Json:
+        """Describe the card when no question is open."""
+        controller = self.controller
+        if controller.is_opening:
+            return {"title": "Opening the question…"}
+        title = "No question is open." if controller.waiting else summary(controller)
+        return {"title": title, "text": controller.coverage}
+
+
+def _unreadable(runs: RunList) -> str:
+    """Name the waiting runs whose questions cannot be read; empty if there are none."""
+    labels = [run.label for run in runs if run.status == "interrupted" and not run.interrupts]
+    if not labels:
+        return ""
+    n_runs, names = plural(len(labels), "run"), ", ".join(labels[:MAX_NAMED])
+    return f"the questions of {n_runs} can't be read ({names})"
 
 
 def page_key(question: Question) -> str:
-    """Return how the page names a question."""
+    """Return the page's name of a question."""
     return " ".join(question.key)
 
 
 def key_of(text: object) -> Key | None:
-    """Return the key of a question that the page names."""
+    """Return the key of the question that the page named."""
     run_id, _, interrupt_id = str(text or "").partition(" ")
     return (run_id, interrupt_id) if run_id else None
 
@@ -439,9 +440,11 @@ def oldest(questions: Sequence[Question]) -> str:
     waits = [question.wait_s for question in questions if question.wait_s is not None]
     if not waits:
         return ""
-    n_late = sum(wait > LATE for wait in waits)
-    late = f" · {'all' if n_late == len(questions) else f'{n_late:,}'} over {duration(LATE)}"
-    return f"oldest {age_of(max(waits))}{late if n_late else ''}"
+    text = f"oldest {age_of(max(waits))}"
+    if n_late := sum(wait > LATE for wait in waits):
+        number = "all" if n_late == len(questions) else f"{n_late:,}"
+        text += f" · {number} over {duration(LATE)}"
+    return text
 
 
 def age_of(seconds: float | None) -> str:
@@ -451,27 +454,23 @@ def age_of(seconds: float | None) -> str:
     return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
 
 
-def rows_of(controller: InboxController, listed: Sequence[Question]) -> list[Json]:
+def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Json]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
-    n_open = Counter(question.run.business_id for question in listed)
-    waiting = [
-        _row(question, n_open=n_open[question.run.business_id] if question.run.business_id else 1)
-        for question in listed
-    ]
+    n_open = Counter(question.run.business_id for question in questions)
+    n_open[None] = 1  # runs of unknown businesses are not counted together
+    waiting = [_row(question, n_open=n_open[question.run.business_id]) for question in questions]
+    closed = [_closed_row(form) for form in reversed(controller.closed)]
     expired = [_row(question, is_fixed=True) for question in controller.expired]
-    head = [{"head": EXPIRED}] if expired else []
     rows = [
-        *_some(waiting, "inbox.rows has all"),
-        *_some(
-            [*map(_closed_row, controller.closed[::-1])], "runkit.answer_log() has your answers"
-        ),
-        *head,
-        *_some(expired, "inbox.expired has all"),
+        *_first(waiting, "inbox.rows has all"),
+        *_first(closed, "runkit.answer_log() has your answers"),
+        *([{"head": EXPIRED}] if expired else []),
+        *_first(expired, "inbox.expired has all"),
     ]
     return [*rows, {"head": controller.coverage}] if rows else []
 
 
-def _some(rows: list[Json], where: str) -> list[Json]:
+def _first(rows: list[Json], where: str) -> list[Json]:
     """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
     if len(rows) <= MAX_ROWS:
         return rows
@@ -494,7 +493,12 @@ def _row(question: Question, **more: Any) -> Json:
 
 def _closed_row(form: AnswerController) -> Json:
     """Describe a question that was answered here, or is closed otherwise."""
-    title, is_settled = shorten(form.snapshot.message, 200), form.snapshot.state is State.SETTLED
-    age, tone = ("✓ Answered", "ok") if is_settled else ("Closed", "")
-    flags = {"is_fixed": True, "is_done": True}
-    return {**_row(form.question), "question": title, "age": age, "tone": tone, **flags}
+    is_settled = form.snapshot.state is State.SETTLED
+    return {
+        **_row(form.question),
+        "question": shorten(form.snapshot.message, 200),
+        "age": "✓ Answered" if is_settled else "Closed",
+        "tone": "ok" if is_settled else "",
+        "is_fixed": True,
+        "is_done": True,
+    }

@@ -1,7 +1,7 @@
-"""One question of a run: its value, its digest, its outcome, and the receipt that says what became of it.
+"""One question of a run: its value, its digest, its outcome, and its receipt.
 
 `VERDICTS` is the whole table: what a newer state of the run says of the question, and what is known
-of an answer from this machine, give the state, how the receipt looks, and its words.
+of an answer from this machine, give the state, the tone of the receipt, and its title.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it was when it was read. `asked_at` is the server's time, None if no step gives it.
+    """A question as it was when it was read.
 
-    One without an id is shown and cannot be answered through the API.
+    `asked_at` is the server's time, None if no step gives it. A question without an id is shown
+    and cannot be answered through the API.
     """
 
     run: Run
@@ -91,7 +92,7 @@ class Question:
 
     @cached_property
     def shown_digest(self) -> str:
-        """The SHA-256 of what tells this question from all others; the time tells sandboxes apart."""
+        """The SHA-256 of what identifies this question; the time tells sandboxes apart."""
         created_at = self.run.created_at.isoformat()
         return answers.digest({"question": [*self.key, created_at, self.digest]})
 
@@ -124,11 +125,16 @@ class Question:
     @property
     def row(self) -> Row:
         """What `InterruptInbox.rows` shows of it."""
-        run, facts = (
-            self.run,
-            (self.interrupt_id, self.kind, self.label, self.asked_at, self.wait_s),
+        run = self.run
+        return Row(
+            run_id=run.id,
+            business_name=run.business_name,
+            interrupt_id=self.interrupt_id,
+            kind=self.kind,
+            label=self.label,
+            asked_at=self.asked_at,
+            wait_s=self.wait_s,
         )
-        return Row(run.id, run.business_name, *facts)
 
     def outcome(self, run: Run) -> Outcome:
         """Find the outcome in a newer state of the run, read with its steps."""
@@ -137,13 +143,11 @@ class Question:
             is_same = current is None or answers.digest(current.value) == self.digest
             return Outcome("open" if is_same else "changed")
         step = next((step for step in run.walk() if step.id == self.step_id), None)
-        if step is not None and step.completed_at is not None:
+        if step is None:
+            return Outcome("closed")
+        if step.completed_at is not None:
             return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
-        return (
-            Outcome("expired", run.ended_at)
-            if step is not None and run.is_finished
-            else Outcome("closed")
-        )
+        return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
     def logged_answers(self, host: str) -> list[Entry]:
         """Return the answers from this machine, oldest first, without those to an earlier equal id."""
@@ -156,7 +160,7 @@ class Question:
         ]
 
     def documents(self, client: Client) -> list[Document]:
-        """List the business's documents if the question asks for one; otherwise a person types its id."""
+        """List the business's documents if the question asks for one; else a person types its id."""
         needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
         if not needs_documents or self.run.business_id is None:
             return []
@@ -175,14 +179,21 @@ def rows_of(df: pd.DataFrame) -> list[Any]:
 def questions_of(runs: Iterable[Run]) -> list[Question]:
     """Return the pending questions of runs that were read with their steps, in the one order."""
     by_id = {run.id: run for run in runs}
-    asked = frames([*by_id.values()], progress=False).interrupts
+    interrupts = frames([*by_id.values()], progress=False).interrupts
     questions: dict[Key, Question] = {}
-    for row in rows_of(asked[asked["outcome"] == "pending"]):
+    for row in rows_of(interrupts[interrupts["outcome"] == "pending"]):
         run = by_id[row.run_id]
         value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
         if value is not None:
-            facts = row.agent, row.label or NO_LABEL, row.step_id, row.asked_at
-            question = Question(run, row.interrupt_id, value, *facts)
+            question = Question(
+                run=run,
+                interrupt_id=row.interrupt_id,
+                value=value,
+                agent=row.agent,
+                label=row.label or NO_LABEL,
+                step_id=row.step_id,
+                asked_at=row.asked_at,
+            )
             questions.setdefault(question.key, question)
     return in_order(questions.values())
 
@@ -190,11 +201,11 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
 def in_order(questions: Iterable[Question]) -> list[Question]:
     """Sort questions as all screens do: by kind, then the oldest first."""
 
-    def place(question: Question) -> tuple[int, float]:
+    def key(question: Question) -> tuple[int, float]:
         asked_at = question.asked_at
         return KIND_ORDER.index(question.kind), asked_at.timestamp() if asked_at else math.inf
 
-    return sorted(questions, key=place)
+    return sorted(questions, key=key)
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
@@ -224,12 +235,16 @@ def logged_answers(run: Run, host: str) -> list[Entry]:
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
-    sent = [entry for entry in entries if entry.delivery not in (answers.FAILED, answers.REFUSED)]
-    known = (None, run.created_at)
-    return [entry for entry in sent if entry.host == host and entry.run_created_at in known]
+    unsent = (answers.FAILED, answers.REFUSED)
+    same_run = (None, run.created_at)
+    return [
+        entry
+        for entry in entries
+        if entry.delivery not in unsent and entry.host == host and entry.run_created_at in same_run
+    ]
 
 
-# -------------------------------------------------------------------------------- what became of it
+# ------------------------------------------------------------------------------------ end and receipt
 
 
 class State(StrEnum):
@@ -248,7 +263,7 @@ class State(StrEnum):
 ACCEPTED = "accepted"  # the question: the API took this answer
 CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this machine
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
-_SIGNED = "{words}, {at} · signed {who}"
+_SIGNED = "{answer}, {at} · signed {who}"
 _ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
 _EXPIRED = f"{style.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
@@ -270,8 +285,8 @@ DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell who
 class Receipt:
     """The outcome of a question: one sentence, and its details by name.
 
-    `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the
-    typed text, empty with `receipts="short"`.
+    `words` name the answer, `tone` is ok, attention or neutral. `reason` is the typed text, empty
+    with `receipts="short"`.
     """
 
     title: str
@@ -314,67 +329,90 @@ def verdict(
 ) -> tuple[State, Receipt]:
     """Return the end state of a question, and its receipt.
 
-    `sent` is the answer from this machine that may have closed it, and `unsent` tells what became
-    of an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows
-    the typed text.
+    `sent` is the answer from this machine that may have closed it, and `unsent` says what became of
+    an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the
+    typed text.
     """
-    known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
-    state, tone, title = VERDICTS[outcome.word, known]
+    certainty = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
+    state, tone, title = VERDICTS[outcome.word, certainty]
     by = shorten(outcome.by or "", 80)
     facts = run_facts(question.run, client) | {"question": shorten(question.label, 300)}
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
         facts["closed"] = f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"
-    when = f", {moment(outcome.at)}" if outcome.at else ""
-    values = {"by": f" by {by}" if by else "", "when": when, "unsent": unsent}
-    words = reason = ""
-    if sent is not None:
-        words = Questionnaire(question.value).receipt(sent.answer)
-        digest = answers.digest(sent.answer)[:SHORT_DIGEST]
-        facts |= {
-            "answer": f"{words} (SHA-256 {digest}…)",
-            "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
-            "delivery": DELIVERY[known],
-            "full answer": LOGGED
-            if is_logged
-            else "NOT saved: runkit.answer_log() could not be written",
-        }
-        doubt = f"We couldn't confirm that your answer of {moment(sent.at)} arrived."
-        values |= {
-            "words": words,
-            "at": moment(outcome.at or sent.at),
-            "who": by or sent.by,
-            "doubt": doubt,
-        }
-        notes = [part.get("note") for part in (sent.answer, *objects(sent.answer.get("proposals")))]
-        if has_reason and outcome.word == ACCEPTED:
-            reason = shorten(" / ".join(filter(None, notes)), MAX_REASON)
+    values = {
+        "by": f" by {by}" if by else "",
+        "when": f", {moment(outcome.at)}" if outcome.at else "",
+        "unsent": unsent,
+    }
+    if sent is None:
+        return state, Receipt(title.format(**values).strip(), facts, tone=tone)
+
+    answer = Questionnaire(question.value).receipt(sent.answer)
+    facts |= _answer_facts(answer, sent, certainty, is_logged=is_logged)
+    values |= {
+        "answer": answer,
+        "at": moment(outcome.at or sent.at),
+        "who": by or sent.by,
+        "doubt": f"We couldn't confirm that your answer of {moment(sent.at)} arrived.",
+    }
     title = title.format(**values).strip()
-    return state, Receipt(title, facts, words if known == CLEAR else "", tone, reason)
+    is_shown = has_reason and outcome.word == ACCEPTED
+    reason = _reason(sent.answer) if is_shown else ""
+    return state, Receipt(title, facts, answer if certainty == CLEAR else "", tone, reason)
+
+
+def _answer_facts(answer: str, sent: Sent, certainty: str, *, is_logged: bool) -> dict[str, str]:
+    """Return the details of an answer from this machine."""
+    digest = answers.digest(sent.answer)[:SHORT_DIGEST]
+    unlogged = "NOT saved: runkit.answer_log() could not be written"
+    return {
+        "answer": f"{answer} (SHA-256 {digest}…)",
+        "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
+        "delivery": DELIVERY[certainty],
+        "full answer": LOGGED if is_logged else unlogged,
+    }
+
+
+def _reason(answer: Json) -> str:
+    """Return the notes of an answer, and those of its proposals."""
+    notes = [part.get("note") for part in (answer, *objects(answer.get("proposals")))]
+    return shorten(" / ".join(filter(None, notes)), MAX_REASON)
 
 
 def closed_receipt(
     client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True
 ) -> Receipt:
-    """Make the receipt of a closed question: the one that this machine answered last, if any."""
+    """Build the receipt of a closed question: the one that this machine answered last, if any."""
     facts = run_facts(run, client) | {"status": str(style.status(shorten(run.status, 40)))}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     drafts.drop_closed(run, client.host)
-    logged = [
-        item
-        for item in logged_answers(run, client.host)
-        if interrupt_id in (None, item.interrupt_id)
+    entries = [
+        entry
+        for entry in logged_answers(run, client.host)
+        if interrupt_id in (None, entry.interrupt_id)
     ]
-    if logged:
-        entry = logged[-1]
-        value, label = {"type": entry.kind}, entry.label or NO_LABEL
-        question = Question(run, entry.interrupt_id, value, entry.agent, label, entry.step_id, None)
-        outcome, sent = question.outcome(run), sent_of(entry)
-        if sent.is_confirmed:
-            outcome = outcome._replace(word=ACCEPTED)
-        elif outcome.word != "expired":
-            outcome = outcome._replace(word="closed")
-        return verdict(question, client, outcome, sent, has_reason=has_reason)[1]
-    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
-    return Receipt(f"Nothing to answer: {which} waiting.", facts)
+    if not entries:
+        subject = (
+            f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+        )
+        return Receipt(f"Nothing to answer: {subject} waiting.", facts)
+
+    entry = entries[-1]
+    question = Question(
+        run=run,
+        interrupt_id=entry.interrupt_id,
+        value={"type": entry.kind},
+        agent=entry.agent,
+        label=entry.label or NO_LABEL,
+        step_id=entry.step_id,
+        asked_at=None,
+    )
+    outcome, sent = question.outcome(run), sent_of(entry)
+    if sent.is_confirmed:
+        outcome = outcome._replace(word=ACCEPTED)
+    elif outcome.word != "expired":
+        outcome = outcome._replace(word="closed")
+    _, receipt = verdict(question, client, outcome, sent, has_reason=has_reason)
+    return receipt
