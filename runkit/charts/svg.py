@@ -42,20 +42,21 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
-LIST = (list, tuple, np.ndarray)  # of a value for each mark
-NEAR_PX = 0.5  # from an axis: what is nearer is drawn
-SYMBOL_PX = 40  # from the edge of an entry of the legend to its word
+ARRAYS = (list, tuple, np.ndarray)  # of a value for each mark
+NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
+SYMBOL_PX = 40  # from the edge of an entry of the legend to its text
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
-# the first name counts
+# Light and dark colors; of names with one light color the first counts.
 PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is refused
-    "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta modebar "
-    "paper_bgcolor shapes showlegend template title uirevision width xaxis xaxis2 yaxis yaxis2",
-    "axis": "anchor autorange domain fixedrange labelalias position range showgrid side tickangle tickfont "
-    "ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
-    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext legendrank line marker mode name "
-    "orientation showlegend text textfont textposition type width x xaxis y yaxis",
+    "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta "
+    "modebar paper_bgcolor shapes showlegend template title uirevision width xaxis xaxis2 yaxis "
+    "yaxis2",
+    "axis": "anchor autorange domain fixedrange labelalias position range showgrid side tickangle "
+    "tickfont ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
+    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext legendrank line marker "
+    "mode name orientation showlegend text textfont textposition type width x xaxis y yaxis",
     "shape": "fillcolor layer line path type x0 x1 xref y0 y1 yref",
     "annotation": "align borderpad font showarrow text x xanchor xref xshift y yanchor yref yshift",
     "marker": "color cornerradius line opacity size symbol",
@@ -133,36 +134,40 @@ def _values(array: Any) -> Any:
     return array
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
-    """Lay one nested dictionary over another."""
+def _merged(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
+    """Update a nested dictionary with another."""
     inner = {
-        key: _merged(base[key], over[key]) for key in over if isinstance(base.get(key), Mapping)
+        key: _merged(base[key], update[key]) for key in update if isinstance(base.get(key), Mapping)
     }
-    return {**base, **over, **inner}
+    return {**base, **update, **inner}
 
 
-def _refuse_unknown(kind: str, look: Json) -> None:
-    unknown = look.keys() - KNOWN[kind].split()
+def _refuse_unknown(kind: str, options: Json) -> None:
+    unknown = options.keys() - KNOWN[kind].split()
     if unknown:
         raise Unsupported(f"{', '.join(sorted(unknown))} of {kind}")
-    for name in PARTS.keys() & look.keys():
-        parts = [look[name]] if isinstance(look[name], Mapping) else look[name]
-        for part in () if isinstance(parts, str) else parts:  # a trace names its axes
+    for name in PARTS.keys() & options.keys():
+        parts = options[name]
+        if isinstance(parts, Mapping):
+            parts = [parts]
+        elif isinstance(parts, str):  # a trace names its axes
+            parts = []
+        for part in parts:
             _refuse_unknown(PARTS[name], part)
 
 
 class Axis(NamedTuple):
     """An axis from pixel `first` to `last`, and what the layout says of it."""
 
-    look: Json
+    options: Json
     first: float
     last: float
 
     def at(self, values: Any) -> Floats:
         """Return the pixels of values, NaN for none; within reach, as nobody draws 1e20 pixels."""
-        low, high = self.look["range"]
+        low, high = self.options["range"]
         numbers = np.array(_values(values), np.float64)
-        if self.look.get("type") == "log":
+        if self.options.get("type") == "log":
             numbers = np.log10(np.maximum(numbers, 1e-300))
         shares: Floats = (numbers - low) / (high - low)
         return self.first + shares.clip(-3, 3) * (self.last - self.first)
@@ -195,21 +200,23 @@ class Chart:
             if PARTS[name] == "axis" and name in layout
         }
 
-    def _axis(self, letter: str, look: Json) -> Axis:
-        if look.get("type", "linear") not in ("linear", "log"):
-            raise Unsupported(f"an axis of type {look['type']!r}")
+    def _axis(self, letter: str, options: Json) -> Axis:
+        if options.get("type", "linear") not in ("linear", "log"):
+            raise Unsupported(f"an axis of type {options['type']!r}")
         first, last = self.ends[letter]
-        return Axis(look, *(first + share * (last - first) for share in look.get("domain", (0, 1))))
+        start, end = options.get("domain", (0, 1))
+        length = last - first
+        return Axis(options, first + start * length, first + end * length)
 
-    def _place(self, letter: str, look: Json, value: float, *, is_power: bool = False) -> float:
-        """Return the pixel of a value of a shape or an annotation: of data, of a domain, or of the figure."""
-        ref = look.get(f"{letter}ref", letter)
+    def _pixel(self, letter: str, mark: Json, value: float, *, is_power: bool = False) -> float:
+        """Return the pixel of a value of a shape or an annotation: of data, a domain, or the figure."""
+        ref = mark.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
             # of annotations plotly takes logarithms
-            is_log = is_power and axis.look.get("type") == "log"
+            is_log = is_power and axis.options.get("type") == "log"
             return float(axis.within(10**value if is_log else value))
-        first, last = axis[1:] if axis else self.ends[letter]
+        first, last = (axis.first, axis.last) if axis else self.ends[letter]
         return first + value * (last - first)
 
     def marks(self) -> Iterator[Markup]:
@@ -231,43 +238,49 @@ class Chart:
         if self.layout.get("showlegend", True):
             yield element("g", Markup("").join(self._legend()))
 
-    def _shape(self, look: Json) -> Markup:
+    def _shape(self, shape: Json) -> Markup:
         """Draw a rectangle, a line, or a path of straight lines."""
-        path = look["path"] if look["type"] == "path" else SHAPES[look["type"]].format(**look)
-        steps = []
+        kind = shape["type"]
+        path = shape["path"] if kind == "path" else SHAPES[kind].format(**shape)
+        commands = []
         for pen, values in re.findall("([MLHVZ])([^MLHVZ]*)", path):
-            places = zip({"H": "x", "V": "y"}.get(pen, "xy"), values.split(","), strict=False)
+            letters = {"H": "x", "V": "y"}.get(pen, "xy")
             pixels = [
-                number(self._place(letter, look, float(value))) for letter, value in places if value
+                number(self._pixel(letter, shape, float(value)))
+                for letter, value in zip(letters, values.split(","), strict=False)
+                if value
             ]
-            steps.append(pen + ",".join(pixels))
-        return element(
-            "path", d="".join(steps), **paint("fill", look.get("fillcolor")), **edge(**look["line"])
-        )
+            commands.append(pen + ",".join(pixels))
+        fill, stroke = paint("fill", shape.get("fillcolor")), edge(**shape["line"])
+        return element("path", d="".join(commands), **fill, **stroke)
 
     def _scale(self, name: str) -> Iterator[Markup]:
-        """Draw an axis' grid and the words of its ticks."""
+        """Draw an axis' grid and the labels of its ticks."""
         axis, is_x = self.axes[name], name.startswith("x")
-        look = axis.look
-        if look.get("visible") is False:
+        options = axis.options
+        if options.get("visible") is False:
             return
         other = "y" if is_x else "x"
-        crossing = self.axes.get(look.get("anchor", other))
-        ends = crossing[1:] if crossing else self.ends[other]
-        font, size = self.font | look["tickfont"], look["tickfont"]["size"]
-        base = self.top - 1 - 0.2 * size if look.get("side") == "top" else self.bottom + 1 + size
-        side = self.ends["x"][0] if look.get("anchor") == "free" else max(ends)
-        pixels = axis.at(look["tickvals"])
-        is_shown = np.abs(axis.within(look["tickvals"]) - pixels) < NEAR_PX
-        for pixel, words in zip(
-            pixels[is_shown], compress(look["ticktext"], is_shown), strict=True
-        ):
-            if look.get("showgrid", True):
+        crossing = self.axes.get(options.get("anchor", other))
+        ends = (crossing.first, crossing.last) if crossing else self.ends[other]
+        font, size = self.font | options["tickfont"], options["tickfont"]["size"]
+        is_on_top = options.get("side") == "top"
+        base = self.top - 1 - 0.2 * size if is_on_top else self.bottom + 1 + size
+        side = self.ends["x"][0] if options.get("anchor") == "free" else max(ends)
+
+        pixels = axis.at(options["tickvals"])
+        is_shown = np.abs(axis.within(options["tickvals"]) - pixels) < NEAR_PX
+        labels = compress(options["ticktext"], is_shown)
+        for pixel, label in zip(pixels[is_shown], labels, strict=True):
+            if options.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
-                yield polyline(*line, **paint("stroke", look["gridcolor"]))
-            middle = pixel + 0.35 * size - (len(lines_of(words)) - 1) * LINE * size / 2
-            place = (pixel, base) if is_x else (side + look["ticklabelstandoff"] + 1, middle)
-            yield text_at(*place, words, font, "middle" if is_x else None)
+                yield polyline(*line, **paint("stroke", options["gridcolor"]))
+            if is_x:
+                yield text_at(pixel, base, label, font, "middle")
+            else:
+                height = (len(lines_of(label)) - 1) * LINE * size
+                x, y = side + options["ticklabelstandoff"] + 1, pixel + 0.35 * size - height / 2
+                yield text_at(x, y, label, font)
 
     def _axes(self, trace: Json) -> tuple[Axis, Axis]:
         return self.axes[trace.get("xaxis", "x")], self.axes[trace.get("yaxis", "y")]
@@ -279,49 +292,53 @@ class Chart:
         base, length, row = (
             np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y")
         )
-        x = [x_axis.within(end) for end in (base, base + length)]
-        y = [y_axis.within(row + half) for half in (-trace["width"] / 2, trace["width"] / 2)]
-        columns = dict(zip(("x0", "x1", "y0", "y1"), (*x, *y), strict=True))
-        radius = trace["marker"].get("cornerradius", 0)
+        half, radius = trace["width"] / 2, trace["marker"].get("cornerradius", 0)
+        columns = {
+            "x0": x_axis.within(base),
+            "x1": x_axis.within(base + length),
+            "y0": y_axis.within(row - half),
+            "y1": y_axis.within(row + half),
+        }
         for bar in _each(trace, columns):
-            sides = (bar["x0"], bar["x1"], bar["y0"], bar["y1"])
-            round_px = (
-                min(radius, abs(sides[1] - sides[0]) / 2, abs(sides[3] - sides[2]) / 2) or None
-            )
-            look = paint("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
-            yield box(*sides, rx=round_px, body=title_of(bar["hover"]), **look)
+            x0, x1, y0, y1 = bar["x0"], bar["x1"], bar["y0"], bar["y1"]
+            corner = min(radius, abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
+            style = paint("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
+            yield box(x0, x1, y0, y1, rx=corner, body=title_of(bar["hover"]), **style)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
         x_axis, y_axis = self._axes(trace)
         x, y, mode = x_axis.at(trace["x"]), y_axis.at(trace["y"]), trace["mode"]
-        on_x, on_y = x_axis.within(trace["x"]), y_axis.within(trace["y"])
-        shown = (np.abs(on_x - x) < NEAR_PX) & (np.abs(on_y - y) < NEAR_PX)
+        inside_x, inside_y = x_axis.within(trace["x"]), y_axis.within(trace["y"])
+        is_shown = (np.abs(inside_x - x) < NEAR_PX) & (np.abs(inside_y - y) < NEAR_PX)
         if "lines" in mode and not np.isnan(x).all():
             line = trace["line"]
             dash = max(line["width"], 3) if line.get("dash") == "dot" else None
-            yield polyline(on_x, on_y, stroke_dasharray=dash, **edge(**line))
+            yield polyline(inside_x, inside_y, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
-            yield from _markers(trace, {"x": x, "y": y, "is_shown": shown})
+            yield from _markers(trace, {"x": x, "y": y, "is_shown": is_shown})
         if mode == "text":
-            font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
-            if vertical != "middle":
-                raise Unsupported(f"textposition {trace['textposition']!r}")
-            anchor = {"right": None, "left": "end", "center": "middle"}[side]
-            colors = font["color"] if isinstance(font["color"], LIST) else repeat(font["color"])
-            points = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
-            for at_x, at_y, words, color in compress(points, shown):
-                yield text_at(
-                    at_x, at_y + 0.25 * font["size"], words, font | {"color": color}, anchor
-                )
+            yield from self._texts(trace, x, y, is_shown)
+
+    def _texts(self, trace: Json, x: Floats, y: Floats, is_shown: Any) -> Iterator[Markup]:
+        """Write the texts of a trace."""
+        font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
+        if vertical != "middle":
+            raise Unsupported(f"textposition {trace['textposition']!r}")
+        anchor = {"right": None, "left": "end", "center": "middle"}[side]
+        colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
+        texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
+        for text_x, text_y, text, color in compress(texts, is_shown):
+            base = text_y + 0.25 * font["size"]
+            yield text_at(text_x, base, text, font | {"color": color}, anchor)
 
     def _note(self, note: Json) -> Markup:
         """Write an annotation."""
         if note.get("showarrow", True):
             raise Unsupported("an annotation with an arrow")
         font, pad = self.font | note["font"], note.get("borderpad", 1) + 1
-        x = self._place("x", note, note["x"], is_power=True) + note.get("xshift", 0)
-        y = self._place("y", note, note["y"], is_power=True) - note.get("yshift", 0)
+        x = self._pixel("x", note, note["x"], is_power=True) + note.get("xshift", 0)
+        y = self._pixel("y", note, note["y"], is_power=True) - note.get("yshift", 0)
         height = (1.17 + (len(lines_of(note["text"])) - 1) * LINE) * font["size"]
         tops = {"top": y + pad, "bottom": y - pad - height}
         side, anchor = ANCHORS[note.get("xanchor", "center")]
@@ -329,13 +346,11 @@ class Chart:
         return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
 
     def _legend(self) -> Iterator[Markup]:
-        """Draw the legend in lines below; the place of an entry depends on estimated widths."""
-        look, (left, right) = self.layout["legend"], self.ends["x"]
+        """Draw the legend in lines below; the position of an entry depends on estimated widths."""
+        legend, (left, right) = self.layout["legend"], self.ends["x"]
         entries = [trace for trace in self.traces if trace.get("showlegend", True)]
-        font, top = (
-            self.font | look["font"],
-            self.bottom - look.get("y", 0) * (self.bottom - self.top),
-        )
+        font = self.font | legend["font"]
+        top = self.bottom - legend.get("y", 0) * (self.bottom - self.top)
         widths = [entry_px(trace["name"]) for trace in entries]
         first = max(0, min(left, right - sum(widths)))
         x, y = first, top + 0.5 * LEGEND_PX + 5.5
@@ -343,9 +358,8 @@ class Chart:
             if x > first and x + width > right + 0.5:
                 x, y = first, y + LEGEND_PX
             if "markers" in trace["mode"]:
-                yield from _markers(
-                    trace | {"hoverinfo": "skip"}, {"x": [x + 20], "y": [y], "is_shown": True}
-                )
+                mark = trace | {"hoverinfo": "skip"}
+                yield from _markers(mark, {"x": [x + 20], "y": [y], "is_shown": True})
             else:
                 yield polyline((x + 5, x + 35), (y, y), **edge(**trace["line"]))
             yield text_at(x + SYMBOL_PX, y + 0.35 * font["size"], trace["name"], font)
@@ -353,20 +367,22 @@ class Chart:
 
 
 def _each(trace: Json, columns: Json) -> list[Json]:
-    """Return the bars or marks of a trace with their places; a look is one for all of them, or for each."""
-    mark = trace["marker"]
+    """Return the bars or marks of a trace with their positions and styles.
+
+    A style is one value for all of them, or one for each.
+    """
+    mark, hover = trace["marker"], trace.get("hovertext", trace.get("customdata"))
     line = mark.get("line", {})
-    hover = (
-        None
-        if trace.get("hoverinfo") == "skip"
-        else trace.get("hovertext", trace.get("customdata"))
-    )
-    looks = {"color": mark.get("color"), "edge": line.get("color"), "edge_px": line.get("width")}
-    looks |= {"hover": hover, "size": mark.get("size"), "symbol": mark.get("symbol", "circle")}
-    every = [
-        look if isinstance(look, LIST) else repeat(look) for look in (columns | looks).values()
-    ]
-    return [dict(zip(columns | looks, row, strict=True)) for row in zip(*every, strict=False)]
+    values = columns | {
+        "color": mark.get("color"),
+        "edge": line.get("color"),
+        "edge_px": line.get("width"),
+        "hover": None if trace.get("hoverinfo") == "skip" else hover,
+        "size": mark.get("size"),
+        "symbol": mark.get("symbol", "circle"),
+    }
+    rows = zip(*(v if isinstance(v, ARRAYS) else repeat(v) for v in values.values()), strict=False)
+    return [dict(zip(values, row, strict=True)) for row in rows]
 
 
 def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
@@ -374,10 +390,9 @@ def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
     opacity = trace["marker"].get("opacity", 1)
     for mark in _each(trace, columns):
         is_clear = mark["symbol"] in ("circle-open", "x-thin", "line-ns")
-        look = paint("fill", None if is_clear else mark["color"]) | edge(
-            mark["edge"], mark["edge_px"]
-        )
-        if mark["is_shown"] and (look["fill"] != "none" or "stroke" in look):
-            look["opacity"] = None if opacity == 1 else opacity
-            place = (mark["x"], mark["y"], mark["size"] / 2, mark["symbol"])
-            yield symbol_at(*place, title_of(mark["hover"]), look)
+        fill = paint("fill", None if is_clear else mark["color"])
+        style = fill | edge(mark["edge"], mark["edge_px"])
+        if mark["is_shown"] and (style["fill"] != "none" or "stroke" in style):
+            style["opacity"] = None if opacity == 1 else opacity
+            radius, title = mark["size"] / 2, title_of(mark["hover"])
+            yield symbol_at(mark["x"], mark["y"], radius, mark["symbol"], title, style)

@@ -22,6 +22,7 @@ SYMBOLS = {  # in radii, around the point
 RGBA = re.compile(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)")
 TAG = re.compile(r"(<[^>]*>)")
 STYLE = re.compile(r"(color|font-size):\s*([#\w.]+)")
+NAMES = {"color": "fill", "font-size": "font_size"}  # of attributes for styles
 ATTRIBUTE = Markup(' {}="{}"')
 ELEMENT = Markup("<{0}{1}>{2}</{0}>")
 
@@ -66,43 +67,42 @@ def lines_of(text: str) -> list[Markup]:
         elif part.startswith("</"):
             styles = styles[:-1] or [{}]
         elif part.startswith("<"):
-            look = {"font_weight": 600} if part == "<b>" else dict(STYLE.findall(part))
-            look = {
-                {"color": "fill", "font-size": "font_size"}.get(key, key): look[key] for key in look
-            }
-            styles.append(styles[-1] | look)
+            style = {NAMES[name]: value for name, value in STYLE.findall(part)}
+            styles.append(styles[-1] | ({"font_weight": 600} if part == "<b>" else style))
         elif part:
-            words = unescape(part).replace("  ", "\u00a0 ")  # SVG keeps one of several spaces
-            lines[-1] += element("tspan", words, **styles[-1]) if styles[-1] else esc(words)
+            text = unescape(part).replace("  ", "\u00a0 ")  # SVG keeps one of several spaces
+            lines[-1] += element("tspan", text, **styles[-1]) if styles[-1] else esc(text)
     return lines
 
 
 def text_at(x: float, y: float, text: str, font: Json, anchor: str | None = None) -> Markup:
     """Write lines of text, the first one on the base `y`."""
     size = font["size"]
-    look = {"font_size": size, "text_anchor": anchor, **paint("fill", font["color"])}
-    lines = enumerate(lines_of(text))
-    places = ((float(y + at * LINE * size), line) for at, line in lines if line)
-    return Markup("").join(
-        element("text", line, x=float(x), y=base, **look) for base, line in places
-    )
+    style = {"font_size": size, "text_anchor": anchor, **paint("fill", font["color"])}
+    elements = [
+        element("text", line, x=float(x), y=float(y + position * LINE * size), **style)
+        for position, line in enumerate(lines_of(text))
+        if line
+    ]
+    return Markup("").join(elements)
 
 
-def box(x0: float, x1: float, y0: float, y1: float, **look: Any) -> Markup:
+def box(
+    x0: float, x1: float, y0: float, y1: float, body: Markup | str = "", **style: Any
+) -> Markup:
     """Draw a rectangle by its edges; `body` is what it holds."""
-    body = look.pop("body", "")
     left, top = float(min(x0, x1)), float(min(y0, y1))
-    return element("rect", body, x=left, y=top, width=abs(x1 - x0), height=abs(y1 - y0), **look)
+    return element("rect", body, x=left, y=top, width=abs(x1 - x0), height=abs(y1 - y0), **style)
 
 
-def polyline(x: Iterable[float], y: Iterable[float], **look: Any) -> Markup:
+def polyline(x: Iterable[float], y: Iterable[float], **style: Any) -> Markup:
     """Draw a line; NaN is a gap in it."""
-    steps, pen = [], "M"
-    for at_x, at_y in zip(x, y, strict=True):
-        is_gap = np.isnan(at_x + at_y)
-        steps.append("" if is_gap else f"{pen}{number(at_x)},{number(at_y)}")
+    commands, pen = [], "M"
+    for point_x, point_y in zip(x, y, strict=True):
+        is_gap = np.isnan(point_x + point_y)
+        commands.append("" if is_gap else f"{pen}{number(point_x)},{number(point_y)}")
         pen = "M" if is_gap else "L"
-    return element("path", d="".join(steps), fill="none", **look)
+    return element("path", d="".join(commands), fill="none", **style)
 
 
 def title_of(text: str | None) -> Markup | str:
@@ -111,10 +111,10 @@ def title_of(text: str | None) -> Markup | str:
 
 
 def symbol_at(
-    x: float, y: float, radius: float, symbol: str, body: Markup | str, look: Json
+    x: float, y: float, radius: float, symbol: str, body: Markup | str, style: Json
 ) -> Markup:
     """Draw a mark."""
     if symbol.startswith("circle"):
-        return element("circle", body, cx=x, cy=y, r=float(radius), **look)
-    scaled = re.sub(r"-?[\d.]+", lambda match: number(float(match[0]) * radius), SYMBOLS[symbol])
-    return element("path", body, d=scaled, transform=f"translate({number(x)} {number(y)})", **look)
+        return element("circle", body, cx=x, cy=y, r=float(radius), **style)
+    path = re.sub(r"-?[\d.]+", lambda match: number(float(match[0]) * radius), SYMBOLS[symbol])
+    return element("path", body, d=path, transform=f"translate({number(x)} {number(y)})", **style)
