@@ -1,4 +1,4 @@
-"""The time axis: seconds since the start of the chart on a numeric axis, with round times as its ticks.
+"""The time axis: seconds since the start of the chart, with round times as its ticks.
 
 Where waits are folded, the map from time to position is linear piece by piece.
 """

@@ -1,4 +1,4 @@
-"""What a Gantt chart shows, as one DataFrame: a row for each bar, with its times, row, color and texts.
+"""What a Gantt chart shows, as one DataFrame: a row for each bar, with its times and texts.
 
 This module also decides which steps a chart shows, in which rows (a tree, or bands of agents), and
 where the critical path runs.
@@ -44,7 +44,7 @@ Path = list[tuple[float, float, float, int]]  # parts of the critical path: from
 
 
 class Scene(NamedTuple):
-    """The steps of some frames in tree order, run by run, without those that only explain another one.
+    """The steps of some frames in tree order, run by run, without those that explain another step.
 
     Beside the frames' columns `steps` have
     - `run`: position in `runs`; `start`, `end`: seconds since the origin of the run
@@ -62,7 +62,7 @@ class Scene(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the ranges that are shaded."""
+    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges."""
 
     n: int
     px: float
@@ -144,7 +144,7 @@ def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
 
 
 def _runs(f: Frames) -> pd.DataFrame:
-    """Return the runs with labels, with a letter in front of two to four, and the origin of their times."""
+    """Return the runs with labels (two to four have letters) and the origin of their times."""
     labels = [
         run_label(run["run_id"], run["business_name"], run["agent_name"], MAX_RUN_LABEL)
         for run in f.runs.to_dict("records")
@@ -168,9 +168,9 @@ def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def visible_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Flags:
-    """Flag the steps of the first `depth` levels that are shown: at most `limit`, those that matter most.
+    """Flag the steps of the first `depth` levels that are shown, at most `limit`.
 
-    They are in this order: failed steps, waits, the top level, then the longest.
+    Those that matter most come first: failed steps, waits, the top level, then the longest.
     """
     is_deep = steps["depth"] >= (depth if isinstance(depth, int) else np.inf)
     is_top = steps["depth"] == 0
@@ -202,7 +202,7 @@ def _cuts(bars: pd.DataFrame) -> list[str]:
 
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
-    """Write what the chart says about each bar: name, agent, times, findings, and what it returned."""
+    """Write the hover text of each bar: name, agent, times, findings, and what it returned."""
     findings = _findings(scene.frames, bars)
     has_many = len(scene.runs) > 1
     runs = [f" · {plain(label, MAX_TEXT)}" * has_many for label in scene.runs["label"]]
@@ -280,7 +280,10 @@ def blocked(bars: pd.DataFrame) -> list[Fold]:
 
 
 def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
-    """Describe a tree with a row for each bar: steps in a group are indented, every other group is shaded."""
+    """Describe a tree with a row for each bar.
+
+    Steps in a group are indented, every other group is shaded.
+    """
     texts = []
     for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
         text = plain(label, MAX_LABEL)
@@ -293,7 +296,7 @@ def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
 
 
 def agent_rows(bars: pd.DataFrame) -> tuple[Rows, pd.Series[int]]:
-    """Give each agent a band, in it each run a band, and in that each bar a row in which it is free."""
+    """Build a band for each agent, in it one for each run, and in that rows for its bars."""
     bars = bars.assign(lane=_lanes(bars))
     bands = bars.groupby(["agent_no", "run"])
     height = bands["lane"].max() + 1
@@ -314,9 +317,10 @@ def agent_rows(bars: pd.DataFrame) -> tuple[Rows, pd.Series[int]]:
 
 
 def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
-    """Return the lowest free lane of its band for each bar, in order of start; the outer step is first.
+    """Return the lowest free lane of its band for each bar, in order of start.
 
-    A bar may begin where another ends in the same lane.
+    Of two that start together the outer step comes first. A bar may begin where another ends in the
+    same lane.
     """
     lanes: dict[int, int] = {}
     # by band: the end of the last bar of each lane
@@ -331,7 +335,7 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
 
 
 def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
-    """Return the critical path of a run of which all steps are shown, in order of time, on the axis.
+    """Return the critical path of a run of which all steps are shown, in order of time.
 
     Short parts of groups are left out.
     """

@@ -1,4 +1,4 @@
-"""A figure of ours: plotly's in all it does, and in a notebook a static picture and a sentence beside it."""
+"""A figure of ours: plotly's, with a static picture and a sentence beside it in a notebook."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """Build plotly's JSON, a picture and a sentence, and what the renderers add that the user chose."""
+        """Build plotly's JSON, a picture, a sentence, and what the user's renderers add."""
         bundle = plotly_bundle(self)
         alt = (self.layout.meta or {}).get("alt", "A figure")
-        words = {"text/plain": visible(alt)}
+        static = {"text/plain": visible(alt)}
         try:
             picture = quote(svg(bundle[PLOTLY]), safe=KEPT)
-            words["text/html"] = str(IMAGE.format(alt, picture))
+            static["text/html"] = str(IMAGE.format(alt, picture))
         except Unsupported:  # a reader's own addition
             pass
         chosen: dict[str, Any] = super()._repr_mimebundle_(**{"config": CONFIG} | options)
-        return words | chosen | bundle
+        return static | chosen | bundle
 
     def show(self, *args: Any, **options: Any) -> None:
-        """Show the figure; outside a notebook, or with plotly's arguments, by plotly's renderers."""
+        """Show the figure; outside a notebook or with arguments plotly's renderers do."""
         is_plain = not args and not options and hasattr(get_ipython(), "kernel")
         if is_plain:
             display(self)

@@ -403,7 +403,7 @@ def weak_findings(f: Frames) -> Panel:
 
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
-    """Flag findings of high and low confidence that cite one address, in one run and of one type."""
+    """Flag findings of high and low confidence on one address, in one run and of one type."""
     extreme = findings[findings["confidence"].isin(["high", "low"])]
     extreme = extreme[[*ARTIFACT, "type", "confidence"]].dropna()
     cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(extreme, on=ARTIFACT)

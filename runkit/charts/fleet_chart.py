@@ -155,7 +155,7 @@ def _sort_keys(runs: pd.DataFrame, sort: str) -> list[pd.Series[Any]]:
 
 
 def _hover(run: dict[Any, Any]) -> str:
-    """Write the hover text of a run's mark: its label, its state and outcome, its work and its wait."""
+    """Write the hover text of a run: its label, its state and outcome, its work and its wait."""
     label = run_label(run["run_id"], run["business_name"], run["agent_name"])
     lines = [bold(plain(label, 80)), plain(status(run["status"]), 30)]
     if isinstance(run["outcome"], str):
@@ -165,7 +165,7 @@ def _hover(run: dict[Any, Any]) -> str:
 
 
 def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str]]:
-    """Write how many runs there are from when to when, what stands out, and how many are not drawn."""
+    """Write how many runs there are, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     n_over = int((waiting["wait_s"] > sla_h * 3_600).sum())

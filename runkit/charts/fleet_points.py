@@ -68,13 +68,13 @@ SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
 def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json, Json]:
-    """Shade the waits beyond the time within which a reviewer should answer, with a label in a corner."""
+    """Shade the waits that are longer than `sla_h`, with a label in a corner."""
     label = note(f"{NBSP}over {sla_h:g} h", theme.attention, SIZE - 0.5, xanchor="left", **corner)
     return SHADE | box | {"fillcolor": faded(theme.wait, 0.1)}, label
 
 
 def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
-    """Draw a marker per run, a trace per status, the urgent ones on top; at most `MAX_POINTS` runs."""
+    """Draw a marker per run, a trace per status, the urgent ones on top."""
     styles = {
         "completed": (OTHER_COLOR, "circle", 0.6),
         "running": (theme.accent, "circle", 0.8),

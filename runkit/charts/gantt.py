@@ -141,7 +141,8 @@ def gantt(
     n_runs = len(f.runs)
     if not n_runs:
         raise UsageError(
-            "There is no run to draw; expected at least one. What was refused is in frames().problems."
+            "There is no run to draw; expected at least one. "
+            "What was refused is in frames().problems."
         )
     if n_runs > len(LETTERS):
         few = f"1 to {len(LETTERS)} runs"
@@ -180,7 +181,7 @@ def _refuse(default: object, n_runs: int, applies_to: str, **options: object) ->
 
 
 def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Picture:
-    """Place what is shown: on the axis, in rows, and on the critical path if all steps are shown."""
+    """Place the visible steps on the axis, in rows, and if all are visible on the critical path."""
     steps, runs = scene.steps[is_visible], scene.runs
     axis, is_tree = _axis(steps, runs, compress_waits), len(runs) == 1
     row: Any = np.arange(len(steps))
@@ -210,7 +211,7 @@ def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -
 
 
 def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[str]:
-    """Write in which step a run failed, which of its steps are shown, and what set the total time."""
+    """Write in which step a run failed, which steps are shown, and what set the total time."""
     steps, runs, notes = scene.steps, scene.runs, []
     is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
     if is_tree:
@@ -258,7 +259,7 @@ def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str
 
 
 def _run_line(run: dict[Any, Any], theme: Theme, *, has_name: bool) -> list[str]:
-    """Write one of a few runs: its name or its time, its id, how it ended, and where its time went."""
+    """Write the line of a run: its name or its time, its id, its status, where its time went."""
     letter = colored(bold(run["label"][0]), theme.text)
     names = [plain(name, MAX_NAME) for name in _names(run["business_name"])] if has_name else []
     created = ""

@@ -1,4 +1,4 @@
-"""The marks of a Gantt chart, as plain dicts of plotly's names: bars, lines, texts, shapes and notes.
+"""The marks of a Gantt chart, as plain dicts of plotly's names.
 
 Positions are seconds, rows count from the top.
 """
@@ -57,7 +57,7 @@ def traces(picture: Picture) -> list[Trace]:
 
 
 def _bars(picture: Picture) -> list[Trace]:
-    """Draw one trace for each color and fill; groups and waits are clear, as marks lie over them."""
+    """Draw one trace for each color and fill; groups and waits have marks over them."""
     bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
     is_step = bars["kind"].eq(STEP)
     edges = bars["color"].where(is_step, CLEAR)

@@ -43,7 +43,7 @@ def __dir__() -> list[str]:
 
 @checked
 def findings(f: Frames) -> Panel:
-    """Show what one run found, the weakest finding first; before it, what a failed run did not finish.
+    """Show what one run found, the weakest finding first, and what a failed run did not finish.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
 
 
 def _answer(answer: object) -> str | None:
-    """Write an answer of the log, which is JSON text, as plain text: `decision: approve; note: seen`."""
+    """Write an answer of the log, which is JSON, as text: `decision: approve; note: seen`."""
     try:
         return shorten(_plain(json.loads(answer)), MAX_ANSWER) if isinstance(answer, str) else None
     except ValueError:

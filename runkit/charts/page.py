@@ -21,7 +21,7 @@ _STATIC = Path(__file__).parent / "static"
 # A box that scrolls is a tab stop, so that the keyboard reaches all of it.
 _FIGURE = Markup('<div class="runkit-figure" tabindex="0">{}</div>')
 _WIDE = Markup('<div class="wide" tabindex="0">{}</div>')
-_FONT = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - our own constant
+_FONT = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - ours
 
 
 def figure_div(figure: Figure | Mapping[str, Any]) -> Markup:

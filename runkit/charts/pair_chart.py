@@ -91,7 +91,7 @@ def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture,
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
-    """Match the steps of two runs, in tree order; a step that only one of them has is a pair with -1."""
+    """Match the steps of two runs, in tree order; one without a partner is a pair with -1."""
     keys = [list(side[COMPARED].astype(str).itertuples(index=False, name=None)) for side in (a, b)]
     matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
     pairs: list[tuple[int, int]] = []
@@ -107,7 +107,7 @@ def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
 def _positions(
     difference: tuple[int | None, int | None], sides: list[pd.DataFrame]
 ) -> tuple[float, float]:
-    """Return the positions among all steps of the first different one of A and B, infinity if none."""
+    """Return the positions of the first different steps of A and B, infinity if none."""
     a, b = (
         np.inf if position is None else side.index[position]
         for position, side in zip(difference, sides, strict=True)
@@ -150,7 +150,7 @@ def _with_rule(rows: Rows, rule: int, difference: tuple[int | None, int | None])
 
 
 def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> list[Trace]:
-    """Write the durations in A and in B and their difference, as texts that end at a column's edge."""
+    """Write the durations in A and B and their difference, as columns of texts."""
     seconds = np.append(steps["end"] - steps["start"], np.nan)[pairs]
     has_failed = np.append(steps["is_failed"], False)[pairs]
     failed = f"{cross(theme)} "

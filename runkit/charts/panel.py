@@ -122,7 +122,8 @@ def bundle(html: str, text: str) -> dict[str, Any]:
 
 def render(name: str, **values: Any) -> Markup:
     """Write HTML by one of the macros of `panels.html.j2`."""
-    return Markup(getattr(_templates().make_module(values), name)())  # noqa: S704 - Jinja escapes each value
+    macro = getattr(_templates().make_module(values), name)
+    return Markup(macro())  # noqa: S704 - Jinja escapes each value
 
 
 @cache
@@ -150,7 +151,7 @@ def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def bars(parts: pd.DataFrame) -> pd.Series[Any]:
-    """Draw a bar for each row of some numbers, all on one scale; `parts` are named for colors of ours."""
+    """Draw a bar for each row, all on one scale; the columns are named for colors of ours."""
     scale = 100 / (parts.sum(axis=1).max() or 1.0)
     html = []
     for widths in (parts * scale).round(1).to_dict("records"):
@@ -179,7 +180,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def words_of(value: object, limit: int = 120) -> str:
-    """Return a text of a run for a sentence, on one line and cut; a dash if it is missing or blank."""
+    """Return a text of a run on one line and cut; a dash if it is missing or blank."""
     return shorten(value, limit) or MISSING if isinstance(value, str) else MISSING
 
 
@@ -202,7 +203,7 @@ def aged(seconds: Any) -> str:
 
 
 def waited(wait_s: Any, asked_at: Any) -> str:
-    """Return how long a question has waited, or since when if it is not known how long; else a dash."""
+    """Return how long a question has waited, or since when if that is not known; else a dash."""
     return f"since {day(asked_at)}" if pd.isna(wait_s) and pd.notna(asked_at) else lasting(wait_s)
 
 

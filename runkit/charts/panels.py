@@ -1,4 +1,4 @@
-"""What reports show beside the panels that are public: of one run, of two (A and B), and of many."""
+"""Panels that only reports show: of one run, of two (A and B), and of many."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[s
 
 
 def timeline(f: Frames) -> Panel:
-    """Show what one run, or each of two, did and when: a Gantt chart, and the steps in tree order."""
+    """Show what one run or two did and when: a Gantt chart, and the steps in tree order."""
     figure, steps = gantt(f, compress_waits=True), f.steps
     indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
@@ -98,7 +98,7 @@ def slowest_steps(f: Frames) -> Panel:
 
 
 def what_happened(f: Frames) -> Panel:
-    """Show the course of one run in 8 lines: its top-level steps, questions and end; the rest is folded.
+    """Show the course of one run in 8 lines; the rest is folded.
 
     The shortest steps are folded first, then questions.
     """
@@ -130,7 +130,7 @@ def what_happened(f: Frames) -> Panel:
 
 
 def _step_events(f: Frames) -> Iterator[Event]:
-    """Yield a line for each step of the highest level with several, and for each cause of a failure."""
+    """Yield a line for each step of the highest level with several, and for each failed one."""
     steps = f.steps
     sizes = steps["depth"].value_counts()
     is_of_level = steps["depth"].eq(sizes[sizes > 1].index.min()) & steps["type"].ne("interrupt")
@@ -146,7 +146,7 @@ def _step_events(f: Frames) -> Iterator[Event]:
 
 
 def _question_events(f: Frames) -> Iterator[Event]:
-    """Yield two lines for each question: when it was asked, and how it ended; one if policy decided it."""
+    """Yield when each question was asked and how it ended; one line if policy decided it."""
     for question in records(f.interrupts.dropna(subset="asked_at")):
         asked_at, outcome, wait_s = question["asked_at"], question["outcome"], question["wait_s"]
         label = words_of(question["label"])
@@ -249,7 +249,7 @@ def _facts(f: Frames) -> dict[str, str]:
 
 
 def findings(f: Frames) -> Panel:
-    """Show the findings of two runs that differ, by what was checked; equal ones have one agent and title."""
+    """Show the findings of two runs that differ; equal ones have one agent, type and title."""
     key = ["agent", "type", "title"]
     a, b = (findings_of(side)[[*key, "confidence"]].astype("str") for side in _sides(f))
     rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")

@@ -1,4 +1,4 @@
-"""A figure of ours as a static SVG: no script, no ids, no font file; it follows a page's light or dark.
+"""A figure of ours as a static SVG that needs no script, and follows a page's light or dark.
 
 It draws the part of plotly that runkit's figures use and refuses the rest by name: flat bars,
 lines, marks and texts on axes with a range, shapes and annotations of straight lines and words, one
@@ -75,6 +75,7 @@ PICTURE = Markup(
     'viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
     'style="max-width:100%;height:auto" font-family="{family}">{style}{marks}</svg>'
 )
+STYLE = Markup("<style>{}</style>")
 RULE = '.runkit-chart [{kind}="{light}"]{{{kind}:light-dark({light},{dark})}}'
 
 
@@ -122,7 +123,7 @@ def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
         width=chart.width,
         height=chart.height,
         family=chart.font["family"],
-        style=Markup("<style>{}</style>").format(Markup("".join(rules))),  # noqa: S704 - our own colors
+        style=STYLE.format(Markup("".join(rules))),  # noqa: S704 - our own colors
         marks=marks,
     )
 
@@ -209,7 +210,7 @@ class Chart:
         return Axis(options, first + start * length, first + end * length)
 
     def _pixel(self, letter: str, mark: Json, value: float, *, is_power: bool = False) -> float:
-        """Return the pixel of a value of a shape or an annotation: of data, a domain, or the figure."""
+        """Return the pixel of a value of a shape or an annotation."""
         ref = mark.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:

@@ -109,7 +109,7 @@ class ReportData(NamedTuple):
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:
-    """Create a masker that also masks the API keys of the environment and of this process's clients.
+    """Build a masker that also masks the API keys of the environment and of open clients.
 
     `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
     """
@@ -233,7 +233,7 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
 
 
 def _missing(f: Frames) -> str | None:
-    """Write what was not read; None if everything was, even if older copies of runs were left out."""
+    """Write what was not read; None if at most older copies of runs were left out."""
     if f.is_complete:
         return None
     refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None

@@ -1,4 +1,4 @@
-"""`report_data()`: the data of a template, during `report()` and when an analyst opens the template."""
+"""`report_data()`: the data of a template, in `report()` and when an analyst opens it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def report_data(
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
-    """Open a read-only client: of the sandbox at `RUNKIT_SANDBOX_URL`, of a new one, or of the API."""
+    """Open a read-only client: of the sandbox that runs, of a new one, or of the API."""
     is_joined = bool(os.environ.get(SANDBOX_URL))
     if not is_joined and not is_example:
         return stack.enter_context(runkit.Client(read_only=True))
@@ -90,7 +90,7 @@ def _reader(stack: ExitStack, *, is_example: bool) -> Client:
 
 
 def _examples(client: Client, n: int) -> list[Run]:
-    """Read `n` runs: one that waited long for a reviewer, and one that waited least; or the newest."""
+    """Read the run that waited longest and the one that waited least, or the `n` newest."""
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs

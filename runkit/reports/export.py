@@ -83,7 +83,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
 
 @cache
 def page_text() -> str:
-    """Return what a page contains whatever its runs are: styles, and tables and figures of made-up runs."""
+    """Return what a page contains whatever its runs are: styles, and panels of made-up runs."""
     f = frames(_STATIC / "page_runs.json")
     of_one = (one_run.findings, one_run.questions, panels.what_happened, panels.timeline)
     of_many = (fleet.needs_attention, fleet.waits, fleet.failed_steps, panels.all_runs)
@@ -117,7 +117,7 @@ def _is_heading(cell: Any) -> bool:
 
 
 def _visible_cells(cells: Sequence[Any]) -> list[Any]:
-    """Leave out cells with the tag "remove-cell", and headings above code cells that show nothing."""
+    """Leave out cells with the tag "remove-cell", and headings above cells that show nothing."""
     cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
     kept = []
     for position, cell in enumerate(cells):
@@ -176,7 +176,7 @@ def clean(html: str) -> Markup:
 
 
 def _console(text: str) -> Markup:
-    """Convert printed text to HTML with its ANSI colors; other control characters are shown as codes."""
+    """Convert printed text with ANSI colors to HTML; other control characters become codes."""
     return Markup(visible(ansi2html(text)))  # noqa: S704
 
 

@@ -62,7 +62,7 @@ def head(data: ReportData) -> Markup:
 
 
 def heading(f: Frames) -> str:
-    """Name what a report is about: a business or an agent, two businesses, or the number of runs."""
+    """Return what a report is about: a business or agent, two businesses, or how many runs."""
     runs, n_runs = f.runs, plural(len(f.runs), "run")
     names = [shorten(name) for name in runs["business_name"].dropna().unique()]
     if len(runs) == 1:
@@ -107,7 +107,7 @@ def _about(f: Frames) -> str:
 
 
 def _modes(f: Frames) -> list[str]:
-    """Return whether the data are of a sandbox, of test or of live businesses, as far as it is known."""
+    """Return whether the data are of a sandbox, of test or of live businesses, if known."""
     hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
     kinds = {host: "SANDBOX" if is_loopback(host) else "LIVE" for host in hosts}
     kinds |= {host: "TEST" for host in hosts if host == HOST_OF_KEY[TEST_KEY]}
@@ -182,7 +182,7 @@ def _quote(text: str | None) -> dict[str, str]:
 
 
 def _time(run: dict[Any, Any]) -> tuple[str, str]:
-    """Return the duration of a run, and how much of it was waiting, or work so far if it is open."""
+    """Return a run's duration, and how much of it was waiting, or work so far if it is open."""
     total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
     if not is_over and run["duration_s"] is not None:
         total += " so far"

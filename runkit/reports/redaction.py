@@ -1,4 +1,4 @@
-"""What a report masks: `Redaction`, the policy, and `Masker`, which applies the rules of `sensitive`.
+"""What a report masks: `Redaction`, the policy, and `Masker`, which applies the rules.
 
 A run and a JSON text in a column are texts, too: they are parsed, and each value in them is masked
 as any text or by the name of its field.
@@ -47,7 +47,7 @@ _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 @checked
 @dataclass(frozen=True)
 class Redaction:
-    """What is masked in a report: the built-in rules except those in `reveal`, and your own patterns.
+    """What is masked in a report: the built-in rules without `reveal`, and your own patterns.
 
     Each text is searched as it is and with its JSON, HTML and URL escapes undone, and JSON in a
     text by the names of its fields if the whole text is JSON. Full-width letters and digits of any
@@ -110,8 +110,8 @@ class Redaction:
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if not _RULE_NAME.fullmatch(name) or name in RULES:
         raise UsageError(
-            f"patterns: the name {brief(name)} is invalid; expected 1 to 40 letters, digits, spaces or _ . - "
-            "that are not the name of a built-in rule."
+            f"patterns: the name {brief(name)} is invalid; expected 1 to 40 letters, digits, "
+            "spaces or _ . - that are not the name of a built-in rule."
         )
     try:
         compiled = re.compile(pattern)
@@ -182,7 +182,7 @@ class Masker:
         return {rule: sum(f"[{rule} " in text for text in texts) for rule in self.counts}
 
     def scan(self, texts: Iterable[str]) -> None:
-        """Search all texts before any is masked: what looks like a secret is masked in each of them."""
+        """Search all texts before any is masked, as secrets are masked in each of them."""
         batches = [list(dict.fromkeys(texts))]
         for batch in batches:  # what JSON texts contain is the next batch
             inner: dict[str, None] = {}
@@ -251,7 +251,7 @@ class Masker:
         return text if after == before else after
 
     def _matches(self, text: str) -> Iterator[tuple[int, int, str, str]]:
-        """Find what to mask in a text, with and without its escapes: start, minus stop, and rule or mask."""
+        """Yield what to mask in a text and under its escapes: start, minus stop, rule, mask."""
         for plain, places in layers(text):
             for start, stop, rule, mask in self._matches_in(plain):
                 yield places[start], -places[stop], rule, mask
@@ -298,7 +298,7 @@ def _shape(text: str) -> str:
 
 
 def _secret_parts(value: str) -> Iterator[str]:
-    """Yield the parts of a value that look like secrets: long, letters and digits, no id, time or markup."""
+    """Yield the parts of a value that look like secrets: long, with letters and digits."""
     plain = _ADDRESS.sub(" ", unescape_all(value))
     for part in {*plain.split(), *re.split(r"[\s=&;:]+", plain)}:
         secret = re.sub(r"\A[\W_]+|[\W_]+\Z", "", part)

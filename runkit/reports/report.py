@@ -165,7 +165,7 @@ def _labels(*texts: str | None) -> Labels:
 
 
 def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
-    """Raise `UsageError` for another frame of actions, and if a notebook of the user is in the way."""
+    """Raise `UsageError` for another frame, or if a notebook of the user is in the way."""
     if actions is not None and "effects" not in actions:
         raise UsageError(
             f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
@@ -196,7 +196,7 @@ def _name(data: ReportData, template: templates.Template) -> str:
 def _execute(
     data: ReportData, template: templates.Template, name: str, masker: Masker, *, progress: bool
 ) -> str:
-    """Execute the template in a kernel that sees the redacted data only; return the notebook as JSON."""
+    """Return the executed template as JSON; its kernel sees the redacted data only."""
     about = data.provenance
     notebook = template.notebook(list(about.run_ids), name, about.settings)
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
@@ -234,7 +234,7 @@ def _check_leaks(html: str, notebook: str, masker: Masker) -> None:
 
 
 def _write(html_path: Path, html: str, notebook_path: Path, notebook: str) -> None:
-    """Write both files, with the usual permissions; they replace others only if both are complete."""
+    """Write both files; they replace others only if both are complete."""
     try:
         html_path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-r"""What is sensitive in a text: a table of named patterns, the names of fields, and where escapes hide both.
+r"""What is sensitive in a text: named patterns, names of fields, and both under escapes.
 
 The patterns see a text with full-width letters, other scripts' digits, dashes and quotes as ASCII
 (`fold`).
@@ -24,11 +24,13 @@ _PARTS = {
     "passwords": r"(?:pass(?:word|phrase|code)s?|passwd|pwd|(?<![a-z])pw"
     r"|(?:admin|db|ftp|mysql|root|smtp|user)[_-]?pass)",
     "secrets": r"(?:(?:client[ _-]?)?secret|(?<![a-z])otp"
-    r"|(?:api|access|account|auth|connection|deploy|encryption|functions|hmac|master|pgp|gpg|private|secret"
+    r"|(?:api|access|account|auth|connection|deploy|encryption|functions|hmac|master|pgp|gpg"
+    r"|private|secret"
     r"|session|shared|shared[ _-]?access|signing|ssh|subscription|webhook)[ _-]?key"
     r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?(?<!page[ _-])token)",
     # with words in front: DB_PASSWORD, x-api-key, dbToken
-    "name": r"(?:[\w-]{0,40}{passwords}|(?:[\w-]{0,40}(?:[_-]|(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))))?{secrets})",
+    "name": r"(?:[\w-]{0,40}{passwords}|(?:[\w-]{0,40}(?:[_-]"
+    r"|(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))))?{secrets})",
     "named": r"(?<![?&#\w-])(?<!&amp;){name}",  # in a URL's query, other rules apply
     "owner": r"(?: (?:for|of|to) [\w.@-]+(?: [\w.@-]+){0,2})?",
     "tag": r"</?[a-z][^<>\n]{0,60}>",
@@ -37,9 +39,12 @@ _PARTS = {
     "attributes": r"(?: [\w-]+=\"[^\"\n]{0,40}\"){0,3}",
     "separator": r"{marks}{attributes}\s{0,3}(?::=|=>|->|: ?[|>]-?|[:=|>]|(?<=>)){marks}\s{0,3}",
     # words and placeholders in place of a value
-    "nothing": r"(?:none|no|yes|null|nil|n/?a|unknown|missing|pending|required|optional|granted|denied|set"
-    r"|unset|expired|revoked|rotated|valid|invalid|present|absent|empty|redacted|removed|hidden|masked|true|false"
-    r"|ok|verified|failed|enabled|disabled|active|inactive|[*•.-]+|x{3,}|<[^<>]*>|\[\w+\]|\{\{.*?\}\}"
+    "nothing": r"(?:none|no|yes|null|nil|n/?a|unknown|missing|pending|required|optional|granted"
+    r"|denied|set"
+    r"|unset|expired|revoked|rotated|valid|invalid|present|absent|empty|redacted|removed|hidden"
+    r"|masked|true|false"
+    r"|ok|verified|failed|enabled|disabled|active|inactive|[*•.-]+|x{3,}|<[^<>]*>|\[\w+\]"
+    r"|\{\{.*?\}\}"
     r"|(?-i:\$\{\w+\}|\$[A-Z_]{2,}|%\w+%))",
     "date": r"(?:\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4})(?![\w/])",
     "something": r"(?!{nothing}(?![^\s\"'`,;.<>&)\]]))(?!{date})",
@@ -62,8 +67,10 @@ _PARTS = {
     "settings": r"{setting}(?:[,;] ?(?:{setting}|[\w.-]+(?![\w.-])))*",
     "authorization": r"\bauthorization[\"'`*]{0,3}\s?[:=]\s?[\"'`]?",
     # URL parameters of OAuth, OpenID, SAML, sessions, signed links of cloud providers
-    "parameter": r"(?:{name}|[a-z]{1,20}token|oauth_(?:verifier|signature)|id_token_hint|code_verifier|jwt"
-    r"|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)|credential|sig|signature|hmac|key-pair-id"
+    "parameter": r"(?:{name}|[a-z]{1,20}token|oauth_(?:verifier|signature)|id_token_hint"
+    r"|code_verifier|jwt"
+    r"|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)|credential|sig"
+    r"|signature|hmac|key-pair-id"
     r"|x-(?:amz|goog|oss)-(?:signature|credential)|(?:aws|oss)accesskeyid|googleaccessid"
     r"|subscription[_-]?key|(?:j|php)?sess(?:ion)?_?id)",
     "query": r"[^\s\"'<>\\^`{|}#&;]",
@@ -74,19 +81,24 @@ _PARTS = {
     "mailbox": r"(?<![^{mail_end}])(?<![^{mail_end}]')[^{mail_end}]+(?:'[^{mail_end}]+){0,2}",
     # tax numbers, also in names of fields
     "ein": r"(?-i:F?EINs?|F?TINs?|(?:F\.)?[ET]\. ?I\. ?N\.?)"
-    r"|(?:federal|fed|irs|tax(?:payer)?|employer)[ _-]?(?:id(?:s|entif\w*)?|no|num(?:ber)?s?)(?![^\W_])",
+    r"|(?:federal|fed|irs|tax(?:payer)?|employer)[ _-]?(?:id(?:s|entif\w*)?|no"
+    r"|num(?:ber)?s?)(?![^\W_])",
     "ssn": r"(?-i:SSNs?|ITINs?|S\. ?S\. ?N\.?)|soc(?:ial|\.)[ _-]?sec(?:urity|\.)",
     "start": r"(?:(?<!\w)|(?<=EIN)|(?<=TIN)|(?<=SSN)|(?<=\bUS))(?<![-$€£])",
     "end": r"(?!\w|-\w|\.[0-9])",
     # the dashed form of an SSN is one next to any word
-    "nine": r"(?:[0-9]{9}|[0-9]{2}(?:[ .-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]| - )[0-9]{4}"
+    "nine": r"(?:[0-9]{9}|[0-9]{2}(?:[ .-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]"
+    r"| - )[0-9]{4}"
     r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3}|[0-9]{5}-[0-9]{4})(?!\w|[.,][0-9])",
     "each": r"(?:US[ -]?)?(?<![$€£])"
     r"(?P<each>{nine}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?(?<!\w){nine}){0,9})",
     # words that name an amount, a count or another number, not a tax number
-    "other_number": r"(?:account|amount|assets|balance|budget|capital|case|cost|count|credit|debt|duns"
-    r"|employees|fee|head|income|invoice|length|liabilit(?:y|ies)|limit|loan|order|phone|population|price"
-    r"|profit|quantity|rate|records|revenue|routing|salary|sales|score|sequence|size|supply|total|turnover"
+    "other_number": r"(?:account|amount|assets|balance|budget|capital|case|cost|count|credit"
+    r"|debt|duns"
+    r"|employees|fee|head|income|invoice|length|liabilit(?:y|ies)|limit|loan|order|phone"
+    r"|population|price"
+    r"|profit|quantity|rate|records|revenue|routing|salary|sales|score|sequence|size|supply"
+    r"|total|turnover"
     r"|volume|year)s?",
     # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
     "then": r"(?: \([^()\n]{0,40}\))?(?:[ _-](?!{other_number}\b)[^\W\d_]+){0,4}"
@@ -96,7 +108,7 @@ _PARTS = {
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern with parts in place of their names in braces; upper or lower case is the same."""
+    """Compile a pattern with parts in place of their names in braces, ignoring case."""
     while (expanded := re.sub(r"\{([a-z_]+)\}", lambda name: _PARTS[name[1]], pattern)) != pattern:
         pattern = expanded
     return re.compile(pattern, re.IGNORECASE)
@@ -112,19 +124,24 @@ _PATTERNS = {
         r"\b[sr]k_(?:live|test)_\w{8,}|\bsk-(?=[\w-]{0,99}\d)[\w-]{20,}|\bwhsec_[\w+/=-]{16,}",
         r"(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,})",
         r"(?-i:\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}|\bhv[sb]\.[\w-]{20,}|\bSK[0-9a-f]{32}\b)",
-        r"\b(?:gh[pousr]|hf)_[a-z0-9]{20,}|\bgithub_pat_\w{20,}|\bgl[a-z]{2,5}-[\w-]{16,}|\bnpm_\w{30,}",
-        r"\bx(?:ox[a-z]|app)-[\w-]{10,}|\bpypi-[\w-]{20,}|\b(?:key-|dapi)[0-9a-f]{32}\b|\b\d{8,10}:AA[\w-]{33}\b",
+        r"\b(?:gh[pousr]|hf)_[a-z0-9]{20,}|\bgithub_pat_\w{20,}|\bgl[a-z]{2,5}-[\w-]{16,}"
+        r"|\bnpm_\w{30,}",
+        r"\bx(?:ox[a-z]|app)-[\w-]{10,}|\bpypi-[\w-]{20,}|\b(?:key-|dapi)[0-9a-f]{32}\b"
+        r"|\b\d{8,10}:AA[\w-]{33}\b",
         r"\b(?:shp(?:at|ca|pa|ss)|dop_v1|dckr_pat|lin_api|figd|glsa)_[\w-]{20,}",
         # of any vendor: a short prefix, then 24 or more letters of both cases and digits
-        r"(?-i:\b(?!sha[0-9])[a-z][a-z0-9]{1,7}[_-](?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])"
+        r"(?-i:\b(?!sha[0-9])[a-z][a-z0-9]{1,7}[_-](?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])"
+        r"(?=[a-z0-9]*[A-Z])"
         r"[A-Za-z0-9]{24,})",
         r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<value>[\w/]{8,})",
         r"\bdiscord(?:app)?\.com/api/webhooks/(?P<value>\d+/[\w-]{20,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*){0,3}",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END|\Z)",
         # by the words in front of them
-        r"{authorization}(?:bearer|basic|token|digest)\s+(?P<value>{settings}|{character}{3,}{stop})",
-        r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<value>{settings}|{no_word}{character}{6,}{stop})",
+        r"{authorization}(?:bearer|basic|token|digest)\s+(?P<value>{settings}"
+        r"|{character}{3,}{stop})",
+        r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<value>{settings}"
+        r"|{no_word}{character}{6,}{stop})",
         r"\bbearer\s{1,3}(?P<value>{no_word}{character}{6,}{stop})",
         r"\bbasic\s{1,3}(?P<value>{random}[\w+/=]{12,})",
         r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<value>{settings})",
@@ -141,19 +158,22 @@ _PATTERNS = {
         r"(?:{quoted}|(?P<value>{something}(?=\S{0,200}[\d!#$%^&*_]){inside}{4,}{stop}))",
         # on a command line
         r"(?<!\S)--?{name}[ =]{1,3}[\"']?(?P<value>{something}(?!-){inside}{3,})",
-        r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p|\bsshpass -p ?)[\"']?(?P<value>[^\s\"']{3,})",
+        r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p"
+        r"|\bsshpass -p ?)[\"']?(?P<value>[^\s\"']{3,})",
         r"\b(?:curl|wget)\b[^\n]{0,200}?\s(?:-u|--user) ?[\"']?(?P<value>[^\s\"':]+:[^\s\"']+)",
     ),
     "signed_url": (  # empty and word-like values stay: `?sig=`, `?key=acme`
         r"[?#&;~]{parameter}=(?P<value>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
         r"[?#&;][\w-]{0,40}{passwords}=(?P<value>{something}{query}{3,})",
-        r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash|sid)=(?P<value>{random}{query}{16,})",
+        r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash"
+        r"|sid)=(?P<value>{random}{query}{16,})",
         r"[?#&;](?:otp|pin)=(?P<value>\d{4,8})(?!\w)",
     ),
     "url_login": (r"//(?P<value>{login})@",),
     # the end of a login with its host is not an address
     "email": (
-        r"//{login}@|(?P<value>(?:\"[^\"\n@]{1,64}\"|{mailbox})@(?:[^.{mail_end}]+\.)+[^\W\d_][^.{mail_end}]*)",
+        r"//{login}@|(?P<value>(?:\"[^\"\n@]{1,64}\""
+        r"|{mailbox})@(?:[^.{mail_end}]+\.)+[^\W\d_][^.{mail_end}]*)",
     ),
     "ein": (
         r"{start}[0-9]{2}-[0-9]{7}{end}",
@@ -181,11 +201,15 @@ _EACH_NUMBER = _compile("{nine}")
 # Every match of a rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
     r"[@\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}\x{fe6b}\x{ff01}-\x{ff5e}]|[^\P{Nd}0-9]"
-    r"|(?:\b|_|ein|tin|ssn|us)(?:\d{2}\W{0,3}\d{7}|\d{2,3}[^\w:]{1,3}\d{2,3}[^\w:]{1,3}\d{3,4}|\d{5}\W\d{4})\b"
+    r"|(?:\b|_|ein|tin|ssn|us)(?:\d{2}\W{0,3}\d{7}|\d{2,3}[^\w:]{1,3}\d{2,3}[^\w:]{1,3}\d{3,4}"
+    r"|\d{5}\W\d{4})\b"
     r"|[:,\[] ?\d{7,9}\b"
-    r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|ya29|gocspx|hv[sb]\.|gh[pousr]_|hf_|github_|gl[a-z]+-|npm_|xox|xapp"
-    r"|pypi-|shp|dop_|dckr|lin_api|figd|glsa|dapi|sk[0-9a-f]{32}|:aa|slack|discord|eyj|key|auth|bearer|basic|cookie|credential"
-    r"|pass|pwd|(?:\b|_)(?:pw|otp)|pin|token|secret|mysql|mariadb|curl|wget|[?#&;~][\w-]+=|jwt|\b[a-z][a-z0-9]{1,7}[_-][a-z0-9]{24}"
+    r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|ya29|gocspx|hv[sb]\.|gh[pousr]_|hf_|github_"
+    r"|gl[a-z]+-|npm_|xox|xapp"
+    r"|pypi-|shp|dop_|dckr|lin_api|figd|glsa|dapi|sk[0-9a-f]{32}|:aa|slack|discord|eyj|key|auth"
+    r"|bearer|basic|cookie|credential"
+    r"|pass|pwd|(?:\b|_)(?:pw|otp)|pin|token|secret|mysql|mariadb|curl|wget|[?#&;~][\w-]+=|jwt"
+    r"|\b[a-z][a-z0-9]{1,7}[_-][a-z0-9]{24}"
 )
 
 
@@ -224,7 +248,7 @@ _ESCAPE_OR_CHARACTER = re.compile(f"{_ESCAPE.pattern}|.", re.DOTALL)
 
 
 def fold(text: str) -> str:
-    """Replace full-width forms, other scripts' digits, dashes and quotes by ASCII; the length stays."""
+    """Replace full-width forms, digits of other scripts, dashes and quotes by ASCII."""
     if text.isascii():
         return text
     return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text.translate(_ASCII))
@@ -244,7 +268,7 @@ def _unescape_match(match: re.Match[str]) -> str:
 
 
 def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield a text as it is and without its escapes, with the place of each character in the original."""
+    """Yield a text with and without its escapes, and where each character was originally."""
     places: Sequence[int] = range(len(text) + 1)
     yield text, places
     for _ in range(MAX_ESCAPE_LAYERS):
@@ -299,7 +323,7 @@ def field_rule(name: str) -> str:
 
 
 def field_rules(item: Any, outer: str) -> list[str]:
-    """Return the rules of fields or items: by name, by a name next to them, or the rule of the outer field.
+    """Return the rules of fields or items: by name, by a name next to them, or the outer one.
 
     `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to
     the value.
@@ -321,7 +345,7 @@ def field_rules(item: Any, outer: str) -> list[str]:
 
 
 def _inherited(outer: str, name: str, value: object) -> str:
-    """Return the rule of the outer field if it holds for a field in it, which may be about the outer one."""
+    """Return the rule of the outer field if it holds for a field in it, else an empty text."""
     if outer != "key":
         return "" if _FIELD_RULES[""].fullmatch(_snake(name)) else outer
     is_secret = _VALUE_FIELD.fullmatch(_snake(name)) or (
@@ -331,14 +355,14 @@ def _inherited(outer: str, name: str, value: object) -> str:
 
 
 def _is_about(name: str, text: str) -> bool:
-    """Return whether a text says something about a secret, as `{"authorization": "granted"}` does."""
+    """Return whether a text is about a secret, as in `{"authorization": "granted"}`."""
     if not _PLAIN_WORDS.fullmatch(text) or _SENTENCE_FIELD.match(name):
         return False
     return " " in text or not _WORD_FIELD.match(name)
 
 
 def field_value(name: str, value: object, rule: str) -> str | None:
-    """Return the part of a field's value that its rule masks; None if the value is of another kind."""
+    """Return the part of a field's value that its rule masks; None for other values."""
     text = str(value).strip()
     if rule == "key":
         is_about = _NOT_A_VALUE.fullmatch(text) or (
@@ -365,9 +389,9 @@ def parse_json(text: str) -> Any:
 def mask_fields(
     value: Any, rules: Collection[str], mask: Mask, edit: Callable[[str], str | None]
 ) -> None:
-    """Mask fields of a JSON object or list by their names, in place; `edit` all other texts and the names.
+    """Mask fields of a JSON object or list by their names, in place.
 
-    Two names that become equal stay apart.
+    `edit` is called for all other texts and the names. Two names that become equal stay apart.
     """
     todo: list[tuple[Any, str]] = [(value, "")]
     for item, outer in todo:

@@ -1,4 +1,4 @@
-"""Templates: notebooks that an analyst can open, and that are executed in a kernel to make a report."""
+"""Templates: notebooks that an analyst can open, and that a report executes."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the fold
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
 # What Python and a shell need of the environment, and nothing that may hold a secret.
 _INHERITED_VARIABLES = re.compile(
-    "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
-    "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
+    "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX"
+    "|PYTHON(PATH|HOME|UTF8|WARNINGS)|LD_LIBRARY_PATH|DYLD_.*"
+    "|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
     re.IGNORECASE,
 )
 _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
-"""Modules next to the template can be imported, but come last in the search path: they replace no other."""
+"""Modules next to the template can be imported, but replace no other module."""
 _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 MAX_LINES = 6  # of a failed cell, in the message
@@ -56,7 +57,7 @@ def check_installed() -> None:
 
 
 def notebooks() -> Path:
-    """Find the folder of runkit's notebooks: in the installed package, or next to it in a checkout."""
+    """Return the folder of runkit's notebooks: in the package, or next to it in a checkout."""
     package = Path(__file__).parent.parent
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / "01_first_look.ipynb").is_file():
@@ -162,7 +163,7 @@ def with_provenance(nb: Any, provenance: Provenance) -> str:
 
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
-    """Find a template by its name, by the number of runs, or the user's own notebook by its path."""
+    """Return a template by its name or the number of runs, or the user's notebook by its path."""
     name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
     if name in _RUN_COUNTS:
         path = notebooks() / "templates" / f"{name}.ipynb"
@@ -231,9 +232,10 @@ async def _execute(client: Any, environment: Mapping[str, str]) -> None:
 
 
 def _run_in_thread(work: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine in a thread with its own event loop: in Jupyter, this thread's loop is already running.
+    """Run a coroutine in a thread with its own event loop.
 
-    Ctrl-C cancels the coroutine, which then ends its kernel.
+    In Jupyter, this thread's loop is already running. Ctrl-C cancels the coroutine, which then ends
+    its kernel.
     """
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
@@ -252,7 +254,7 @@ def _run_in_thread(work: Coroutine[Any, Any, object]) -> None:
 
 
 def _kernel_manager(data: Path) -> type[Any]:
-    """Build a kernel manager for this interpreter, with its connection file in the private folder."""
+    """Build a kernel manager for this interpreter; its files are in the private folder."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 

@@ -28,7 +28,7 @@ from runkit.tables.sources import Source
 from runkit.text import run_label
 
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
-"""The version of the conventions for generative AI; their status is "Development", so names may change."""
+"""The version of the conventions for generative AI; their names may change."""
 ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
 STEP = (
@@ -164,7 +164,7 @@ def to_otlp(
 
 
 def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
-    """Return masked runs and steps, with `start` and `end` in microseconds, and a step's question."""
+    """Return masked runs and steps with `start` and `end` in microseconds, and questions."""
     f = frames(f)
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
     questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(KEY)
@@ -264,7 +264,7 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
 
 
 def _pauses(step: Json) -> Iterator[Json]:
-    """Yield the log records of a question to a reviewer: when the run paused, and when it was resumed."""
+    """Yield the log records of a question: when the run paused, and when it was resumed."""
     pause_id = step["interrupt_id"] or step["step_id"]
     known = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
     events = [("paused", step["start"], {"pause.reason": "human_input"})]

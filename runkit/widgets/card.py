@@ -1,4 +1,4 @@
-"""The one widget behind all cards, the outputs of a cell that shows one, and whether clicks can arrive.
+"""The one widget behind all cards, and the outputs of a cell that shows one.
 
 The card sends what to draw by message, and takes what a person does. Its traits are the code and
 the style only, so that a saved notebook holds no question and no typed text. The page asks for the
@@ -48,9 +48,10 @@ def replace_card(key: object, card: Any) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert.
+    """Return whether this is a notebook in a front end.
 
-    These two do not allow a cell to ask for input.
+    It is neither a script nor executed by nbclient or nbconvert, which do not allow a cell to ask
+    for input.
     """
     kernel = _kernel()
     cell = kernel.get_parent() if kernel is not None else None
@@ -58,7 +59,7 @@ def is_interactive() -> bool:
 
 
 def is_headless() -> bool:
-    """Whether this notebook runs without a front end, so that its file would store the widgets' state."""
+    """Return whether this notebook runs without a front end: its file would store widgets."""
     return _kernel() is not None and not is_interactive()
 
 
@@ -78,13 +79,13 @@ def check_clicks_arrive() -> None:
         raise UsageError(f"this form needs an open notebook{reason}; {ALTERNATIVE}")
     if tuple(map(int, version("ipykernel").split(".")[:2])) < CLICKS_WHILE_WAITING:
         raise UsageError(
-            f"ipykernel {version('ipykernel')} delivers no click while a cell waits; show the form in one "
-            f"cell and continue in the next one, or install ipykernel 7.4, or {ALTERNATIVE}"
+            f"ipykernel {version('ipykernel')} delivers no click while a cell waits; show the form "
+            f"in one cell and continue in the next one, or install ipykernel 7.4, or {ALTERNATIVE}"
         )
 
 
 def output(bundle: Mapping[str, Any]) -> Any:
-    """Display an output of the cell, and give the handle that updates it; None outside IPython."""
+    """Display an output of the cell; return the handle that updates it, None outside IPython."""
     from IPython.display import display
 
     return display(bundle, raw=True, display_id=True)
@@ -97,7 +98,7 @@ def update(handle: Any, bundle: Mapping[str, Any]) -> None:
 
 
 def widget_bundle(widget: Any) -> dict[str, Any]:
-    """Make the bundle of a widget, with a hint for pages that cannot show one."""
+    """Build the bundle of a widget, with a hint for pages that cannot show one."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     hint = display.note("This card needs a running kernel. Rerun the cell to use it.")
     return {"application/vnd.jupyter.widget-view+json": view, **hint}
@@ -112,7 +113,7 @@ class Card(anywidget.AnyWidget):
     Parameters
     ----------
     describe
-        Gives what to draw, as JSON.
+        Returns what to draw, as JSON.
     handle
         Takes a message of the page; must return quickly.
     on_views
@@ -188,7 +189,7 @@ class Card(anywidget.AnyWidget):
 
 
 class CellOutput:
-    """The two outputs of a cell: a static twin, which is readable without a kernel, and below it a card.
+    """The two outputs of a cell: a static twin, readable without a kernel, and below it a card.
 
     Both show what `_describe` returns. A page that displays the card keeps the ticker going.
     """
@@ -210,7 +211,7 @@ class CellOutput:
 
     @property
     def widget(self) -> Card:
-        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
+        """The card as an ipywidget, to be shown inside another one."""
         if self._card is None:
             self._card = Card(self._describe, self._receive, self._on_views)
         return self._card

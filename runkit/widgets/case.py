@@ -1,4 +1,4 @@
-"""What a card shows under a question: its evidence, and the case: what else is known of the business.
+"""What a card shows under a question: its evidence, and the case of its business.
 
 All of it comes from frames. The findings of the run are there at once; a job reads the other runs
 of the business, and the answers in this machine's log. A line of the case has a title, under which
@@ -101,7 +101,7 @@ def counts(values: Iterable[str]) -> str:
 
 
 def _folded(noun: str, preposition: str, rows: list[Json], endings: Sequence[str]) -> list[Json]:
-    """Fold rows under their number and how they ended: `all completed`, or `3 completed, 1 failed`."""
+    """Fold rows under their number and how they ended, such as `3 completed, 1 failed`."""
     if not rows:
         return []
     summary = counts(endings)

@@ -373,7 +373,7 @@ class AnswerController(Controller):
     # -- state changes
 
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
-        """End a question that is closed, unless this form's own answer is known to have closed it."""
+        """End a question that is closed; an answer from here may have closed it."""
         logged = self.question.logged_answers(self.client.host)
         last = sent_of(logged[-1]) if logged else None
         if last is None or not last.is_confirmed:

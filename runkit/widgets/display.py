@@ -1,4 +1,4 @@
-"""What cards show: plain data, which `card.js` draws in a page and `static.html.j2` without a kernel.
+"""What cards show, as plain data for `card.js` in a page and `static.html.j2` without a kernel.
 
 All text has its invisible characters made visible, and the templates escape it.
 """
@@ -40,8 +40,8 @@ Bundle = dict[str, str]
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
 TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
 NO_BUTTONS = (
-    "No buttons below? Install anywidget where JupyterLab runs, or answer with client.runs.resume(…). "
-    "Not responding? Rerun this cell."
+    "No buttons below? Install anywidget where JupyterLab runs, "
+    "or answer with client.runs.resume(…). Not responding? Rerun this cell."
 )
 STATIC = Path(__file__).parent / "static"
 SHARED_CSS = static_file(STATIC / "static.css")  # of cards and their static twins
@@ -81,7 +81,7 @@ def describe_form(controller: AnswerController) -> Json:
 
 
 def _answers(controller: AnswerController) -> Json:
-    """Describe the ways to answer: the verbs and inputs of each proposal, and what all together have."""
+    """Describe the ways to answer: the verbs and inputs of each proposal and of all together."""
     sections, choices, needs = controller.form.sections, [], ""
     kind, verbs = sections["0"].kind, sections["0"].verbs
     main = None if kind in WITHOUT_PROPOSAL else verbs[0].value
@@ -178,8 +178,9 @@ def twin(described: Json, *, is_open: bool = True) -> Bundle:
     else:
         title = [described.get("title"), question.get("business"), question.get("title")]
         lines = [*title, *described.get("lines", ())]
-    html = STYLE + Markup(_template.render(it=described, is_open=is_open))  # noqa: S704 - Jinja escapes
-    return bundle(html, "\n".join(filter(None, lines)))
+    html = _template.render(it=described, is_open=is_open)
+    text = "\n".join(filter(None, lines))
+    return bundle(STYLE + Markup(html), text)  # noqa: S704 - Jinja escapes each value
 
 
 def bundle(html: Markup, text: str) -> Bundle:

@@ -94,7 +94,7 @@ class InterruptForm(CellOutput):
 
     @property
     def state(self) -> str:
-        """The state of the answer, such as `open` or `settled`; `closed` if no question was pending."""
+        """The state of the answer, such as `open`; `closed` if no question was pending."""
         return str(self.controller.snapshot.state) if self.controller else "closed"
 
     @property
@@ -109,7 +109,7 @@ class InterruptForm(CellOutput):
 
     @property
     def widget(self) -> card.Card:
-        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
+        """The card as an ipywidget, to be shown inside another one."""
         if self.controller is None:
             raise UsageError("this question is closed, so there is no card; see .receipt")
         return super().widget
@@ -175,7 +175,7 @@ class InterruptForm(CellOutput):
 
     @checked
     async def answered(self, timeout: Seconds | None = None) -> Run:
-        """Wait until somebody closes the question; a cell can `await` it while the kernel keeps working.
+        """Wait until somebody closes the question; the kernel keeps working while a cell awaits.
 
         Parameters
         ----------

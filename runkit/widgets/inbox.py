@@ -152,7 +152,7 @@ class InboxController(Forms):
         return min(wait, 1 / REQUESTS_A_SECOND) if self._identify_next() else wait
 
     def _identify_next(self) -> bool:
-        """Search one more business for the runs without one; False when there is none left to search.
+        """Search one more business for the runs without one; False if none is left.
 
         One request at a time, so that the reviewer's requests need not wait.
         """

@@ -26,7 +26,7 @@ def start(work: Callable[[], object], name: str) -> None:
 
 
 def error_message(error: Exception) -> str:
-    """Return a message for an error: runkit's own text, else only the type, since a text may hold secrets."""
+    """Return runkit's own text of an error, else only its type, as a text may hold secrets."""
     if isinstance(error, RunkitError):
         return str(error)
     log.error("a job failed", exc_info=error)
@@ -57,7 +57,7 @@ class Ticker:
                 self._stop = stop
 
     def stop(self) -> bool:
-        """Stop, from any thread, and give whether it ran; a call of `work` that is running ends by itself."""
+        """Stop, from any thread; return whether it ran. A call of `work` ends by itself."""
         with self._lock:
             stop, self._stop = self._stop, None
         if stop is not None:

@@ -39,7 +39,7 @@ WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
 class RunMonitor(CellOutput):
-    """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
+    """Watches a run: its status, its question when it pauses, its Gantt chart and findings.
 
     The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds.
     `close()` ends it, and so does showing the same run again. The cell gets two outputs: status and
@@ -102,7 +102,8 @@ class RunMonitor(CellOutput):
         return self._run
 
     def __repr__(self) -> str:
-        return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
+        status = style.status(self.run.status).word
+        return f"RunMonitor({self.run.label}, {status}, {self._client.mode})"
 
     @property
     def widget(self) -> w.VBox:
@@ -165,7 +166,7 @@ class RunMonitor(CellOutput):
                 self._draw()
 
     def _chart(self) -> dict[str, Any]:
-        """Make the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
+        """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
         from runkit.charts.figure import plotly_bundle
 
         figure = gantt(frames(self.run))
@@ -181,7 +182,7 @@ class RunMonitor(CellOutput):
     # -- watching
 
     def _tick(self) -> float | None:
-        """Read the run and show what is new; return the pause until the next time, None at the end."""
+        """Read the run and show what is new; return the pause to the next time, None at the end."""
         try:
             run = self._client.runs.get(self._run)
         except Exception as error:
@@ -225,13 +226,13 @@ class RunMonitor(CellOutput):
         self._end_if_done()
 
     def _ask(self) -> None:
-        """Make a form for each pending question; some of them list documents."""
+        """Build a form for each pending question; some of them list documents."""
         for question in questions_of([self.run]):
             if question.key not in self._forms.forms:
                 self._forms.form_of(question)
 
     def _on_answer(self) -> None:
-        """Show what became of an answer; a receipt takes the place of its question, also after the end."""
+        """Show what became of an answer; a receipt takes the place of its question."""
         if self.run.is_finished:  # an answer that was being sent did not arrive
             self._forms.update_forms([self.run])
         self._changed()

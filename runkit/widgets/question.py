@@ -150,7 +150,7 @@ class Question:
         return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
     def logged_answers(self, host: str) -> list[Entry]:
-        """Return the answers from this machine, oldest first, without those to an earlier equal id."""
+        """Return the answers from this machine to this question, oldest first."""
         return [
             entry
             for entry in logged_answers(self.run, host)
@@ -160,7 +160,7 @@ class Question:
         ]
 
     def documents(self, client: Client) -> list[Document]:
-        """List the business's documents if the question asks for one; else a person types its id."""
+        """List the business's documents if the question asks for one."""
         needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
         if not needs_documents or self.run.business_id is None:
             return []
@@ -244,7 +244,7 @@ def logged_answers(run: Run, host: str) -> list[Entry]:
     ]
 
 
-# ------------------------------------------------------------------------------------ end and receipt
+# -------------------------------------------------------------------------------- end and receipt
 
 
 class State(StrEnum):

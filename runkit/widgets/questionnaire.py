@@ -36,7 +36,7 @@ class Section:
     proposal: Json
 
     def received(self, entries: object) -> Texts:
-        """Read the entries of a page or a draft; anything that is not an input of this form is ignored."""
+        """Read the entries of a page or a draft; what is no input of this form is ignored."""
         typed = entries if isinstance(entries, dict) else {}
         texts = {
             name: text
@@ -84,7 +84,7 @@ class Section:
         return values, errors
 
     def _changed_payload(self, values: Json, changed: Sequence[str]) -> Json:
-        """Return the proposed payload with the cells that a person changed, without rows left out."""
+        """Return the proposed payload with changed cells, without the rows that were cleared."""
         payload = questions.proposed_payload(self.proposal, self.kind)
         for name, columns in ROWS.get(self.kind, {}).items():
             rows = []
@@ -178,7 +178,7 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
 
 
 def _cell_text(value: Any) -> str:
-    """Return the text of a proposed cell; what would be invisible in an input is shown as a code."""
+    """Return the text of a proposed cell, with invisible characters shown as codes."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
