@@ -264,7 +264,8 @@ def _state(bar: Any) -> str:
         return "waiting for a reviewer" if bar.is_open else plain(bar.note)
     if bar.is_open:
         return str(bar.note)
-    return plain(status(str(bar.status)), MAX_NAME) + (f": {plain(bar.note)}" if bar.note else "")
+    state = plain(status(str(bar.status)), MAX_NAME)
+    return f"{state}: {plain(bar.note)}" if bar.note else state
 
 
 def each(bars: pd.DataFrame) -> Iterator[Any]:

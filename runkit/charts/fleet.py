@@ -14,6 +14,9 @@ import pandas as pd
 from runkit.arguments import Hours, checked
 from runkit.charts.needs import needs_panel
 from runkit.charts.panel import (
+    DAY,
+    HOUR,
+    SLA_H,
     Panel,
     bars,
     counts,
@@ -43,7 +46,6 @@ __all__ = [
     "why_slow",
 ]
 
-HOUR, DAY = 3_600, 86_400
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
 UNKNOWN = "not known"
 NO_QUESTIONS = "No question to a reviewer."
@@ -126,7 +128,7 @@ def outcomes(f: Frames) -> Panel:
 
 
 @checked
-def waits(f: Frames, *, sla_h: Hours = 4) -> Panel:
+def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
     """Show how long questions waited for a reviewer, by kind of question and length of the wait.
 
     Parameters

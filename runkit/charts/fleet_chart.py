@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.fleet_points import (
-    DAY_S,
     MAX_POINTS,
     MIN_WAIT,
     NBSP,
@@ -21,7 +20,7 @@ from runkit.charts.fleet_points import (
     points_layout,
     sla_band,
 )
-from runkit.charts.panel import oldest, short_ids, waited
+from runkit.charts.panel import DAY, HOUR, SLA_H, oldest, short_ids, waited
 from runkit.charts.style import (
     HOVER,
     MAX_TITLE,
@@ -62,7 +61,7 @@ MAX_NAME, MAX_OUTCOME = 28, 80  # characters
 ROW_PX, HEAD_PX, TICKS_PX, BOTTOM_PX = 20, 34, 16, 14  # heights
 RIGHT_PX = 190  # the width of status and confidence
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
-ROW_TICKS = (60, 3_600, DAY_S, 10 * DAY_S)  # beside the bars there is no room for more
+ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
 TEXT_SHARE = 0.5  # of the scale of waits, for the text at the end of the longest one
 SPLIT = (0.4, 0.44)  # of the width: the end of the work, the start of the waits
 INDENT = NBSP * 4  # from the middle of a dot to its text
@@ -74,7 +73,7 @@ def fleet_chart(
     *,
     sort: Sort = "attention",
     group: Group = "status",
-    sla_h: float = 4,
+    sla_h: float = SLA_H,
     title: str | None = None,
     is_small: bool = False,
 ) -> Figure:
@@ -137,7 +136,7 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
         business=business,
         name=[plain(name, MAX_NAME) for name in business],
         short_id=short_ids(f.runs["run_id"]).map(plain),
-        day=(created - created.min().normalize()).dt.total_seconds() / DAY_S,
+        day=(created - created.min().normalize()).dt.total_seconds() / DAY,
     )
     runs = runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
     return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")])
@@ -168,7 +167,7 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str
     """Write how many runs there are, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
-    n_over = int((waiting["wait_s"] > sla_h * 3_600).sum())
+    n_over = int((waiting["wait_s"] > sla_h * HOUR).sum())
     median = duration(completed["working_s"].median())
     counts = {
         f"{len(waiting):,} waiting, oldest {oldest(waiting)}": len(waiting),
@@ -207,21 +206,23 @@ def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_
     ]
     labels_px, y = max(map(width_px, names)), runs["y"].tolist()
     span = {"range": [y[-1] + 0.7, -0.7]}
-    rows = row_axis(theme, labels_px, [*(first["y"] - AFTER_HEAD), *y], [*heads, *names]) | span
+    ticks = [*(first["y"] - AFTER_HEAD), *y]
+    rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | span
     states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": 8}
 
-    low, high = np.log10([MIN_WAIT, max(DAY_S, runs["wait_s"].max())]).tolist()
+    low, high = np.log10([MIN_WAIT, max(DAY, runs["wait_s"].max())]).tolist()
     wait_span = [low, low + (high - low) / (1 - TEXT_SHARE)]
     wait_ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
-    work = {"domain": [0, SPLIT[0]], "range": [0, 1.6 * max(1, runs["working_s"].max())]}
+    work_span = [0, 1.6 * max(1, runs["working_s"].max())]
+    work = {"domain": [0, SPLIT[0]], "range": work_span}
     waits = {"domain": [SPLIT[1], 1], "range": wait_span, "type": "log", "anchor": "y2"}
 
     above = {"x": 0.5, "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": TICKS_PX}
     work_head = note("Agent work", theme.muted, SIZE, xref="x domain", **above)
     wait_text = "Waiting for a reviewer (log scale)"
     wait_head = note(wait_text, theme.muted, SIZE, xref="x2 domain", **above)
-    beyond = {"xref": "x2", "x0": sla_h * 3_600, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
-    corner = {"xref": "x2", "x": np.log10(sla_h * 3_600), "yref": "paper", "y": 1, "yanchor": "top"}
+    beyond = {"xref": "x2", "x0": sla_h * HOUR, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
+    corner = {"xref": "x2", "x": np.log10(sla_h * HOUR), "yref": "paper", "y": 1, "yanchor": "top"}
     band, label = sla_band(theme, sla_h, beyond, corner)
 
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import aged
+from runkit.charts.panel import DAY, HOUR, aged
 from runkit.charts.style import (
     AXIS_PX,
     HOVER,
@@ -32,11 +32,10 @@ from runkit.charts.style import (
 from runkit.style import FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.text import day, moment
 
-DAY_S = 86_400
 MIN_WAIT = 30.0  # seconds: shorter waits are drawn so long
 NO_WAIT = 11.0  # seconds: the middle of the lane of runs without a wait
-MIN_SCALE = 30 * DAY_S  # seconds: the scale of waits ends at least here
-TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", DAY_S: "1 d", 10 * DAY_S: "10 d"}
+MIN_SCALE = 30 * DAY  # seconds: the scale of waits ends at least here
+TICKS = {60: "1 min", 600: "10 min", HOUR: "1 h", 4 * HOUR: "4 h", DAY: "1 d", 10 * DAY: "10 d"}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 MAX_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 HEIGHT_PX = 320
@@ -116,8 +115,8 @@ def points_layout(
     rows = row_axis(theme, LEFT_PX - LABEL_EDGE_PX, [*ticks], [*ticks.values()])
 
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
-    beyond = across | {"y0": sla_h * 3_600, "y1": 1e20}
-    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * 3_600)}
+    beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
+    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * HOUR)}
     band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:

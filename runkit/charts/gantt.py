@@ -40,6 +40,7 @@ from runkit.charts.marks import (
     wait_labels,
 )
 from runkit.charts.pair_chart import can_pair, pair_chart
+from runkit.charts.panel import SLA_H
 from runkit.charts.style import (
     AXIS_PX,
     EDGE_PX,
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
-SLA_H = 4
 MAX_NAME = 30  # characters of a name in the line of one of a few runs
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 NARROW_PX = 800  # the width of a narrow figure, for which the legend is laid out

@@ -121,9 +121,11 @@ def _path(picture: Picture) -> list[Trace]:
     edge = picture.rows.bar_px / picture.rows.px / 2
     for start, end, row, kind in picture.path:
         if x and x[-1] != start:
-            x, y = [*x, start], [*y, y[-1]]
-        gap = [None] * (kind == WAIT)  # the dotted line of the wait is there
-        x, y = [*x, start, *gap, end], [*y, row + edge, *gap, row + edge]
+            x.append(start)
+            y.append(y[-1])
+        gap = [None] if kind == WAIT else []  # the dotted line of the wait is there
+        x += [start, *gap, end]
+        y += [row + edge, *gap, row + edge]
     if not x:
         return []
     halo = line_trace(x, y, line={"color": picture.theme.ground, "width": 4.2})
@@ -265,7 +267,8 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     if picture.rows.bands:
         # One path is made and drawn much faster than a shape for each of the rows.
         bands = picture.rows.bands
-        path = "".join(f"M-2,{above - 0.5}H3V{below - 0.5}H-2Z" for above, below in bands)
+        edges = ((first - 0.5, last - 0.5) for first, last in bands)
+        path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
         rows = {"type": "path", "path": path, "xref": "paper", "fillcolor": picture.theme.band}
         shapes.append(ground | rows)
 

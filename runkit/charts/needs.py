@@ -37,7 +37,9 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
         ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
         business = row["business_name"] or row["agent_name"] or MISSING
         more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
-        row["shown_ids"], row["business"], row["age"] = " ".join(ids), business + more, _age(row)
+        row["shown_ids"] = " ".join(ids)
+        row["business"] = business + more
+        row["age"] = _age(row)
         row["code"] = _code(row["next_step"], ids, has_client=has_client) if ids else ""
 
     n_questions = int(table["next_step"].eq("Answer").sum())
@@ -113,7 +115,9 @@ def _age(row: dict[Any, Any]) -> str:
 
 def _code(next_step: str, ids: list[str], *, has_client: bool) -> str:
     """Write the line of code that takes the next step."""
-    chosen = f'"{ids[0]}"' if len(ids) == 1 else f'"{" ".join(ids)}".split()'
+    chosen = f'"{" ".join(ids)}"'
+    if len(ids) > 1:
+        chosen += ".split()"
     if not has_client:
         return f"f.select({chosen})"
     if next_step == "Answer":

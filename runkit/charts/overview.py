@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from runkit.arguments import Hours, checked
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.needs import needs_panel
-from runkit.charts.panel import Panel, render
+from runkit.charts.panel import SLA_H, Panel, render
 from runkit.charts.panels import fleet_tiles
 from runkit.client import Client
 from runkit.errors import ApiError
@@ -24,7 +24,7 @@ def overview(
     source: Client | Source,
     *,
     limit: PositiveInt = 200,
-    sla_h: Hours = 4,
+    sla_h: Hours = SLA_H,
     progress: bool = True,
 ) -> Panel:
     """Show what is going on: counts, what needs somebody, and how long the runs waited.

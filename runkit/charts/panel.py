@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from runkit.tables.frames import Frames
 
 MAX_CELL = 80  # characters of a cell in the plain form
-DAY = 86_400  # seconds
+HOUR, DAY = 3_600, 86_400  # seconds
+SLA_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
 STATIC = Path(__file__).parent / "static"
 # The colors of plotly's figures beside an element with the class `runkit-static`.
 FIGURES = static_file(STATIC / "figures.css")
@@ -70,10 +71,6 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def __getattr__(self, name: str) -> Any:
-        hint = f"; use .table.{name}" if hasattr(pd.DataFrame, name) else ""
-        raise AttributeError(f"a Panel has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         first = self.table.head(MAX_ROWS)

@@ -10,6 +10,8 @@ import pandas as pd
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
+    HOUR,
+    SLA_H,
     Panel,
     aged,
     lasting,
@@ -42,26 +44,28 @@ class Tile(NamedTuple):
     color: str = "text"
 
 
-def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> dict[str, Tile]:
+def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = SLA_H) -> dict[str, Tile]:
     """Count what an analyst looks at first, by what is counted."""
     runs, questions = f.runs, f.interrupts
     waiting, failed, completed = (
         runs[runs["status"] == word] for word in ("interrupted", "error", "completed")
     )
     n_businesses, n_low = runs["business_id"].nunique(), (completed["confidence"] == "low").sum()
-    scope = f"newest {len(runs):,} of {n_all:,}" if (n_all or 0) > len(runs) else "all runs"
+    scope = "all runs"
+    if n_all is not None and n_all > len(runs):
+        scope = f"newest {len(runs):,} of {n_all:,}"
     if n_businesses:
         scope += f", {plural(n_businesses, 'business', 'businesses')}"
     errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
 
     pending = questions[questions["outcome"] == "pending"]
-    n_late = int((pending["wait_s"] > sla_h * 3_600).sum())
+    n_late = int((pending["wait_s"] > sla_h * HOUR).sum())
     late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
     age = aged(pending["wait_s"].max()) if pending["wait_s"].notna().all() else oldest(pending)
     waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
     is_human = questions["outcome"].isin(["answered", "pending"])
     human_s = questions.loc[is_human, "wait_s"].dropna()
-    over = percent((human_s > sla_h * 3_600).sum(), len(human_s))
+    over = percent((human_s > sla_h * HOUR).sum(), len(human_s))
     waiting_color = "attention" if len(waiting) else "text"
     return {
         "runs": Tile("Runs", f"{len(runs):,}", scope),
@@ -133,7 +137,8 @@ def _step_events(f: Frames) -> Iterator[Event]:
     """Yield a line for each step of the highest level with several, and for each failed one."""
     steps = f.steps
     sizes = steps["depth"].value_counts()
-    is_of_level = steps["depth"].eq(sizes[sizes > 1].index.min()) & steps["type"].ne("interrupt")
+    level = sizes[sizes > 1].index.min()
+    is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
     listed = steps[is_of_level | steps["error"].notna()]
     for step in records(listed.dropna(subset="started_at")):
         time, label, note = step["started_at"], step["label"], lasting(step["duration_s"])

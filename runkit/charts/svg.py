@@ -233,9 +233,9 @@ class Chart:
         yield from map(self._note, self.layout.get("annotations", ()))
         title = self.layout["title"]
         if title.get("text"):
-            font, pad = self.font | title["font"], title["pad"]
-            is_single = "<br>" not in title["text"]
-            yield text_at(pad["l"], pad["t"] + 0.7 * font["size"] * is_single, title["text"], font)
+            text, font, pad = title["text"], self.font | title["font"], title["pad"]
+            shift = 0 if "<br>" in text else 0.7 * font["size"]
+            yield text_at(pad["l"], pad["t"] + shift, text, font)
         if self.layout.get("showlegend", True):
             yield element("g", Markup("").join(self._legend()))
 

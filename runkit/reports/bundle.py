@@ -25,7 +25,7 @@ from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.keys import IN_USE
-from runkit.reports.head import head
+from runkit.reports.head import Labels, head
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
 from runkit.tables.frames import Frames, frames, opened
@@ -68,14 +68,6 @@ class Provenance(NamedTuple):
         return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
 
 
-class Labels(NamedTuple):
-    """The texts of `report()` on the first page, each on one line; empty if not given."""
-
-    title: str = ""
-    classification: str = ""
-    prepared_by: str = ""
-
-
 NO_LABELS = Labels()
 
 
@@ -102,10 +94,13 @@ class ReportData(NamedTuple):
     changes: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
-        return visible(head(self).replace("<", Markup(" <")).striptags())  # a space between cells
+        return visible(self._head().replace("<", Markup(" <")).striptags())  # spaces between cells
 
     def _repr_html_(self) -> str:
-        return block(STYLE, head(self))
+        return block(STYLE, self._head())
+
+    def _head(self) -> Markup:
+        return head(self.frames, self.labels, self.provenance.missing)
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:

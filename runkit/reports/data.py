@@ -102,5 +102,8 @@ def _examples(client: Client, n: int) -> list[Run]:
             f"for {plural(n, 'example')}; start it with --history {EXAMPLES['history']}, "
             "or give run_ids."
         )
-    ids = completed["run_id"].iloc[[0, -1][:n]] if n < 3 else table["run_id"][:n]
-    return [run for run in runs if run.id in ids.tolist()]
+    examples = table.head(n)
+    if n < 3:
+        examples = completed.iloc[[0, -1][:n]]
+    ids = set(examples["run_id"])
+    return [run for run in runs if run.id in ids]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from runkit.charts.one_run import unfinished
-from runkit.charts.panel import lasting, records, render, when, words_of
+from runkit.charts.panel import HOUR, SLA_H, lasting, records, render, when, words_of
 from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
@@ -25,39 +25,44 @@ from runkit.text import (
     shorten,
 )
 
-if TYPE_CHECKING:
-    from runkit.reports.bundle import ReportData
-
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 COLORS = {"error": "fail", "interrupted": "attention"}  # of a banner
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
 MAX_START = 400  # characters of the start of a longer one
 MAX_UNREAD = 10_000  # characters of the whole text
-SLA_H = 4
 MAX_TITLES = 3  # in a line about what needs a look
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
-def head(data: ReportData) -> Markup:
-    """Write the head: of one run and of two with a banner for each, of more with their numbers."""
-    f, labels, n_runs = data.frames, data.labels, len(data.frames.runs)
+class Labels(NamedTuple):
+    """The texts of `report()` on the first page, each on one line; empty if there is none."""
+
+    title: str = ""
+    classification: str = ""
+    prepared_by: str = ""
+
+
+def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
+    """Write the head: of one run and of two with a banner for each, of more with their numbers.
+
+    `missing` says what was not read.
+    """
+    n_runs = len(f.runs)
     sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
-    tiles = _numbers(f) if n_runs == 1 else []
-    if n_runs not in KINDS:
-        counted = fleet_tiles(f, sla_h=SLA_H)
-        tiles = [counted[name] for name in ("waiting", "over", "failed", "low")]
+    is_single = n_runs == 1
+    gaps = _gaps(f, missing)
     return render(
         "head",
         kind=KINDS.get(n_runs, "Fleet report"),
-        what=f"run {short_id(f.runs['run_id'].iloc[0])}" if n_runs == 1 else _range(f),
+        what=f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
         read=moment(f.runs["as_of"].max()),
         tags=[*_modes(f), *filter(None, [labels.classification])],
         heading=labels.title or (heading(f) if sides else _headline(f)),
-        about=_about(f) if n_runs == 1 else "",
+        about=_about(f) if is_single else "",
         prepared_by=labels.prepared_by,
         sides=[_side(side) for side in sides],
-        tiles_=tiles,
-        needs_a_look=[*(_needs_a_look(f) if n_runs == 1 else ()), *_gaps(data)],
+        tiles_=_tiles(f),
+        needs_a_look=_needs_a_look(f) + gaps if is_single else gaps,
     )
 
 
@@ -77,7 +82,7 @@ def heading(f: Frames) -> str:
 def _headline(f: Frames) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
     pending = open_questions(f)
-    n_late = int((pending["wait_s"] > SLA_H * 3_600).sum())
+    n_late = int((pending["wait_s"] > SLA_H * HOUR).sum())
     if pending.empty:
         return "No questions waiting"
     if n_late == len(pending) > 1:
@@ -193,7 +198,17 @@ def _time(run: dict[Any, Any]) -> tuple[str, str]:
     return total, f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
 
 
-def _numbers(f: Frames) -> list[Tile]:
+def _tiles(f: Frames) -> list[Tile]:
+    """Return the numbers of one run or of many; those of two are in their banners."""
+    if len(f.runs) == 1:
+        return _run_tiles(f)
+    if len(f.runs) in KINDS:
+        return []
+    tiles = fleet_tiles(f)
+    return [tiles[name] for name in ("waiting", "over", "failed", "low")]
+
+
+def _run_tiles(f: Frames) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
     [run], findings = records(f.runs), findings_of(f)
     confidences = findings["confidence"].astype("str").fillna("unrated").value_counts()
@@ -239,18 +254,20 @@ def _needs_a_look(f: Frames) -> list[str]:
 
     lines = []
     for reason, titles in items.items():
-        if len(titles):
-            names = "; ".join(words_of(title, 80) for title in titles.head(MAX_TITLES))
-            n_more = len(titles) - MAX_TITLES
-            lines.append(f"{reason}: {names}" + (f"; and {n_more:,} more" if n_more > 0 else ""))
+        if titles.empty:
+            continue
+        names = [words_of(title, 80) for title in titles.head(MAX_TITLES)]
+        if len(titles) > MAX_TITLES:
+            names.append(f"and {len(titles) - MAX_TITLES:,} more")
+        lines.append(f"{reason}: {'; '.join(names)}")
     if not run["has_steps"]:
         lines.append("The steps were not delivered; times are not known.")
     return lines
 
 
-def _gaps(data: ReportData) -> list[str]:
+def _gaps(f: Frames, missing: str | None) -> list[str]:
     """Write what was not read."""
-    if data.provenance.missing:
-        return [f"Not complete: {data.provenance.missing}."]
-    n_older = data.frames.coverage.refused
+    if missing:
+        return [f"Not complete: {missing}."]
+    n_older = f.coverage.refused
     return [f"{plural(n_older, 'older copy', 'older copies')} of runs left out."] if n_older else []

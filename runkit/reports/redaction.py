@@ -101,10 +101,10 @@ class Redaction:
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
         object.__setattr__(self, "reveal", reveal)
-        known = [rule for rule in RULES if rule != "key"]
+        names = [rule for rule in RULES if rule != "key"]
         for name in reveal:
-            if name not in known:
-                raise UsageError.one_of("reveal", name, known)
+            if name not in names:
+                raise UsageError.one_of("reveal", name, names)
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
@@ -128,8 +128,7 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 # ------------------------------------------------------------------------------------------- masker
 
-# characters of a value masked everywhere: shorter values are also ordinary words
-MIN_SECRET_LENGTH = 12
+MIN_SECRET_LENGTH = 12  # characters: shorter values are also ordinary words
 MAX_PREFIXES = 500  # prefixes of secrets in one regular expression for Arrow
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 ID_COLUMNS = ["run_id", "step_id", "interrupt_id"]  # of values that are never secrets
@@ -162,8 +161,10 @@ class Masker:
         self._rules = set(RULES).difference(policy.reveal)
         keys_rule = [("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
         custom_rules = [(name, re.compile(pattern)) for name, pattern in policy.patterns.items()]
-        self._own_rules = [*keys_rule, *custom_rules]
-        self._prefilter = "" if policy.patterns else "|".join([PREFILTER, *map(_quoted, self.keys)])
+        self._policy_rules = [*keys_rule, *custom_rules]
+        self._prefilter = (
+            "" if policy.patterns else "|".join([PREFILTER, *map(re.escape, self.keys)])
+        )
         self._keep_last = policy.keep_last
         self._ids: set[str] = set()  # of runs, steps and questions, which are no secrets
         self._masks: dict[str, str] = {}  # by value
@@ -195,12 +196,12 @@ class Masker:
             self._candidates.update(texts_with(batch, _patterns(self.secrets)))
 
     def leaks(self, text: str) -> set[str]:
-        """Find keys and secrets in a finished file, as it is and with JSON, HTML or URL escapes."""
-        found: set[str] = set()
+        """Return the keys and secrets in a finished file, as it is and with JSON, HTML or URL escapes."""
+        leaks: set[str] = set()
         for _ in range(MAX_ESCAPE_LAYERS + 2):  # and those of the file
-            found |= {value for value in (*self.keys, *self.secrets) if value in text}
+            leaks |= {value for value in (*self.keys, *self.secrets) if value in text}
             text = unescape_all(text)
-        return found
+        return leaks
 
     def text(self, text: str) -> str:
         """Mask a text that was not scanned before."""
@@ -252,18 +253,17 @@ class Masker:
 
     def _matches(self, text: str) -> Iterator[tuple[int, int, str, str]]:
         """Yield what to mask in a text and under its escapes: start, minus stop, rule, mask."""
-        for plain, places in layers(text):
+        for plain, positions in layers(text):
             for start, stop, rule, mask in self._matches_in(plain):
-                yield places[start], -places[stop], rule, mask
+                yield positions[start], -positions[stop], rule, mask
 
     def _matches_in(self, text: str) -> Iterator[tuple[int, int, str, str]]:
         for start, stop, rule in spans(text, self._rules):
             yield start, stop, rule, ""
         is_id = _ID_OR_TIME.fullmatch(text)  # ids join frames: all of one is masked, or nothing
-        for rule, pattern in self._own_rules:
-            for match in filter(
-                None, [pattern.fullmatch(text)] if is_id else pattern.finditer(text)
-            ):
+        for rule, pattern in self._policy_rules:
+            matches = [pattern.fullmatch(text)] if is_id else pattern.finditer(text)
+            for match in filter(None, matches):
                 yield *match.span(), rule, ""
         for match in MASK.finditer(text):  # a mask of this report stays as it is
             if match[0] in self._masks.values():
@@ -282,9 +282,8 @@ class Masker:
             normal = normal.casefold()
         if normal not in self._masks:
             self.counts[rule] += 1
-            tail = (
-                f" …{normal[-self._keep_last :]}" if self._keep_last and rule in TAX_RULES else ""
-            )
+            has_tail = self._keep_last and rule in TAX_RULES
+            tail = f" …{normal[-self._keep_last :]}" if has_tail else ""
             self._masks[normal] = f"[{rule} {self.counts[rule]}{tail}]"
         for part in _secret_parts(value) if self.policy else ():
             if part not in self._ids and _shape(part) not in self._page_shape:
@@ -302,23 +301,20 @@ def _secret_parts(value: str) -> Iterator[str]:
     plain = _ADDRESS.sub(" ", unescape_all(value))
     for part in {*plain.split(), *re.split(r"[\s=&;:]+", plain)}:
         secret = re.sub(r"\A[\W_]+|[\W_]+\Z", "", part)
+        if len(secret) < MIN_SECRET_LENGTH or not _MARKUP.isdisjoint(secret):
+            continue
         is_mixed = any(map(str.isalpha, secret)) and any(map(str.isdigit, secret))
         is_other = any(pattern.fullmatch(secret) for pattern in (_NUMBER_OR_TIME, _ID_OR_TIME))
-        if (
-            len(secret) >= MIN_SECRET_LENGTH
-            and is_mixed
-            and not is_other
-            and _MARKUP.isdisjoint(secret)
-        ):
+        if is_mixed and not is_other:
             yield secret
 
 
 def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Yield the unique texts of each column, except known category values."""
-    known = {column.name: column.words for column in COLUMNS.get(frame, ())}
+    categories = {column.name: column.words for column in COLUMNS.get(frame, ())}
     for name in map(str, df.select_dtypes(["str", "category"]).columns):
         unique = df[name].dropna().astype("str").unique()
-        yield name, [text for text in unique if text not in known.get(name, ())]
+        yield name, [text for text in unique if text not in categories.get(name, ())]
 
 
 def texts_with(texts: list[str], patterns: Iterable[str]) -> list[str]:
@@ -332,10 +328,6 @@ def texts_with(texts: list[str], patterns: Iterable[str]) -> list[str]:
 
 def _patterns(values: Iterable[str]) -> list[str]:
     """Build patterns for texts that may contain one of these values."""
-    prefixes = sorted({_quoted(value[:MIN_SECRET_LENGTH]) for value in values})
+    prefixes = sorted({re.escape(value[:MIN_SECRET_LENGTH]) for value in values})
     starts = range(0, len(prefixes), MAX_PREFIXES)
-    return ["|".join(prefixes[at : at + MAX_PREFIXES]) for at in starts]
-
-
-def _quoted(text: str) -> str:
-    return re.escape(text)  # a text may have the \E that ends a \Q
+    return ["|".join(prefixes[start : start + MAX_PREFIXES]) for start in starts]

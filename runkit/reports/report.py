@@ -17,14 +17,13 @@ from runkit.arguments import NonBlank, checked
 from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
-    Labels,
     ReportData,
     make_masker,
     read_source,
     redact_source,
     write_data,
 )
-from runkit.reports.head import heading
+from runkit.reports.head import Labels, heading
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
 from runkit.text import brief, moment, plural, visible
@@ -204,7 +203,7 @@ def _execute(
         templates.execute(
             notebook, Path(folder), template=template.path, mask=masker.text, progress=progress
         )
-    executed = templates.with_provenance(notebook, about)
+    executed = templates.with_provenance(notebook, about._repr_html_(), repr(about))
     if folder in executed:
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. "

@@ -226,9 +226,8 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
                 if group == "each":
                     numbers = _EACH_NUMBER.finditer(folded, *match.span(group))
                     yield from ((*number.span(), rule) for number in numbers)
-                elif (
-                    group or not match.re.groups
-                ):  # a pattern with groups of which none matched keeps its text
+                # a pattern with groups of which none matched keeps its text
+                elif group or not match.re.groups:
                     yield *match.span(group or 0), rule
 
 
@@ -269,19 +268,19 @@ def _unescape_match(match: re.Match[str]) -> str:
 
 def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
     """Yield a text with and without its escapes, and where each character was originally."""
-    places: Sequence[int] = range(len(text) + 1)
-    yield text, places
+    positions: Sequence[int] = range(len(text) + 1)
+    yield text, positions
     for _ in range(MAX_ESCAPE_LAYERS):
         if not _ESCAPE.search(text):
             return
         characters = [
-            (character, places[match.start()])
+            (character, positions[match.start()])
             for match in _ESCAPE_OR_CHARACTER.finditer(text)
             for character in unescape_all(match[0])
         ]
         text = "".join(character for character, _ in characters)
-        places = [*(place for _, place in characters), places[-1]]
-        yield text, places
+        positions = [*(position for _, position in characters), positions[-1]]
+        yield text, positions
 
 
 # ------------------------------------------------------------------------------------ JSON's fields
@@ -329,12 +328,10 @@ def field_rules(item: Any, outer: str) -> list[str]:
     the value.
     """
     if isinstance(item, list):
-        is_pair = (
-            len(item) == 2
-            and isinstance(item[0], str)
-            and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
-        )
-        return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
+        if len(item) != 2 or not isinstance(item[0], str):
+            return [outer] * len(item)
+        is_about = _WORDS_OR_COUNT.fullmatch(str(item[1]))
+        return [outer, outer if is_about else field_rule(item[0]) or outer]
     beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
     named = next(filter(None, map(field_rule, beside)), outer)
     return [
@@ -422,8 +419,8 @@ def mask_matches(text: str, matches: Iterable[tuple[int, int, str, str]], mask: 
     """
     parts: list[str] = []
     end = 0
-    for start, minus_stop, rule, known in sorted(matches):
+    for start, minus_stop, rule, known_mask in sorted(matches):
         if (stop := -minus_stop) > end:
-            parts += [text[end:start], known or mask(rule, text[start:stop])]
+            parts += [text[end:start], known_mask or mask(rule, text[start:stop])]
             end = stop
     return "".join([*parts, text[end:]])

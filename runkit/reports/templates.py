@@ -13,7 +13,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
@@ -22,9 +22,6 @@ from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.files import usable
 from runkit.progress import Bar
 from runkit.text import plural, shorten
-
-if TYPE_CHECKING:
-    from runkit.reports.bundle import Provenance
 
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
 # metadata of notebooks made by a report, which another report may replace
@@ -149,12 +146,11 @@ def is_report(path: Path) -> bool:
         return False
 
 
-def with_provenance(nb: Any, provenance: Provenance) -> str:
-    """Serialize an executed notebook, with its provenance added if no cell shows it."""
-    html = provenance._repr_html_()
+def with_provenance(nb: Any, html: str, text: str) -> str:
+    """Return an executed notebook as JSON, with its provenance added if no cell shows it."""
     outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
     if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
-        output = new_output("display_data", {"text/html": html, "text/plain": repr(provenance)})
+        output = new_output("display_data", {"text/html": html, "text/plain": text})
         nb.cells += [
             new_markdown_cell("## About this report"),
             new_code_cell("data.provenance", outputs=[output]),

@@ -32,15 +32,8 @@ SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
 STEP = (
-    "step_id",
-    "name",
-    "label",
-    "type",
-    "status",
-    "resolution",
-    "is_open",
-    "is_critical",
-    "critical_s",
+    *("step_id", "name", "label", "type", "status"),
+    *("resolution", "is_open", "is_critical", "critical_s"),
 )
 KEY = ["run_id", "step_id"]
 RUN_ATTRIBUTES = {
@@ -204,27 +197,16 @@ def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
     # by run and agent: the threads, each with its number and the ends of the steps that are open
     threads: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)
     for step in sorted(steps, key=lambda step: (step["start"], -step["end"])):
-        pid, agent, start, end = (
-            pids[step["run_id"]],
-            step["agent"] or "unknown",
-            step["start"],
-            step["end"],
-        )
-        own = threads[pid, agent]
-        for ends in own.values():
+        pid, agent = pids[step["run_id"]], step["agent"] or "unknown"
+        start, end, open_ends = step["start"], step["end"], threads[pid, agent]
+        for ends in open_ends.values():
             ends[:] = [other for other in ends if other > start]
-        tid = next((tid for tid, ends in own.items() if not ends or ends[-1] >= end), 0)
+        tid = next((tid for tid, ends in open_ends.items() if not ends or ends[-1] >= end), 0)
         if not tid:
-            tid = next(tids)
-            own[tid] = []
-            yield {
-                "ph": "M",
-                "name": "thread_name",
-                "pid": pid,
-                "tid": tid,
-                "args": {"name": agent},
-            }
-        own[tid].append(end)
+            tid, name = next(tids), {"name": agent}
+            open_ends[tid] = []
+            yield {"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": name}
+        open_ends[tid].append(end)
         category = "waiting" if step["is_wait"] else step["type"]
         event = {"ph": "X", "cat": category, "name": step["label"], "pid": pid, "tid": tid}
         args = {name: step[name] for name in (*STEP, "agent", "outcome")}
@@ -246,7 +228,7 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
     children: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
     for step in steps:
         children[step["run_id"], step["parent_step_id"]].add(step["agent"])
-    known = {(step["run_id"], step["step_id"]) for step in steps}
+    keys = {(step["run_id"], step["step_id"]) for step in steps}
     for step in steps:
         run_id, parent_id = step["run_id"], step["parent_step_id"]
         agents = children[run_id, step["step_id"]]
@@ -255,7 +237,7 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
         attributes |= _invoked(delegate) if delegate else {"gen_ai.agent.name": step["agent"]}
         attributes["openinference.span.kind"] = "AGENT" if delegate else "CHAIN"
         name = f"invoke_agent {delegate}" if delegate else step["label"]
-        parent = parent_id if (run_id, parent_id) in known else None
+        parent = parent_id if (run_id, parent_id) in keys else None
         yield _span(step, step["step_id"], name, INTERNAL, attributes) | {
             "parentSpanId": _ids(run_id, parent)["spanId"],
             # A pause for a reviewer is no error, even if its run ended first.
@@ -266,16 +248,15 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
 def _pauses(step: Json) -> Iterator[Json]:
     """Yield the log records of a question: when the run paused, and when it was resumed."""
     pause_id = step["interrupt_id"] or step["step_id"]
-    known = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
+    shared = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
     events = [("paused", step["start"], {"pause.reason": "human_input"})]
     if step["outcome"] == "answered":
-        events += [
-            ("resumed", step["end"], {"resumed_from.type": "pause", "resumed_from.id": pause_id})
-        ]
-    for event, at, details in events:
-        attributes = {f"gen_ai.agent.{name}": value for name, value in (known | details).items()}
+        details = {"resumed_from.type": "pause", "resumed_from.id": pause_id}
+        events.append(("resumed", step["end"], details))
+    for event, time, details in events:
+        attributes = {f"gen_ai.agent.{name}": value for name, value in (shared | details).items()}
         yield _ids(step["run_id"], step["step_id"]) | {
-            **dict.fromkeys(("timeUnixNano", "observedTimeUnixNano"), _nanoseconds(at)),
+            **dict.fromkeys(("timeUnixNano", "observedTimeUnixNano"), _nanoseconds(time)),
             "severityNumber": INFO,
             "eventName": f"gen_ai.agent.{event}",
             "attributes": _attributes(attributes),

@@ -32,7 +32,7 @@ NOT_DISPLAYED = (
 )
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
-# of a message that changes nothing on the page
+# Parts of a message that change nothing on the page.
 SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
 
 # --------------------------------------------------------------------------------------- the kernel
@@ -174,10 +174,12 @@ class Card(anywidget.AnyWidget):
         has_changed, self._view_ids = view_ids != self._view_ids, view_ids
         if has_changed:
             self._on_views(len(view_ids))
+
         view, number = content.get("view"), content.get("n", 0)
         # over a subshell of ipykernel 7.4 an answer can overtake what was typed just before
         is_late = view == self._heard[0] and number < self._heard[1]
-        if "ready" not in content and "gone" not in content and (not is_late or "verb" in content):
+        is_action = "ready" not in content and "gone" not in content
+        if is_action and (not is_late or "verb" in content):
             try:
                 self._handle(content)
             except Exception:
@@ -205,7 +207,7 @@ class CellOutput:
     _card: Card | None = None
 
     def __init__(self) -> None:
-        # wake cells that wait for what a person does
+        # callbacks that wake cells that wait for what a person does
         self._waiting: set[Callable[[], object]] = set()
         self._is_displayed = False  # a page said that it displays the card
 
@@ -231,8 +233,12 @@ class CellOutput:
         if n_views:
             self._is_displayed = True
             self._wake()
-        if self._ticker is not None:
-            (self._ticker.start if n_views and self._card else self._ticker.stop)()
+        if self._ticker is None:
+            return
+        if n_views and self._card:
+            self._ticker.start()
+        else:
+            self._ticker.stop()
 
     def _changed(self) -> None:
         """Show the newest state."""

@@ -21,8 +21,8 @@ from runkit.models import Run
 from runkit.questions import decision_of
 from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames, frames
-from runkit.text import duration, moment, plural, short_id, shorten, truncated, visible, web_host
-from runkit.widgets.question import Question, rows_of
+from runkit.text import moment, plural, short_id, shorten, truncated, visible, web_host
+from runkit.widgets.question import Question, age_of, rows_of
 from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
@@ -162,7 +162,7 @@ def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
         if number == position:
             continue
-        age = " ".join(duration((row.as_of - row.asked_at).total_seconds()).split()[:2])
+        age = age_of((row.as_of - row.asked_at).total_seconds())
         text = f"the {ordinal(number)} {short_id(row.run_id)} is {age} old"
         pill = ""
         if not rows:

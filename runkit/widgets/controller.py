@@ -140,7 +140,8 @@ class AnswerController(Controller):
         self._list_runs = list_runs or self._list_recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
-        self._draft_key = draft_key(question, client.host)
+        run, interrupt_id = question.run, question.interrupt_id or ""
+        self._draft_key = draft_key(run, client.host, interrupt_id, question.digest)
         self._is_sending = False  # a job has the answer
         self._sent: Sent | None = None  # being sent
         self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive

@@ -11,15 +11,12 @@ import hashlib
 import json
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from runkit import answers
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.models import Run
-
-if TYPE_CHECKING:
-    from runkit.widgets.question import Question
 
 Entries = dict[str, dict[str, Any]]
 SAME = "run = ? AND question = ? AND digest = ?"
@@ -33,19 +30,19 @@ class DraftKey(NamedTuple):
     digest: str
 
 
-def draft_key(question: Question, host: str) -> DraftKey:
-    """Make the key of a question's draft."""
-    return DraftKey(_run(question.run, host), _digest(question.interrupt_id or ""), question.digest)
+def draft_key(run: Run, host: str, interrupt_id: str, digest: str) -> DraftKey:
+    """Return the key of the draft of a question, whose value has this digest."""
+    return DraftKey(_run(run, host), _digest(interrupt_id), digest)
 
 
 def save(key: DraftKey, entries: Entries) -> None:
-    """Save a draft in place of the previous one."""
+    """Write a draft in place of the previous one."""
     row = (*key, time.time(), json.dumps(entries))
     _execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row, is_new=True)
 
 
 def load(key: DraftKey) -> Entries | None:
-    """Load a draft, None if there is none."""
+    """Return a draft, None if there is none."""
     row = _execute(f"SELECT typed FROM drafts WHERE {SAME}", key)  # noqa: S608
     return json.loads(row["typed"]) if row else None
 

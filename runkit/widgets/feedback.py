@@ -19,7 +19,7 @@ from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
 
 SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
-THUMBS = (("Helpful", "positive"), ("Not helpful", "negative"))
+RATINGS = (("Helpful", "positive"), ("Not helpful", "negative"))
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
@@ -87,14 +87,15 @@ class FeedbackForm(CellOutput):
         return {"kind": "status", "title": f"{where}: {self._n_rated}.", "lines": lines}
 
     def _message(self, artifact: Artifact) -> str:
-        refusal = READ_ONLY if self._client.read_only else "" if artifact.id else NO_ID
-        return self._messages.get(artifact, refusal)
+        if self._client.read_only:
+            return READ_ONLY
+        return self._messages.get(artifact, "") if artifact.id else NO_ID
 
     def _row(self, artifact: Artifact) -> w.VBox:
         """Build the widgets of one artifact; it has no controls if it cannot be rated."""
         # sent once, when it loses the focus: edits are throttled, and a click could overtake them
         comment = w.Textarea(placeholder="Comment", rows=2, continuous_update=False)
-        thumbs = w.ToggleButtons(options=THUMBS, value=self._ratings.get(artifact))
+        thumbs = w.ToggleButtons(options=RATINGS, value=self._ratings.get(artifact))
         button = w.Button(description="Send comment")
         status = w.HTML(block(esc(self._message(artifact))))
 

@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from runkit.arguments import NonBlank, checked
+from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.contract import Json
@@ -32,7 +33,7 @@ from runkit.text import duration, moment, plural, short_id, shorten
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import DAYS, AnswerController, Forms, Reasons
-from runkit.widgets.question import Key, Question, Row, State, in_order, questions_of
+from runkit.widgets.question import Key, Question, Row, State, age_of, in_order, questions_of
 
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
@@ -40,7 +41,7 @@ REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
-LATE = 4 * 3600  # seconds, after which an age is in the color of attention
+LATE = SLA_H * HOUR  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
@@ -447,13 +448,6 @@ def oldest(questions: Sequence[Question]) -> str:
     return text
 
 
-def age_of(seconds: float | None) -> str:
-    """Return a waiting time in one unit, so that the list is not redrawn all the time."""
-    if seconds is None:
-        return MISSING
-    return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
-
-
 def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Json]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
     n_open = Counter(question.run.business_id for question in questions)
@@ -485,7 +479,7 @@ def _row(question: Question, **more: Any) -> Json:
         "business": shorten(run.business_name or "", 100),
         "run": short_id(run.id),
         "question": shorten(question.label, MAX_LABEL),
-        "age": age_of(question.wait_s),
+        "age": MISSING if question.wait_s is None else age_of(question.wait_s),
         "tone": "attention" if wait_s > LATE else "",
         **more,
     }

@@ -32,10 +32,10 @@ from runkit.widgets.question import UNIDENTIFIED, questions_of
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, id, answer) instead"
 )
-# pauses between two polls, which grow while nothing changes, and more after errors
+# Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
-WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
+STATES = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
 class RunMonitor(CellOutput):
@@ -138,10 +138,9 @@ class RunMonitor(CellOutput):
 
     def _describe(self) -> Json:
         run, f = self.run, frames(self.run)
-        title = " · ".join(
-            [f"{run.label}: {style.status(run.status)}", *f.runs["outcome"].dropna()]
-        )
-        where = f"{run.label}{'' if run.business_id else f' · {UNIDENTIFIED}'}"
+        state = f"{run.label}: {style.status(run.status)}"
+        title = " · ".join([state, *f.runs["outcome"].dropna()])
+        where = run.label if run.business_id else f"{run.label} · {UNIDENTIFIED}"
         receipts = [form.snapshot.message for form in self._forms.closed]
         form = next(iter(self._forms.forms.values()), None)
         lines = [f"{where} · {self._client.mode} {self._client.host}", self._message, *receipts]
@@ -190,12 +189,10 @@ class RunMonitor(CellOutput):
         run = self._run if is_stale(run, self._run) else run
         is_new = _as_sent(run) != _as_sent(self._run)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
-        words = WORDS.get(run.status) or f"Run status: {shorten(run.status)}"
-        message = (
-            f"{style.status(run.status)}. Live updates off."
-            if run.is_finished
-            else f"{words}, {EVERY}."
-        )
+        state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
+        message = f"{state}, {EVERY}."
+        if run.is_finished:
+            message = f"{style.status(run.status)}. Live updates off."
         self._is_over = run.is_finished
         self._show(run, message, is_new=is_new)
         return None if self._is_over else self._pause
@@ -236,10 +233,8 @@ class RunMonitor(CellOutput):
         if self.run.is_finished:  # an answer that was being sent did not arrive
             self._forms.update_forms([self.run])
         self._changed()
-        has_receipt, self._n_closed = (
-            len(self._forms.closed) > self._n_closed,
-            len(self._forms.closed),
-        )
+        n_closed = len(self._forms.closed)
+        has_receipt, self._n_closed = n_closed > self._n_closed, n_closed
         if has_receipt:
             self._pause = FIRST
             self._end_if_done()

@@ -27,7 +27,7 @@ from runkit.objects import Document
 from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.facts import KIND_ORDER
 from runkit.tables.frames import Frames, frames
-from runkit.text import moment, plural, short_id, shorten, timestamp
+from runkit.text import duration, moment, plural, short_id, shorten, timestamp
 from runkit.widgets import drafts
 from runkit.widgets.questionnaire import NO_LABEL, Questionnaire
 
@@ -168,6 +168,11 @@ class Question:
             return [*client.documents.list(self.run.business_id)]
         except RunkitError:
             return []
+
+
+def age_of(seconds: float) -> str:
+    """Return an age in one unit, so that a list is not redrawn all the time."""
+    return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
 
 
 def rows_of(df: pd.DataFrame) -> list[Any]:

@@ -38,12 +38,8 @@ class Section:
     def received(self, entries: object) -> Texts:
         """Read the entries of a page or a draft; what is no input of this form is ignored."""
         typed = entries if isinstance(entries, dict) else {}
-        texts = {
-            name: text
-            for name, text in typed.items()
-            if name in self.start and isinstance(text, str)
-        }
-        return self.start | texts
+        texts = {name: text for name, text in typed.items() if isinstance(text, str)}
+        return {name: texts.get(name, start) for name, start in self.start.items()}
 
     def answer(self, entries: Texts) -> tuple[Json, Texts]:
         """Return the input to send, or errors."""
@@ -71,9 +67,8 @@ class Section:
         errors: Texts = {}
         for field in self.fields:
             name, text = field.name, entries[field.name].strip()
-            is_sent = (
-                name in changed if "." in name else field.kind != "json" or verb.value == "raw"
-            )
+            is_cell = "." in name
+            is_sent = name in changed if is_cell else field.kind != "json" or verb.value == "raw"
             if not text and name in verb.requires:
                 errors[name] = verb.missing(name)
             elif text and is_sent:
@@ -90,19 +85,14 @@ class Section:
             rows = []
             for number, proposed in enumerate(objects(payload.pop(name, None))):
                 cells = {column.name: f"{name}.{number}.{column.name}" for column in columns}
-                edited = {
-                    column: values.get(cell) for column, cell in cells.items() if cell in changed
-                }
-                if edited.get(columns[0].name, True):
+                edited = {key: values.get(cell) for key, cell in cells.items() if cell in changed}
+                is_left_out = not edited.get(columns[0].name, True)
+                if not is_left_out:
+                    cleared = {key for key, value in edited.items() if not value}
                     row = proposed | edited
-                    rows.append(
-                        {
-                            column: value
-                            for column, value in row.items()
-                            if value or column not in edited
-                        }
-                    )
-            payload |= {name: rows} if rows else {}
+                    rows.append({key: row[key] for key in row if key not in cleared})
+            if rows:
+                payload[name] = rows
         return payload
 
     def summary(self) -> str:
@@ -122,7 +112,9 @@ class Questionnaire:
         proposals = questions.questions_in(value)
         if len(proposals) > MAX_PROPOSALS:
             proposals = [value]
-        self.sections = {str(key): _section(item, documents) for key, item in enumerate(proposals)}
+        self.sections = {
+            str(number): _section(proposal, documents) for number, proposal in enumerate(proposals)
+        }
         self.is_combined = len(self.sections) > 1
 
     def received(self, entries: Mapping[str, object]) -> Entries:
@@ -145,9 +137,8 @@ class Questionnaire:
         receipts = []
         for section in self.sections.values():
             decision = by_agent.get(section.proposal.get("agent"), answer).get("decision")
-            receipts += [verb.receipt for verb in section.verbs if verb.value == decision] or [
-                "Answered"
-            ]
+            verb = next((verb for verb in section.verbs if verb.value == decision), None)
+            receipts.append(verb.receipt if verb else "Answered")
         return "; ".join(receipts)
 
 
@@ -156,25 +147,28 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     if kind not in FIELDS or questions.has_schema(proposal):
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
-    fields: list[Field] = []
-    start = {"decision": ""}
-    for name, columns in ROWS.get(kind, {}).items():
-        for number, row in enumerate(objects(payload.get(name))):
-            for column in columns:
-                cell, title = (
-                    f"{name}.{number}.{column.name}",
-                    f"{ROW_NAMES[name]} {number + 1}: {column.title}",
-                )
-                fields.append(replace(column, name=cell, title=title, is_folded=True))
-                start[cell] = _cell_text(row.get(column.name))
-    fields += [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    start |= {field.name: "" for field in FIELDS[kind]}
-    s = "" if len(objects(payload.get("sources"))) == 1 else "s"
-    verbs = (
-        verb._replace(button=verb.button.format(s=s), receipt=verb.receipt.format(s=s))
+    cells = [
+        (_cell_field(column, name, number), _cell_text(row.get(column.name)))
+        for name, columns in ROWS.get(kind, {}).items()
+        for number, row in enumerate(objects(payload.get(name)))
+        for column in columns
+    ]
+    inputs = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
+    start = {"decision": ""} | {field.name: text for field, text in cells}
+    start |= dict.fromkeys((field.name for field in inputs), "")
+
+    suffix = "" if len(objects(payload.get("sources"))) == 1 else "s"
+    verbs = tuple(
+        verb._replace(button=verb.button.format(s=suffix), receipt=verb.receipt.format(s=suffix))
         for verb in VERBS[kind]
     )
-    return Section(kind, tuple(verbs), tuple(fields), start, proposal)
+    return Section(kind, verbs, (*(field for field, _ in cells), *inputs), start, proposal)
+
+
+def _cell_field(column: Field, name: str, number: int) -> Field:
+    """Return the input of a cell of a proposed row."""
+    title = f"{ROW_NAMES[name]} {number + 1}: {column.title}"
+    return replace(column, name=f"{name}.{number}.{column.name}", title=title, is_folded=True)
 
 
 def _cell_text(value: Any) -> str:

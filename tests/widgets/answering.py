@@ -33,4 +33,6 @@ def deliveries() -> list[str]:
 
 
 def saved(controller: AnswerController) -> Any:
-    return drafts.load(drafts.draft_key(controller.question, controller.client.host))
+    question, host = controller.question, controller.client.host
+    interrupt_id = question.interrupt_id or ""
+    return drafts.load(drafts.draft_key(question.run, host, interrupt_id, question.digest))
