@@ -32,8 +32,8 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_TEXT, MAX_NAME, MAX_VALUE = 60, 40, 50  # characters in a hover text
 KEY = ["run_id", "step_id"]
-MAX_ROWS = 60  # of a tree; so many rows zoom no slower than `px.timeline` of 1,000 steps
-MAX_BARS = 2_000  # of any other chart
+MAX_ROWS = 60  # a tree of so many rows zooms no slower than `px.timeline` of 1,000 steps
+MAX_BARS = 2_000  # any other chart has no more bars
 MAX_LABEL = 40  # characters of a row's label
 INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
 MAX_INDENT = 6  # levels; beyond, the indentation would eat the label
@@ -324,7 +324,6 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
     same lane.
     """
     lanes: dict[int, int] = {}
-    # by band: the end of the last bar of each lane
     ends_of: dict[tuple[int, int], list[float]] = defaultdict(list)
     ordered = bars[["agent_no", "run", "start", "end"]].sort_values("start", kind="stable")
     for bar in each(ordered):

@@ -49,12 +49,13 @@ __all__ = [
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
 UNKNOWN = "not known"
 NO_QUESTIONS = "No question to a reviewer."
-HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]  # of questions to a person, not to the policy
-# what errors differ in although they have one cause
+# A question with one of these outcomes was put to a person; others were decided by policy.
+HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
+# Errors with one cause differ in their ids and numbers.
 NUMBER = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 ARTIFACT = ["run_id", "artifact_no"]
 COLORS = {"completed": "ok", "interrupted": "wait", "error": "fail", "running": "accent"}
-KINDS = {  # of questions, for people; in the order of what they can do harm by
+KINDS = {  # the names of kinds of questions; those that can do most harm come first
     "dismissal": "Watchlist hit",
     "decision": "Approve a business",
     "verify_tin": "Verify a TIN",

@@ -55,17 +55,17 @@ if TYPE_CHECKING:
 Sort = Literal["attention", "time", "duration"]
 Group = Literal["status", "business", "agent"]
 
-ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the most urgent first
+ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
 ROW_PX, HEAD_PX, TICKS_PX, BOTTOM_PX = 20, 34, 16, 14  # heights
 RIGHT_PX = 190  # the width of status and confidence
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
-TEXT_SHARE = 0.5  # of the scale of waits, for the text at the end of the longest one
-SPLIT = (0.4, 0.44)  # of the width: the end of the work, the start of the waits
-INDENT = NBSP * 4  # from the middle of a dot to its text
-ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}  # an axis
+TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
+SPLIT = (0.4, 0.44)  # the work ends, and the waits start, at these shares of the width
+INDENT = NBSP * 4  # the text of a dot begins so far from its middle
+ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 
 
 def fleet_chart(

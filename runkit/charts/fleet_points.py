@@ -43,7 +43,7 @@ LEFT_PX, RIGHT_PX = 76, 24
 LABEL_EDGE_PX = 14
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 
-LISTED = {  # of each status: the column that orders it, how many at least, and the words for it
+LISTED = {  # by status: the column that orders the runs, how many are listed at least, the order
     "interrupted": ("wait_s", 13, "longest first"),
     "error": ("created_at", 7, "newest first"),
 }
@@ -56,7 +56,7 @@ DATE_STEPS = (  # between ticks, in days
     *(3_640, 36_400, 364_000),
 )
 MAX_DATES = 7  # ticks
-DATES_EDGE = 0.03  # of the time shown, before the first and after the last point
+DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
 
 MAX_NAMES = 8  # waiting runs that are named beside their points
 NAMES_PX = 790  # about the width of the points

@@ -14,8 +14,8 @@ from runkit.tables.facts import open_questions, outputs_of
 from runkit.tables.frames import Frames
 from runkit.text import day
 
-MIN_ROWS = 8  # that are not folded; questions that wait always stand before the fold
-NEXT_STEPS = {  # of each reason, the most urgent first
+MIN_ROWS = 8  # so many rows are not folded; questions that wait are never folded
+NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "waiting": "Answer",
     "failed": "Check",
     "low": "Read",

@@ -31,7 +31,7 @@ FINDING = [
     *("agent", "is_unfinished", "artifact_no"),
 ]
 MAX_ANSWER = 600  # characters
-MAX_STEPS = 3  # of those that followed an answer
+MAX_STEPS = 3  # a card names so many of the steps that followed an answer
 # The start of an answer, which its card says already.
 DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 UNKNOWN = "The API keeps neither the answer nor who gave it."

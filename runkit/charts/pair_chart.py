@@ -34,7 +34,7 @@ Pairs = NDArray[np.int64]
 
 COMPARED = ["depth", "agent", "name", "type"]  # two steps in one row agree in these columns
 PAIR_PX, BAR_PX = 27.0, 9.0  # the height of a row and of a bar
-OFFSETS = (-0.205, 0.205)  # of the bars of A and B from the middle of their row, in rows
+OFFSETS = (-0.205, 0.205)  # rows from the middle of a row to the bars of A and B
 MAX_PAIRS = 250_000  # pairs of steps to be compared: larger runs are not matched step by step
 BIG_S = 10  # seconds: a difference that is emphasized
 DOMAIN = 0.55  # the share of the width that bars have; the numbers stand right of it

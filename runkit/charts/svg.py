@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
-ARRAYS = (list, tuple, np.ndarray)  # of a value for each mark
+ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
-SYMBOL_PX = 40  # from the edge of an entry of the legend to its text
+SYMBOL_PX = 40  # the symbol of an entry of the legend takes so much before its text
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
 # Light and dark colors; of names with one light color the first counts.
@@ -191,7 +191,7 @@ class Chart:
         self.width, self.height = layout.get("width", width), layout["height"]
         self.font: Json = self.layout["font"]
         self.top, self.bottom = float(margin["t"]), float(self.height - margin["b"])
-        self.ends = {  # of the whole drawing
+        self.ends = {  # the edges of the whole drawing
             "x": (float(margin["l"]), float(self.width - margin["r"])),
             "y": (self.bottom, self.top),
         }
@@ -214,7 +214,7 @@ class Chart:
         ref = mark.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
-            # of annotations plotly takes logarithms
+            # plotly takes logarithms where an annotation is on a log axis
             is_log = is_power and axis.options.get("type") == "log"
             return float(axis.within(10**value if is_log else value))
         first, last = (axis.first, axis.last) if axis else self.ends[letter]

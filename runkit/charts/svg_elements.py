@@ -13,7 +13,7 @@ from runkit.text import Markup, esc, unescape
 
 Json = dict[str, Any]
 LINE = 1.3  # the height of a line of text, in sizes of its font, as in plotly
-SYMBOLS = {  # in radii, around the point
+SYMBOLS = {  # paths around the point, in radii
     "square": "M-1,-1H1V1H-1Z",
     "diamond": "M1.3,0L0,1.3L-1.3,0L0,-1.3Z",
     "x-thin": "M1,1L-1,-1M1,-1L-1,1",
@@ -22,7 +22,7 @@ SYMBOLS = {  # in radii, around the point
 RGBA = re.compile(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)")
 TAG = re.compile(r"(<[^>]*>)")
 STYLE = re.compile(r"(color|font-size):\s*([#\w.]+)")
-NAMES = {"color": "fill", "font-size": "font_size"}  # of attributes for styles
+NAMES = {"color": "fill", "font-size": "font_size"}  # styles and their attributes
 ATTRIBUTE = Markup(' {}="{}"')
 ELEMENT = Markup("<{0}{1}>{2}</{0}>")
 

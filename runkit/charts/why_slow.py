@@ -14,7 +14,7 @@ from runkit.style import status
 from runkit.tables.frames import Frames
 from runkit.text import agent_title, plural, run_label
 
-PARTS = ["waiting_s", "working_s", "idle_s"]  # of a run's time
+PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
 KIND = ["agent", "name"]
 USUAL = 0.75  # a run is not slow if more than this share of the others took longer

@@ -34,8 +34,8 @@ from runkit.text import Markup, block, html_table, plural, timestamp, visible
 if TYPE_CHECKING:
     from runkit.reports.templates import Template
 
-MAX_IDS = 3  # in the table; the first cell has all
-CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
+MAX_IDS = 3  # the table has so many run ids; the first cell has all
+CSS_CLASS = "runkit-provenance"  # the class of the block in a notebook's HTML
 KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
@@ -46,7 +46,7 @@ _LOCAL_COLUMNS = {  # values that differ between machines and times of reading
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
 }
-NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
+NO_TEMPLATE = "a notebook"  # stands for the template's name outside of report()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 

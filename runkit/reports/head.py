@@ -26,11 +26,11 @@ from runkit.text import (
 )
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
-COLORS = {"error": "fail", "interrupted": "attention"}  # of a banner
+COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by status
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
 MAX_START = 400  # characters of the start of a longer one
 MAX_UNREAD = 10_000  # characters of the whole text
-MAX_TITLES = 3  # in a line about what needs a look
+MAX_TITLES = 3  # a line about what needs a look names so many
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 

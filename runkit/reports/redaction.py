@@ -131,7 +131,7 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 MIN_SECRET_LENGTH = 12  # characters: shorter values are also ordinary words
 MAX_PREFIXES = 500  # prefixes of secrets in one regular expression for Arrow
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
-ID_COLUMNS = ["run_id", "step_id", "interrupt_id"]  # of values that are never secrets
+ID_COLUMNS = ["run_id", "step_id", "interrupt_id"]  # their values are never secrets
 _ID_OR_TIME = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?"
@@ -166,10 +166,10 @@ class Masker:
             "" if policy.patterns else "|".join([PREFILTER, *map(re.escape, self.keys)])
         )
         self._keep_last = policy.keep_last
-        self._ids: set[str] = set()  # of runs, steps and questions, which are no secrets
-        self._masks: dict[str, str] = {}  # by value
+        self._ids: set[str] = set()  # ids of runs, steps and questions are no secrets
+        self._masks: dict[str, str] = {}  # masks by value
         self._candidates: set[str] = set()  # texts that may need masks
-        self._masked: dict[str, str] = {}  # by original text
+        self._masked: dict[str, str] = {}  # masked texts by their original
 
     @cached_property
     def _page_shape(self) -> str:
@@ -196,7 +196,7 @@ class Masker:
             self._candidates.update(texts_with(batch, _patterns(self.secrets)))
 
     def leaks(self, text: str) -> set[str]:
-        """Return the keys and secrets in a finished file, as it is and with JSON, HTML or URL escapes."""
+        """Return the keys and secrets in a finished file, also under JSON, HTML or URL escapes."""
         leaks: set[str] = set()
         for _ in range(MAX_ESCAPE_LAYERS + 2):  # and those of the file
             leaks |= {value for value in (*self.keys, *self.secrets) if value in text}

@@ -191,7 +191,7 @@ _PATTERNS = {
 RULES = tuple(_PATTERNS)
 """The names of the rules."""
 TAX_RULES = ("ein", "ssn")
-MIN_TAX_NUMBER = 1_000_000  # of at most two leading zeros; smaller numbers are counts
+MIN_TAX_NUMBER = 1_000_000  # it has two leading zeros; smaller numbers are counts
 
 _COMPILED = [
     (rule, _compile(pattern)) for rule, patterns in _PATTERNS.items() for pattern in patterns
@@ -285,7 +285,7 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 
 # ------------------------------------------------------------------------------------ JSON's fields
 
-_WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
+_WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # finds the words of tax_id, taxId, TAX-ID
 # The rules for the names of fields, the first that matches; an amount or a count is no tax number.
 _FIELD_RULES = {
     "key": _compile(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)"),
@@ -293,13 +293,13 @@ _FIELD_RULES = {
     "ein": _compile(r"(?:\w*_)?(?:{ein})(?:_\w*)?"),
     "ssn": _compile(r"(?:\w*_)?(?:{ssn})(?:_\w*)?"),
 }
-# fields whose text may be words, and those of which it may be a word
+# The text of the first may be several words, that of the second may be one word.
 _SENTENCE_FIELD = _compile(r".*(?:{passwords}|secret)")
 _WORD_FIELD = _compile(r".*(?:key|token)")
 # names within a field with a key's name under which any text is masked, as in {"api_key": {"value":
 # "…"}}
 _VALUE_FIELD = _compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)")
-# fields with the name of a "value"
+# These fields hold the name of a "value" beside them.
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
 _SCHEME = _compile(r"(?:bearer|basic|token|digest)\s+")
 _WORDS_OR_COUNT = re.compile(
@@ -374,7 +374,7 @@ def field_value(name: str, value: object, rule: str) -> str | None:
 
 # ------------------------------------------------------------------------------------------ masking
 
-Mask = Callable[[str, str], str]  # of a rule and a value
+Mask = Callable[[str, str], str]  # takes a rule and a value
 
 
 def parse_json(text: str) -> Any:

@@ -24,9 +24,9 @@ from runkit.progress import Bar
 from runkit.text import plural, shorten
 
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
-# metadata of notebooks made by a report, which another report may replace
+# Notebooks made by a report have this in their metadata; another report may replace them.
 REPORT_FLAG = "runkit_report"
-# raised for invalid files
+# These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 _RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None}  # None: any number
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a meaning
@@ -44,7 +44,7 @@ _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').p
 """Modules next to the template can be imported, but replace no other module."""
 _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
-MAX_LINES = 6  # of a failed cell, in the message
+MAX_LINES = 6  # an error message quotes so many lines of the failed cell
 
 
 def check_installed() -> None:

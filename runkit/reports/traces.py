@@ -194,7 +194,7 @@ def _processes(runs: list[Json]) -> Iterator[Json]:
 def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
     pids = {run["run_id"]: pid for pid, run in enumerate(runs, 1)}
     tids = count(1)
-    # by run and agent: the threads, each with its number and the ends of the steps that are open
+    # The threads of each run and agent: their numbers, and the ends of the steps that are open.
     threads: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)
     for step in sorted(steps, key=lambda step: (step["start"], -step["end"])):
         pid, agent = pids[step["run_id"]], step["agent"] or "unknown"

@@ -219,7 +219,7 @@ class CellOutput:
         return self._card
 
     def _ipython_display_(self) -> None:
-        self.close()  # in an earlier cell
+        self.close()  # the card of an earlier cell
         replace_card(self._key(), self)
         self._head = output(self._static())
         text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."

@@ -27,7 +27,7 @@ from runkit.widgets.questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
 MAX_RUNS = 10  # other runs of the business that are read with their steps
-ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # of ordinals
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # endings of ordinals by their last digit
 
 
 # ----------------------------------------------------------------------------------------- evidence

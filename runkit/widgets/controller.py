@@ -133,7 +133,8 @@ class AnswerController(Controller):
         self.entries: Entries = self.form.received({})
         self.evidence = case.evidence_of(question)
         self._findings = case.other_findings(question)
-        self.case_lines = self._findings  # with other runs of the business, once they are read
+        # lines about other runs of the business are added once they are read
+        self.case_lines = self._findings
         self.refusal = READ_ONLY if client.read_only else ""
         if question.interrupt_id is None:
             self.refusal = NO_ID

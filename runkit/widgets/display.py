@@ -44,7 +44,7 @@ NO_BUTTONS = (
     "or answer with client.runs.resume(…). Not responding? Rerun this cell."
 )
 STATIC = Path(__file__).parent / "static"
-SHARED_CSS = static_file(STATIC / "static.css")  # of cards and their static twins
+SHARED_CSS = static_file(STATIC / "static.css")  # cards and their static twins share it
 STYLE = Markup("<style>{}{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS, FIGURES)
 _environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
 _environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}

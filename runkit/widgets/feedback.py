@@ -57,7 +57,7 @@ class FeedbackForm(CellOutput):
         super().__init__()
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))
         self._artifacts = artifacts_of(self._run)
-        self._ratings: dict[Artifact, str] = {}  # that the API accepted
+        self._ratings: dict[Artifact, str] = {}  # the API has accepted these
         self._messages: dict[Artifact, str] = {}
 
     def __repr__(self) -> str:

@@ -66,9 +66,9 @@ class InboxController(Forms):
         self._later: list[Key] = []  # put to the end of the list, for this session
         self._wanted: Key | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
-        self._runs: dict[str, Run] = {}  # that have not ended
-        self._recent: dict[str, Run] = {}  # of the last 30 days, without steps
-        # by run; building 5,000 anew for each check would take 10 s
+        self._runs: dict[str, Run] = {}  # the runs that have not ended
+        self._recent: dict[str, Run] = {}  # the runs of the last 30 days, without steps
+        # Questions are kept by run, as building 5,000 anew for each check would take 10 s.
         self._questions: dict[str, list[Question]] = {}
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
         # ids of runs that belong to none of the account's businesses
@@ -251,7 +251,7 @@ class InboxController(Forms):
             run = self.client.runs.get(self._runs.get(key[0], key[0]))
             self._update([run])
             self.update_forms([run])
-            # of the newest state, which another check may have read meanwhile
+            # another check may have read a newer state meanwhile
             questions = self._questions.get(run.id, ())
             question = next((question for question in questions if question.key == key), None)
             form = self.form_of(question) if question else None

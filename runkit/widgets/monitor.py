@@ -92,7 +92,7 @@ class RunMonitor(CellOutput):
         self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
         self._pause, self._n_closed = FIRST, 0
-        self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
+        self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
 
@@ -156,7 +156,7 @@ class RunMonitor(CellOutput):
         }
 
     def _receive(self, content: Json) -> None:
-        for form in [*self._forms.forms.values()][:1]:  # which the card shows
+        for form in [*self._forms.forms.values()][:1]:  # the card shows the first
             form.receive(content)
         if "zoom" in content:
             is_reset = content["zoom"] is None and self._zoom is not None

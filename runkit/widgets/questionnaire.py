@@ -19,10 +19,10 @@ from runkit.objects import Document
 from runkit.questions import FIELDS, ROW_NAMES, ROWS, VERBS, Field, Verb
 from runkit.text import code, moment, one_line, short_id, shorten, visible, web_host
 
-Texts = dict[str, str]  # of inputs, or errors, by the name of the field
-Entries = dict[str, Texts]  # by section
+Texts = dict[str, str]  # entries or errors by the name of the field
+Entries = dict[str, Texts]  # entries by section
 NO_LABEL = "Question without a label"
-MAX_PROPOSALS = 50  # with their own answer; more are answered together
+MAX_PROPOSALS = 50  # more proposals are answered together
 
 
 @dataclass(frozen=True)
