@@ -54,7 +54,12 @@ HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
 # Errors with one cause differ in their ids and numbers.
 NUMBER = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 ARTIFACT = ["run_id", "artifact_no"]
-COLORS = {"completed": "ok", "interrupted": "wait", "error": "fail", "running": "accent"}
+COLORS = {
+    "completed": "ok",
+    "interrupted": "wait",
+    "error": "fail",
+    "running": "accent",
+}
 KINDS = {  # the names of kinds of questions; those that can do most harm come first
     "dismissal": "Watchlist hit",
     "decision": "Approve a business",

@@ -205,35 +205,83 @@ def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_
         for key, size in zip(first["key"], first["size"], strict=True)
     ]
     labels_px, y = max(map(width_px, names)), runs["y"].tolist()
-    span = {"range": [y[-1] + 0.7, -0.7]}
     ticks = [*(first["y"] - AFTER_HEAD), *y]
-    rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | span
+    rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
     states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": 8}
-
-    low, high = np.log10([MIN_WAIT, max(DAY, runs["wait_s"].max())]).tolist()
-    wait_span = [low, low + (high - low) / (1 - TEXT_SHARE)]
-    wait_ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
-    work_span = [0, 1.6 * max(1, runs["working_s"].max())]
-    work = {"domain": [0, SPLIT[0]], "range": work_span}
-    waits = {"domain": [SPLIT[1], 1], "range": wait_span, "type": "log", "anchor": "y2"}
-
-    above = {"x": 0.5, "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": TICKS_PX}
-    work_head = note("Agent work", theme.muted, SIZE, xref="x domain", **above)
-    wait_text = "Waiting for a reviewer (log scale)"
-    wait_head = note(wait_text, theme.muted, SIZE, xref="x2 domain", **above)
-    beyond = {"xref": "x2", "x0": sla_h * HOUR, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
-    corner = {"xref": "x2", "x": np.log10(sla_h * HOUR), "yref": "paper", "y": 1, "yanchor": "top"}
-    band, label = sla_band(theme, sla_h, beyond, corner)
-
-    margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}
+    margin = {
+        "l": labels_px + 16,
+        "r": RIGHT_PX,
+        "t": HEAD_PX,
+        "b": BOTTOM_PX,
+    }
+    band, label = _band(theme, sla_h)
     return figure_layout(theme, heading, int(ROW_PX * (y[-1] + 1.4)), margin) | {
-        "xaxis": ON_TOP | work | array_ticks([0], ["0"]),
-        "xaxis2": ON_TOP | waits | wait_ticks,
+        "xaxis": _work_axis(runs),
+        "xaxis2": _wait_axis(runs),
         "yaxis": rows,
         "yaxis2": rows | states,
         "shapes": [band],
-        "annotations": [label, work_head, wait_head],
+        "annotations": [
+            label,
+            _axis_head("x", "Agent work", theme),
+            _axis_head("x2", "Waiting for a reviewer (log scale)", theme),
+        ],
     }
+
+
+def _work_axis(runs: pd.DataFrame) -> Json:
+    """Build the linear axis of agent work."""
+    end = 1.6 * max(1, runs["working_s"].max())
+    return ON_TOP | {"domain": [0, SPLIT[0]], "range": [0, end]} | array_ticks([0], ["0"])
+
+
+def _wait_axis(runs: pd.DataFrame) -> Json:
+    """Build the log axis of waits, with room for the text of the longest one."""
+    low, high = np.log10([MIN_WAIT, max(DAY, runs["wait_s"].max())]).tolist()
+    ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
+    return (
+        ON_TOP
+        | ticks
+        | {
+            "domain": [SPLIT[1], 1],
+            "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
+            "type": "log",
+            "anchor": "y2",
+        }
+    )
+
+
+def _axis_head(axis: str, text: str, theme: Theme) -> Json:
+    """Write what an axis shows above the middle of its ticks."""
+    position = {
+        "xref": f"{axis} domain",
+        "x": 0.5,
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "bottom",
+        "yshift": TICKS_PX,
+    }
+    return note(text, theme.muted, SIZE, **position)
+
+
+def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:
+    """Shade the waits that are longer than `sla_h`, with a label at the top."""
+    beyond = {
+        "xref": "x2",
+        "x0": sla_h * HOUR,
+        "x1": 1e20,
+        "yref": "y2 domain",
+        "y0": 0,
+        "y1": 1,
+    }
+    corner = {
+        "xref": "x2",
+        "x": np.log10(sla_h * HOUR),
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "top",
+    }
+    return sla_band(theme, sla_h, beyond, corner)
 
 
 def _states(runs: pd.DataFrame, theme: Theme) -> list[str]:

@@ -35,7 +35,14 @@ from runkit.text import day, moment
 MIN_WAIT = 30.0  # seconds: shorter waits are drawn so long
 NO_WAIT = 11.0  # seconds: the middle of the lane of runs without a wait
 MIN_SCALE = 30 * DAY  # seconds: the scale of waits ends at least here
-TICKS = {60: "1 min", 600: "10 min", HOUR: "1 h", 4 * HOUR: "4 h", DAY: "1 d", 10 * DAY: "10 d"}
+TICKS = {
+    60: "1 min",
+    600: "10 min",
+    HOUR: "1 h",
+    4 * HOUR: "4 h",
+    DAY: "1 d",
+    10 * DAY: "10 d",
+}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 MAX_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 HEIGHT_PX = 320
@@ -91,9 +98,20 @@ def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         word = group["status"].iloc[0]
         color, symbol, opacity = styles.get(word, (OTHER_COLOR, "diamond", 0.8))
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
-        mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
+        mark = {
+            "size": 7,
+            "color": color,
+            "symbol": symbol,
+            "opacity": opacity,
+            "line": edge,
+        }
         name = f"{plain(status(word), 30)} {n_of[word]:,}"
-        options = {"mode": "markers", "name": name, "marker": mark, "showlegend": True}
+        options = {
+            "mode": "markers",
+            "name": name,
+            "marker": mark,
+            "showlegend": True,
+        }
         hover = HOVER | options | {"customdata": group["hover"].tolist()}
         traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **hover))
     return traces
@@ -111,12 +129,27 @@ def points_layout(
 
     # beside a list the legend has two lines
     bottom = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (1 if is_small else 2)
-    margin = {"l": LEFT_PX, "r": RIGHT_PX if is_small else LIST_PX, "t": 4, "b": bottom}
+    margin = {
+        "l": LEFT_PX,
+        "r": RIGHT_PX if is_small else LIST_PX,
+        "t": 4,
+        "b": bottom,
+    }
     rows = row_axis(theme, LEFT_PX - LABEL_EDGE_PX, [*ticks], [*ticks.values()])
 
-    across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
+    across = {
+        "xref": "x domain",
+        "yref": "y",
+        "x0": 0,
+        "x1": 1,
+    }
     beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
-    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * HOUR)}
+    corner = {
+        "xref": "paper",
+        "x": 0,
+        "yref": "y",
+        "y": np.log10(sla_h * HOUR),
+    }
     band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:
@@ -165,7 +198,12 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
         left, right = sorted((x + sign * MARK_PX, x + sign * width))
         shift = _free_shift(left, right, y, boxes)
         boxes.append((left, y + shift, right))
-        position = {"x": run["day"], "y": wait, "xanchor": side, "xshift": sign * MARK_PX}
+        position = {
+            "x": run["day"],
+            "y": wait,
+            "xanchor": side,
+            "xshift": sign * MARK_PX,
+        }
         notes.append(note(text, theme.attention, yshift=-shift, **position))
     return notes
 
@@ -199,7 +237,13 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     if not names:
         return []
 
-    corner = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
+    corner = {
+        "xref": "paper",
+        "x": 1,
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "top",
+    }
     columns = (
         (names, "left", theme.text),
         (ids, "left", theme.muted),

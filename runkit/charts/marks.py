@@ -251,7 +251,12 @@ def legend(picture: Picture) -> list[Trace]:
 
 def entry(name: str, color: str, edge: str = CLEAR) -> Trace:
     """Build an entry of the legend."""
-    mark = {"symbol": "square", "size": 11, "color": color, "line": {"width": 1.25, "color": edge}}
+    mark = {
+        "symbol": "square",
+        "size": 11,
+        "color": color,
+        "line": {"width": 1.25, "color": edge},
+    }
     return line_trace(
         [None], [None], mode="markers", marker=mark, name=plain(name, 40), showlegend=True
     )
@@ -269,7 +274,12 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
         bands = picture.rows.bands
         edges = ((first - 0.5, last - 0.5) for first, last in bands)
         path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
-        rows = {"type": "path", "path": path, "xref": "paper", "fillcolor": picture.theme.band}
+        rows = {
+            "type": "path",
+            "path": path,
+            "xref": "paper",
+            "fillcolor": picture.theme.band,
+        }
         shapes.append(ground | rows)
 
     band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5}

@@ -191,7 +191,12 @@ def _legend(picture: Picture, different: tuple[float, float]) -> list[Trace]:
     if bars.empty:
         return entries
     mark = {"symbol": "diamond", "size": 10, "color": picture.theme.text}
-    options = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
+    options = {
+        "name": "first difference",
+        "mode": "markers",
+        "marker": mark,
+        "cliponaxis": False,
+    }
     x, y = bars["x0"].tolist(), bars["row"].tolist()
     return [*entries, line_trace(x, y, legendrank=2_000, showlegend=True, **options)]
 
@@ -202,16 +207,32 @@ def _layout(axes: list[Axis], longest: Axis, rule: int | None, theme: Theme) -> 
     until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
     ticks = relative_axis(longest._replace(px=DOMAIN * longest.px), until)
     head = "Time since start" + "; each wait is folded" * (until < np.inf)
-    at_left = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD_ROW}
+    at_left = {
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "y": HEAD_ROW,
+    }
     shapes: list[Json] = []
     if rule is not None:
         line: Json = {"type": "line", "line": {"color": theme.text, "width": 1}}
-        line |= {"xref": "paper", "x0": -2, "x1": 3, "y0": rule + RULE, "y1": rule + RULE}
+        line |= {
+            "xref": "paper",
+            "x0": -2,
+            "x1": 3,
+            "y0": rule + RULE,
+            "y1": rule + RULE,
+        }
         shapes = [line]
     return {
         "above": ABOVE,
         "xaxis": {"domain": [0, DOMAIN]} | ticks,
-        "xaxis2": {"domain": [DOMAIN, 1], "range": [0, 3.2], "visible": False, "fixedrange": True},
+        "xaxis2": {
+            "domain": [DOMAIN, 1],
+            "range": [0, 3.2],
+            "visible": False,
+            "fixedrange": True,
+        },
         "annotations": [note(head, theme.muted, SIZE, **at_left)],
         "shapes": shapes,
     }

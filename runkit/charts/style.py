@@ -46,7 +46,15 @@ FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
 LETTER_PX = dict.fromkeys("mwMW@%…", 12.0) | dict.fromkeys("iljtfI.,:;|'!()[] \u00a0", 4.6)
 
 _TAG = re.compile("<[^>]*>")  # ours: in harmless text there are no others
-_HARMLESS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"})
+_HARMLESS = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "$": "&#36;",
+        "%": "&#37;",
+    }
+)
 
 
 def faded(color: str, alpha: float = 0.18) -> str:
@@ -63,7 +71,12 @@ def template(theme: Theme) -> dict[str, Any]:
         "tickfont": {"size": SIZE - 1, "color": theme.muted},
         "zeroline": False,
     }
-    hover = {"align": "left", "bgcolor": theme.ground, "bordercolor": theme.muted, "font": font}
+    hover = {
+        "align": "left",
+        "bgcolor": theme.ground,
+        "bordercolor": theme.muted,
+        "font": font,
+    }
     return {
         "layout": {
             "font": font,
@@ -153,7 +166,12 @@ def array_ticks(positions: Sequence[object], texts: Sequence[str]) -> Json:
 
 def legend_at(height: float) -> Json:
     """Place the legend below an axis under a drawing of this height, as wide as the figure."""
-    return {"orientation": "h", "x": -0.001, "yanchor": "top", "y": -AXIS_PX / height}
+    return {
+        "orientation": "h",
+        "x": -0.001,
+        "yanchor": "top",
+        "y": -AXIS_PX / height,
+    }
 
 
 def entry_px(name: str) -> float:
@@ -163,7 +181,12 @@ def entry_px(name: str) -> float:
 
 def line_trace(x: Any, y: Any, **options: Any) -> Trace:
     """Return lines, marks or texts without a hover text; None is a gap."""
-    quiet = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    quiet = {
+        "type": "scatter",
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
     return quiet | {"x": x, "y": y} | options
 
 
@@ -184,8 +207,18 @@ def bar_trace(
     **options: Any,
 ) -> Trace:
     """Return a bar for each row `y`, from `base`, of length `x`; `width` is in rows."""
-    kind = {"type": "bar", "orientation": "h", "textposition": "none", "showlegend": False}
-    box = {"base": numbers(base), "x": numbers(x), "y": numbers(y), "width": width}
+    kind = {
+        "type": "bar",
+        "orientation": "h",
+        "textposition": "none",
+        "showlegend": False,
+    }
+    box = {
+        "base": numbers(base),
+        "x": numbers(x),
+        "y": numbers(y),
+        "width": width,
+    }
     return kind | box | {"marker": mark} | options
 
 
@@ -198,7 +231,12 @@ def text_trace(
 ) -> Trace:
     """Return texts that begin at points, in one color or one for each."""
     font = {"size": SIZE - 1, "color": color}
-    kind = {"mode": "text", "textposition": "middle right", "textfont": font, "cliponaxis": False}
+    kind = {
+        "mode": "text",
+        "textposition": "middle right",
+        "textfont": font,
+        "cliponaxis": False,
+    }
     return line_trace([*x], [*y], text=[*labels], **kind | options)
 
 
