@@ -22,7 +22,6 @@ from runkit.text import code, moment, one_line, short_id, shorten, visible, web_
 Texts = dict[str, str]  # entries or errors by the name of the field
 Entries = dict[str, Texts]  # entries by section
 NO_LABEL = "Question without a label"
-MAX_PROPOSALS = 50  # more proposals are answered together
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,6 @@ class Questionnaire:
 
     def __init__(self, value: Json, documents: Sequence[Document] = ()) -> None:
         proposals = questions.questions_in(value)
-        if len(proposals) > MAX_PROPOSALS:
-            proposals = [value]
         self.sections = {
             str(number): _section(proposal, documents) for number, proposal in enumerate(proposals)
         }
