@@ -25,7 +25,7 @@ from runkit.timing import Flags, Ints, waiting_ranges
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
 FAILING = "✕ failing step"
-LETTERS = "ABCD"  # two to four runs are told apart by a letter
+LETTERS = "ABCD"  # a letter distinguishes two to four runs
 MAX_RUN_LABEL = 36  # characters
 MIN_CUT = 3  # a group says how many of its steps are shown if more than so many are left out
 EPOCH = pd.Timestamp(0, tz="UTC")

@@ -212,7 +212,7 @@ def _behind_path(
 
 
 def _end_text(bar: Any, theme: Theme, room_px: float) -> str:
-    """Write what stands at the end of a bar; an error is cut to fit into the room."""
+    """Write the text at the end of a bar; an error is cut to fit into the room."""
     if bar.kind == WAIT:
         return _wait_text(bar)
     if pd.isna(bar.duration_s) and not bar.is_failed:

@@ -27,7 +27,7 @@ def overview(
     sla_h: Hours = SLA_H,
     progress: bool = True,
 ) -> Panel:
-    """Show what is going on: counts, what needs somebody, and how long the runs waited.
+    """Show the state of an account: counts, what needs somebody, and how long the runs waited.
 
     Parameters
     ----------

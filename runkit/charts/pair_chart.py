@@ -142,7 +142,7 @@ def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> Rows:
 
 
 def _with_rule(rows: Rows, rule: int, difference: tuple[int | None, int | None]) -> Rows:
-    """Add the row that says where the first difference is."""
+    """Return the rows with one more, which names the first difference."""
     n_same = next(position for position in difference if position is not None)
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
     texts = [*rows.texts, bold(f"◆ {text}")]

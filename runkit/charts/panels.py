@@ -45,7 +45,7 @@ class Tile(NamedTuple):
 
 
 def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = SLA_H) -> dict[str, Tile]:
-    """Count what an analyst looks at first, by what is counted."""
+    """Return the numbers that an analyst reads first, by name."""
     runs, questions = f.runs, f.interrupts
     waiting, failed, completed = (
         runs[runs["status"] == word] for word in ("interrupted", "error", "completed")

@@ -158,7 +158,7 @@ def _refuse_unknown(kind: str, options: Json) -> None:
 
 
 class Axis(NamedTuple):
-    """An axis from pixel `first` to `last`, and what the layout says of it."""
+    """An axis from pixel `first` to `last`, with its options of the layout."""
 
     options: Json
     first: float

@@ -152,7 +152,7 @@ def _alt(layout: dict[str, Any]) -> str:
 def clean(html: str) -> Markup:
     """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
 
-    What nh3 gives last is never edited.
+    The last output of nh3 is never edited.
     """
 
     def allowed_value(tag: str, name: str, value: str) -> str | None:

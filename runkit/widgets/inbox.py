@@ -208,7 +208,7 @@ class InboxController(Forms):
         last = self._runs.get(run.id)
         if last is None or (last.updated_at, last.status) != (run.updated_at, run.status):
             return False
-        # nothing says that `updated_at` changes with every question
+        # the API does not promise that `updated_at` changes with every question
         last_ids = {question.key[1] for question in self._questions.get(run.id, ())}
         return last_ids == {item.id or "" for item in run.interrupts}
 
