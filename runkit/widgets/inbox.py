@@ -25,7 +25,7 @@ from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.contract import Json
-from runkit.errors import ApiError, NotFound
+from runkit.errors import NotFound, RunkitError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES
@@ -166,7 +166,7 @@ class InboxController(Forms):
             return False
         try:
             searched = self.client.businesses.identify(unnamed, at_most=1, progress=False)
-        except ApiError as error:
+        except RunkitError as error:
             n_runs = plural(len(unnamed), "run")
             log.warning("the businesses of %s could not be read: %s", n_runs, error)
             self._unidentified |= {run.id for run in unnamed}
