@@ -59,7 +59,9 @@ ODD_TEXTS = (
     *("x" * 3000, "[ein 1]", "a.json", "steps"),
 )
 texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=8)
-unicode_texts = texts.filter(lambda text: not any("\ud800" <= sign <= "\udfff" for sign in text))
+unicode_texts = texts.filter(
+    lambda text: not any("\ud800" <= character <= "\udfff" for character in text)
+)
 
 ODD_TIMES = (
     *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"),

@@ -13,13 +13,15 @@ from urllib.parse import quote
 import pytest
 
 from hostile.made import hostile_runs
-from hostile.payloads import SIGNS, check_text
+from hostile.payloads import CHARACTERS, check_text
 from runkit.cli import main
 from tests.client.conftest import Answer, Received, Server, server
 
 __all__ = ["server"]
-ODD = "".join(SIGNS.values())
-NAME = re.sub(r"[/\\]", "", SIGNS["osc 52"] + SIGNS["bidi"] + SIGNS["c1"] + SIGNS["lines"])
+ODD = "".join(CHARACTERS.values())
+NAME = re.sub(
+    r"[/\\]", "", CHARACTERS["osc 52"] + CHARACTERS["bidi"] + CHARACTERS["c1"] + CHARACTERS["lines"]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,7 @@ def output_of(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> 
 @pytest.mark.parametrize("to", ["runs.ndjson", "-", "runs/", f"{NAME}.ndjson"])
 def test_fetching_hostile_runs(server: Server, to: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Also on stdout, where the data are the same, written as escapes."""
-    runs = {run.id: run.to_dict() for run in hostile_runs(SIGNS)[::2]}
+    runs = {run.id: run.to_dict() for run in hostile_runs(CHARACTERS)[::2]}
     listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}
     bodies = {"/runs": listed} | {
         f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()

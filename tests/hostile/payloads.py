@@ -35,7 +35,7 @@ SCRIPTS = {
     "data": "data:text/html,<script>opener.canary=14</script>",
     "host": "https://good.example\\@canary.example/?'><b class=canary>",
 }
-SIGNS = {
+CHARACTERS = {
     "ansi": "\x1b[31mred\x1b[2J\x1b]0;title\x07",
     "osc 8": "\x1b]8;;https://canary.example\x1b\\x\x1b]8;;\x1b\\",
     "osc 52": "\x1b]52;c;Y2FuYXJ5\x07",
@@ -53,7 +53,7 @@ PLAIN = {
     "hebrew": "\u05d0\u05d1\u05d2 (1) \u05d3",
     "marks": "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306" * 3,
 }
-PAYLOADS = SCRIPTS | SIGNS | PLAIN
+PAYLOADS = SCRIPTS | CHARACTERS | PLAIN
 SAMPLE = {
     name: PAYLOADS[name]
     for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")

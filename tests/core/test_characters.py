@@ -1,4 +1,4 @@
-"""Signs that cannot be seen.
+"""Characters that cannot be seen.
 
 Shown as codes wherever text is shown, and never lost from an answer.
 """
@@ -15,7 +15,7 @@ from runkit.logs import log
 from runkit.text import one_line, visible
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
-# Format signs with a shape of their own: they stand over or before numbers and words.
+# Format characters with a shape of their own, which stand over or before numbers and words.
 SHAPED = {
     *range(0x600, 0x606),
     0x6DD,
@@ -29,18 +29,18 @@ SHAPED = {
 }
 
 
-def test_every_sign_that_acts_or_hides_has_a_code() -> None:
-    """All of Unicode's controls, format signs, separators of lines and halves of pairs.
+def test_every_character_that_acts_or_hides_has_a_code() -> None:
+    """All of Unicode's controls, format characters, separators of lines and halves of pairs.
 
     No letter has one.
     """
     hidden = {"Cc", "Cf", "Zl", "Zp", "Cs"}
     letters = set()
     for number in range(sys.maxunicode + 1):
-        sign = chr(number)
-        if unicodedata.category(sign) in hidden and sign not in "\n\t":
-            assert visible(sign).isprintable() or number in SHAPED, hex(number)
-        elif unicodedata.category(sign)[0] in "LNPS" and visible(sign) != sign:
+        character = chr(number)
+        if unicodedata.category(character) in hidden and character not in "\n\t":
+            assert visible(character).isprintable() or number in SHAPED, hex(number)
+        elif unicodedata.category(character)[0] in "LNPS" and visible(character) != character:
             letters.add(number)
     assert letters == {0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}  # fillers: letters without a shape
 
