@@ -1,7 +1,8 @@
 """How runkit looks, and what it calls the states of a run, wherever a person reads them.
 
-The colors of the four states have at least 4.5:1 as text on their ground, in both themes. A state
-is never shown by its color alone: an icon and a word go with it. Frames keep the API's own words.
+The colors of the four states have a contrast of at least 4.5:1 with their background, in both
+themes. A state is never shown by its color alone: an icon and a word go with it. Frames keep the
+API's own words.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 class Theme(NamedTuple):
     """The colors of one theme, by default the light one.
 
-    `*_on` is the ground under text of that color.
+    `*_on` is the background of text in that color; `on_accent` is text on `accent`.
     """
 
     ground: str = "#FFFFFF"
@@ -70,7 +71,7 @@ STATUSES = {  # by the API's word of a run's status
     "error": Status("Failed", "✕", "fail"),
     "running": Status("Running", "●", "accent"),
 }
-# the API's word by each word that a person may use: that one, and the one on the screen
+# by what a user may type, the API's word or the word on the screen in lower case: the API's word
 STATUS_OF = {word: word for word in STATUSES}
 STATUS_OF |= {state.word.lower(): word for word, state in STATUSES.items()}
 OUTCOMES = {  # by the word in `interrupts.outcome`
@@ -87,10 +88,10 @@ TIERS = {  # by the API's word of a source's tier
     "secondary": "▮▯▯",
 }
 UNKNOWN_TIER = "▮▮▯"
-# the run's own first
+# colors of agents; the first is for the agent of the run itself
 AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")
-OTHER_COLOR = "#7A8794"  # of further agents, and of what has no color of its own
-FAILED_COLOR = "#E03131"  # marks; like those above at least 3:1 on both grounds
+OTHER_COLOR = "#7A8794"  # for further agents, and for what has no color of its own
+FAILED_COLOR = "#E03131"  # for marks; like the colors above, at least 3:1 in both themes
 CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields
 MISSING = "–"
 

@@ -28,7 +28,7 @@ from runkit.contract import BUSINESS_FIELDS, LOCAL, Json
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.keys import HIDDEN
 from runkit.tables.columns import run_fields
-from runkit.tables.flatten import read
+from runkit.tables.flatten import read_runs
 from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
 from runkit.tables.schema import TEXT, TIME
@@ -260,7 +260,7 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
 
     A run needs its id, its status and the times that the contract requires.
     """
-    rows = read(records, problems)
+    rows = read_runs(records, problems)
     raws = [record.raw for record in rows.records]
     texts = list(map(jsontext.dumps, raws))
     digests = list(map(digest, raws, texts))

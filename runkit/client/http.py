@@ -23,7 +23,14 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from runkit import jsontext
 from runkit.client.hosts import Target
-from runkit.client.replies import Reply, doubt, lost, read_reply, refusal, retry_after
+from runkit.client.replies import (
+    Reply,
+    error_of_response,
+    error_without_response,
+    read_reply,
+    retry_after,
+    write_warning,
+)
 from runkit.contract import without_none
 from runkit.errors import (
     ApiError,
@@ -269,7 +276,7 @@ class Http:
         with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
             log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
-                raise refusal(source, response, response.read())
+                raise error_of_response(source, response, response.read())
             # OpenAPI names another content type, which httpx-sse would refuse.
             response.headers["Content-Type"] = "text/event-stream; charset=utf-8-sig"
             yield from EventSource(response).iter_sse()
@@ -314,7 +321,7 @@ class Http:
         finally:
             log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
         # Not in the handler: the first error has the request, with the key.
-        raise lost(source, outcome, was_sent=was_sent)
+        raise error_without_response(source, outcome, was_sent=was_sent)
 
     def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
         """Read a response to its end. httpx's timeouts only count from one chunk to the next."""
@@ -324,7 +331,7 @@ class Http:
             if len(body) > MAX_RESPONSE:
                 limit = MAX_RESPONSE // 2**20
                 raise ContractError(
-                    f"{source}: the response is larger than {limit} MB.{doubt(source)}"
+                    f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
                 )
             if time.monotonic() >= end:
                 raise httpx.ReadTimeout("")

@@ -51,7 +51,7 @@ def read_pages(
             n_before = len(items)
             paging = {"page": number, "per_page": PER_PAGE} if is_paged else {}
             reply = http.get(path, {**(query or {}), **paging})
-            page = reply.page()
+            page = reply.read_page()
             for raw in page.data:
                 item = _parsed(raw, reply, parse)
                 item_id = item.id if item else str(raw.get("id"))

@@ -18,7 +18,9 @@ from runkit.keys import quoted
 from runkit.text import kind
 
 MAX_MESSAGES = 5
-DOUBT = " The request may have been carried out, so it was not sent again. Check the state first."
+WRITE_WARNING = (
+    " The request may have been carried out, so it was not sent again. Check the state first."
+)
 Parsed = TypeVar("Parsed")
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
@@ -37,7 +39,7 @@ _ADVICE: dict[type[ApiError], str] = {
     errors.Invalid: " Change the request before you send it again.",
     errors.RateLimited: " Try again later, or make the client slower with rate=.",
     errors.Unavailable: " Nothing was changed; try again later.",
-    errors.MaybeSent: DOUBT,
+    errors.MaybeSent: WRITE_WARNING,
 }
 
 
@@ -54,52 +56,59 @@ class Reply(NamedTuple):
 
     def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
         """Parse the body as one object."""
-        why = f"expected one object; got {kind(self.value)}"
-        try:
-            if isinstance(self.value, dict):
+        if isinstance(self.value, dict):
+            try:
                 return parse(self.value)
-        except ContractError as error:
-            why = str(error)
-        raise ContractError(f"{self.source}: {why}.{doubt(self.source)}")
+            except ContractError as error:
+                problem = str(error)
+        else:
+            problem = f"expected one object; got {kind(self.value)}"
+        raise ContractError(f"{self.source}: {problem}.{write_warning(self.source)}")
 
-    def page(self) -> Page:
+    def read_page(self) -> Page:
         """Read the body as one page of a list."""
         return read_page(self.value, self.source)
 
 
-def doubt(source: str) -> str:
-    """Return what an error of a write adds."""
-    return "" if source.startswith("GET ") else DOUBT
+def is_write(source: str) -> bool:
+    """Return whether a request may have changed something."""
+    return not source.startswith("GET ")
+
+
+def write_warning(source: str) -> str:
+    """Return the warning that the error of a write adds."""
+    return WRITE_WARNING if is_write(source) else ""
 
 
 def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     """Parse a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
-        raise refusal(source, response, body)
+        raise error_of_response(source, response, body)
     headers = response.headers
-    with suppress(ValueError):
-        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
-    content_type = quoted(headers.get("Content-Type", "no content type"))
-    raise ContractError(
-        f"{source} returned {len(body):,} bytes that are not JSON ({content_type}).{doubt(source)} "
-        "Check base_url and the proxy.",
-        status=response.status_code,
-    )
+    try:
+        value = jsontext.loads(body)
+    except ValueError:
+        content_type = quoted(headers.get("Content-Type", "no content type"))
+        raise ContractError(
+            f"{source} returned {len(body):,} bytes that are not JSON ({content_type})."
+            f"{write_warning(source)} Check base_url and the proxy.",
+            status=response.status_code,
+        ) from None
+    return Reply(value, _http_date(headers.get("Date", "")), source)
 
 
-def refusal(source: str, response: httpx.Response, body: bytes) -> ApiError:
+def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
     if status < 400:
         return ContractError(
-            f"{source} returned {status}, a redirect. It was not followed: the key goes to one "
-            "host "
-            f"only.{doubt(source)} Check base_url.",
+            f"{source} returned {status}, a redirect. It was not followed, because the key is sent "
+            f"to one host only.{write_warning(source)} Check base_url.",
             status=status,
         )
 
     cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
-    if cls is errors.Unavailable and doubt(source):
+    if cls is errors.Unavailable and is_write(source):
         cls = errors.MaybeSent
 
     messages = tuple(_api_errors(body, "message"))
@@ -113,10 +122,10 @@ def refusal(source: str, response: httpx.Response, body: bytes) -> ApiError:
     return error
 
 
-def lost(source: str, problem: str, *, was_sent: bool) -> ApiError:
+def error_without_response(source: str, problem: str, *, was_sent: bool) -> ApiError:
     """Build the error for a request without a response."""
-    if was_sent and doubt(source):
-        return errors.MaybeSent(f"{source}: {problem}.{DOUBT}")
+    if was_sent and is_write(source):
+        return errors.MaybeSent(f"{source}: {problem}.{WRITE_WARNING}")
     advice = "Nothing was changed. Check the network, and that the host is running."
     return errors.Unavailable(f"{source}: {problem}. {advice}")
 
@@ -130,9 +139,9 @@ def _api_errors(body: bytes, field: str) -> Iterator[str]:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Read `Retry-After` in seconds; None if missing, or a date, which needs a right clock.
+    """Read `Retry-After` in seconds; None if it is missing or a date ([A] 21).
 
-    [A] 21.
+    A date would need a correct clock.
     """
     value = response.headers.get("Retry-After", "").strip()
     return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None

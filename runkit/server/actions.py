@@ -6,6 +6,8 @@ Actions of agents are not stored, because the plans of their runs contain them.
 from __future__ import annotations
 
 from collections.abc import Collection, Container
+from operator import itemgetter
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,30 +37,37 @@ PAYLOADS: dict[str, type[BaseModel]] = {
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 # [A] 13, 30: what an action changes
 CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}
-FINAL = ("approved", "rejected")
-OTHERS = {
+FINAL_STATUSES = ("approved", "rejected")
+NEXT_STATUSES = {
     "approved": ("rejected", "in_review"),
     "rejected": ("approved", "in_review"),
-    "in_review": FINAL,
+    "in_review": FINAL_STATUSES,
 }
 """[A] 12: the statuses that a decision can give to a business."""
 
 
+class History(NamedTuple):
+    """What actions have changed of a business and its hit, and the actions; by object id."""
+
+    fields: dict[str, Fields]
+    actions: dict[str, list[Json]]
+
+
 def business_now(store: Store, business: Business) -> Json:
     """Return the JSON of a business with what actions changed."""
-    fields, _ = review(store, business)
+    fields = history_of(store, business).fields
     return business_json(business, fields[business.id], fields[business.hit_id])
 
 
 def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json]:
     """Return the actions on an object up to now, by id, in order; none on an unknown object."""
     business = OBJECTS[object_type][1].get(object_id)
-    actions = review(store, business)[1][object_id] if business else []
+    actions = history_of(store, business).actions[object_id] if business else []
     return {action["id"]: action for action in actions}
 
 
-def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[str, list[Json]]]:
-    """Return what actions have changed up to now, and the actions in order; both by object.
+def history_of(store: Store, business: Business) -> History:
+    """Replay the actions on a business up to now.
 
     Agents work on businesses in review, where the final-status rule would forbid their proposals.
     So the rule applies to `POST /v1/actions` only.
@@ -66,11 +75,11 @@ def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[st
     fields: dict[str, Fields] = {business.hit_id: {"status": "open"}}
     fields[business.id] = {"status": business.status, "verified_by": None}
     actions: dict[str, list[Json]] = {object_id: [] for object_id in fields}
-    rows = [*store.actions[business.id]]
+    rows = list(store.actions[business.id])
     for run_id in store.runs_of[business.id]:
         rows += store.agent_actions[run_id]
     now = store.clock.now()
-    for row in sorted(rows, key=lambda row: int(row["at"])):
+    for row in sorted(rows, key=itemgetter("at")):
         if row["at"] > now:
             break
         kind = row["type"]
@@ -81,7 +90,7 @@ def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[st
         actions[object_id].append(_action_json(row, object_id, fields[object_id], changed))
         if not row.get("is_past"):
             fields[object_id] |= changed
-    return fields, actions
+    return History(fields, actions)
 
 
 def _action_json(row: Json, object_id: str, fields: Fields, changed: dict[str, str]) -> Json:
@@ -103,17 +112,17 @@ def _object_type(action: str) -> str:
 def check_action(store: Store, business: Business, body: NewAction) -> None:
     """Reject (422) what the status of the business or the rules of the payload do not allow."""
     kind, object_type = body.type, _object_type(body.type)
-    fields, _ = review(store, business)
+    fields = history_of(store, business).fields
     status = str(fields[body.object_id]["status"])
     if object_type != body.object_type:
         message = f"{kind} applies to {object_type}, not to {body.object_type}"
         raise RequestError(422, message, "object_type")
-    if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
-        message = f"{kind} needs a business that is {or_list(FINAL)}; this one is {status}"
+    if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL_STATUSES:
+        message = f"{kind} needs a business that is {or_list(FINAL_STATUSES)}; this one is {status}"
         raise RequestError(422, message, "object_id")
     documents = {document["id"] for document in business.documents}
-    check_payload(kind, body.payload, documents, OTHERS.get(status, ()))
-    if kind == "dismissal" and not body.note.strip():  # [A] 13
+    check_payload(kind, body.payload, documents, NEXT_STATUSES.get(status, ()))
+    if kind == "dismissal" and not body.note.strip():  # [A] 13: the note is required
         raise RequestError(422, "a dismissal needs a note that says why", "note")
 
 

@@ -1,9 +1,9 @@
 """Plan a run: every step of a scenario with its start and end.
 
-`plan_run(spec, answers)` is a pure function: everything the run will do, up to the first open
-question. Its random numbers depend on the spec alone and come in a fixed order, so that an answer
-never changes what happened before it. The functions below add steps to a plan; they take the start
-time and return the end time.
+`plan_run(spec, answers)` is a pure function that returns everything the run will do, up to the
+first open question. Its random numbers depend on the spec alone and come in a fixed order, so that
+an answer never changes what happened before it. The functions below add steps to a plan; they take
+the start time and return the end time.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class RunSpec(NamedTuple):
     seed: str
     created: int
     prompt: str | None = None
-    past: int = 0  # until then it is made-up history, and does not change its business
+    past_until: int = 0  # what happens before is made up, and does not change the business
     person: str | None = None  # the user who requested it; None is the account
-    cut: int | None = None  # when the sandbox's operator ended it
+    stopped_at: int | None = None  # when the sandbox's operator ended it
 
 
 class Answer(NamedTuple):
@@ -119,7 +119,7 @@ class Plan:
 
     @property
     def scenario(self) -> Scenario:
-        """Its scenario."""
+        """Return the scenario of the run's business."""
         return TABLES.scenarios[self.facts["scenario"]]
 
 
@@ -135,13 +135,13 @@ def plan_run(spec: RunSpec, answers: Sequence[Answer]) -> Plan:
     plan.started = spec.created + _ms(plan, 0.4, 1.8)
     with suppress(_Unanswered):
         plan.ended = _run_agent(plan)
-    if spec.cut is not None:
-        _end_early(plan, spec.cut)
+    if spec.stopped_at is not None:
+        _stop(plan, spec.stopped_at)
 
     times = {spec.created, plan.started, plan.ended}
     for step in plan.steps:
         times |= {step.start, step.end}
-    latest = float("inf") if spec.cut is None else spec.cut
+    latest = float("inf") if spec.stopped_at is None else spec.stopped_at
     plan.changes = sorted(at for at in times if at is not None and at <= latest)
     return plan
 
@@ -150,8 +150,9 @@ def _run_agent(plan: Plan) -> int:
     agent = plan.spec.agent
     run = _run_orchestrator if agent == ORCHESTRATOR else _run_specialist
     at = run(plan, plan.started)
-    plan.status = "error"
-    if not plan.cause:
+    if plan.cause:
+        plan.status = "error"
+    else:
         at = _run_task(plan, "summarize", at)
         _add_output(plan, plan.steps[-1])
         plan.status = "completed"
@@ -233,18 +234,20 @@ def _fail(plan: Plan, task: Task, agent: str, parent: str | None, at: int) -> in
     return at
 
 
-def _end_early(plan: Plan, at: int) -> None:
+def _stop(plan: Plan, at: int) -> None:
     """End the run now: running steps fail, an open question stays open.
 
     Later steps are never shown.
     """
     for step in plan.steps:
         if step.end is not None and step.end > at:
-            step.end, step.failed, step.closing = at, True, {}
+            step.end, step.failed = at, True
+            step.closing = {}
             step.artifacts = step.artifacts if step.type == "interrupt" else []
     _fail(plan, Task(name="run", label="The run", error=ENDED_BY), plan.spec.agent, None, at)
     plan.actions = [action for action in plan.actions if action["at"] <= at]
-    plan.started, plan.ended, plan.output, plan.status = min(plan.started, at), at, None, "error"
+    plan.started, plan.ended = min(plan.started, at), at
+    plan.output, plan.status = None, "error"
 
 
 # -- questions
@@ -266,7 +269,8 @@ def _resolve(plan: Plan, questions: dict[str, str], at: int, together: bool = Tr
         return at
 
     groups = [manual] if together else [{agent: question} for agent, question in manual.items()]
-    answers = [answer for group in groups if (answer := _ask(plan, group, at))]
+    replies = [_ask(plan, group, at) for group in groups]
+    answers = [answer for answer in replies if answer]
     if len(answers) < len(groups):
         raise _Unanswered
     at = max(answer.at for answer in answers)
@@ -365,7 +369,7 @@ def _act(plan: Plan, question: str, verdict: str, at: int, note: str, edited: Js
         "payload": proposed if edited is None else edited,
         "note": note or fill(QUESTIONS[question].proposal.summary, plan.facts),
         "actors": scenarios.actors(None, plan.spec._asdict() | {"status": "running"}),
-        "is_past": at <= plan.spec.past,
+        "is_past": at <= plan.spec.past_until,
     }
     plan.actions.append(action)
 
@@ -415,7 +419,7 @@ def _add_step(
 
 
 def _artifact(plan: Plan, finding: str | Finding, **facts: str) -> Json:
-    """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
+    """Build the JSON of a finding, with the id that feedback needs ([A] 17)."""
     plan.n_artifacts += 1
     if isinstance(finding, str):
         finding = TABLES.findings[finding]

@@ -123,7 +123,7 @@ class Store:
 
     def end_run(self, run_id: str, at: int) -> None:
         """End a run before its plan does."""
-        self.runs[run_id] = self.runs[run_id]._replace(cut=at)
+        self.runs[run_id] = self.runs[run_id]._replace(stopped_at=at)
         self._expect(run_id)
 
     def _expect(self, run_id: str) -> None:
@@ -168,7 +168,7 @@ def add_history(store: Store, count: int) -> None:
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
     for created in sorted(random.choice(days) for _ in range(count)):
         business = random.choices(BUSINESSES, weights)[0]
-        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past=now)
+        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past_until=now)
         while pending := state.pending(store.plan_of(run_id), now):
             answer = _history_answer(pending[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet

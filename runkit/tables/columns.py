@@ -19,16 +19,8 @@ import pyarrow.compute as pc
 from runkit import contract, jsontext, timing
 from runkit.contract import Json, read_time
 from runkit.models import Artifact, Run, Source, Step
-from runkit.tables.flatten import (
-    LAPSED,
-    OUTPUT,
-    PENDING,
-    ArtifactRow,
-    InterruptRow,
-    Note,
-    Rows,
-)
-from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
+from runkit.tables.flatten import ArtifactRow, InterruptRow, RowNote, Rows
+from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME, TYPES, Column
 from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
 from runkit.validation import fields
@@ -185,7 +177,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 
     `as_of` is in microseconds, or None for each run's own.
     """
-    notes: list[Note] = []
+    notes: list[RowNote] = []
     runs, steps = run_fields(rows), step_fields(rows)
     note_contradictions(runs, steps, notes)
     note_unknown_words("runs", runs, notes)
@@ -254,18 +246,18 @@ def _not_blank(values: pa.Array) -> pa.Array:
 
 
 def note_rows(
-    notes: list[Note], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
+    notes: list[RowNote], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
 ) -> None:
     """Add a note for some rows: for each the row of its run, and its JSON object."""
     path = (field,) if field else ()
     notes += [
-        Note(int(columns["run"][row]), problem, detail, path, columns["object"][row])
+        RowNote(int(columns["run"][row]), problem, detail, path, columns["object"][row])
         for row in np.flatnonzero(where).tolist()
     ]
 
 
-def note_contradictions(runs: Columns, steps: Columns, notes: list[Note]) -> None:
-    """Note steps whose fields contradict each other, their run or their parent."""
+def note_contradictions(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
+    """RowNote steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
     is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
@@ -286,8 +278,8 @@ def note_contradictions(runs: Columns, steps: Columns, notes: list[Note]) -> Non
     note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
 
 
-def note_unknown_words(frame: str, columns: Columns, notes: list[Note]) -> None:
-    """Note the words of a category that the API's documentation does not have.
+def note_unknown_words(frame: str, columns: Columns, notes: list[RowNote]) -> None:
+    """RowNote the words of a category that the API's documentation does not have.
 
     `columns` has the rows of the runs, and the JSON object of each row.
     """
@@ -305,7 +297,7 @@ def note_unknown_words(frame: str, columns: Columns, notes: list[Note]) -> None:
 # -------------------------------------------------------------------------------------------- times
 
 
-def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note]) -> None:
+def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RowNote]) -> None:
     """Add `start` and `end` in microseconds to runs and steps.
 
     What is open ends with its run or at `as_of`. A run that has not started spans 0 to 0.
@@ -333,8 +325,8 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[Note])
     _note_outside(runs, steps, notes)
 
 
-def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
-    """Note steps that are not inside their parent, or at the top not inside their run."""
+def _note_outside(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
+    """RowNote steps that are not inside their parent, or at the top not inside their run."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
@@ -350,7 +342,7 @@ def _note_outside(runs: Columns, steps: Columns, notes: list[Note]) -> None:
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
 
-def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[Note]) -> Columns:
+def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[RowNote]) -> Columns:
     """Return up to when each run is measured.
 
     That is the argument, else when the run was read, else its newest time. It is never a maximum

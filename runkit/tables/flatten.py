@@ -16,13 +16,10 @@ from runkit.contract import Json
 from runkit.models import Run
 from runkit.questions import interrupt_kind, proposals_of
 from runkit.tables.problems import Problems
-from runkit.tables.schema import ORIGINS, OUTCOMES
+from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
 from runkit.text import brief
 from runkit.validation import tree, validated
-
-STEP, PROPOSAL, OUTPUT = ORIGINS
-PENDING, ANSWERED, *_, LAPSED = OUTCOMES
 
 
 class Pending(NamedTuple):
@@ -63,7 +60,7 @@ class ArtifactRow(NamedTuple):
     artifact: Json
 
 
-class Note(NamedTuple):
+class RowNote(NamedTuple):
     """A problem of a run (its row), at a path in the run or in an object that it holds."""
 
     run: int
@@ -96,16 +93,16 @@ class Rows:
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
 
-    def note(self, note: Note) -> None:
-        """Note a problem of a run, or of an object that it holds."""
+    def note(self, note: RowNote) -> None:
+        """RowNote a problem of a run, or of an object that it holds."""
         run, problem, detail, path, holder = note
         self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
 
 
-def read(records: Iterable[Record], problems: Problems) -> Rows:
+def read_runs(records: Iterable[Record], problems: Problems) -> Rows:
     """Check records, and return those that are runs; what is wrong is noted.
 
-    A run is checked by itself: what the check allocates is free for the next.
+    Runs are checked one at a time, so that memory is reused.
     """
     rows = Rows(problems)
     for record in records:
@@ -139,7 +136,7 @@ def flatten(rows: Rows) -> None:
 
 def _add_steps(rows: Rows, run: int, first: int) -> None:
     def note(problem: str, detail: str, step: Json) -> None:
-        rows.note(Note(run, problem, detail, holder=step))
+        rows.note(RowNote(run, problem, detail, holder=step))
 
     steps, parents, depths = tree(rows.runs[run].get("steps") or [], note)
     rows.steps += steps
@@ -152,7 +149,7 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
 
 
 def _has_steps(run: Json) -> bool:
-    """Whether the steps were delivered: the API sends an empty list when they are left out."""
+    """Return whether the steps were delivered; the API sends an empty list without them."""
     steps = run.get("steps")
     return bool(steps) or (steps == [] and contract.current_status(run["status"]) == "running")
 
@@ -182,10 +179,10 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     if rows.has_steps[run]:
         for pending in unmatched:
             detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
-            rows.note(Note(run, "unpaired_interrupt", detail, ("interrupts",)))
+            rows.note(RowNote(run, "unpaired_interrupt", detail, ("interrupts",)))
     elif not items and rows.runs[run]["status"] == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
-        rows.note(Note(run, "contradiction", detail))
+        rows.note(RowNote(run, "contradiction", detail))
     of_steps = [
         _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
     ]
@@ -199,7 +196,7 @@ def _pending_items(rows: Rows, run: int) -> list[Pending]:
         key = item.get("id") or number
         if key in items:
             detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
-            rows.note(Note(run, "duplicate_step", detail, holder=item))
+            rows.note(RowNote(run, "duplicate_step", detail, holder=item))
         items.setdefault(key, item)
     return [_pending(item, contract.interrupt_value(item)) for item in items.values()]
 
@@ -215,16 +212,16 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | No
     value = value or {"proposals": [{"artifacts": [artifact]} for artifact in artifacts]}
     outcome = _outcome(rows, run, row, step, pending)
     return InterruptRow(
-        run,
-        row,
-        pending,
-        pending.item.get("id") if pending else _interrupt_id(step),
-        (pending and pending.agent) or agent_of_step(step),
-        (pending and pending.label) or (label_of_step(step) if step else None),
-        interrupt_kind(value),
-        len(proposals_of(value)),
-        outcome,
-        contract.answerer_of(step) if outcome == ANSWERED else None,
+        run=run,
+        step=row,
+        pending=pending,
+        interrupt_id=pending.item.get("id") if pending else _interrupt_id(step),
+        agent=(pending and pending.agent) or agent_of_step(step),
+        label=(pending and pending.label) or (label_of_step(step) if step else None),
+        kind=interrupt_kind(value),
+        n_proposals=len(proposals_of(value)),
+        outcome=outcome,
+        answered_by=contract.answerer_of(step) if outcome == ANSWERED else None,
     )
 
 
@@ -244,20 +241,20 @@ def _match_items(
 ) -> tuple[dict[int, Pending], list[Pending]]:
     """Match pending items to interrupt steps; return items by the row of their step, and the rest.
 
-    (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label
+    (1) The item's id equals the step's id or its `result.interrupt_id`; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is
     matched by its id alone. Items without an id that have the same agent and label are not told
     apart by their position.
     """
-    row_of_id: dict[str | None, int] = {}
+    row_of_id: dict[str, int] = {}
     for row, step in questions.items():
-        row_of_id.setdefault(_interrupt_id(step), row)
+        if interrupt_id := _interrupt_id(step):
+            row_of_id.setdefault(interrupt_id, row)
         row_of_id.setdefault(step["id"], row)
     matched: dict[int, Pending] = {}
     rest = []
     for pending in items:
-        interrupt_id = pending.item.get("id")
-        row = row_of_id.get(interrupt_id, -1) if interrupt_id else -1
+        row = row_of_id.get(pending.item.get("id") or "", -1)
         if row >= 0 and row not in matched:
             matched[row] = pending
         else:
@@ -268,14 +265,14 @@ def _match_items(
         for row, step in questions.items()
         if row not in matched and not step.get("completed_at")
     }
-    nameless = Counter(
+    n_without_id = Counter(
         (pending.agent, pending.label) for pending in items if pending.item.get("id") is None
     )
     unmatched = []
     for pending in rest:
         key = (pending.agent, pending.label)
         row = next((row for row, names in waiting.items() if names == key), -1)
-        if row >= 0 and nameless[key] <= 1:
+        if row >= 0 and n_without_id[key] <= 1:
             matched[row] = pending
             del waiting[row]
         else:
@@ -304,16 +301,25 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     raw = rows.runs[run]
     output = (raw.get("output") or {}).get("artifacts") or []
     lacks_output = not output and contract.current_status(raw["status"]) == "completed"
-    artifacts = [artifact for interrupt in interrupts for artifact in _proposed(interrupt)]
-    in_value = {row.step for row in artifacts}
+    artifacts = [
+        artifact for interrupt in interrupts for artifact in _proposed_artifacts(interrupt)
+    ]
+    steps_of_pending = {row.step for row in artifacts}
     question_ids = {interrupt.step: interrupt.interrupt_id for interrupt in interrupts}
     for row, step in enumerate(rows.steps[first:], first):
-        if not step.get("artifacts") or row in in_value:
+        if not step.get("artifacts") or row in steps_of_pending:
             continue
-        is_final = lacks_output and step["type"] == "output" and rows.parent[row] < 0
-        origin = PROPOSAL if row in question_ids else OUTPUT if is_final else STEP
-        owner = run, row, origin, question_ids.get(row), agent_of_step(step)
-        artifacts += [ArtifactRow(*owner, artifact) for artifact in step["artifacts"]]
+        if row in question_ids:
+            origin = PROPOSAL
+        elif lacks_output and step["type"] == "output" and rows.parent[row] < 0:
+            origin = OUTPUT
+        else:
+            origin = STEP
+        interrupt_id, agent = question_ids.get(row), agent_of_step(step)
+        artifacts += [
+            ArtifactRow(run, row, origin, interrupt_id, agent, artifact)
+            for artifact in step["artifacts"]
+        ]
 
     agent = rows.agents[run]
     artifacts += [ArtifactRow(run, -1, OUTPUT, None, agent, artifact) for artifact in output]
@@ -322,15 +328,17 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     rows.is_repeat += _repeats(artifacts, agent, rows.steps)
 
 
-def _proposed(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
+def _proposed_artifacts(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     """Iterate over what the item of a question proposes."""
-    run, step, pending, interrupt_id, *_ = interrupt
+    pending = interrupt.pending
     if pending is None:
         return
     for proposal in proposals_of(pending.value):
         agent = proposal.get("agent") or pending.agent
         for artifact in proposal.get("artifacts") or []:
-            yield ArtifactRow(run, step, PROPOSAL, interrupt_id, agent, artifact)
+            yield ArtifactRow(
+                interrupt.run, interrupt.step, PROPOSAL, interrupt.interrupt_id, agent, artifact
+            )
 
 
 def _repeats(

@@ -20,7 +20,7 @@ from runkit.models import Run
 from runkit.progress import Bar
 from runkit.tables.answers import with_answers
 from runkit.tables.columns import cast, micros, tables
-from runkit.tables.flatten import flatten, read
+from runkit.tables.flatten import flatten, read_runs
 from runkit.tables.linked import Coverage as Coverage
 from runkit.tables.linked import Frames as Frames
 from runkit.tables.problems import Problems
@@ -166,7 +166,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     locations: list[str] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in batches_of(source):
-            rows = read(records, problems)
+            rows = read_runs(records, problems)
             flatten(rows)
             batches.append(tables(rows, moment))
             locations += [record.location for record in rows.records]
@@ -177,7 +177,9 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     why = getattr(source, "why", None)
     if why is not None:
         problems.note(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(batches or [tables(read([], problems), moment)], locations, problems)
+    dataframes = _assemble(
+        batches or [tables(read_runs([], problems), moment)], locations, problems
+    )
     n_runs = len(dataframes["runs"])
     if are_files and not n_runs:
         advice = "Nothing in it is a run."

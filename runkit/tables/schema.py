@@ -30,8 +30,9 @@ TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "flag": ("bool", pa.bool_(), None),
 }
 
-ORIGINS = ("step", "proposal", "output")
-OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
+STEP, PROPOSAL, OUTPUT = ORIGINS = ("step", "proposal", "output")
+PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
+OUTCOMES = (PENDING, ANSWERED, "auto_approve", "skip", LAPSED)
 DECISIONS = ("approved", "rejected", "edited")
 # error: a record or a value is missing in the frames; warning: kept
 SEVERITIES = ("error", "warning")
