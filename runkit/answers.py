@@ -163,9 +163,12 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
         return []
     # one parameter for all ids: SQLite limits their number
     ids = None if run_ids is None else jsontext.dumps(sorted(set(run_ids)))
-    select = "SELECT * FROM answers WHERE ?1 IS NULL OR run_id IN (SELECT value FROM json_each(?1))"
+    select = (
+        "SELECT * FROM answers "
+        "WHERE :ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids)) ORDER BY answer_id"
+    )
     with opened() as db:
-        rows = db.execute(f"{select} ORDER BY answer_id", (ids,)).fetchall()
+        rows = db.execute(select, {"ids": ids}).fetchall()
     return [_entry(row) for row in rows]
 
 
