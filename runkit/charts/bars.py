@@ -27,12 +27,12 @@ STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
 FAILING = "✕ failing step"
 LETTERS = "ABCD"  # a letter distinguishes two to four runs
 MAX_RUN_LABEL = 36  # characters
-MIN_CUT = 3  # a group says how many of its steps are shown if more than so many are left out
+MIN_CUT = 3  # a group says how many of its steps are shown if more than this many are left out
 EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_TEXT, MAX_NAME, MAX_VALUE = 60, 40, 50  # characters in a hover text
-KEY = ["run_id", "step_id"]
-MAX_ROWS = 60  # a tree of so many rows zooms no slower than `px.timeline` of 1,000 steps
+STEP_KEY = ["run_id", "step_id"]
+MAX_ROWS = 60  # a tree of up to 60 rows zooms as fast as `px.timeline` of 1,000 steps
 MAX_BARS = 2_000  # any other chart has no more bars
 MAX_LABEL = 40  # characters of a row's label
 INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
@@ -40,7 +40,15 @@ MAX_INDENT = 6  # levels; beyond, the indentation would eat the label
 ROW_PX, LOW_ROW_PX = 22, 17  # the height of a row, and of one of many
 BAR_SHARE = 14 / 22  # the height of a bar, as a share of its row
 MIN_GROUP_PX = 8  # shorter parts of a group are left out of the critical path
-Path = list[tuple[float, float, float, int]]  # parts of the critical path: from, to, row, kind
+
+
+class PathPart(NamedTuple):
+    """A part of the critical path: from `x0` to `x1` in the row of a bar of some kind."""
+
+    x0: float
+    x1: float
+    row: float
+    kind: int
 
 
 class Scene(NamedTuple):
@@ -61,7 +69,7 @@ class Scene(NamedTuple):
     legend: dict[str, str]
 
 
-class Rows(NamedTuple):
+class RowLayout(NamedTuple):
     """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges."""
 
     n: int
@@ -81,10 +89,10 @@ class Picture(NamedTuple):
     runs: pd.DataFrame
     bars: pd.DataFrame
     legend: dict[str, str]
-    rows: Rows
+    rows: RowLayout
     axis: Axis
     theme: Theme
-    path: Path
+    path: list[PathPart]
 
 
 def scene_of(f: Frames) -> Scene:
@@ -159,7 +167,7 @@ def _runs(f: Frames) -> pd.DataFrame:
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return what is known of the answers to questions, by run and step."""
-    columns = [*KEY, "kind", "outcome", "decision", "answered_by"]
+    columns = [*STEP_KEY, "kind", "outcome", "decision", "answered_by"]
     answers = {}
     for run_id, step_id, *answer, name in questions[columns].itertuples(index=False):
         by = f" by {name}" if isinstance(name, str) else ""
@@ -198,14 +206,14 @@ def _cuts(bars: pd.DataFrame) -> list[str]:
     n_shown = np.searchsorted(number, end) - np.arange(len(bars)) - 1
     is_cut = bars["kind"].eq(GROUP) & (n_inside - n_shown > MIN_CUT)
     counts = zip(is_cut, n_shown.tolist(), n_inside.tolist(), strict=True)
-    return [f" · {part:,} of {whole:,} steps shown" * cut for cut, part, whole in counts]
+    return [f" · {part:,} of {whole:,} steps shown" if cut else "" for cut, part, whole in counts]
 
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
     """Write the hover text of each bar: name, agent, times, findings, and what it returned."""
     findings = _findings(scene.frames, bars)
     has_many = len(scene.runs) > 1
-    runs = [f" · {plain(label, MAX_TEXT)}" * has_many for label in scene.runs["label"]]
+    runs = [f" · {plain(label, MAX_TEXT)}" if has_many else "" for label in scene.runs["label"]]
 
     hovers = []
     for bar in each(bars):
@@ -228,7 +236,7 @@ def _findings(f: Frames, bars: pd.DataFrame) -> dict[Any, list[str]]:
     """Return the titles of the findings of bars with their confidence, by run and step."""
     artifacts = f.artifacts[f.artifacts["step_id"].isin(bars["step_id"])]
     findings = defaultdict(list)
-    for artifact in each(artifacts[[*KEY, "title", "confidence"]]):
+    for artifact in each(artifacts[[*STEP_KEY, "title", "confidence"]]):
         confidence = ""
         if isinstance(artifact.confidence, str):
             confidence = f" ({plain(artifact.confidence, 20)} confidence)"
@@ -254,7 +262,7 @@ def _times(bar: Any) -> str:
     if seconds > 0 and abs(seconds - bar.self_s) >= 0.05:
         length += f" (own time {duration(bar.self_s)})"
     if bar.kind == WAIT and bar.is_open and seconds <= 0:
-        length = "not known how long,"
+        length = "unknown length"
     return f"{length} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
 
 
@@ -269,18 +277,17 @@ def _state(bar: Any) -> str:
 
 
 def each(bars: pd.DataFrame) -> Iterator[Any]:
-    """Iterate over rows whose columns are attributes."""
+    """Iterate over rows whose columns are attributes, without the wide types of pandas' stubs."""
     return bars.itertuples()
 
 
 def blocked(bars: pd.DataFrame) -> list[Fold]:
     """Return the ranges of time in which a question is open and no step works."""
-    leaves = bars[bars["kind"] != GROUP]
-    columns = (leaves[name].to_numpy() for name in ("start", "end", "is_wait"))
-    return waiting_ranges(*columns)
+    working = bars[bars["kind"] != GROUP]
+    return waiting_ranges(*(working[name].to_numpy() for name in ("start", "end", "is_wait")))
 
 
-def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
+def tree_rows(bars: pd.DataFrame, row: Ints) -> RowLayout:
     """Describe a tree with a row for each bar.
 
     Steps in a group are indented, every other group is shaded.
@@ -290,14 +297,16 @@ def tree_rows(bars: pd.DataFrame, row: Ints) -> Rows:
         text = plain(label, MAX_LABEL)
         texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
     top = np.flatnonzero(bars["depth"] == 0)
-    edges = [*row[top].tolist(), *(row[-1:] + 1).tolist()]
+    edges: list[float] = np.append(
+        row[top], row[-1:] + 1
+    ).tolist()  # where top-level steps begin, and the end
     groups = list(compress(pairwise(edges), bars["kind"].iloc[top] == GROUP))
     px = ROW_PX if len(bars) < MAX_ROWS else LOW_ROW_PX
-    return Rows(len(bars), px, BAR_SHARE * px, row.tolist(), texts, groups[::2])
+    return RowLayout(len(bars), px, BAR_SHARE * px, row.tolist(), texts, groups[::2])
 
 
-def agent_rows(bars: pd.DataFrame) -> tuple[Rows, pd.Series[int]]:
-    """Build a band for each agent, in it one for each run, and in that rows for its bars."""
+def agent_rows(bars: pd.DataFrame) -> tuple[RowLayout, pd.Series[int]]:
+    """Build a band for each agent, divided into bands for runs, with rows for the bars."""
     bars = bars.assign(lane=_lanes(bars))
     bands = bars.groupby(["agent_no", "run"])
     height = bands["lane"].max() + 1
@@ -313,7 +322,7 @@ def agent_rows(bars: pd.DataFrame) -> tuple[Rows, pd.Series[int]]:
     edges = [*top[is_first].tolist(), int(height.sum())]
     ticks = (top + (height - 1) / 2).tolist()
     shaded = list(pairwise(edges))[1::2]
-    rows = Rows(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
+    rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
     return rows, bars["lane"] + top.to_numpy()[bands.ngroup()]
 
 
@@ -329,12 +338,15 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
     for bar in each(ordered):
         ends = ends_of[bar.agent_no, bar.run]
         lane = next((n for n, end in enumerate(ends) if end <= bar.start), len(ends))
-        ends[lane : lane + 1] = [bar.end]
+        if lane == len(ends):
+            ends.append(bar.end)
+        else:
+            ends[lane] = bar.end
         lanes[bar.Index] = lane
     return pd.Series(lanes, bars.index, "int64")
 
 
-def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
+def critical_path(bars: pd.DataFrame, axis: Axis) -> list[PathPart]:
     """Return the critical path of a run of which all steps are shown, in order of time.
 
     Short parts of groups are left out.
@@ -358,5 +370,5 @@ def critical_path(bars: pd.DataFrame, axis: Axis) -> Path:
         bar, length = owner[first], positions[last] - positions[first]
         is_short = kinds[bar] == GROUP and length < MIN_GROUP_PX / axis.scale
         if bar >= 0 and not is_short:
-            path.append((positions[first], positions[last], rows[bar], kinds[bar]))
+            path.append(PathPart(positions[first], positions[last], rows[bar], kinds[bar]))
     return path

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.axis import Floats
-from runkit.charts.bars import GROUP, STEP, WAIT, Path, Picture, each
+from runkit.charts.bars import GROUP, STEP, WAIT, PathPart, Picture, each
 from runkit.charts.style import (
     CLEAR,
     HOVER,
@@ -192,7 +192,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
 Vertical = tuple[float, float, float]  # a vertical line of the path: x, the upper and the lower row
 
 
-def _verticals(path: Path) -> list[Vertical]:
+def _verticals(path: list[PathPart]) -> list[Vertical]:
     """Return where the critical path changes rows, in order of time."""
     changes = ((after[0], before[2], after[2]) for before, after in pairwise(path))
     return sorted((x, min(rows), max(rows)) for x, *rows in changes)

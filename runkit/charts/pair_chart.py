@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.axis import Axis, axes_of, relative_axis
-from runkit.charts.bars import Picture, Rows, Scene, bars_of, blocked, tree_rows
+from runkit.charts.bars import Picture, RowLayout, Scene, bars_of, blocked, tree_rows
 from runkit.charts.marks import entry
 from runkit.charts.style import (
     SIZE,
@@ -128,7 +128,7 @@ def _on_axes(axes: list[Axis], sides: list[pd.DataFrame], edge: str) -> NDArray[
     return np.concatenate([axis.at(side[edge].to_numpy()) for axis, side in pairs])
 
 
-def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> Rows:
+def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> RowLayout:
     """Describe the rows, each with the name of its step once."""
     only_in_a, only_in_b = pairs[:, 1] < 0, pairs[:, 0] < 0
     named = steps.iloc[np.where(only_in_b, pairs[:, 1], pairs[:, 0])]
@@ -141,7 +141,7 @@ def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> Rows:
     return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts)
 
 
-def _with_rule(rows: Rows, rule: int, difference: tuple[int | None, int | None]) -> Rows:
+def _with_rule(rows: RowLayout, rule: int, difference: tuple[int | None, int | None]) -> RowLayout:
     """Return the rows with one more, which names the first difference."""
     n_same = next(position for position in difference if position is not None)
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"

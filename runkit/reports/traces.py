@@ -31,11 +31,18 @@ SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions for generative AI; their names may change."""
 ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
-STEP = (
-    *("step_id", "name", "label", "type", "status"),
-    *("resolution", "is_open", "is_critical", "critical_s"),
+STEP_COLUMNS = (
+    "step_id",
+    "name",
+    "label",
+    "type",
+    "status",
+    "resolution",
+    "is_open",
+    "is_critical",
+    "critical_s",
 )
-KEY = ["run_id", "step_id"]
+STEP_KEY = ["run_id", "step_id"]
 RUN_ATTRIBUTES = {
     "run_id": "middesk.run.id",
     "status": "middesk.run.status",
@@ -50,7 +57,7 @@ RUN_ATTRIBUTES = {
     "waiting_s": "runkit.waiting_s",
     "idle_s": "runkit.idle_s",
 }
-STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP} | {
+STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP_COLUMNS} | {
     "step_id": "middesk.step.id",
     "run_id": "middesk.run.id",
     "interrupt_id": "middesk.interrupt.id",
@@ -95,7 +102,7 @@ def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True)
     trace.json
     """
     runs, steps = _runs_and_steps(f, redact)
-    events = [*_processes(runs), *_threads(runs, steps)]
+    events = [*_process_events(runs), *_thread_events(runs, steps)]
     other = {"producer": f"runkit {runkit.__version__}"}
     return _write(Path(path), {"displayTimeUnit": "ms", "otherData": other, "traceEvents": events})
 
@@ -144,12 +151,13 @@ def to_otlp(
     """
     runs, steps = _runs_and_steps(f, redact)
     kept = {run["run_id"] for run in runs if include_open or run["ended_at"] is not None}
-    runs, steps = ([row for row in rows if row["run_id"] in kept] for rows in (runs, steps))
+    runs = [run for run in runs if run["run_id"] in kept]
+    steps = [step for step in steps if step["run_id"] in kept]
     scope = {"scope": {"name": "runkit", "version": runkit.__version__}, "schemaUrl": SEMCONV}
     resource = {"resource": {"attributes": _attributes({"service.name": "middesk-agents"})}}
 
     spans = [*map(_root_span, runs), *_step_spans(steps)]
-    pauses = [record for step in steps if step["is_wait"] for record in _pauses(step)]
+    pauses = [record for step in steps if step["is_wait"] for record in _pause_records(step)]
     traces = {"resourceSpans": [resource | {"scopeSpans": [scope | {"spans": spans}]}]}
     logs = {"resourceLogs": [resource | {"scopeLogs": [scope | {"logRecords": pauses}]}]}
     target = Path(path)
@@ -157,12 +165,12 @@ def to_otlp(
 
 
 def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
-    """Return masked runs and steps with `start` and `end` in microseconds, and questions."""
+    """Return masked runs, and steps with their questions; `start` and `end` are in microseconds."""
     f = frames(f)
     safe = replace(f, **make_masker(redact).tables(dict(f.items())))
-    questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(KEY)
+    questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(STEP_KEY)
     steps = safe.steps.drop(columns="result").merge(
-        questions[[*KEY, "interrupt_id", "outcome"]], "left", KEY
+        questions[[*STEP_KEY, "interrupt_id", "outcome"]], how="left", on=STEP_KEY
     )
     runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
     return _records(runs), _records(steps)
@@ -185,13 +193,14 @@ def _write(path: Path, document: Json) -> Path:
 # ------------------------------------------------------------------------------ Chrome trace events
 
 
-def _processes(runs: list[Json]) -> Iterator[Json]:
+def _process_events(runs: list[Json]) -> Iterator[Json]:
     for pid, run in enumerate(runs, 1):
         label = run_label(run["run_id"], run["business_name"], run["agent_name"])
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": label}}
 
 
-def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
+def _thread_events(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
+    """Yield the threads of agents and the event of each step."""
     pids = {run["run_id"]: pid for pid, run in enumerate(runs, 1)}
     tids = count(1)
     # The threads of each run and agent: their numbers, and the ends of the steps that are open.
@@ -209,7 +218,7 @@ def _threads(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
         open_ends[tid].append(end)
         category = "waiting" if step["is_wait"] else step["type"]
         event = {"ph": "X", "cat": category, "name": step["label"], "pid": pid, "tid": tid}
-        args = {name: step[name] for name in (*STEP, "agent", "outcome")}
+        args = {name: step[name] for name in (*STEP_COLUMNS, "agent", "outcome")}
         yield event | {"ts": start, "dur": end - start, "args": args}
 
 
@@ -232,7 +241,8 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
     for step in steps:
         run_id, parent_id = step["run_id"], step["parent_step_id"]
         agents = children[run_id, step["step_id"]]
-        delegate = next(iter(agents - {step["agent"]}), None) if len(agents) == 1 else None
+        [child] = agents if len(agents) == 1 else [None]
+        delegate = child if child != step["agent"] else None
         attributes = {name: step[column] for column, name in STEP_ATTRIBUTES.items()}
         attributes |= _invoked(delegate) if delegate else {"gen_ai.agent.name": step["agent"]}
         attributes["openinference.span.kind"] = "AGENT" if delegate else "CHAIN"
@@ -245,7 +255,7 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
         }
 
 
-def _pauses(step: Json) -> Iterator[Json]:
+def _pause_records(step: Json) -> Iterator[Json]:
     """Yield the log records of a question: when the run paused, and when it was resumed."""
     pause_id = step["interrupt_id"] or step["step_id"]
     shared = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
@@ -253,10 +263,12 @@ def _pauses(step: Json) -> Iterator[Json]:
     if step["outcome"] == "answered":
         details = {"resumed_from.type": "pause", "resumed_from.id": pause_id}
         events.append(("resumed", step["end"], details))
-    for event, time, details in events:
+    for event, microseconds, details in events:
+        time = _nanoseconds(microseconds)
         attributes = {f"gen_ai.agent.{name}": value for name, value in (shared | details).items()}
         yield _ids(step["run_id"], step["step_id"]) | {
-            **dict.fromkeys(("timeUnixNano", "observedTimeUnixNano"), _nanoseconds(time)),
+            "timeUnixNano": time,
+            "observedTimeUnixNano": time,
             "severityNumber": INFO,
             "eventName": f"gen_ai.agent.{event}",
             "attributes": _attributes(attributes),
@@ -279,22 +291,24 @@ def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json
 
 
 def _nanoseconds(microseconds: int) -> str:
-    return f"{microseconds}000"
+    return str(microseconds * 1_000)
 
 
 def _ids(run_id: str, step_id: str | None) -> Json:
     """Return the ids of a run's trace and of one span: of a step, or else the root."""
-    trace_id, span_id = (
-        sha256(text.encode()).hexdigest() for text in (run_id, f"{run_id}\n{step_id or ''}")
-    )
-    return {"traceId": trace_id[:32], "spanId": span_id[:16]}
+    trace_id, span_id = _hash(run_id)[:32], _hash(f"{run_id}\n{step_id or ''}")[:16]
+    return {"traceId": trace_id, "spanId": span_id}
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def _attributes(values: Json) -> list[Json]:
     """Return attributes in the form of OTLP JSON, without missing values."""
-    kinds = {bool: "boolValue", float: "doubleValue"}
+    kinds = {bool: "boolValue", float: "doubleValue", str: "stringValue"}
     return [
-        {"key": key, "value": {kinds.get(type(value), "stringValue"): value}}
+        {"key": key, "value": {kinds[type(value)]: value}}
         for key, value in values.items()
         if value is not None
     ]
