@@ -297,10 +297,10 @@ def tree_rows(bars: pd.DataFrame, row: Ints) -> RowLayout:
         text = plain(label, MAX_LABEL)
         texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
     top = np.flatnonzero(bars["depth"] == 0)
-    edges: list[float] = np.append(
-        row[top], row[-1:] + 1
-    ).tolist()  # where top-level steps begin, and the end
-    groups = list(compress(pairwise(edges), bars["kind"].iloc[top] == GROUP))
+    # where top-level steps begin, and the end
+    edges = np.append(row[top], row[-1:] + 1).tolist()
+    is_group = bars["kind"].iloc[top] == GROUP
+    groups: list[tuple[float, float]] = list(compress(pairwise(edges), is_group))
     px = ROW_PX if len(bars) < MAX_ROWS else LOW_ROW_PX
     return RowLayout(len(bars), px, BAR_SHARE * px, row.tolist(), texts, groups[::2])
 
