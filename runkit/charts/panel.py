@@ -72,6 +72,10 @@ class Panel:
     def __len__(self) -> int:
         return len(self.table)
 
+    def __getattr__(self, name: str) -> Any:
+        hint = f"; use .table.{name}" if hasattr(pd.DataFrame, name) else ""
+        raise AttributeError(f"a Panel has no attribute {name!r}{hint}")
+
     def __repr__(self) -> str:
         first = self.table.head(MAX_ROWS)
         rows = first.to_string(index=False, max_colwidth=MAX_CELL) if len(first) else ""
