@@ -32,7 +32,7 @@ HEADS = {
     "completed_at": "Ended",
     "critical_s": "On the critical path",
     "is_critical": "On the critical path",
-    "is_parting": "First difference",
+    "is_first_difference": "First difference",
     "label": "Step",
     "n": "Steps",
     "runs_percent": "Share",

@@ -50,7 +50,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         | total_s_a, total_s_b, total_s_diff | sum of their durations, in seconds |
         | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
         | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
-        | is_parting | the first difference is at a step of this row, or of two rows |
+        | is_first_difference | the first difference is at a step of this row; two if names differ |
 
         `attrs["sentence"]` says what the first difference is.
 
@@ -83,14 +83,14 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         table[f"{measure}_a"], table[f"{measure}_b"] = of_a, of_b
         table[f"{measure}_diff"] = of_b - of_a
 
-    table["is_parting"] = False
+    table["is_first_difference"] = False
     difference = first_difference(in_a, in_b)
     if difference is None:
         table.attrs["sentence"] = "No step differs."
         return table
     for side, position in difference._asdict().items():
         if position is not None:
-            table.loc[steps["row"][side].iloc[position], "is_parting"] = True
+            table.loc[steps["row"][side].iloc[position], "is_first_difference"] = True
     first, second = _describe(in_a, difference.a), _describe(in_b, difference.b)
     table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
     return table

@@ -13,7 +13,7 @@ def test_the_first_difference_is_marked_in_both_rows():
     a = run(step("1"), step("2", 10, 20, name="left", label="Going left"))
     b = run(step("1"), step("2", 10, 20, name="right", label="Going right"))
     table = compare(a, b)
-    assert table.loc[table["is_parting"], "name"].tolist() == ["left", "right"]
+    assert table.loc[table["is_first_difference"], "name"].tolist() == ["left", "right"]
     assert "step 2, Going left" in table.attrs["sentence"]
     assert "step 2, Going right" in table.attrs["sentence"]
 
@@ -29,13 +29,16 @@ def test_the_first_difference_is_marked_in_both_rows():
     ],
 )
 def test_a_step_of_another_outcome_type_agent_or_name_is_a_difference(change, is_different):
-    assert compare(run(step("1")), run(step("1", **change)))["is_parting"].any() == is_different
+    assert (
+        compare(run(step("1")), run(step("1", **change)))["is_first_difference"].any()
+        == is_different
+    )
 
 
 def test_steps_without_agent_are_one_row():
     table = compare(run(step("1", agent=None)), run(step("1", agent=None), step("2", agent=None)))
     assert table["n_b"].tolist() == [2]
-    assert table["is_parting"].all()
+    assert table["is_first_difference"].all()
 
 
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])
