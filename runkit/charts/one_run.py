@@ -28,7 +28,7 @@ __all__ = ["findings", "questions", "step"]
 
 FINDING = [
     *("title", "summary", "confidence", "n_sources", "tiers"),
-    *("agent", "is_unfinished", "artifact_no"),
+    *("agent", "origin", "is_unfinished", "artifact_no"),
 ]
 MAX_ANSWER = 600  # characters
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
@@ -54,7 +54,8 @@ def findings(f: Frames) -> Panel:
     -------
     Panel
         A row for each finding, and for each agent that did not finish and found nothing
-        (`is_unfinished`). `tiers` counts a finding's sources by tier.
+        (`is_unfinished`). `tiers` counts a finding's sources by tier. Outputs that cite an address
+        that no finding cites are the last rows, with the origin `output`; they are no findings.
 
     Raises
     ------
@@ -71,12 +72,15 @@ def findings(f: Frames) -> Panel:
         f"{n_bare:,} without a source."
     )
     if findings.empty:
-        sentence = "No findings." + without_steps(f)
+        sentence = "No findings." if f.runs["has_steps"].all() else without_steps(f).lstrip()
+    outputs = _outputs_with_new_sources(f, findings)
+    if len(outputs):
+        sentence += f" {plural(len(outputs), 'output')} with other sources."
 
-    rows = pd.concat([findings, _outputs_with_new_sources(f, findings)])
+    rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
     tiers = sources.groupby("artifact_no")["source_tier"].agg(counts)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
-    rows = rows.astype({"artifact_no": "Int64"}).sort_values("confidence", kind="stable")
+    rows = rows.astype({"artifact_no": "Int64"})
     stopped = unfinished(f)
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]

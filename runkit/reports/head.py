@@ -244,8 +244,10 @@ def _needs_a_look(f: Frames) -> list[str]:
     }
     if run["status"] in FINAL_STATUSES:
         items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]
-    if run["weakest"] and not bare.eq(run["weakest"]).any():
-        items["Weakest finding"] = f.runs["weakest"]
+    weakest = f.runs["weakest"].dropna()
+    is_finding = weakest.isin(findings["title"])
+    items["Weakest finding"] = weakest[is_finding & ~weakest.isin(bare)]
+    items["Weakest output"] = weakest[~is_finding & weakest.ne(run["outcome"])]
     for word in RESOLUTIONS:
         decided = questions.loc[questions["outcome"] == word, "label"]
         items[f"{OUTCOMES[word]}, no reviewer asked"] = decided

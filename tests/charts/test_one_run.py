@@ -27,15 +27,17 @@ def test_it_takes_exactly_one_run(source):
 
 
 def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
-    """Of two, one rests on a government source and one on none; the record of an error is no finding."""
+    """One of two has a government source, one has none; an error's record and an output are none."""
     steps = [
         step(
             "a", artifacts=[artifact("Rests", sources=[SOURCE]), artifact("Bare", confidence="low")]
         ),
         step("b", type="error", artifacts=[artifact("Step failed")]),
     ]
-    panel = one_run.findings(frames(run(*steps)))
-    assert panel.table["title"].tolist() == ["Bare", "Rests"]
+    output = artifact("Out", confidence="low", sources=[SOURCE | {"url": "https://b.example/1"}])
+    panel = one_run.findings(frames(run(*steps, output={"artifacts": [output]})))
+    assert panel.table["title"].tolist() == ["Bare", "Rests", "Out"]
+    assert panel.sentence.startswith("2 findings")
     assert panel.table["tiers"].iloc[1] == "1 government"
     assert "50% on government or primary sources, 1 without a source" in panel.sentence
 

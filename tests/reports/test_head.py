@@ -131,7 +131,8 @@ def test_the_attention_box_lists_weak_findings_and_failures():
         "Auto-approved, no reviewer asked: Approve?",
         "Step failed: Broken",
     ]
-    clean = run(step("a", artifacts=[strong]), output={"artifacts": [artifact("Summary")]})
+    output = {"artifacts": [artifact("Summary", confidence="low")]}  # the banner shows it
+    clean = run(step("a", artifacts=[strong]), output=output)
     assert "Needs a look" not in words(data_of(clean))
 
 
