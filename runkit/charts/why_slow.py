@@ -11,8 +11,9 @@ from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
 from runkit.contract import RESOLUTIONS
 from runkit.style import status
+from runkit.tables.facts import unmeasured_waits
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, plural, run_label
+from runkit.text import agent_title, moment, plural, run_label
 
 PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
@@ -97,12 +98,16 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: p
         return f"It failed after {total}{where}. A failed run is not compared."
     if not row["has_steps"]:
         return f"{total}; where the time went is not known, as its steps were not read."
-    longest = "".join(
-        f" {lasting(question.wait_s)} of that was for “{question.label}”."
-        for question in each(questions.head(1))
-    )
+    waiting, cause = lasting(row["waiting_s"]), ""
+    for question in each(questions.head(1)):
+        wait = lasting(question.wait_s)
+        part = "," if wait == waiting else f"; {wait} of that"
+        cause = f"{part} for “{question.label}”"
     if row["status"] == "interrupted":
-        return f"Still waiting: {lasting(row['waiting_s'])} of {total} so far.{longest}"
+        [since] = unmeasured_waits(f)[f.runs["run_id"].eq(row["run_id"])]
+        if pd.notna(since):
+            return f"Still waiting, since {moment(since)}."
+        return f"Still waiting: {waiting} of {total} so far{cause}."
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."
 
@@ -122,7 +127,7 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: p
     is_normal = row["working_s"] <= others["working_s"].quantile(NORMAL)
     verb = "was normal:" if is_normal else "took"
     compared = f"The agents' work {verb} {work}, median {usual_work}."
-    return f"Slow because it waited: {spent} of {total}.{longest} {compared}"
+    return f"Slow because it waited: {spent} of {total}{cause}. {compared}"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:

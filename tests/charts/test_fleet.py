@@ -100,7 +100,7 @@ USUAL = [timed(name, look_s) for name, look_s in zip("abcde", (20, 22, 18, 21, 1
     [
         (
             timed("slow", 20, wait_s=7_200),
-            "Slow because it waited: 2 h of 2 h. 2 h of that was for “Approve?”. "
+            "Slow because it waited: 2 h of 2 h, for “Approve?”. "
             "The agents' work was normal: 25 s, median 25 s.",
         ),
         (
@@ -160,8 +160,12 @@ def test_outcomes_add_up():
 
 def test_why_slow_says_what_is_not_known_yet():
     """A waiting run waits still, and without steps nobody knows where the time went."""
-    f = frames([waiting(1), completed("a"), run(run_id="bare", end=300)])
-    assert fleet.why_slow(f, "w1").sentence.startswith("Still waiting: 1 min of 1 min 10 s so far.")
+    undated = waiting(2) | {"_runkit": {}}
+    f = frames([waiting(1), undated, completed("a"), run(run_id="bare", end=300)])
+    assert fleet.why_slow(f, "w2").sentence.startswith("Still waiting, since Feb 3")
+    assert fleet.why_slow(f, "w1").sentence.startswith(
+        "Still waiting: 1 min of 1 min 10 s so far, for"
+    )
     assert "steps were not read" in fleet.why_slow(f, "bare").sentence
 
 
