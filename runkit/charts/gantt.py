@@ -285,7 +285,8 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
         return "Not started"
-    whole = duration(total) + (" so far" if run["status"] in ("running", "interrupted") else "")
+    is_measured = run["status"] in ("running", "interrupted") and pd.isna(run["waits_since"])
+    whole = duration(total) + " so far" * is_measured
     if pd.isna(work):
         return f"{whole}; steps not delivered"
     parts = [f"{duration(work)} work"]

@@ -155,8 +155,9 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
 
     cards = [row | _card(f, row, signers) for row in records(table)]
     endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
-    longest = lasting(table["wait_s"].max())
-    sentence = f"{plural(len(table), 'question')}: {endings}. Longest wait: {longest}."
+    sentence = f"{plural(len(table), 'question')}: {endings}."
+    if table["wait_s"].notna().any():
+        sentence += f" Longest wait: {lasting(table['wait_s'].max())}."
     if table.empty:
         sentence = "No questions."
     columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]

@@ -11,7 +11,7 @@ from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.style import MISSING, OUTCOMES
-from runkit.tables.facts import findings_of, open_questions, outputs_of
+from runkit.tables.facts import findings_of, open_questions, outputs_of, unmeasured_waits
 from runkit.tables.frames import Frames
 from runkit.text import (
     Markup,
@@ -55,7 +55,7 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
         "head",
         kind=KINDS.get(n_runs, "Fleet report"),
         what=f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
-        read=moment(f.runs["as_of"].max()),
+        read=_read(f),
         tags=[*_modes(f), *filter(None, [labels.classification])],
         heading=labels.title or (heading(f) if sides else _headline(f)),
         about=_about(f) if is_single else "",
@@ -104,6 +104,13 @@ def _range(f: Frames) -> str:
     return text
 
 
+def _read(f: Frames) -> str:
+    """Write when the runs were read, or if that is not known, when they were last updated."""
+    if f.read_at:
+        return f"read {moment(f.read_at[1])}"
+    return f"last updated {moment(f.runs['updated_at'].max())}"
+
+
 def _about(f: Frames) -> str:
     [run] = records(f.runs)
     for_whom = f" for {shorten(run['requester'])}" if run["requester"] else ""
@@ -119,9 +126,15 @@ def _modes(f: Frames) -> list[str]:
     return sorted(set(kinds.values()))
 
 
+def _run(f: Frames) -> dict[Any, Any]:
+    """Return the facts of one run, with the time since which it waits if that is not measured."""
+    [run] = records(f.runs.assign(waits_since=unmeasured_waits(f)))
+    return run
+
+
 def _side(f: Frames) -> dict[str, Any]:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
-    [run], questions = records(f.runs), records(open_questions(f))
+    run, questions = _run(f), records(open_questions(f))
     outputs = records(outputs_of(f).tail(1))
     side: dict[str, Any] = {
         "run": run,
@@ -189,6 +202,8 @@ def _quote(text: str | None) -> dict[str, str]:
 def _time(run: dict[Any, Any]) -> tuple[str, str]:
     """Return a run's duration, and how much of it was waiting, or work so far if it is open."""
     total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
+    if run["waits_since"]:
+        return total, f"then waiting since {moment(run['waits_since'])}"
     if not is_over and run["duration_s"] is not None:
         total += " so far"
     if run["waiting_s"] is None:
@@ -210,7 +225,7 @@ def _tiles(f: Frames) -> list[Tile]:
 
 def _run_tiles(f: Frames) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
-    [run], findings = records(f.runs), findings_of(f)
+    run, findings = _run(f), findings_of(f)
     confidences = findings["confidence"].astype("str").fillna("unrated").value_counts()
     confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
     ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())

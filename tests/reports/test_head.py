@@ -98,6 +98,15 @@ def test_the_banner_says_how_a_run_ended(raw, color, headline):
             ],
         ),
         (
+            waiting() | {"_runkit": {}},
+            [
+                ("0", ""),
+                ("0 of 1", "1 question waiting"),
+                ("0", "0 government or primary"),
+                ("40 s", "then waiting since Feb 3, 10:00 UTC"),
+            ],
+        ),
+        (
             failed(),
             [
                 ("0", ""),
