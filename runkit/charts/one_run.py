@@ -183,13 +183,13 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
     next_steps = steps.loc[is_later & ~steps["is_wait"], "label"].head(MAX_STEPS)
     signer = row["answered_by"]
+    is_unknown = not signer and ending == "Answered" and not row["answer"]
     if signer in signers:
         signer = f"{signer} (self-declared)"
-    elif not signer and ending == "Answered" and not row["answer"]:
-        signer = UNKNOWN
     lines = {
         "Proposals": " · ".join(artifacts.loc[is_proposal, "title"].dropna()),
         "Steps that followed": " · ".join(next_steps),
+        "Answer": UNKNOWN if is_unknown else None,
         "Answered by": signer,
         "Delivery": row["delivery"],
     }
