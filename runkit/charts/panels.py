@@ -26,7 +26,7 @@ from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
 from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
-from runkit.text import plural
+from runkit.text import day, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
@@ -121,8 +121,9 @@ def what_happened(f: Frames) -> Panel:
     is_first = events.index.isin(by_weight.index[:MAX_LINES])
     events = events.assign(is_first=is_first).sort_values("at", kind="stable")
     is_one_day = events["at"].dt.normalize().nunique() == 1
-    sentence = f"{events['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
-    lines = events.assign(at=events["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
+    sentence = f"{day(events['at'].iloc[0])}, times in UTC" if is_one_day else "Times in UTC"
+    days = "" if is_one_day else events["at"].map(day) + ", "
+    lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
     body = render(
         "what_happened",
         lines=records(lines[lines["is_first"]]),
@@ -174,7 +175,7 @@ def _lacks(f: Frames) -> str:
     is_open = has_question or run["status"] not in FINAL_STATUSES
     has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"
     lacks = {
-        "No findings.": not run["n_findings"],
+        "No findings.": run["has_steps"] and not run["n_findings"],
         "No errors.": not has_error,
         "No questions waiting.": not is_open,
     }
@@ -238,6 +239,7 @@ def _facts(f: Frames) -> dict[str, str]:
     [run] = records(f.runs)
     n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
     counts = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
+    counts |= {"Questions": run["n_interrupts"]}
     times = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
     texts = {
         "Business": run["business_name"] or run["business_id"],
@@ -245,8 +247,7 @@ def _facts(f: Frames) -> dict[str, str]:
         "Status": str(status(run["status"])),
         "Outcome": run["outcome"],
         "Confidence": run["confidence"],
-        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counts.items()},
-        "Questions": f"{run['n_interrupts']:,}",
+        **{name: f"{n:,}" if n or run["has_steps"] else None for name, n in counts.items()},
         **{name: lasting(seconds) for name, seconds in times.items()},
         "Requester": run["requester"],
     }

@@ -154,9 +154,11 @@ def _side(f: Frames) -> dict[str, Any]:
             "quote": _quote(output["summary"]),
             "confidence": output["confidence"],
         }
-    is_over = run["status"] in FINAL_STATUSES
-    steps = f"{plural(run['n_steps'], 'step')} known."
-    return side | {"headline": "No output" if is_over else "No result yet", "text": steps}
+    headline = "No result yet"
+    if run["status"] in FINAL_STATUSES:
+        headline = "No output" if run["has_steps"] else "The output is not known"
+    steps = f"{plural(run['n_steps'], 'step')} known." if run["has_steps"] else ""
+    return side | {"headline": headline, "text": steps}
 
 
 def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
@@ -234,16 +236,20 @@ def _run_tiles(f: Frames) -> list[Tile]:
 
     outcomes = f.interrupts["outcome"]
     n_questions, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
-    answered, note = MISSING, "no questions asked"
+    answered, note = MISSING, "no questions asked" if run["has_steps"] else "not known"
     if n_questions:
         answered = f"{(outcomes == 'answered').sum():,} of {n_questions:,}"
         note = (
             f"{plural(n_open, 'question')} waiting" if n_open else plural(n_questions, "question")
         )
+    found, cited = (
+        (f"{len(df):,}", words) if len(df) or run["has_steps"] else (MISSING, "not known")
+        for df, words in ((findings, ratings), (sources, f"{n_strong:,} government or primary"))
+    )
     return [
-        Tile("Findings", f"{len(findings):,}", ratings),
+        Tile("Findings", *found),
         Tile("Answered by reviewers", answered, note),
-        Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
+        Tile("Sources", *cited),
         Tile("Time", *_time(run)),
     ]
 

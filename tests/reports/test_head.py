@@ -107,6 +107,10 @@ def test_the_banner_says_how_a_run_ended(raw, color, headline):
             ],
         ),
         (
+            example("minimal"),
+            [("–", "not known")] * 3 + [("7 min 28 s", "steps not delivered")],
+        ),
+        (
             failed(),
             [
                 ("0", ""),
