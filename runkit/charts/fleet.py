@@ -235,16 +235,23 @@ def slowest_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the
+        Of steps without child steps, at most 15 kinds; `label` is the label that all steps of a
+        kind have, else the name in words. Waits for reviewers are left out; what the
         policy settled is work. Times are the steps' own; `critical_s` and `total_s` are those of
         all runs together.
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~f.steps["is_wait"]]
     by = work.groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
-        label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique")
+        label=("label", "first"),
+        n_labels=("label", "nunique"),
+        n_steps=("label", "size"),
+        n_runs=("run_id", "nunique"),
     )
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
+    names = kinds["name"].str.replace("_", " ").str.capitalize()
+    has_one_label = kinds.pop("n_labels").eq(1) | names.isna()
+    kinds["label"] = kinds["label"].where(has_one_label, names)
     order = ["critical_s", "median_s"]
     kinds = kinds.sort_values(order, ascending=False, kind="stable", ignore_index=True)
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
@@ -254,7 +261,7 @@ def slowest_steps(f: Frames) -> Panel:
     sentence += f"{part} of {whole} on the critical path."
     if work.empty:
         sentence = "No steps."
-    columns = table.drop(columns=["name", "total_s", "longest_s", "n_steps"])
+    columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", sentence + without_steps(f), table, body=body)
 
@@ -365,10 +372,10 @@ def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     lines = []
     for row in records(table):
         names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
-        count = plural(row["n_runs"], "run")
+        count, n_all = plural(row["n_runs"], "run"), n_of_business[names].sum()
         if names:
-            count = f"{row['n_runs']:,} of its {n_of_business[names].sum():,} runs"
-        lines.append(f"{row['label']} · {', '.join([*names, count])}: {ids}")
+            count = f"{row['n_runs']:,} of its {n_all:,} runs" if n_all > 1 else ""
+        lines.append(f"{row['label']} · {', '.join(filter(None, [*names, count]))}: {ids}")
     return lines
 
 
