@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from runkit.arguments import Hours, checked
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.needs import needs_panel
-from runkit.charts.panel import SLA_H, Panel, render
+from runkit.charts.panel import SLA_H, Panel, render, without_steps
 from runkit.charts.panels import fleet_tiles
 from runkit.client import Client
 from runkit.errors import ApiError
@@ -73,5 +73,5 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)
-    sentence = f"{host}as of {moment(f.runs['as_of'].max())}"
+    sentence = f"{host}as of {moment(f.runs['as_of'].max())}. {needs.sentence}{without_steps(f)}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)

@@ -19,6 +19,7 @@ from runkit.charts.panel import (
     percent,
     records,
     render,
+    without_steps,
     words_of,
 )
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
@@ -199,7 +200,7 @@ def all_runs(f: Frames) -> Panel:
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
     sentence = "When each was created, and how long it waited for a reviewer (log scale)."
-    return Panel("All runs", sentence, table.reset_index(drop=True), figure)
+    return Panel("All runs", sentence + without_steps(f), table.reset_index(drop=True), figure)
 
 
 def actions(f: Frames, table: pd.DataFrame | None) -> Panel:
