@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from runkit.charts.axis import INTERVALS
 from runkit.charts.fleet_points import (
     MAX_POINTS,
     MIN_WAIT,
     NBSP,
     TICKS,
+    is_drawn,
     points,
     points_layout,
     sla_band,
@@ -64,6 +66,7 @@ BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, 
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
 TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
 SPLIT = (0.4, 0.44)  # the work ends, and the waits start, at these shares of the width
+NO_STEPS = "the steps were not delivered"
 INDENT = NBSP * 4  # the text of a dot begins so far from its middle
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 
@@ -160,7 +163,8 @@ def _hover(run: dict[Any, Any]) -> str:
     if isinstance(run["outcome"], str):
         lines.append(plain(run["outcome"], MAX_OUTCOME))
     wait = f"waited {run['waited']}" if run["has_waited"] else "no wait"
-    return "<br>".join([*lines, f"{duration(run['working_s'])} work, {wait}"])
+    work = f"{duration(run['working_s'])} work, {wait}" if run["has_steps"] else NO_STEPS
+    return "<br>".join([*lines, work])
 
 
 def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str]]:
@@ -168,19 +172,23 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     n_over = int((waiting["wait_s"] > sla_h * HOUR).sum())
-    median = duration(completed["working_s"].median())
+    work_s = completed["working_s"].dropna()
     counts = {
         f"{len(waiting):,} waiting, oldest {oldest(waiting)}": len(waiting),
         f"{n_over:,} over {sla_h:g} h": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
-        f"median work of completed runs {median}": len(completed),
+        f"median work of completed runs {duration(work_s.median())}": len(work_s),
     }
-    n_drawn = min(runs["day"].count(), MAX_POINTS)
-    is_cut = MAX_ROWS < len(runs) > n_drawn
-    cut = f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first" if is_cut else ""
+    n_drawn, n_bare = min(is_drawn(runs).sum(), MAX_POINTS), int((~runs["has_steps"]).sum())
+    notes = []
+    if MAX_ROWS < len(runs) > n_drawn:
+        notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
+    if n_bare:
+        bare = f"The steps of {plural(n_bare, 'run')} were not delivered"
+        notes.append(f"{bare}: client.runs.fetch(runs) reads them")
     name = plain(title or plural(len(runs), "run"), MAX_TITLE)
-    return [[name, " to ".join(created)], [text for text, n in counts.items() if n], [cut]]
+    return [[name, " to ".join(created)], [text for text, n in counts.items() if n], notes]
 
 
 def _in_rows(runs: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -230,9 +238,11 @@ def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_
 
 
 def _work_axis(runs: pd.DataFrame) -> Json:
-    """Build the linear axis of agent work."""
-    end = 1.6 * max(1, runs["working_s"].max())
-    return ON_TOP | {"domain": [0, SPLIT[0]], "range": [0, end]} | array_ticks([0], ["0"])
+    """Build the linear axis of agent work, with a tick at 0 and one near the longest work."""
+    longest = max(1, runs["working_s"].max())
+    tick = max(seconds for seconds in INTERVALS if seconds <= longest)
+    ticks = array_ticks([0, tick], ["0", duration(tick)])
+    return ON_TOP | {"domain": [0, SPLIT[0]], "range": [0, 1.6 * longest]} | ticks
 
 
 def _wait_axis(runs: pd.DataFrame) -> Json:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.charts.axis import INTERVALS
 from runkit.charts.panel import DAY, HOUR, aged
 from runkit.charts.style import (
     AXIS_PX,
@@ -58,10 +59,7 @@ MAX_LISTED = 20  # runs; of one status more than its share if the other has fewe
 LIST_PX = 460
 COLUMNS_PX = (36, 242, LIST_PX - 16)  # where names and ids begin, and where times end
 
-DATE_STEPS = (  # between ticks, in days
-    *(1 / 24, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 7, 14, 28, 91, 182, 364),
-    *(3_640, 36_400, 364_000),
-)
+DATE_STEPS = [seconds / DAY for seconds in INTERVALS if seconds >= 60]  # between ticks, in days
 MAX_DATES = 7  # ticks
 DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
 
@@ -79,6 +77,12 @@ def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json,
     return SHADE | box | {"fillcolor": faded(theme.wait, 0.1)}, label
 
 
+def is_drawn(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Flag the runs that have a point; of the others it is not known when, or if they waited."""
+    has_wait = runs["has_steps"] | runs["wait_s"].notna() | runs["asked_at"].notna()
+    return has_wait & runs["day"].notna()
+
+
 def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw a marker per run, a trace per status, the urgent ones on top."""
     styles = {
@@ -91,10 +95,10 @@ def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     # Runs without a wait are spread over their lane, so that points do not hide each other.
     spread = NO_WAIT * np.exp((runs.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
     y = runs["wait_s"].clip(lower=MIN_WAIT).where(runs["wait_s"] > 0, spread)
-    dated = runs.assign(y=y).dropna(subset="day").sort_values("rank", kind="stable")
+    drawn = runs.assign(y=y)[is_drawn(runs)].sort_values("rank", kind="stable")
 
     traces: list[Trace] = []
-    for _, group in dated.head(MAX_POINTS).groupby(["rank", "status"]):
+    for _, group in drawn.head(MAX_POINTS).groupby(["rank", "status"]):
         word = group["status"].iloc[0]
         color, symbol, opacity = styles.get(word, (OTHER_COLOR, "diamond", 0.8))
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
@@ -170,10 +174,10 @@ def _dates(runs: pd.DataFrame) -> Json:
     first, last = runs["day"].agg(["min", "max"])
     if np.isnan(first):
         return {"range": [0, 1]} | array_ticks([], [])
-    edge = max((last - first) * DATES_EDGE, 0.02)
+    edge = max((last - first) * DATES_EDGE, 1.5 * DATE_STEPS[0])
     step = next(step for step in DATE_STEPS if (last - first) / MAX_DATES <= step)
-    days = np.arange(np.ceil((first - edge) / step) * step, last + edge, step)
-    times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D")
+    days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
+    times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
     labels = [f"{day(time)}, {time:%H:%M}" if step < 1 else day(time) for time in times]
     ticks = array_ticks(days.tolist(), labels)
     return {"range": [first - edge, last + edge], "tickangle": 0} | ticks
