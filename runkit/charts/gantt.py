@@ -40,7 +40,7 @@ from runkit.charts.marks import (
     wait_labels,
 )
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.panel import SLA_H
+from runkit.charts.panel import SLA_H, short_ids
 from runkit.charts.style import (
     AXIS_PX,
     EDGE_PX,
@@ -69,7 +69,7 @@ from runkit.errors import UsageError
 from runkit.style import Theme
 from runkit.tables.frames import frames
 from runkit.tables.sources import Source
-from runkit.text import duration, moment, plural, short_id
+from runkit.text import duration, moment, plural
 from runkit.timing import Flags
 
 if TYPE_CHECKING:
@@ -245,6 +245,7 @@ def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str
     agents = _names(*runs["agent_name"].unique())
     shared = [names[0] for names in (businesses, agents) if len(names) == 1]
     names = [plain(name, MAX_TITLE) for name in _names(title) or shared]
+    runs = runs.assign(short_id=short_ids(runs["run_id"]))
     if len(runs) == 1:
         [run] = runs.to_dict("records")
         head = [*(names or ["Unknown agent"]), pill(run["status"], theme)]
@@ -277,7 +278,7 @@ def _names(*values: object) -> list[str]:
 
 
 def _run_id(run: dict[Any, Any]) -> str:
-    return f"run {plain(short_id(run['run_id']))}"
+    return f"run {plain(run['short_id'])}"
 
 
 def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
