@@ -53,7 +53,7 @@ class Report:
     def __str__(self) -> str:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items())
         return visible(
-            f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1e6:.1f} MB), "
+            f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1_000:,.0f} kB), "
             f"executed notebook {self.notebook}\n"
             f"masked: {counts or 'nothing'}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
         )
