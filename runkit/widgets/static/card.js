@@ -473,7 +473,7 @@ function render({model, el}) {
     const later = state.kind === "inbox" && button("later", putOff, "H", "rk-quiet", "Later", hint("H"));
     const keys = isLab() && button("help", toggleHelp, "?", "rk-quiet", h("kbd", null, "?"));
     keys && keys.setAttribute("aria-label", "Keys");
-    return [verbs, all, space(), later, keys];
+    return [verbs, all, h("span", {class: "rk-quiets"}, later, keys)];
   }
 
   const toggleHelp = () => { isHelp = !isHelp; drawHints(); };
