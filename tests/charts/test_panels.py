@@ -31,13 +31,3 @@ def test_findings_are_matched_by_title():
     table = panels.findings(two(a, b)).table.set_index("title")
     assert table["match"].to_dict() == {"Y": "other confidence", "Only": "only in A"}
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]
-
-
-def test_two_results_of_a_check_stand_together():
-    a = run(
-        step("1", artifacts=[artifact("No evidence", confidence="low"), artifact("X", type="t")])
-    )
-    b = run(step("1", artifacts=[artifact("Operates there")]))
-    table = panels.findings(two(a, b)).table
-    assert table["title"].tolist() == ["No evidence", "Operates there", "X"]
-    assert table["match"].tolist() == ["only in A", "only in B", "only in A"]

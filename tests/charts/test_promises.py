@@ -99,11 +99,12 @@ def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
 
 
 def test_the_slowest_work_is_no_wait_and_no_container() -> None:
-    """Of a container of 90 s, a wait of 60 s and steps of 20 and 10 s, the two steps are work."""
-    steps = [step("p", 0, 90, steps=[step("a", 0, 20, name="a"), step("b", 80, 90, name="b")])]
+    """Of a container, a wait and three steps, the steps are work; two have a name in common."""
+    looks = [step("a", 0, 20, name="look_up"), step("b", 80, 90)]
+    steps = [step("p", 0, 90, steps=[*looks, step("c", 90, 95, name="look_up")])]
     f = runkit.frames(run(*steps, question("q", 20, 80)))
-    assert fleet.slowest_steps(f).table[["name", "total_s"]].to_numpy().tolist() == [
-        ["a", 20],
-        ["b", 10],
+    assert fleet.slowest_steps(f).table[["label", "total_s"]].to_numpy().tolist() == [
+        ["Look up", 25],
+        ["Step b", 10],
     ]
     assert f.runs[["working_s", "waiting_s", "idle_s"]].sum(axis=1).tolist() == [100]
