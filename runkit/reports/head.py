@@ -157,8 +157,7 @@ def _side(f: Frames) -> dict[str, Any]:
     headline = "No result yet"
     if run["status"] in FINAL_STATUSES:
         headline = "No output" if run["has_steps"] else "The output is not known"
-    steps = f"{plural(run['n_steps'], 'step')} known." if run["has_steps"] else ""
-    return side | {"headline": headline, "text": steps}
+    return side | {"headline": headline}
 
 
 def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
@@ -236,22 +235,22 @@ def _run_tiles(f: Frames) -> list[Tile]:
 
     outcomes = f.interrupts["outcome"]
     n_questions, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
-    answered, note = MISSING, "no questions asked" if run["has_steps"] else "not known"
+    answered, note = MISSING, "no questions asked"
     if n_questions:
         answered = f"{(outcomes == 'answered').sum():,} of {n_questions:,}"
         note = (
             f"{plural(n_open, 'question')} waiting" if n_open else plural(n_questions, "question")
         )
-    found, cited = (
-        (f"{len(df):,}", words) if len(df) or run["has_steps"] else (MISSING, "not known")
-        for df, words in ((findings, ratings), (sources, f"{n_strong:,} government or primary"))
-    )
-    return [
-        Tile("Findings", *found),
+    tiles = [
+        Tile("Findings", f"{len(findings):,}", ratings),
         Tile("Answered by reviewers", answered, note),
-        Tile("Sources", *cited),
+        Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", *_time(run)),
     ]
+    if run["has_steps"]:
+        return tiles
+    unknown = {"value": MISSING, "note": "not known"}  # what was not delivered is not 0
+    return [tile._replace(**unknown) if tile.value in ("0", MISSING) else tile for tile in tiles]
 
 
 def _needs_a_look(f: Frames) -> list[str]:
