@@ -182,9 +182,7 @@ def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) 
     """Describe where the masked frames come from, and how many values were masked."""
     run_ids, digest, settings = tuple(f.runs["run_id"]), digest_of(f), _settings(masker.policy)
     n_more = len(run_ids) - MAX_IDS
-    more = (
-        f", and {n_more:,} more (all are in the notebook's first code cell)" if n_more > 0 else ""
-    )
+    more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
     hosts = ", ".join(f.read_from) or "an unknown host"
     archive = ""
