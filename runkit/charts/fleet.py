@@ -52,7 +52,7 @@ NO_QUESTIONS = "No question to a reviewer."
 # A question with one of these outcomes was put to a person; others were decided by policy.
 HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
 # Errors with one cause differ in their ids and numbers.
-NUMBER = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
+IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 ARTIFACT = ["run_id", "artifact_no"]
 COLORS = {
     "completed": "ok",
@@ -153,7 +153,9 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
     """
     questions = f.interrupts[f.interrupts["outcome"].isin(HUMAN_OUTCOMES)]
     n_policy = len(f.interrupts) - len(questions)
-    bounds = sorted({HOUR / 2, sla_h * HOUR, DAY, 3 * DAY})
+    # Of bounds with the same label, the SLA stays.
+    by_label = {duration(bound): bound for bound in (HOUR / 2, DAY, 3 * DAY, sla_h * HOUR)}
+    bounds = sorted(by_label.values())
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
     classes = pd.cut(questions["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
     if questions["wait_s"].isna().any():
@@ -167,15 +169,15 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
         n_questions=1,
         **{f"n_{word}": questions["outcome"].eq(word) for word in HUMAN_OUTCOMES},
     )
-    rows = pd.concat([rows, rows.assign(kind="All")])
+    rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
     rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
     sums = dict.fromkeys(
         ("n_late", "n_questions", *(f"n_{word}" for word in HUMAN_OUTCOMES)), "sum"
     )
     by_kind = rows.groupby("kind", observed=True)
     totals = by_kind.agg(sums | {"median_s": "median", "wait_s": "max"})
-    counts = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
-    table = counts.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
+    n_by_class = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
+    table = n_by_class.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
     table = table.astype({"kind": "str"})
 
     sentence = _waits_sentence(questions, sla_h) if len(questions) else NO_QUESTIONS
@@ -202,8 +204,8 @@ def _waits_body(
     """Write the table of waits for people, with those that are still waiting in each cell."""
     texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
     cells = texts.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
-    counts = zip(table["n_late"], table["n_questions"], strict=True)
-    late = [f"{n_late:,} of {n_questions:,}" for n_late, n_questions in counts]
+    late_of_all = zip(table["n_late"], table["n_questions"], strict=True)
+    late = [f"{n_late:,} of {n_questions:,}" for n_late, n_questions in late_of_all]
     medians, longest = table["median_s"].map(lasting), table["longest_s"].map(lasting)
     lines = np.column_stack([cells, late, medians, longest]).tolist()
     return render(
@@ -309,10 +311,14 @@ def variants(f: Frames) -> Panel:
 
 def _without_common_start(variants: pd.Series[str]) -> pd.Series[str]:
     """Leave out the steps that all variants begin with, which would hide what differs."""
-    names = variants.str.split(" > ")
-    is_common = [len(set(column)) == 1 for column in zip(*names, strict=False)]
-    n_common = [*is_common, False].index(False) if len(variants) > 1 else 0
-    return "… > " * (n_common > 0) + names.str[n_common:].str.join(" > ")
+    names = [variant.split(" > ") for variant in variants]
+    n_common = 0
+    if len(names) > 1:  # each variant keeps at least its last step
+        is_common = [len(set(column)) == 1 for column in zip(*names, strict=False)]
+        n_common = [*is_common[:-1], False].index(False)
+    start = "… > " if n_common else ""
+    shortened = [start + " > ".join(steps[n_common:]) for steps in names]
+    return pd.Series(shortened, variants.index, dtype="str")
 
 
 @checked
@@ -332,7 +338,7 @@ def failed_steps(f: Frames) -> Panel:
     """
     failed = f.steps[f.steps["error"].notna()].drop(columns="status")
     failed = failed.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
-    patterns = failed["error"].str.replace(NUMBER, "*", regex=True)
+    patterns = failed["error"].str.replace(IDS_AND_NUMBERS, "*", regex=True)
     is_same = failed.groupby(patterns)["error"].transform("nunique").eq(1)
     failed = failed.assign(
         error=patterns.mask(is_same, failed["error"]),

@@ -24,9 +24,9 @@ from runkit.charts.fleet_points import (
 )
 from runkit.charts.panel import DAY, HOUR, SLA_H, oldest, short_ids, waited
 from runkit.charts.style import (
+    FONT_PX,
     HOVER,
     MAX_TITLE,
-    SIZE,
     Heading,
     Json,
     Trace,
@@ -271,7 +271,7 @@ def _axis_head(axis: str, text: str, theme: Theme) -> Json:
         "yanchor": "bottom",
         "yshift": TICKS_PX,
     }
-    return note(text, theme.muted, SIZE, **position)
+    return note(text, theme.muted, FONT_PX, **position)
 
 
 def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:

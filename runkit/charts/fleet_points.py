@@ -11,10 +11,10 @@ from runkit.charts.axis import INTERVALS
 from runkit.charts.panel import DAY, HOUR, aged
 from runkit.charts.style import (
     AXIS_PX,
+    FONT_PX,
     HOVER,
     LEGEND_EDGE_PX,
     LEGEND_PX,
-    SIZE,
     Heading,
     Json,
     Trace,
@@ -73,7 +73,9 @@ SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json, Json]:
     """Shade the waits that are longer than `sla_h`, with a label in a corner."""
-    label = note(f"{NBSP}over {sla_h:g} h", theme.attention, SIZE - 0.5, xanchor="left", **corner)
+    label = note(
+        f"{NBSP}over {sla_h:g} h", theme.attention, FONT_PX - 0.5, xanchor="left", **corner
+    )
     return SHADE | box | {"fillcolor": faded(theme.wait, 0.1)}, label
 
 
@@ -256,5 +258,5 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     notes = []
     for px, (lines, side, color) in zip(COLUMNS_PX, columns, strict=True):
         position = corner | {"xshift": px, "xanchor": side, "align": side}
-        notes.append(note("<br>".join(lines), color, SIZE, **position))
+        notes.append(note("<br>".join(lines), color, FONT_PX, **position))
     return notes

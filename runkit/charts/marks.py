@@ -15,8 +15,8 @@ import pandas as pd
 from runkit.charts.axis import Floats
 from runkit.charts.bars import GROUP, STEP, WAIT, PathPart, Picture, each
 from runkit.charts.style import (
-    CLEAR,
     HOVER,
+    TRANSPARENT,
     Json,
     Trace,
     bar_trace,
@@ -60,7 +60,7 @@ def _bars(picture: Picture) -> list[Trace]:
     """Draw one trace for each color and fill; groups and waits have marks over them."""
     bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
     is_step = bars["kind"].eq(STEP)
-    edges = bars["color"].where(is_step, CLEAR)
+    edges = bars["color"].where(is_step, TRANSPARENT)
     min_length = MIN_BAR_PX / picture.axis.scale if len(bars) > MANY_BARS else 0
     height = picture.rows.bar_px / picture.rows.px
 
@@ -139,7 +139,7 @@ def _waits(picture: Picture) -> list[Trace]:
     if waits.empty:
         return []
     ends = np.where(waits["is_open"], picture.theme.ground, color)
-    fills = [fill for end in ends.tolist() for fill in (color, end, CLEAR)]
+    fills = [fill for end in ends.tolist() for fill in (color, end, TRANSPARENT)]
     mark = {"size": MARK_PX, "color": fills, "line": {"width": 2, "color": color}}
     dotted = {"color": color, "width": 3, "dash": "dot"}
     x, y = [waits["x0"], waits["x1"]], [waits["row"]] * 2
@@ -249,7 +249,7 @@ def legend(picture: Picture) -> list[Trace]:
     return entries
 
 
-def entry(name: str, color: str, edge: str = CLEAR) -> Trace:
+def entry(name: str, color: str, edge: str = TRANSPARENT) -> Trace:
     """Build an entry of the legend."""
     mark = {
         "symbol": "square",

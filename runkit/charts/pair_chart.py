@@ -12,7 +12,7 @@ from runkit.charts.axis import Axis, axes_of, relative_axis
 from runkit.charts.bars import Picture, RowLayout, Scene, bars_of, blocked, tree_rows
 from runkit.charts.marks import entry
 from runkit.charts.style import (
-    SIZE,
+    FONT_PX,
     Json,
     Trace,
     bold,
@@ -171,7 +171,7 @@ def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> lis
     )
     traces = []
     for name, x, labels, color in columns:
-        options |= {"name": name, "textfont": {"size": SIZE, "color": color}}
+        options |= {"name": name, "textfont": {"size": FONT_PX, "color": color}}
         traces.append(text_trace([x] * len(y), y, [name, *labels], color, **options))
     return traces
 
@@ -233,6 +233,6 @@ def _layout(axes: list[Axis], longest: Axis, rule: int | None, theme: Theme) -> 
             "visible": False,
             "fixedrange": True,
         },
-        "annotations": [note(head, theme.muted, SIZE, **at_left)],
+        "annotations": [note(head, theme.muted, FONT_PX, **at_left)],
         "shapes": shapes,
     }

@@ -4,9 +4,9 @@ A figure has an opaque ground of its own: a notebook's renderer does not follow 
 theme, and no one text color can be read on both. The ground is white, or dark where plotly's own
 default template is dark (`plotly.io.templates.default = "plotly_dark"`).
 
-plotly reads its texts as a small HTML (`<a href>` becomes a live link), typesets what stands
-between two `$` where MathJax is loaded, and fills in `%{…}`. Run data is hostile, so every string
-that enters a figure goes through `plain`.
+plotly renders a small subset of HTML in texts (`<a href>` becomes a live link), typesets what
+stands between two `$` where MathJax is loaded, and fills in `%{…}`. Run data is hostile, so every
+string that enters a figure goes through `plain`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,21 @@ if TYPE_CHECKING:
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-SIZE = 12
+FONT_PX = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
-CLEAR = "rgba(0,0,0,0)"
-TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
+TRANSPARENT = "rgba(0,0,0,0)"
+REMOVED_TOOLS = [
+    "zoom",
+    "pan",
+    "select",
+    "lasso",
+    "zoomIn",
+    "zoomOut",
+    "autoScale",
+    "toggleSpikelines",
+]
 WIDTH = 900  # pixels of a figure in a notebook, and of its static picture
-MAX_TITLE = 200  # characters of a title of the user
+MAX_TITLE = 200  # characters of a user's title
 LINE_PX = 22  # the height of a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # the space over the title
@@ -65,10 +74,10 @@ def faded(color: str, alpha: float = 0.18) -> str:
 
 def template(theme: Theme) -> dict[str, Any]:
     """Return the plotly template of a theme."""
-    font = {"family": FONT, "size": SIZE, "color": theme.text}
+    font = {"family": FONT, "size": FONT_PX, "color": theme.text}
     axis = {
         "gridcolor": GRIDS[theme],
-        "tickfont": {"size": SIZE - 1, "color": theme.muted},
+        "tickfont": {"size": FONT_PX - 1, "color": theme.muted},
         "zeroline": False,
     }
     hover = {
@@ -87,7 +96,7 @@ def template(theme: Theme) -> dict[str, Any]:
             "yaxis": axis,
             "legend": {"font": {"color": theme.muted}},
             "hoverlabel": hover,
-            "modebar": {"bgcolor": CLEAR, "color": theme.muted, "activecolor": theme.text},
+            "modebar": {"bgcolor": TRANSPARENT, "color": theme.muted, "activecolor": theme.text},
         },
     }
 
@@ -119,8 +128,8 @@ def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> He
 def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> Json:
     """Build what the layouts of all figures have in common.
 
-    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and
-    the title.
+    `area` is the height of the drawing in pixels; the top of `margin` is the space between title
+    and drawing.
     """
     title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
     top = title + margin.get("t", 0)
@@ -132,7 +141,7 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
         "height": top + area + margin["b"],
         "margin": margin | {"t": top},
         "hovermode": "closest",
-        "modebar": {"remove": TOOLS},
+        "modebar": {"remove": REMOVED_TOOLS},
         "title": corner | text,
         "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
         "barmode": "overlay",
@@ -144,15 +153,15 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
 def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> Json:
     """Build the axis of rows, whose labels begin at one line, so that indents can be seen.
 
-    They stand right of their axis and are moved left. (`shift` would take the area of the hover
-    along.)
+    They are drawn right of the axis and shifted left by `ticklabelstandoff`, because `shift` would
+    also move the area of the hover.
     """
     return array_ticks(ticks, texts) | {
         "side": "right",
         "anchor": "free",
         "position": 0,
         "ticklabelstandoff": -labels_px,
-        "tickfont": {"size": SIZE, "color": theme.text},
+        "tickfont": {"size": FONT_PX, "color": theme.text},
         "showgrid": False,
         # a drag zooms on time; near time 0 it would move the rows out of sight
         "fixedrange": True,
@@ -230,7 +239,7 @@ def text_trace(
     **options: Any,
 ) -> Trace:
     """Return texts that begin at points, in one color or one for each."""
-    font = {"size": SIZE - 1, "color": color}
+    font = {"size": FONT_PX - 1, "color": color}
     kind = {
         "mode": "text",
         "textposition": "middle right",
@@ -286,7 +295,7 @@ def level(word: str, theme: Theme, noun: str = "") -> str:
     return colored(plain(word.capitalize(), 14) + noun, getattr(theme, color))
 
 
-def note(text: str, color: str, size: float = SIZE - 1, **position: Any) -> dict[str, Any]:
+def note(text: str, color: str, size: float = FONT_PX - 1, **position: Any) -> dict[str, Any]:
     """Return harmless text as an annotation of a figure, without an arrow."""
     return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **position}
 

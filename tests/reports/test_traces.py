@@ -82,6 +82,9 @@ def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
     assert nanoseconds / 1e9 == pytest.approx(f.steps["duration_s"].sum())
     types = Counter(attributes(span)["middesk.step.type"] for span in of_steps)
     assert types == f.steps["type"].value_counts().to_dict()
+    for span in of_steps:
+        is_agent = attributes(span)["openinference.span.kind"] == "AGENT"
+        assert is_agent == span.name.startswith("invoke_agent")
 
 
 def test_absolute_times(tmp_path: Path) -> None:
