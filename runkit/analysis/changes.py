@@ -12,9 +12,9 @@ from runkit.contract import FINAL_STATUSES
 from runkit.errors import UsageError
 from runkit.style import status
 from runkit.tables.facts import open_questions
-from runkit.tables.frames import frames
+from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Source
-from runkit.text import duration, moment, plural, run_label, shorten, timestamp
+from runkit.text import duration, moment, plural, run_label, shorten
 
 # The strongest first.
 CHANGES = ("newly waiting", "failed", "answered", "completed", "new", "confidence changed")
@@ -53,7 +53,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        For sources that cannot hold runs, and if `after` was read earlier than `before`.
+        For sources that cannot hold runs, and if `after` is older: read earlier than `before`, or
+        without a newer state of any run and with an older one of some.
 
     Examples
     --------
@@ -64,9 +65,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     0
     """
     old, new = frames(before), frames(after)
-    if old.read_at and new.read_at and new.read_at[1] < old.read_at[0]:
-        times = timestamp(new.read_at[1]), timestamp(old.read_at[0])
-        raise UsageError("after was read {}, and before later, {}; swap them.".format(*times))
+    if _is_older(new, old):
+        raise UsageError("after is older than before; expected the earlier state first: swap them.")
     since = old.read_at[1] if old.read_at else old.runs["as_of"].max()
     old_runs = {run["run_id"]: run for run in old.runs.to_dict("records")}
     waiting = open_questions(new)
@@ -90,6 +90,16 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     table = table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
     table.attrs["sentence"] = _sentence(table, waiting, since, (n_gone, n_added))
     return table
+
+
+def _is_older(f: Frames, other: Frames) -> bool:
+    """Whether frames were read earlier, or none of the runs of both is newer and some are older."""
+    if f.read_at and other.read_at and f.read_at[1] < other.read_at[0]:
+        return True
+    times, others = (part.runs.set_index("run_id")["updated_at"] for part in (f, other))
+    later = times - others
+    zero = pd.Timedelta(0)
+    return bool((later < zero).any() and not (later > zero).any())
 
 
 def _by_run(questions: pd.DataFrame) -> defaultdict[str, list[Row]]:

@@ -99,8 +99,12 @@ def test_another_selection_is_no_change() -> None:
     assert "1 other run only before. 1 other run only now." in found.attrs["sentence"]
 
 
-def test_the_later_state_comes_second() -> None:
-    states = [run(_runkit={"read_at": at(seconds)}) for seconds in (200, 300)]
+@pytest.mark.parametrize(
+    "fields", [lambda time: {"_runkit": {"read_at": time}}, lambda time: {"updated_at": time}]
+)
+def test_the_later_state_comes_second(fields: Any) -> None:
+    """By the times of reading, else by those of the runs."""
+    states = [run(**fields(at(seconds))) for seconds in (200, 300)]
     assert runkit.changes(*states).empty
     with pytest.raises(UsageError, match="swap them"):
         runkit.changes(*reversed(states))
