@@ -15,6 +15,7 @@ import pandas as pd
 from runkit.arguments import checked, full_ids
 from runkit.errors import UsageError
 from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
+from runkit.models import Run
 from runkit.style import status
 from runkit.tables.answers import audit_trail
 from runkit.tables.columns import empty
@@ -120,15 +121,17 @@ class Frames:
         """Iterate over (name, DataFrame)."""
         return ((name, self[name]) for name in SCHEMA)
 
-    def select(self, runs: str | Iterable[str] | Iterable[bool] | pd.DataFrame) -> Frames:
+    def select(
+        self, runs: str | Run | Iterable[str | Run] | Iterable[bool] | pd.DataFrame
+    ) -> Frames:
         """Select some runs in all six frames, in the order given.
 
         Parameters
         ----------
         runs
-            Ids of runs, or one; the first 8 characters of an id are enough where they are unique.
-            Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a boolean
-            mask of `f.runs`, such as `f.runs["n_errors"] > 0`.
+            Runs or their ids, or one; the first 8 characters of an id are enough where they are
+            unique. Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a
+            boolean mask of `f.runs`, such as `f.runs["n_errors"] > 0`.
 
         Returns
         -------
@@ -140,7 +143,8 @@ class Frames:
         UsageError
             For an unknown id, a prefix of several ids, and a mask that does not fit.
         """
-        ids = full_ids(self._run_ids(runs), self.runs["run_id"], "these frames")
+        names = (run.id if isinstance(run, Run) else run for run in self._run_ids(runs))
+        ids = full_ids(names, self.runs["run_id"], "these frames")
 
         def rows_of(df: pd.DataFrame) -> pd.DataFrame:
             positions = pd.Index(ids, dtype="str").get_indexer(pd.Index(df["run_id"]))
@@ -154,10 +158,10 @@ class Frames:
         )
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
-        """Return the ids, or prefixes of ids, that the argument of `select` stands for."""
+        """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
         if isinstance(runs, pd.DataFrame | pd.Series) and "run_id" in runs:  # rows, or one row
             return pd.Series(runs["run_id"]).dropna()
-        if isinstance(runs, str):
+        if isinstance(runs, str | Run):
             return [runs]
         if isinstance(runs, pd.DataFrame) or not isinstance(runs, Iterable):
             raise UsageError(

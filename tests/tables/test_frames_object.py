@@ -37,6 +37,8 @@ def four() -> runkit.Frames:
     [
         (lambda f: "cccccccc", "c"),
         (lambda f: [IDS[2], "aaaaaaaa", IDS[2]], "ca"),
+        (lambda f: runkit.Run.from_json(run(run_id=IDS[2])), "c"),
+        (lambda f: runkit.RunList((runkit.Run.from_json(run(run_id=IDS[0])),)), "a"),
         (lambda f: [], ""),
         (lambda f: f.runs["n_steps"] > 2, "cd"),
         (lambda f: [True, False, False, True], "ad"),
