@@ -90,6 +90,14 @@ def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
     return value
 
 
+def _parameters(signature: inspect.Signature) -> str:
+    """Write a signature without its types: `(source, *, depth=None)`."""
+    parameters = dict(signature.parameters)
+    parameters.pop("self", None)
+    plain = [item.replace(annotation=inspect.Parameter.empty) for item in parameters.values()]
+    return str(inspect.Signature(plain))
+
+
 def checked(function: F) -> F:
     """Check the arguments of a public function, or of a class, against its annotations.
 
@@ -117,7 +125,11 @@ def checked(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            name = function.__qualname__.removesuffix(".__init__")
+            raise TypeError(f"{name}() {error}; expected {name}{_parameters(signature)}") from None
         for name, adapter in adapters().items():
             if name in bound.arguments:
                 bound.arguments[name] = _check(name, bound.arguments[name], adapter)

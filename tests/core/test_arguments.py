@@ -104,7 +104,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     for wrong in ({"depth": True}, {"depth": 1.0}, {"compress_waits": 1}, {"sla_h": "4"}):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             runkit.gantt(f, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^gantt\(\) .*; expected gantt\(source, \*, depth='auto'"):
         runkit.gantt()  # type: ignore[call-arg]
 
 
