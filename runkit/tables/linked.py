@@ -106,6 +106,8 @@ class Frames:
         is_older = self.problems["problem"] == "duplicate_run"
         return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
 
+    __iter__ = None  # else Python would try f[0], f[1], …
+
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame of a name: `f["steps"]` is `f.steps`."""
         if name not in SCHEMA:

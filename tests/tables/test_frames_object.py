@@ -104,6 +104,8 @@ def test_frames_by_name() -> None:
     assert dict(f).keys() == set(SCHEMA)
     with pytest.raises(UsageError, match="Did you mean 'steps'"):
         f["step"]
+    with pytest.raises(TypeError, match="not iterable"):
+        list(f)  # type: ignore[call-overload]
 
 
 def test_frames_are_not_compared() -> None:
