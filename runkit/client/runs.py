@@ -226,6 +226,8 @@ class Runs:
         several: Iterable[str | Run] = (
             [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         )
+        if hasattr(several, "columns"):  # of a DataFrame, which iterates over their names
+            raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
         known = reusable(have)
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]

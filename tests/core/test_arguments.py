@@ -108,6 +108,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
         runkit.gantt()  # type: ignore[call-arg]
 
 
+def test_frames_and_rows_are_no_ids() -> None:
+    for wrong in (_empty(), _empty().runs):
+        with pytest.raises(UsageError, match="ids_or_runs"):
+            _client().runs.fetch(wrong)
+
+
 def test_a_key_is_not_repeated() -> None:
     for name in ("api_key", "base_url", "proxy", "cert"):
         with pytest.raises(UsageError, match=name) as error:
