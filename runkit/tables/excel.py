@@ -9,6 +9,7 @@ import pandas as pd
 
 from runkit import files
 from runkit.errors import MissingExtra, UsageError
+from runkit.text import brief
 
 try:
     import xlsxwriter  # type: ignore[import-untyped]  # noqa: F401
@@ -24,6 +25,10 @@ OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_n
 def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path:
     """Write a sheet for each frame, and return the file. Raises `UsageError`."""
     target = files.file_at(path)
+    if target.suffix.lower() != ".xlsx":
+        raise UsageError(
+            f"{brief(target.name)} is no Excel file; expected a name that ends in .xlsx"
+        )
     for name, df in tables.items():
         if len(df) > MAX_ROWS:
             raise UsageError(

@@ -201,7 +201,7 @@ class Frames:
         Raises
         ------
         UsageError
-            For a path that is a file, and for a folder that cannot be written.
+            For a path that is a file or named as one, and a folder that cannot be written.
         """
         coverage = self.coverage._asdict() | {"version": self.version}
         return write_saved(directory, dict(self.items()) | {"reads": self.reads}, coverage)
@@ -229,7 +229,8 @@ class Frames:
         Raises
         ------
         UsageError
-            For a path that cannot be written, and a frame with more than 1,048,575 rows.
+            For a path that does not end in `.xlsx` or cannot be written, and a frame with more than
+            1,048,575 rows.
         MissingExtra
             Without the extra `[excel]`.
         """

@@ -15,12 +15,13 @@ import pydantic
 
 from runkit import files
 from runkit.contract import RESOLUTIONS
-from runkit.errors import DataError
+from runkit.errors import DataError, UsageError
 from runkit.tables.columns import cast
 from runkit.tables.schema import SCHEMA
-from runkit.text import shorten
+from runkit.text import brief, shorten
 
 COVERAGE_FILE = "coverage.json"
+FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 # Columns of 0.2 that have another name today.
 RENAMED = {"order": "step_no"}
 Tables = dict[str, Any]  # a DataFrame by name
@@ -44,7 +45,15 @@ def is_saved(folder: Path) -> bool:
 def write_saved(
     directory: str | Path, tables: Mapping[str, pd.DataFrame], coverage: Mapping[str, Any]
 ) -> Path:
-    """Write frames and their coverage to a folder. Raises `UsageError` if it cannot be written."""
+    """Write frames and their coverage to a folder.
+
+    Raises `UsageError` if it is named as a file, or cannot be written.
+    """
+    if Path(directory).suffix.lower() in FILE_SUFFIXES:
+        raise UsageError(
+            f"{brief(Path(directory).name)} is the name of a file; expected a folder for the "
+            "Parquet files, such as frames/."
+        )
     folder = files.folder_at(directory)
     for name, df in tables.items():
         with files.replacing(folder / f"{name}.parquet") as part:

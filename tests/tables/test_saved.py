@@ -41,13 +41,16 @@ def saved(whole: Path, tmp_path: Path) -> Path:
 # --------------------------------------------------------------------------- what is not as written
 
 
-def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
-    """Also after it was created."""
+def test_a_path_that_cannot_be_written_is_refused(saved: Path) -> None:
+    """Also a folder that is there, and the name of another kind of file."""
     f = runkit.frames(saved)
     (saved / "steps.parquet").unlink()
     (saved / "steps.parquet").mkdir()
     with pytest.raises(UsageError, match="cannot be used"):
         f.save(saved)
+    for save, name in ((f.save, "frames.parquet"), (f.to_excel, "frames.csv")):
+        with pytest.raises(UsageError, match=f"{name}.*; expected"):
+            save(saved / name)
 
 
 @pytest.mark.parametrize("name", FILES)
