@@ -234,10 +234,12 @@ def full_id(prefix: str, ids: Collection[str]) -> str | None:
     return matches[0]
 
 
-def full_ids(names: Iterable[object], known: Iterable[str], where: str) -> list[str]:
+def full_ids(
+    names: Iterable[object], known: Iterable[str], where: str, advice: str = ""
+) -> list[str]:
     """Find the ids of ids or unique prefixes, each once and in their order.
 
-    Raises `UsageError` if one is unknown or ambiguous.
+    Raises `UsageError` if one is unknown (with the advice) or ambiguous.
     """
     known = set(known)
     ids: dict[str, None] = {}  # in order
@@ -252,6 +254,6 @@ def full_ids(names: Iterable[object], known: Iterable[str], where: str) -> list[
         raise UsageError(
             f"{plural(len(missing), 'run id')} not in {where}: {', '.join(missing[:5])}; "
             f"expected ids of its {plural(len(known), 'run')}, or at least the first 8 characters "
-            "of one."
+            f"of one.{advice}"
         )
     return list(ids)

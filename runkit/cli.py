@@ -202,6 +202,8 @@ def show(arguments: argparse.Namespace) -> int:
         names = list(f.keys()) if len(f.runs) == 1 else ["runs"]
         _write_json({name: _records(f[name]) for name in names})
     elif arguments.step is not None:
+        if len(f.runs) > 1:
+            raise UsageError(f"--step needs one run of {len(f.runs):,}; select it with --run ID.")
         from runkit.charts.step_panel import step
 
         terminal.write(terminal.step_lines(step(f, arguments.step)))

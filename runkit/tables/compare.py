@@ -102,7 +102,7 @@ def one_run(source: Source, name: str) -> Frames:
     if len(f.runs) != 1:
         raise UsageError(
             f"{name} holds {plural(len(f.runs), 'run')}; expected exactly one. "
-            "Select one run with .select(run_id), in the shell with --run."
+            "Select one run with .select(run_id)."
         )
     return f
 

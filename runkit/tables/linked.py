@@ -31,6 +31,7 @@ NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
     "runkit.overview(f), runkit.gantt(f)"
 )
+BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 
 
@@ -146,7 +147,8 @@ class Frames:
             For an unknown id, a prefix of several ids, and a mask that does not fit.
         """
         names = (run.id if isinstance(run, Run) else run for run in self._run_ids(runs))
-        ids = full_ids(names, self.runs["run_id"], "these frames")
+        advice = BY_NAME if isinstance(runs, str) else ""
+        ids = full_ids(names, self.runs["run_id"], "these frames", advice)
 
         def rows_of(df: pd.DataFrame) -> pd.DataFrame:
             positions = pd.Index(ids, dtype="str").get_indexer(pd.Index(df["run_id"]))

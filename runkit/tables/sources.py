@@ -223,7 +223,7 @@ def _from_path(path: Path) -> Iterator[Record]:
         raise UsageError(
             f"{shorten(str(path), 300)} is no file or folder of runs; expected an existing file "
             f"that ends in {', '.join(SUFFIXES)}, also with .gz, or a folder of such files, of "
-            "Frames.save() or of an archive. For a run of some frames, write f.select(id)."
+            f"Frames.save() or of an archive.{_advice(str(path))}"
         )
     for file_path in paths:
         try:
@@ -232,6 +232,15 @@ def _from_path(path: Path) -> Iterator[Record]:
             raise UsageError.of_path(file_path, error) from None
         with file:  # its name may have bytes that are not text
             yield from _from_file(file, str(file_path).encode("utf-8", "replace").decode())
+
+
+def _advice(path: str) -> str:
+    """Return what to do about a path that is none; "" if it ends as a file of runs."""
+    if path.startswith(("http:", "https:")):
+        return " For runs of the API, use runkit.Client."
+    if "*" in path:
+        return " A pattern is not expanded; pass list(pathlib.Path().glob(pattern))."
+    return "" if has_suffix(path) else " For a run of some frames, write f.select(id)."
 
 
 def _from_open_file(file: Any) -> Iterator[Record]:

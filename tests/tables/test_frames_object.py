@@ -64,7 +64,7 @@ def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: 
 @pytest.mark.parametrize(
     ("choose", "words"),
     [
-        (lambda f: "nope", "1 run id not in these frames: 'nope'"),
+        (lambda f: "Tacoma LLC", "1 run id not in these frames: 'Tacoma LLC'.* To select by name"),
         (lambda f: ["aaaaaaaa", 3, "aaa"], "2 run ids not in these frames: 3, 'aaa'"),
         (lambda f: None, "expected run ids, rows with a column run_id, or a mask"),
         (lambda f: f.schema, "expected run ids"),
