@@ -64,6 +64,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 IN_MEMORY = ("$", "line ")  # how the location of a record starts that was read from no file
+ROW = "expected a run, found a row of a frame; pass f.select(rows)"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -167,6 +168,8 @@ def record_of(value: object, location: str) -> Record:
     try:
         text = jsontext.dumps(raw, large_integers=True)
     except ValueError as error:
+        if isinstance(raw, dict) and "run_id" in raw and "id" not in raw:
+            return Record(None, location, "not_a_run", ROW)
         run_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)
         return _refused({"id": run_id if is_usable else None}, location, error)
