@@ -89,7 +89,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("agent_name", "display name of the agent, if known"),
         _word(
             "status",
-            "running, interrupted (it waits for a reviewer), completed or error",
+            "running, interrupted (screens say waiting), completed or error (screens say failed)",
             RUN_STATUSES,
         ),
         _text("requester", "name of the person who requested the run"),
@@ -198,7 +198,11 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("asked_at", "when the question was asked"),
         _time("answered_at", "when it was answered or resolved by policy"),
         _seconds("wait_s", "waiting time, until as_of while pending; null if as_of is not known"),
-        _word("outcome", "how it ended", OUTCOMES),
+        _word(
+            "outcome",
+            "pending (screens say waiting), answered, auto_approve, skip or lapsed (expired)",
+            OUTCOMES,
+        ),
         _word("decision", "the reviewer's decision, if known", DECISIONS),
         _text("answered_by", "name of the reviewer, if known"),
     ),
