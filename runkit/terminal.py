@@ -128,7 +128,10 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
 
 
 def _ranked(f: Frames) -> pd.DataFrame:
-    """Return the runs in the order of `RANKS`, with the columns of the table."""
+    """Return the runs in the order of `RANKS`, with the columns of the table.
+
+    The age of a run is how long its question waits, else the time since it ended or was created.
+    """
     questions = open_questions(f).drop_duplicates("run_id").reset_index(names="position")
     runs = f.runs.merge(questions[["run_id", "position", "wait_s"]], how="left", on="run_id")
     statuses = runs["status"].astype("str")
@@ -140,7 +143,8 @@ def _ranked(f: Frames) -> pd.DataFrame:
     text = runs["outcome"].mask(statuses.eq("error"), brief_error)
     is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & runs["weakest"].notna()
     text = text.mask(is_weak, confidence + ": " + runs["weakest"])
-    age_s = (runs["as_of"].max() - runs["created_at"]).dt.total_seconds()
+    since = runs["ended_at"].fillna(runs["created_at"])
+    age_s = (runs["as_of"].max() - since).dt.total_seconds()
     runs = runs.assign(
         rank=ranks,
         text=text.fillna(MISSING),
