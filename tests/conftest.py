@@ -87,15 +87,6 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["RUNKIT_STATE_DIR"], ignore_errors=True)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests recorded as `table:TITLE`: a row, a column, a kind of line, and a value."""
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, cells in getattr(report, "user_properties", ()):
-                if name.startswith("table:"):
-                    terminalreporter.line(" | ".join((name, *cells)))
-
-
 @pytest.fixture(autouse=True)
 def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what runkit keeps, so that no test finds answers of another."""
