@@ -256,7 +256,10 @@ def _join(ignored: list[str]) -> Sandbox:
             f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
         ) from None
     if ignored:
-        message = f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}."
+        message = (
+            f"Uses the sandbox at {url} ({URL_NAME}, as `runkit lab` sets it). "
+            f"These arguments have no effect on it: {', '.join(ignored)}."
+        )
         echo(message, file=sys.stdout)  # because a notebook shows stderr as an error
     return Sandbox(url, secret, speed, None)
 
