@@ -203,7 +203,7 @@ def show(arguments: argparse.Namespace) -> int:
         _write_json({name: _records(f[name]) for name in names})
     elif arguments.step is not None:
         if len(f.runs) > 1:
-            raise UsageError(f"--step needs one run of {len(f.runs):,}; select it with --run ID.")
+            raise UsageError("--step needs exactly one run; select it with --run ID.")
         from runkit.charts.step_panel import step
 
         terminal.write(terminal.step_lines(step(f, arguments.step)))

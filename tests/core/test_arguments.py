@@ -108,10 +108,9 @@ def test_numbers_of_numpy_are_numbers() -> None:
         runkit.gantt()  # type: ignore[call-arg]
 
 
-def test_frames_and_rows_are_no_ids() -> None:
-    for wrong in (_empty(), _empty().runs):
-        with pytest.raises(UsageError, match="ids_or_runs"):
-            _client().runs.fetch(wrong)
+def test_rows_of_a_frame_are_no_ids() -> None:
+    with pytest.raises(UsageError, match="ids_or_runs"):
+        _client().runs.fetch(_empty().runs)
 
 
 def test_a_key_is_not_repeated() -> None:

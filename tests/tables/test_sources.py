@@ -249,11 +249,6 @@ def test_on_error_raise_carries_the_problems() -> None:
     assert caught.value.problems["problem"].tolist() == ["not_a_run"]
 
 
-def test_rows_of_a_frame_are_named() -> None:
-    f = runkit.frames(runkit.frames(RUNS).runs.to_dict("records"))
-    assert set(f.problems["problem"]) == {"not_a_run"}
-
-
 def test_on_error_raise_lets_notes_pass() -> None:
     """A new word of the API and an older copy of a run are no reason to stop."""
     frames = runkit.frames([RUNS[0], RUNS[0], run(run_id="x", status="paused")], on_error="raise")
