@@ -203,7 +203,8 @@ def _waits_body(
 ) -> Markup:
     """Write the table of waits for people, with those that are still waiting in each cell."""
     texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
-    cells = texts.unstack(fill_value=MISSING).reindex(columns=heads, fill_value=MISSING)
+    # pandas 3.0.0 cannot add several columns that are filled with text
+    cells = texts.unstack().reindex(columns=heads).astype("object").fillna(MISSING)
     late_of_all = zip(table["n_late"], table["n_questions"], strict=True)
     late = [f"{n_late:,} of {n_questions:,}" for n_late, n_questions in late_of_all]
     medians, longest = table["median_s"].map(lasting), table["longest_s"].map(lasting)
