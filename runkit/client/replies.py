@@ -85,16 +85,15 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     if not response.is_success:
         raise error_of_response(source, response, body)
     headers = response.headers
-    try:
-        value = jsontext.loads(body)
-    except ValueError:
-        content_type = quoted(headers.get("Content-Type", "no content type"))
-        raise ContractError(
-            f"{source} returned {len(body):,} bytes that are not JSON ({content_type})."
-            f"{write_warning(source)} Check base_url and the proxy.",
-            status=response.status_code,
-        ) from None
-    return Reply(value, _http_date(headers.get("Date", "")), source)
+    with suppress(ValueError):
+        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
+    # raised here, so that no error has the parser's as its context, which holds the body
+    content_type = quoted(headers.get("Content-Type", "no content type"))
+    raise ContractError(
+        f"{source} returned {len(body):,} bytes that are not JSON ({content_type})."
+        f"{write_warning(source)} Check base_url and the proxy.",
+        status=response.status_code,
+    )
 
 
 def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
