@@ -83,13 +83,13 @@ def log_of(cases: list[Case]) -> pd.DataFrame:
     """The answer log: each sent so many seconds after the form was shown, or without a form."""
     rows = [(n, case) for n, case in enumerate(cases) if case.answer]
     sent_at = pd.Timestamp(START) + pd.Timedelta(days=1)
-    shown_s = pd.Series([case.shown_s for _, case in rows], dtype="float64")
+    shown = [case.shown_s and sent_at - pd.Timedelta(case.shown_s, "s") for _, case in rows]
     log = {
         "run_id": [f"run-{n}" for n, _ in rows],
         "step_id": [f"s{n}" for n, _ in rows],
         "answer": [json.dumps(ANSWERS[case.answer]) for _, case in rows],
         "answered_by": [case.reviewer for _, case in rows],
-        "shown_at": sent_at - pd.to_timedelta(shown_s, "s"),
+        "shown_at": pd.to_datetime(shown, utc=True),
         "n_sources_opened": pd.Series([case.n_opened for _, case in rows], dtype="Int32"),
     }
     made = pd.DataFrame(log).assign(interrupt_id="i", delivery="confirmed", sent_at=sent_at)

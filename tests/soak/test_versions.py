@@ -40,7 +40,16 @@ SUITE = [
 ]
 RUNNERS = (
     *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
-    *("playwright", "axe-playwright-python", "psutil", "duckdb", "polars", "opentelemetry-proto"),
+    *(
+        "mypy",
+        "pandas-stubs",
+        "playwright",
+        "axe-playwright-python",
+        "psutil",
+        "duckdb",
+        "polars",
+        "opentelemetry-proto",
+    ),
 )
 
 
