@@ -244,7 +244,7 @@ def folder() -> Path:
 
 
 def exists() -> bool:
-    """Whether the file exists; reading must not create it.
+    """Return whether the file exists; reading must not create it.
 
     Raises `UsageError` for a folder without permission.
     """

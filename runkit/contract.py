@@ -134,7 +134,7 @@ def verify_tin_payload(document_id: str) -> Json:
 
 
 def is_updated_at_reliable(status: str) -> bool:
-    """Whether a run with this status changes only together with its `updated_at`.
+    """Return whether a run with this status changes only together with its `updated_at`.
 
     [A] 39: nothing says that `updated_at` changes with every step, so a running run may have
     changed without it; a waiting or finished one has not.
@@ -235,7 +235,7 @@ def read_page(value: object, source: str) -> Page:
 
 
 def is_same_id(left: str, right: str) -> bool:
-    """Whether two ids are the same: UUIDs may be in upper or lower case."""
+    """Return whether two ids are the same: UUIDs may be in upper or lower case."""
     return left.lower() == right.lower()
 
 

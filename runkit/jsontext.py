@@ -52,7 +52,7 @@ def loads(text: bytes) -> Any:
 
 
 def is_too_deep(error: orjson.JSONDecodeError) -> bool:
-    """Whether orjson refused text for its depth, and not because it is not JSON."""
+    """Return whether orjson refused text for its depth, and not because it is not JSON."""
     return "depth" in str(error) or "recursion" in str(error).lower()
 
 
@@ -93,7 +93,7 @@ def _dumps(value: Any, sort_keys: bool, large_integers: bool) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether the text can be encoded as UTF-8: it has no lone surrogate."""
+    """Return whether the text can be encoded as UTF-8: it has no lone surrogate."""
     return as_unicode(text) == text
 
 

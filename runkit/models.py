@@ -352,7 +352,7 @@ class Run(Local):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has ended: `completed` or `error`."""
+        """Return whether the run has ended: `completed` or `error`."""
         return self.status in contract.FINAL_STATUSES
 
     def walk(self) -> Iterable[Step]:

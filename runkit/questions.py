@@ -77,7 +77,7 @@ def questions_in(value: Json) -> list[Json]:
 
 
 def has_schema(question: Mapping[str, Any]) -> bool:
-    """Whether a question has a JSON Schema for its answer.
+    """Return whether a question has a JSON Schema for its answer.
 
     [A] 36: by AG-UI's name or a likely one.
     """
@@ -127,7 +127,7 @@ class Verb(NamedTuple):
 
     @property
     def is_yes(self) -> bool:
-        """Whether it agrees with the agent."""
+        """Return whether it agrees with the agent."""
         return self.key == "A"
 
     def missing(self, name: str) -> str:

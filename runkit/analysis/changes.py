@@ -93,7 +93,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
 
 
 def _is_older(f: Frames, other: Frames) -> bool:
-    """Whether frames were read earlier, or none of the runs of both is newer and some are older."""
+    """Return whether `f` was read earlier, or has older states of some runs and no newer ones."""
     if f.read_at and other.read_at and f.read_at[1] < other.read_at[0]:
         return True
     times, others = (part.runs.set_index("run_id")["updated_at"] for part in (f, other))
@@ -149,7 +149,7 @@ def _without(questions: list[Row], others: list[Row]) -> list[Row]:
 
 
 def _is_same(left: Row, right: Row) -> bool:
-    """Whether two rows are the same question: by the step, by the interrupt, else by the text."""
+    """Return whether two rows are the same question: by step, by interrupt, else by text."""
     names = ("step_id", "interrupt_id")
     known = [name for name in names if pd.notna(left[name]) and pd.notna(right[name])] or ["label"]
     return any(left[name] == right[name] for name in known)

@@ -46,7 +46,7 @@ class Synced:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the archive now has every selected run, as of the listing."""
+        """Return whether the archive now has every selected run, as of the listing."""
         return self.why is None
 
     @property
@@ -134,7 +134,7 @@ def _fetch_and_write(client: Client, writer: Writer, due: list[Run], workers: in
 
 
 def _is_due(run: Run, stored: dict[Any, Any] | None) -> bool:
-    """Whether to read a listed run: it is new, has changed, or may have changed."""
+    """Return whether to read a listed run: it is new, has changed, or may have changed."""
     if stored is None or not stored["has_steps"] or not contract.is_updated_at_reliable(run.status):
         return True
     # reading it again stores the business

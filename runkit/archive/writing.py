@@ -38,7 +38,7 @@ class Added:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every record is in the archive."""
+        """Return whether every record is in the archive."""
         return self.n_refused == 0
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""More than 150 runs in one figure: a point for when each was created and how long it waited."""
+"""Many runs in one figure: a point for when each was created and how long it waited."""
 
 from __future__ import annotations
 

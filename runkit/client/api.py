@@ -104,12 +104,12 @@ class Client:
 
     @property
     def is_live(self) -> bool:
-        """Whether real data is read and written."""
+        """Return whether real data is read and written."""
         return self.mode == "LIVE"
 
     @property
     def read_only(self) -> bool:
-        """Whether every POST is refused."""
+        """Return whether every POST is refused."""
         return self._http.read_only
 
     def close(self) -> None:

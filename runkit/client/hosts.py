@@ -43,7 +43,7 @@ class Target:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the requests stay on this machine."""
+        """Return whether the requests stay on this machine."""
         return self.mode == "SANDBOX"
 
 
@@ -97,7 +97,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    """Return whether `host` is this machine: `localhost`, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
     try:

@@ -235,7 +235,7 @@ class Http:
                 self.sleep(wait)
 
     def _is_final(self, error: ApiError, attempt: int, elapsed: float, retry_for: float) -> bool:
-        """Whether an error of a read is not worth another attempt."""
+        """Return whether an error of a read is not worth another attempt."""
         if isinstance(error, ContractError):
             return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
         if isinstance(error, RateLimited):

@@ -103,7 +103,7 @@ def _parsed(raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
 
 
 def _is_past(since: datetime, items: Mapping[str, Listed | None]) -> bool:
-    """Whether no item at or after `since` can follow.
+    """Return whether no item at or after `since` can follow.
 
     [A] 18: nothing documents that lists are newest first. So this is known only while all items so
     far were newest first; equal times show no order.

@@ -92,7 +92,7 @@ class Question:
         return f"the question {self.id!r} is still open" if is_pending(run, self.id) else None
 
     def _is_stale(self, run: Run) -> bool:
-        """Whether a run is an older state than the one in which the question was open."""
+        """Return whether a run is an older state than the one in which the question was open."""
         known = self.known
         return known is not None and is_pending(known, self.id) and is_stale(run, known)
 
@@ -211,7 +211,7 @@ def deliver(
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:
-    """Whether the question is still open in this run, as far as can be read.
+    """Return whether the question is still open in this run, as far as can be read.
 
     Reads the JSON itself: a question that cannot be parsed does not count as answered, nor does an
     interrupted run that lists no questions.
@@ -224,7 +224,7 @@ def is_pending(run: Run, interrupt_id: str) -> bool:
 
 
 def is_stale(run: Run, known: Run | None) -> bool:
-    """Whether a run is an older state than a known one, as a lagging replica may show."""
+    """Return whether a run is an older state than a known one, as a lagging replica may show."""
     return known is not None and run.updated_at < known.updated_at
 
 

@@ -46,7 +46,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that was requested is here."""
+        """Return whether everything that was requested is here."""
         return self.why is None
 
     @property

@@ -73,7 +73,7 @@ class Template(NamedTuple):
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is one of runkit's templates."""
+        """Return whether it is one of runkit's templates."""
         return self.name in _RUN_COUNTS
 
     @property

@@ -135,7 +135,7 @@ def check_agent(kind: str) -> None:
 
 
 def has_steps(include: str) -> bool:
-    """Whether `steps` is in a list of words; it is the only documented one."""
+    """Return whether `steps` is in a list of words; it is the only documented one."""
     return "steps" in map(str.strip, include.split(","))
 
 

@@ -72,7 +72,7 @@ def flags(values: pa.Array) -> Flags:
 
 
 def is_word(values: pa.Array, *words: str) -> Flags:
-    """Whether each value is one of some words; false for null."""
+    """Return whether each value is one of some words; false for null."""
     return flags(pc.is_in(values, pa.array(words, TEXT)))
 
 
@@ -257,7 +257,7 @@ def note_rows(
 
 
 def note_contradictions(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
-    """RowNote steps whose fields contradict each other, their run or their parent."""
+    """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
     is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
@@ -279,7 +279,7 @@ def note_contradictions(runs: Columns, steps: Columns, notes: list[RowNote]) -> 
 
 
 def note_unknown_words(frame: str, columns: Columns, notes: list[RowNote]) -> None:
-    """RowNote the words of a category that the API's documentation does not have.
+    """Note the words of a category that the API's documentation does not have.
 
     `columns` has the rows of the runs, and the JSON object of each row.
     """
@@ -326,7 +326,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RowNot
 
 
 def _note_outside(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
-    """RowNote steps that are not inside their parent, or at the top not inside their run."""
+    """Note steps that are not inside their parent, or at the top not inside their run."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))

@@ -94,7 +94,7 @@ class Rows:
     interrupts: list[InterruptRow] = field(default_factory=list)
 
     def note(self, note: RowNote) -> None:
-        """RowNote a problem of a run, or of an object that it holds."""
+        """Note a problem of a run, or of an object that it holds."""
         run, problem, detail, path, holder = note
         self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
 

@@ -101,7 +101,7 @@ class Frames:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything requested is here; a refused older copy of a run does not count."""
+        """Return whether everything requested is here; refused older copies do not count."""
         if self.coverage.why is not None or not self.coverage.refused:
             return self.coverage.why is None
         is_older = self.problems["problem"] == "duplicate_run"

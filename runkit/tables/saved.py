@@ -38,7 +38,7 @@ class Saved(pydantic.BaseModel):
 
 
 def is_saved(folder: Path) -> bool:
-    """Whether a folder has saved frames, or a part of them."""
+    """Return whether a folder has saved frames, or a part of them."""
     return any((folder / name).is_file() for name in (COVERAGE_FILE, "runs.parquet"))
 
 

@@ -213,7 +213,7 @@ def path_of(source: str | Path) -> Path:
 
 
 def has_suffix(path: str | Path) -> bool:
-    """Whether a path ends as that of a file of runs, in any case."""
+    """Return whether a path ends as that of a file of runs, in any case."""
     return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
 
 

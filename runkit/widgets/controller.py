@@ -416,12 +416,12 @@ class AnswerController(Controller):
 
     @property
     def needs_name(self) -> bool:
-        """Whether a person must give a name before the first answer: the login is no person's."""
+        """Return whether a name must be typed before the first answer: the login is no person's."""
         return self.is_login and self.who in SHARED_LOGINS
 
     @property
     def is_edited(self) -> bool:
-        """Whether a person has changed anything."""
+        """Return whether a person has changed anything."""
         return self.entries != self.form.received({})
 
     @property
