@@ -19,6 +19,8 @@ RANGE = "() => document.querySelector('.js-plotly-plot').layout.xaxis.range"
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
+MORE_ROWS = "n => document.querySelector('.js-plotly-plot').querySelectorAll('.ytick').length > n"
+
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
@@ -34,8 +36,8 @@ def test_a_run_from_start_to_end(open_session: Open) -> None:
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
     page = session.page
     page.wait_for_selector(".js-plotly-plot .bars .point")
-    rows = page.locator(".js-plotly-plot .ytick")
-    n_rows = rows.count()
+    # of one chart: while it is redrawn, the old one is still there
+    n_rows = page.locator(".js-plotly-plot").first.locator(".ytick").count()
     verb(page, DISMISS).wait_for()
     card(page).locator("textarea").fill(NOTE)
     press(verb(page, DISMISS))
@@ -46,7 +48,7 @@ def test_a_run_from_start_to_end(open_session: Open) -> None:
         "[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]"
     )
     assert page.evaluate(RANGE) == pytest.approx(ended)  # nobody has zoomed
-    assert rows.count() > n_rows
+    page.wait_for_function(MORE_ROWS, arg=n_rows)
     notebook = session.saved()
     [words, chart] = (item["data"] for item in notebook["cells"][1]["outputs"])
     assert "was dismissed: date of birth and country differ" in "".join(words["text/html"])
