@@ -1,4 +1,4 @@
-"""What version 0.2 left on a disk is read. Tests work on a copy of the files."""
+"""What versions 0.2 and 0.3 left on a disk is read. Tests work on a copy of the files."""
 
 from __future__ import annotations
 
@@ -63,4 +63,38 @@ def test_an_answer_log_of_02(old: Path, monkeypatch: pytest.MonkeyPatch) -> None
         question["run_id"],
         question["interrupt_id"],
     )
+    assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")
+
+
+@pytest.fixture
+def of_03(tmp_path: Path) -> Path:
+    """The files of 0.3, which a test may change."""
+    return Path(shutil.copytree(GOLDEN / "0.3", tmp_path / "0.3"))
+
+
+def test_saved_frames_and_an_archive_of_03_hold_the_same_runs(of_03: Path) -> None:
+    f, archived = runkit.frames(of_03 / "frames"), runkit.frames(of_03 / "archive")
+    statuses = {
+        "own-time": "completed",
+        "spanned": "completed",
+        "failed-result": "error",
+        "unclosed": "completed",
+        "odd-a": "completed",
+        "odd-b": "completed",
+        "waiting-undated": "interrupted",
+        "80c8b83e-8967-595d-9ba8-aa691080affe": "completed",
+        "cc79c394-00f6-5441-9e9c-792e6a61fb7a": "interrupted",
+    }
+    for old in (f, archived):
+        assert dict(zip(old.runs["run_id"], old.runs["status"], strict=True)) == statuses
+    assert (f.coverage, archived.version) == ((10, 9, 1, None), 2)
+    assert len(runkit.Archive(of_03 / "archive").frames(version=1).runs) == 8
+
+
+def test_an_answer_log_of_03(of_03: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNKIT_STATE_DIR", str(of_03 / "state"))
+    f = runkit.frames(of_03 / "frames")
+    [entry] = runkit.answer_log().to_dict("records")
+    question = f.interrupts.set_index("interrupt_id").loc[entry["interrupt_id"]]
+    assert (question["run_id"], question["outcome"]) == (entry["run_id"], "pending")
     assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")
