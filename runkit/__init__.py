@@ -10,7 +10,7 @@ Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `Archive`
 Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `FeedbackForm`, `answer_log`
 Analyze    `search`, `changes`, `actions`, `decisions`
-Share      `report`, `report_data`, `Redaction`, `to_perfetto`, `to_otlp`
+Share      `report`, `report_data`, `Redaction`, `to_otlp`
 Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.

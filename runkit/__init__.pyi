@@ -17,7 +17,6 @@ from runkit.reports.data import report_data as report_data
 from runkit.reports.redaction import Redaction as Redaction
 from runkit.reports.report import report as report
 from runkit.reports.traces import to_otlp as to_otlp
-from runkit.reports.traces import to_perfetto as to_perfetto
 from runkit.server import sandbox as sandbox
 from runkit.tables.compare import compare as compare
 from runkit.tables.frames import Frames as Frames

@@ -1,7 +1,6 @@
-"""`to_perfetto()` and `to_otlp()`: runs as files for trace viewers, masked as reports are.
+"""`to_otlp()`: runs as OpenTelemetry traces, masked as reports are.
 
-Both write ids, names, times and outcomes. Findings, sources and results of steps stay in the
-frames.
+It writes ids, names, times and outcomes. Findings, sources and results of steps stay in the frames.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 
 import orjson
@@ -25,7 +23,6 @@ from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import frames
 from runkit.tables.sources import Source
-from runkit.text import run_label
 
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions for generative AI; their names may change."""
@@ -66,48 +63,6 @@ STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP_COLUMNS} | {
 
 
 @checked
-def to_perfetto(f: Source, path: str | Path, *, redact: bool | Redaction = True) -> Path:
-    """Write runs as Chrome trace events, which ui.perfetto.dev opens without an upload.
-
-    A run is a process, an agent in it a thread, and a step a complete event. Where steps of an
-    agent overlap and are not nested, the agent has one more thread. The category is the type of the
-    step, or `waiting` if it waited for a reviewer. Times are UTC.
-
-    Parameters
-    ----------
-    f
-        `Frames` of any number of runs, or anything that `frames()` takes.
-    path
-        The file to write, such as `trace.json`; readable by its owner only.
-    redact
-        True masks as `runkit.report` does, also with your own `Redaction`. False masks API keys
-        only.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    UsageError
-        For a path that cannot be written, and an invalid `redact`.
-
-    Examples
-    --------
-    >>> import runkit
-    >>> with runkit.sandbox(history=3, seed=7) as box, box.client() as client:
-    ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
-    >>> print(runkit.to_perfetto(f, "trace.json"))
-    trace.json
-    """
-    runs, steps = _runs_and_steps(f, redact)
-    events = [*_process_events(runs), *_thread_events(runs, steps)]
-    other = {"producer": f"runkit {runkit.__version__}"}
-    return _write(Path(path), {"displayTimeUnit": "ms", "otherData": other, "traceEvents": events})
-
-
-@checked
 def to_otlp(
     f: Source, path: str | Path, *, redact: bool | Redaction = True, include_open: bool = False
 ) -> tuple[Path, Path]:
@@ -127,7 +82,8 @@ def to_otlp(
         The file of the spans, such as `trace.json`; the logs are beside it, as `trace.logs.json`. A
         collector takes them at `/v1/traces` and `/v1/logs`. Both are readable by their owner only.
     redact
-        As in `to_perfetto`.
+        True masks as `runkit.report` does, also with your own `Redaction`. False masks API keys
+        only.
     include_open
         Also write runs that have not ended. Sent again after their end, they would be stored twice.
 
@@ -188,41 +144,6 @@ def _write(path: Path, document: Json) -> Path:
     with files.replacing(target) as part:
         part.write_bytes(orjson.dumps(document))
     return target
-
-
-# ------------------------------------------------------------------------------ Chrome trace events
-
-
-def _process_events(runs: list[Json]) -> Iterator[Json]:
-    for pid, run in enumerate(runs, 1):
-        label = run_label(run["run_id"], run["business_name"], run["agent_name"])
-        yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": label}}
-
-
-def _thread_events(runs: list[Json], steps: list[Json]) -> Iterator[Json]:
-    """Yield the threads of agents and the event of each step."""
-    pids = {run["run_id"]: pid for pid, run in enumerate(runs, 1)}
-    tids = count(1)
-    # The threads of each run and agent: their numbers, and the ends of the steps that are open.
-    threads: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)
-    for step in sorted(steps, key=lambda step: (step["start"], -step["end"])):
-        pid, agent = pids[step["run_id"]], step["agent"] or "unknown"
-        start, end, open_ends = step["start"], step["end"], threads[pid, agent]
-        for ends in open_ends.values():
-            ends[:] = [other for other in ends if other > start]
-        tid = next((tid for tid, ends in open_ends.items() if not ends or ends[-1] >= end), 0)
-        if not tid:
-            tid, name = next(tids), {"name": agent}
-            open_ends[tid] = []
-            yield {"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": name}
-        open_ends[tid].append(end)
-        category = "waiting" if step["is_wait"] else step["type"]
-        event = {"ph": "X", "cat": category, "name": step["label"], "pid": pid, "tid": tid}
-        args = {name: step[name] for name in (*STEP_COLUMNS, "agent", "outcome")}
-        yield event | {"ts": start, "dur": end - start, "args": args}
-
-
-# --------------------------------------------------------------------------------------------- OTLP
 
 
 def _root_span(run: Json) -> Json:

@@ -78,7 +78,7 @@ def writing(folder: Path) -> Ways:
     f = runkit.frames(TEXT, progress=False)
     return {
         "frames": lambda: runkit.frames(TEXT, progress=False),
-        "masked export": lambda: runkit.to_perfetto(f, folder / "trace.json"),
+        "masked export": lambda: runkit.to_otlp(f, folder / "trace.json", include_open=True),
     }
 
 

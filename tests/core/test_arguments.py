@@ -231,7 +231,7 @@ def test_a_wrong_argument_is_an_error_of_runkit(
     raw: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as used:
         # these fail at the end, before anything slow starts
-        names = ["report", "overview", "actions", "decisions", "to_perfetto", "to_otlp", "search"]
+        names = ["report", "overview", "actions", "decisions", "to_otlp", "search"]
         special: dict[str, dict[str, Any]] = {
             **{name: {"source": _empty(), "f": _empty()} for name in names},
             "sandbox": {"port": used.getsockname()[1]},

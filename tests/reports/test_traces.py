@@ -1,4 +1,4 @@
-"""Exports to trace viewers, read back by the formats' own definitions."""
+"""Exports to trace viewers, read back by the format's own definitions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
@@ -16,8 +15,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 import runkit
 from support import example, question, run, step
-
-EXPORTS = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +58,6 @@ def attributes(record: Any) -> dict[str, Any]:
     }
 
 
-def perfetto(f: object, folder: Path, **options: Any) -> list[dict[str, Any]]:
-    """The events of an export."""
-    events = json.loads(runkit.to_perfetto(f, folder / "trace.json", **options).read_bytes())[
-        "traceEvents"
-    ]
-    return list(events)
-
-
 def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
     """One span per run and per step, every parent in the same trace."""
     spans, _ = otlp(f, tmp_path)
@@ -95,8 +84,8 @@ def test_absolute_times(tmp_path: Path) -> None:
     assert spans[0].end_time_unix_nano == 1_770_115_260_000_000_000
     for unit in ("us", "ms", "ns"):
         source.steps["started_at"] = source.steps["started_at"].dt.as_unit(unit)
-        [first, *_] = [event for event in perfetto(source, tmp_path) if event["ph"] == "X"]
-        assert first["ts"] == 1_770_112_801_000_000
+        of_steps = [span for span in otlp(source, tmp_path)[0] if span.parent_span_id]
+        assert of_steps[0].start_time_unix_nano == 1_770_112_801_000_000_000
 
 
 def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
@@ -133,31 +122,6 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
     assert times == expected.to_dict()
 
 
-# ------------------------------------------------------------------------------ Chrome trace events
-
-
-def test_steps_are_complete_events_that_nest_in_their_thread(
-    f: runkit.Frames, tmp_path: Path
-) -> None:
-    """A viewer nests events within a thread, and shows nothing that crosses."""
-    events = perfetto(f, tmp_path)
-    assert {event["ph"] for event in events} == {"M", "X"}
-    steps = pd.DataFrame([event for event in events if event["ph"] == "X"])
-    assert len(steps) == len(f.steps)
-    is_wait = (f.steps["type"] == "interrupt") & f.steps["resolution"].isna()
-    kinds = f.steps["type"].astype("str").mask(is_wait, "waiting")
-    spent = (steps.groupby("cat")["dur"].sum() / 1e6).to_dict()
-    assert spent == pytest.approx(f.steps["duration_s"].groupby(kinds).sum().to_dict())
-    for _, thread in steps.sort_values(["ts", "dur"], ascending=[True, False]).groupby("tid"):
-        assert len({(event.pid, event.args["agent"]) for event in thread.itertuples()}) == 1
-        ends = [float("inf")]
-        for start, end in zip(thread["ts"], thread["ts"] + thread["dur"], strict=True):
-            while ends[-1] <= start:
-                ends.pop()
-            assert end <= ends[-1]
-            ends.append(end)
-
-
 def test_open_runs_are_left_out_of_spans(f: runkit.Frames, tmp_path: Path) -> None:
     """They would be stored twice when they are sent again."""
     spans, records = otlp(f, tmp_path, include_open=False)
@@ -174,20 +138,17 @@ def test_the_root_span_has_the_outcome(tmp_path: Path) -> None:
     assert attributes(root)["runkit.confidence"] == source.runs["confidence"].iloc[0]
 
 
-# ------------------------------------------------------------------------------------- both formats
-
 KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.example"
 
 
-@pytest.mark.parametrize("kind", EXPORTS)
-def test_planted_secrets_are_absent(kind: str, tmp_path: Path) -> None:
+def test_planted_secrets_are_absent(tmp_path: Path) -> None:
     """In labels, names, agents, requesters and questions, by the same policy as in a report."""
     text = f"{KEY} {EIN} {EMAIL}"
     steps = [step("s", label=text, name=text, agent=text), question("q", 5, 9, label=text)]
     raw = run(*steps, requester={"id": "u", "name": text}, agent=text, status="error")
 
     def shown(**options: Any) -> list[bool]:
-        EXPORTS[kind](raw, tmp_path / "trace.json", **options)
+        runkit.to_otlp(raw, tmp_path / "trace.json", **options)
         written = "".join(file.read_text(encoding="utf-8") for file in tmp_path.iterdir())
         return [word in written for word in (KEY, EIN, EMAIL, "[ein 1]", "[ask 1]")]
 
