@@ -6,11 +6,8 @@ import ast
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +19,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from runkit.models import Run
+from support import until
 from tests.faults import FaultyBox, sandbox
 
-START_SECONDS = 60
+START_SECONDS = 120
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 NOTEBOOK = "Notebook 7"
 TIMEOUT = 30_000  # milliseconds
@@ -92,7 +90,7 @@ class Lab(NamedTuple):
 
 
 def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[bytes]]:
-    """Start JupyterLab or Notebook 7 on a free port, without news and update checks."""
+    """Start JupyterLab or Notebook 7 on a port of its choice, without news and update checks."""
     is_notebook_7 = theme == NOTEBOOK
     app, module = ("JupyterNotebookApp", "notebook") if is_notebook_7 else ("LabApp", "jupyterlab")
     for name, values in SETTINGS.items():
@@ -100,44 +98,55 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
         file.parent.mkdir(parents=True, exist_ok=True)
         is_dark = theme == DARK and name.endswith("themes")
         file.write_text(json.dumps(values | ({"theme": theme} if is_dark else {})))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder, is_notebook_7)
+    token = secrets.token_hex(16)
     environment = os.environ | {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTER_TOKEN": lab.token,
+        "JUPYTER_TOKEN": token,
     }
     options = [
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0",
         "--ServerApp.open_browser=False",
         f"--ServerApp.root_dir={folder}",
         f"--{app}.expose_app_in_browser=True",
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
-    log = (home / "lab.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *options],
-        env=environment,
-        stdout=log,
-        stderr=log,
-        cwd=folder,
-    )
-    log.close()
-    for _ in range(START_SECONDS * 4):
+    with (home / "lab.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *options],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    try:
+        url = wait_for_address(process, home, token)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return Lab(url, token, folder, is_notebook_7), process
+
+
+def wait_for_address(process: subprocess.Popen[bytes], home: Path, token: str) -> str:
+    """Wait until a server answers at the port that its info file names, and return its address."""
+    url = ""
+
+    def is_up() -> bool:
+        nonlocal url
+        assert process.poll() is None, (home / "lab.log").read_text()[-3000:]
         try:
-            with urllib.request.urlopen(f"{lab.url}/api?token={lab.token}", timeout=5):
-                return lab, process
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.25)
-    process.kill()
-    raise AssertionError((home / "lab.log").read_text()[-3000:])
+            file = next((home / "runtime").glob("jpserver-*.json"))
+            url = f"http://127.0.0.1:{json.loads(file.read_text())['port']}"
+            return httpx.get(f"{url}/api?token={token}", trust_env=False).is_success
+        except (StopIteration, ValueError, httpx.TransportError):  # not there, or half written
+            return False
+
+    until(is_up, START_SECONDS)
+    return url
 
 
 @pytest.fixture(scope="session", params=[LIGHT, DARK])
