@@ -276,6 +276,7 @@ class InboxController(Forms):
                 is_kept = form.snapshot.state is State.CONFLICT and form.typed
                 if self.form is form and not is_kept:
                     self.form, following = None, self.following
+                    self.is_opening = following is not None  # else the page opens its first row
         self._notify()
         self.open(following)
 

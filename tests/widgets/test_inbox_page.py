@@ -132,6 +132,20 @@ def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> Non
     assert all(is_waiting(client, run) for run in others)
 
 
+@pytest.mark.parametrize("text", ["", ADDRESS])
+def test_the_next_row_of_the_list_opens_after_an_answer(ask: Ask, show: Show, text: str) -> None:
+    ask(watchlist_hit=18, address_gap=4)
+    inbox = show()
+    inbox.filter.fill(text)
+    inbox.live.settle()
+    number = next(number for number, row in enumerate(inbox.rows()) if ADDRESS in row) + 1
+    rows = inbox.card.locator(".rk-item")
+    following = rows.nth(number + 1).locator("code").inner_text()
+    inbox.open(rows.nth(number))
+    inbox.answer("Don't add")
+    assert inbox.open_run() == following
+
+
 def test_later_beyond_the_end_of_the_list(
     ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
