@@ -244,10 +244,11 @@ def _match_items(
     (1) The item's id equals the step's id or its `result.interrupt_id`; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is
     matched by its id alone. Items without an id that have the same agent and label are not told
-    apart by their position.
+    apart by their position. A question that is asked again has the id of the first: the open one
+    is the pending one.
     """
     row_of_id: dict[str, int] = {}
-    for row, step in questions.items():
+    for row, step in sorted(questions.items(), key=lambda item: bool(item[1].get("completed_at"))):
         if interrupt_id := _interrupt_id(step):
             row_of_id.setdefault(interrupt_id, row)
         row_of_id.setdefault(step["id"], row)
