@@ -1,0 +1,56 @@
+"""The frames of runs in every form of other accounts say what is so of them."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+import runkit
+import strangers
+from strangers import FORMS, Truth
+
+
+def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[str]]]:
+    """Of each run its status, its failed steps, its findings and how its questions ended."""
+    parts = []
+    for run_id in f.runs["run_id"]:
+        one = f.select(run_id)
+        [run] = one.runs.to_dict("records")
+        titles = one.artifacts.loc[~one.artifacts["is_repeat"], "title"]
+        endings = one.interrupts["outcome"].astype("str")
+        parts.append((run["status"], run["n_errors"], sorted(titles), sorted(endings)))
+    return parts
+
+
+def true_facts(truth: Truth) -> tuple[str, int, list[str], list[str]]:
+    """The same of a run whose truth is known."""
+    titles = sorted(item.title for item in truth.findings)
+    endings = sorted(asked.ending for asked in truth.questions)
+    return truth.status, truth.n_failed, titles, endings
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_frames_of_other_accounts_have_what_is_in_the_runs(name: str) -> None:
+    made = FORMS[name](random.Random(name))
+    f = runkit.frames(strangers.raws(made))
+    assert facts_of(f) == [true_facts(stranger.truth) for stranger in made]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fleets_of_known_runs_have_no_problems(seed: int) -> None:
+    made = strangers.fleet(random.Random(seed))
+    f = runkit.frames(made.page)
+    assert f.problems.empty
+    assert facts_of(f) == [true_facts(stranger.truth) for stranger in made.strangers]
+
+
+def test_a_run_in_several_files_is_its_newest_copy(tmp_path: Path) -> None:
+    days = strangers.snapshots()
+    for day, made in enumerate(days):
+        (tmp_path / f"day{day}.json").write_bytes(json.dumps(strangers.page(made)).encode())
+    f = runkit.frames(tmp_path)
+    assert len(f.runs) == 4
+    assert f.interrupts["outcome"].tolist() == ["answered"]
