@@ -1,4 +1,4 @@
-"""Saved frames: a folder of Parquet files, which every later version reads."""
+"""Saved frames: a folder of Parquet files; those of version 0.3 and later are read."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pydantic
 
 from runkit import files
-from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError, UsageError
 from runkit.tables.columns import cast
-from runkit.tables.schema import SCHEMA
+from runkit.tables.schema import COLUMNS
 from runkit.text import brief, shorten
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
-# Columns of 0.2 that have another name today.
-RENAMED = {"order": "step_no"}
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -72,34 +68,17 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
         folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes())
     )
     tables = {
-        name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name))
-        for name in (*SCHEMA, "reads")
+        name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
     }
-    if "is_failed" not in pq.read_schema(folder / "steps.parquet").names:
-        tables = _completed(tables)
     return tables, saved
 
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:
-    return cast(pd.read_parquet(file).rename(columns=RENAMED), name)
-
-
-def _completed(tables: Tables) -> Tables:
-    """Compute the columns that version 0.2 did not write, where they follow from others."""
-    runs, steps, artifacts = (tables[name] for name in ("runs", "steps", "artifacts"))
-    is_question = steps["type"].eq("interrupt")
-    is_finding = ~artifacts["is_repeat"] & artifacts["origin"].ne("output")
-    n_findings = runs["run_id"].map(artifacts.loc[is_finding, "run_id"].value_counts())
-    completed = {
-        "problems": tables["problems"].assign(n=1),
-        "runs": runs.assign(n_findings=n_findings.fillna(0)),
-        "steps": steps.assign(
-            label=steps["label"].fillna(steps["name"]).fillna(steps["type"].astype("str")),
-            is_failed=steps[["type", "status"]].eq("error").any(axis=1) & ~is_question,
-            is_wait=is_question & ~steps["resolution"].isin(RESOLUTIONS),
-        ),
-    }
-    return tables | {name: cast(df, name) for name, df in completed.items()}
+    df = pd.read_parquet(file)
+    for column in COLUMNS[name]:
+        if column.name not in df:
+            raise ValueError(f"it has no column {column.name}")
+    return cast(df, name)
 
 
 def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:
@@ -108,6 +87,6 @@ def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:
     except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{file} cannot be read ({type(error).__name__}: {shorten(str(error), 200)}); expected "
-            "a file "
-            "written by Frames.save(). Save the frames again, or restore the folder from a backup."
+            "a file written by Frames.save() of version 0.3 or later. Save the frames again, or "
+            "restore the folder from a backup."
         ) from None

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import runkit
@@ -61,6 +62,14 @@ def test_a_damaged_file_is_named(saved: Path, name: str) -> None:
         path.unlink() if damaged is None else path.write_bytes(damaged)
         with pytest.raises(DataError, match=rf"{name} cannot be read .*Save the frames again"):
             runkit.frames(saved)
+
+
+def test_frames_of_an_unknown_version_are_refused(saved: Path) -> None:
+    """Those of 0.2 have no `is_failed`, which is not the same as no failed step."""
+    path = saved / "steps.parquet"
+    pd.read_parquet(path).drop(columns="is_failed").to_parquet(path)
+    with pytest.raises(DataError, match=r"steps.parquet .*no column is_failed.* 0.3 or later"):
+        runkit.frames(saved)
 
 
 def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
