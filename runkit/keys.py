@@ -11,8 +11,8 @@ IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # of clients and s
 
 
 def redact(text: str) -> str:
-    """Replace each key in use by `***`."""
-    for key in list(IN_USE.values()):
+    """Replace each key in use by `***`; the longest first, as a key may begin with another."""
+    for key in sorted(IN_USE.values(), key=len, reverse=True):
         text = text.replace(key, HIDDEN)
     return text
 

@@ -117,6 +117,19 @@ def test_a_key_in_the_place_of_an_id(server: Server, caplog: pytest.LogCaptureFi
     assert not found_in(everything_of(caught.value) + caplog.text, key)
 
 
+def test_a_key_that_begins_with_another_is_hidden_whole(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "runkit")
+    server.way, beginning = "404", "mk_test_canary_5f1c"
+    key = f"{beginning}_and_more"
+    with runkit.Client(beginning, server.url), runkit.Client(key, server.url) as client:
+        with pytest.raises(NotFound) as caught:
+            client.runs.get(key)
+        assert "GET /v1/runs/***: " in str(caught.value)
+        assert "_and_more" not in everything_of(caught.value) + caplog.text
+
+
 def test_no_part_of_a_sandbox_shows_the_key() -> None:
     """Its repr, attributes and members; it is pickled by nobody. `key` itself gives it."""
     with runkit.sandbox(key=CANARY) as box:
