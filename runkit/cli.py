@@ -232,6 +232,8 @@ def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
+    from runkit.client import fetch as fetching
+
     names = ("limit", "status", "since", "until", "business_id")
     filters = {name: getattr(arguments, name) for name in names}
     if _is_folder(arguments.output):
@@ -245,11 +247,29 @@ def fetch(arguments: argparse.Namespace) -> int:
             if not error.runs:
                 raise
             runs = error.runs  # that arrived before the key was refused
-        for run in runs:
-            file.write(_escape_unseen(run.to_json()).encode() + b"\n")
+        if runs.stopped and arguments.output != "-":
+            _write_apart(runs, arguments.output)
+            if runs.stopped == fetching.INTERRUPTED:
+                raise KeyboardInterrupt
+            raise RunkitError(f"{runs.why}.")
+        _write_runs(runs, file)
     target = "stdout" if arguments.output == "-" else arguments.output
     echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
     return _completeness(None if listed.is_cut_only else listed.why, runs.why)
+
+
+def _write_runs(runs: runkit.RunList, file: IO[bytes]) -> None:
+    for run in runs:
+        file.write(_escape_unseen(run.to_json()).encode() + b"\n")
+
+
+def _write_apart(runs: runkit.RunList, name: str) -> None:
+    """Write the runs of a stopped fetch beside the file, which may hold more."""
+    n_runs = f"{len(runs):,} of {plural(len(runs.requested or ()), 'run')}"
+    partial = str(Path(name).with_suffix(f".partial{Path(name).suffix}"))
+    with _output(partial) as file:
+        _write_runs(runs, file)
+    echo(f"Saved {n_runs} to {partial}. {name} was not written.")
 
 
 def _escape_unseen(json_text: str) -> str:
@@ -341,7 +361,7 @@ def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
 
 @contextmanager
 def _output(name: str) -> Iterator[IO[bytes]]:
-    """Open stdout, or a private file that replaces the target if everything succeeded."""
+    """Open stdout, or a private file that replaces the target if the code inside succeeded."""
     if name == "-":
         yield sys.stdout.buffer
         return

@@ -73,9 +73,10 @@ def test_a_fetch_whose_key_is_refused_keeps_what_arrived(
         last = client.runs.list(progress=False)[-1].id
     past.fault("refuse", on=f"GET /runs/{last}", status=401, times=None)
     done = command("fetch", "-o", "runs.ndjson", "--sandbox")
-    assert done.returncode == INCOMPLETE
+    assert done.returncode == FAILED
     assert "the key was refused" in done.stderr
-    assert 0 < len(ids(tmp_path / "runs.ndjson")) < 5
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.partial.ndjson"]
+    assert 0 < len(ids(tmp_path / "runs.partial.ndjson")) < 5
 
 
 def test_a_fetch_that_fails_leaves_the_file_as_it_was(
