@@ -9,14 +9,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runkit
 from support import run, step, until
-from tests.client.conftest import KEY, Answer, Received, Server, page, server
 from tests.cli.conftest import environment
+from tests.client.conftest import KEY, Answer, Received, Server, page, server
 
 __all__ = ["page", "server"]
 
