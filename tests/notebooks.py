@@ -21,7 +21,7 @@ from runkit.server import launch
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("0*.ipynb"))
 SHOWN = ("image/svg+xml", "text/html", "text/plain")
-HEADLESS = "This form needs an open notebook"  # a page that reads this shows no form anyway
+NO_KERNEL = "This card needs a running kernel"  # a page that reads this shows no form anyway
 # What differs each time, and what stands for it.
 CHANGING = {r"(127\.0\.0\.1):\d+": r"\1", r"(Last full check) .*? UTC": r"\1 just now"}
 # Each kernel begins with this: its own folder for drafts and answers, and a clock that stands still.
@@ -67,7 +67,7 @@ def to_commit(path: Path, executed: Any) -> Any:
 def is_shown(output: Any) -> bool:
     """Leave out progress bars, and cards that need a page."""
     words = output.get("data", {}).get("text/plain", "")
-    return bool(words) and not words.startswith(HEADLESS)
+    return bool(words) and not words.startswith(NO_KERNEL)
 
 
 def shown(output: Any) -> Any:

@@ -7,31 +7,22 @@ content when it is ready, after a reload and in a second view, too.
 
 from __future__ import annotations
 
-import asyncio
-import math
 import threading
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Any
 from weakref import WeakValueDictionary
 
 import anywidget
 
 from runkit.contract import Json
-from runkit.errors import UsageError, WaitTimeout
 from runkit.logs import log
-from runkit.models import Run
-from runkit.text import css_variables, duration, static_file
+from runkit.text import css_variables, static_file
 from runkit.widgets import display
 from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.jobs import Ticker
-from runkit.widgets.question import ALTERNATIVE
 
-NOT_DISPLAYED = (
-    f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
-)
-CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
-DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
+# for pages that cannot show a widget
+NO_KERNEL = display.note("This card needs a running kernel. Rerun the cell to use it.")
 # Parts of a message that change nothing on the page.
 SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
 
@@ -47,43 +38,6 @@ def replace_card(key: object, card: Any) -> None:
         previous.close()
 
 
-def is_interactive() -> bool:
-    """Return whether this is a notebook in a front end.
-
-    It is neither a script nor executed by nbclient or nbconvert, which do not allow a cell to ask
-    for input.
-    """
-    kernel = _kernel()
-    cell = kernel.get_parent() if kernel is not None else None
-    return kernel is not None and bool((cell or {}).get("content", {}).get("allow_stdin", True))
-
-
-def is_headless() -> bool:
-    """Return whether this notebook runs without a front end: its file would store widgets."""
-    return _kernel() is not None and not is_interactive()
-
-
-def _kernel() -> Any:
-    from IPython import get_ipython  # ipywidgets brings it
-
-    return getattr(get_ipython(), "kernel", None)
-
-
-def check_clicks_arrive() -> None:
-    """Raise `UsageError` where a waiting cell would wait forever.
-
-    Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only to some front ends.
-    """
-    if not is_interactive():
-        reason = ", and this one runs headless" if is_headless() else ""
-        raise UsageError(f"this form needs an open notebook{reason}; {ALTERNATIVE}")
-    if tuple(map(int, version("ipykernel").split(".")[:2])) < CLICKS_WHILE_WAITING:
-        raise UsageError(
-            f"ipykernel {version('ipykernel')} delivers no click while a cell waits; show the form "
-            f"in one cell and continue in the next one, or install ipykernel 7.4, or {ALTERNATIVE}"
-        )
-
-
 def output(bundle: Mapping[str, Any]) -> Any:
     """Display an output of the cell; return the handle that updates it, None outside IPython."""
     from IPython.display import display
@@ -97,11 +51,10 @@ def update(handle: Any, bundle: Mapping[str, Any]) -> None:
         handle.update(bundle, raw=True)
 
 
-def widget_bundle(widget: Any) -> dict[str, Any]:
-    """Build the bundle of a widget, with a hint for pages that cannot show one."""
+def widget_view(widget: Any) -> dict[str, Any]:
+    """Build the bundle of a widget."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    hint = display.note("This card needs a running kernel. Rerun the cell to use it.")
-    return {"application/vnd.jupyter.widget-view+json": view, **hint}
+    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 # ----------------------------------------------------------------------------------------- the card
@@ -196,7 +149,6 @@ class CellOutput:
     Both show what `_describe` returns. A page that displays the card keeps the ticker going.
     """
 
-    _alternative = ALTERNATIVE
     _end_text: str  # what replaces a card that is closed
     _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
     _describe: Callable[[], Json]
@@ -205,11 +157,6 @@ class CellOutput:
     _head: Any = None
     _handle: Any = None
     _card: Card | None = None
-
-    def __init__(self) -> None:
-        # callbacks that wake cells that wait for what a person does
-        self._waiting: set[Callable[[], object]] = set()
-        self._is_displayed = False  # a page said that it displays the card
 
     @property
     def widget(self) -> Card:
@@ -222,17 +169,13 @@ class CellOutput:
         self.close()  # the card of an earlier cell
         replace_card(self._key(), self)
         self._head = output(self._static())
-        text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
-        self._handle = output(display.note(text) if is_headless() else widget_bundle(self.widget))
+        self._handle = output(widget_view(self.widget) | NO_KERNEL)
 
     def _static(self) -> display.Bundle:
         is_open = self._card is None or not self._card.n_views
         return display.twin(self._describe(), is_open=is_open)
 
     def _on_views(self, n_views: int) -> None:
-        if n_views:
-            self._is_displayed = True
-            self._wake()
         if self._ticker is None:
             return
         if n_views and self._card:
@@ -245,45 +188,6 @@ class CellOutput:
         if self._card is not None:
             self._card.show()
         update(self._head, self._static())
-        self._wake()
-
-    def _wake(self) -> None:
-        """Let cells that wait look again; from any thread."""
-        for wake in tuple(self._waiting):
-            wake()
-
-    async def _wait(
-        self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run
-    ) -> None:
-        """Wait without polling until `is_over` or the card is closed, for up to `timeout` seconds.
-
-        Raises `WaitTimeout`, and `UsageError` if no click can arrive, or if no front end displays
-        the card in `DISPLAY_TIMEOUT` seconds.
-        """
-        if self._card is None and is_interactive():
-            self._ipython_display_()
-        check_clicks_arrive()
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        end = math.inf if timeout is None else loop.time() + timeout
-        latest_display = loop.time() + DISPLAY_TIMEOUT
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        self._waiting.add(wake)
-        try:
-            while not is_over() and self._card is not None:
-                deadline = end if self._is_displayed else min(end, latest_display)
-                try:
-                    async with asyncio.timeout_at(None if deadline == math.inf else deadline):
-                        await changed.wait()
-                except TimeoutError:
-                    if deadline < end:
-                        raise UsageError(NOT_DISPLAYED) from None
-                    raise WaitTimeout(message.format(duration(timeout)), run) from None
-                changed.clear()
-        finally:
-            self._waiting.discard(wake)
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
@@ -297,4 +201,3 @@ class CellOutput:
         if card is not None:
             card.close()
             update(self._handle, bundle)
-        self._wake()

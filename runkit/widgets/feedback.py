@@ -15,14 +15,13 @@ from runkit.client import Client
 from runkit.contract import Json
 from runkit.models import Artifact, Run
 from runkit.text import block, esc, moment, shorten
-from runkit.widgets import card, display, jobs
+from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput, update
 
 SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
 RATINGS = (("Helpful", "positive"), ("Not helpful", "negative"))
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
-ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
 
 
 class FeedbackForm(CellOutput):
@@ -49,12 +48,10 @@ class FeedbackForm(CellOutput):
         Whatever `client.runs.get` raises; later failures are shown beside their artifact.
     """
 
-    _alternative = ALTERNATIVE
     _end_text = "Form closed. Rerun the cell to rate."
 
     @checked
     def __init__(self, client: Client, run: str | Run) -> None:
-        super().__init__()
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))
         self._artifacts = artifacts_of(self._run)
         self._ratings: dict[Artifact, str] = {}  # the API has accepted these
@@ -79,7 +76,7 @@ class FeedbackForm(CellOutput):
         return "feedback", self._client.host, self._run.id
 
     def _static(self) -> display.Bundle:
-        return display.twin(self._describe(), is_open=not card.is_interactive())
+        return display.twin(self._describe(), is_open=False)
 
     def _describe(self) -> Json:
         where = f"{self._run.label} · {self._client.mode} {self._client.host}"

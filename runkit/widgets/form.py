@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
-from runkit.arguments import NonBlank, Seconds, checked
+from runkit.arguments import NonBlank, checked
 from runkit.client import Client
 from runkit.contract import Json
 from runkit.errors import NotFound, RunkitError, UsageError
@@ -75,7 +75,6 @@ class InterruptForm(CellOutput):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        super().__init__()
         self._client = client
         self._run = client.runs.get(client.runs.full_id(run))
         interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt
@@ -171,36 +170,3 @@ class InterruptForm(CellOutput):
                 # the card itself stays for reloaded pages
                 card.update(self._handle, self._static())
                 self._handle = None
-        self._wake()
-
-    @checked
-    async def answered(self, timeout: Seconds | None = None) -> Run:
-        """Wait until somebody closes the question; the kernel keeps working while a cell awaits.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait; None waits without a limit.
-
-        Returns
-        -------
-        Run
-            The run after the answer.
-
-        Raises
-        ------
-        WaitTimeout
-            If nobody answered in time; the form stays open.
-        UsageError
-            At once where no click can arrive: outside a notebook, in a headless one, and on
-            ipykernel before
-            7.4, which delivers no click while a cell waits. Use `client.runs.resume` there.
-        """
-        if self.receipt is None:
-            message = "nobody answered within {}; the form stays open"
-            await self._wait(lambda: self.receipt is not None, timeout, message, self.run)
-        if self.receipt is None:
-            raise UsageError(
-                "the form was closed before anybody answered; display it again to answer"
-            )
-        return self.run

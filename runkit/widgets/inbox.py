@@ -334,7 +334,6 @@ class InterruptInbox(CellOutput):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        super().__init__()
         self._client = client
         self.controller = InboxController(
             client, who=who, drafts=drafts, reasons=reasons, receipts=receipts

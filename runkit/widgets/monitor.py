@@ -13,12 +13,14 @@ from typing import Any, Literal
 import ipywidgets as w
 
 from runkit import style
-from runkit.arguments import NonBlank, Seconds, checked
+from runkit.arguments import NonBlank, checked
+from runkit.charts.figure import PLOTLY, plotly_bundle
 from runkit.charts.gantt import gantt
+from runkit.charts.svg import svg
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import LOCAL, Json
-from runkit.errors import RateLimited, Unavailable, UsageError
+from runkit.errors import RateLimited, Unavailable
 from runkit.models import Run
 from runkit.tables.facts import outputs_of
 from runkit.tables.frames import frames
@@ -29,9 +31,6 @@ from runkit.widgets.case import findings
 from runkit.widgets.controller import Forms, Reasons
 from runkit.widgets.question import UNIDENTIFIED, questions_of
 
-ALTERNATIVE = (
-    "wait with client.runs.wait(run), answer with client.runs.resume(run, id, answer) instead"
-)
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
@@ -69,7 +68,6 @@ class RunMonitor(CellOutput):
         Whatever `client.runs.get` raises.
     """
 
-    _alternative = ALTERNATIVE
     _end_text = "Live updates off. Rerun the cell to watch the run."
     _ticker: jobs.Ticker
 
@@ -84,7 +82,6 @@ class RunMonitor(CellOutput):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        super().__init__()
         self._client = client
         self._forms = Forms(client, who=who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._forms.subscribe(self._on_answer)
@@ -123,14 +120,12 @@ class RunMonitor(CellOutput):
         card.replace_card(self._key(), self)
         self._is_over = self.run.is_finished
         self._message = "Live updates off."
-        if card.is_headless():
-            self._message += f" This notebook ran headless: {ALTERNATIVE}."
-        is_live = not (self.run.is_finished or card.is_headless())
-        bundle = card.widget_bundle(self.widget) if is_live else self._chart()
+        bundle = self._chart()
+        if not self.run.is_finished:
+            picture = str(svg(bundle[PLOTLY]))  # for pages that cannot show a widget
+            static = {"image/svg+xml": picture, "text/plain": bundle["text/plain"]}
+            bundle = card.widget_view(self.widget) | static
         self._head, self._handle = card.output(self._static()), card.output(bundle)
-        if is_live and card.is_interactive():
-            # before it is displayed, since the next cell may keep the kernel busy
-            self._ticker.start()
 
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
@@ -166,8 +161,6 @@ class RunMonitor(CellOutput):
 
     def _chart(self) -> dict[str, Any]:
         """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
-        from runkit.charts.figure import plotly_bundle
-
         figure = gantt(frames(self.run))
         if self._zoom is not None:
             figure.update_xaxes(range=self._zoom, autorange=False)
@@ -264,35 +257,6 @@ class RunMonitor(CellOutput):
         if self._box is not None:
             for widget in (self._box.layout, self._live.layout, self._box, self._live):
                 widget.close()
-
-    @checked
-    async def ended(self, timeout: Seconds | None = None) -> Run:
-        """Wait until the run has ended, with all its questions answered; a cell can `await` it.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait; None waits without a limit.
-
-        Returns
-        -------
-        Run
-            The run that has ended.
-
-        Raises
-        ------
-        WaitTimeout
-            If the run did not end in time.
-        UsageError
-            Where no click can arrive, as for `InterruptForm.answered`, and if the monitor was
-            closed.
-        """
-        if not self.run.is_finished:
-            message = "the run did not end within {}; the monitor is still watching it"
-            await self._wait(lambda: self._is_over, timeout, message, self.run)
-        if not self.run.is_finished:
-            raise UsageError(f"the run has not ended, and nothing watches it: {self._message}")
-        return self.run
 
 
 def _as_sent(run: Run) -> Json:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit import Client, FeedbackForm, InterruptForm, InterruptInbox, Run, RunMonitor
+from runkit import Client, FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
 from support import until
 from tests.client.conftest import Answer, Server
@@ -212,16 +210,3 @@ def test_one_of_several_questions_must_be_named(
     with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
         InterruptForm(scripted_client, "run-1")
     assert InterruptForm(scripted_client, "run-1", "int-2").state == "open"
-
-
-def awaited(form: InterruptForm) -> Run:
-    """Wait on another thread: the browser of other tests keeps a loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(form.answered())).result()
-
-
-def test_awaiting_an_answer_needs_an_open_notebook(asking: Asking) -> None:
-    """Elsewhere it is refused at once, with what to do instead."""
-    form = runkit.InterruptForm(asking.client, asking.run())
-    with pytest.raises(UsageError, match="needs an open notebook; answer with client"):
-        awaited(form)

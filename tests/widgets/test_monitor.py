@@ -149,7 +149,8 @@ def test_a_reset_shows_the_whole_run(begin: Begin, watch: Watch) -> None:
     until(lambda: shown_range() == [*runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range])
 
 
-UNATTENDED = """
+TYPED = "Seen on the permit of 1987"
+UNATTENDED = f"""
 import runkit
 box = runkit.sandbox(speed=3000)
 client = box.client(rate=None)
@@ -158,22 +159,23 @@ run, done = [
     for name in ("watchlist_hit", "clean_pass")
 ]
 form = runkit.InterruptForm(client, run)
-form.controller.edit({"0": {"decision": "reject", "note": "typed"}})
+form.controller.edit({{"0": {{"decision": "reject", "note": {TYPED!r}}}}})
 display(form, runkit.RunMonitor(client, run), runkit.InterruptInbox(client))
 display(runkit.FeedbackForm(client, done))
 """
 
 
-def test_a_notebook_that_runs_without_a_screen(
+def test_a_notebook_that_runs_without_a_page_shows_twins_and_keeps_nothing_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There are no widgets, so nothing typed gets into its file; each card names its twin."""
+    """Each card has its twin, and the running chart its picture, also where no page shows widgets."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     outputs: list[Any] = [output.data for output in notebook.cells[0].outputs]
-    assert "widgets" not in notebook.metadata
-    assert not [data for data in outputs if WIDGET in data]
-    twins = [data["text/plain"] for data in outputs if "headless" in data["text/plain"]]
-    assert ["resume" in text for text in twins] == [True, True, True, False]
-    assert "client.runs.feedback(" in twins[3]
+    cards = [WIDGET in data for data in outputs]
+    assert cards == [False, True] * 4
+    assert all("text/html" in twin for twin in outputs[::2])
+    assert ["image/svg+xml" in card for card in outputs[1::2]] == [False, True, False, False]
+    notebook.cells[0].source = ""
+    assert TYPED not in nbformat.writes(notebook)

@@ -65,24 +65,6 @@ def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str) -> N
     assert (kernel.value("seen") != repr("open")) is is_heard
 
 
-def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
-    """The cell goes on when the answer comes; where no click can arrive it fails at once."""
-    card = show(kernel)
-    cell = kernel.start("answered = await form.answered(timeout=5)")
-    submit(kernel, "in_review")
-    reply = kernel.finish(cell)
-    assert "Kept in review" in receipt(kernel, card)
-    if kernel.version.startswith("6."):
-        assert (reply["ename"], "delivers no click" in reply["evalue"]) == ("UsageError", True)
-    else:
-        assert reply["status"] == "ok"
-        assert (
-            kernel.value("answered.id == form.run.id and answered.status != 'interrupted'")
-            == "True"
-        )
-    assert (state(kernel), posts()) == ("settled", 1)
-
-
 def test_no_thread_or_widget_is_left_after_a_receipt(kernel: Kernel) -> None:
     """After the receipt no thread runs, and of the widgets only the card with its words is left."""
     before = set(kernel.widgets)
