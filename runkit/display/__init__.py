@@ -1,0 +1,1 @@
+"""How things read: counts and spans that know what they do not know."""

@@ -1,0 +1,171 @@
+"""Numbers that know what they do not know, and the words for them.
+
+A `Count` or a `Span` is made where the data is read. Only the functions of this module turn one
+into words, so that an absence ("none", "no findings", "all late") is said only where it is known.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import NamedTuple
+
+from runkit.style import MISSING
+from runkit.text import day, duration, plural
+
+HOUR, DAY = 3_600, 86_400  # seconds
+MIN_BOUND = 60.0  # seconds; a lower bound below it says less than the time since when
+NOT_KNOWN = "not known"
+
+
+class Count(NamedTuple):
+    """How many of some things are so.
+
+    Parameters
+    ----------
+    n
+        So many are, at least.
+    of
+        So many things there are in the data.
+    unknown
+        Of so many of them nobody knows.
+    unread
+        The things of so many runs are not in the data, because their steps were not delivered.
+    """
+
+    n: int
+    of: int
+    unknown: int = 0
+    unread: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is missing: `n` are so and the others are not."""
+        return not self.unknown and not self.unread
+
+    @property
+    def is_none(self) -> bool:
+        """It is known that none is so."""
+        return not self.n and self.is_whole
+
+    @property
+    def is_all(self) -> bool:
+        """It is known that several are so, and no other is there."""
+        return self.n == self.of > 1 and self.is_whole
+
+
+class Span(NamedTuple):
+    """How long something has lasted.
+
+    Parameters
+    ----------
+    seconds
+        None or NaN if it is not known.
+    is_least
+        It may have been longer.
+    since
+        When it began, if known.
+    """
+
+    seconds: float | None
+    is_least: bool = False
+    since: datetime | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """There is a number of seconds that says something."""
+        seconds = self.seconds
+        is_number = seconds is not None and math.isfinite(seconds)
+        return is_number and not (self.is_least and (seconds or 0) < MIN_BOUND)
+
+
+def number(count: Count) -> str:
+    """Write the number alone, a dash where none is known but there may be some: `27`, `–`."""
+    return f"{count.n:,}" if count.n or count.is_whole else MISSING
+
+
+def short(count: Count, what: str) -> str:
+    """Write the number where the things are named beside it: `27 late; 3 not known`, `all late`."""
+    if not count.n and not count.is_whole:
+        unread = f"; {_unread(count)}" if count.unread else ""
+        return f"{NOT_KNOWN} whether {what}{unread}"
+    word = "all" if count.is_all else f"{count.n:,}" if count.n else "none"
+    return f"{word} {what}{gap(count)}"
+
+
+def phrase(count: Count, what: str, noun: str, nouns: str | None = None) -> str:
+    """Write how many things are so: `27 of 30 open questions over 4 h; 3 not known`.
+
+    One thing has words of its own, and 0 of several that are not all known has no number.
+    """
+    if not count.of:
+        return things(count, noun, nouns)
+    base = plural(count.of, noun, nouns)
+    if count.of == 1:
+        is_so = "" if count.n else f"{NOT_KNOWN} whether " if count.unknown else "not "
+        return f"{base}, {is_so}{what}{_after(_unread(count))}"
+    if not count.n and not count.is_whole:
+        some = f"for {count.unknown:,} " if count.unknown < count.of else ""
+        doubt = f"{some}{NOT_KNOWN} whether {what}" if count.unknown else f"not {what}"
+        return f"{base}, {doubt}{_after(_unread(count))}"
+    if count.is_all:
+        return f"all {base} {what}"
+    return f"{f'{count.n:,}' if count.n else 'none'} of {base} {what}{gap(count)}"
+
+
+def things(count: Count, noun: str, nouns: str | None = None) -> str:
+    """Write how many things there are: `12 findings; 3 runs not read`, `no findings`."""
+    several = nouns or f"{noun}s"
+    if count.of:
+        return f"{plural(count.of, noun, nouns)}{_after(_unread(count))}"
+    if count.unread:
+        return f"{several} of {plural(count.unread, 'run')} {NOT_KNOWN}"
+    return f"no {several}"
+
+
+def share(count: Count, noun: str, nouns: str | None = None) -> tuple[str, str]:
+    """Return a percentage and what it is of: `100%`, `of 3 open questions; 2 not known`."""
+    n_known = count.of - count.unknown
+    if not n_known:
+        return MISSING, things(count, noun, nouns) + (f"; {NOT_KNOWN}" if count.unknown else "")
+    base = f"of {plural(n_known, noun, nouns)}"
+    return f"{100 * count.n / n_known:.0f}%", f"{base}{gap(count)}"
+
+
+def gap(count: Count) -> str:
+    """Write what is missing, after a semicolon: `; 3 not known; 41 runs not read`."""
+    return _after(f"{count.unknown:,} {NOT_KNOWN}" if count.unknown else "", _unread(count))
+
+
+def unread(count: Count, things: str) -> str:
+    """Write a sentence of the runs without steps: `Findings of 41 runs not known: …`."""
+    if not count.unread:
+        return ""
+    owner = "its" if count.unread == 1 else "their"
+    runs = plural(count.unread, "run")
+    return f"{things} of {runs} {NOT_KNOWN}: {owner} steps were not read."
+
+
+def lasted(span: Span) -> str:
+    """Write a span: `18 d`, `at least 18 d`, `since Nov 16, 2026`, `not known`."""
+    if not span.is_known:
+        return NOT_KNOWN if span.since is None else f"since {day(span.since)}"
+    seconds = span.seconds or 0
+    if span.is_least:  # rounded down, as it says no more than is known
+        seconds -= seconds % (1 if seconds < HOUR else 60)
+    text = f"{seconds // DAY:,.0f} d" if seconds >= 2 * DAY else duration(seconds)
+    return f"at least {text}" if span.is_least else text
+
+
+def sentence(*parts: str) -> str:
+    """Join what is not empty to a sentence: `27 of 30 questions late; 3 not known.`."""
+    text = ", ".join(filter(None, parts))
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _unread(count: Count) -> str:
+    return f"{plural(count.unread, 'run')} not read" if count.unread else ""
+
+
+def _after(*parts: str) -> str:
+    return "".join(f"; {part}" for part in parts if part)

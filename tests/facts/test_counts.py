@@ -1,0 +1,88 @@
+"""Words for counts and spans: an absence is said only where it is known."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from runkit.display.counts import Count, Span, lasted, number, phrase, share, short, things, unread
+
+WHAT, NOUN = "over 4 h", "open question"
+ABSENCE = re.compile(r"\b(no|none|0|all|100%)\b")
+CASES = [  # a count with its words
+    (Count(27, 30, 3), "27 of 30 open questions over 4 h; 3 not known"),
+    (Count(30, 30), "all 30 open questions over 4 h"),
+    (Count(0, 12), "none of 12 open questions over 4 h"),
+    (Count(1, 1), "1 open question, over 4 h"),
+    (Count(0, 1), "1 open question, not over 4 h"),
+    (Count(0, 1, 1), "1 open question, not known whether over 4 h"),
+    (Count(0, 30, 30), "30 open questions, not known whether over 4 h"),
+    (Count(0, 30, 3), "30 open questions, for 3 not known whether over 4 h"),
+    (Count(0, 0), "no open questions"),
+    (Count(0, 0, 0, 41), "open questions of 41 runs not known"),
+    (Count(2, 2, 0, 1), "2 of 2 open questions over 4 h; 1 run not read"),
+]
+COUNTS = [
+    Count(n, of, unknown, n_unread)
+    for n, of, unknown, n_unread in itertools.product(range(4), range(4), range(4), (0, 1, 5))
+    if n + unknown <= of
+]
+
+
+@pytest.mark.parametrize(("count", "words"), CASES)
+def test_a_count_reads_as_it_is(count: Count, words: str) -> None:
+    assert phrase(count, WHAT, NOUN) == words
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_an_absence_is_said_only_if_nothing_is_missing(count: Count) -> None:
+    told = [phrase(count, WHAT, NOUN), short(count, WHAT), number(count)]
+    said = [text for text in told if ABSENCE.search(text)]
+    assert not said or count.unknown == count.unread == 0
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_what_is_missing_is_said_beside_every_number(count: Count) -> None:
+    words = phrase(count, WHAT, NOUN)
+    assert ("known" in words) == bool(count.unknown or (count.unread and not count.of))
+    assert ("run" in words) == bool(count.unread)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_one_thing_is_never_plural(count: Count) -> None:
+    words = f"{phrase(count, WHAT, NOUN)} {things(count, NOUN)}"
+    assert not re.search(r"\b1 (open questions|runs)\b|\b[02-9] (open question|run)\b", words)
+
+
+def test_a_share_says_of_how_many() -> None:
+    assert share(Count(3, 5, 2), NOUN) == ("100%", "of 3 open questions; 2 not known")
+    assert share(Count(0, 0), NOUN) == ("–", "no open questions")
+    assert share(Count(0, 2, 2), NOUN) == ("–", "2 open questions; not known")
+
+
+def test_runs_that_were_not_read_have_a_sentence() -> None:
+    words = "Findings of 41 runs not known: their steps were not read."
+    assert unread(Count(0, 0, 0, 41), "Findings") == words
+    assert unread(Count(3, 3, 0, 1), "Findings").startswith("Findings of 1 run not known: its")
+    assert unread(Count(3, 3), "Findings") == ""
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (Span(18 * 86_400 + 5), "18 d"),
+        (Span(18.9 * 86_400, is_least=True), "at least 18 d"),
+        (Span(3 * 3_600 + 59.9 * 60, is_least=True), "at least 3 h 59 min"),
+        (Span(90), "1 min 30 s"),
+        (Span(0), "0 s"),
+        (Span(None), "not known"),
+        (Span(float("nan"), since=datetime(2020, 11, 16, tzinfo=UTC)), "since Nov 16, 2020"),
+        (Span(0, True, datetime(2020, 11, 16, tzinfo=UTC)), "since Nov 16, 2020"),
+        (Span(0, is_least=True), "not known"),
+    ],
+)
+def test_a_span_reads_as_it_is_known(span: Span, words: str) -> None:
+    assert lasted(span) == words
