@@ -215,6 +215,9 @@ def run_fields(rows: Rows) -> Columns:
         "status": map_words(columns["status"], contract.current_status),
         "agent": text(rows.agents),
         "has_steps": np.array(rows.has_steps, np.bool_),
+        # of the whole document, which may be in several batches
+        "newest_at": np.full(len(raws), NEVER),
+        "has_lines": np.zeros(len(raws), np.bool_),
     }
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,15 @@ from runkit.tables.linked import Frames as Frames
 from runkit.tables.problems import Problems
 from runkit.tables.saved import Tables, is_saved, read_saved
 from runkit.tables.schema import SCHEMA
-from runkit.tables.sources import IN_MEMORY, Record, Source, batches_of, path_of, record_of
+from runkit.tables.sources import (
+    IN_MEMORY,
+    Document,
+    Record,
+    Source,
+    batches_of,
+    path_of,
+    record_of,
+)
 from runkit.text import plural
 
 SHOWN_PROBLEMS = 5
@@ -164,12 +173,14 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     seen, are_files = 0, False
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
+    documents: list[Document | None] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in batches_of(source):
             rows = read_runs(records, problems)
             flatten(rows)
             batches.append(tables(rows, moment))
             locations += [record.location for record in rows.records]
+            documents += [record.document for record in rows.records]
             seen += len(records)
             bar.update(len(records))
             are_files |= not records[0].location.startswith(IN_MEMORY)
@@ -177,9 +188,8 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     why = getattr(source, "why", None)
     if why is not None:
         problems.note(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(
-        batches or [tables(read_runs([], problems), moment)], locations, problems
-    )
+    batches = batches or [tables(read_runs([], problems), moment)]
+    dataframes = _assemble(batches, locations, documents, problems)
     n_runs = len(dataframes["runs"])
     if are_files and not n_runs:
         advice = "Nothing in it is a run."
@@ -214,7 +224,10 @@ def gc_paused() -> Iterator[None]:
 
 
 def _assemble(
-    batches: list[dict[str, pa.Table]], locations: list[str], problems: Problems
+    batches: list[dict[str, pa.Table]],
+    locations: list[str],
+    documents: Sequence[Document | None],
+    problems: Problems,
 ) -> Tables:
     """Join the batches, without runs that have a newer record of the same id.
 
@@ -224,8 +237,28 @@ def _assemble(
     for name in list(batches[0]):
         joined = pa.concat_tables(batch.pop(name) for batch in batches)
         dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
+    dfs["reads"] = _with_newest_times(dfs["reads"], dfs["runs"]["updated_at"], documents)
     dfs = _newest(dfs, locations, problems)
     return dfs | {"problems": problems_frame(problems)}
+
+
+def _with_newest_times(
+    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[Document | None]
+) -> pd.DataFrame:
+    """Add the newest `updated_at` in the document of each run, which was read no earlier.
+
+    One run proves nothing of another time. A document with two states of a run was not written at
+    once. Times later than this machine's clock are wrong.
+    """
+    document = np.array([id(found) if found else 0 for found in documents], np.int64)
+    known = updated_at.where(updated_at <= datetime.now(UTC))
+    by = reads.assign(newest_at=known).groupby(document)
+    n_rows = by["run_id"].transform("size")
+    is_whole = (n_rows > 1) & by["run_id"].transform("nunique").eq(n_rows) & (document != 0)
+    has_lines = np.array([bool(found and found.has_lines) for found in documents], np.bool_)
+    return reads.assign(
+        newest_at=by["newest_at"].transform("max").where(is_whole), has_lines=has_lines & is_whole
+    )
 
 
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:

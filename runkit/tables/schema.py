@@ -223,6 +223,8 @@ READS = (
     _time("read_at", "when the run was read"),
     _text("read_from", "host that it was read from"),
     _flag("is_undated", "open, and it is not known when it was read: its times are lower bounds"),
+    _time("newest_at", "the newest updated_at in its JSON document, which was read no earlier"),
+    _flag("has_lines", "newest_at is of a file of lines, and holds if it was written at once"),
 )
 COLUMNS = SCHEMA | {"reads": READS}
 

@@ -14,6 +14,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
@@ -68,11 +69,21 @@ ROW = "expected a run, found a row of a frame; pass f.select(rows)"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A JSON document with several runs, or a file with one on each line.
+
+    It was written after the newest time in it; a file of lines perhaps not at once.
+    """
+
+    has_lines: bool = False
+
+
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
     `location` is a JSON path, after `file:line` if there is one. `problem` and `detail` are set
-    when the record could not even be parsed.
+    when the record could not even be parsed. `document` is None for objects of Python.
     """
 
     raw: Any
@@ -80,6 +91,7 @@ class Record(NamedTuple):
     problem: str | None = None
     detail: str = ""
     n_bytes: int = 0
+    document: Document | None = None
 
 
 def batches_of(source: Source) -> Iterator[list[Record]]:
@@ -113,7 +125,9 @@ def _records(source: Source, location: str) -> Iterator[Record]:
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
-        yield from (record_of(raw, path) for raw, path in _runs_in(source, location))
+        document = Document() if _is_page(source) else None
+        for raw, path in _runs_in(source, location):
+            yield record_of(raw, path)._replace(document=document)
     elif isinstance(source, str | Path):
         yield from _from_path(path_of(source))
     elif isinstance(source, JsonText):
@@ -178,14 +192,19 @@ def record_of(value: object, location: str) -> Record:
 
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Find the runs in a document: one run or webhook event, or a list or list page of them."""
-    is_page = isinstance(value, dict) and value.get("object") != "run"
-    if is_page and isinstance(value.get("data"), list):
+    if _is_page(value):
         value, location = value["data"], f"{location}.data"
     if not isinstance(value, list):
         yield _run_in(value, location)
         return
     for number, item in enumerate(value):
         yield _run_in(item, f"{location}[{number}]")
+
+
+def _is_page(value: Any) -> bool:
+    """Return whether a value is a page of a list of runs."""
+    is_other = isinstance(value, dict) and value.get("object") != "run"
+    return is_other and isinstance(value.get("data"), list)
 
 
 def _run_in(item: Any, location: str) -> tuple[Any, str]:
@@ -298,9 +317,11 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
+    document = Document(has_lines=True)
     for number, line in lines:
         if line.strip():
-            yield from _from_document(line, f"{name}:{number} $" if name else f"line {number} $")
+            location = f"{name}:{number} $" if name else f"line {number} $"
+            yield from _from_document(line, location, document)
 
 
 def _has_run(lines: Iterable[bytes]) -> bool:
@@ -315,14 +336,15 @@ def _is_json(text: bytes) -> bool:
     return False
 
 
-def _from_document(text: bytes, location: str) -> list[Record]:
+def _from_document(text: bytes, location: str, document: Document | None = None) -> list[Record]:
     try:
         value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         return [_refused(None, location, error, text)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
-    return [Record(raw, path, n_bytes=n_bytes) for raw, path in runs]
+    document = document or Document()
+    return [Record(raw, path, n_bytes=n_bytes, document=document) for raw, path in runs]
 
 
 def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:

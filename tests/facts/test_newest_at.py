@@ -1,0 +1,113 @@
+"""What a file itself proves of when it was written: the newest time in each of its documents."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+from support import Json, at, question, run, step
+
+NEWEST = pd.Timestamp(at(18 * 86_400))
+
+
+def runs() -> list[Json]:
+    """A run that waits, and a later one that has ended."""
+    asking = run(question("q", 20, None), run_id="asking", end=None, status="interrupted")
+    later = run(step("s", 0, 9), run_id="later", end=18 * 86_400)
+    return [asking | {"updated_at": at(20)}, later]
+
+
+def lines(records: list[Json]) -> bytes:
+    return b"\n".join(json.dumps(record).encode() for record in records)
+
+
+def newest(f: runkit.Frames) -> list[Any]:
+    """The newest times, in the order of the runs; None where there is none."""
+    return [None if pd.isna(time) else time for time in f.reads["newest_at"]]
+
+
+def event(record: Json) -> Json:
+    return {"object": "event", "type": "agent_run.updated", "data": {"object": record}}
+
+
+PAGE = {"object": "list", "data": runs()}
+PROVEN = {
+    "list page": PAGE,
+    "bytes of a list page": json.dumps(PAGE).encode(),
+    "bytes of an array": json.dumps(runs()).encode(),
+    "lines": lines(runs()),
+    "gzip": gzip.compress(lines(runs())),
+    "an array of webhook events": json.dumps([event(item) for item in runs()]).encode(),
+    "two pages": [PAGE, {"object": "list", "data": []}],
+}
+NOT_PROVEN = {
+    "parsed runs": runs(),
+    "a generator": (item for item in runs()),
+    "Run objects": [runkit.Run.from_json(item) for item in runs()],
+    "one run": runs()[0],
+    "bytes of one run": json.dumps(runs()[0]).encode(),
+    "a webhook event": event(runs()[0]),
+    "a page for each run": [{"object": "list", "data": [item]} for item in runs()],
+}
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_a_document_was_written_after_its_newest_time(name: str) -> None:
+    assert newest(runkit.frames(PROVEN[name])) == [NEWEST, NEWEST]
+
+
+@pytest.mark.parametrize("name", NOT_PROVEN)
+def test_objects_and_single_runs_prove_nothing(name: str) -> None:
+    assert set(newest(runkit.frames(NOT_PROVEN[name]))) == {None}
+
+
+@pytest.mark.parametrize("text", [lines, lambda items: json.dumps(items).encode()])
+def test_two_states_of_a_run_were_not_written_at_once(text: Any) -> None:
+    answered = runs()[0] | {"updated_at": at(40), "status": "running"}
+    assert newest(runkit.frames(text([*runs(), answered]))) == [None, None]
+
+
+def test_a_file_of_lines_is_known_as_one() -> None:
+    of_lines, of_array = (
+        runkit.frames(data) for data in (lines(runs()), json.dumps(runs()).encode())
+    )
+    assert of_lines.reads["has_lines"].tolist() == [True, True]
+    assert of_array.reads["has_lines"].tolist() == [False, False]
+
+
+def test_a_time_in_the_future_is_left_out() -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    wrong = run(step("s"), run_id="wrong", updated_at=tomorrow)
+    f = runkit.frames({"object": "list", "data": [*runs(), wrong]})
+    assert newest(f) == [NEWEST, NEWEST, NEWEST]
+
+
+def test_each_file_of_a_folder_has_its_own_newest_time(tmp_path: Path) -> None:
+    for day in (1, 2):
+        first, last = runs()
+        first |= {"id": f"asking-{day}"}
+        last |= {"id": f"later-{day}", "updated_at": at(day * 86_400)}
+        (tmp_path / f"{day}.json").write_text(json.dumps([first, last]))
+    times = [pd.Timestamp(at(86_400))] * 2 + [pd.Timestamp(at(2 * 86_400))] * 2
+    assert newest(runkit.frames(tmp_path)) == times
+
+
+def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path: Path) -> None:
+    f = runkit.frames(PAGE)
+    assert newest(f.select("asking")) == [NEWEST]
+    other = runkit.frames([run(step("s"), run_id="other")])
+    assert newest(runkit.frames([f, other])) == [NEWEST, NEWEST, None]
+    assert newest(runkit.frames(f.save(tmp_path / "saved"))) == [NEWEST, NEWEST]
+
+
+def test_an_archive_proves_nothing_of_when_its_runs_were_read(tmp_path: Path) -> None:
+    archive = runkit.Archive(tmp_path / "archive")
+    archive.add(json.dumps(PAGE).encode(), progress=False)
+    assert newest(runkit.frames(archive)) == [None, None]
