@@ -187,8 +187,9 @@ def _frames_completeness(f: runkit.Frames) -> int:
     if f.is_complete:
         return 0
     code = _completeness(f.summary()[-1])
-    errors = f.problems[f.problems["severity"] == "error"].head(SHOWN_PROBLEMS)
-    for problem in errors.to_dict("records"):
+    errors = f.problems[f.problems["severity"] == "error"]
+    errors = errors.drop_duplicates(["problem", "detail"])
+    for problem in errors.head(SHOWN_PROBLEMS).to_dict("records"):
         echo(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
     return code
 

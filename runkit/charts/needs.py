@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
@@ -66,6 +67,7 @@ def _table(f: Frames) -> pd.DataFrame:
     groups = rows.groupby(["why", key], sort=False)
     table = groups.head(1).reset_index(drop=True)
     ids = [list(dict.fromkeys(group.dropna())) for _, group in groups["run_id"]]
+    n_unnamed = [group.isna().sum() for _, group in groups["run_id"]]
     since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
     age_s = (f.runs["as_of"].max() - since).dt.total_seconds().clip(lower=0)
     return table.assign(
@@ -73,7 +75,7 @@ def _table(f: Frames) -> pd.DataFrame:
         age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
         next_step=table["why"].map(NEXT_STEPS),
         run_ids=pd.Series(ids, dtype="object"),
-        n_runs=[max(len(run_ids), 1) for run_ids in ids],
+        n_runs=np.add(list(map(len, ids)), n_unnamed),
         n_others=groups["business_name"].nunique().to_numpy() - 1,
     )
 
@@ -95,7 +97,8 @@ def _parts(f: Frames) -> dict[str, pd.DataFrame]:
     questions = questions.assign(reason=endings, since=questions["asked_at"])
     columns = {"asked_at": "since", "wait_s": "age_s", "label": "reason"}
     has_error = f.problems["severity"] == "error"
-    unread = f.problems[has_error].drop_duplicates("run_id")[["run_id"]]
+    unread = f.problems.loc[has_error, ["run_id"]]
+    unread = unread[unread["run_id"].isna() | ~unread.duplicated()]  # a record without an id is one
     return {
         "waiting": open_questions(f).rename(columns=columns),
         "failed": runs.assign(reason=runs["outcome"])[runs["status"].eq("error")],

@@ -257,10 +257,11 @@ def _needs_a_look(f: Frames) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
     [run], questions, steps, findings = records(f.runs), f.interrupts, f.steps, findings_of(f)
     bare = findings.loc[findings["n_sources"] == 0, "title"]
+    times = " (" + f.problems["n"].astype("str") + " times)"
     items = {
         "Question expired": questions.loc[questions["outcome"] == "lapsed", "label"],
         "Finding without a source": bare,
-        "Problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
+        "Problem in the data": f.problems["detail"] + times.mask(f.problems["n"].eq(1), ""),
     }
     if run["status"] in FINAL_STATUSES:
         items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]

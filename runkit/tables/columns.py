@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from runkit import contract, jsontext, timing
 from runkit.contract import Json, read_time
 from runkit.models import Artifact, Run, Source, Step
-from runkit.tables.flatten import ArtifactRow, InterruptRow, RowNote, Rows
+from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
+from runkit.tables.problems import RunNote
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME, TYPES, Column
 from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
@@ -177,7 +178,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 
     `as_of` is in microseconds, or None for each run's own.
     """
-    notes: list[RowNote] = []
+    notes = rows.notes
     runs, steps = run_fields(rows), step_fields(rows)
     note_contradictions(runs, steps, notes)
     note_unknown_words("runs", runs, notes)
@@ -194,10 +195,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     runs |= _run_columns(runs, parts, rows)
 
     frames = {"runs": runs, "reads": runs, **parts}
-    built = {name: to_arrow(name, columns) for name, columns in frames.items()}
-    for note in notes:
-        rows.note(note)
-    return built
+    return {name: to_arrow(name, columns) for name, columns in frames.items()}
 
 
 # ------------------------------------------------------------------------------- fields of the JSON
@@ -249,17 +247,20 @@ def _not_blank(values: pa.Array) -> pa.Array:
 
 
 def note_rows(
-    notes: list[RowNote], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
+    notes: list[RunNote], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
 ) -> None:
-    """Add a note for some rows: for each the row of its run, and its JSON object."""
+    """Add a note of some rows for each run: its row, its first JSON object, and their number."""
     path = (field,) if field else ()
+    rows = np.flatnonzero(where)
+    runs, first, n = np.unique(columns["run"][rows], return_index=True, return_counts=True)
+    holders = [columns["object"][row] for row in rows[first].tolist()]
     notes += [
-        RowNote(int(columns["run"][row]), problem, detail, path, columns["object"][row])
-        for row in np.flatnonzero(where).tolist()
+        RunNote(run, problem, detail, path, holder, number)
+        for run, holder, number in zip(runs.tolist(), holders, n.tolist(), strict=True)
     ]
 
 
-def note_contradictions(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
+def note_contradictions(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
@@ -281,8 +282,8 @@ def note_contradictions(runs: Columns, steps: Columns, notes: list[RowNote]) -> 
     note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
 
 
-def note_unknown_words(frame: str, columns: Columns, notes: list[RowNote]) -> None:
-    """Note the words of a category that the API's documentation does not have.
+def note_unknown_words(frame: str, columns: Columns, notes: list[RunNote]) -> None:
+    """Note for each run the words of a category that the API's documentation does not have.
 
     `columns` has the rows of the runs, and the JSON object of each row.
     """
@@ -290,17 +291,24 @@ def note_unknown_words(frame: str, columns: Columns, notes: list[RowNote]) -> No
         if not column.words or column.name not in columns:
             continue
         values = columns[column.name]
-        reading = "read as other" if column.kind == "rank" else "kept as is"
-        is_unknown = flags(values.is_valid()) & ~is_word(values, *column.words)
-        for word in values.filter(pa.array(is_unknown)).unique().to_pylist():
-            detail = f"{column.name}: {brief(word)} is not in the API's documentation; {reading}"
-            note_rows(notes, columns, is_word(values, word), "unknown_value", detail, column.name)
+        rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
+        words = values.take(rows).dictionary_encode()
+        pairs = np.stack([columns["run"][rows], words.indices.to_numpy()])
+        pairs, first, n = np.unique(pairs, axis=1, return_index=True, return_counts=True)
+        details = [
+            f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
+            for word in words.dictionary.to_pylist()
+        ]
+        for pair in np.argsort(first).tolist():
+            run, word = pairs[:, pair].tolist()
+            holder, path = columns["object"][rows[first[pair]]], (column.name,)
+            notes.append(RunNote(run, "unknown_value", details[word], path, holder, int(n[pair])))
 
 
 # -------------------------------------------------------------------------------------------- times
 
 
-def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RowNote]) -> None:
+def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNote]) -> None:
     """Add `start` and `end` in microseconds to runs and steps.
 
     What is open ends with its run or at `as_of`. A run that has not started spans 0 to 0.
@@ -328,7 +336,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RowNot
     _note_outside(runs, steps, notes)
 
 
-def _note_outside(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
+def _note_outside(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
     """Note steps that are not inside their parent, or at the top not inside their run."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # at the top, -1 as a position would be the last step
@@ -345,7 +353,7 @@ def _note_outside(runs: Columns, steps: Columns, notes: list[RowNote]) -> None:
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
 
-def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[RowNote]) -> Columns:
+def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[RunNote]) -> Columns:
     """Return up to when each run is measured.
 
     That is the argument, else when the run was read, else its newest time. It is never a maximum

@@ -15,7 +15,7 @@ from runkit import contract
 from runkit.contract import Json
 from runkit.models import Run
 from runkit.questions import interrupt_kind, proposals_of
-from runkit.tables.problems import Problems
+from runkit.tables.problems import Problems, RunNote
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
 from runkit.text import brief
@@ -60,16 +60,6 @@ class ArtifactRow(NamedTuple):
     artifact: Json
 
 
-class RowNote(NamedTuple):
-    """A problem of a run (its row), at a path in the run or in an object that it holds."""
-
-    run: int
-    problem: str
-    detail: str
-    path: tuple[str, ...] = ()
-    holder: Json | None = None
-
-
 @dataclass
 class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
@@ -79,7 +69,6 @@ class Rows:
     step's run and the row of its parent, -1 at the top; `resolutions` are of its questions.
     """
 
-    problems: Problems
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
@@ -92,19 +81,15 @@ class Rows:
     artifacts: list[ArtifactRow] = field(default_factory=list)
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
-
-    def note(self, note: RowNote) -> None:
-        """Note a problem of a run, or of an object that it holds."""
-        run, problem, detail, path, holder = note
-        self.problems.note(self.records[run], problem, detail, path, holder, self.runs[run])
+    notes: list[RunNote] = field(default_factory=list)
 
 
 def read_runs(records: Iterable[Record], problems: Problems) -> Rows:
-    """Check records, and return those that are runs; what is wrong is noted.
+    """Check records, and return those that are runs; others are refused.
 
     Runs are checked one at a time, so that memory is reused.
     """
-    rows = Rows(problems)
+    rows = Rows()
     for record in records:
         if record.problem:
             problems.refuse(record, record.problem, record.detail)
@@ -115,8 +100,7 @@ def read_runs(records: Iterable[Record], problems: Problems) -> Rows:
             problems.refuse(record, *notes[-1])
             continue
 
-        for note in notes:
-            problems.note(record, *note)
+        rows.notes += [RunNote(len(rows.runs), *note) for note in notes]
         rows.records.append(record)
         rows.runs.append(run)
         rows.agents.append(contract.agent_of(run))
@@ -136,7 +120,7 @@ def flatten(rows: Rows) -> None:
 
 def _add_steps(rows: Rows, run: int, first: int) -> None:
     def note(problem: str, detail: str, step: Json) -> None:
-        rows.note(RowNote(run, problem, detail, holder=step))
+        rows.notes.append(RunNote(run, problem, detail, holder=step))
 
     steps, parents, depths = tree(rows.runs[run].get("steps") or [], note)
     rows.steps += steps
@@ -179,10 +163,10 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     if rows.has_steps[run]:
         for pending in unmatched:
             detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
-            rows.note(RowNote(run, "unpaired_interrupt", detail, ("interrupts",)))
+            rows.notes.append(RunNote(run, "unpaired_interrupt", detail, ("interrupts",)))
     elif not items and rows.runs[run]["status"] == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
-        rows.note(RowNote(run, "contradiction", detail))
+        rows.notes.append(RunNote(run, "contradiction", detail))
     of_steps = [
         _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
     ]
@@ -196,7 +180,7 @@ def _pending_items(rows: Rows, run: int) -> list[Pending]:
         key = item.get("id") or number
         if key in items:
             detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
-            rows.note(RowNote(run, "duplicate_step", detail, holder=item))
+            rows.notes.append(RunNote(run, "duplicate_step", detail, holder=item))
         items.setdefault(key, item)
     return [_pending(item, contract.interrupt_value(item)) for item in items.values()]
 

@@ -24,7 +24,7 @@ from runkit.tables.columns import cast, micros, tables
 from runkit.tables.flatten import flatten, read_runs
 from runkit.tables.linked import Coverage as Coverage
 from runkit.tables.linked import Frames as Frames
-from runkit.tables.problems import Problems
+from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.saved import Tables, is_saved, read_saved
 from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import (
@@ -37,6 +37,7 @@ from runkit.tables.sources import (
     record_of,
 )
 from runkit.text import plural
+from runkit.timing import Flags
 
 SHOWN_PROBLEMS = 5
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
@@ -150,10 +151,15 @@ def _combined(parts: Sequence[Any]) -> Frames:
         name: cast(pd.concat([getattr(part, name) for part in parts], ignore_index=True), name)
         for name in ("runs", "reads", *PARTS)
     }
+    numbers = np.repeat(range(len(parts)), [len(part.runs) for part in parts])
     problems = Problems()
-    locations = [f"source[{number}]" for number, part in enumerate(parts) for _ in part.runs.index]
-    dfs = _newest(dfs, locations, problems)
-    noted = [*(part.problems for part in parts), problems_frame(problems)]
+    dfs, is_kept = _newest(dfs, [f"source[{number}]" for number in numbers], problems)
+    noted = []
+    for number, part in enumerate(parts):
+        dropped = part.runs.loc[~is_kept[numbers == number], "run_id"]
+        is_refused = part.problems["problem"].isin(REFUSED)
+        noted.append(part.problems[is_refused | ~part.problems["run_id"].isin(dropped)])
+    noted.append(problems_frame(problems))
     dfs["problems"] = cast(pd.concat(noted, ignore_index=True), "problems")
 
     n_seen, n_kept = sum(part.coverage.seen for part in parts), len(dfs["runs"])
@@ -179,6 +185,8 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
             rows = read_runs(records, problems)
             flatten(rows)
             batches.append(tables(rows, moment))
+            if rows.notes:
+                problems.add(rows.notes, rows.records, rows.runs, first=len(locations))
             locations += [record.location for record in rows.records]
             documents += [record.document for record in rows.records]
             seen += len(records)
@@ -187,7 +195,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
-        problems.note(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
+        problems.refuse(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
     batches = batches or [tables(read_runs([], problems), moment)]
     dataframes = _assemble(batches, locations, documents, problems)
     n_runs = len(dataframes["runs"])
@@ -238,7 +246,7 @@ def _assemble(
         joined = pa.concat_tables(batch.pop(name) for batch in batches)
         dfs[name] = cast(joined.to_pandas(split_blocks=True), name)
     dfs["reads"] = _with_newest_times(dfs["reads"], dfs["runs"]["updated_at"], documents)
-    dfs = _newest(dfs, locations, problems)
+    dfs, _ = _newest(dfs, locations, problems)
     return dfs | {"problems": problems_frame(problems)}
 
 
@@ -261,23 +269,28 @@ def _with_newest_times(
     )
 
 
-def _newest(dfs: Tables, locations: list[str], problems: Problems) -> Tables:
-    """Leave out all rows of runs that have a newer copy; each run was read at its location."""
+def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tables, Flags]:
+    """Leave out all rows of runs that have a newer copy; each run was read at its location.
+
+    Returns the frames, and which runs are kept.
+    """
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if is_kept.all():
-        return dfs
+        return dfs, is_kept
+    problems.drop({*np.flatnonzero(~is_kept).tolist()})
     newest_at = newest.set_index("run_id")["location"]
     for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
         detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
         problems.refuse(Record({"id": run_id}, location), "duplicate_run", detail)
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
-    return {
+    dfs = {
         name: df[np.repeat(is_kept, n_rows.get(name, 1))].reset_index(drop=True)
         for name, df in dfs.items()
     }
+    return dfs, is_kept
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:

@@ -156,7 +156,8 @@ class Frames:
             return df.iloc[rows[positions[rows] >= 0]].reset_index(drop=True)
 
         selected = {name: rows_of(df) for name, df in self.items()}
-        coverage = Coverage(seen=len(ids), kept=len(ids), refused=0, why=self.coverage.why)
+        n_older = int(selected["problems"]["problem"].eq("duplicate_run").sum())
+        coverage = Coverage(len(ids) + n_older, len(ids), n_older, self.coverage.why)
         return Frames(
             **selected, coverage=coverage, version=self.version, reads=rows_of(self.reads)
         )
@@ -271,7 +272,7 @@ class Frames:
         if why:
             parts.append(f"not complete: {shorten(why, 1_000)}")
         if n := int(self.problems["n"].sum()):
-            parts.append(f"{plural(n, 'problem')} ({problem_words(self.problems)})")
+            parts.append(f"{plural(n, 'problem')} ({'; '.join(problem_words(self.problems))})")
         if not parts:
             parts.append("complete, no problems")
         if self.version is not None:

@@ -1,14 +1,16 @@
-"""The problems frame: one row per refused record, and one per kind of note."""
+"""The problems frame: one row per refused record, and per kind of note of one run."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.contract import Json
 from runkit.tables.sources import Record
-from runkit.text import brief, one_line
+from runkit.text import brief, plural, shorten
 from runkit.validation import Path
 
 if TYPE_CHECKING:
@@ -17,51 +19,79 @@ if TYPE_CHECKING:
 # Problems that cost a record or a value; in all others the record was kept.
 # (Of a duplicated run the newer record is kept, so nothing is lost.)
 ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
+# Problems of records that are refused; of bad_field only some.
+REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
+NAMED_BY_DETAIL = ("unknown_value", "contradiction")  # in what is printed; others by their word
 MAX_PARTS = 40  # parts of a JSON path in a location
+MAX_DETAILS = 3  # different details of one row
+MAX_GROUPS = 5  # kinds of problems in a sentence
+MAX_NAME = 100  # characters of a kind
 _NESTED = re.compile(r"(\.steps\[\*\])+")  # a step is a step, at any depth
+
+
+class RunNote(NamedTuple):
+    """A problem of a run that is kept, at a path in the run or in an object that it holds.
+
+    `run` numbers the runs of a batch. `n` is the number of objects that have this problem; `holder`
+    is the first of them.
+    """
+
+    run: int
+    problem: str
+    detail: str
+    path: Path = ()
+    holder: Json | None = None
+    n: int = 1
 
 
 @dataclass
 class Problems:
     """Collects the rows of the frame.
 
-    A refused record has a row of its own. Of records that are kept, notes of one kind at one place
-    in the schema are one row: the first of them, and their number.
+    A refused record has a row of its own. Of a run that is kept, notes of one kind at one place in
+    the schema are one row: the first of them, their number, and their first details.
     """
 
     rows: list[Json] = field(default_factory=list)
-    _first: dict[tuple[str, ...], Json] = field(default_factory=dict)
 
     def refuse(self, record: Record, problem: str, detail: str, path: Path = ()) -> None:
         """Note a record that is not in the frames."""
         self._add(record, problem, detail, path, _step_id(record.raw, path))
 
-    def note(
-        self,
-        record: Record,
-        problem: str,
-        detail: str,
-        path: Path = (),
-        holder: Json | None = None,
-        repaired: Json | None = None,
+    def add(
+        self, notes: Iterable[RunNote], records: Sequence[Record], runs: Sequence[Json], first: int
     ) -> None:
-        """Note a problem of a record that is kept, at a path in it or in the object `holder`.
+        """Note the problems of a batch of runs that are kept, the first of which has a number.
 
-        An object that was repaired is in the repaired record only, perhaps at another position.
-        Each unknown value and each contradiction is a kind of its own.
+        Each contradiction is a kind of its own. An object that was repaired is only in the repaired
+        run, perhaps at another position than in its record.
         """
-        schema_path = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
-        value = detail if problem in ("unknown_value", "contradiction") else ""
-        kind = (problem, str(holder is None), _NESTED.sub(".steps[*]", schema_path), value)
-        if kind in self._first:
-            self._first[kind]["n"] += 1
-            return
+        rows: dict[tuple[object, ...], Json] = {}
+        details: dict[tuple[object, ...], dict[str, None]] = {}  # each once, in order
+        for run, problem, detail, path, holder, n in notes:
+            schema_path = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
+            kind = detail if problem == "contradiction" else problem
+            place = _NESTED.sub(".steps[*]", schema_path)
+            key: tuple[object, ...] = (run, kind, holder is None, place)
+            details.setdefault(key, {})[detail] = None
+            if key in rows:
+                rows[key]["n"] += n
+                continue
 
-        raw = record.raw
-        if holder is not None:
-            raw = raw if _path_to(raw, holder) else repaired
-            path = (*_path_to(raw, holder), *path)
-        self._first[kind] = self._add(record, problem, detail, path, _step_id(raw, path))
+            raw: Any = records[run].raw
+            if holder is not None:
+                raw = raw if _path_to(raw, holder) else runs[run]
+                path = (*_path_to(raw, holder), *path)
+            rows[key] = self._add(records[run], problem, detail, path, _step_id(raw, path))
+            rows[key] |= {"n": n, "run": first + run}
+        for key, row in rows.items():
+            row["detail"] = "; ".join(islice(details[key], MAX_DETAILS))
+            if len(details[key]) > MAX_DETAILS:
+                row["detail"] += f"; and {len(details[key]) - MAX_DETAILS:,} others"
+
+    def drop(self, runs: Collection[int]) -> None:
+        """Leave out the notes of some runs, by their numbers."""
+        self.rows = [row for row in self.rows if row["run"] not in runs]
 
     def _add(
         self, record: Record, problem: str, detail: str, path: Path, step_id: str | None
@@ -75,6 +105,7 @@ class Problems:
             "n": 1,
             "detail": detail,
             "severity": "error" if problem in ERRORS else "warning",
+            "run": None,
         }
         self.rows.append(row)
         return row
@@ -87,10 +118,8 @@ def _path_to(raw: Json | None, holder: Json) -> Path:
         value, path = stack.pop()
         if value is holder:
             return path
-        if isinstance(value, dict):
-            stack += [(item, (*path, name)) for name, item in value.items()]
-        elif isinstance(value, list):
-            stack += [(item, (*path, number)) for number, item in enumerate(value)]
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        stack += [(item, (*path, key)) for key, item in items if isinstance(item, dict | list)]
     return ()
 
 
@@ -111,8 +140,20 @@ def _json_path(path: Path) -> str:
     return "".join(parts)
 
 
-def problem_words(problems: pd.DataFrame) -> str:
-    """Count the problems of each kind in words, the most frequent first."""
-    counts = problems.groupby("problem", observed=True)["n"].sum()
-    most_first = counts.sort_values(ascending=False).items()
-    return ", ".join(f"{n:,} {one_line(str(word))}" for word, n in most_first)
+def problem_words(problems: pd.DataFrame) -> list[str]:
+    """Describe the problems by kind, the most frequent first: "bad_field: 200 in 40 runs".
+
+    Unknown values and contradictions are named by their detail.
+    """
+    is_named = problems["problem"].isin(NAMED_BY_DETAIL)
+    names = problems["problem"].astype("str").mask(is_named, problems["detail"])
+    groups = problems.groupby(names, sort=False).agg(n=("n", "sum"), runs=("run_id", "nunique"))
+    groups = groups.sort_values("n", ascending=False, kind="stable")
+    words = []
+    for name, n, n_runs in groups.head(MAX_GROUPS).itertuples():
+        where = f" in {plural(n_runs, 'run')}" if n_runs else ""
+        words.append(f"{shorten(name, MAX_NAME)}: {n:,}{where}")
+    others = groups["n"].iloc[MAX_GROUPS:]
+    if len(others):
+        words.append(f"{plural(len(others), 'other kind')}: {others.sum():,}")
+    return words

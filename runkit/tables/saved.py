@@ -20,6 +20,7 @@ from runkit.text import brief, shorten
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
+NEW_COLUMNS = ("newest_at", "has_lines")  # version 0.3 did not write them
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -76,7 +77,7 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
 def _read_frame(name: str, file: Path) -> pd.DataFrame:
     df = pd.read_parquet(file)
     for column in COLUMNS[name]:
-        if column.name not in df:
+        if column.name not in df and column.name not in NEW_COLUMNS:
             raise ValueError(f"it has no column {column.name}")
     return cast(df, name)
 

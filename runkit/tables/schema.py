@@ -211,8 +211,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         STEP_ID,
         _text("location", "file:line and JSON path, of the first"),
         _word("problem", "kind of problem", PROBLEMS),
-        _count("n", "how many like it, in one place of the schema; a refused run has its own row"),
-        _text("detail", "what was found and what was expected"),
+        _count("n", "how many like it in the run; a refused record has a row of its own"),
+        _text("detail", "what was found and what was expected, of the first"),
         _word("severity", "error: refused or read as null; warning: kept", SEVERITIES),
     ),
 }

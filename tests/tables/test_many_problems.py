@@ -1,4 +1,4 @@
-"""Many notes of a kind are one row with their number; each refused record is a row of its own."""
+"""Notes of a kind in one run are one row with their number; each refused record has its own row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import runkit
 from runkit.errors import DataError
-from support import artifact, run, step
+from support import artifact, at, run, step
 
 
 def odd(run_id: str, n: int, word: str = "tool_call") -> dict[str, Any]:
@@ -18,11 +18,56 @@ def odd(run_id: str, n: int, word: str = "tool_call") -> dict[str, Any]:
     return run(*(step(f"{run_id}-{number}", type=word) for number in range(n)), run_id=run_id)
 
 
-def test_each_unknown_word_is_a_kind_of_its_own() -> None:
-    """A real one is not hidden by one that is everywhere."""
-    f = runkit.frames([odd("a", 50), odd("b", 1, "thought")])
-    assert f.problems[["run_id", "n"]].values.tolist() == [["a", 50], ["b", 1]]
-    assert "'thought'" in f.problems["detail"].iloc[-1]
+def test_the_same_damage_in_two_runs_is_a_row_of_each() -> None:
+    """Each run says what is so of it alone, also when it is selected."""
+    f = runkit.frames([odd("a", 3), run(step("ok"), run_id="clean"), odd("b", 2)])
+    columns = ["run_id", "step_id", "location", "n"]
+    assert f.problems[columns].values.tolist() == [
+        ["a", "a-0", "$[0].steps[0].type", 3],
+        ["b", "b-0", "$[2].steps[0].type", 2],
+    ]
+    n_of = {run_id: f.select(run_id).problems["n"].sum() for run_id in f.runs["run_id"]}
+    assert n_of == {"a": 3, "clean": 0, "b": 2}
+
+
+def test_new_words_at_one_place_of_a_run_are_one_row() -> None:
+    """With the first three of them."""
+    f = runkit.frames(run(*(step(f"s{n}", type=f"type {n}") for n in range(200))))
+    [problem] = f.problems.to_dict("records")
+    assert (problem["n"], problem["location"]) == (200, "$.steps[0].type")
+    assert [f"type {n}" in problem["detail"] for n in range(4)] == [True, True, True, False]
+    assert "197" in problem["detail"]
+
+
+def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print() -> None:
+    """2,500 runs with one new word."""
+    f = runkit.frames([odd(f"r{n}", 2) for n in range(2500)] + [odd("z", 1, "thought")])
+    assert f.problems["n"].value_counts().to_dict() == {2: 2500, 1: 1}
+    for printed in (repr(f), f._repr_html_()):
+        assert "5,001 problems" in printed
+        assert "5,000 in 2,500 runs" in printed
+        assert "1 in 1 run" in printed
+
+
+def test_what_a_replaced_copy_had_is_no_problem_of_the_run() -> None:
+    """The newest copy is clean; the older one had an unknown type."""
+    older, newer = odd("a", 5), run(step("ok"), run_id="a", updated_at=at(500))
+    together = runkit.frames([older, newer, odd("b", 1)])
+    combined = runkit.frames([runkit.frames([older, odd("b", 1)]), runkit.frames(newer)])
+    for f in (together, combined):
+        noted = f.problems[["run_id", "problem"]].values.tolist()
+        assert sorted(noted) == [["a", "duplicate_run"], ["b", "unknown_value"]]
+        assert f.select("a").coverage == (2, 1, 1, None)
+        assert f.select("a").is_complete
+        assert f.select("b").coverage == (1, 1, 0, None)
+
+
+def test_unreadable_runs_are_counted_where_attention_is_needed() -> None:
+    """20 runs with the same damage, and two records without an id."""
+    damaged = [run(run_id=f"r{n}", ended_at=7) for n in range(20)]
+    table = runkit.fleet.needs_attention(runkit.frames([*damaged, 1, 2])).table
+    [row] = table[table["reason"].str.contains("could not be read")].to_dict("records")
+    assert (row["n_runs"], len(row["run_ids"])) == (22, 20)
 
 
 def test_problems_are_grouped_by_their_place_in_the_schema() -> None:
