@@ -16,6 +16,7 @@ from runkit.server.store import Store
 from runkit.server.web import (
     Attributes,
     Decision,
+    Dismissal,
     Document,
     NewAction,
     RequestError,
@@ -33,6 +34,7 @@ PAYLOADS: dict[str, type[BaseModel]] = {
     "add_attributes": Attributes,
     "verify_tin": Document,
     "decision": Decision,
+    "dismissal": Dismissal,
 }
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 # [A] 13, 30: what an action changes
@@ -138,7 +140,7 @@ def check_payload(
     A decision can lead to one of `statuses`.
     """
     try:
-        values = PAYLOADS.get(kind, BaseModel).model_validate(payload)
+        values = PAYLOADS[kind].model_validate(payload)
     except ValidationError as error:
         first = error.errors()[0]
         raise RequestError(422, first["msg"], path_of((where, *first["loc"]))) from None

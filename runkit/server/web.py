@@ -307,3 +307,7 @@ class Decision(BaseModel):
     """[A] 12: payload of decision."""
 
     status: str
+
+
+class Dismissal(BaseModel):
+    """[A] 13: payload of dismissal, of which nothing is read."""

@@ -35,6 +35,15 @@ def test_a_decision_changes_the_business(server: Server) -> None:
     assert server.get(f"/actions/{made['id']}", **where) == made
 
 
+def test_a_dismissal_closes_the_hit(server: Server) -> None:
+    hit_id = BUSINESS["watchlist_hit"].hit_id
+    body = action("watchlist_hit", "dismissal", {}, note="born in another year")
+    body |= {"object_type": "watchlist_result", "object_id": hit_id}
+    [effect] = server.post("/actions", body)["effects"]
+    assert effect["target"] == {"object": "watchlist_result", "id": hit_id}
+    assert effect["diff"] == {"status": {"before": "open", "after": "dismissed"}}
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [

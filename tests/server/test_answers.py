@@ -57,6 +57,12 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
     assert [entry["target"]["object"] for entry in made["effects"]] == ["lease", "lease"]
 
 
+def test_a_dismissal_is_selected_with_its_empty_payload(server: Server) -> None:
+    selected = [{"type": "dismissal", "payload": {}}]
+    server.answer(server.reach("watchlist_hit"), decision="approve", note="why", actions=selected)
+    assert action(server, "watchlist_hit", "dismissal")["note"] == "why"
+
+
 @pytest.mark.parametrize(
     ("own", "parameter"),
     [
