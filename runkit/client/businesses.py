@@ -189,9 +189,13 @@ class Businesses:
         ------
         UsageError
             For anything but ids and `Business` objects.
+        NotFound
+            If there is no such business; a part of an id is none.
         ApiError
             If the threads of a business cannot be read.
         """
+        if hasattr(businesses, "columns"):  # of a DataFrame, which iterates over their names
+            raise UsageError("businesses= is a DataFrame; expected ids: df['business_id']")
         if isinstance(businesses, str | Business):
             businesses = [businesses]
         return dict(concurrently(self._read_threads, list(businesses), "business", progress))
@@ -279,5 +283,7 @@ class Businesses:
         path_to(business_id)  # no id would list the threads of all businesses
         threads = self._threads.list(business_id=business_id)
         self._known.of_thread |= dict.fromkeys(threads.ids, business_id)
+        if not threads and business_id not in self._known.facts:
+            self._read(business_id)  # the API lists no threads of an unknown business either
         self.ensure_known(business)
         return business_id, threads

@@ -145,7 +145,9 @@ class Runs:
         Raises
         ------
         UsageError
-            For an unknown status, or a bound that is not a time.
+            For an unknown status, a bound that is not a time, or a DataFrame as `business_id`.
+        NotFound
+            If there is no such business; a part of an id is none.
         ApiError
             If the list cannot be read.
         """

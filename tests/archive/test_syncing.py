@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import ArchiveError, AuthError, UsageError
+from runkit.errors import ArchiveError, AuthError, NotFound, UsageError
 from tests.faults import FaultyBox, sandbox
 
 N_RUNS = 30
@@ -98,6 +98,13 @@ def test_a_choice_is_synced(archive: runkit.Archive, box: FaultyBox, client: run
     assert archive.sync(client, since="2100-01-01").n_listed == 0
     with pytest.raises(UsageError, match="status"):
         archive.sync(client, status="done")
+
+
+def test_the_runs_of_an_unknown_business_are_not_synced(
+    archive: runkit.Archive, client: runkit.Client
+) -> None:
+    with pytest.raises(NotFound, match="/businesses/nope:"):
+        archive.sync(client, business_id="nope")
 
 
 def interrupt_when(is_time: Callable[[], bool]) -> threading.Thread:

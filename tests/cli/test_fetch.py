@@ -27,15 +27,17 @@ class SlowApi:
     """Answers with `RUNS`, the last ones only when released."""
 
     def __init__(self, page: Callable[..., Answer]) -> None:
-        self.list, self.no_businesses = page(*RUNS), page()
+        self.list, self.empty = page(*RUNS), page()
         self.release = threading.Event()
 
     def __call__(self, call: Received) -> Answer:
         """Answer one request."""
         if call.path == "/runs":
             return self.list
-        if call.path == "/businesses":
-            return self.no_businesses
+        if call.path in ("/businesses", "/threads"):
+            return self.empty
+        if call.path.startswith("/businesses/"):
+            return Answer({"errors": [{"message": "no such business"}]}, status=404)
         number = int(call.path.rpartition("-")[2])
         if number > AT_ONCE:
             self.release.wait(60)
@@ -49,9 +51,9 @@ def api(server: Server, page: Callable[..., Answer]) -> Iterator[SlowApi]:
     api.release.set()
 
 
-def start_fetch(server: Server, folder: Path) -> subprocess.Popen[str]:
+def start_fetch(server: Server, folder: Path, *options: str) -> subprocess.Popen[str]:
     """Start `runkit fetch -o runs.ndjson` in a process of its own."""
-    command = [sys.executable, "-m", "runkit", "fetch", "-o", "runs.ndjson"]
+    command = [sys.executable, "-m", "runkit", "fetch", "-o", "runs.ndjson", *options]
     account = {"MIDDESK_API_KEY": KEY, "MIDDESK_BASE_URL": server.url}
     return subprocess.Popen(
         command, cwd=folder, env=environment(**account), stderr=subprocess.PIPE, text=True
@@ -81,3 +83,13 @@ def test_an_interrupted_fetch_leaves_the_file_as_it_was(
     assert 0 < len(saved) < len(RUNS)
     assert f"Saved {len(saved)} of 60 runs to runs.partial.ndjson" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, partial.name]
+
+
+def test_the_runs_of_an_unknown_business_are_not_fetched(
+    server: Server, api: SlowApi, tmp_path: Path
+) -> None:
+    process = start_fetch(server, tmp_path, "--business", "nope")
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert message.startswith("runkit fetch: GET /v1/businesses/nope: ")
+    assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import runkit
+from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer, Received, Server
 
 
@@ -81,11 +83,14 @@ class Account:
                 {"object": "business", "id": name, "name": name, "status": status, **STAMPED}
                 for name, status in self.businesses
             ]
+        elif request.path.startswith("/businesses/"):
+            return Answer({"errors": [{"message": "no such business"}]}, status=404)
         else:
             name = request.query["business_id"]
             self.threads_read.append(name)
             item = {"object": "thread", "id": f"thread-{name}", "status": "completed"}
-            items = [item | STAMPED]
+            is_known = name in dict(self.businesses)
+            items = [item | STAMPED] if is_known else []
         return Answer({"data": items, "has_more": False})
 
     def runs(self, *names: str) -> list[runkit.Run]:
@@ -111,6 +116,33 @@ def test_businesses_in_review_are_searched_first(
     second = client.businesses.identify(first, at_most=2)
     assert ([run.business_name for run in second], second.is_complete) == (["b-1", "b-0"], True)
     assert account.threads_read[0] == "b-1"
+
+
+@pytest.mark.parametrize(
+    ("business_id", "path"),
+    [
+        ("nope", "/businesses/nope:"),
+        ("b-", "/businesses/b-:"),
+        (["b-1", "nope"], "/businesses/nope:"),
+    ],
+)
+def test_an_unknown_business_is_not_found(
+    account: Account, make_client: Callable[..., runkit.Client], business_id: Any, path: str
+) -> None:
+    """The API lists no threads of it, as of a business without runs."""
+    client = make_client()
+    client.businesses.list()
+    with pytest.raises(NotFound, match=path):
+        client.runs.list(business_id=business_id)
+
+
+def test_a_table_of_businesses_is_refused(
+    make_client: Callable[..., runkit.Client], server: Server
+) -> None:
+    table = pd.DataFrame({"business_id": ["b-0", "b-1"]})
+    with pytest.raises(UsageError, match="business_id"):
+        make_client().runs.list(business_id=table)
+    assert server.requests == []
 
 
 def test_a_run_in_no_business_is_not_searched_for_again(
