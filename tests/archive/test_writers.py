@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,10 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
     with runkit.sandbox(speed=600, history=20, seed=3) as box, box.client() as client:
         there = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", f"{tmp_path}/runs/"]
-        fetches = [subprocess.Popen(command, env=there) for _ in range(2)]
-        assert [process.wait(120) for process in fetches] == [0, 0]
+        with ExitStack() as stack:
+            started = [subprocess.Popen(command, env=there) for _ in range(2)]
+            fetches = [stack.enter_context(process) for process in started]
+        assert [process.returncode for process in fetches] == [0, 0]
         listed = client.runs.list()
     assert sorted(runkit.Archive(tmp_path / "runs").frames().runs["run_id"]) == sorted(listed.ids)
 

@@ -17,6 +17,8 @@ import pytest
 
 from runkit.cli import main
 
+TIMEOUT = 120  # seconds; a busy machine is slow
+
 
 def environment(**more: str) -> dict[str, str]:
     hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
@@ -50,5 +52,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         yield dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        process.stdout.close()
+        with process:  # which closes its stdout whatever comes
+            assert process.wait(TIMEOUT) == 0
