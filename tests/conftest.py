@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,18 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
+
+from support import jobs
 
 if TYPE_CHECKING:  # imported where a browser is used
     from playwright.sync_api import Browser, Page
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# threads that end by themselves
-JOBS = tuple(
-    f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch")
-)
-JOBS_TIMEOUT = 2.0  # a test may hold a response back for good
+JOBS_TIMEOUT = 10.0  # seconds; a test may hold a response back for good
+BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
 # of an account or a sandbox of whoever runs the tests
 ACCOUNT = (
     "MIDDESK_API_KEY",
@@ -53,7 +51,11 @@ def pytest_configure() -> None:
         phase for phase in Phase if phase is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ
     ]
     settings.register_profile(
-        "runkit", deadline=None, max_examples=round(30 * TIMES), phases=phases
+        "runkit",
+        deadline=None,
+        max_examples=round(30 * TIMES),
+        phases=phases,
+        suppress_health_check=[HealthCheck.too_slow],  # it measures time, as a deadline does
     )
     settings.load_profile("runkit")
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit
@@ -77,9 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_teardown() -> None:
     """Wait for background reads: a client that is closed too early leaves a connection open."""
     deadline = time.monotonic() + JOBS_TIMEOUT
-    for thread in threading.enumerate():
-        if thread.name.startswith(JOBS):
-            thread.join(max(0.0, deadline - time.monotonic()))
+    for thread in jobs():
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def pytest_unconfigure() -> None:
@@ -135,7 +136,9 @@ def browser() -> Iterator[Browser]:
         pytest.fail(
             f"no browser found; expected one of {', '.join(NAMES)} on the PATH", pytrace=False
         )
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=BROWSER_TIMEOUT)
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,10 @@ from hypothesis import strategies as st
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent / "examples"
 START = datetime(2026, 2, 3, 10, tzinfo=UTC)
+# threads that end by themselves
+JOBS = tuple(
+    f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch")
+)
 
 
 def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
@@ -22,6 +27,11 @@ def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
     while not is_true():
         assert time.monotonic() < deadline, f"not so after {seconds} s"
         time.sleep(0.02)
+
+
+def jobs() -> list[threading.Thread]:
+    """Return the threads of runkit that run and end by themselves."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith(JOBS)]
 
 
 def at(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import expect
 
 from runkit.widgets.card import STATIC, Card
+from support import jobs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -85,7 +86,7 @@ class LivePage:
             for message in messages:
                 card._handle_custom_msg(message, [])
 
-    def until(self, is_true: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, is_true: Callable[[], object], seconds: float = 60) -> None:
         """Exchange messages until something is so."""
         deadline = time.monotonic() + seconds
         while not is_true():
@@ -94,9 +95,9 @@ class LivePage:
             self.page.wait_for_timeout(20)
 
     def settle(self) -> None:
-        """Exchange messages until none has come for a moment."""
+        """Exchange messages until no job runs and none has come for a moment."""
         quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < 0.4:
+        while jobs() or time.monotonic() - quiet_since < 0.4:
             if not self._messages.empty():
                 quiet_since = time.monotonic()
             self.exchange()

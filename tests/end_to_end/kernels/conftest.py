@@ -22,7 +22,7 @@ WAYS = [
     ("6.31.0", False),
     *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True)),
 ]
-TIMEOUT = 20  # seconds
+TIMEOUT = 120  # seconds; a busy machine is slow
 START = """
 import asyncio, json, threading, time
 import runkit
@@ -54,7 +54,7 @@ class Kernel:
         self._client = self._manager.client()
         self._client.start_channels()
         try:
-            self._client.wait_for_ready(timeout=60)
+            self._client.wait_for_ready(timeout=TIMEOUT)
         except RuntimeError:
             self.close()
             raise

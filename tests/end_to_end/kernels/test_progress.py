@@ -15,6 +15,13 @@ with box.client(rate=5) as slow:
 """
 
 
+SHORT_FETCH = """
+from unittest.mock import patch
+with patch("runkit.progress.DELAY", 60):  # on a busy machine a short fetch takes longer than two seconds
+    runs = client.runs.fetch([run.id])
+"""
+
+
 def test_a_long_fetch_leaves_an_empty_output(kernels: Callable[[str], Kernel]) -> None:
     """It counts runs in one output of the cell, which is empty in the end; nothing was on a stream."""
     kernel = kernels(VERSIONS[-1])
@@ -34,5 +41,5 @@ def test_a_short_fetch_shows_nothing(kernels: Callable[[str], Kernel]) -> None:
     kernel = kernels(VERSIONS[-1])
     kernel.run('run = client.runs.create("cip_orchestrator", box.business("clean_pass"))')
     kernel.heard.clear()
-    kernel.run("runs = client.runs.fetch([run.id])")
+    kernel.run(SHORT_FETCH)
     assert kernel.heard == []
