@@ -45,8 +45,8 @@ class Client:
         Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
         the limit.
     timeout
-        Seconds to connect, to send, and between two parts of a response. The body of a response
-        must arrive within 30 seconds, or within `timeout` if that is longer.
+        Seconds to connect, to send, and between two parts of a response. A request and its whole
+        response take at most 10 seconds, or `timeout` if that is longer.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
@@ -54,8 +54,8 @@ class Client:
     cert
         A client certificate: a file, (file, key file), or (file, key file, password).
     transport
-        Replaces the network, with its proxies and TLS, below the rate limit, the retries and the
-        key.
+        Replaces the network, with its proxies, TLS and limits of time, below the rate limit, the
+        retries and the key.
 
     Raises
     ------

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -31,6 +31,7 @@ from runkit.client.replies import (
     retry_after,
     write_warning,
 )
+from runkit.client.transport import Transport, proxy_of_environment, time_limit
 from runkit.contract import without_none
 from runkit.errors import (
     ApiError,
@@ -49,8 +50,8 @@ Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 
 # from the start of a request to the end of its response, or the client's `timeout` if that is
-# longer; while the headers arrive, only httpx's own timeout between two bytes counts
-REQUEST_TIMEOUT = 30.0
+# longer
+REQUEST_TIMEOUT = 10.0
 # without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
 # the same for a host that has never responded: the address may be wrong
@@ -79,6 +80,8 @@ _STREAM_HEADERS = {
     "Accept-Encoding": "identity",
     "Cache-Control": "no-store",
 }
+# OpenAPI names another content type, which httpx-sse would refuse
+_EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 
 
 def path_to(*parts: str) -> str:
@@ -152,14 +155,20 @@ def connect(
         request.headers["Authorization"] = f"Bearer {target.secret.get_secret_value()}"
         return request
 
-    # Without TLS none is prepared: loading the CAs takes longer than a request.
-    is_secure = target.url.startswith("https:") and transport is None
-    options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS}
-    options |= {"proxy": proxy, "transport": transport}
-    options["trust_env"] = not target.is_loopback  # a proxy of the environment
+    if proxy is None and not target.is_loopback:
+        proxy = proxy_of_environment(target.url)
     try:
-        options["verify"] = _tls(verify, cert) if is_secure else False
-        return httpx.Client(limits=READS, **options), httpx.Client(limits=WRITES, **options)
+        # Without TLS none is prepared: loading the CAs takes longer than a request.
+        context = _tls(verify, cert) if target.url.startswith("https:") and not transport else None
+        clients = [
+            httpx.Client(
+                auth=authorize,
+                headers=_HEADERS,
+                transport=transport or Transport(context, proxy, limits),
+            )
+            for limits in (READS, WRITES)
+        ]
+        return clients[0], clients[1]
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     # Not in the handler: the first error may repeat the login of the proxy.
@@ -219,8 +228,11 @@ class Http:
         params = without_none(**(query or {}))
         started, attempt = self.clock(), 0
         while True:
+            left = retry_for - (self.clock() - started)
             try:
-                return self._send(self._reads, "GET", path, deadline, cancelled, params=params)
+                return self._send(
+                    self._reads, "GET", path, left, deadline, cancelled, params=params
+                )
             except (ContractError, RateLimited, Unavailable) as error:
                 now = self.clock()
                 wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
@@ -266,20 +278,28 @@ class Http:
             self._writes, "POST", path, params=query, content=content, headers=headers
         )
 
-    def events(self, path: str) -> Iterator[ServerSentEvent]:
+    def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
         """Follow a stream over a connection of its own, closed at the end.
 
-        Raises httpx's `RequestError` if it is lost, and the `ApiError` of a refusal.
+        `has_ended` is called after each part of the stream. Raises httpx's `RequestError` if the
+        stream is lost, and the `ApiError` of a refusal.
         """
         source = self._wait_for_slot("GET", path)
-        url, timeout = self.target.url + path, self.timeout
-        with self._writes.stream("GET", url, headers=_STREAM_HEADERS, timeout=timeout) as response:
+        seconds = max(REQUEST_TIMEOUT, self.timeout)
+        request = self._writes.build_request(
+            "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
+        )
+        with time_limit(seconds):
+            response = self._writes.send(request, stream=True)
+        with closing(response):
             log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
-                raise error_of_response(source, response, response.read())
-            # OpenAPI names another content type, which httpx-sse would refuse.
-            response.headers["Content-Type"] = "text/event-stream; charset=utf-8-sig"
-            yield from EventSource(response).iter_sse()
+                with time_limit(seconds):
+                    body = self._read_body(source, response)
+                raise error_of_response(source, response, body)
+            parts = _parts(response, seconds, has_ended)
+            events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
+            yield from events.iter_sse()
 
     def _wait_for_slot(self, method: str, path: str, deadline: float = math.inf) -> str:
         """Wait for the rate limit, and return the name of the request for messages."""
@@ -297,22 +317,31 @@ class Http:
         client: httpx.Client,
         method: str,
         path: str,
+        longest: float = math.inf,
         deadline: float = math.inf,
         cancelled: threading.Event | None = None,
         **content: Any,
     ) -> Reply:
-        """Send once, when the rate limit allows it, and read the whole response."""
+        """Send once, when the rate limit allows it, and read the whole response.
+
+        This ends at the `deadline`, and after `timeout` or, if that is more, the smaller of
+        `REQUEST_TIMEOUT` and `longest` seconds.
+        """
         source = self._wait_for_slot(method, path, deadline)
         if cancelled is not None and cancelled.is_set():
             raise RateLimited(f"{source}: not sent, the fetch has ended")
 
         url, started, outcome = self.target.url + path, self.clock(), "refused"
-        timeout = min(self.timeout, max(MIN_TIMEOUT, deadline - started))
-        end = time.monotonic() + min(deadline - started, max(REQUEST_TIMEOUT, self.timeout))
+        left = max(MIN_TIMEOUT, deadline - started)
+        seconds = min(left, max(self.timeout, min(REQUEST_TIMEOUT, longest)))
+        timeout = min(left, self.timeout)
         try:
-            with client.stream(method, url, timeout=timeout, **content) as response:
+            with (
+                time_limit(seconds),
+                client.stream(method, url, timeout=timeout, **content) as response,
+            ):
                 outcome = str(response.status_code)
-                body = self._read_body(source, response, end)
+                body = self._read_body(source, response)
             self._note(response)
             return read_reply(source, response, body)
         except httpx.RequestError as error:
@@ -323,8 +352,8 @@ class Http:
         # Not in the handler: the first error has the request, with the key.
         raise error_without_response(source, outcome, was_sent=was_sent)
 
-    def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
-        """Read a response to its end. httpx's timeouts only count from one chunk to the next."""
+    def _read_body(self, source: str, response: httpx.Response) -> bytes:
+        """Read a response to its end. Raises `ContractError` if it is too large."""
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
@@ -333,8 +362,6 @@ class Http:
                 raise ContractError(
                     f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
                 )
-            if time.monotonic() >= end:
-                raise httpx.ReadTimeout("")
         return bytes(body)
 
     def _note(self, response: httpx.Response) -> None:
@@ -350,13 +377,29 @@ class Http:
             self.limiter.pause(pause)
 
 
+def _parts(
+    response: httpx.Response, seconds: float, has_ended: Callable[[], bool]
+) -> Iterator[bytes]:
+    """Yield the parts of a stream, each of which must arrive within `seconds`."""
+    parts = response.iter_bytes()
+    while True:
+        with time_limit(seconds):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        if has_ended():
+            return
+
+
 def _reason(error: httpx.RequestError, elapsed: float) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; pass the CA file as verify="
     if isinstance(error, httpx.TimeoutException):
         what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
-        return f"no {what} within {elapsed:.2g} s"
+        seconds = f"{elapsed:.1f}" if elapsed < 9.95 else f"{elapsed:.0f}"
+        return f"no {what} within {seconds} s"
     if isinstance(error, _NOT_SENT):
         return f"no connection ({shorten(text, 100)})"
     return "the connection was lost, or the response cannot be decompressed"

@@ -5,6 +5,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.client.hosts import choose_target
+from runkit.client.transport import proxy_of_environment
 from runkit.errors import UsageError
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
@@ -124,3 +125,27 @@ def test_client_says_where_it_is() -> None:
     with Client(TEST, "http://127.0.0.1:8123/v1") as c:
         assert repr(c).splitlines()[0] == "Client('127.0.0.1:8123', SANDBOX)"
         assert not c.is_live
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://a.example:3128"}, "http://a.example:3128"),
+        ({"HTTPS_PROXY": "a.example:3128"}, "http://a.example:3128"),
+        ({"HTTP_PROXY": "http://a.example"}, None),
+        ({"ALL_PROXY": "http://b.example"}, "http://b.example"),
+        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "other.example"}, "http://a.example"),
+        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "middesk.example"}, None),
+        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_of_environment("https://api.middesk.example/v1") == proxy

@@ -4,12 +4,261 @@ Each is given up in its time, whatever part of it is slow.
 """
 
 import gzip
+import itertools
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import httpx
 import pytest
 
-from runkit.client import Client, http
-from runkit.errors import ContractError
-from tests.client.conftest import Answer, Server
+from runkit.client import Client, http, reader
+from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
+from tests.client.conftest import KEY, Answer, Server, Time
+
+Compose = Callable[..., dict[str, Any]]
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+EVENTS = CHUNKED + b"Content-Type: text/event-stream\r\n\r\n"
+KEEPALIVE = b"d\r\n: keepalive\n\n\r\n"
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"  # of deflate, after which more may follow
+# what a server sends: the first part at once, the second again and again
+DRIPS = {
+    "bytes of a header": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+    "header lines": (b"HTTP/1.1 200 OK\r\n", b"X-Slow: x\r\n"),
+    "informational responses": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    "bytes of the body": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "),
+    "an extension of a chunk": (CHUNKED + b"\r\n1;x=", b"x"),
+    "trailers": (CHUNKED + b"\r\n2\r\n{}\r\n0\r\n", b"X-Slow: x\r\n"),
+    "empty blocks of gzip": (
+        CHUNKED + b"Content-Encoding: gzip\r\n\r\na\r\n" + gzip.compress(b"")[:10] + b"\r\n",
+        b"5\r\n" + EMPTY_BLOCK + b"\r\n",
+    ),
+}
+ENDLESS = DRIPS["informational responses"]
+PAUSE = 0.03  # seconds between two drips
+LIMIT = 0.3  # seconds of a request in these tests
+FAR_LESS_THAN_A_DRIP = 10  # seconds; a drip ends after a minute
+
+
+def drip(first: bytes, again: bytes) -> Iterator[bytes]:
+    """Yield the parts of a response that does not end for a minute."""
+    yield first
+    for _ in range(int(60 / PAUSE)):
+        time.sleep(PAUSE)
+        yield again
+
+
+def whole(value: object) -> bytes:
+    """Return a response with JSON, on a connection that is kept."""
+    body = json.dumps(value).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+class SlowServer(socketserver.ThreadingTCPServer):
+    """Answers each request with the parts that `respond` yields for its first line."""
+
+    daemon_threads = True
+    block_on_close = False
+    respond: Callable[[str], Iterable[bytes]]
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _SlowHandler)
+        self.lines: list[str] = []
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is no error of the server."""
+
+
+class _SlowHandler(socketserver.StreamRequestHandler):
+    server: SlowServer
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        while line := self.rfile.readline().decode():
+            heads = iter(lambda: self.rfile.readline().decode().strip().lower(), "")
+            sizes = [int(head[15:]) for head in heads if head.startswith("content-length:")]
+            self.rfile.read(sum(sizes))
+            self.server.lines.append(line)
+            for part in self.server.respond(line):
+                self.wfile.write(part)
+
+
+@pytest.fixture
+def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowServer]:
+    """Start a server, for clients whose requests take `LIMIT` at most, and are not repeated."""
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT", LIMIT)
+    monkeypatch.setattr(http, "FIRST_ANSWER_TIMEOUT", LIMIT)
+    with SlowServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def slow_client(slow_server: SlowServer) -> Iterator[Client]:
+    """Return a client of the slow server."""
+    with Client(KEY, slow_server.url, rate=None, timeout=LIMIT) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    """Check that a test ended long before a drip does."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < FAR_LESS_THAN_A_DRIP
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_a_read_ends_although_its_response_does_not(
+    slow_server: SlowServer, slow_client: Client, name: str
+) -> None:
+    slow_server.respond = lambda line: drip(*DRIPS[name])
+    with pytest.raises(Unavailable):
+        slow_client.runs.get("run-1")
+
+
+def test_a_kept_connection_is_closed_in_time(
+    slow_server: SlowServer, slow_client: Client, run_json: Compose
+) -> None:
+    """The second request on it gets no complete response, and the third uses another one."""
+    run = whole(run_json())
+    responses = itertools.chain([[run], drip(*ENDLESS)], itertools.repeat([run]))
+    slow_server.respond = lambda line: next(responses)
+    assert [slow_client.runs.get("run-1").id for _ in range(2)] == ["run-1", "run-1"]
+    assert len(slow_server.lines) == 3
+
+
+def test_wait_ends_although_a_response_does_not(slow_server: SlowServer) -> None:
+    """Its own timeout counts, also when that of the client is long."""
+    slow_server.respond = lambda line: drip(*ENDLESS)
+    with (
+        Client(KEY, slow_server.url, timeout=60) as client,
+        pytest.raises((Unavailable, WaitTimeout)),
+    ):
+        client.runs.wait("run-1", timeout=LIMIT)
+
+
+def test_a_write_without_a_complete_response_may_have_arrived(
+    slow_server: SlowServer, slow_client: Client
+) -> None:
+    slow_server.respond = lambda line: drip(*ENDLESS)
+    with pytest.raises(MaybeSent):
+        slow_client.runs.create("cip_orchestrator", thread_id="t-1")
+    assert len(slow_server.lines) == 1
+
+
+def test_a_fetch_ends_although_no_response_does(
+    slow_server: SlowServer, slow_client: Client
+) -> None:
+    slow_server.respond = lambda line: drip(*ENDLESS)
+    with pytest.raises(Unavailable):
+        slow_client.runs.fetch(["run-1", "run-2"], progress=False)
+
+
+def test_an_answer_without_a_complete_response_is_looked_up(
+    slow_server: SlowServer, slow_client: Client, run_json: Compose
+) -> None:
+    run = whole(run_json())
+    slow_server.respond = lambda line: drip(*ENDLESS) if line.startswith("POST") else [run]
+    run_afterwards = slow_client.runs.resume("run-1", "int-1", {"decision": "approve"})
+    assert run_afterwards.status == "completed"
+    assert [line.split()[0] for line in slow_server.lines] == ["POST", "GET"]
+
+
+def test_a_proxy_that_does_not_connect_is_given_up(slow_server: SlowServer) -> None:
+    slow_server.respond = lambda line: drip(*ENDLESS)
+    proxy = slow_server.url.removesuffix("/v1")
+    with (
+        Client(KEY, "https://host.example/v1", proxy=proxy, timeout=LIMIT) as client,
+        pytest.raises(Unavailable),
+    ):
+        client.runs.get("run-1")
+    assert slow_server.lines[0].startswith("CONNECT host.example:443")
+
+
+# ----------------------------------------------------------------------------------------- streams
+
+
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [ENDLESS, (NOT_FOUND, b" "), (EVENTS + b"1;x=", b"x"), (EVENTS, KEEPALIVE)],
+    ids=["no response", "an error's body", "an extension of a chunk", "keepalives"],
+)
+def test_a_stream_that_does_not_end_ends_with_the_run(
+    slow_server: SlowServer,
+    slow_client: Client,
+    run_json: Compose,
+    monkeypatch: pytest.MonkeyPatch,
+    first: bytes,
+    again: bytes,
+) -> None:
+    """The run is completed, and its stream brings no events."""
+    monkeypatch.setattr(reader, "QUIET_TIME", LIMIT)
+    run = whole(run_json())
+    slow_server.respond = lambda line: drip(first, again) if "/stream" in line else [run]
+    events = [(event.type, event.run) for event in slow_client.runs.stream("run-1")]
+    assert [(kind, run and run.status) for kind, run in events] == [("RUN_READ", "completed")]
+
+
+def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
+    slow_server: SlowServer,
+    slow_client: Client,
+    run_json: Compose,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "QUIET_TIME", LIMIT)
+    run = whole(run_json(status="running"))
+
+    def stream() -> Iterator[bytes]:
+        for part in drip(EVENTS, KEEPALIVE):
+            yield part
+            if len(slow_server.lines) > 2:  # the run has been read twice
+                break
+        event = b'event: RUN_FINISHED\ndata: {"run_id": "run-1"}\n\n'
+        yield b"%x\r\n%s\r\n0\r\n\r\n" % (len(event), event)
+
+    slow_server.respond = lambda line: stream() if "/stream" in line else [run]
+    kinds = [event.type for event in slow_client.runs.stream("run-1")]
+    assert kinds == ["RUN_FINISHED", "RUN_READ"]
+
+
+def test_a_stream_is_read_to_its_end_by_a_slow_reader(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """Time that the reader takes is not time without an event."""
+    taken = threading.Semaphore()
+
+    def events() -> Iterator[bytes]:
+        for _ in range(3):
+            taken.acquire(timeout=FAR_LESS_THAN_A_DRIP)
+            yield b'event: RUN_STARTED\ndata: {"run_id": "run-1"}\n\n'
+
+    server.script = lambda request: (
+        Answer(chunks=events()) if request.path.endswith("/stream") else Answer(run_json())
+    )
+    kinds = []
+    for event in client.runs.stream("run-1"):
+        kinds.append(event.type)
+        fake_time.sleep(10 * reader.QUIET_TIME)
+        taken.release()
+    assert kinds == ["RUN_STARTED"] * 3 + ["RUN_READ"]
+
+
+# -------------------------------------------------------------------------------------------- size
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
@@ -24,3 +273,30 @@ def test_an_answer_too_large_is_refused(
     with pytest.raises(ContractError, match="larger than 1 MB"):
         client.runs.get("run-1")
     assert len(server.requests) == 1
+
+
+def test_an_error_of_a_stream_that_is_too_large_is_refused(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_RESPONSE", 2**20)
+    endless = itertools.repeat(b" " * 2**16)
+    server.script = lambda request: Answer(status=404, chunks=endless)
+    with pytest.raises(ContractError, match="larger than 1 MB"):
+        list(client.runs.stream("run-1"))
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(202.4, "202 s"), (2.04, "2.0 s")])
+def test_the_error_names_the_seconds(fake_time: Time, seconds: float, text: str) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        fake_time.sleep(seconds)
+        raise httpx.ReadTimeout("")
+
+    class TimedClient(Client):
+        _sleep, _clock = staticmethod(fake_time.sleep), staticmethod(fake_time.clock)
+
+    client = TimedClient(KEY, timeout=300, transport=httpx.MockTransport(respond))
+    with client, pytest.raises(MaybeSent, match=rf"no complete response within {text}\."):
+        client.runs.create("cip_orchestrator", thread_id="t-1")
