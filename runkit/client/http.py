@@ -237,7 +237,10 @@ class Http:
                 now = self.clock()
                 wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
                 attempt += 1
-                is_too_late = max(now + wait, self.limiter.paused_until) >= deadline
+                pause_end = self.limiter.paused_until
+                is_too_late = now + wait >= deadline or pause_end >= min(
+                    deadline, started + retry_for
+                )
                 if is_too_late or self._is_final(error, attempt, now - started, retry_for):
                     raise
                 if wait and not self._is_down:

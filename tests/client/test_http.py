@@ -77,6 +77,20 @@ def test_a_long_retry_after_is_raised(server: Server, client: Client, fake_time:
     assert fake_time.slept == []
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_counts_into_the_time_of_repetition(
+    server: Server, client: Client, page: Callable[..., Answer], fake_time: Time, status: int
+) -> None:
+    """A run is read for 10 seconds and a list for 60, so only the list outlasts a pause of 40."""
+    pause = Answer(status=status, headers={"Retry-After": "40"})
+    server.say(pause, page(), pause)
+    assert client.runs.list().is_complete
+    assert fake_time.slept == [40]
+    with pytest.raises((RateLimited, Unavailable)):
+        client.runs.get("run-1")
+    assert fake_time.slept == [40]
+
+
 @pytest.mark.parametrize(
     ("call", "most"),
     [
