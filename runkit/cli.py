@@ -146,7 +146,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
 def inbox(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
     from runkit import terminal
-    from runkit.tables.facts import open_questions
+    from runkit.tables.run_rules import open_questions
 
     with _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(status="interrupted", since=arguments.since)

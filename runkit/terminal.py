@@ -20,14 +20,14 @@ from runkit.charts.gantt import time_words
 from runkit.charts.one_run import unfinished
 from runkit.charts.panel import Panel, lasting, oldest, words_of
 from runkit.style import MISSING, outcome_words, status
-from runkit.tables.facts import (
+from runkit.tables.frames import Frames
+from runkit.tables.run_rules import (
     explanations,
     findings_of,
     is_shown,
     open_questions,
     unmeasured_waits,
 )
-from runkit.tables.frames import Frames
 from runkit.text import agent_title, duration, first_text, moment, plural, short_id, visible
 
 # by a field of `runkit.style.Theme`, or "bold"

@@ -11,8 +11,8 @@ from runkit.arguments import checked
 from runkit.contract import FINAL_STATUSES
 from runkit.errors import UsageError
 from runkit.style import status
-from runkit.tables.facts import open_questions
 from runkit.tables.frames import Frames, frames
+from runkit.tables.run_rules import open_questions
 from runkit.tables.sources import Source
 from runkit.text import duration, moment, plural, run_label, shorten
 

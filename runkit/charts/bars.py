@@ -18,8 +18,8 @@ from runkit.charts.axis import Axis, Fold
 from runkit.charts.style import bold, plain
 from runkit.jsontext import leaves
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, outcome_words, status
-from runkit.tables.facts import explanations, is_shown, unmeasured_waits
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import explanations, is_shown, unmeasured_waits
 from runkit.text import agent_title, duration, plural, run_label
 from runkit.timing import Flags, Ints, waiting_ranges
 

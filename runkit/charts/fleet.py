@@ -31,8 +31,8 @@ from runkit.charts.panel import (
 from runkit.charts.why_slow import why_slow
 from runkit.html_tables import with_labels
 from runkit.style import MISSING
-from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import findings_of
 from runkit.text import Markup, duration, plural
 
 __all__ = [

@@ -47,8 +47,8 @@ from runkit.charts.style import (
     width_px,
 )
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, status
-from runkit.tables.facts import unmeasured_waits
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import unmeasured_waits
 from runkit.text import duration, moment, plural, run_label
 
 if TYPE_CHECKING:

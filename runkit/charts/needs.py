@@ -11,8 +11,8 @@ from runkit.charts.panel import Panel, aged, records, render, short_ids, words_o
 from runkit.contract import RESOLUTIONS
 from runkit.html_tables import MAX_ROWS
 from runkit.style import MISSING, OUTCOMES
-from runkit.tables.facts import open_questions, outputs_of
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import open_questions, outputs_of
 from runkit.text import day
 
 MIN_ROWS = 8  # so many rows are not folded; questions that wait are never folded

@@ -20,8 +20,8 @@ from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.style import outcome_words
 from runkit.tables.answers import audit_trail, logged_answers, with_answers
 from runkit.tables.compare import one_run
-from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import findings_of, outputs_of
 from runkit.text import agent_title, moment, plural, shorten
 
 __all__ = ["findings", "questions", "step"]

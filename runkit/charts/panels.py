@@ -25,8 +25,8 @@ from runkit.charts.panel import (
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
-from runkit.tables.facts import findings_of, outputs_of
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import findings_of, outputs_of
 from runkit.text import day, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12

@@ -11,8 +11,8 @@ from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
 from runkit.contract import RESOLUTIONS
 from runkit.style import status
-from runkit.tables.facts import unmeasured_waits
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import unmeasured_waits
 from runkit.text import agent_title, moment, plural, run_label
 
 PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time

@@ -11,8 +11,8 @@ from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.style import MISSING, OUTCOMES
-from runkit.tables.facts import findings_of, open_questions, outputs_of, unmeasured_waits
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import findings_of, open_questions, outputs_of, unmeasured_waits
 from runkit.text import (
     Markup,
     agent_title,

@@ -20,6 +20,7 @@ from runkit.style import status
 from runkit.tables.answers import audit_trail
 from runkit.tables.columns import empty
 from runkit.tables.problems import problem_words
+from runkit.tables.run_rules import unmeasured_waits
 from runkit.tables.saved import write_saved
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.text import Markup, block, brief, plural, shorten, visible
@@ -294,13 +295,6 @@ class Frames:
         )
         rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
         return block(head, rows)
-
-
-def unmeasured_waits(f: Frames) -> pd.Series[Any]:
-    """Return when a question was asked that has waited for an unknown time, for each run."""
-    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
-    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
-    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
 
 
 def status_counts(runs: pd.DataFrame) -> str:

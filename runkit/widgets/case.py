@@ -19,8 +19,8 @@ from runkit.client import Client
 from runkit.contract import Json, objects
 from runkit.models import Run
 from runkit.questions import decision_of
-from runkit.tables.facts import findings_of
 from runkit.tables.frames import Frames, frames
+from runkit.tables.run_rules import findings_of
 from runkit.text import moment, plural, short_id, shorten, truncated, visible, web_host
 from runkit.widgets.question import Question, age_of, rows_of
 from runkit.widgets.questionnaire import NO_LABEL

@@ -22,8 +22,8 @@ from runkit.client.resume import is_stale
 from runkit.contract import LOCAL, Json
 from runkit.errors import RateLimited, Unavailable
 from runkit.models import Run
-from runkit.tables.facts import outputs_of
 from runkit.tables.frames import frames
+from runkit.tables.run_rules import outputs_of
 from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput

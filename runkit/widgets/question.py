@@ -25,8 +25,8 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
 from runkit.questions import interrupt_kind, proposals_of
-from runkit.tables.facts import KIND_ORDER
 from runkit.tables.frames import Frames, frames
+from runkit.tables.run_rules import KIND_ORDER
 from runkit.text import duration, moment, plural, short_id, shorten, timestamp
 from runkit.widgets import drafts
 from runkit.widgets.questionnaire import NO_LABEL, Questionnaire

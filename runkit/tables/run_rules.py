@@ -1,0 +1,209 @@
+"""The rules of a run: what is a finding, what waits and for how long, and why a run failed.
+
+Each screen that shows one of these uses the function here. Flags have three values: null is what
+the data does not say. `f` is `Frames`, which a module above this one defines.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pandas as pd
+
+from runkit.contract import TIERS
+
+KIND_ORDER = (  # of questions, on every screen
+    "dismissal",
+    "decision",
+    "verify_tin",
+    "document",
+    "add_sources",
+    "add_attributes",
+    "mixed",
+    "other",
+)
+NOT_IN_THE_DATA = "The question is not in the data"
+STRONG_TIERS = TIERS[TIERS.index("primary") :]
+ARTIFACT = ["run_id", "artifact_no"]
+
+
+class LinkedFrames(Protocol):
+    """The frames that the rules read."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row for each run."""
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """A row for each step."""
+
+    @property
+    def artifacts(self) -> pd.DataFrame:
+        """A row for each artifact."""
+
+    @property
+    def sources(self) -> pd.DataFrame:
+        """A row for each source."""
+
+    @property
+    def interrupts(self) -> pd.DataFrame:
+        """A row for each question."""
+
+    @property
+    def reads(self) -> pd.DataFrame:
+        """A row for each run: when it was read."""
+
+
+def flag(is_so: pd.Series[bool], is_known: pd.Series[bool]) -> pd.Series[Any]:
+    """Return a flag with three values: null where it is not known."""
+    return is_so.astype("boolean").where(is_known.astype("bool"))
+
+
+# -------------------------------------------------------------------------------- findings
+
+
+def findings_of(f: LinkedFrames) -> pd.DataFrame:
+    """Return the artifacts that are neither a repeat, nor an output, nor the record of an error."""
+    key = ["run_id", "step_id"]
+    error_steps = pd.MultiIndex.from_frame(f.steps.loc[f.steps["type"].eq("error"), key])
+    is_record = pd.MultiIndex.from_frame(f.artifacts[key]).isin(error_steps)
+    is_output = f.artifacts["origin"].eq("output")
+    findings: pd.DataFrame = f.artifacts[~(is_record | is_output | f.artifacts["is_repeat"])]
+    return findings
+
+
+def outputs_of(f: LinkedFrames) -> pd.DataFrame:
+    """Return what the runs deliver."""
+    return f.artifacts[f.artifacts["origin"].eq("output")]
+
+
+def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:
+    """Flag artifacts whose confidence is one of the API's words."""
+    return artifacts["confidence"].ge("low")
+
+
+def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
+    """Flag artifacts with a source of a government or primary tier.
+
+    Null where no source is, but the tier of one is missing or not one of the API's words.
+    """
+    tiers = f.sources["source_tier"]
+    sources = f.sources[ARTIFACT].assign(
+        is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.isin(TIERS[1:])
+    )
+    by_artifact = sources.groupby(ARTIFACT)
+    flags = by_artifact["is_strong"].any().to_frame().assign(is_known=by_artifact["is_known"].all())
+    rows = artifacts[ARTIFACT].join(flags, on=ARTIFACT)
+    has_strong = rows["is_strong"].eq(True)
+    return flag(has_strong, has_strong | rows["is_known"].ne(False))
+
+
+def ratings(f: LinkedFrames) -> pd.DataFrame:
+    """Return how sure the agents were, a row for each run.
+
+    `level` is the lowest rating of its findings and outputs, null if none is rated. `is_low` is
+    null where nothing is low, but a finding or an output is not rated, or the steps were not read.
+    """
+    artifacts = pd.concat([findings_of(f), outputs_of(f)])
+    artifacts = artifacts.assign(is_rated=is_rated(artifacts))
+    by_run = artifacts.groupby("run_id")
+    rated = artifacts[artifacts["is_rated"]].sort_values("confidence", kind="stable")
+    lowest = rated.drop_duplicates("run_id").set_index("run_id")["confidence"].rename("level")
+    runs = f.runs[["run_id", "has_steps"]].join(lowest, on="run_id")
+    runs = runs.join(by_run["is_rated"].all(), on="run_id")
+    is_low = runs["level"].eq("low")
+    is_known = is_low | runs["has_steps"] & runs["is_rated"].ne(False)
+    return runs[["run_id", "level"]].assign(is_low=flag(is_low, is_known))
+
+
+# -------------------------------------------------------------------------------- steps
+
+
+def is_shown(steps: pd.DataFrame) -> pd.Series[bool]:
+    """Flag all steps but those that only explain another one, whose `error` has their text."""
+    return ~steps["is_failed"] | steps["error"].notna() | steps["n_children"].gt(0)
+
+
+def explanations(steps: pd.DataFrame) -> pd.Series[str]:
+    """Return the error of each step that failed, where it says more than that the step failed."""
+    error, label = steps["error"], steps["label"]
+    return error.mask(error.eq(label) | error.eq(label + " failed"))
+
+
+def causes_of(f: LinkedFrames) -> pd.DataFrame:
+    """Return the step in which each failed run failed, with its run.
+
+    Of the failed steps without a failed child it is the one that ended last.
+    """
+    failed_runs = f.runs.loc[f.runs["status"].eq("error"), "run_id"]
+    steps = f.steps[f.steps["error"].notna() & f.steps["run_id"].isin(failed_runs)]
+    ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
+    last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
+    return last.drop_duplicates("run_id", keep="last")
+
+
+# -------------------------------------------------------------------------------- questions
+
+
+def open_questions(f: LinkedFrames) -> pd.DataFrame:
+    """Return the questions that wait, by kind, then the oldest first.
+
+    A waiting run without a question has a row, too.
+    """
+    pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
+    rank = pending["kind"].astype("str").map(KIND_ORDER.index)
+    order = ["rank", "asked_at", "wait_s"]
+    pending = pending.assign(rank=rank).sort_values(order, ascending=[True, True, False])
+
+    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
+    unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA, outcome="pending")
+    return pd.concat([pending.drop(columns="rank"), unread], ignore_index=True)
+
+
+def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
+    """Flag open questions; null for an item that may be one of the open steps of its run.
+
+    An item and a step that could not be paired are two rows, and perhaps one question.
+    """
+    has_no_item = questions["interrupt_id"].isna() & questions["step_id"].notna()
+    n_steps = has_no_item.groupby(questions["run_id"]).transform("sum")
+    has_no_step = questions["interrupt_id"].notna() & questions["step_id"].isna()
+    rank = has_no_step.groupby(questions["run_id"]).cumsum()
+    return flag(questions["run_id"].notna(), ~(has_no_step & (rank <= n_steps)))
+
+
+def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Complete how long questions waited, as far as the data proves it.
+
+    `since` is when it was asked, else when its run was last updated: it paused no later. An open
+    question waits until its run was read, else at least until the newest time in the document that
+    holds the run (`is_to_newest`). `is_least`: `wait_s` is a lower bound.
+    """
+    runs = f.runs[["run_id", "as_of", "updated_at"]].merge(f.reads, on="run_id")
+    runs = runs.set_index("run_id").reindex(questions["run_id"]).set_axis(questions.index)
+    is_undated = runs["is_undated"].eq(True)
+    is_short = questions["outcome"].eq("pending") & questions["wait_s"].isna()
+    since = questions["asked_at"].fillna(runs["updated_at"])
+    until = runs["as_of"].where(~is_undated, runs["newest_at"])
+    least_s = (until - since).dt.total_seconds()
+    is_least = is_short & least_s.gt(0)
+    return questions.assign(
+        wait_s=questions["wait_s"].mask(is_least, least_s),
+        is_least=is_least,
+        since=since,
+        is_to_newest=is_least & is_undated,
+    )
+
+
+def is_late(questions: pd.DataFrame, limit_s: float) -> pd.Series[Any]:
+    """Flag waits beyond a limit; null where a wait, or a lower bound that is shorter, says less."""
+    is_over = questions["wait_s"] > limit_s
+    return flag(is_over, is_over | questions["wait_s"].notna() & ~questions["is_least"])
+
+
+def unmeasured_waits(f: LinkedFrames) -> pd.Series[Any]:
+    """Return when a question was asked that has waited for an unknown time, for each run."""
+    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
+    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
+    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
