@@ -454,7 +454,7 @@ def fleet(rng: random.Random, n_runs: int = 12) -> Fleet:
 
 def _known_run(rng: random.Random, read_at: float) -> Stranger:
     """A run with groups, rated findings, questions, a failure with its reason, or an output."""
-    start = rng.uniform(0, 29 * DAY)
+    start = rng.uniform(0, 20 * DAY)
     status = rng.choice(["completed", "completed", "interrupted", "error", "running"])
     clock = start
     steps: list[Json] = []
@@ -473,6 +473,7 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
     outcome = cause = reason = None
     n_failed = 0
     if status == "interrupted":
+        clock = read_at - rng.choice([HOUR / 2, 3 * HOUR, 8 * HOUR, 5 * DAY])
         pending = [Question(f"Open question {n}", clock + n) for n in range(rng.randint(1, 2))]
         steps += [
             question(f"open{n}", q.asked or 0, None, label=q.label) for n, q in enumerate(pending)

@@ -114,10 +114,11 @@ def phrase(count: Count, what: str, noun: str, nouns: str | None = None) -> str:
 
 
 def things(count: Count, noun: str, nouns: str | None = None) -> str:
-    """Write how many things there are: `12 findings; 3 runs not read`, `no findings`."""
+    """Write how many things there are, where each is so: `12 findings; 3 runs not read`."""
     several = nouns or f"{noun}s"
     if count.of:
-        return f"{plural(count.of, noun, nouns)}{_after(_unread(count))}"
+        least = "at least " if count.unknown else ""
+        return f"{least}{plural(count.n, noun, nouns)}{_after(_unread(count))}"
     if count.unread:
         return f"{several} of {plural(count.unread, 'run')} {NOT_KNOWN}"
     return f"no {several}"
@@ -127,7 +128,8 @@ def share(count: Count, noun: str, nouns: str | None = None) -> tuple[str, str]:
     """Return a percentage and what it is of: `100%`, `of 3 open questions; 2 not known`."""
     n_known = count.of - count.unknown
     if not n_known:
-        return MISSING, things(count, noun, nouns) + (f"; {NOT_KNOWN}" if count.unknown else "")
+        whole = count._replace(n=count.of, unknown=0)
+        return MISSING, things(whole, noun, nouns) + (f"; {NOT_KNOWN}" if count.unknown else "")
     base = f"of {plural(n_known, noun, nouns)}"
     return f"{100 * count.n / n_known:.0f}%", f"{base}{gap(count)}"
 

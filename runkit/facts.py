@@ -1,0 +1,251 @@
+"""Counts over runs: each fact that screens show has one rule here.
+
+A screen makes `Facts` once and picks; what is not known is in each `Count`, and
+`runkit.display.counts` has the words.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from runkit.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.display.counts import HOUR, Count, Span
+from runkit.tables import run_rules
+from runkit.tables.run_rules import LinkedFrames, flag
+
+LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
+SOON_S = HOUR / 2  # an answer within this time came soon
+TO_A_PERSON = ("pending", "answered", "lapsed")  # other questions were decided by policy
+
+
+def run_facts(f: LinkedFrames) -> pd.DataFrame:
+    """Return what screens say of each run.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each run in the order of `f.runs`, with its columns and index.
+
+        | column | meaning |
+        | --- | --- |
+        | cause, reason | the label of the step in which it failed, and its error; else null |
+        | level | the lowest rating of its findings and outputs; null if none is rated |
+        | is_low | something is rated low; null where that is not known |
+        | wait_s | seconds of its open question that waits longest |
+        | is_least | it may have waited longer |
+        | since | when the first of its open questions was asked, or when it was updated |
+        | is_over | it has completed or failed |
+    """
+    causes = run_rules.causes_of(f).set_index("run_id")[["label", "error"]]
+    waits = run_rules.with_waits(f, run_rules.open_questions(f))
+    by_run = waits.assign(is_least=waits["is_least"] | waits["wait_s"].isna()).groupby("run_id")
+    longest = by_run.agg({"wait_s": "max", "is_least": "any", "since": "min"})
+    runs = f.runs.merge(run_rules.ratings(f), on="run_id", how="left")
+    runs = runs.join(causes.set_axis(["cause", "reason"], axis=1), on="run_id")
+    runs = runs.join(longest, on="run_id").set_axis(f.runs.index)
+    return runs.assign(
+        is_over=runs["status"].isin(FINAL_STATUSES), is_least=runs["is_least"].eq(True)
+    )
+
+
+class Facts:
+    """The facts of some runs.
+
+    Each is worked out when it is first read. `f` must not change.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+    limit_h
+        Hours within which a reviewer should answer.
+    """
+
+    def __init__(self, f: LinkedFrames, limit_h: float = LIMIT_H) -> None:
+        self.frames = f
+        self.limit_h = limit_h
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The frame of `run_facts`."""
+        return run_facts(self.frames)
+
+    @cached_property
+    def questions(self) -> pd.DataFrame:
+        """Every question, as far as its wait is proved, with `is_late` and `is_soon`."""
+        f = self.frames
+        settled = f.interrupts[~f.interrupts["outcome"].eq("pending")]
+        waiting = run_rules.open_questions(f)
+        waiting = waiting.assign(is_separate=run_rules.is_separate(waiting))
+        listed = pd.concat([waiting, settled.assign(is_separate=True)], ignore_index=True)
+        listed = run_rules.with_waits(f, listed.astype({"is_separate": "boolean"}))
+        is_late = run_rules.is_late(listed, self.limit_h * HOUR) & listed["is_separate"]
+        is_soon = flag(listed["wait_s"].le(SOON_S), listed["wait_s"].notna())
+        return listed.assign(is_late=is_late, is_soon=is_soon)
+
+    @cached_property
+    def artifacts(self) -> pd.DataFrame:
+        """The findings, with three flags: `is_low`, `is_strong`, `is_bare` (without a source)."""
+        findings = run_rules.findings_of(self.frames)
+        return findings.assign(
+            is_low=flag(findings["confidence"].eq("low"), run_rules.is_rated(findings)),
+            is_strong=run_rules.is_strong(self.frames, findings),
+            is_bare=findings["n_sources"].eq(0),
+        )
+
+    @cached_property
+    def n_unread(self) -> int:
+        """The number of runs whose steps were not delivered."""
+        return int((~self.frames.runs["has_steps"]).sum())
+
+    def _ended(self, *outcomes: str) -> pd.DataFrame:
+        return self.questions[self.questions["outcome"].isin(outcomes)]
+
+    def _of_status(self, status: str) -> pd.DataFrame:
+        return self.runs[self.runs["status"].eq(status)]
+
+    # ------------------------------------------------------------------------------------ questions
+
+    @cached_property
+    def open_questions(self) -> Count:
+        """The questions that wait for a reviewer."""
+        runs = self.frames.runs
+        is_bare = runs["status"].eq("interrupted") & ~runs["has_steps"] & runs["n_pending"].eq(0)
+        return count(self._ended("pending")["is_separate"], int(is_bare.sum()))
+
+    @cached_property
+    def late_questions(self) -> Count:
+        """Of the open questions those that wait longer than the limit."""
+        return count(self._ended("pending")["is_late"], self.open_questions.unread)
+
+    @cached_property
+    def oldest(self) -> Span:
+        """How long the oldest open question waits."""
+        waiting = self._ended("pending")
+        longest, since = waiting["wait_s"].max(), waiting["since"].min()
+        is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
+        return Span(
+            None if pd.isna(longest) else float(longest),
+            is_least=not is_exact.all(),
+            since=None if pd.isna(since) else since,
+        )
+
+    @cached_property
+    def questions_asked(self) -> Count:
+        """The questions that were put to a person."""
+        return count(self._ended(*TO_A_PERSON)["is_separate"], self.n_unread)
+
+    @cached_property
+    def questions_by_policy(self) -> Count:
+        """The questions that the policy decided."""
+        return number_of(self._ended(*RESOLUTIONS), self.n_unread)
+
+    @cached_property
+    def questions_expired(self) -> Count:
+        """The questions whose run ended without an answer."""
+        return number_of(self._ended("lapsed"), self.n_unread)
+
+    @cached_property
+    def questions_over(self) -> Count:
+        """Of the questions that are answered or open those that waited longer than the limit."""
+        return count(self._ended("answered", "pending")["is_late"], self.n_unread)
+
+    @cached_property
+    def answers(self) -> Count:
+        """The questions that a person answered."""
+        return number_of(self._ended("answered"), self.n_unread)
+
+    @cached_property
+    def answers_soon(self) -> Count:
+        """Of the answers those that came soon."""
+        return count(self._ended("answered")["is_soon"], self.n_unread)
+
+    @cached_property
+    def answers_late(self) -> Count:
+        """Of the answers those that came after the limit."""
+        return count(self._ended("answered")["is_late"], self.n_unread)
+
+    @cached_property
+    def newest_at(self) -> pd.Timestamp | None:
+        """The newest time in the documents to which open waits are counted, if any is."""
+        waiting = self._ended("pending")
+        reads = self.frames.reads
+        run_ids = waiting.loc[waiting["is_to_newest"], "run_id"]
+        newest = reads.loc[reads["run_id"].isin(run_ids), "newest_at"].max()
+        return None if pd.isna(newest) else newest
+
+    # ----------------------------------------------------------------------------------------- runs
+
+    @cached_property
+    def statuses(self) -> dict[str, int]:
+        """The number of runs by status, by the API's word."""
+        return {str(word): int(n) for word, n in self.runs["status"].value_counts().items() if n}
+
+    @cached_property
+    def causes(self) -> Count:
+        """Of the failed runs those with a known cause."""
+        failed = self._of_status("error")
+        is_known = failed["cause"].notna()
+        return Count(int(is_known.sum()), len(failed), int((~is_known).sum()))
+
+    @cached_property
+    def low_runs(self) -> Count:
+        """Of the completed runs those with a finding or an output of low confidence."""
+        return count(self._of_status("completed")["is_low"])
+
+    @cached_property
+    def timed_runs(self) -> Count:
+        """Of the completed runs those whose working time is known."""
+        completed = self._of_status("completed")
+        n_known = int(completed["working_s"].notna().sum())
+        return Count(n_known, len(completed), len(completed) - n_known)
+
+    @cached_property
+    def median_work_s(self) -> float:
+        """The median working time of completed runs in seconds, NaN if none is known."""
+        return float(self._of_status("completed")["working_s"].median())
+
+    @cached_property
+    def failed_steps(self) -> Count:
+        """The steps that failed without a failed child: the causes."""
+        return number_of(self.frames.steps[self.frames.steps["error"].notna()], self.n_unread)
+
+    # ------------------------------------------------------------------------------------- findings
+
+    @cached_property
+    def findings(self) -> Count:
+        """The findings."""
+        return number_of(self.artifacts, self.n_unread)
+
+    @cached_property
+    def low_findings(self) -> Count:
+        """Of the findings those of low confidence."""
+        return count(self.artifacts["is_low"], self.n_unread)
+
+    @cached_property
+    def strong_findings(self) -> Count:
+        """Of the findings those with a source of a government or primary tier."""
+        return count(self.artifacts["is_strong"], self.n_unread)
+
+    @cached_property
+    def bare_findings(self) -> Count:
+        """Of the findings those without a source."""
+        return count(self.artifacts["is_bare"], self.n_unread)
+
+
+def count(flags: pd.Series[Any], n_unread: int = 0) -> Count:
+    """Count a flag of three values; the things of unread runs are not in it."""
+    return Count(int(flags.sum()), len(flags), int(flags.isna().sum()), n_unread)
+
+
+def number_of(rows: pd.DataFrame, n_unread: int) -> Count:
+    """Count rows, each of which is so."""
+    return Count(len(rows), len(rows), 0, n_unread)
