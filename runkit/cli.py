@@ -133,13 +133,13 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        echo(f"export RUNKIT_SANDBOX_URL={url}", file=sys.stdout)
-        echo(f"export RUNKIT_SANDBOX_KEY={shlex.quote(key)}", file=sys.stdout)
-        echo("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
+        echo(f"export MIDDESK_API_KEY={shlex.quote(key)}", file=sys.stdout)
+        echo(f"export MIDDESK_BASE_URL={url}", file=sys.stdout)
+        echo("Serving on 127.0.0.1. To use it from another shell, run these two lines there.")
         echo("Press Ctrl-C to stop.")
 
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
-    serve(**options, key=os.environ.get("RUNKIT_SANDBOX_KEY"), announce=announce)
+    serve(**options, announce=announce)
     return 0
 
 
@@ -148,7 +148,7 @@ def inbox(arguments: argparse.Namespace) -> int:
     from runkit import terminal
     from runkit.tables.run_rules import open_questions
 
-    with _reader(is_sandbox=arguments.sandbox) as client:
+    with _reader() as client:
         listed = client.runs.list(status="interrupted", since=arguments.since)
         _identify(client, listed)
         runs = client.runs.fetch(listed)
@@ -239,7 +239,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     filters = {name: getattr(arguments, name) for name in names}
     if _is_folder(arguments.output):
         return _sync(arguments, filters)
-    with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
+    with _output(arguments.output) as file, _reader() as client:
         listed = client.runs.list(**filters)
         _identify(client, listed)
         try:
@@ -284,7 +284,7 @@ def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     from runkit.archive.table import Location
 
     location = Location.of(arguments.output, None)
-    with _reader(is_sandbox=arguments.sandbox) as client:
+    with _reader() as client:
         synced = sync(location, client, identify=True, **filters)
     echo(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
@@ -296,19 +296,16 @@ def _is_folder(name: str) -> bool:
     return name.endswith(("/", os.sep)) or usable(name).is_dir()
 
 
-def _reader(*, is_sandbox: bool) -> runkit.Client:
-    """Create a read-only client of the sandbox or of the real API."""
+def _reader() -> runkit.Client:
+    """Create a read-only client of the API, or of the sandbox that `MIDDESK_BASE_URL` names."""
     from runkit.client.hosts import KEY_NAME
 
-    if not is_sandbox:
-        if not os.environ.get(KEY_NAME):
-            raise UsageError(f"{KEY_NAME} is not set in this shell; export it, or use --sandbox.")
-        return runkit.Client(read_only=True)
-    if "RUNKIT_SANDBOX_URL" not in os.environ:
+    if not os.environ.get(KEY_NAME):
         raise UsageError(
-            "--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and export it."
+            f"{KEY_NAME} is not set in this shell; export it, or the two lines that "
+            "`runkit sandbox` prints."
         )
-    return runkit.sandbox().client(read_only=True)
+    return runkit.Client(read_only=True)
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -353,7 +350,7 @@ def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
             raise UsageError(
                 f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
             )
-    with _reader(is_sandbox=arguments.sandbox) as client:
+    with _reader() as client:
         runs = client.runs.fetch(arguments.source)
         if runs.errors:
             raise next(iter(runs.errors.values()))
@@ -376,23 +373,11 @@ def _output(name: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def lab(arguments: argparse.Namespace) -> int:
-    """Open JupyterLab with runkit's notebooks and a sandbox."""
-    from runkit.lab import run_lab
-
-    return run_lab(Path(arguments.folder), arguments.port, has_browser=not arguments.no_browser)
-
-
 def option(*flags: str, **settings: Any) -> Option:
     """Return the arguments of `add_argument`."""
     return flags, settings
 
 
-SANDBOX = option(
-    "--sandbox",
-    action="store_true",
-    help="read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY",
-)
 JSON = option("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
 SOURCE = option(
     "source",
@@ -423,17 +408,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
         option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
     ],
-    lab: [
-        option(
-            "--folder",
-            default="runkit-notebooks",
-            help="folder for the notebooks (runkit-notebooks)",
-        ),
-        option(
-            "--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)"
-        ),
-        option("--no-browser", action="store_true", help="print the URL, don't open a browser"),
-    ],
     inbox: [
         option(
             "--since",
@@ -442,7 +416,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
             help=f"only runs created at or after {TIME_HELP} (30d)",
         ),
         JSON,
-        SANDBOX,
     ],
     show: [
         SOURCE,
@@ -450,7 +423,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         STEP,
         option("--all", action="store_true", help="also list the runs that need nobody"),
         JSON,
-        SANDBOX,
     ],
     fetch: [
         option("-o", "--output", required=True, help=OUTPUT),
@@ -461,7 +433,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
             "--business", metavar="ID", dest="business_id", help="only runs about this business"
         ),
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
-        SANDBOX,
     ],
     report: [
         SOURCE,
@@ -470,7 +441,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
         option("--template", help=TEMPLATE),
-        SANDBOX,
     ],
     sandbox: [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),

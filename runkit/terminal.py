@@ -187,7 +187,7 @@ def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
     n_of = named["business_name"].value_counts()
     for name, n in n_of[n_of > 1].items():
         yield paint(f"{name} has {n} open questions.", "muted")
-    yield paint("Answer in a notebook: runkit lab, then runkit.InterruptInbox(client)", "muted")
+    yield paint("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
     yield paint("As data: runkit inbox --json (exit code 4: something waits)", "muted")
 
 

@@ -25,14 +25,8 @@ TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .c
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 JOBS_TIMEOUT = 10.0  # seconds; a test may hold a response back for good
 BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
-# of an account or a sandbox of whoever runs the tests
-ACCOUNT = (
-    "MIDDESK_API_KEY",
-    "MIDDESK_BASE_URL",
-    "RUNKIT_SANDBOX_URL",
-    "RUNKIT_SANDBOX_KEY",
-    "RUNKIT_REPORT_DATA",
-)
+# of whoever runs the tests
+ACCOUNT = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_REPORT_DATA")
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",

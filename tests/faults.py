@@ -148,6 +148,6 @@ class FaultyBox(Sandbox):
 def sandbox(speed: float = 60, **options: Any) -> FaultyBox:
     """Start a sandbox that takes faults."""
     server = FaultyServer(speed=speed, **options)
-    box = FaultyBox(server.url, server.key, speed, server)
+    box = FaultyBox(server, speed)
     box.server = server
     return box

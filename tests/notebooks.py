@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +91,9 @@ def steady(text: str) -> str:
 def hold_clock() -> None:
     """Let the sandbox's clock stand still within a cell, so that outputs do not depend on speed."""
     shell = get_ipython()
-    launch.Store = partial(  # type: ignore[misc, assignment]
-        launch.Store, speed=1, real_time=lambda: shell.execution_count * CELL_S
-    )
+    held = {"speed": 1, "real_time": lambda: shell.execution_count * CELL_S}
+    store = launch.Store
+    launch.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
 
 
 if __name__ == "__main__":

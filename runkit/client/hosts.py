@@ -5,6 +5,9 @@
     any key      loopback                              SANDBOX
     any key      another host, https only              TEST for mk_test_, else LIVE
 
+A key goes to loopback or another host if `base_url` came in code; with `MIDDESK_BASE_URL` of the
+environment, only a test key does.
+
 Source of the two hosts and prefixes: Middesk's pages on API keys and environments. [A] 22: both
 serve agents.
 """
@@ -83,8 +86,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
             "one "
             "with mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url out."
         )
-    is_for_any_host = prefix == TEST_KEY or (loopback and not prefix)
-    if base_url is None and host != host_of_key and not is_for_any_host:
+    if base_url is None and host != host_of_key and prefix != TEST_KEY:
         raise UsageError(
             f"{URL_NAME} points to {host!r}, where only a key that starts with mk_test_ is sent. "
             "To send this key to that host on purpose, set base_url= in code."

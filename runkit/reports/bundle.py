@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MAX_IDS = 3  # the table has so many run ids; the first cell has all
 CSS_CLASS = "runkit-provenance"  # the class of the block in a notebook's HTML
-KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
 # characters; a shorter value, such as "none", is a common word and not a key
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
@@ -109,7 +108,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
     """
     policy = Redaction() if redact is True else redact or None
-    keys = {*(os.environ.get(name, "") for name in KEY_VARIABLES), *IN_USE.values()}
+    keys = {os.environ.get("MIDDESK_API_KEY", ""), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 

@@ -11,7 +11,6 @@ from pydantic import PositiveInt
 
 import runkit
 from runkit.arguments import Words, checked
-from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.reports.bundle import ReportData, make_masker, read_data, read_source, redact_source
 from runkit.reports.redaction import Redaction
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-SANDBOX_URL = "RUNKIT_SANDBOX_URL"
 # The options of the sandbox that examples are taken from.
 EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 
@@ -39,8 +37,7 @@ def report_data(
     """Return the data of a template.
 
     During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the
-    runs are read with `client`, or else from the sandbox at `RUNKIT_SANDBOX_URL`, or else from
-    Middesk with MIDDESK_API_KEY, by a read-only client.
+    runs are read with `client`, or else by a read-only client with `MIDDESK_API_KEY`.
 
     Parameters
     ----------
@@ -72,21 +69,14 @@ def report_data(
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
     with ExitStack() as stack:
         if ids:
-            reader = client or _reader(stack, is_example=False)
+            reader = client or stack.enter_context(runkit.Client(read_only=True))
             source = read_source(reader.runs.fetch(ids, progress=False))
         else:
-            source = read_source(_examples(_reader(stack, is_example=True), examples))
+            box = stack.enter_context(runkit.sandbox(**EXAMPLES))
+            reader = stack.enter_context(box.client(read_only=True))
+            source = read_source(_examples(reader, examples))
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
     return redact_source(source, masker)
-
-
-def _reader(stack: ExitStack, *, is_example: bool) -> Client:
-    """Open a read-only client: of the sandbox that runs, of a new one, or of the API."""
-    is_joined = bool(os.environ.get(SANDBOX_URL))
-    if not is_joined and not is_example:
-        return stack.enter_context(runkit.Client(read_only=True))
-    box = runkit.sandbox() if is_joined else runkit.sandbox(**EXAMPLES)
-    return stack.enter_context(stack.enter_context(box).client(read_only=True))
 
 
 def _examples(client: Client, n: int) -> list[Run]:
@@ -96,12 +86,6 @@ def _examples(client: Client, n: int) -> list[Run]:
     table = frames(runs).runs
     completed = table[table["status"] == "completed"]
     completed = completed.sort_values("waiting_s", ascending=False, kind="stable")
-    if len(completed) < min(n, 2):
-        raise UsageError(
-            f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few "
-            f"for {plural(n, 'example')}; start it with --history {EXAMPLES['history']}, "
-            "or give run_ids."
-        )
     examples = table.head(n)
     if n < 3:
         examples = completed.iloc[[0, -1][:n]]

@@ -53,14 +53,14 @@ def check_installed() -> None:
         raise MissingExtra.of("report", "making a report")
 
 
-def notebooks() -> Path:
-    """Return the folder of runkit's notebooks: in the package, or next to it in a checkout."""
+def template_folder() -> Path:
+    """Return the folder of runkit's templates: in the package, or next to it in a checkout."""
     package = Path(__file__).parent.parent
-    for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / "01_first_look.ipynb").is_file():
+    for folder in (package / "notebooks/templates", package.parent / "notebooks/templates"):
+        if folder.is_dir():
             return folder
     raise UsageError(
-        f"runkit's notebooks are neither in {package} nor next to it; reinstall runkit."
+        f"runkit's templates are neither in {package} nor next to it; reinstall runkit."
     )
 
 
@@ -162,7 +162,7 @@ def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Return a template by its name or the number of runs, or the user's notebook by its path."""
     name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
     if name in _RUN_COUNTS:
-        path = notebooks() / "templates" / f"{name}.ipynb"
+        path = template_folder() / f"{name}.ipynb"
     elif Path(name).suffix == ".ipynb":
         path = usable(name)
     else:

@@ -1,16 +1,9 @@
-"""Start or join a sandbox, and use it.
-
-Only starting needs the packages of the extra `[sandbox]`.
-"""
+"""Start a sandbox, and use it. Starting needs the packages of the extra `[sandbox]`."""
 
 from __future__ import annotations
 
 import atexit
-import inspect
-import os
-import re
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
@@ -20,16 +13,12 @@ from urllib.parse import quote
 from runkit.arguments import Moment, checked
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.keys import redact
-from runkit.progress import echo
 from runkit.secret import Secret
 from runkit.server.scenarios import BUSINESSES, Business, second_key
 
 if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.server.launch import SandboxServer
-
-URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
-_SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 
 
 class Sandbox:
@@ -45,16 +34,11 @@ class Sandbox:
         Virtual seconds per real second.
     """
 
-    def __init__(
-        self, url: str, key: str | Secret, speed: float, server: SandboxServer | None
-    ) -> None:
-        self.url = url
-        self._key = key if isinstance(key, Secret) else Secret(key)
-        self.speed = speed
+    def __init__(self, server: SandboxServer, speed: float) -> None:
+        self.url, self._key, self.speed = server.url, server.key, speed
         self.businesses: tuple[Business, ...] = BUSINESSES
         self._server = server
-        if server is not None:
-            atexit.register(self.close)
+        atexit.register(self.close)
 
     @property
     def key(self) -> str:
@@ -136,13 +120,13 @@ class Sandbox:
         Raises
         ------
         Unavailable
-            If a sandbox that was joined does not answer.
+            If the sandbox is closed.
         """
         return datetime.fromisoformat(_request(self.url, self._key)["now"])
 
     def close(self) -> None:
-        """Stop the server, if it was started here. Closing it twice does nothing."""
-        if self._server is not None and self._server.thread.is_alive():
+        """Stop the server. Closing it twice does nothing."""
+        if self._server.thread.is_alive():
             atexit.unregister(self.close)
             self._server.close()
 
@@ -168,9 +152,7 @@ def sandbox(
     latency: float = 0,
     limit: int | None = None,
 ) -> Sandbox:
-    """Start the embedded sandbox, or join the one at `RUNKIT_SANDBOX_URL`.
-
-    Options have no effect on a sandbox that is joined; one line on stdout names them.
+    """Start the embedded sandbox.
 
     Parameters
     ----------
@@ -200,21 +182,23 @@ def sandbox(
     Raises
     ------
     MissingExtra
-        Without the extra `[sandbox]`, unless a sandbox is joined.
+        Without the extra `[sandbox]`.
     UsageError
-        For an invalid argument, a port in use, and a `RUNKIT_SANDBOX_URL` without its key or where
-        no sandbox answers.
+        For an invalid argument, and a port in use.
     Unavailable
         If the server does not start.
     """
-    arguments, parameters = locals(), inspect.signature(sandbox).parameters
-    options = {
-        name: value for name, value in arguments.items() if value is not parameters[name].default
-    }
-    if os.environ.get(URL_NAME):
-        return _join(list(options))
-    server = _start(options)
-    return Sandbox(server.url, server.key, speed, server)
+    server = _start(
+        speed=speed,
+        seed=seed,
+        history=history,
+        now=now,
+        port=port,
+        key=key,
+        latency=latency,
+        limit=limit,
+    )
+    return Sandbox(server, speed)
 
 
 def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any) -> None:
@@ -222,7 +206,7 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
 
     Options and errors are those of `sandbox`.
     """
-    server = _start(options)
+    server = _start(**options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(server), suppress(KeyboardInterrupt):
         if announce is not None:
@@ -231,7 +215,7 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
             server.thread.join(0.5)
 
 
-def _start(options: dict[str, Any]) -> SandboxServer:
+def _start(**options: Any) -> SandboxServer:
     try:
         from runkit.server.launch import SandboxServer
     except ImportError:
@@ -239,33 +223,8 @@ def _start(options: dict[str, Any]) -> SandboxServer:
     return SandboxServer(**options)
 
 
-def _join(ignored: list[str]) -> Sandbox:
-    url, key = os.environ[URL_NAME], os.environ.get(KEY_NAME)
-    if not key or not _SANDBOX_URL.fullmatch(url):  # not repeated, as it may contain a password
-        raise UsageError(
-            f"{URL_NAME} and {KEY_NAME} must be the URL of a sandbox on this machine, such as "
-            "http://127.0.0.1:8100/v1, and its key; to start a sandbox, unset both"
-        )
-    url = url.rstrip("/").removesuffix("/v1") + "/v1"
-    secret = Secret(key, KEY_NAME)
-    try:
-        speed = float(_request(url, secret)["speed"])
-    except (Unavailable, UsageError, TypeError, ValueError, LookupError) as error:
-        why = str(error) if isinstance(error, Unavailable) else "the server there is not a sandbox"
-        raise UsageError(
-            f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
-        ) from None
-    if ignored:
-        message = (
-            f"Uses the sandbox at {url} ({URL_NAME}, as `runkit lab` sets it). "
-            f"These arguments have no effect on it: {', '.join(ignored)}."
-        )
-        echo(message, file=sys.stdout)  # because a notebook shows stderr as an error
-    return Sandbox(url, secret, speed, None)
-
-
 def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
-    """Call one of the sandbox's own routes; the empty path returns its time and speed.
+    """Call one of the sandbox's own routes; the empty path returns its time.
 
     Raises `UsageError` for a request that is refused, and `Unavailable` without a response.
     """

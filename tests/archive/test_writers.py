@@ -22,8 +22,8 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
     Both say that all is there, and each run is there once.
     """
     with runkit.sandbox(speed=600, history=20, seed=3) as box, box.client() as client:
-        there = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", f"{tmp_path}/runs/"]
+        there = os.environ | {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
+        command = [sys.executable, "-m", "runkit", "fetch", "-o", f"{tmp_path}/runs/"]
         with ExitStack() as stack:
             started = [subprocess.Popen(command, env=there) for _ in range(2)]
             fetches = [stack.enter_context(process) for process in started]

@@ -18,10 +18,11 @@ import pytest
 from runkit.cli import main
 
 TIMEOUT = 120  # seconds; a busy machine is slow
+OTHER_KEY = "mk_test_of_somebody_else"
 
 
 def environment(**more: str) -> dict[str, str]:
-    hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
+    hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL")
     return {name: value for name, value in os.environ.items() if name not in hidden} | more
 
 
@@ -45,7 +46,9 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment(MIDDESK_API_KEY=OTHER_KEY)
+    )
     try:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(2)]

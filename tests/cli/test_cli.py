@@ -20,12 +20,13 @@ import runkit
 from runkit.cli import main, parser
 from support import artifact, question, step
 from support import run as raw
-from tests.cli.conftest import environment, run
+from tests.cli.conftest import OTHER_KEY, environment, run
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
 CANARY = "mk_test_canary_0123456789"
+ACCOUNT = {"MIDDESK_API_KEY": CANARY, "MIDDESK_BASE_URL": "https://elsewhere.example/v1"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,7 +57,6 @@ def test_every_command_explains_itself(
         (("fetch",), "-o/--output"),
         (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
-        (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
         (
@@ -86,7 +86,7 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
 
     One answered, one failed, one approved by policy, one waiting.
     """
-    done = run("demo", "--speed", "3000", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
+    done = run("demo", "--speed", "3000", cwd=tmp_path, **ACCOUNT)
     assert done.returncode == 0, done.stderr
     assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
     assert "6 runs: 1 waiting, 1 failed, 4 completed" in done.stdout
@@ -172,9 +172,9 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
     """By kind, then the oldest first, with its business; nothing is a message, too."""
     with runkit.sandbox(speed=600, history=20, seed=7) as box:
-        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        done = run("inbox", "--sandbox", cwd=tmp_path, **at)
-        nothing = run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at)
+        at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
+        done = run("inbox", cwd=tmp_path, **at)
+        nothing = run("inbox", "--since", "today", cwd=tmp_path, **at)
     assert done.returncode == 0, done.stderr
     assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
     assert re.findall(r"^◷ (.*?) +[0-9a-f]{8} (\S+) .*? \d+ d", done.stdout, re.MULTILINE) == [
@@ -222,13 +222,25 @@ def test_a_table_fits_the_terminal(
     assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_lines
 
 
+def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(
+    served: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key is its own, although the shell that started it has another one."""
+    assert served["MIDDESK_API_KEY"].startswith("mk_test_")
+    assert served["MIDDESK_API_KEY"] != OTHER_KEY
+    for name, value in served.items():
+        monkeypatch.setenv(name, value)
+    with runkit.Client() as client:
+        assert (client.mode, len(client.runs.list(progress=False))) == ("SANDBOX", 6)
+
+
 def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
     """A folder is an archive; a second fetch reads nothing."""
     for words in (
         "0 unchanged; 6 new, 0 changed; complete; version 1",
         "6 unchanged; 0 new, 0 changed",
     ):
-        done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **served)
+        done = run("fetch", "-o", "runs/", cwd=tmp_path, **served)
         assert done.returncode == 0, done.stderr
         assert words in done.stderr
     archive = runkit.Archive(tmp_path / "runs")
@@ -241,7 +253,7 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
 )
 def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None:
     """What the system refuses is said in words, without a traceback."""
-    command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "-"]
+    command = [sys.executable, "-m", "runkit", "fetch", "-o", "-"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command,

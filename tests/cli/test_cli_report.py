@@ -24,10 +24,10 @@ def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[
 
     The SHA-256 is that of the file, and the key is in neither file.
     """
-    key, url = served["RUNKIT_SANDBOX_KEY"], served["RUNKIT_SANDBOX_URL"]
+    key, url = served["MIDDESK_API_KEY"], served["MIDDESK_BASE_URL"]
     with runkit.Client(key, url) as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
-    done = run("report", run_id, "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
+    done = run("report", run_id, "-o", "report.html", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "report.html").read_bytes()
     assert f"SHA-256 {hashlib.sha256(page).hexdigest()}" in done.stdout
@@ -56,7 +56,7 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[
 
 def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any) -> None:
     """What `fetch` wrote becomes a report without a client."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    run("fetch", "-o", "runs.ndjson", cwd=tmp_path, **served)
     done = run("report", "runs.ndjson", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
     assert (done.returncode, done.stdout[:11]) == (0, "fleet.html "), done.stderr
     [(f, options)] = reported
@@ -78,7 +78,7 @@ def test_report_of_one_run_of_many(
     tmp_path: Path, served: dict[str, str], reported: Any, kept: str
 ) -> None:
     """`--run` picks it out of a file or an archive, by the start of its id."""
-    run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
+    run("fetch", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(tmp_path / kept)
     run_id = f.runs["run_id"][1]
     for name in (run_id, run_id[:8].upper()):
@@ -101,7 +101,7 @@ def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str) -> N
 def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
     """The name of a file that is not one of runs is not sent to the API as an id."""
     (tmp_path / "table.csv").touch()
-    done = run("report", "table.csv", "-o", "x.html", "--sandbox", cwd=tmp_path, **served)
+    done = run("report", "table.csv", "-o", "x.html", cwd=tmp_path, **served)
     assert (done.returncode, "table.csv is not a file of runs; expected .json" in done.stderr) == (
         2,
         True,

@@ -33,7 +33,7 @@ def command(past: Any, tmp_path: Path) -> Iterator[Run]:
     """Run `runkit` in a folder of its own, on the sandbox."""
 
     def command_(*arguments: str) -> subprocess.CompletedProcess[str]:
-        at = {"RUNKIT_SANDBOX_URL": past.url, "RUNKIT_SANDBOX_KEY": past.key}
+        at = {"MIDDESK_API_KEY": past.key, "MIDDESK_BASE_URL": past.url}
         return run(*arguments, cwd=tmp_path, **at)
 
     yield command_
@@ -47,7 +47,7 @@ def ids(path: Path) -> list[str]:
 
 def test_a_fetch_that_has_everything_is_done(command: Run, tmp_path: Path) -> None:
     """All runs with their steps, in a file for its owner only."""
-    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    done = command("fetch", "-o", "runs.ndjson")
     assert done.returncode == DONE, done.stderr
     f = runkit.frames(tmp_path / "runs.ndjson")
     assert (len(f.runs), f.is_complete, f.runs["has_steps"].all()) == (5, True, True)
@@ -59,7 +59,7 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
     with past.client() as client:
         missing = client.runs.list(progress=False)[2].id
     past.fault("refuse", on=f"GET /runs/{missing}", status=404, times=None)
-    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    done = command("fetch", "-o", "runs.ndjson")
     assert done.returncode == INCOMPLETE
     assert missing in done.stderr
     assert len(ids(tmp_path / "runs.ndjson")) == 4
@@ -72,7 +72,7 @@ def test_a_fetch_whose_key_is_refused_keeps_what_arrived(
     with past.client() as client:
         last = client.runs.list(progress=False)[-1].id
     past.fault("refuse", on=f"GET /runs/{last}", status=401, times=None)
-    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    done = command("fetch", "-o", "runs.ndjson")
     assert done.returncode == FAILED
     assert "the key was refused" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs.partial.ndjson"]
@@ -83,10 +83,10 @@ def test_a_fetch_that_fails_leaves_the_file_as_it_was(
     command: Run, past: Any, tmp_path: Path
 ) -> None:
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
-    assert command("fetch", "-o", "runs.ndjson", "--sandbox").returncode == DONE
+    assert command("fetch", "-o", "runs.ndjson").returncode == DONE
     before = (tmp_path / "runs.ndjson").read_bytes()
     past.fault("refuse", on="GET /runs", status=401, times=None)
-    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    done = command("fetch", "-o", "runs.ndjson")
     assert done.returncode == FAILED
     assert (tmp_path / "runs.ndjson").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]

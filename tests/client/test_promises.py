@@ -153,6 +153,7 @@ def test_the_key_changes_no_answer(key: str) -> None:
         ("mk_live_0123456789abcdef", "http://127.0.0.1:9/v1"),
         ("mk_live_0123456789abcdef", "https://api-sandbox.middesk.com/v1"),
         ("another_0123456789abcdef", "https://elsewhere.example/v1"),
+        ("another_0123456789abcdef", "http://127.0.0.1:9/v1"),
     ],
 )
 def test_the_environment_sends_no_live_key_elsewhere(

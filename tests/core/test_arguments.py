@@ -24,7 +24,6 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.server import Sandbox
 from support import EXAMPLES
 
 NOW = datetime(2026, 2, 3, 10, 30, tzinfo=UTC)
@@ -181,7 +180,7 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "runkit.one_run": lambda: runkit.one_run,
     "Frames": lambda: _valid()["f"],
     "Archive": lambda: runkit.Archive("archive"),
-    "Sandbox": lambda: Sandbox(HOST, "mk_test_x", 1, None),
+    "Sandbox": runkit.sandbox,
     "client.runs": lambda: _client().runs,
     "client.threads": lambda: _client().threads,
     "client.agents": lambda: _client().agents,

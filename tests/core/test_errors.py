@@ -37,7 +37,9 @@ def test_an_error_about_a_wrong_word_lists_the_right_ones() -> None:
 
 def test_a_missing_part_names_the_pip_line() -> None:
     """Under the distribution's name, which is not the import name."""
-    assert "pip install 'runkit-jupyter[lab]'" in str(errors.MissingExtra.of("lab", "runkit lab"))
+    assert "pip install 'runkit-jupyter[scale]'" in str(
+        errors.MissingExtra.of("scale", "an archive")
+    )
 
 
 def test_a_refused_write_says_that_nothing_was_sent() -> None:

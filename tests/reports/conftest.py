@@ -63,10 +63,10 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def joined(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox as `runkit lab` names it to notebooks."""
-    monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
-    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+def exported(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as the environment names it."""
+    monkeypatch.setenv("MIDDESK_API_KEY", box.key)
+    monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
     return box
 
 

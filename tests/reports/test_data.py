@@ -31,8 +31,9 @@ def client(box: Sandbox) -> Iterator[Client]:
 # ----------------------------------------------------------------------------- a notebook by itself
 
 
-def test_without_ids_one_example_that_waited():
-    """Of the embedded sandbox, also where a client was given: it might be of the real API."""
+def test_without_ids_one_example_that_waited(monkeypatch: pytest.MonkeyPatch):
+    """Of an own sandbox, also where a client or a key was given: it might be of the real API."""
+    monkeypatch.setenv("MIDDESK_API_KEY", "mk_live_0123456789")
     live = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")
     data = runkit.report_data(client=live)
     [row] = data.frames.runs.to_dict("records")
@@ -51,15 +52,15 @@ def test_ids_are_read_with_a_client(client, completed):
     assert data.provenance.digest == runkit.report_data(ids[::-1], client=client).provenance.digest
 
 
-def test_ids_are_read_from_the_sandbox_of_the_environment(joined, completed):
+def test_ids_are_read_with_the_key_and_address_of_the_environment(exported, completed):
     data = runkit.report_data([completed[0].id])
     assert data.frames.runs["run_id"].tolist() == [completed[0].id]
     assert data.provenance.facts["read"].endswith(
-        joined.url.removeprefix("http://").removesuffix("/v1")
+        exported.url.removeprefix("http://").removesuffix("/v1")
     )
 
 
-def test_ids_without_sandbox_and_key_ask_for_a_key():
+def test_ids_without_a_key_ask_for_one():
     with pytest.raises((UsageError, AuthError), match="MIDDESK_API_KEY"):
         runkit.report_data(["r"])
 

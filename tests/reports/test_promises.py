@@ -103,7 +103,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
-            patch.setenv("RUNKIT_SANDBOX_KEY", ACCOUNT_KEY)
             patch.setattr(tempfile, "tempdir", str(folder / "t"))
             template = write_template(folder / "own.ipynb", READ, *cells)
             done = make(run(step("a", label=HOSTILE)), folder / "report.html", template=template)

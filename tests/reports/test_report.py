@@ -50,7 +50,8 @@ def test_each_template_gives_a_small_page_and_an_executed_notebook(made, templat
     assert "runkit-report-" not in done.page + json.dumps(done.notebook)
 
 
-def test_the_executed_notebook_can_be_executed_again(made, joined):
+@pytest.mark.usefixtures("exported")
+def test_the_executed_notebook_can_be_executed_again(made):
     """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
     notebook = nbformat.from_dict(copy.deepcopy(made("compare").notebook))
     for cell in notebook.cells:

@@ -11,7 +11,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.reports.export import to_html
-from runkit.reports.templates import Template, find_template, notebooks
+from runkit.reports.templates import Template, find_template, template_folder
 from support import run, step
 from tests.reports.conftest import make, write_template
 
@@ -22,7 +22,7 @@ READ = "import runkit\ndata = runkit.report_data()"
 def test_ours_are_found_by_name(name):
     """With the SHA-256 of the file, a cell for the parameters, and the data read by `report_data`."""
     template = find_template(name)
-    assert template.path == notebooks() / "templates" / f"{name}.ipynb"
+    assert template.path == template_folder() / f"{name}.ipynb"
     assert template.digest == hashlib.sha256(template.path.read_bytes()).hexdigest()
     sources = [cell.source for cell in template.notebook(["a"]).cells]
     assert "run_ids = ['a']" in sources

@@ -6,7 +6,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox
-from tests.server.conftest import KEY, Server
+from tests.server.conftest import Server
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def server(shared: Server) -> Server:
 
 
 def end(server: Server, run_id: str) -> dict[str, Any]:
-    """End a run, as one who joined the sandbox does, and read it."""
-    Sandbox(server.running.url, KEY, 1, None).end_run(run_id)
+    """End a run, and read it."""
+    Sandbox(server.running, speed=1).end_run(run_id)
     return server.run(run_id)
 
 

@@ -1,4 +1,4 @@
-"""Starting, joining and ending a sandbox."""
+"""Starting and ending a sandbox."""
 
 import asyncio
 import os
@@ -97,39 +97,14 @@ def test_latency_and_limit() -> None:
         until(lambda: status(box) == 200)
 
 
-@pytest.mark.parametrize("suffix", ["/v1", "", "/"])
-def test_a_second_sandbox_joins_the_first(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    """With the environment set, `sandbox()` is the server that runs already.
-
-    Closing it does nothing.
-    """
-    with sandbox(speed=7, now="2026-02-03T10:00:00Z") as box:
-        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url.removesuffix("/v1") + suffix)
-        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
-        with sandbox() as joined:
-            assert (joined.url, joined.key, joined.speed) == (box.url, box.key, 7)
-            assert 0 <= (joined.now() - datetime(2026, 2, 3, 10, tzinfo=UTC)).total_seconds() < 60
-        assert status(box) == 200
-
-
-def test_joining_names_the_options_without_effect(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_a_sandbox_and_its_client_ignore_the_account_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Options given to a sandbox that is joined are named in one line.
-
-    Without options there is none.
-    """
-    with sandbox() as box:
-        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
-        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
-        sandbox()
-        assert capfd.readouterr() == ("", "")
-        sandbox(speed=5, history=3, key="mk_test_mine")
-    shown = capfd.readouterr()
-    [line] = shown.out.splitlines()
-    assert line.endswith(": speed, history, key.")
-    assert "mk_test_mine" not in line
-    assert shown.err == ""
+    monkeypatch.setenv("MIDDESK_API_KEY", "mk_live_0123456789abcdef")
+    monkeypatch.setenv("MIDDESK_BASE_URL", "https://elsewhere.example/v1")
+    with sandbox(history=3) as box, box.client() as client:
+        assert (client.mode, client.host) == ("SANDBOX", box.url.split("/")[2])
+        assert len(client.runs.list(progress=False)) == 3
 
 
 SERVE = """

@@ -20,7 +20,6 @@ import psutil
 import pytest
 
 from runkit.client import Client
-from runkit.server import Sandbox
 from support import until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,11 +58,12 @@ class Served(NamedTuple):
     """A sandbox in a process of its own, as `runkit sandbox` serves it."""
 
     process: subprocess.Popen[str]
-    box: Sandbox
+    url: str
+    key: str
 
     def client(self, **options: Any) -> Client:
         """Return a client that does not pace itself: the load is what is tested."""
-        return self.box.client(**{"rate": None, **options})
+        return Client(self.key, self.url, **{"rate": None, **options})
 
     def stop(self) -> None:
         """Stop it as a service manager does; it must end by itself, and well."""
@@ -82,8 +82,8 @@ def serve() -> Iterator[Callable[..., Served]]:
         started.append(process)
         assert process.stdout is not None
         output = "".join(process.stdout.readline() for _ in range(2))
-        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", output))
-        return Served(process, Sandbox(at["URL"], at["KEY"], 0, None))
+        at = dict(re.findall(r"export MIDDESK_(\w+)=(\S+)", output))
+        return Served(process, at["BASE_URL"], at["API_KEY"])
 
     yield start
     for process in started:
@@ -95,10 +95,6 @@ def serve() -> Iterator[Callable[..., Served]]:
 
 def environment(**more: str) -> dict[str, str]:
     """Variables of a process that finds the package and the tests, and no account."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MIDDESK", "RUNKIT_SA"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MIDDESK")}
     paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | more

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import runkit
+from tests.server.conftest import BUSINESS
 from tests.soak.conftest import MB, Served, environment, grown, nothing_left, rss
 
 WRITERS, RUNS = 3, 1_000
@@ -33,9 +34,9 @@ def test_three_syncs_at_once_add_each_run_once(
     """While runs still change, the last look of each writer finds all."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
     with served.client() as client:
-        business = served.box.business("long_200")
+        business = BUSINESS["long_200"].id
         own = [client.runs.create("cip_orchestrator", business).id for _ in range(20)]
-        command = [sys.executable, "-c", SYNC, served.box.url, served.box.key, str(folder), "3"]
+        command = [sys.executable, "-c", SYNC, served.url, served.key, str(folder), "3"]
         writers = [
             subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
             for _ in range(WRITERS)
@@ -69,7 +70,7 @@ def test_many_syncs_hold_no_more_memory(serve: Callable[..., Served], tmp_path: 
         archive.sync(client, progress=False)
         with nothing_left():
             for _ in range(20):
-                client.runs.create("cip_orchestrator", served.box.business("clean_pass"))
+                client.runs.create("cip_orchestrator", BUSINESS["clean_pass"].id)
                 assert archive.sync(client, progress=False).is_complete
                 sizes.append(rss())
     # After eight looks the allocators of Arrow and of Python have what they need.

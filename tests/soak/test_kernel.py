@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ import asyncio, gc, threading, time, tracemalloc
 import psutil
 from comm import get_comm_manager
 import runkit
-box = runkit.sandbox()
+from runkit.server.scenarios import BUSINESSES
+businesses = {item.scenario: item.id for item in BUSINESSES}
 me = psutil.Process()
 
 def ours():
@@ -47,17 +49,15 @@ def wait_until(is_true):
         time.sleep(0.02)
 """
 BEGIN = """
-client = box.client(rate=None)
-begun = box.now()
+client = runkit.Client(KEY, URL, rate=None)
 kinds = ["watchlist_hit", "address_gap", "clean_pass"]
-runs = [client.runs.create("cip_orchestrator", box.business(kinds[n % 3])) for n in range({n})]
+runs = [client.runs.create("cip_orchestrator", businesses[kinds[n % 3]]) for n in range({n})]
 # so that time goes on quickly
-keeper = client.runs.create("cip_orchestrator", box.business("long_5000"))
+keeper = client.runs.create("cip_orchestrator", businesses["long_5000"])
 monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
 """
-IS_OVER = (
-    "(box.now() - begun).total_seconds() > 600 and all(item.run.is_finished for item in monitors)"
-)
+IS_OVER = "all(item.run.is_finished for item in monitors)"
+PASSED_S = 600  # virtual seconds of a round
 END = """
 for monitor in monitors:
     monitor.close()
@@ -81,20 +81,20 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sandbox], Kernel]]:
-    """Start a kernel that has joined a sandbox; it ends with the test."""
+    """Start a kernel that knows a sandbox; it ends with the test."""
     monkeypatch.setattr(
         "tests.end_to_end.kernels.conftest.TIMEOUT", 120
     )  # twenty monitors draw beside each cell
     kernels: list[Kernel] = []
 
     def begin(box: Sandbox) -> Kernel:
-        environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        environment |= {
+        environment = {
             "RUNKIT_STATE_DIR": str(tmp_path / "state"),
             "IPYTHONDIR": str(tmp_path / "ipython"),
         }
         tests = Path(__file__).parent.parent
         kernels.append(Kernel("installed", tests, environment))
+        kernels[0].run(f"KEY, URL = {box.key!r}, {box.url!r}")
         kernels[0].run(START)
         return kernels[0]
 
@@ -139,13 +139,15 @@ def test_twenty_monitors_leave_nothing(box: Sandbox, start: Callable[[Sandbox], 
     before, sizes = held_by(kernel), []
     for _ in range(ROUNDS):
         kernel.run(BEGIN.format(n=MONITORS))
+        begun = box.now()
         for shown in range(MONITORS):
             kernel.run(f"monitors[{shown}]._ipython_display_()")
 
-        def has_passed() -> bool:
+        def has_passed(begun: datetime = begun) -> bool:
             for card in cards_of(kernel):
                 answer(kernel, card)
-            return kernel.value(IS_OVER) == "True"
+            is_time_over = (box.now() - begun).total_seconds() > PASSED_S
+            return is_time_over and kernel.value(IS_OVER) == "True"
 
         until(has_passed, 120)
         kernel.run(END + LET_GO.format(files=before["files"] + FILES))

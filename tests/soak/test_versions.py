@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import signal
-import subprocess
 import tarfile
 from itertools import chain
 from pathlib import Path
@@ -24,10 +22,8 @@ from environments import (
     Environment,
     build_both,
     copy_sources,
-    environment,
     pythons,
 )
-from support import until
 
 PYTHONS = pythons()
 FOUND = [version for version, python in PYTHONS.items() if python]
@@ -89,21 +85,6 @@ def job(env: Environment, cwd: Path, *parts: str) -> None:
     assert [line for line in output.splitlines() if line in parts] == [*parts]
 
 
-def open_lab(env: Environment, cwd: Path) -> None:
-    """`runkit lab` copies all notebooks, with no clone to find them in."""
-    command = [env.program("runkit"), "lab", "--no-browser", "--port", "8899"]
-    cwd.mkdir()
-    with (cwd / "lab.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=cwd, env=environment(HOME=str(cwd)), stderr=log)
-    try:
-        until(lambda: "http://127.0.0.1:8899/lab" in (cwd / "lab.log").read_text())
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    copied = {path.name for path in (cwd / "runkit-notebooks").glob("*.ipynb")}
-    assert copied == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-
-
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
 def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) -> None:
@@ -121,8 +102,6 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) 
     job(env, tmp_path / "report", "report")
     follow(env, tmp_path, "scale", "fetch", "-o", "runs/")
     job(env, tmp_path / "scale", "scale")
-    follow(env, tmp_path, "lab", "lab")
-    open_lab(env, tmp_path / "lab")
 
 
 @pytest.mark.timeout(1800)

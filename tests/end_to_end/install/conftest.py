@@ -10,9 +10,8 @@ from environments import Built, build_both, copy_sources
 
 # What analysts, tests and tools leave in a clone; none of it may be carried.
 LITTER = (
-    "notebooks/.ipynb_checkpoints/01_first_look-checkpoint.ipynb",
-    "notebooks/runkit-demo/index.html",
-    "notebooks/runkit-notebooks/mine.ipynb",
+    "notebooks/templates/.ipynb_checkpoints/run-checkpoint.ipynb",
+    "notebooks/templates/runkit-demo/index.html",
     "runkit/__pycache__/cli.cpython-311.pyc",
     "runkit/.ipynb_checkpoints/cli-checkpoint.py",
     "runkit/archive/__pycache__/table.cpython-311.pyc",

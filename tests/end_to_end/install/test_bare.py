@@ -51,11 +51,10 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
-        ("lab", "lab"),
         ("demo", "sandbox"),
         ("sandbox", "sandbox"),
         ("report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html", "report"),
-        ("fetch --sandbox -o runs/", "scale"),
+        ("fetch -o runs/", "scale"),
         ("report runs/ -o report.html", "report"),
     ],
 )

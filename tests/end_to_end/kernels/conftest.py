@@ -26,10 +26,11 @@ TIMEOUT = 120  # seconds; a busy machine is slow
 START = """
 import asyncio, json, threading, time
 import runkit
-box = runkit.sandbox()
-client = box.client()
+from runkit.server.scenarios import BUSINESSES
+businesses = {item.scenario: item.id for item in BUSINESSES}
+client = runkit.Client(KEY, URL)
 def ask(scenario="decision"):
-    run = client.runs.create("cip_orchestrator", box.business(scenario))
+    run = client.runs.create("cip_orchestrator", businesses[scenario])
     return runkit.InterruptForm(client, client.runs.wait(run, poll=0.02))
 """
 
@@ -167,7 +168,7 @@ class Kernel:
 
 @pytest.fixture(scope="session")
 def box() -> Iterator[FaultyBox]:
-    """A sandbox in the process of the tests, which the kernels join."""
+    """A sandbox in the process of the tests, which the kernels use."""
     with sandbox(speed=3000) as running:
         yield running
 
@@ -210,9 +211,9 @@ def kernels(
     def give(version: str) -> Kernel:
         if version not in running:
             state = tmp_path_factory.mktemp("state")
-            environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-            environment |= {"RUNKIT_STATE_DIR": str(state), "IPYTHONDIR": str(state / "ipython")}
+            environment = {"RUNKIT_STATE_DIR": str(state), "IPYTHONDIR": str(state / "ipython")}
             kernel = running[version] = Kernel(version, overlay(version), environment)
+            kernel.run(f"KEY, URL = {box.key!r}, {box.url!r}")
             kernel.run(START)
             assert kernel.value("__import__('ipykernel').__version__") == repr(version)
         return running[version]

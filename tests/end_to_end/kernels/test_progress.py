@@ -7,8 +7,8 @@ from collections.abc import Callable
 from tests.end_to_end.kernels.conftest import VERSIONS, Kernel
 
 FETCH = """
-with box.client(rate=5) as slow:
-    created = [client.runs.create("cip_orchestrator", box.business("clean_pass")) for _ in range(12)]
+with runkit.Client(KEY, URL, rate=5) as slow:
+    created = [client.runs.create("cip_orchestrator", businesses["clean_pass"]) for _ in range(12)]
     begin = time.monotonic()
     runs = slow.runs.fetch([run.id for run in created])
     took = time.monotonic() - begin
@@ -39,7 +39,7 @@ def test_a_long_fetch_leaves_an_empty_output(kernels: Callable[[str], Kernel]) -
 def test_a_short_fetch_shows_nothing(kernels: Callable[[str], Kernel]) -> None:
     """What is done at once needs no progress."""
     kernel = kernels(VERSIONS[-1])
-    kernel.run('run = client.runs.create("cip_orchestrator", box.business("clean_pass"))')
+    kernel.run('run = client.runs.create("cip_orchestrator", businesses["clean_pass"])')
     kernel.heard.clear()
     kernel.run(SHORT_FETCH)
     assert kernel.heard == []

@@ -240,7 +240,7 @@ def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
 
 @dataclass
 class Session:
-    """A notebook in a page, whose kernel has joined the sandbox, and its run."""
+    """A notebook in a page, whose kernel has a client of the sandbox, and its run."""
 
     page: Page
     path: Path
@@ -267,7 +267,7 @@ class Session:
 
 @pytest.fixture(scope="session")
 def box() -> Iterator[FaultyBox]:
-    """A sandbox in the process of the tests, which the kernels join."""
+    """A sandbox in the process of the tests, which the kernels use."""
     with sandbox(speed=3000) as running:
         yield running
 
@@ -280,7 +280,7 @@ def posts(box: FaultyBox) -> Callable[[], int]:
 
 @pytest.fixture
 def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..., Session]:
-    """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
+    """Open a notebook about a run that waits, and start its cells; they know `businesses`, `client` and `run`.
 
     The key is not in the notebook but in a module beside it, as are `setup`, code that comes before
     the client, and the client's `options`. What runkit keeps is kept beside it as well.
@@ -292,17 +292,18 @@ def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..
         with box.client() as client:
             run = client.runs.create("cip_orchestrator", box.business(scenario))
             run = client.runs.wait(run, poll=0.02)
-        environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        environment["RUNKIT_STATE_DIR"] = str(folder / "state")
         (folder / "session.py").write_text(f"""import os
-os.environ |= {environment!r}
+os.environ["RUNKIT_STATE_DIR"] = {str(folder / "state")!r}
 import runkit
-box = runkit.sandbox()
+from runkit.server.scenarios import BUSINESSES
+businesses = {{item.scenario: item.id for item in BUSINESSES}}
 {setup}
-client = box.client({options})
+client = runkit.Client({box.key!r}, {box.url!r}, {options})
 run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id!r})
 """)
-        write_notebook(folder / "n.ipynb", "from session import box, client, run, runkit", *cells)
+        write_notebook(
+            folder / "n.ipynb", "from session import businesses, client, run, runkit", *cells
+        )
         page = pages.new_page()
         page.goto(lab.address(f"{folder.name}/n.ipynb"))
         wait_until_ready(page)

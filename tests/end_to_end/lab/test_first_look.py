@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from runkit.reports.templates import notebooks
 from tests.end_to_end.lab.conftest import COLORS, LEAST_CONTRAST
+from tests.notebooks import FOLDER
 
 NAME = "01_first_look.ipynb"
 
@@ -35,7 +35,7 @@ CONTRAST = (
 @pytest.mark.browser
 def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Page]) -> None:
     """All cells run, both charts are drawn and can be read, and no button sends them anywhere."""
-    shutil.copy(notebooks() / NAME, lab.folder / NAME)
+    shutil.copy(FOLDER / NAME, lab.folder / NAME)
     page = open_notebook(NAME)
     page.wait_for_function(
         "() => document.querySelectorAll('.js-plotly-plot .bars .point').length > 10"

@@ -84,7 +84,7 @@ def watched(context: BrowserContext) -> Watched:
 def test_hostile_text_in_cards_does_nothing(open_session: Open, watched: Watched) -> None:
     """In forms of each kind, their errors, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
-    made = client.runs.create("cip_orchestrator", box.business(scenario))
+    made = client.runs.create("cip_orchestrator", businesses[scenario])
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
     cells = [f"ask({item!r})" for item in ("address_gap", "decision", "tin_mismatch")]
     cells += [

@@ -12,7 +12,7 @@ from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see,
 
 Open = Callable[..., Session]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
-NEW = 'run = client.runs.create("cip_orchestrator", box.business({!r}))\n' + MONITOR
+NEW = 'run = client.runs.create("cip_orchestrator", businesses[{!r}])\n' + MONITOR
 PLOT = "application/vnd.plotly.v1+json"
 RANGE = "() => document.querySelector('.js-plotly-plot').layout.xaxis.range"
 
