@@ -187,6 +187,42 @@ def resolution_of(step: Json) -> str | None:
     return first_text(result.get("resolution"), step.get("resolution"))
 
 
+# [A] 41: where a result says why its step failed, the first that is there
+REASONS = (
+    *("error", "message", "error_message", "reason"),
+    *("detail", "exception", "errors", "title"),
+)
+
+
+def reason_of(step: Mapping[str, Any]) -> str | None:
+    """Read why a step failed.
+
+    That is the label of a step of type `error`, else the title of the artifact of one or of an
+    artifact of type `error`, else a text in its result ([A] 23, 41).
+    """
+    is_error = step.get("type") == "error"
+    titles = (
+        artifact["title"]
+        for artifact in step.get("artifacts") or []
+        if is_error or artifact["type"] == "error"
+    )
+    label = step.get("label") if is_error else None
+    return first_text(label, *titles, _reason_in(step.get("result")))
+
+
+def _reason_in(value: object) -> str | None:
+    """Read the first text that says why; of a list from its first item."""
+    if isinstance(value, list):
+        return _reason_in(value[0]) if value else None
+    if not isinstance(value, dict):
+        return first_text(value)
+    reason = first_text(*(_reason_in(value.get(name)) for name in REASONS))
+    code = value.get("code")
+    if reason is None or isinstance(code, bool) or not isinstance(code, str | int):
+        return reason
+    return f"{reason} ({code})"
+
+
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Read who answered an interrupt step.
 

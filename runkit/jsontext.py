@@ -18,6 +18,7 @@ from runkit.errors import DataError
 from runkit.keys import IN_USE
 from runkit.text import one_line
 
+MAX_VALUES = 3  # of a result that one phrase names
 Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
 
 _NAME = (
@@ -133,3 +134,16 @@ def leaves(result: object) -> list[Leaf]:
         elif path:
             rows.append((path, value if isinstance(value, str) else dumps(value)))
     return rows
+
+
+def returned(result: object) -> list[str]:
+    """Return the values in a step's result in words: `risk score: 71`."""
+    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
+
+
+def in_words(result: object) -> str | None:
+    """Return the first values in a step's result in words, and how many more there are."""
+    values = returned(result)
+    n_more = len(values) - MAX_VALUES
+    more = f" +{n_more}" if n_more > 0 else ""
+    return ", ".join(values[:MAX_VALUES]) + more or None

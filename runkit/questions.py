@@ -63,6 +63,12 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
     return objects(value.get("proposals")) or [dict(value)]
 
 
+def n_proposals(value: Mapping[str, Any]) -> int:
+    """Count the proposals of an interrupt's value; one that proposes nothing has none."""
+    listed = objects(value.get("proposals"))
+    return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))
+
+
 def questions_in(value: Json) -> list[Json]:
     """Return the questions with an answer each: the proposals of a combined value, else the value.
 

@@ -12,7 +12,13 @@ from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, open_questions, outputs_of, unmeasured_waits
+from runkit.tables.run_rules import (
+    findings_of,
+    open_questions,
+    outputs_of,
+    returned_by,
+    unmeasured_waits,
+)
 from runkit.text import (
     Markup,
     agent_title,
@@ -27,6 +33,7 @@ from runkit.text import (
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by status
+RETURNED = "What the agent returned"
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
 MAX_START = 400  # characters of the start of a longer one
 MAX_UNREAD = 10_000  # characters of the whole text
@@ -147,6 +154,8 @@ def _side(f: Frames) -> dict[str, Any]:
         return side | _failure(f, run)
     if questions:
         return side | _waiting(questions)
+    if run["status"] == "completed":
+        side["returned"] = [words_of(value, MAX_QUOTE) for value in returned_by(f)]
     if outputs:
         [output] = outputs
         return side | {
@@ -154,6 +163,8 @@ def _side(f: Frames) -> dict[str, Any]:
             "quote": _quote(output["summary"]),
             "confidence": output["confidence"],
         }
+    if side.get("returned"):
+        return side | {"headline": RETURNED}
     headline = "No result yet"
     if run["status"] in FINAL_STATUSES:
         headline = "No output" if run["has_steps"] else "The output is not known"

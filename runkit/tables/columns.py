@@ -418,7 +418,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     A step fails if its type or its status is `error`; a question does not: a wait is not an error.
     A cause is a failed step without a failed child. An instant error step is no cause of its own if
     it explains another: the sibling that failed last before it, else the parent if that failed
-    without other child steps. Its label is then the error of that step.
+    without other child steps. What it says is then the error of that step.
     """
     runs, parents, labels = steps["run"].tolist(), steps["parent"].tolist(), steps["label"]
     is_error = is_word(steps["type"], "error")
@@ -433,14 +433,15 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     failed_child: dict[int, int] = {}
     for row in np.flatnonzero(is_failed).tolist():
         label, parent = labels[row].as_py(), parents[row]
+        reason = contract.reason_of(steps["object"][row])
         family = runs[row], parent
         target = last_sibling.get(family, -1)
         if target < 0 and parent in failed and not n_other_children[parent]:
             target = parent
         if is_note[row] and target >= 0:
-            explained[target] = label
+            explained[target] = reason or label
             continue
-        failed[row] = label if is_error[row] else f"{label} failed"
+        failed[row] = reason or (label if is_error[row] else f"{label} failed")
         failed_child[parent] = row
         if not is_note[row]:
             last_sibling[family] = row
@@ -600,19 +601,36 @@ def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
 def _outcomes(
     status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns
 ) -> pa.Array:
-    """Return how each run ended: the error, the question, or the title of the last output."""
+    """Return how each run ended.
+
+    That is the error of the cause that ended last, the first question that waits, the title of the
+    last output, or the first values that an output step without an artifact returned.
+    """
     n = len(status)
     causes = np.flatnonzero(flags(steps["error"].is_valid()))
+    last_first = causes[np.argsort(-steps["end"][causes], kind="stable")]
     pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
     outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
     labels = pc.coalesce(interrupts["label"], interrupts["kind"])
-    error = first_in_group(steps["run"], causes, steps["error"], n)
+    error = first_in_group(steps["run"], last_first, steps["error"], n)
     question = first_in_group(interrupts["run"], pending, labels, n)
     title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
     n_others = count(artifacts["run"][outputs], n) - 1
     more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
     delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
-    return pc.if_else(is_word(status, "error"), error, pc.coalesce(question, delivered))
+    ended = pc.coalesce(question, delivered, _returned(status, steps))
+    return pc.if_else(is_word(status, "error"), error, ended)
+
+
+def _returned(status: pa.Array, steps: Columns) -> pa.Array:
+    """Return in words what the last output step of each completed run returned."""
+    is_output = is_word(steps["type"], "output") & (steps["depth"] == 0)
+    is_output &= is_word(status, "completed")[steps["run"]] & (steps["n_artifacts"] == 0)
+    rows = np.flatnonzero(is_output)[::-1]
+    words = text(map(jsontext.in_words, steps["result"].take(rows).to_pylist()))
+    has_words = flags(words.is_valid())
+    values = spread(rows[has_words], words.filter(has_words), len(is_output))
+    return first_in_group(steps["run"], rows[has_words], values, len(status))
 
 
 def _budget(runs: Columns, steps: Columns) -> Columns:

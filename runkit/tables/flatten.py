@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runkit import contract
 from runkit.contract import Json
 from runkit.models import Run
-from runkit.questions import interrupt_kind, proposals_of
+from runkit.questions import interrupt_kind, n_proposals, proposals_of
 from runkit.tables.problems import Problems, RunNote
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
@@ -203,7 +203,7 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | No
         agent=(pending and pending.agent) or agent_of_step(step),
         label=(pending and pending.label) or (label_of_step(step) if step else None),
         kind=interrupt_kind(value),
-        n_proposals=len(proposals_of(value)),
+        n_proposals=n_proposals(value),
         outcome=outcome,
         answered_by=contract.answerer_of(step) if outcome == ANSWERED else None,
     )

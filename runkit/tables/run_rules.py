@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from runkit.contract import TIERS
+from runkit.jsontext import returned
 
 KIND_ORDER = (  # of questions, on every screen
     "dismissal",
@@ -76,6 +77,13 @@ def findings_of(f: LinkedFrames) -> pd.DataFrame:
 def outputs_of(f: LinkedFrames) -> pd.DataFrame:
     """Return what the runs deliver."""
     return f.artifacts[f.artifacts["origin"].eq("output")]
+
+
+def returned_by(f: LinkedFrames) -> list[str]:
+    """Return in words what the last top-level output step with a result returned."""
+    is_output = f.steps["type"].eq("output") & f.steps["depth"].eq(0)
+    results = map(returned, f.steps.loc[is_output, "result"])
+    return next((values for values in reversed([*results]) if values), [])
 
 
 def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:

@@ -76,6 +76,21 @@ def test_the_banner_says_how_a_run_ended(raw, color, headline):
     assert headline in words(data)
 
 
+def test_the_banner_lists_what_the_agent_returned() -> None:
+    """Of an output step without an artifact, and beside the title of an output."""
+    result = {"recommendation": "reject", "risk_score": 71, "note": "<b>late</b>"}
+    returned = step("o", 10, 20, type="output", result=result)
+    summary = step("s", 20, 30, type="output", artifacts=[artifact("Summary", summary="It is so.")])
+    for raw in (run(step("a"), returned), run(step("a"), returned, summary)):
+        data = data_of(raw)
+        page = data._repr_html_()
+        values = re.findall(r"<li><bdi>(.*?)</bdi></li>", page)
+        assert values[:2] == ["recommendation: reject", "risk score: 71"]
+        assert "<b>late" not in page
+        assert page.count("What the agent returned") == 1
+        assert "No output" not in page
+
+
 OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "0 government or primary")]
 
 

@@ -1,0 +1,122 @@
+"""A step's `result` is read: what a run delivers, and why it failed."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+import strangers
+from support import artifact, question, run, step
+
+
+def failed_in(result: object, **more: Any) -> runkit.Frames:
+    """A failed run with one failed step."""
+    failed = step("f", label="Research", status="error", result=result, **more)
+    return runkit.frames(run(failed, status="error"))
+
+
+# --------------------------------------------------------------------------------- why a step failed
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"error": "No register"}, "No register"),
+        ({"status": 500, "message": "No register"}, "No register"),
+        ({"error_message": "No register", "detail": "later"}, "No register"),
+        ({"reason": "No register", "title": "later"}, "No register"),
+        ({"title": "later", "detail": "No register", "type": "about:blank"}, "No register"),
+        ({"exception": "No register"}, "No register"),
+        ({"errors": [{"message": "No register"}, {"message": "later"}]}, "No register"),
+        ({"error": {"code": "E42", "message": "No register"}}, "No register (E42)"),
+        ({"type": "about:blank", "title": "No register", "status": 502}, "No register"),
+        ({"error": True, "message": " ", "reason": {"detail": ["No register"]}}, "No register"),
+        ({"code": 7, "errors": ["No register"]}, "No register (7)"),
+        ({"error": {"status": 500}, "value": "text"}, "Research failed"),
+        ({"errors": []}, "Research failed"),
+        ({}, "Research failed"),
+        (None, "Research failed"),
+    ],
+)
+def test_the_reason_of_a_failure_is_read_from_the_result(result: object, reason: str) -> None:
+    f = failed_in(result)
+    assert f.steps["error"].tolist() == [reason]
+    assert f.runs["outcome"].tolist() == [reason]
+
+
+def test_a_label_and_an_artifact_come_before_the_result() -> None:
+    result, record = {"error": "result"}, artifact("artifact", type="error")
+    of_step = failed_in(result, artifacts=[artifact("finding"), record])
+    of_error = failed_in(result, artifacts=[record], type="error")
+    unlabeled = step("f", type="error", label=None, name="run_agent", result=result)
+    of_result = runkit.frames(run(unlabeled, status="error"))
+    outcomes = [f.runs["outcome"][0] for f in (of_step, of_error, of_result)]
+    assert outcomes == ["artifact", "Research", "result"]
+
+
+@pytest.mark.parametrize("name", strangers.FORMS)
+def test_the_outcome_of_other_accounts_runs_is_known(name: str) -> None:
+    """Two failed steps included: the one that ended last is the cause."""
+    made = strangers.FORMS[name](random.Random(name))
+    outcomes = runkit.frames(strangers.raws(made)).runs["outcome"]
+    for outcome, truth in zip(outcomes, (stranger.truth for stranger in made), strict=True):
+        if truth.outcome or truth.reason:
+            assert outcome.partition(" (E42)")[0] == (truth.reason or truth.outcome)
+        else:
+            assert pd.isna(outcome)
+
+
+# --------------------------------------------------------------------------------- what is delivered
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        ({"recommendation": "reject", "risk_score": 71}, "recommendation: reject, risk score: 71"),
+        ({"decision": {"verdict": "ok"}, "flags": ["pep"]}, "decision verdict: ok, flags[0]: pep"),
+        ({"a": 1, "b": 2, "c": True, "d": 4, "e": 5}, "a: 1, b: 2, c: true +2"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_an_output_step_returned_is_the_outcome(result: object, outcome: str | None) -> None:
+    steps = [step("w"), step("o", 10, 20, type="output", result=result)]
+    f = runkit.frames(run(*steps))
+    assert f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)[0] == outcome
+
+
+def test_the_last_output_step_at_the_top_of_a_completed_run_counts() -> None:
+    def output(number: int, **more: Any) -> dict[str, Any]:
+        fields = {"type": "output", "result": {"verdict": number}} | more
+        return step(f"o{number}", number, **fields)
+
+    runs = [
+        run(output(1), output(2), run_id="last"),
+        run(output(1), output(2, result=None), run_id="with values"),
+        run(output(1, artifacts=[artifact("Summary")]), output(2), run_id="title"),
+        run(step("group", steps=[output(1)]), run_id="nested"),
+        run(output(1), question("q", 5, None), run_id="asks", end=None, status="interrupted"),
+    ]
+    f = runkit.frames(runs)
+    outcomes = f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)
+    assert outcomes.tolist() == ["verdict: 2", "verdict: 1", "Summary", None, "Step q"]
+
+
+def test_a_question_that_proposes_nothing_has_no_proposals() -> None:
+    items = [
+        {"id": "i1", "value": {"label": "Approve?", "type": "decision"}},
+        {"id": "i2", "value": {"label": "One?", "artifacts": [artifact()]}},
+        {"id": "i3", "value": {"label": "Both?", "proposals": [{"agent": "a"}, {"agent": "b"}]}},
+    ]
+    asks = run(question("q1", 0, 5), end=None, status="interrupted", interrupts=items)
+    f = runkit.frames(asks)
+    assert dict(zip(f.interrupts["label"], f.interrupts["n_proposals"], strict=True)) == {
+        "Step q1": 0,
+        "Approve?": 0,
+        "One?": 1,
+        "Both?": 2,
+    }
