@@ -41,11 +41,21 @@ HEADS = {
     "title": "Finding",
     "url": "Address",
 }
+
+
+TIER_COLUMNS = ("best_tier", "source_tier", "source_tier_text")
+
+
+def with_mark(word: str) -> str:
+    """Return the tier of a source with its mark."""
+    return f"{TIERS.get(word, UNKNOWN_TIER)} {word}"
+
+
 WORDS: dict[str, Callable[[str], str]] = {
     "agent": agent_title,
     "confidence": str.capitalize,
     "outcome": lambda word: OUTCOMES.get(word, word),
-    "source_tier": lambda word: f"{TIERS.get(word, UNKNOWN_TIER)} {word}",
+    **dict.fromkeys(TIER_COLUMNS, with_mark),
     "status": lambda word: str(status(word)),
     "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
     "url": link,
@@ -61,7 +71,8 @@ JOINS = [
     "agent_name",
     "name",
 ]
-LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
+# cells that do not break
+LINES = {"agent", "confidence", "next_step", "status", *TIER_COLUMNS}
 ROOM = 36  # characters, about: the least width of a column with longer texts
 
 NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes

@@ -87,7 +87,7 @@ TIERS = {  # by the API's word of a source's tier
     "primary": "▮▮▮",
     "secondary": "▮▯▯",
 }
-UNKNOWN_TIER = "▮▮▯"
+UNKNOWN_TIER = "▯▯▯"
 # colors of agents; the first is for the agent of the run itself
 AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")
 OTHER_COLOR = "#7A8794"  # for further agents, and for what has no color of its own

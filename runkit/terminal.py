@@ -239,7 +239,7 @@ def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
 def _findings(f: Frames) -> Iterator[Text]:
     """Name the findings of a run, and how to see a step with its result."""
     findings = findings_of(f)
-    confidence = findings["confidence"].astype("str").fillna(MISSING)
+    confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
     titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
     if len(findings):

@@ -236,10 +236,10 @@ def _findings(f: Frames, bars: pd.DataFrame) -> dict[Any, list[str]]:
     """Return the titles of the findings of bars with their confidence, by run and step."""
     artifacts = f.artifacts[f.artifacts["step_id"].isin(bars["step_id"])]
     findings = defaultdict(list)
-    for artifact in each(artifacts[[*STEP_KEY, "title", "confidence"]]):
+    for artifact in each(artifacts[[*STEP_KEY, "title", "confidence_text"]]):
         confidence = ""
-        if isinstance(artifact.confidence, str):
-            confidence = f" ({plain(artifact.confidence, 20)} confidence)"
+        if isinstance(artifact.confidence_text, str):
+            confidence = f" ({plain(artifact.confidence_text, 20)} confidence)"
         line = f"◆ {plain(artifact.title, MAX_VALUE)}{confidence}"
         findings[artifact.run_id, artifact.step_id].append(line)
     return findings

@@ -71,7 +71,7 @@ KINDS = {  # the names of kinds of questions; those that can do most harm come f
     "other": "Other question",
 }
 WEAK = (
-    "Weak: no source, high confidence on secondary sources only, "
+    "Weak: no source, high confidence without a government or primary source, "
     "or high and low confidence on one source."
 )
 
@@ -398,15 +398,17 @@ def weak_findings(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each finding and weakness: no source; high confidence on secondary sources only;
-        or high confidence on a source on which another finding of its run and type has low
-        confidence, and the other finding. Outputs are left out, as they repeat findings.
+        A row for each finding and weakness: no source; high confidence, and none of its sources is
+        of a government or primary; or high confidence on a source on which another finding of its
+        run and type has low confidence, and the other finding. `confidence` and `best_tier` are
+        the words as they came. Outputs are left out, as they repeat findings.
     """
     findings = findings_of(f)
     is_high = findings["confidence"].eq("high")
     weaknesses = {
         "no source": findings["n_sources"] == 0,
-        "high confidence, secondary sources only": is_high & findings["best_tier"].eq("secondary"),
+        "high confidence, no government or primary source": is_high
+        & (findings["best_tier"] < "primary"),
         "high and low confidence on one source": _is_disputed(f, findings),
     }
     parts = [findings[is_weak].assign(weakness=name) for name, is_weak in weaknesses.items()]
@@ -421,6 +423,8 @@ def weak_findings(f: Frames) -> Panel:
     if findings.empty:
         sentence = "No findings."
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
+    as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
+    table = table.assign(**as_came)
     return Panel("Weak findings", sentence, table[["weakness", *names, *columns]])
 
 

@@ -27,7 +27,7 @@ from runkit.text import agent_title, moment, plural, shorten
 __all__ = ["findings", "questions", "step"]
 
 FINDING = [
-    *("title", "summary", "confidence", "n_sources", "tiers"),
+    *("title", "summary", "confidence", "confidence_text", "n_sources", "tiers"),
     *("agent", "origin", "is_unfinished", "artifact_no"),
 ]
 MAX_ANSWER = 600  # characters
@@ -78,7 +78,7 @@ def findings(f: Frames) -> Panel:
         sentence += f" {plural(len(outputs), 'output')} with other sources."
 
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
-    tiers = sources.groupby("artifact_no")["source_tier"].agg(counts)
+    tiers = sources.groupby("artifact_no")["source_tier_text"].agg(counts)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
     rows = rows.astype({"artifact_no": "Int64"})
     stopped = unfinished(f)

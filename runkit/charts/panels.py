@@ -258,7 +258,8 @@ def _facts(f: Frames) -> dict[str, str]:
 def findings(f: Frames) -> Panel:
     """Show the findings of two runs that differ; equal ones have one agent, type and title."""
     key = ["agent", "type", "title"]
-    a, b = (findings_of(side)[[*key, "confidence"]].astype("str") for side in _sides(f))
+    names = {"confidence_text": "confidence"}  # as it came: other words differ, too
+    a, b = (findings_of(side)[[*key, *names]].rename(columns=names) for side in _sides(f))
     rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
     is_same = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
     rows = rows[rows["match"].ne("both") | ~is_same]

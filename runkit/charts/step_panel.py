@@ -161,7 +161,7 @@ def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
 
 def _finding_text(finding: dict[Any, Any]) -> str:
     summary = f": {finding['summary']}" if finding["summary"] else ""
-    return f"{finding['confidence'] or 'no'} confidence{summary}"
+    return f"{finding['confidence_text'] or 'no'} confidence{summary}"
 
 
 def readable(result: str) -> str:

@@ -161,7 +161,7 @@ def _side(f: Frames) -> dict[str, Any]:
         return side | {
             "headline": words_of(run["outcome"]),
             "quote": _quote(output["summary"]),
-            "confidence": output["confidence"],
+            "confidence": output["confidence_text"],
         }
     if side.get("returned"):
         return side | {"headline": RETURNED}

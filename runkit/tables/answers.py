@@ -109,7 +109,8 @@ def audit_trail(
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
 
     proposed = artifacts[artifacts["origin"].eq("proposal")]
-    tiers = proposed["best_tier"].astype("str").fillna("no source")
+    tiers = proposed["best_tier_text"].fillna("tier not known")
+    tiers = tiers.mask(proposed["n_sources"].eq(0), "no source")
     cited = proposed["title"] + " (" + tiers + ")"
     evidence = cited.groupby([proposed["run_id"], _question_id(proposed)]).agg("; ".join)
 

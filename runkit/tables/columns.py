@@ -84,12 +84,6 @@ def ranks(values: pa.Array, words: Sequence[str]) -> Ints:
     return converted
 
 
-def ranked(values: pa.Array, words: Sequence[str]) -> Ints:
-    """Return the rows that are not null, in the order of `words`."""
-    rows: Ints = np.argsort(ranks(values, words), kind="stable")
-    return rows[flags(values.is_valid())[rows]]
-
-
 def first_in_group(group: Ints, rows: Ints, values: pa.Array, n: int) -> pa.Array:
     """Return for each of n groups the value at the first of some rows that is in the group."""
     groups, first = np.unique(group[rows], return_index=True)
@@ -186,9 +180,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     measure(runs, steps, as_of, notes)
     steps |= step_columns(runs, steps)
     artifacts = artifact_columns(runs, steps, rows)
-    note_unknown_words("artifacts", artifacts, notes)
     sources = source_columns(artifacts)
-    note_unknown_words("sources", sources, notes)
     interrupts = interrupt_columns(runs, steps, rows)
     steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
@@ -288,7 +280,7 @@ def note_unknown_words(frame: str, columns: Columns, notes: list[RunNote]) -> No
     `columns` has the rows of the runs, and the JSON object of each row.
     """
     for column in COLUMNS[frame]:
-        if not column.words or column.name not in columns:
+        if column.kind != "category" or column.name not in columns:
             continue
         values = columns[column.name]
         rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
@@ -473,6 +465,7 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
         "is_repeat": np.array(rows.is_repeat, np.bool_),
         "step_id": take(steps["step_id"], step),
         "artifact_id": fields["id"],
+        "confidence_text": fields["confidence"],
         "n_sources": np.array(n_sources, np.int64),
     }
 
@@ -487,9 +480,12 @@ def source_columns(artifacts: Columns) -> Columns:
     fields = object_columns(sources, Source)
     host, tiers = _hosts(fields["url"]), fields["source_tier"]
     artifacts["n_hosts"] = _count_hosts(owner, host, n)
-    highest_first = ranked(tiers, contract.TIERS)[::-1]
+    highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
+    highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
     artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
+    artifacts["best_tier_text"] = artifacts["best_tier"]
     return fields | {
+        "source_tier_text": tiers,
         "run_id": take(artifacts["run_id"], owner),
         "step_id": take(artifacts["step_id"], owner),
         "title": take(artifacts["title"], owner),
@@ -565,8 +561,10 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     counted["n_pending"] = interrupts["run"][is_pending]
     counted["n_findings"] = artifacts["run"][is_finding]
 
-    lowest_first = ranked(artifacts["confidence"], contract.CONFIDENCES)
-    of_outputs = lowest_first[is_word(artifacts["origin"], OUTPUT)[lowest_first]]
+    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
+    lowest_first = np.argsort(confidence, kind="stable")
+    is_rated_output = is_word(artifacts["origin"], OUTPUT) & (confidence > 0)
+    of_outputs = lowest_first[is_rated_output[lowest_first]]
     return {
         "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
         "requester": text(requester.get("name") for requester in requesters),
@@ -589,10 +587,11 @@ def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
 
 
 def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest finding that is not high, else of such an output."""
+    """Return the title of each run's weakest rated finding that is not high, else such output."""
     confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
     is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
-    is_weak = (confidence < len(contract.CONFIDENCES) - 1) & (is_finding | is_output)
+    is_weak = (confidence > 0) & (confidence < len(contract.CONFIDENCES) - 1)
+    is_weak &= is_finding | is_output
     weakest_first = np.lexsort((confidence, ~is_finding))
     rows = weakest_first[is_weak[weakest_first]]
     return first_in_group(artifacts["run"], rows, artifacts["title"], n)
@@ -618,19 +617,19 @@ def _outcomes(
     n_others = count(artifacts["run"][outputs], n) - 1
     more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
     delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
-    ended = pc.coalesce(question, delivered, _returned(status, steps))
+    has_none = is_word(status, "completed") & ~flags(delivered.is_valid())
+    ended = pc.coalesce(question, delivered, _returned(has_none, steps))
     return pc.if_else(is_word(status, "error"), error, ended)
 
 
-def _returned(status: pa.Array, steps: Columns) -> pa.Array:
-    """Return in words what the last output step of each completed run returned."""
-    is_output = is_word(steps["type"], "output") & (steps["depth"] == 0)
-    is_output &= is_word(status, "completed")[steps["run"]] & (steps["n_artifacts"] == 0)
+def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
+    """Return in words what the last output step of each of some runs returned."""
+    is_output = is_word(steps["type"], "output") & (steps["depth"] == 0) & is_asked[steps["run"]]
     rows = np.flatnonzero(is_output)[::-1]
     words = text(map(jsontext.in_words, steps["result"].take(rows).to_pylist()))
     has_words = flags(words.is_valid())
     values = spread(rows[has_words], words.filter(has_words), len(is_output))
-    return first_in_group(steps["run"], rows[has_words], values, len(status))
+    return first_in_group(steps["run"], rows[has_words], values, len(is_asked))
 
 
 def _budget(runs: Columns, steps: Columns) -> Columns:

@@ -20,7 +20,13 @@ from runkit.text import brief, shorten
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
-NEW_COLUMNS = ("newest_at", "has_lines")  # version 0.3 did not write them
+# Columns that version 0.3 did not write: the words of a category as they came, and others.
+TEXT_OF = {
+    "confidence_text": "confidence",
+    "best_tier_text": "best_tier",
+    "source_tier_text": "source_tier",
+}
+NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -79,6 +85,10 @@ def _read_frame(name: str, file: Path) -> pd.DataFrame:
     for column in COLUMNS[name]:
         if column.name not in df and column.name not in NEW_COLUMNS:
             raise ValueError(f"it has no column {column.name}")
+    for text, category in TEXT_OF.items():
+        if category in df and text not in df:  # other words are lost, and null
+            words = df[category].astype("str")
+            df[text] = words.where(words.ne("other"))
     return cast(df, name)
 
 

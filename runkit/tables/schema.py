@@ -119,8 +119,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "artifacts that are neither a repeat, nor an output, nor the record of an error",
         ),
         _text("outcome", "how it ended: the error, the question, the output or what it returned"),
-        _text("weakest", "title of the weakest finding, else of the output; null if both are high"),
-        _rank("confidence", "the lowest confidence among the output's artifacts", CONFIDENCES),
+        _text("weakest", "title of the weakest rated finding, else output, that is not high"),
+        _rank("confidence", "the lowest rated confidence of the output's artifacts", CONFIDENCES),
     ),
     "steps": (
         RUN_ID,
@@ -169,10 +169,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _rank(
             "confidence", "the agent's confidence; a word that is not known is other", CONFIDENCES
         ),
+        _text("confidence_text", "the confidence as it came"),
         _text("summary", "summary"),
         _count("n_sources", "rows in sources"),
         _count("n_hosts", "different hosts of its sources: ten pages of one site are one witness"),
         _rank("best_tier", "the highest authority of its sources", TIERS),
+        _text("best_tier_text", "this tier as it came"),
     ),
     "sources": (
         RUN_ID,
@@ -185,6 +187,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("host", "host of the URL"),
         _text("source_name", "publisher of the source"),
         _rank("source_tier", "authority of the source; a word that is not known is other", TIERS),
+        _text("source_tier_text", "the tier as it came"),
         _text("source_type", "type of the source"),
     ),
     "interrupts": (

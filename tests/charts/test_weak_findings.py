@@ -26,6 +26,7 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     findings = [
         found("bare", "medium"),
         found("sure of the web", "high", web, blog, kind="address"),
+        found("sure of its word", "high", ("https://paid.example/1", "commercial"), kind="web"),
         found("not so sure", "medium", web, kind="address"),
         found("sure", "high", register),
         found("not sure", "low", register),
@@ -43,10 +44,13 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     panel = fleet.weak_findings(runkit.frames(runs))
     assert list(zip(panel.table["weakness"], panel.table["title"], strict=True)) == [
         ("no source", "bare"),
-        ("high confidence, secondary sources only", "sure of the web"),
+        ("high confidence, no government or primary source", "sure of the web"),
+        ("high confidence, no government or primary source", "sure of its word"),
         ("high and low confidence on one source", "sure"),
         ("high and low confidence on one source", "not sure"),
     ]
-    assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1]
-    assert panel.sentence.startswith("4 of 8 findings (50%)")
-    assert "7 findings on one host" in panel.sentence
+    assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1, 1]
+    assert panel.sentence.startswith("5 of 9 findings (56%)")
+    assert "8 findings on one host" in panel.sentence
+    assert panel.table["best_tier"].fillna("").tolist()[2] == "commercial"
+    assert "▯▯▯ commercial" in panel._repr_mimebundle_()["text/html"]

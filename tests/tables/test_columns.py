@@ -101,10 +101,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "title": "Name",
         "type": "name_check",
         "confidence": "low",
+        "confidence_text": "low",
         "summary": "Same name",
         "n_sources": 1,
         "n_hosts": 1,
         "best_tier": "primary",
+        "best_tier_text": "primary",
     },
     "sources": {
         **PLACE,
@@ -112,6 +114,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "source_no": 0,
         "title": "Name",
         "source_tier": "primary",
+        "source_tier_text": "primary",
         "host": "sos.example.gov",
     },
     "interrupts": {

@@ -158,16 +158,15 @@ def test_the_host_of_a_source(url: str, host: str | None) -> None:
     ("labels", "lowest"),
     [
         (["high", "low", "medium"], "low"),
-        (["high", "guess"], "other"),
+        (["high", "0.87"], "high"),
         (["high", None], "high"),
-        ([None], None),
+        (["0.87", None], None),
     ],
 )
-def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str | None) -> None:
-    """Among the output's artifacts.
-
-    A word beyond high, medium and low is `other`, and ranks below them.
-    """
+def test_a_runs_confidence_is_the_lowest_that_is_rated(
+    labels: list[str | None], lowest: str | None
+) -> None:
+    """Among the output's artifacts; a word beyond high, medium and low is no rating."""
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
     assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
@@ -205,8 +204,9 @@ def test_how_wide_and_how_official_the_evidence_is(
     ("findings", "output", "weakest"),
     [
         (["high", "low", "medium"], "low", "low"),
-        (["high", "guess", "low"], "high", "guess"),
-        (["medium", None], "high", None),
+        (["high", "guess", "low"], "high", "low"),
+        (["medium", None], "high", "medium"),
+        ([None, "0.87"], "guess", ""),
         (["high", "high"], "low", "output"),
         (["high"], "high", ""),
         ([], "medium", "output"),
@@ -215,9 +215,9 @@ def test_how_wide_and_how_official_the_evidence_is(
 def test_the_weakest_finding_of_a_run(
     findings: list[str | None], output: str, weakest: str | None
 ) -> None:
-    """Among findings first, by confidence.
+    """Among rated findings first, by confidence; one without a known word is not weak.
 
-    The output's title if they are all high, null if it is, too.
+    The output's title if none of them is weak, null if it is not, too.
     """
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
     delivered = {"artifacts": [artifact("output", confidence=output)]}
@@ -226,16 +226,21 @@ def test_the_weakest_finding_of_a_run(
     assert (row["weakest"] if isinstance(row["weakest"], str) else "") == str(weakest)
 
 
-def test_a_word_that_is_not_known_is_other_and_noted() -> None:
-    """Confidence and tier are ordered categories with the same words in all frames."""
-    source = {"url": "https://a.example", "source_tier": "rumor"}
-    found = [artifact(confidence="certain", sources=[source])] * 3
-    f = runkit.frames(run(step("a", artifacts=[*found, artifact("sure", confidence="high")])))
-    assert f.artifacts["confidence"].tolist() == ["other"] * 3 + ["high"]
-    assert (f.artifacts["confidence"].max(), f.artifacts["best_tier"].min()) == ("high", "other")
-    assert f.sources["source_tier"].tolist() == ["other"] * 3
-    noted = f.problems[["problem", "location", "n"]].values.tolist()
-    assert noted == [
-        ["unknown_value", "$.steps[0].artifacts[0].confidence", 3],
-        ["unknown_value", "$.steps[0].artifacts[0].sources[0].source_tier", 3],
+def test_another_word_is_other_and_stands_beside_it() -> None:
+    """Confidence and tier are ordered categories with the same words in all frames; no problem."""
+    sources = [{"url": f"https://{word}.example", "source_tier": word} for word in ("web", "paid")]
+    found = artifact(confidence="0.87", sources=sources)
+    known = artifact(confidence="high", sources=[*sources, sources[0] | {"source_tier": "primary"}])
+    bare = artifact(confidence=None, sources=[{"url": "https://a.example"}])
+    f = runkit.frames(run(step("a", artifacts=[found, known, bare])))
+    columns = ["confidence", "confidence_text", "best_tier", "best_tier_text"]
+    assert f.artifacts[columns].astype("str").fillna("").values.tolist() == [
+        ["other", "0.87", "other", "web"],
+        ["high", "high", "primary", "primary"],
+        ["", "", "", ""],
     ]
+    tiers = f.sources[["source_tier", "source_tier_text"]].astype("str").fillna("")
+    assert tiers["source_tier"].tolist() == ["other"] * 4 + ["primary", ""]
+    assert tiers["source_tier_text"].tolist() == ["web", "paid", "web", "paid", "primary", ""]
+    assert f.artifacts["confidence"].max() == "high"
+    assert f.problems.empty

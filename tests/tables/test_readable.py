@@ -73,7 +73,7 @@ def test_closed_words_and_missing_ones():
     assert column("source_tier", ["primary", "odd"], dtype="str") == [
         "Source tier",
         "▮▮▮ primary",
-        "▮▮▯ odd",
+        "▯▯▯ odd",
     ]
     assert column("outcome", ["pending"], dtype="str") == ["Outcome", "Waiting for a reviewer"]
     assert column("ended_at", pd.to_datetime([None], utc=True)) == ["Ended", MISSING]
