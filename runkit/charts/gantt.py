@@ -216,7 +216,7 @@ def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[st
     is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
     if is_tree:
         is_cause = steps["is_failing"] & (runs["status"].iloc[0] == "error")
-        cause = steps[is_cause].nlargest(1, "end")
+        cause = steps[is_cause].nlargest(1, "end", keep="last")
         notes = ["".join(f". Failed in {bold(plain(label))}" for label in cause["label"])]
     if hidden.empty:
         return notes

@@ -607,7 +607,7 @@ def _outcomes(
     """
     n = len(status)
     causes = np.flatnonzero(flags(steps["error"].is_valid()))
-    last_first = causes[np.argsort(-steps["end"][causes], kind="stable")]
+    last_first = causes[np.argsort(steps["end"][causes], kind="stable")][::-1]
     pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
     outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
     labels = pc.coalesce(interrupts["label"], interrupts["kind"])
