@@ -24,8 +24,9 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.3.0"
-with open(f"{__file__}i", encoding="utf-8") as _stub:  # noqa: PTH123 - pathlib is slow to import
-    _lines = [line.split() for line in _stub if line.startswith("from runkit.")]
+_loader: Any = __spec__.loader  # of files or of a zip file
+_stub = _loader.get_data(f"{__file__}i").decode()
+_lines = [line.split() for line in _stub.splitlines() if line.startswith("from runkit.")]
 _HOME = {name: module for _, module, _, name, *_ in _lines}
 __all__ = sorted(_HOME)
 

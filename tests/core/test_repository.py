@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +29,22 @@ def test_no_module_bears_a_public_name() -> None:
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
     assert not modules & set(runkit.__all__)
+
+
+def test_runkit_is_imported_from_a_zip_file(tmp_path: Path) -> None:
+    copied = tmp_path / "sources" / "runkit"
+    shutil.copytree(ROOT / "runkit", copied, ignore=shutil.ignore_patterns("__pycache__"))
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", copied.parent)
+    example = str(ROOT / "tests" / "examples" / "run_minimal.json")
+    code = f"import runkit; print(runkit.__file__, len(runkit.frames({example!r}).runs))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": packed},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [f"{packed}/runkit/__init__.py", "1"], done.stderr
 
 
 def test_importing_runkit_imports_nothing_heavy() -> None:
