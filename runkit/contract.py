@@ -100,8 +100,8 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     text = (comment or "").strip()
     if len(text) > MAX_COMMENT:
         raise UsageError(
-            f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. "
-            "Shorten it."
+            f"the comment has {len(text):,} characters; the API accepts at most "
+            f"{MAX_COMMENT:,}. Shorten it."
         )
     return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
 

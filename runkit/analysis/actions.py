@@ -121,8 +121,8 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     if len(f.runs) and not ids:
         raise UsageError(
             f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists "
-            "actions by "
-            "business. List the runs with client.runs.list(business_id=client.businesses.list())."
+            "actions by business. List the runs with "
+            "client.runs.list(business_id=client.businesses.list())."
         )
 
     rows: dict[str, Json] = {}

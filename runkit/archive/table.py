@@ -165,20 +165,18 @@ class Location:
         except CommitFailedError as error:
             raise ArchiveError(
                 f"{self}: other writers came first each time ({self._message(error)}). Nothing is "
-                "lost; try "
-                "again when they are done."
+                "lost; try again when they are done."
             ) from None
         except TableNotFoundError:
             raise ArchiveError(
-                f"there is no archive at {self}; create one with `add` or `sync`, or use another "
-                "path."
+                f"there is no archive at {self}; create one with `add` or `sync`, or use "
+                "another path."
             ) from None
         except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
             raise ArchiveError(
                 f"the archive at {self} cannot be used: {self._message(error)}. Restore it from a "
-                "backup, or "
-                "add or sync the runs into a folder of its own; `version=` may read an earlier "
-                "version."
+                "backup, or add or sync the runs into a folder of its own; `version=` may read an "
+                "earlier version."
             ) from None
 
     def _message(self, error: Exception) -> str:

@@ -74,8 +74,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
     else:
         raise UsageError(
             "the key starts with neither mk_live_ nor mk_test_, so its host is not known; check "
-            "that "
-            "you copied all of it, or set base_url="
+            "that you copied all of it, or set base_url="
         )
 
     host = url.host.rstrip(".")
@@ -83,8 +82,8 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
     if host in HOST_OF_KEY.values() and host != host_of_key:
         raise UsageError(
             "key and host do not match: a key that starts with mk_live_ goes to api.middesk.com, "
-            "one "
-            "with mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url out."
+            "one with mk_test_ to api-sandbox.middesk.com. Use the other key, or leave base_url "
+            "out."
         )
     if base_url is None and host != host_of_key and prefix != TEST_KEY:
         raise UsageError(

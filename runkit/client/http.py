@@ -201,9 +201,8 @@ class Http:
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
         self._reads, self._writes = connections
-        self._has_answered = (
-            False  # whether a response showed that the host works and knows the key
-        )
+        # whether a response showed that the host works and knows the key
+        self._has_answered = False
         self._is_down = False
 
     def close(self) -> None:

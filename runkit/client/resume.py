@@ -231,9 +231,7 @@ def is_stale(run: Run, known: Run | None) -> bool:
 def _try_log(write: Callable[[], Result]) -> Result | None:
     try:
         return write()
-    except (
-        TypeError,
-        ValueError,
-    ) as error:  # an answer that is not JSON is refused when it is sent
+    except (TypeError, ValueError) as error:
+        # an answer that is not JSON is refused when it is sent
         log.warning("the answer log was not written: %s", error)
         return None

@@ -227,8 +227,8 @@ def _check_leaks(html: str, notebook: str, masker: Masker) -> None:
         rules = {MASK.sub(r"\1", masker.secrets.get(value, "API key")) for value in leaks}
         raise ReportError(
             f"the finished report would contain {plural(len(leaks), 'masked value')} "
-            f"({', '.join(sorted(rules))})."
-            " Nothing was written. The template writes this itself; use the redacted data instead."
+            f"({', '.join(sorted(rules))}). Nothing was written. "
+            "The template writes this itself; use the redacted data instead."
         )
 
 

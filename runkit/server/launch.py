@@ -95,7 +95,7 @@ def bind(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         raise UsageError(
-            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 for any free "
-            "one"
+            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 "
+            "for any free one"
         ) from error
     return bound

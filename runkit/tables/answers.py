@@ -69,8 +69,7 @@ def logged_answers(
     if not are_times or not set(COLUMNS) <= set(answers):
         raise UsageError(
             f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its "
-            "columns and "
-            "its times in UTC. To store it, use Parquet: CSV has no types."
+            "columns and its times in UTC. To store it, use Parquet: CSV has no types."
         )
 
     created = runs.set_index("run_id")["created_at"]

@@ -32,8 +32,8 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
     for name, df in tables.items():
         if len(df) > MAX_ROWS:
             raise UsageError(
-                f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use "
-                "f.save()."
+                f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or "
+                "use f.save()."
             )
     with (
         files.replacing(target) as part,

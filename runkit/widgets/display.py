@@ -40,8 +40,8 @@ Bundle = dict[str, str]
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
 TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
 NO_BUTTONS = (
-    "No buttons below? Install anywidget where JupyterLab runs, "
-    "or answer with client.runs.resume(…). Not responding? Rerun this cell."
+    "No buttons below? Install anywidget where JupyterLab runs, or answer with "
+    "client.runs.resume(…). Not responding? Rerun this cell."
 )
 STATIC = Path(__file__).parent / "static"
 SHARED_CSS = static_file(STATIC / "static.css")  # cards and their static twins share it
