@@ -24,7 +24,7 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.3.0"
-_loader: Any = __spec__.loader  # of files or of a zip file
+_loader: Any = __spec__.loader  # it reads from a folder or from a zip file
 _stub = _loader.get_data(f"{__file__}i").decode()
 _lines = [line.split() for line in _stub.splitlines() if line.startswith("from runkit.")]
 _HOME = {name: module for _, module, _, name, *_ in _lines}

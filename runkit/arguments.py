@@ -39,7 +39,7 @@ UNCHECKED = (
 """Annotations of what is checked where it is read."""
 # may hold a key or a login
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
-PREFIXES = re.compile(r"Input should be |Value error, ")  # of pydantic's messages
+PREFIXES = re.compile(r"Input should be |Value error, ")  # how messages of pydantic begin
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
 AGO = re.compile(r"(\d{1,4}) ?([mhdw])")
@@ -56,7 +56,7 @@ def _not_blank(text: str) -> str:
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 # 11 days, as timers of some systems end at 24
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
-Rate = Seconds  # but requests a second
+Rate = Seconds  # the unit is requests a second, and the limits are the same
 Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Workers = Annotated[int, Field(ge=1, le=64)]
 Moment = datetime | date | str  # as `read_moment` takes it

@@ -247,7 +247,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         except AuthError as error:
             if not error.runs:
                 raise
-            runs = error.runs  # that arrived before the key was refused
+            runs = error.runs  # those that arrived before the key was refused
         if runs.stopped and arguments.output != "-":
             _write_apart(runs, arguments.output)
             if runs.stopped == fetching.INTERRUPTED:

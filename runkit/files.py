@@ -71,7 +71,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    except RunkitError:  # of the code inside; some are also OSErrors
+    except RunkitError:  # the code inside raised it; some are also OSErrors
         raise
     except OSError as error:
         raise UsageError.of_path(path, error) from None

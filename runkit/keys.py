@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from runkit.text import shorten
 
 HIDDEN = "***"
-IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # of clients and sandboxes
+IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # by client or sandbox
 
 
 def redact(text: str) -> str:

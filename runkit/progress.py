@@ -41,7 +41,7 @@ class Bar(tqdm):  # type: ignore[misc]
 class _CellOutput:
     """A file for tqdm that shows its last line in one output of the running cell."""
 
-    encoding = "utf-8"  # with this, tqdm draws blocks
+    encoding = "utf-8"  # tqdm draws blocks if its file has this
 
     def __init__(self) -> None:
         self._line = ""

@@ -186,7 +186,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         Verb("raw", "Send the JSON", "send", "JSON sent", "", ("raw",)),
     ),
 }
-# of these kinds the agent proposes nothing that is known, so no verb stands out
+# The agent proposes nothing that is known for these kinds, so no verb stands out.
 WITHOUT_PROPOSAL = ("decision", "other")
 NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside the verbs
 

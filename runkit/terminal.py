@@ -30,7 +30,7 @@ from runkit.tables.run_rules import (
 )
 from runkit.text import agent_title, duration, first_text, moment, plural, short_id, visible
 
-# by a field of `runkit.style.Theme`, or "bold"
+# rich's style by a field of `runkit.style.Theme`, or "bold"
 STYLES = {
     "fail": "red",
     "ok": "green",
@@ -45,7 +45,7 @@ CUT = ("Business", "Question", "Outcome", "Step", "Value")
 MAX_VALUE = 200  # characters
 # what needs somebody first, by status or confidence
 RANKS = {"interrupted": 0, "error": 1, "running": 2, "Low": 3, "Medium": 4, "High": 5}
-LAST = RANKS["High"]  # of a run that needs nobody
+LAST = RANKS["High"]  # the rank of a run that needs nobody
 
 
 def console() -> Console:

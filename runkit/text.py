@@ -244,7 +244,7 @@ def plural(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-# Of durations below a limit in seconds: the smaller unit in seconds, its name, how many make a
+# For durations below a limit in seconds: the smaller unit in seconds, its name, how many make a
 # larger one
 _UNITS = (
     (3599.5, 1, "s", 60, "min"),

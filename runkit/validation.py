@@ -45,7 +45,7 @@ _SCALARS: dict[Any, CoreSchema] = {
 _REPAIRED_TIME = core_schema.no_info_after_validator_function(
     lambda text: format_time(read_time(text)[0]), _SCALARS[str]
 )
-MAX_LEVELS = 254  # of nested objects, that pydantic checks
+MAX_LEVELS = 254  # nested objects that pydantic checks
 _TOO_DEEP = ("recursion_depth_exceeded", "recursion_loop")
 
 
@@ -205,7 +205,7 @@ def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
         faulty = _smallest_omissible(cls, path)
         if not faulty:
             return None, [note]
-        notes.setdefault(faulty, note)  # of an item that is left out, one note is enough
+        notes.setdefault(faulty, note)  # one note is enough for an item that is left out
     try:
         return _repaired(cls, raw), list(notes.values())
     except ValidationError:  # made by hand, as JSON has no such keys

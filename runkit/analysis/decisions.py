@@ -154,7 +154,7 @@ def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, A
     result = known.replace("edited", "approved")
     if actions is not None:
         result = result.fillna(_effects(questions, actions).where(outcome == "answered"))
-    result = result.astype("string")  # in which a comparison with null is null
+    result = result.astype("string")  # comparing text with null gives null
     flags: dict[str, Any] = {
         "n_asked": outcome.notna(),
         "n_auto": outcome.isin(RESOLUTIONS),

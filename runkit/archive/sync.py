@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runkit.models import Run
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
-MAX_SMALL_FILES = 24  # with more a sync compacts: many are slow to open
+MAX_SMALL_FILES = 24  # a sync compacts if there are more: many are slow to open
 
 
 @dataclass(frozen=True, repr=False)

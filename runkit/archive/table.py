@@ -60,7 +60,7 @@ SCHEMA = pa.schema([pa.field(name, kind, name not in _REQUIRED) for name, kind i
 # what tells copies of runs apart, and by which runs are selected
 COPY = [name for name in _TYPES if name not in ("json", "thread_id", "started_at", "ended_at")]
 
-MAX_ATTEMPTS = 20  # of an append, each on the newest version
+MAX_ATTEMPTS = 20  # attempts of an append, each on the newest version
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
     "delta.enableExpiredLogCleanup": "false",

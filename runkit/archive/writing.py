@@ -13,11 +13,11 @@ from runkit.tables.frames import newest_copies, problems_frame
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
 
-# of JSON that is written at once, as one version: about 30,000 steps; it takes a few times that
-# of memory
+# JSON that is written at once, as one version: about 30,000 steps; writing takes a few times as
+# much memory
 BATCH_BYTES = 16_000_000
 SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
-FILE_BYTES = 16 * SMALL_FILE  # of files that compaction joins: a partition on a cluster
+FILE_BYTES = 16 * SMALL_FILE  # the size of a file after compaction: a partition on a cluster
 
 
 @dataclass(frozen=True, repr=False)

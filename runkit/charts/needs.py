@@ -15,7 +15,7 @@ from runkit.tables.frames import Frames
 from runkit.tables.run_rules import open_questions, outputs_of
 from runkit.text import day
 
-MIN_ROWS = 8  # so many rows are not folded; questions that wait are never folded
+MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "waiting": "Answer",
     "failed": "Check",

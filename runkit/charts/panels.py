@@ -33,7 +33,7 @@ MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
-Event = tuple[Any, str, str | None, str, int, float]  # those columns
+Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
 
 
 class Tile(NamedTuple):

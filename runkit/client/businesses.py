@@ -62,7 +62,7 @@ class KnownBusinesses:
     """
 
     def __init__(self) -> None:
-        self.run_ids: set[str] = set()  # of all runs that the client has read
+        self.run_ids: set[str] = set()  # ids of all runs that the client has read
         self.of_run: dict[str, str] = {}
         self.of_thread: dict[str, str] = {}
         self.facts: dict[str, Json] = {}  # by the id of a business
@@ -111,7 +111,7 @@ class Businesses:
         self._http = http
         self._threads = threads
         self._known = known
-        self._unsearched: list[Business] = []  # of a search that has begun; the last one is next
+        self._unsearched: list[Business] = []  # what a search has left; the last one is next
         self._foreign: set[str] = set()  # threads that were in no business
 
     @checked
@@ -194,7 +194,7 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        if hasattr(businesses, "columns"):  # of a DataFrame, which iterates over their names
+        if hasattr(businesses, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("businesses= is a DataFrame; expected ids: df['business_id']")
         if isinstance(businesses, str | Business):
             businesses = [businesses]

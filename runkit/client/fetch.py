@@ -23,7 +23,7 @@ TASKS_PER_WORKER = 4
 """Ids in flight or waiting to be taken, for each worker."""
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
 INTERRUPTED = "interrupted"
-DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
+DOWN = (RateLimited, Unavailable)  # no usable response came, after all repetitions
 
 
 def fetch(

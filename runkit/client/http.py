@@ -52,22 +52,22 @@ Query = Mapping[str, str | int | None]
 # from the start of a request to the end of its response, or the client's `timeout` if that is
 # longer
 REQUEST_TIMEOUT = 10.0
-# without a usable response: a host that restarts or deploys is back by then
+# seconds without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
 # the same for a host that has never responded: the address may be wrong
 FIRST_ANSWER_TIMEOUT = 5.0
-# before each repetition, the last one again and again; the first goes at once: a kept connection
-# was closed
+# Seconds before each repetition, the last number for all that follow. The first repetition goes at
+# once, because a kept connection may have been closed.
 BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
-MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
+MAX_ATTEMPTS = 5  # after 500 the server fails on this request, and others may succeed
 # a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0
-LIMIT_WINDOW = 1.0  # of a 429 without Retry-After: the limit counts requests a second
+LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
 # requests are spaced this fraction wider than the rate: they may arrive closer together
 MARGIN = 0.025
 # bytes, after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
-MIN_TIMEOUT = 0.05  # of an attempt
+MIN_TIMEOUT = 0.05  # seconds of an attempt
 # for the workers of a large fetch
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 # a kept connection may be closing

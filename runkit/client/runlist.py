@@ -14,7 +14,7 @@ from runkit.text import Markup, agent_title, block, first_text, one_line, plural
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
-MAX_NAMES = 3  # of the repr: one line
+MAX_NAMES = 3  # runs that the repr names on its one line
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -228,7 +228,7 @@ class Runs:
         several: Iterable[str | Run] = (
             [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         )
-        if hasattr(several, "columns"):  # of a DataFrame, which iterates over their names
+        if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
         known = reusable(have)
         list_runs = cache(self.list)

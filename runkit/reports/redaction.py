@@ -198,7 +198,7 @@ class Masker:
     def leaks(self, text: str) -> set[str]:
         """Return the keys and secrets in a finished file, also under JSON, HTML or URL escapes."""
         leaks: set[str] = set()
-        for _ in range(MAX_ESCAPE_LAYERS + 2):  # and those of the file
+        for _ in range(MAX_ESCAPE_LAYERS + 2):  # two more layers are those of the file
             leaks |= {value for value in (*self.keys, *self.secrets) if value in text}
             text = unescape_all(text)
         return leaks

@@ -28,9 +28,9 @@ from runkit.server.scenarios import (
     id_in,
 )
 
-VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # then the agent acts
+VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # the agent acts after these
 ENDED_BY = "ended by the sandbox's operator"
-MAX_SOURCES = 12  # of a summary; a long run has a thousand
+MAX_SOURCES = 12  # a summary cites no more; a long run has a thousand
 
 
 class RunSpec(NamedTuple):
@@ -110,7 +110,7 @@ class Plan:
     status: str = "interrupted"
     cause: str = ""
     changes: list[int] = field(default_factory=list)
-    # of the summary
+    # the fields of the summary
     confidence: str = "high"
     recommendation: str = "approve"
     sentences: list[str] = field(default_factory=list)

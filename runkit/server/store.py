@@ -36,7 +36,7 @@ QUIET = 15 * MINUTE
 NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes", "object_page")
 # in history; others have 2
 WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}
-LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
+LAST_YEAR = 9000  # the last start, as a datetime ends with the year 9999
 Item = TypeVar("Item")
 
 
@@ -61,8 +61,8 @@ class Store:
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
-        self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
-        self.agent_actions: dict[str, list[Json]] = {}  # of all runs: they are small
+        self.actions: dict[str, list[Json]] = defaultdict(list)  # people's, by business
+        self.agent_actions: dict[str, list[Json]] = {}  # agents' in all runs: they are small
         self._plan = lru_cache(MAX_PLANS)(self._make_plan)
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)

@@ -35,7 +35,7 @@ from runkit.server.clock import Clock
 from runkit.server.scenarios import SECOND_REVIEWER, Json, second_key
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
-HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
+HOSTS = ("127.0.0.1", "localhost", "[::1]")  # any port, as it may be a tunnel's
 _ORIGIN = re.compile(
     rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE
 )

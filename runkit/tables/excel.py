@@ -16,9 +16,9 @@ try:
 except ImportError:
     raise MissingExtra.of("excel", "writing an Excel file") from None
 
-MAX_ROWS = 1_048_575  # of a sheet, without its head
+MAX_ROWS = 1_048_575  # rows of a sheet, without its head
 MAX_TEXT = 32_767  # characters of a cell
-MAX_WIDTH = 400  # px of a column
+MAX_WIDTH = 400  # pixels of a column
 OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 

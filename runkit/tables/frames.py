@@ -131,7 +131,7 @@ def opened(source: Source) -> Any:
             coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
             return Frames(**dataframes, coverage=coverage, version=saved.version)
         if (path / "_delta_log").is_dir():
-            from runkit import Archive  # of a package above this one
+            from runkit import Archive  # Archive belongs to a package above this one
 
             return Archive(path).pinned
         return path

@@ -396,7 +396,7 @@ class InterruptInbox(CellOutput):
             "rows": rows_of(controller, questions),
             "open": page_key(form.question) if form else None,
             "is_opening": controller.is_opening,
-            # without times and ages, which change all the time
+            # what is spoken has no times and ages, which change all the time
             "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
         }
 
