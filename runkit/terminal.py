@@ -18,13 +18,14 @@ from rich.text import Text
 
 from runkit.charts.gantt import time_words
 from runkit.charts.one_run import unfinished
-from runkit.charts.panel import Panel, lasting, oldest, words_of
+from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
 from runkit.style import MISSING, outcome_words, status
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     explanations,
     findings_of,
     is_shown,
+    measured_waits,
     open_questions,
     unmeasured_waits,
 )
@@ -150,7 +151,7 @@ def _ranked(f: Frames) -> pd.DataFrame:
         text=text.fillna(MISSING),
         sure=confidence.fillna(MISSING),
         work=runs["working_s"].map(lasting),
-        wait=runs["waiting_s"].map(lasting),
+        wait=measured_waits(f).combine(unmeasured_waits(f), waited),
         age_s=runs["wait_s"].where(statuses.eq("interrupted"), age_s),
     )
     return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])

@@ -21,6 +21,7 @@ from runkit.charts.panel import (
     bars,
     counts,
     lasting,
+    late_waits,
     percent,
     records,
     render,
@@ -29,6 +30,7 @@ from runkit.charts.panel import (
     without_steps,
 )
 from runkit.charts.why_slow import why_slow
+from runkit.display.counts import NOT_KNOWN, Count, gap, number
 from runkit.html_tables import with_labels
 from runkit.style import MISSING
 from runkit.tables.frames import Frames
@@ -47,7 +49,6 @@ __all__ = [
 ]
 
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
-UNKNOWN = "not known"
 NO_QUESTIONS = "No question to a reviewer."
 # A question with one of these outcomes was put to a person; others were decided by policy.
 HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
@@ -148,8 +149,9 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
     -------
     Panel
         A row for each kind of question and one for all, with a column for each class of waits; a
-        class ends at `sla_h`. A pending question has waited until its run was read. What the policy
-        settled waited for nobody and is left out.
+        class ends at `sla_h`. A pending question has waited until its run was read. `n_late` is
+        null where no wait is known to be longer and some are not known. What the policy settled
+        waited for nobody and is left out.
     """
     questions = f.interrupts[f.interrupts["outcome"].isin(HUMAN_OUTCOMES)]
     n_policy = len(f.interrupts) - len(questions)
@@ -159,23 +161,23 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
     classes = pd.cut(questions["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
     if questions["wait_s"].isna().any():
-        heads.append(UNKNOWN)
+        heads.append(NOT_KNOWN)
 
     rows = questions.assign(
         kind=questions["kind"].astype("str").map(KINDS),
-        wait=classes.fillna(UNKNOWN),
+        wait=classes.fillna(NOT_KNOWN),
         median_s=questions["wait_s"].where(questions["outcome"].eq("answered")),
-        n_late=questions["wait_s"] > sla_h * HOUR,
         n_questions=1,
         **{f"n_{word}": questions["outcome"].eq(word) for word in HUMAN_OUTCOMES},
     )
     rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
     rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
-    sums = dict.fromkeys(
-        ("n_late", "n_questions", *(f"n_{word}" for word in HUMAN_OUTCOMES)), "sum"
-    )
+    sums = dict.fromkeys(("n_questions", *(f"n_{word}" for word in HUMAN_OUTCOMES)), "sum")
     by_kind = rows.groupby("kind", observed=True)
+    late = [late_waits(waits_s, sla_h) for _, waits_s in by_kind["wait_s"]]
     totals = by_kind.agg(sums | {"median_s": "median", "wait_s": "max"})
+    n_late = [count.n if count.n or count.is_whole else None for count in late]
+    totals.insert(0, "n_late", pd.Series(n_late, totals.index, "Int64"))
     n_by_class = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
     table = n_by_class.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
     table = table.astype({"kind": "str"})
@@ -183,35 +185,39 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
     sentence = _waits_sentence(questions, sla_h) if len(questions) else NO_QUESTIONS
     if n_policy:
         sentence += f" {plural(n_policy, 'question')} decided by policy left out."
-    body = _waits_body(rows, table, heads, sla_h, sla_at=bounds.index(sla_h * HOUR) + 1)
+    sentence += without_steps(f)
+    sla_at = bounds.index(sla_h * HOUR) + 1
+    body = _waits_body(rows, table, [*heads, f"Over {sla_h:g} h"], late, sla_at)
     return Panel("Waits by kind of question", sentence, table, body=body)
 
 
 def _waits_sentence(questions: pd.DataFrame, sla_h: float) -> str:
     """Write how many answers came soon, and how many late."""
     answered_s = questions.loc[questions["outcome"].eq("answered"), "wait_s"]
-    n_soon, n_late = (answered_s <= HOUR / 2).sum(), (answered_s > sla_h * HOUR).sum()
-    n_pending = questions["outcome"].eq("pending").sum()
-    return (
-        f"Of {plural(len(answered_s), 'answer')}, {n_soon:,} came within 30 min and "
-        f"{n_late:,} after more than {sla_h:g} h; {n_pending:,} still waiting."
-    )
+    known_s, n_unknown = answered_s.dropna(), int(answered_s.isna().sum())
+    parts = [f"{questions['outcome'].eq('pending').sum():,} still waiting."]
+    if n_unknown:
+        parts.insert(0, f"{plural(n_unknown, 'answer')} after an unknown wait")
+    if len(known_s):
+        n_soon, n_late = (known_s <= HOUR / 2).sum(), (known_s > sla_h * HOUR).sum()
+        answers = f"Of {plural(len(known_s), 'answer')}, {n_soon:,} came within 30 min"
+        parts.insert(0, f"{answers} and {n_late:,} after more than {sla_h:g} h")
+    return "; ".join(parts)
 
 
 def _waits_body(
-    rows: pd.DataFrame, table: pd.DataFrame, heads: list[str], sla_h: float, sla_at: int
+    rows: pd.DataFrame, table: pd.DataFrame, heads: list[str], late: list[Count], sla_at: int
 ) -> Markup:
     """Write the table of waits for people, with those that are still waiting in each cell."""
     texts = rows.groupby(["kind", "wait"], observed=True)["n_pending"].agg(_waits_cell)
     # pandas 3.0.0 cannot add several columns that are filled with text
-    cells = texts.unstack().reindex(columns=heads).astype("object").fillna(MISSING)
-    late_of_all = zip(table["n_late"], table["n_questions"], strict=True)
-    late = [f"{n_late:,} of {n_questions:,}" for n_late, n_questions in late_of_all]
+    cells = texts.unstack().reindex(columns=heads[:-1]).astype("object").fillna(MISSING)
+    late_of_all = [f"{number(count)} of {count.of:,}{gap(count)}" for count in late]
     medians, longest = table["median_s"].map(lasting), table["longest_s"].map(lasting)
-    lines = np.column_stack([cells, late, medians, longest]).tolist()
+    lines = np.column_stack([cells, late_of_all, medians, longest]).tolist()
     return render(
         "waits",
-        heads=[*heads, f"Over {sla_h:g} h", "Median answer", "Longest"],
+        heads=[*heads, "Median answer", "Longest"],
         rows=list(zip(cells.index, lines, strict=True)),
         sla_at=sla_at,
     )

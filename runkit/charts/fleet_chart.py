@@ -48,7 +48,7 @@ from runkit.charts.style import (
 )
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, status
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import unmeasured_waits
+from runkit.tables.run_rules import measured_waits, unmeasured_waits
 from runkit.text import duration, moment, plural, run_label
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ def _runs(f: Frames, sort: str) -> pd.DataFrame:
     is_open, since = statuses.eq("interrupted"), unmeasured_waits(f)
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
     pending_s = f.runs["run_id"].map(pending.groupby("run_id")["wait_s"].max())
-    wait_s = pending_s.where(is_open).fillna(f.runs["waiting_s"])
+    wait_s = pending_s.where(is_open).fillna(measured_waits(f))
     measured_s = wait_s.mask(since.notna())
-    so_far = np.where(is_open & since.isna(), " so far", "")
+    so_far = np.where(is_open & measured_s.notna(), " so far", "")
     business = f.runs["business_name"].fillna(f.runs["agent_name"])
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
     runs = f.runs.assign(

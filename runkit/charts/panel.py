@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
+from runkit.display.counts import Count
 from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
 from runkit.style import CONFIDENCE_COLORS, MISSING, TIERS, UNKNOWN_TIER, status
 from runkit.text import (
@@ -206,6 +207,12 @@ def aged(seconds: Any) -> str:
 def waited(wait_s: Any, asked_at: Any) -> str:
     """Return how long a question has waited, or since when if that is not known; else a dash."""
     return f"since {day(asked_at)}" if pd.isna(wait_s) and pd.notna(asked_at) else lasting(wait_s)
+
+
+def late_waits(waits_s: pd.Series[float], limit_h: float) -> Count:
+    """Count the waits, in seconds, that are longer than a limit in hours."""
+    n_late, n_unknown = (waits_s > limit_h * HOUR).sum(), waits_s.isna().sum()
+    return Count(int(n_late), len(waits_s), int(n_unknown))
 
 
 def oldest(questions: pd.DataFrame) -> str:

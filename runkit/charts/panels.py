@@ -10,23 +10,22 @@ import pandas as pd
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
-    HOUR,
     SLA_H,
     Panel,
     aged,
     lasting,
-    oldest,
-    percent,
+    late_waits,
     records,
     render,
     without_steps,
     words_of,
 )
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.display.counts import share, short
 from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, outputs_of
+from runkit.tables.run_rules import findings_of, measured_waits, open_questions, outputs_of
 from runkit.text import day, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
@@ -59,25 +58,37 @@ def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = SLA_H) -> di
         scope += f", {plural(n_businesses, 'business', 'businesses')}"
     errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
 
-    pending = questions[questions["outcome"] == "pending"]
-    n_late = int((pending["wait_s"] > sla_h * HOUR).sum())
-    late = "all" if n_late == len(pending) > 1 else f"{n_late:,}"
-    age = aged(pending["wait_s"].max()) if pending["wait_s"].notna().all() else oldest(pending)
-    waits = f"oldest {age}, {late} over {sla_h:g} h" if len(pending) else "none"
-    is_human = questions["outcome"].isin(["answered", "pending"])
-    human_s = questions.loc[is_human, "wait_s"].dropna()
-    over = percent((human_s > sla_h * HOUR).sum(), len(human_s))
+    pending, answered = open_questions(f), questions[questions["outcome"] == "answered"]
+    human = late_waits(pd.concat([pending["wait_s"], answered["wait_s"]]), sla_h)
+    human = human._replace(unread=int((~runs["has_steps"]).sum()))
+    human_words = (f"question{ending} answered or still waiting" for ending in ("", "s"))
     waiting_color = "attention" if len(waiting) else "text"
     return {
         "runs": Tile("Runs", f"{len(runs):,}", scope),
-        "waiting": Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", waits, waiting_color),
+        "waiting": Tile(
+            str(STATUSES["interrupted"]), f"{len(waiting):,}", _waits(pending, sla_h), waiting_color
+        ),
         "failed": Tile(
             str(STATUSES["error"]), f"{len(failed):,}", errors, "fail" if len(failed) else "text"
         ),
         "low": Tile("Low confidence", f"{n_low:,}", f"of {len(completed):,} completed"),
         "work": Tile("Median work", lasting(completed["working_s"].median()), "completed runs"),
-        "over": Tile(f"Questions over {sla_h:g} h", over, "answered or still waiting"),
+        "over": Tile(f"Questions over {sla_h:g} h", *share(human, *human_words)),
     }
+
+
+def _waits(pending: pd.DataFrame, sla_h: float) -> str:
+    """Write how long the open questions have waited, as far as it is known."""
+    if pending.empty:
+        return "none"
+    words = [short(late_waits(pending["wait_s"], sla_h), f"over {sla_h:g} h")]
+    waits_s, times = pending["wait_s"].dropna(), pending["asked_at"].dropna()
+    if len(waits_s):
+        which = "oldest" if len(waits_s) == len(pending) else "oldest known"
+        words.insert(0, f"{which} {aged(waits_s.max())}")
+    elif len(times) == len(pending):
+        words.insert(0, f"oldest since {day(times.min())}")
+    return ", ".join(words)
 
 
 def timeline(f: Frames) -> Panel:
@@ -198,7 +209,8 @@ def all_runs(f: Frames) -> Panel:
     """Show when each run was created and how long it waited; every run is a row of the table."""
     figure = None if f.runs.empty else fleet_chart(f, is_small=True)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
-    table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
+    runs = f.runs.assign(waiting_s=measured_waits(f))
+    table = runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
     sentence = "When each was created, and how long it waited for a reviewer (log scale)."
     return Panel("All runs", sentence + without_steps(f), table.reset_index(drop=True), figure)
 
@@ -237,7 +249,7 @@ def facts(f: Frames) -> Panel:
 
 def _facts(f: Frames) -> dict[str, str]:
     """Return what names and measures one run, as texts."""
-    [run] = records(f.runs)
+    [run] = records(f.runs.assign(waiting_s=measured_waits(f)))
     n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
     counts = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
     counts |= {"Questions": run["n_interrupts"]}

@@ -6,10 +6,11 @@ import re
 from typing import Any, NamedTuple
 
 from runkit.charts.one_run import unfinished
-from runkit.charts.panel import HOUR, SLA_H, lasting, records, render, when, words_of
+from runkit.charts.panel import SLA_H, lasting, late_waits, records, render, when, words_of
 from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
+from runkit.display.counts import phrase
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
@@ -88,15 +89,9 @@ def heading(f: Frames) -> str:
 
 def _headline(f: Frames) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
-    pending = open_questions(f)
-    n_late = int((pending["wait_s"] > SLA_H * HOUR).sum())
-    if pending.empty:
-        return "No questions waiting"
-    if n_late == len(pending) > 1:
-        return f"Every open question is over the {SLA_H} h SLA"
-    if n_late:
-        return f"{n_late:,} of {plural(len(pending), 'open question')} over the {SLA_H} h SLA"
-    return f"No open question is over the {SLA_H} h SLA"
+    late = late_waits(open_questions(f)["wait_s"], SLA_H)
+    text = phrase(late, f"over {SLA_H} h", "open question")
+    return text[0].upper() + text[1:]
 
 
 def _range(f: Frames) -> str:

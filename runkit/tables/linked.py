@@ -20,7 +20,7 @@ from runkit.style import status
 from runkit.tables.answers import audit_trail
 from runkit.tables.columns import empty
 from runkit.tables.problems import problem_words
-from runkit.tables.run_rules import unmeasured_waits
+from runkit.tables.run_rules import measured_waits
 from runkit.tables.saved import write_saved
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.text import Markup, block, brief, plural, shorten, visible
@@ -291,7 +291,7 @@ class Frames:
             agent=runs["agent_name"].fillna(runs["agent"]),
             n_findings=runs["n_findings"].where(runs["has_steps"]),
             working_s=runs["working_s"],
-            waiting_s=runs["waiting_s"].mask(unmeasured_waits(self)[runs.index].notna()),
+            waiting_s=measured_waits(self)[runs.index],
         )
         rows = df_to_html(with_labels(table), n_rows=len(self.runs)) if len(table) else Markup("")
         return block(head, rows)

@@ -25,6 +25,7 @@ from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.contract import Json
+from runkit.display.counts import Count, short
 from runkit.errors import NotFound, RunkitError
 from runkit.logs import log
 from runkit.models import Run
@@ -442,10 +443,8 @@ def oldest(questions: Sequence[Question]) -> str:
     if not waits:
         return ""
     text = f"oldest {age_of(max(waits))}"
-    if n_late := sum(wait > LATE for wait in waits):
-        number = "all" if n_late == len(questions) else f"{n_late:,}"
-        text += f" · {number} over {duration(LATE)}"
-    return text
+    late = Count(sum(wait > LATE for wait in waits), n := len(questions), n - len(waits))
+    return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
 
 
 def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Json]:

@@ -8,7 +8,7 @@ import pytest
 
 import runkit
 from runkit.charts import Panel
-from support import example, run
+from support import at, example, question, run
 from tests import faults
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -52,6 +52,17 @@ def test_frames_need_no_client_and_no_run_needs_a_figure() -> None:
     nothing = runkit.overview([])
     assert [value for value, _ in tiles(nothing).values()] == ["0", "0", "0", "0", "–"]
     assert set(nothing._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_a_limit_of_ones_own_is_compared_with_known_waits_only() -> None:
+    pending = question("q", 10, None)
+    asking = run(pending, end=None, status="interrupted")
+    dated = [
+        asking | {"id": f"d{hours}", "_runkit": {"read_at": at(10 + 3_600 * hours)}}
+        for hours in (1, 3)
+    ]
+    panel = runkit.overview([*dated, asking, asking | {"id": "u"}], sla_h=2)
+    assert tiles(panel)["◷ Waiting"] == ("4", "oldest known 3 h, 1 over 2 h; 2 not known")
 
 
 def test_an_account_without_businesses() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from runkit.charts import fleet
@@ -148,6 +149,18 @@ def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
     assert counts[["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
     assert '<td class="late attention">1 + ◷ 1</td>' in panel.body
     assert fleet.waits(frames([])).table.empty
+
+
+@pytest.mark.parametrize(
+    ("dated", "n_late"), [([], None), ([waiting(1, 3_600)], None), ([waiting(1, 4 * 3_600 + 1)], 1)]
+)
+def test_a_wait_of_unknown_length_is_not_counted_as_in_time(dated, n_late):
+    undated = [waiting(n) | {"_runkit": {}} for n in (2, 3)]
+    panel = fleet.waits(frames([*dated, *undated]))
+    counts = panel.table.set_index("kind").loc["All"]
+    assert counts["n_late"] is pd.NA if n_late is None else counts["n_late"] == n_late
+    assert counts[["not known", "n_questions"]].tolist() == [2, 2 + len(dated)]
+    assert f"{n_late or '–'} of {2 + len(dated)}; 2 not known" in panel.body
 
 
 def test_outcomes_add_up():

@@ -156,6 +156,17 @@ def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     assert "└─ Step a" in entry
 
 
+def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path: Path) -> None:
+    item = {"id": "i", "value": {"label": "Approve?"}}
+    open_run = {"end": None, "status": "interrupted", "interrupts": [item]}
+    asked = raw(step("a"), question("q", 10, None, label="Approve?"), run_id="asked", **open_run)
+    unpaired = raw(step("a"), run_id="unpaired", **open_run)
+    (tmp_path / "runs.ndjson").write_text(f"{json.dumps(asked)}\n{json.dumps(unpaired)}\n")
+    table = run("show", "runs.ndjson", cwd=tmp_path).stdout
+    waits = re.findall(r"^◷.* (\w+) +Approve\? +– +10 s +(.+?) +–$", table, re.MULTILINE)
+    assert waits == [("asked", "since Feb 3"), ("unpaired", "–")]
+
+
 def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     """The run that can be is shown; the exit code is that of incomplete data."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")

@@ -212,26 +212,64 @@ def test_the_head_says_live_or_sandbox(host, mode):
 
 
 LATE = waiting() | {"_runkit": {"read_at": at(5 * 3_600)}}
+UNDATED = [waiting() | {"id": f"u{n}", "_runkit": {}} for n in range(30)]  # of a plain file
+LISTED = [  # as the API lists runs
+    {name: value for name, value in LATE.items() if name != "steps"} | {"id": f"l{n}"}
+    for n in range(3)
+]
 RUNS = [waiting() | {"id": "w"}, failed() | {"id": "f"}, run(run_id="c")]
 
 
 @pytest.mark.parametrize(
     ("raws", "headline"),
     [
-        ([*RUNS, LATE | {"id": "x"}], "1 of 2 open questions over the 4 h SLA"),
-        ([LATE, LATE | {"id": "x"}, run(run_id="c")], "Every open question is over the 4 h SLA"),
-        (RUNS, "No open question is over the 4 h SLA"),
-        ([run(run_id=name) for name in "abc"], "No questions waiting"),
+        ([*RUNS, LATE | {"id": "x"}], "1 of 2 open questions over 4 h ◷"),
+        ([LATE, LATE | {"id": "x"}, run(run_id="c")], "All 2 open questions over 4 h ◷"),
+        (RUNS, "1 open question, not over 4 h ◷"),
+        ([run(run_id=name) for name in "abc"], "No open questions ◷"),
+        (UNDATED, "30 open questions, not known whether over 4 h ◷"),
+        (LISTED, "3 open questions, not known whether over 4 h ◷"),
+        ([LATE, *UNDATED[:2]], "1 of 3 open questions over 4 h; 2 not known ◷"),
+        ([waiting(), *UNDATED[:2]], "3 open questions, for 2 not known whether over 4 h ◷"),
     ],
 )
 def test_the_headline_of_a_fleet_is_a_rule(raws, headline):
-    """How many open questions are over the SLA."""
+    """How many open questions are over the limit, and of how many that is not known."""
     assert headline in words(data_of(*raws))
+
+
+ASKED = "not known whether over 4 h"
+
+
+@pytest.mark.parametrize(
+    ("raws", "waits", "over"),
+    [
+        (
+            UNDATED,
+            ("30", f"oldest since Feb 3, {ASKED}"),
+            ("–", "30 questions answered or still waiting; not known"),
+        ),
+        (
+            LISTED,
+            ("3", ASKED),
+            ("–", "3 questions answered or still waiting; 3 runs not read; not known"),
+        ),
+        (
+            [LATE, *UNDATED[:2]],
+            ("3", "oldest known 4 h 59 min, 1 over 4 h; 2 not known"),
+            ("100%", "of 1 question answered or still waiting; 2 not known"),
+        ),
+    ],
+)
+def test_an_unknown_wait_is_counted_as_neither_late_nor_in_time(raws, waits, over):
+    counts = tiles(data_of(*raws))
+    assert counts["◷ Waiting"] == waits
+    assert counts["Questions over 4 h"] == over
 
 
 def test_the_numbers_of_a_fleet():
     counts = tiles(data_of(*RUNS))
-    assert counts["◷ Waiting"] == ("1", "oldest 1 min, 0 over 4 h")
+    assert counts["◷ Waiting"] == ("1", "oldest 1 min, none over 4 h")
     assert counts["Questions over 4 h"][0] == "0%"
     assert counts["✕ Failed"] == ("1", "1 error")
 
