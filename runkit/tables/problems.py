@@ -80,8 +80,11 @@ class Problems:
 
             raw: Any = records[run].raw
             if holder is not None:
-                raw = raw if _path_to(raw, holder) else runs[run]
-                path = (*_path_to(raw, holder), *path)
+                above = _path_to(raw, holder)
+                if not above:
+                    raw = runs[run]
+                    above = _path_to(raw, holder)
+                path = (*above, *path)
             rows[key] = self._add(records[run], problem, detail, path, _step_id(raw, path))
             rows[key] |= {"n": n, "run": first + run}
         for key, row in rows.items():
@@ -119,7 +122,8 @@ def _path_to(raw: Json | None, holder: Json) -> Path:
         if value is holder:
             return path
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        stack += [(item, (*path, key)) for key, item in items if isinstance(item, dict | list)]
+        inner = [(item, (*path, key)) for key, item in items if isinstance(item, dict | list)]
+        stack += reversed(inner)  # the first is looked at next
     return ()
 
 
