@@ -23,6 +23,7 @@ from pydantic_core import core_schema
 
 from runkit.contract import parse_time
 from runkit.errors import UsageError
+from runkit.keys import IN_USE, LIVE_KEY, TEST_KEY, hide
 from runkit.style import STATUS_OF
 from runkit.text import brief, plural
 
@@ -32,13 +33,16 @@ UNCHECKED = (
     "object",
     "Any",
     "Source",
+    "Source | None",
     "Client | Source",
     "sources.Source",
     "sources.Source | None",
+    "str | Run | Iterable[str | Run] | Iterable[bool] | pd.DataFrame",
 )
 """Annotations of what is checked where it is read."""
 # may hold a key or a login
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
+KEYS = {"api_key", "key"}  # which alone may be a key
 PREFIXES = re.compile(r"Input should be |Value error, ")  # how messages of pydantic begin
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
@@ -76,18 +80,47 @@ def _by_class(hint: Any) -> Any:
     return Annotated[Any, GetPydanticSchema(lambda *_: core_schema.is_instance_schema(hint))]
 
 
-def _check(name: str, value: Any, adapter: TypeAdapter[Any]) -> Any:
-    """Return the value, a number or flag of numpy as one of Python. Raises `UsageError`."""
-    if getattr(value, "ndim", None) == 0:
-        value = value.item()
+def _bind(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments | str:
+    """Bind arguments to the parameters, or return why they do not fit; keys and logins hidden."""
     try:
-        adapter.validate_python(value)
-    except ValidationError as error:
-        got = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
-        expected = " or ".join(detail["msg"] for detail in error.errors())
-        expected = PREFIXES.sub("", expected).replace("greater than", "a number greater than")
-        raise UsageError(f"{name}{got}; expected {expected}") from None
-    return value
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    for name in SECRET & bound.arguments.keys():
+        bound.arguments[name] = hide(bound.arguments[name])
+    return bound
+
+
+def _is_key(value: object) -> bool:
+    """Return whether a value is a key: one in use, or text that begins as keys of Middesk do."""
+    if not isinstance(value, str):
+        return False
+    text = value.strip()
+    return text.startswith((LIVE_KEY, TEST_KEY)) or text in list(IN_USE.values())
+
+
+def _problem(arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]]) -> str | None:
+    """Return what is wrong with the arguments; make numbers and flags of numpy those of Python."""
+    for name, value in arguments.items():
+        values = value if isinstance(value, list | tuple | set) else [value]
+        if name not in KEYS and any(map(_is_key, values)):
+            return f"{name} is or has an API key (not shown); expected it as api_key= only"
+    for name, adapter in adapters.items():
+        if name not in arguments:
+            continue
+        value = arguments[name]
+        if getattr(value, "ndim", None) == 0:
+            value = arguments[name] = value.item()
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            got = f" is {type(value).__name__}" if name in SECRET else f"={brief(value)}"
+            expected = " or ".join(detail["msg"] for detail in error.errors())
+            expected = PREFIXES.sub("", expected).replace("greater than", "a number greater than")
+            return f"{name}{got}; expected {expected}"
+    return None
 
 
 def _parameters(signature: inspect.Signature) -> str:
@@ -101,8 +134,9 @@ def _parameters(signature: inspect.Signature) -> str:
 def checked(function: F) -> F:
     """Check the arguments of a public function, or of a class, against its annotations.
 
-    A wrong one is a `UsageError`. Nothing is converted, except numbers and flags of numpy.
-    Parameters that are annotated as `object` are not checked.
+    A wrong one is a `UsageError`, and so is an API key in the place of another one. Nothing is
+    converted, except numbers and flags of numpy. Parameters that are annotated as `object` are not
+    checked. Functions get keys and logins as text whose repr is hidden.
     """
     if isinstance(function, type):
         constructor = vars(function)["__init__"]
@@ -125,14 +159,16 @@ def checked(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
+        # Errors are raised here, where no local variable holds a key: a traceback may show them.
+        bound = _bind(signature, args, kwargs)
+        del args, kwargs
+        if isinstance(bound, str):
             name = function.__qualname__.removesuffix(".__init__")
-            raise TypeError(f"{name}() {error}; expected {name}{_parameters(signature)}") from None
-        for name, adapter in adapters().items():
-            if name in bound.arguments:
-                bound.arguments[name] = _check(name, bound.arguments[name], adapter)
+            raise TypeError(f"{name}() {bound}; expected {name}{_parameters(signature)}")
+        problem = _problem(bound.arguments, adapters())
+        if problem is not None:
+            del bound
+            raise UsageError(problem)
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, call)

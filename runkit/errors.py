@@ -42,7 +42,10 @@ DISTRIBUTION = "runkit-jupyter"  # the name on PyPI
 
 
 class RunkitError(Exception):
-    """The base of all errors of runkit."""
+    """The base of all errors of runkit. Keys in use are left out of its message."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
     def __str__(self) -> str:
         return visible(super().__str__())  # a message may contain text from outside
@@ -135,7 +138,7 @@ class ApiError(RunkitError):
         messages: tuple[str, ...] = (),
         parameter: str | None = None,
     ) -> None:
-        super().__init__(redact(message))
+        super().__init__(message)
         self.status = status
         self.messages = tuple(map(redact, messages))
         self.parameter = None if parameter is None else redact(parameter)

@@ -1,13 +1,35 @@
-"""The API keys in use, which no error of a request shows, and no report."""
+"""The API keys in use, which no error shows, and no report."""
 
 from __future__ import annotations
 
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from runkit.text import shorten
 
 HIDDEN = "***"
+LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
 IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # by client or sandbox
+
+
+class HiddenText(str):
+    """Text whose repr hides it, as a traceback shows the repr of arguments and local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN)
+
+
+def hide(value: Any) -> Any:
+    """Return a value that may be a key or hold a login, with a repr that hides its texts."""
+    if isinstance(value, str):
+        return HiddenText(value)
+    if isinstance(value, tuple):
+        return tuple(map(hide, value))
+    if isinstance(value, dict):
+        return {name: hide(item) for name, item in value.items()}
+    return value
 
 
 def redact(text: str) -> str:

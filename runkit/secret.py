@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from runkit.errors import UsageError
-from runkit.keys import IN_USE
+from runkit.keys import IN_USE, hide
 
 
 class Secret(SecretStr):
@@ -18,6 +18,8 @@ class Secret(SecretStr):
     __hash__, __eq__ = object.__hash__, object.__eq__
 
     def __init__(self, value: object, name: str = "key") -> None:
+        value = hide(value)  # a traceback of these errors shows local variables
+        super().__init__(value if isinstance(value, str) else "")
         if not isinstance(value, str):
             raise UsageError(f"{name} must be a str; got {type(value).__name__}")
         if not value or not value.isascii() or not value.isprintable() or " " in value:
@@ -25,7 +27,6 @@ class Secret(SecretStr):
                 f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a "
                 "line break or a character outside ASCII; copy only the key again"
             )
-        super().__init__(value)
         IN_USE[self] = value
 
     def __reduce__(self) -> str:

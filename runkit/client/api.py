@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from typing import Self
@@ -27,9 +26,9 @@ class Client:
     retries failed reads for up to a minute (`runs.get` and forms: ten seconds; a host that never
     responded: five), and never repeats a write that may have arrived.
 
-    The key appears in no repr, error message, log line or file of runkit. Response bodies are never
-    changed, so a run in which a server repeats the key contains it. Other tools may show the key,
-    such as a traceback with local variables (`%xmode Verbose`).
+    The key appears in no repr, error, log line or file of runkit, and in no traceback of its
+    errors, but in your own variables where a traceback shows them (`%xmode Verbose`). Response
+    bodies are never changed, so a run in which a server repeats the key contains it.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ class Client:
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        target = choose_target(api_key, base_url, os.environ)
+        target = choose_target(api_key, base_url)
         connections = connect(target, verify, cert, proxy or None, transport)
         limiter = RateLimiter(rate, self._clock, self._sleep)
         self._http = Http(target, connections, limiter, timeout, read_only)

@@ -14,7 +14,7 @@ serve agents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
@@ -22,11 +22,11 @@ from typing import Literal
 import httpx
 
 from runkit.errors import UsageError
+from runkit.keys import LIVE_KEY, TEST_KEY, hide
 from runkit.secret import Secret
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"
-LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"
 HOST_OF_KEY = {LIVE_KEY: "api.middesk.com", TEST_KEY: "api-sandbox.middesk.com"}
 
 Mode = Literal["LIVE", "TEST", "SANDBOX"]
@@ -50,12 +50,13 @@ class Target:
         return self.mode == "SANDBOX"
 
 
-def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[str, str]) -> Target:
+def choose_target(api_key: str | None, base_url: str | None) -> Target:
     """Apply the rules. A `base_url` from the environment is trusted less than one in code.
 
     Raises `UsageError`, which never contains the key or a URL that may contain one.
     """
-    key = environ.get(KEY_NAME) if api_key is None else api_key
+    # Hidden, because tracebacks may show local variables.
+    key = hide(os.environ.get(KEY_NAME) if api_key is None else api_key)
     if not key:
         raise UsageError(
             f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
@@ -67,7 +68,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
 
     if base_url is not None:
         url = _checked_url(base_url, "base_url")
-    elif url_of_environment := environ.get(URL_NAME):
+    elif url_of_environment := hide(os.environ.get(URL_NAME)):
         url = _checked_url(url_of_environment, URL_NAME)
     elif host_of_key is not None:
         url = httpx.URL(f"https://{host_of_key}/v1")

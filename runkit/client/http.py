@@ -307,9 +307,7 @@ class Http:
         """Wait for the rate limit, and return the name of the request for messages."""
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
-            raise UsageError(
-                f"{redact(source)}: not sent, this client has been closed; create a new one"
-            )
+            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
         if not self.limiter.wait(deadline):
             raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
         return redact(source)  # somebody may pass a key as an id

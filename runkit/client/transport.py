@@ -19,6 +19,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from runkit.keys import HiddenText
+
 # bytes that are sent within one timeout; httpcore starts it again for each part the system takes
 SEND_SIZE = 2**16
 
@@ -181,4 +183,4 @@ def proxy_of_environment(url: str) -> str | None:
     proxy = proxies.get(target.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(target.netloc.decode()):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return HiddenText(proxy if "://" in proxy else f"http://{proxy}")  # it may hold a login

@@ -24,7 +24,7 @@ from runkit.analysis.changes import changes
 from runkit.answers import answers_about
 from runkit.charts.panel import STYLE
 from runkit.errors import DISTRIBUTION, DataError
-from runkit.keys import IN_USE
+from runkit.keys import IN_USE, hide
 from runkit.reports.head import Labels, head
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
@@ -108,7 +108,7 @@ def make_masker(redact: bool | Redaction = True) -> Masker:
     `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
     """
     policy = Redaction() if redact is True else redact or None
-    keys = {os.environ.get("MIDDESK_API_KEY", ""), *IN_USE.values()}
+    keys = {hide(os.environ.get("MIDDESK_API_KEY", "")), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 

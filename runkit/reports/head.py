@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from runkit.charts.one_run import unfinished
 from runkit.charts.panel import SLA_H, lasting, late_waits, records, render, when, words_of
 from runkit.charts.panels import Tile, fleet_tiles
-from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
+from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.display.counts import phrase
+from runkit.keys import TEST_KEY
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (

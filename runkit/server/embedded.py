@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from runkit.arguments import Moment, checked
 from runkit.errors import MissingExtra, Unavailable, UsageError
-from runkit.keys import redact
+from runkit.keys import hide
 from runkit.secret import Secret
 from runkit.server.scenarios import BUSINESSES, Business, second_key
 
@@ -43,7 +43,7 @@ class Sandbox:
     @property
     def key(self) -> str:
         """The API key of the sandbox."""
-        return self._key.get_secret_value()
+        return str(self._key.get_secret_value())
 
     @checked
     def business(self, name: str) -> str:
@@ -90,7 +90,7 @@ class Sandbox:
         """
         from runkit.client import Client
 
-        key = second_key(self.key) if second_reviewer else self.key
+        key = hide(second_key(self.key) if second_reviewer else self.key)
         return Client(api_key=key, base_url=self.url, **options)
 
     @checked
@@ -230,6 +230,7 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
     """
     import httpx  # not needed to serve
 
+    problem = None
     try:
         response = httpx.request(
             method,
@@ -241,7 +242,9 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
         )
         content = response.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise Unavailable(f"no response from {url} ({type(error).__name__})") from None
+        problem = type(error).__name__
+    if problem is not None:  # not in the handler: the first error has the request, with the key
+        raise Unavailable(f"no response from {url} ({problem})")
     if not response.is_success:
-        raise UsageError(redact(f"sandbox: {content['errors'][0]['message']}"))
+        raise UsageError(f"sandbox: {content['errors'][0]['message']}")
     return content

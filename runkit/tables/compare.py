@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Source
@@ -28,6 +29,7 @@ class Difference(NamedTuple):
     b: int | None
 
 
+@checked
 def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     """Compare two runs step by step: one row per (agent, step name), in order of appearance.
 

@@ -125,6 +125,7 @@ class Frames:
         """Iterate over (name, DataFrame)."""
         return ((name, self[name]) for name in SCHEMA)
 
+    @checked
     def select(
         self, runs: str | Run | Iterable[str | Run] | Iterable[bool] | pd.DataFrame
     ) -> Frames:

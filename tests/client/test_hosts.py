@@ -32,7 +32,7 @@ def test_key_and_url_choose_host_and_mode(
     key: str, base_url: str | None, url: str, mode: str
 ) -> None:
     """What is not surely a test is live."""
-    target = choose_target(key, base_url, {})
+    target = choose_target(key, base_url)
     assert (target.url, target.mode) == (url, mode)
 
 
@@ -67,7 +67,7 @@ def test_wrong_key_or_url_is_refused_without_showing_it(
 ) -> None:
     """A key that does not fit, and a URL that may hold a password, are refused and not repeated."""
     with pytest.raises(UsageError) as caught:
-        choose_target(key, base_url, {})
+        choose_target(key, base_url)
     assert not key or key.strip() not in str(caught.value) or key == "unknown"
     assert "pass" not in str(caught.value).replace("pass api_key", "")
 
@@ -75,14 +75,15 @@ def test_wrong_key_or_url_is_refused_without_showing_it(
 def test_missing_key_says_what_to_do() -> None:
     """Without a key the error names the variable and the sandbox that needs none."""
     with pytest.raises(UsageError, match=r"MIDDESK_API_KEY.*runkit\.sandbox\(\)"):
-        choose_target(None, None, {})
+        choose_target(None, None)
 
 
-def test_key_and_url_come_from_the_environment() -> None:
+def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both variables are read, and an argument wins over its variable."""
-    environ = {"MIDDESK_API_KEY": TEST, "MIDDESK_BASE_URL": "http://localhost:1/v1"}
-    assert choose_target(None, None, environ).url == "http://localhost:1/v1"
-    assert choose_target(None, SANDBOX, environ).url == SANDBOX
+    monkeypatch.setenv("MIDDESK_API_KEY", TEST)
+    monkeypatch.setenv("MIDDESK_BASE_URL", "http://localhost:1/v1")
+    assert choose_target(None, None).url == "http://localhost:1/v1"
+    assert choose_target(None, SANDBOX).url == SANDBOX
 
 
 def test_proxy_to_loopback_is_refused() -> None:

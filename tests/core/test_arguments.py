@@ -23,8 +23,10 @@ import pandas as pd
 import pytest
 
 import runkit
+from runkit.arguments import KEYS
 from runkit.errors import UsageError
 from support import EXAMPLES
+from tests.end_to_end.echo import CANARY, found_in, shown_by
 
 NOW = datetime(2026, 2, 3, 10, 30, tzinfo=UTC)
 RUN = json.loads((EXAMPLES / "run_interrupted.json").read_text())
@@ -216,6 +218,27 @@ def _raw_error(
     except Exception as error:
         return [f"{name}({parameter}={value!r:.40}): {error!r:.150}"]
     return []
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_key_in_the_place_of_another_argument_is_refused(
+    holder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No function takes it, and no traceback with local variables shows it."""
+    monkeypatch.chdir(tmp_path)
+    faults: list[str] = []
+    for name, function in _functions(HOLDERS[holder]()):
+        parameters = inspect.signature(function).parameters.values()
+        named = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
+        given = {item.name: _valid()[item.name] for item in named if item.default is item.empty}
+        for parameter in {item.name for item in named} - KEYS:
+            for value in (CANARY, [CANARY], f"{CANARY} "):
+                try:
+                    function(**given | {parameter: value})
+                    faults.append(f"{name}({parameter}=) takes a key")
+                except UsageError as error:
+                    faults += [f"{name}: {text}" for text in found_in(shown_by(error), CANARY)]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("holder", HOLDERS)

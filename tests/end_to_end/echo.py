@@ -38,6 +38,18 @@ def everything_of(error: BaseException) -> str:
     return "".join(parts)
 
 
+def shown_by(error: BaseException) -> str:
+    """Return what a traceback with local variables shows, without the frames of tests."""
+    parts, errors = [everything_of(error)], [error]
+    for item in errors:
+        for frame, _ in traceback.walk_tb(item.__traceback__):
+            if "/tests/" not in frame.f_code.co_filename:
+                parts += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+        more = (item.__cause__, item.__context__)
+        errors += [other for other in more if other is not None and other not in errors]
+    return "\n".join(parts)
+
+
 # HTTP responses, in which KEY becomes the header that was sent, and the key in it.
 HEADS = "Set-Cookie: k=KEY\nX-Echo: KEY\nWWW-Authenticate: Bearer KEY\nDate: KEY\nETag: KEY"
 ERROR = json.dumps({"errors": [{"message": "KEY", "parameter": "KEY"}]})

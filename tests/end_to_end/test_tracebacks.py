@@ -1,0 +1,89 @@
+"""A key is in no traceback of an error, also where arguments and local variables are shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.errors import RunkitError
+from runkit.server import Sandbox
+from tests.end_to_end.echo import CANARY, LOGIN, found_in, shown_by
+
+BROKEN = CANARY + "\n"  # as it is read from a file
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def closed_sandbox() -> Sandbox:
+    with runkit.sandbox(key=CANARY) as box:
+        return box
+
+
+CALLS: dict[str, Callable[[], Any]] = {
+    "environment": runkit.Client,
+    "white space": lambda: runkit.Client(BROKEN),
+    "no text": lambda: runkit.Client(CANARY.encode()),  # type: ignore[arg-type]
+    "no such parameter": lambda: runkit.Client(CANARY, kay=1),  # type: ignore[call-arg]
+    "another parameter": lambda: runkit.Client(CANARY, NOWHERE, timeout=0),
+    "a key of production": lambda: runkit.Client(CANARY, "https://api.middesk.com/v1"),
+    "no host": lambda: runkit.Client(CANARY[8:]),
+    "as the URL": lambda: runkit.Client(CANARY, CANARY),
+    "a login in the URL": lambda: runkit.Client(CANARY, f"https://ana:{LOGIN}@host.example"),
+    "a login of a proxy": lambda: runkit.Client(CANARY, proxy=f"ftp://ana:{LOGIN}@host.example"),
+    "a password": lambda: runkit.Client(CANARY, cert=("no.pem", "no.key", LOGIN)),
+    "no connection": lambda: runkit.Client(CANARY, NOWHERE, timeout=0.1).agents.list(),
+    "sandbox": lambda: runkit.sandbox(key=BROKEN),
+    "sandbox, no text": lambda: runkit.sandbox(key=CANARY.encode()),  # type: ignore[arg-type]
+    "sandbox, another parameter": lambda: runkit.sandbox(key=CANARY, port=-1),
+    "time of a sandbox": lambda: closed_sandbox().now(),
+    "client of a sandbox": lambda: closed_sandbox().client(timeout=0),
+    "second client": lambda: closed_sandbox().client(second_reviewer=True, timeout=0),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_frame_of_a_failed_call_holds_the_key(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
+    with pytest.raises((RunkitError, TypeError)) as caught:
+        CALLS[name]()
+    assert not found_in(shown_by(caught.value), CANARY, LOGIN, CANARY[8:])
+
+
+TESTS = """
+import os
+
+import runkit
+
+
+def test_environment():
+    runkit.Client()
+
+
+def test_argument():
+    runkit.Client(os.environ["MIDDESK_API_KEY"], timeout=0)
+
+
+def test_sandbox():
+    with runkit.sandbox(key=os.environ["MIDDESK_API_KEY"].strip()) as box:
+        pass
+    box.now()
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--tb=long", "--showlocals"]], ids=["default", "long"])
+def test_no_failure_that_pytest_prints_holds_the_key(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test_key.py").write_text(TESTS)
+    monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_key.py"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "3 failed" in result.stdout
+    assert not found_in(result.stdout + result.stderr)
