@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 from urllib.parse import unquote
 
 from runkit import jsontext
@@ -27,6 +28,7 @@ _PARTS = {
     r"|(?:api|access|account|auth|connection|deploy|encryption|functions|hmac|master|pgp|gpg"
     r"|private|secret"
     r"|session|shared|shared[ _-]?access|signing|ssh|subscription|webhook)[ _-]?key"
+    r"|shared[ _-]?access[ _-]?signature"
     r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?(?<!page[ _-])token)",
     # with words in front: DB_PASSWORD, x-api-key, dbToken
     "name": r"(?:[\w-]{0,40}{passwords}|(?:[\w-]{0,40}(?:[_-]"
@@ -87,9 +89,10 @@ _PARTS = {
     "start": r"(?:(?<!\w)|(?<=EIN)|(?<=TIN)|(?<=SSN)|(?<=\bUS))(?<![-$€£])",
     "end": r"(?!\w|-\w|\.[0-9])",
     # the dashed form of an SSN is one next to any word
-    "nine": r"(?:[0-9]{9}|[0-9]{2}(?:[ .-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]"
+    "nine": r"(?:[0-9]{9}|[0-9]{2}(?:[ ._-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]"
     r"| - )[0-9]{4}"
-    r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3}|[0-9]{5}-[0-9]{4})(?!\w|[.,][0-9])",
+    r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3}|(?<!, )[0-9]{3},[0-9]{3},[0-9]{3}"
+    r"|[0-9]{5}-[0-9]{4})(?!\w|[.,][0-9])",
     "each": r"(?:US[ -]?)?(?<![$€£])"
     r"(?P<each>{nine}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?(?<!\w){nine}){0,9})",
     # words that name an amount, a count or another number, not a tax number
@@ -97,12 +100,22 @@ _PARTS = {
     r"|debt|duns"
     r"|employees|fee|head|income|invoice|length|liabilit(?:y|ies)|limit|loan|order|phone"
     r"|population|price"
-    r"|profit|quantity|rate|records|revenue|routing|salary|sales|score|sequence|size|supply"
+    r"|profit|quantity|rank|rate|records|revenue|routing|run|salary|sales|score|sequence|size|supply"
     r"|total|turnover"
     r"|volume|year)s?",
-    # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
-    "then": r"(?: \([^()\n]{0,40}\))?(?:[ _-](?!{other_number}\b)[^\W\d_]+){0,4}"
-    r"(?:{tag}|[^\w;]|_){1,6}{each}",
+    # words that name the number of another thing
+    "other_name": r"(?:charter|control|docket|document|entity|file|filing|licen[cs]e|permit|record"
+    r"|reference|registry|request|ticket)[ _](?:id|nos?|num(?:ber)?s?)",
+    # "on", "W-9", "147C", "(2024)", "dated 03/04/2019": what a KYB file writes before the number
+    "word": r"(?:{date}|\([^()\n]{0,40}\)|nos?\.|(?!(?:{other_number}|{other_name})\b)(?![0-9]{5})"
+    r"[^\W_]+(?:['&/][^\W_]+)*)",
+    # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000";
+    # more than four words need a colon, a dash or a verb before the number
+    "then": r"(?:\(s\))?(?:(?:[ _-]{word}){0,4}(?:{tag}|[^\w;]|_){1,6}"
+    r"|(?:[ _-]{word}){5,9}(?:\s?[:=#]\s?| - | (?:is|was) )){each}",
+    # ends of the names of fields that hold a time or a quantity
+    "unit": r"(?:attempts|bytes|days|duration|elapsed|hours|index|latency|minutes|ms|n|ns|page"
+    r"|retries|s|secs?|seconds|time|timestamp|us|version)",
     "is": r"(?:is|as|was) (?:(?!not )[\w']+ ){0,4}",
 }
 
@@ -142,7 +155,7 @@ _PATTERNS = {
         r"|{character}{3,}{stop})",
         r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<value>{settings}"
         r"|{no_word}{character}{6,}{stop})",
-        r"\bbearer\s{1,3}(?P<value>{no_word}{character}{6,}{stop})",
+        r"\bbearer(?:\s{1,3}{no_word}|\s?[:=]\s{0,3}[\"'`]?{random})(?P<value>{character}{6,}{stop})",
         r"\bbasic\s{1,3}(?P<value>{random}[\w+/=]{12,})",
         r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<value>{settings})",
         r"{named}(?:{separator}{quoted}"
@@ -178,7 +191,8 @@ _PATTERNS = {
     "ein": (
         r"{start}[0-9]{2}-[0-9]{7}{end}",
         r"(?<![^\W_])(?:{ein}){then}",
-        r"(?<![^\W_])f?[et]in(?:[^\w;,]|_){0,6}{each}",
+        r"(?<![^\W_])f?[et]in(?:(?:[^\w;,]|_){0,6}"
+        r"| (?:from|on|per)(?:[ _-]{word}){1,8}\s?[:=#]\s?){each}",
         r"(?<!\w)(?P<each>{nine})(?: ?[(\[](?:{ein})[)\]]| {is}(?:{ein})(?!\w))",
     ),
     "ssn": (
@@ -201,13 +215,13 @@ _EACH_NUMBER = _compile("{nine}")
 # Every match of a rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
     r"[@\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}\x{fe6b}\x{ff01}-\x{ff5e}]|[^\P{Nd}0-9]"
-    r"|(?:\b|_|ein|tin|ssn|us)(?:\d{2}\W{0,3}\d{7}|\d{2,3}[^\w:]{1,3}\d{2,3}[^\w:]{1,3}\d{3,4}"
+    r"|(?:\b|_|ein|tin|ssn|us)(?:\d{2}[\W_]{0,3}\d{7}|\d{2,3}[^\w:]{1,3}\d{2,3}[^\w:]{1,3}\d{3,4}"
     r"|\d{5}\W\d{4})\b"
     r"|[:,\[] ?\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|ya29|gocspx|hv[sb]\.|gh[pousr]_|hf_|github_"
     r"|gl[a-z]+-|npm_|xox|xapp"
     r"|pypi-|shp|dop_|dckr|lin_api|figd|glsa|dapi|sk[0-9a-f]{32}|:aa|slack|discord|eyj|key|auth"
-    r"|bearer|basic|cookie|credential"
+    r"|bearer|basic|cookie|credential|shared"
     r"|pass|pwd|(?:\b|_)(?:pw|otp)|pin|token|secret|mysql|mariadb|curl|wget|[?#&;~][\w-]+=|jwt"
     r"|\b[a-z][a-z0-9]{1,7}[_-][a-z0-9]{24}"
 )
@@ -235,7 +249,14 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
 
 MAX_ESCAPE_LAYERS = 2  # those of a text itself, and those of the text that contains it
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_ASCII = _FULL_WIDTH | str.maketrans("‐‑‒–—−﹣“”„«»’﹫。", '-------"""""\'@.')
+_OTHER_DASHES = "ーｰ˗⁃⁓−➖⁻₋ㅡ─"  # characters that look like one, of other Unicode categories
+_BY_CATEGORY = {"Pd": "-", "Zs": " "}
+_ASCII = (
+    {code: plain for code in range(0x10000) if (plain := _BY_CATEGORY.get(category(chr(code))))}
+    | str.maketrans(dict.fromkeys(_OTHER_DASHES, "-"))
+    | _FULL_WIDTH
+    | str.maketrans("“”„«»’﹫。", '"""""\'@.')
+)
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]"
@@ -289,7 +310,7 @@ _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # finds the words of tax_
 # The rules for the names of fields, the first that matches; an amount or a count is no tax number.
 _FIELD_RULES = {
     "key": _compile(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)"),
-    "": _compile(r"(?:\w+_)?{other_number}"),
+    "": _compile(r"(?:\w+_)?(?:{other_number}|{other_name}|{unit})"),
     "ein": _compile(r"(?:\w*_)?(?:{ein})(?:_\w*)?"),
     "ssn": _compile(r"(?:\w*_)?(?:{ssn})(?:_\w*)?"),
 }
@@ -368,7 +389,7 @@ def field_value(name: str, value: object, rule: str) -> str | None:
         return None if is_about else _SCHEME.sub("", text, count=1)
     # has lost its leading zeros
     is_number = isinstance(value, int | float) and value >= MIN_TAX_NUMBER
-    digits = text.removesuffix(".0").zfill(9) if is_number else re.sub(r"[ ./-]", "", fold(text))
+    digits = text.removesuffix(".0").zfill(9) if is_number else re.sub(r"[ .,/_-]", "", fold(text))
     return digits if re.fullmatch("[0-9]{9}", digits) else None
 
 
