@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import runkit
+from tests.environments import PROJECT
+from tests.notebooks import NOTEBOOKS
 
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *NOTEBOOKS]
 
 
 def test_every_public_name_loads_and_is_documented() -> None:
@@ -29,6 +33,15 @@ def test_no_module_bears_a_public_name() -> None:
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
     assert not modules & set(runkit.__all__)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path: Path) -> None:
+    """No other line finds runkit while it is not on PyPI."""
+    for line in re.findall(r"pip install[^`\\\n]*", path.read_text(encoding="utf-8")):
+        editable = re.search(r" --editable '\.\[([\w,]+)\]'", line)
+        assert editable, line
+        assert set(editable[1].split(",")) <= PROJECT["optional-dependencies"].keys()
 
 
 def test_runkit_is_imported_from_a_zip_file(tmp_path: Path) -> None:
