@@ -29,7 +29,7 @@ from runkit.tables.run_rules import (
     open_questions,
     unmeasured_waits,
 )
-from runkit.text import agent_title, duration, first_text, moment, plural, short_id, visible
+from runkit.text import agent_title, duration, first_text, live_moment, plural, short_id, visible
 
 # rich's style by a field of `runkit.style.Theme`, or "bold"
 STYLES = {
@@ -164,7 +164,7 @@ def _totals(f: Frames) -> Text:
     for word in sorted(n_of.index, key=lambda word: RANKS.get(word, LAST)):
         state = status(word)
         counts.append(paint(f"{n_of[word]:,} {state.word.lower()}", state.color))
-    as_of = paint(f"  as of {moment(f.runs['as_of'].max())}", "muted")
+    as_of = paint(f"  as of {live_moment(f.runs['as_of'].max())}", "muted")
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
@@ -275,7 +275,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
         parts.append(paint(str(run["confidence"]).capitalize()))
     yield Text(" ").join(parts)
 
-    created = f"created {moment(run['created_at'])}"
+    created = f"created {live_moment(run['created_at'])}"
     if run["status"] == "error":
         took = "" if pd.isna(run["duration_s"]) else f" after {duration(run['duration_s'])}"
         yield paint(f"No result: the review failed{took}, {created}")
@@ -305,7 +305,7 @@ def _ending(question: dict[Any, Any]) -> str:
         text += f" by {question['answered_by']}"
     times = [question["answered_at"], question["asked_at"]]
     for when in filter(pd.notna, times):
-        return f"{text}, {moment(when)}"
+        return f"{text}, {live_moment(when)}"
     return text
 
 

@@ -275,19 +275,21 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """Format a time for people, in its zone: `Nov 25, 08:00 UTC`.
-
-    The year is given if it is not this one.
-    """
+    """Format a time for people, in its zone: `Nov 25, 2026, 08:00 UTC`."""
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
     return f"{day(when)}, {when:%H:%M %Z}"
 
 
-def day(when: datetime) -> str:
-    """Format the day of a time for people: `Nov 25`. The year is given if it is not this one."""
-    year = "" if when.year == datetime.now(UTC).year else f", {when.year}"
-    return f"{when:%b} {when.day}{year}"
+def live_moment(when: datetime | None) -> str:
+    """Format a time for a screen that is not kept, where this year goes without saying."""
+    this_year = f", {datetime.now(UTC).year}"
+    return moment(when).replace(this_year, "")
+
+
+def day(when: datetime, *, has_year: bool = True) -> str:
+    """Format the day of a time for people: `Nov 25, 2026`."""
+    return f"{when:%b} {when.day}, {when.year}" if has_year else f"{when:%b} {when.day}"
 
 
 def timestamp(when: datetime) -> str:

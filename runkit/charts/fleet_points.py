@@ -180,7 +180,10 @@ def _dates(runs: pd.DataFrame) -> Json:
     step = next(step for step in DATE_STEPS if (last - first) / MAX_DATES <= step)
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
-    labels = [f"{day(time)}, {time:%H:%M}" if step < 1 else day(time) for time in times]
+    is_first = np.diff(times.year, prepend=0) != 0  # of its year
+    labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
+    if step < 1:
+        labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
     ticks = array_ticks(days.tolist(), labels)
     return {"range": [first - edge, last + edge], "tickangle": 0} | ticks
 

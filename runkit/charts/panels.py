@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -133,8 +134,9 @@ def what_happened(f: Frames) -> Panel:
     is_first = events.index.isin(by_weight.index[:MAX_LINES])
     events = events.assign(is_first=is_first).sort_values("at", kind="stable")
     is_one_day = events["at"].dt.normalize().nunique() == 1
-    sentence = f"{day(events['at'].iloc[0])}, times in UTC" if is_one_day else "Times in UTC"
-    days = "" if is_one_day else events["at"].map(day) + ", "
+    ends = dict.fromkeys([day(events["at"].iloc[0]), day(events["at"].iloc[-1])])
+    sentence = f"{' to '.join(ends)}, times in UTC"
+    days = "" if is_one_day else events["at"].map(partial(day, has_year=False)) + ", "
     lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
     body = render(
         "what_happened",

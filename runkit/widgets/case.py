@@ -21,7 +21,7 @@ from runkit.models import Run
 from runkit.questions import decision_of
 from runkit.tables.frames import Frames, frames
 from runkit.tables.run_rules import findings_of
-from runkit.text import moment, plural, short_id, shorten, truncated, visible, web_host
+from runkit.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
 from runkit.widgets.question import Question, age_of, rows_of
 from runkit.widgets.questionnaire import NO_LABEL
 
@@ -188,7 +188,7 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
         pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
         is_newer = run.created_at > asked_at
         end = "newer" if is_newer else "older"
-        rows.append(_row(f"created {moment(run.created_at)}", *pills, run=run.run_id, end=end))
+        rows.append(_row(f"created {live_moment(run.created_at)}", *pills, run=run.run_id, end=end))
         endings.append(status.word.lower())
         n_newer += is_newer
     lines = _folded("other run", "of", rows, endings)
@@ -201,7 +201,7 @@ def _earlier_line(questions: Sequence[Any]) -> list[Json]:
     rows = []
     for row in questions:
         ending = style.outcome_words(row.kind, row.outcome, row.decision)
-        when = f", {moment(row.answered_at)}" if row.answered_at else ""
+        when = f", {live_moment(row.answered_at)}" if row.answered_at else ""
         label = shorten(row.label or NO_LABEL, 100)
         rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
     endings = [style.OUTCOMES[row.outcome].partition(":")[0].lower() for row in questions]
@@ -216,7 +216,7 @@ def _answers_line(log: Sequence[Any]) -> list[Json]:
         doubt = "" if entry.delivery == answers.CONFIRMED else " (not confirmed)"
         signer = shorten(entry.answered_by, 80)
         text = f"{answer}{doubt} · signed {signer} · run {short_id(entry.run_id)}"
-        rows.append(_row(text, end=moment(entry.sent_at)))
+        rows.append(_row(text, end=live_moment(entry.sent_at)))
     if not rows:
         return []
     return [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}]

@@ -32,7 +32,7 @@ from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.logs import log
 from runkit.models import Run
-from runkit.text import moment
+from runkit.text import live_moment
 from runkit.widgets import case, drafts, jobs
 from runkit.widgets.drafts import draft_key
 from runkit.widgets.question import (
@@ -403,13 +403,15 @@ class AnswerController(Controller):
         sent = self.question.logged_answers(self.client.host)
         new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
         self._warned_ids.update(entry.answer_id for entry in new)
-        return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
+        if not new:
+            return ""
+        return f"An answer sent from here at {live_moment(new[-1].sent_at)} {MAY_ARRIVE}"
 
     def _not_sent(self, reason: str, verb: str = "sent") -> str:
         """Describe why an answer was not sent, and that an earlier one may have been."""
         if self._doubtful is None:
             return f"Not {verb}. {reason}"
-        earlier = f"Your answer of {moment(self._doubtful.at)} may still arrive."
+        earlier = f"Your answer of {live_moment(self._doubtful.at)} may still arrive."
         return f"Not {verb} this time. {reason} {earlier}"
 
     # -- entries and drafts

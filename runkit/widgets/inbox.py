@@ -30,7 +30,7 @@ from runkit.errors import NotFound, RunkitError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import duration, moment, plural, short_id, shorten
+from runkit.text import duration, live_moment, plural, short_id, shorten
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import DAYS, AnswerController, Forms, Reasons
@@ -106,7 +106,7 @@ class InboxController(Forms):
                 self.read_at, self.error = datetime.now(UTC), ""
                 if full:
                     self._full_check_at, self._unidentified = self.read_at, set()
-                checked_at = moment(self._full_check_at)
+                checked_at = live_moment(self._full_check_at)
                 self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
                 if missing:
                     self.coverage += f" Questions may be missing: {missing}."
@@ -129,8 +129,10 @@ class InboxController(Forms):
         try:
             self.read(full=full)
         except Exception as error:
-            failure = f"Update failed at {moment(datetime.now(UTC))}. {jobs.error_message(error)}"
-            self.error = f"{failure} Showing questions as of {moment(self.read_at)}."
+            failure = (
+                f"Update failed at {live_moment(datetime.now(UTC))}. {jobs.error_message(error)}"
+            )
+            self.error = f"{failure} Showing questions as of {live_moment(self.read_at)}."
         # the more runs a check reads, the later is the next one
         self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
         if full:

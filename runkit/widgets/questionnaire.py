@@ -17,7 +17,7 @@ from runkit import jsontext, questions
 from runkit.contract import Json, objects, verify_tin_payload
 from runkit.objects import Document
 from runkit.questions import FIELDS, ROW_NAMES, ROWS, VERBS, Field, Verb
-from runkit.text import code, moment, one_line, short_id, shorten, visible, web_host
+from runkit.text import code, live_moment, one_line, short_id, shorten, visible, web_host
 
 Texts = dict[str, str]  # entries or errors by the name of the field
 Entries = dict[str, Texts]  # entries by section
@@ -191,7 +191,9 @@ def _with_documents(field: Field, proposal: Json, documents: Sequence[Document])
 
 def _choice(document: Document) -> tuple[str, str]:
     name = f"{document.document_type or 'document'}: {document.filename or 'unnamed'}"
-    return one_line(f"{name}, {moment(document.created_at)} · {short_id(document.id)}"), document.id
+    return one_line(
+        f"{name}, {live_moment(document.created_at)} · {short_id(document.id)}"
+    ), document.id
 
 
 def _parse(field: Field, text: str) -> Any:

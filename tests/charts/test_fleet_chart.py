@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from chart import values
 from runkit.charts.fleet_chart import MAX_ROWS, fleet_chart
 from runkit.charts.fleet_points import MAX_POINTS
 from runkit.text import duration
-from support import at, question, run, step
+from support import START, at, question, run, step
 
 HOUR = 3_600
 
@@ -116,6 +117,15 @@ def test_more_than_rows_are_points() -> None:
     assert sum(len(trace.x) for trace in figure.data) == n  # how the other waited is not known
     assert len(figure.layout.annotations) == 1
     assert len(figure.layout.xaxis.tickvals) > 1
+
+
+def test_the_first_date_of_each_year_has_the_year() -> None:
+    """Runs from December 27, 2025, to January 5, 2026, one an hour."""
+    begin = (datetime(2025, 12, 27, tzinfo=UTC) - START).total_seconds()
+    starts = [begin + n * HOUR for n in range(9 * 24)]
+    figure = chart(*(run(run_id=f"{start}", start=start, end=start + 60) for start in starts))
+    dates = ["Dec 28, 2025", "Dec 30", "Jan 1, 2026", "Jan 3", "Jan 5"]
+    assert [*figure.layout.xaxis.ticktext] == dates
 
 
 def test_points_are_bounded_and_the_rest_is_counted() -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -130,7 +131,8 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(tree))
     done = run("show", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    # the year is shown in other years only
+    lines = [" ".join(line.split()).replace(", 2026", "") for line in done.stdout.splitlines()]
     assert lines[0] == "CIP Orchestrator r ✓ Completed"
     assert lines[1].startswith("1 min 40 s: 50 s work, 20 s idle, 30 s waiting · created Feb 3, ")
     assert lines[3:8] == [
@@ -140,6 +142,13 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
         "│ Answered, Feb 3, 10:01 UTC",
         "└─ Last 30 s ◆",
     ]
+
+
+@pytest.mark.parametrize(("year", "shown"), [(2020, ", 2020"), (datetime.now(UTC).year, "")])
+def test_a_terminal_leaves_out_this_year(year: int, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(raw(step("a"))).replace("2026-", f"{year}-"))
+    done = run("show", "run.json", cwd=tmp_path)
+    assert f" · created Feb 3{shown}, 09:59 UTC" in done.stdout
 
 
 def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
@@ -164,7 +173,7 @@ def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path: Path) -> No
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(asked)}\n{json.dumps(unpaired)}\n")
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     waits = re.findall(r"^◷.* (\w+) +Approve\? +– +10 s +(.+?) +–$", table, re.MULTILINE)
-    assert waits == [("asked", "since Feb 3"), ("unpaired", "–")]
+    assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "–")]
 
 
 def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ TEXTS = {
         *("tin.example.gov", "Register of TINs", "▮▮▮ government", "Review of the TIN", "Low"),
     ],
     "show": [
-        *("c1d2e3f4", "created Feb 3, 10:00", "✓ Completed", "1 min 30 s", "query_register"),
+        *("c1d2e3f4", "created Feb 3, ", "✓ Completed", "1 min 30 s", "query_register"),
         *("│  └─ Querying the register", "30 s", "├─ Delegating the TIN", "--step", "1 finding"),
         *("TIN is on file", "(medium)", "Review of the TIN", "Low"),
     ],
@@ -111,7 +111,7 @@ TEXTS = {
             "query_register",
             "Querying the register",
         ),
-        *("Feb 3, 10:00 UTC", "30 s", "entries[0].state", "1 finding", "TIN is on file"),
+        *("Feb 3, 2026, 10:00 UTC", "30 s", "entries[0].state", "1 finding", "TIN is on file"),
         *("medium confidence", FINDING["summary"], "source", SOURCE["url"], "Register of TINs"),
     ],
 }

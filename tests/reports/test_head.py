@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -61,7 +63,11 @@ def failed() -> dict[str, Any]:
     [
         (example("completed"), "neutral", "✓ Completed"),
         (waiting(), "attention", "◷ Waiting Waiting for a reviewer: Dismiss 1 potential hit?"),
-        (waiting(), "attention", "Asked by CIP Orchestrator on Feb 3, 10:00 UTC, 1 min so far."),
+        (
+            waiting(),
+            "attention",
+            "Asked by CIP Orchestrator on Feb 3, 2026, 10:00 UTC, 1 min so far.",
+        ),
         (failed(), "fail", "✕ Failed No result: the review failed"),
         (failed(), "fail", "Registry did not respond"),
         (run(step("a", 0, None), end=None), "neutral", "● Running No result yet"),
@@ -91,6 +97,13 @@ def test_the_banner_lists_what_the_agent_returned() -> None:
         assert "No output" not in page
 
 
+@pytest.mark.parametrize("year", [2020, datetime.now(UTC).year])
+def test_times_have_the_year_always(year):
+    raw = json.loads(json.dumps(waiting() | {"_runkit": {}}).replace("2026-", f"{year}-"))
+    for text in ("last updated {}, 10:00", "created {}, 09:59", "waiting since {}, 10:00"):
+        assert text.format(f"Feb 3, {year}") in words(data_of(raw))
+
+
 OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "0 government or primary")]
 
 
@@ -107,7 +120,10 @@ OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "0 government or prim
             ],
         ),
         (waiting(), [*OPEN, ("1 min 40 s so far", "40 s work")]),
-        (waiting() | {"_runkit": {}}, [*OPEN, ("40 s", "then waiting since Feb 3, 10:00 UTC")]),
+        (
+            waiting() | {"_runkit": {}},
+            [*OPEN, ("40 s", "then waiting since Feb 3, 2026, 10:00 UTC")],
+        ),
         (
             example("minimal"),
             [("–", "not known")] * 3 + [("7 min 28 s", "steps not delivered")],
@@ -246,7 +262,7 @@ ASKED = "not known whether over 4 h"
     [
         (
             UNDATED,
-            ("30", f"oldest since Feb 3, {ASKED}"),
+            ("30", f"oldest since Feb 3, 2026, {ASKED}"),
             ("–", "30 questions answered or still waiting; not known"),
         ),
         (

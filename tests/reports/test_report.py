@@ -82,7 +82,7 @@ def test_the_title_names_the_business_and_the_time(tmp_path):
     policy = runkit.Redaction(patterns={"license": "LIC-[0-9]+"}, keep_last=4)
     source = example("completed") | {"_runkit": {"business_name": "<b> Imports"}}
     done = make(source, tmp_path / "a.html", redact=policy)
-    assert "<title>&lt;b&gt; Imports, Feb 3, 10:41 UTC</title>" in done.page
+    assert "<title>&lt;b&gt; Imports, Feb 3, 2026, 10:41 UTC</title>" in done.page
     sources = ["".join(cell["source"]) for cell in done.notebook["cells"]]
     assert any(
         "# redaction of the report: custom rules: license; last digits" in text for text in sources
