@@ -58,6 +58,18 @@ def test_a_label_and_an_artifact_come_before_the_result() -> None:
     assert outcomes == ["artifact", "Research", "result"]
 
 
+@pytest.mark.parametrize(("ends", "cause"), [((40, 90), 1), ((90, 40), 0), ((90, 90), 1)])
+def test_the_failed_step_that_ended_last_is_the_cause(ends: tuple[int, int], cause: int) -> None:
+    """At a tie the later one in the tree; the chart names the same."""
+    failed = [
+        step(f"s{n}", 0, end, label=f"Check {n}", status="error", result={"error": f"error {n}"})
+        for n, end in enumerate(ends)
+    ]
+    f = runkit.frames(run(*failed, status="error"))
+    assert f.runs["outcome"].tolist() == [f"error {cause}"]
+    assert f"Failed in <b>Check {cause}</b>" in runkit.gantt(f).layout.title.text
+
+
 @pytest.mark.parametrize("name", strangers.FORMS)
 def test_the_outcome_of_other_accounts_runs_is_known(name: str) -> None:
     """Two failed steps included: the one that ended last is the cause."""
