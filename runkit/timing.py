@@ -9,8 +9,9 @@ of runs. Nothing here knows pandas, plotly or a file.
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import accumulate
-from typing import Any, NamedTuple
+from itertools import accumulate, pairwise
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,19 @@ def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
     for level in reversed(levels(depth)[1:]):
         np.add.at(size, parent[level], size[level])
     return size
+
+
+def close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed: Flags) -> Ints:
+    """Return the ends, those of some steps replaced by the end of their last child.
+
+    Inner steps come first. No step ends before it starts.
+    """
+    end, last = end.copy(), start.copy()
+    for level in reversed(levels(depth)):
+        unclosed, inner = level[is_unclosed[level]], level[parent[level] >= 0]
+        end[unclosed] = last[unclosed]
+        np.maximum.at(last, parent[inner], end[inner])
+    return end
 
 
 def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
@@ -71,16 +85,93 @@ def budget(
     """Split each run's time by what was open at each instant of [run_start, run_end).
 
     *waiting* if a step with `is_waiting` (a question put to a person) is open; else *working* if
-    one with `is_leaf` is; else *idle*. Other steps are containers and count for nothing. Steps are
-    clipped to the run.
+    any other step is; else *idle*. Steps are clipped to the run. *overlap* is the waiting time in
+    which a step with `is_leaf` is open that does not span the whole question.
     """
-    counts = np.flatnonzero(is_waiting | is_leaf)
-    totals = _totals(
-        run[counts], start[counts], end[counts], is_waiting[counts], run_start, run_end
-    )
-    working, overlap = totals[WORKING], totals[BOTH]
-    waiting = totals[WAITING] + overlap
+    totals = _totals(run, start, end, is_waiting, run_start, run_end)
+    working, waiting = totals[WORKING], totals[WAITING] + totals[BOTH]
+
+    bounds = run_start[run], run_end[run]
+    start, end = np.clip(start, *bounds), np.clip(end, *bounds)
+    waits = find_waits(run, start, end, is_waiting)
+    leaf = np.flatnonzero(is_leaf & (waiting > 0)[run])
+    parts = parts_beside(waits, run[leaf], start[leaf], end[leaf])
+    pairs = zip(waits[:3], parts, strict=True)
+    of, since, until = (np.concatenate(pair) for pair in pairs)
+    is_wait = np.arange(len(of)) < len(waits.run)
+    overlap: Ints = _totals(of, since, until, is_wait, run_start, run_end)[BOTH]
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
+
+
+class Waits(NamedTuple):
+    """The time in which runs wait, in order of run and time; no two overlap.
+
+    Each belongs to one question: `step` is its position, `closes` when it ends.
+    """
+
+    run: Ints
+    start: Times
+    end: Times
+    closes: Times
+    step: Ints
+
+
+def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
+    """Divide the waiting time of each run among its questions.
+
+    Where two are open, the time belongs to the one that closes last, at a tie to the one that was
+    asked first.
+    """
+    asked = np.flatnonzero(is_waiting & (end > start))
+    asked = asked[np.lexsort((-end[asked], start[asked], run[asked]))]
+    number = np.arange(len(asked))
+    rank = np.empty_like(number)
+    rank[np.lexsort((-number, end[asked], run[asked]))] = number
+    step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
+
+    of, since, closes = run[step], start[step], end[step]
+    is_last = np.append(np.diff(of) > 0, True)[: len(of)]
+    until = np.where(is_last, closes, np.minimum(closes, np.roll(since, -1)))
+    return Waits(of, since, until, closes, step)
+
+
+def parts_beside(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
+    """Return run, start and end of the parts of steps outside the questions that they span.
+
+    A step that spans a question is no sign that work went on meanwhile.
+    """
+    first = _search(waits.run, waits.start, run, start, "left")
+    last = _search(waits.run, waits.closes, run, end, "right") - 1
+    is_spanning = first <= last
+    since = np.where(is_spanning, np.append(waits.start, 0)[first], end)
+    until = np.where(is_spanning, np.append(waits.end, 0)[last], end)
+    return np.tile(run, 2), np.append(start, until), np.append(since, end)
+
+
+def _search(
+    groups: Ints, times: Times, group: Ints, time: Times, side: Literal["left", "right"]
+) -> Ints:
+    """Return where each time belongs among `times`, which are in order of group and time.
+
+    `side` is as in `np.searchsorted`.
+    """
+    is_given = np.repeat([True, False], [len(times), len(time)])
+    is_second = is_given if side == "left" else ~is_given
+    keys = is_second, np.append(times, time), np.append(groups, group)
+    order = np.lexsort(keys)
+    n_before = np.empty(len(order), np.int64)
+    n_before[order] = np.cumsum(is_given[order])
+    return n_before[len(times) :]
+
+
+def _waited(waits: Waits, run: Ints, time: Ints) -> Ints:
+    """Return how long the run of each time has waited before it."""
+    total = np.append(0, np.cumsum(waits.end - waits.start))
+    first = np.searchsorted(waits.run, run)
+    n_before = _search(waits.run, waits.start, run, time, "left")
+    rest = np.append(waits.end, 0)[n_before - 1] - time
+    waited: Ints = total[n_before] - total[first]
+    return waited - np.where(n_before > first, np.maximum(rest, 0), 0)
 
 
 WORKING, WAITING, BOTH = 1, 2, 3  # what is open in a piece of time; 0 is nothing
@@ -138,51 +229,104 @@ def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[fl
 
 
 class CriticalPath(NamedTuple):
-    """`is_on[i]`: the walk went through step i.
+    """`is_on[i]`: step i, or a step in it, has time on the path; `length[i]`: its own time there.
 
-    `length[i]`: its own time on the path, children taken out.
+    `parts` are the step, start and end of each stretch of the path, on the axis without `waits`.
     """
 
     is_on: Flags
     length: Ints
+    parts: Ints
+    waits: Waits
 
 
 def critical_path(
-    start: Ints, end: Ints, parent: Ints, depth: Ints, run: Ints, run_start: Ints, run_end: Ints
+    start: Ints,
+    end: Ints,
+    parent: Ints,
+    depth: Ints,
+    run: Ints,
+    run_start: Ints,
+    run_end: Ints,
+    *,
+    is_waiting: Flags,
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 
-    At a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
+    Waiting time belongs to its question (`find_waits`) and is cut out of the axis. On the rest, at
+    a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
     children that start before the cursor; at a tie the earliest start, then tree order. The walk
     goes on inside it, and then from its start. Children are clipped to their parent, and those that
     lie outside are no candidates. Time that no child covers belongs to the parent, so the lengths
     of a run and the time that no step of it covers add up to its duration exactly.
     """
-    n = len(start)
+    n, runs = len(start), np.arange(len(run_start))
+    bounds = run_start[run], run_end[run]
+    start, end = np.clip(start, *bounds), np.clip(end, *bounds)
+    waits = find_waits(run, start, end, is_waiting)
     # a run stands behind the steps, and owns its top steps
-    owner = np.where(parent >= 0, parent, n + run)
-    start, end = np.concatenate([start, run_start]), np.concatenate([end, run_end])
+    of, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
+    start, end = np.append(start, run_start), np.append(end, run_end)
+    cut = np.flatnonzero(np.isin(of, waits.run))
+    for times in (start, end):
+        times[cut] -= _waited(waits, of[cut], times[cut])
     for level in levels(depth):
         start[level] = np.maximum(start[level], start[owner[level]])
         end[level] = np.minimum(end[level], end[owner[level]])
 
-    begins, ends, owners = start.tolist(), end.tolist(), owner.tolist()
+    on, parts = _walk(start, end, owner)
+    is_on, length = np.zeros(n + len(runs), np.bool_), np.zeros(n + len(runs), np.int64)
+    is_on[on] = True
+    step, since, until = parts.T
+    np.add.at(length, step, until - since)
+    length[waits.step] = waits.end - waits.start
+    for position in waits.step.tolist():
+        while position < n and not is_on[position]:
+            is_on[position] = True
+            position = owner[position]
+    return CriticalPath(is_on[:n], length[:n], parts[step < n], waits)
+
+
+def _walk(start: Ints, end: Ints, owner: Ints) -> tuple[list[int], Ints]:
+    """Return the steps that the walk goes through, and its stretches: step, start and end.
+
+    Behind the steps, which have an owner, stand the runs.
+    """
+    begins, ends = start.tolist(), end.tolist()
     children: list[list[int]] = [[] for _ in begins]  # in order of their start
+    owners, n = owner.tolist(), len(owner)
     for step in np.argsort(start[:n], kind="stable").tolist():
-        if begins[step] <= ends[step]:
+        if begins[step] < ends[step]:
             children[owners[step]].append(step)
 
-    length = [-1] * len(begins)  # of steps that are not on the path
-    todo = list(enumerate(run_end.tolist(), n))
+    on, parts = [], []
+    todo = list(enumerate(ends[n:], n))
     while todo:
         family, cursor = todo.pop()
-        length[family] = cursor - begins[family]
+        on.append(family)
         steps = children[family]
         latest_end = list(accumulate((ends[step] for step in steps), max))
         while n_before := bisect_left(steps, cursor, key=begins.__getitem__):
             child = steps[bisect_left(latest_end, min(cursor, latest_end[n_before - 1]))]
-            until, cursor = min(ends[child], cursor), begins[child]
-            length[family] -= until - cursor
+            until = min(ends[child], cursor)
+            if until < cursor:
+                parts.append((family, until, cursor))
             todo.append((child, until))
-    lengths = np.array(length[:n], np.int64)
-    return CriticalPath(lengths >= 0, np.maximum(lengths, 0))
+            cursor = begins[child]
+        if begins[family] < cursor:
+            parts.append((family, begins[family], cursor))
+    return on, np.array(parts, np.int64).reshape(-1, 3)
+
+
+def put_waits_back(path: CriticalPath) -> list[list[int]]:
+    """Return the step, start and end of each stretch of one run's path, in order of time."""
+    waits = path.waits
+    length = waits.end - waits.start
+    cut_at = waits.start - np.cumsum(length) + length
+    stretches = np.column_stack([waits.step, waits.start, waits.end]).tolist()
+    for step, since, until in path.parts.tolist():
+        inside = np.unique(cut_at[(cut_at > since) & (cut_at < until)]).tolist()
+        for first, last in pairwise([since, *inside, until]):
+            before = int(length[cut_at <= first].sum())
+            stretches.append([step, first + before, last + before])
+    return sorted(stretches, key=itemgetter(1))

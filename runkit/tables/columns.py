@@ -303,7 +303,8 @@ def note_unknown_words(frame: str, columns: Columns, notes: list[RunNote]) -> No
 def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNote]) -> None:
     """Add `start` and `end` in microseconds to runs and steps.
 
-    What is open ends with its run or at `as_of`. A run that has not started spans 0 to 0.
+    What is open ends with its run or at `as_of`; in a run that has ended, an open step with child
+    steps ends with the last of them. A run that has not started spans 0 to 0.
     """
     runs |= _as_of(runs, steps, as_of, notes)
     started, ended = runs["started_at"], runs["ended_at"]
@@ -321,8 +322,13 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNot
 
     start, completed = steps["started_at"], steps["completed_at"]
     end = np.where(steps["is_open"], last[steps["run"]], completed)
-    steps["start"], steps["end"] = start, np.maximum(start, end)
-    is_reversed = ~steps["is_open"] & (end < start)
+    end = np.maximum(start, end)
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_unclosed = steps["is_open"] & is_over & (count(steps["parent"], len(end)) > 0)
+    if is_unclosed.any():
+        end = timing.close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
+    steps["start"], steps["end"] = start, end
+    is_reversed = ~steps["is_open"] & (completed < start)
     detail = "completed_at is before started_at; read as equal to it"
     note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
     _note_outside(runs, steps, notes)
@@ -376,7 +382,8 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
     run, parent, depth = steps["run"], steps["parent"], steps["depth"]
     start, end = steps["start"], steps["end"]
     step_no = position_in_group(run)
-    path = timing.critical_path(start, end, parent, depth, run, runs["start"], runs["end"])
+    spans = start, end, parent, depth, run, runs["start"], runs["end"]
+    path = timing.critical_path(*spans, is_waiting=steps["is_wait"])
     n_children = count(parent, len(run))
     return {
         "run_id": take(runs["run_id"], run),
@@ -633,12 +640,8 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
 
 
 def _budget(runs: Columns, steps: Columns) -> Columns:
-    """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle.
-
-    A question that the policy resolved is a leaf.
-    """
-    is_question = is_word(steps["type"], "interrupt")
-    is_leaf = np.where(is_question, ~steps["is_wait"], steps["n_children"] == 0)
+    """Split each run's time: waiting for a reviewer, working (another step is open), or idle."""
+    is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = timing.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
     is_known = (runs["started_at"] != NEVER) & runs["has_steps"]

@@ -63,8 +63,8 @@ class Frames:
     | `interrupts` | question to a reviewer: what is waiting, since when, and the outcome |
     | `problems` | problem in the data: what was refused, repaired or unusual, and where |
 
-    At each moment a run is waiting if a question to a reviewer is open, otherwise working if a step
-    without children is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
+    At each moment a run is waiting if a question to a reviewer is open, otherwise working if any
+    other step is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
     `coverage` says how many records were seen, kept and refused. A CSV file has no types, so that a
     spreadsheet may run text as a formula; `to_excel` keeps text as text.
 

@@ -101,12 +101,13 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("as_of", "the time up to which open runs and steps are measured"),
         _seconds("queued_s", "started_at - created_at"),
         _seconds("duration_s", "(ended_at, or as_of for an open run) - started_at"),
-        _seconds("working_s", "time in which a leaf step was open and no question was waiting"),
+        _seconds("working_s", "time in which a step was open and no question was waiting"),
         _seconds("waiting_s", "time in which a question to a reviewer was open"),
+        _seconds("idle_s", "time in which no step was open; the three add up to duration_s"),
         _seconds(
-            "idle_s", "time in which nothing ran, or only groups; the three add up to duration_s"
+            "overlap_s",
+            "the part of waiting_s in which a leaf step ran that does not span the whole question",
         ),
-        _seconds("overlap_s", "the part of waiting_s in which a leaf step also ran"),
         _flag("has_steps", "false if the steps were not delivered; the time budget is then null"),
         _count("n_steps", "rows in steps"),
         _count("n_errors", "failed steps without a failed child: the causes"),
@@ -145,7 +146,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         ),
         _seconds("self_s", "duration minus the union of its children"),
         _flag("is_critical", "on the critical path"),
-        _seconds("critical_s", "own time on the critical path"),
+        _seconds(
+            "critical_s", "own time on the critical path; of a question, the waiting that it caused"
+        ),
         _word(
             "resolution",
             "how the interrupt policy resolved it; null if a reviewer did",

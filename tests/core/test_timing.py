@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import slow_times
 from runkit import timing
+from slow_times import Forest
 
 LIMIT = 12  # a small clock makes ties, touching and empty intervals likely
 
 
-class Forest(NamedTuple):
-    """Steps of several runs in pre-order."""
-
-    start: np.ndarray
-    end: np.ndarray
-    parent: np.ndarray
-    depth: np.ndarray
-    run: np.ndarray
-    run_start: np.ndarray
-    run_end: np.ndarray
-
-    @property
-    def n(self) -> int:
-        """Number of steps."""
-        return len(self.start)
-
-
 @st.composite
-def forests(draw: st.DrawFn) -> Forest:
+def forests(draw: st.DrawFn, n_runs: int = 3) -> Forest:
     moments = st.integers(0, LIMIT)
     start, end, parent, depth, run, run_start, run_end = [], [], [], [], [], [], []
-    for number in range(draw(st.integers(1, 3))):
+    for number in range(draw(st.integers(1, n_runs))):
         a, b = sorted((draw(moments), draw(moments)))
         run_start.append(a)
         run_end.append(b)
@@ -50,90 +34,50 @@ def forests(draw: st.DrawFn) -> Forest:
             depth.append(len(path))
             run.append(number)
             path.append(len(start) - 1)
-    return Forest(
-        *(np.array(x, np.int64) for x in (start, end, parent, depth, run, run_start, run_end))
-    )
+    numbers = (start, end, parent, depth, run, run_start, run_end)
+    kinds = draw(st.lists(st.sampled_from("wl"), min_size=len(start), max_size=len(start)))
+    is_group = np.isin(np.arange(len(start)), parent)
+    kind = np.where(is_group & (np.array(kinds, "U1") == "l"), "g", np.array(kinds, "U1"))
+    return Forest(*(np.array(values, np.int64) for values in numbers), kind)
 
 
-def instants(forest: Forest, steps: Iterable[int]) -> set[int]:
-    """The instants at which a step is open: on a clock of integers a union is a set."""
-    spans = (range(forest.start[i], forest.end[i]) for i in steps)
-    return set(chain.from_iterable(spans))
+def path_of(forest: Forest) -> timing.CriticalPath:
+    return timing.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
 
 
 @given(forests())
 def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Forest) -> None:
     """Self time equals the number of instants of the step at which none of its children is open."""
-    expected = [
-        len(instants(forest, [i]) - instants(forest, np.flatnonzero(forest.parent == i)))
-        for i in range(forest.n)
-    ]
-    assert timing.self_time(forest.start, forest.end, forest.parent).tolist() == expected
+    got = timing.self_time(forest.start, forest.end, forest.parent)
+    assert got.tolist() == slow_times.self_time(forest)
 
 
-@given(forests(), st.data())
-def test_budget_counts_each_instant_once(forest: Forest, data: st.DataObject) -> None:
-    """Each instant is waiting, else working, else idle; work under a wait is overlap."""
-    lists = st.lists(st.sampled_from("wlc"), min_size=forest.n, max_size=forest.n)
-    kinds = np.array(data.draw(lists), "U1")
-    got = timing.budget(
-        forest.run,
-        forest.start,
-        forest.end,
-        is_waiting=kinds == "w",
-        is_leaf=kinds == "l",
-        run_start=forest.run_start,
-        run_end=forest.run_end,
-    )
-    for number, span in enumerate(zip(forest.run_start, forest.run_end, strict=True)):
-        whole = set(range(*span))
-        waiting, leaf = (
-            whole & instants(forest, np.flatnonzero((forest.run == number) & (kinds == kind)))
-            for kind in "wl"
-        )
-        idle = whole - waiting - leaf
-        parts = [leaf - waiting, waiting, idle, waiting & leaf]
-        assert [part[number] for part in got] == [*map(len, parts)]
-
-
-def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
-    """The critical path by the rule, one step at a time."""
-    is_on, length = [False] * forest.n, [0] * forest.n
-
-    def inside(family: list[int], lo: int, hi: int, cursor: int, floor: int) -> int:
-        """Walk from `cursor` down; return the time that no child covered."""
-        clipped = {i: (max(forest.start[i], lo), min(forest.end[i], hi)) for i in family}
-        clipped = {i: (a, b) for i, (a, b) in clipped.items() if a <= b}
-        own = 0
-        while True:
-            open_before = [i for i, (a, _) in clipped.items() if a < cursor]
-            if not open_before:
-                return own + cursor - floor
-            step = min(open_before, key=lambda i: (-min(clipped[i][1], cursor), clipped[i][0], i))
-            a, b = clipped[step]
-            reached = min(b, cursor)
-            own += cursor - reached
-            is_on[step] = True
-            kids = [c for c in range(forest.n) if forest.parent[c] == step]
-            length[step] = inside(kids, a, b, reached, a)
-            cursor = a
-
-    for number, (a, b) in enumerate(zip(forest.run_start, forest.run_end, strict=True)):
-        top = [i for i in range(forest.n) if forest.run[i] == number and forest.parent[i] < 0]
-        inside(top, a, b, b, a)
-    return is_on, length
+@given(forests())
+def test_budget_counts_each_instant_once(forest: Forest) -> None:
+    """Each instant is waiting, else working, else idle; work beside a wait is overlap."""
+    kinds = {"is_waiting": forest.kind == "w", "is_leaf": forest.kind == "l"}
+    spans = forest.run, forest.start, forest.end, forest.run_start, forest.run_end
+    got = np.column_stack(timing.budget(*spans, **kinds)).tolist()
+    assert got == [slow_times.budget(forest, run) for run in range(len(forest.run_start))]
 
 
 @given(forests())
 def test_critical_path_follows_the_rule(forest: Forest) -> None:
     """The walk by search takes the steps of the walk that looks at every child."""
-    got = timing.critical_path(
-        forest.start,
-        forest.end,
-        forest.parent,
-        forest.depth,
-        forest.run,
-        forest.run_start,
-        forest.run_end,
-    )
-    assert (got.is_on.tolist(), got.length.tolist()) == walk_back(forest)
+    got, path = path_of(forest), slow_times.critical_path(forest)
+    spent = Counter(chain.from_iterable(path))
+    assert got.length.tolist() == [spent[step] for step in range(forest.n)]
+    assert got.is_on.tolist() == slow_times.on_path(forest, path)
+
+
+@given(forests(n_runs=1))
+def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest: Forest) -> None:
+    """With the waits put back, each instant of the run has the step of the walk by the rule."""
+    owner = {
+        instant: step
+        for step, since, until in timing.put_waits_back(path_of(forest))
+        for instant in range(since, until)
+    }
+    span = range(forest.run_start[0], forest.run_end[0])
+    [path] = slow_times.critical_path(forest)
+    assert [owner.get(instant, -1) for instant in span] == path

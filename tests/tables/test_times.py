@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import runkit
-from support import at, run, runs, step
+import slow_times
+from support import at, question, run, runs, step
 
 GOOD = {
     "2026-02-03T10:00:00Z": "2026-02-03 10:00:00",
@@ -140,28 +142,85 @@ def test_an_end_before_the_start_is_read_as_the_start() -> None:
     ]
 
 
-@given(runs())
-def test_budgets_add_up(source: dict) -> None:
-    """Working, waiting and idle time make up the duration, where the steps are known."""
-    [row] = runkit.frames(source).runs.to_dict("records")
-    assert row["has_steps"] == (bool(source["steps"]) or source["status"] == "running")
-    parts = [row[name] for name in ("working_s", "waiting_s", "idle_s")]
-    assert (
-        sum(parts) == pytest.approx(row["duration_s"])
-        if row["has_steps"]
-        else np.isnan(parts).all()
-    )
+@given(st.lists(runs(), min_size=1, max_size=3))
+def test_time_goes_where_the_rules_say(sources: list[dict]) -> None:
+    """The budget, own time and the path equal a walk over each second, for several runs at once.
+
+    Steps overlap, run outside their parents, are open in ended runs; several questions are open.
+    """
+    f = runkit.frames(sources, as_of=at(30))
+    for source in sources:
+        read, forest = f.select(source["id"]), slow_times.forest_of(source, 30)
+        [path] = slow_times.critical_path(forest)
+        assert read.steps["duration_s"].tolist() == (forest.end - forest.start).tolist()
+        assert read.steps["self_s"].tolist() == slow_times.self_time(forest)
+        assert read.steps["critical_s"].tolist() == [path.count(n) for n in range(forest.n)]
+        assert read.steps["is_critical"].tolist() == slow_times.on_path(forest, [path])
+        [budget] = read.runs[["working_s", "waiting_s", "idle_s", "overlap_s"]].values.tolist()
+        is_known = bool(source["steps"]) or source["status"] == "running"
+        assert budget == (
+            slow_times.budget(forest, 0) if is_known else pytest.approx([np.nan] * 4, nan_ok=True)
+        )
 
 
 @given(runs())
-def test_a_spanning_step_around_everything_changes_no_budget(source: dict) -> None:
-    """Containers are not work: an orchestrator's step around all steps counts for nothing."""
-    if not source["steps"]:
+def test_the_path_follows_the_budget(source: dict) -> None:
+    """Questions have the waiting time, other steps the work but that of children outside parents."""
+    f = runkit.frames(source, as_of=at(30))
+    if not f.runs["has_steps"].all():
         return
-    wrapped = source | {
-        "steps": [step("outer", 0, None, run_id=source["id"], steps=source["steps"])]
-    }
-    columns = ["duration_s", "working_s", "waiting_s", "idle_s", "overlap_s"]
-    before = runkit.frames(source, as_of=at(30)).runs[columns]
-    after = runkit.frames(wrapped, as_of=at(30)).runs[columns]
-    assert before.values.tolist() == after.values.tolist()
+    spent = f.steps.groupby("is_wait")["critical_s"].sum().reindex([True, False], fill_value=0)
+    [waiting_s, working_s] = f.runs[["waiting_s", "working_s"]].iloc[0]
+    assert spent[True] == waiting_s
+    assert spent[False] <= working_s
+    if "outside_parent" not in set(f.problems["problem"]):
+        assert spent[False] == working_s
+    work = f.steps[~f.steps["is_wait"]]
+    assert work["critical_s"].le(work["self_s"]).all()
+
+
+def test_a_step_at_work_beside_its_child_is_no_idle_time() -> None:
+    """An activity of 10 min with a child of 1 min worked 9 min itself, on the critical path."""
+    f = runkit.frames(run(step("a", 0, 600, steps=[step("b", 60, 120)]), end=600))
+    assert f.steps[["self_s", "critical_s"]].values.tolist() == [[540, 540], [60, 60]]
+    assert f.runs[["working_s", "idle_s"]].values.tolist() == [[600, 0]]
+
+
+def test_a_question_has_the_time_in_which_a_step_spans_it() -> None:
+    """100 s in one spanning step, of which 40 s are a wait: the step has 60 s of the path.
+
+    What spans the question is no sign of work beside it; a step of 10 s within is.
+    """
+    flat = [step("all", 0, 100), question("q", 30, 70), step("beside", 40, 50)]
+    f = runkit.frames(run(*flat))
+    assert f.steps["critical_s"].tolist() == [60, 40, 0]
+    assert f.runs[["working_s", "waiting_s", "idle_s", "overlap_s"]].values.tolist() == [
+        [60, 40, 0, 10]
+    ]
+
+
+def test_of_two_open_questions_the_last_to_close_has_the_time() -> None:
+    """10 to 50 and 30 to 60: the first has 20 s, the second 30; at a tie the first has all."""
+    f = runkit.frames(run(question("a", 10, 50), question("b", 30, 60)))
+    assert f.steps["critical_s"].tolist() == [20, 30]
+    f = runkit.frames(run(question("a", 30, 60), question("b", 10, 60)))
+    assert f.steps["critical_s"].tolist() == [0, 50]
+
+
+@pytest.mark.parametrize(("status", "end"), [("completed", 40), ("running", 86_400)])
+def test_a_group_that_was_never_closed_ends_with_its_last_child(status: str, end: float) -> None:
+    """In a run that has ended a day later; inner groups first.
+
+    In a run that goes on, the groups are at work until it was read.
+    """
+    inner = step("inner", 5, None, steps=[step("a", 10, 30), step("b", 20, 40)])
+    source = run(step("outer", 0, None, steps=[inner]), end=86_400)
+    if status == "running":
+        source |= {"status": status, "ended_at": None}
+    f = runkit.frames(source, as_of=at(86_400))
+    assert f.steps["duration_s"].tolist() == [end, end - 5, 20, 20]
+    assert f.steps["self_s"].tolist() == [5, end - 35, 20, 20]
+    assert f.runs[["working_s", "idle_s"]].values.tolist() == [[end, 86_400 - end]]
+    assert f.steps["completed_at"].isna().tolist() == [True, True, False, False]
+    n_noted = f.problems.loc[f.problems["problem"].eq("contradiction"), "n"].sum()
+    assert n_noted == (2 if status == "completed" else 0)
