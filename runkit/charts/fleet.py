@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
+OWN_SHARE = 0.5  # a step with child steps that works more than this share itself is no group
 NO_QUESTIONS = "No question to a reviewer."
 # A question with one of these outcomes was put to a person; others were decided by policy.
 HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
@@ -244,12 +245,12 @@ def slowest_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        Of steps without child steps, at most 15 kinds; `label` is the label that all steps of a
-        kind have, else the name in words. Waits for reviewers are left out; what the
-        policy settled is work. Times are the steps' own; `critical_s` and `total_s` are those of
-        all runs together.
+        At most 15 kinds of steps with own time; `label` is the label that all steps of a kind have,
+        else the name in words. Waits for reviewers are left out; what the policy settled is work.
+        Times are the steps' own, without that of their child steps; `critical_s` and `total_s` are
+        those of all runs together.
     """
-    work = f.steps[(f.steps["n_children"] == 0) & ~f.steps["is_wait"]]
+    work = f.steps[~f.steps["is_wait"]]
     by = work.groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
         label=("label", "first"),
@@ -258,6 +259,7 @@ def slowest_steps(f: Frames) -> Panel:
         n_runs=("run_id", "nunique"),
     )
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
+    kinds = kinds[kinds["total_s"] > 0]
     names = kinds["name"].str.replace("_", " ").str.capitalize()
     has_one_label = kinds.pop("n_labels").eq(1) | names.isna()
     kinds["label"] = kinds["label"].where(has_one_label, names)
@@ -268,8 +270,8 @@ def slowest_steps(f: Frames) -> Panel:
     part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
     sentence = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
     sentence += f"{part} of {whole} on the critical path."
-    if work.empty:
-        sentence = "No steps."
+    if kinds.empty:
+        sentence = "No steps with own time."
     columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", sentence + without_steps(f), table, body=body)
@@ -287,12 +289,13 @@ def variants(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each `variant`, the names of the steps without child steps in tree order, as `A >
-        B > C`, at most 15; `runs_percent` is of the runs with steps, `working_s` the median,
-        `run_id` an example.
+        A row for each `variant`, the names of steps in tree order, as `A > B > C`, at most 15. A
+        step with child steps is named if more than half of its time is its own. `runs_percent` is
+        of the runs with steps, `working_s` the median, `run_id` an example.
     """
-    leaves = f.steps[f.steps["n_children"].eq(0)]
-    names = leaves["name"].fillna(leaves["label"]).groupby(leaves["run_id"]).agg(" > ".join)
+    is_work = f.steps["n_children"].eq(0) | (f.steps["self_s"] > OWN_SHARE * f.steps["duration_s"])
+    work = f.steps[is_work]
+    names = work["name"].fillna(work["label"]).groupby(work["run_id"]).agg(" > ".join)
     runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
     runs = runs.assign(
         n_runs=1,

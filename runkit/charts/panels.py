@@ -106,11 +106,11 @@ def timeline(f: Frames) -> Panel:
 def slowest_steps(f: Frames) -> Panel:
     """Show the five steps of one run that worked longest, and what they added to its total time."""
     steps = f.steps
-    is_work = (steps["n_children"] == 0) & ~steps["is_wait"] & (steps["self_s"] > 0)
-    slowest = steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True])
-    table = slowest.head(MAX_STEPS)[["label", "agent", "self_s", "critical_s"]]
-    if f.runs["status"].eq("error").any():
-        table = table.drop(columns="critical_s")
+    is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
+    has_path = not f.runs["status"].eq("error").any()
+    order = ["critical_s", "self_s"] if has_path else ["self_s"]
+    slowest = steps[is_work].sort_values(order, ascending=False, kind="stable").head(MAX_STEPS)
+    table = slowest[["label", "agent", "self_s", *order[:-1]]]
     return Panel("Slowest steps", "", table.reset_index(drop=True))
 
 

@@ -131,13 +131,16 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: p
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
-    """Name the step of a run whose own time is most above its median in other runs."""
+    """Name the step of a run whose own time is most above its median in other runs.
+
+    Only time on the critical path counts: a group that spans a question does not work meanwhile.
+    """
     by = f.steps[~f.steps["is_wait"]].groupby(["run_id", *KIND], dropna=False)
-    spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
+    spent = by.agg(label=("label", "first"), own_s=("critical_s", "sum")).reset_index()
     by_kind = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)
-    usual_s = by_kind["self_s"].median().rename("usual_s")
+    usual_s = by_kind["own_s"].median().rename("usual_s")
     steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND).fillna({"usual_s": 0.0})
-    steps = steps.assign(extra_s=steps["self_s"] - steps["usual_s"])
+    steps = steps.assign(extra_s=steps["own_s"] - steps["usual_s"])
     [step] = steps.nlargest(1, "extra_s").to_dict("records")
     name = f"“{words_of(step['label'])}” ({agent_title(step['agent'])})"
-    return f" Most in {name}: {lasting(step['self_s'])}, median {lasting(step['usual_s'])}."
+    return f" Most in {name}: {lasting(step['own_s'])}, median {lasting(step['usual_s'])}."

@@ -109,6 +109,11 @@ USUAL = [timed(name, look_s) for name, look_s in zip("abcde", (20, 22, 18, 21, 1
             "Slow because agents worked longer: 1 min 3 s, median 25 s. "
             "Most in “Looking up” (CIP Orchestrator): 58 s, median 20 s.",
         ),
+        (
+            run(step("g", 0, 600, name="group", steps=[step("c", 0, 60)]), run_id="slow", end=600),
+            "Slow because agents worked longer: 10 min, median 25 s. "
+            "Most in “Step g” (CIP Orchestrator): 9 min, median 0 s.",
+        ),
         (timed("slow", 10), "Not slow: faster than all 5 others. 15 s, median 25 s."),
     ],
 )
@@ -209,10 +214,10 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     assert same.tolist() == ["IRS timed out after 20 s"]
 
 
-def test_variants_are_sequences_of_leaf_steps():
-    """The most frequent first, with an example; a group is not a step of its own."""
+def test_variants_are_sequences_of_steps_that_work():
+    """The most frequent first, with an example; a group that works for half of its time is none."""
     inner = step(
-        "g", 0, 20, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")]
+        "g", 0, 18, name="group", steps=[step("a", 0, 5, name="look"), step("b", 5, 9, name="read")]
     )
     runs = [run(inner, run_id=f"r{n}") for n in range(2)]
     runs.append(run(step("a", 0, 5, name="look"), run_id="x", status="error"))
@@ -220,3 +225,5 @@ def test_variants_are_sequences_of_leaf_steps():
     columns = ["variant", "n_runs", "runs_percent", "n_failed", "run_id"]
     rows = [["look > read", 2, 66.7, 0, "r0"], ["look", 1, 33.3, 1, "x"]]
     assert table[columns].values.tolist() == rows
+    alone = step("g", 0, 19, name="group", steps=inner["steps"])
+    assert fleet.variants(frames(run(alone))).table["variant"].tolist() == ["group > look > read"]

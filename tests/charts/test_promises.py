@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from chart import Chart, values
-from runkit.charts import fleet
+from runkit.charts import fleet, panels
 from support import question, run, step
 
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
@@ -98,13 +98,26 @@ def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
     ]
 
 
-def test_the_slowest_work_is_no_wait_and_no_container() -> None:
-    """Of a container, a wait and three steps, the steps are work; two have a name in common."""
-    looks = [step("a", 0, 20, name="look_up"), step("b", 80, 90)]
-    steps = [step("p", 0, 90, steps=[*looks, step("c", 90, 95, name="look_up")])]
-    f = runkit.frames(run(*steps, question("q", 20, 80)))
-    assert fleet.slowest_steps(f).table[["label", "total_s"]].to_numpy().tolist() == [
-        ["Look up", 25],
-        ["Step b", 10],
+def test_the_slowest_work_is_the_own_time_of_steps() -> None:
+    """A group that covers its steps has none; one that worked 70 s beside them comes first."""
+    looks = [step("a", 0, 5, name="look_up"), step("b", 75, 80, name="look_up")]
+    alone = step("q", 80, 100, name="group", steps=[step("c", 80, 100, name="read")])
+    f = runkit.frames(run(step("p", 0, 80, name="compare", steps=looks), alone))
+    columns = ["label", "n_steps", "total_s", "critical_s"]
+    assert fleet.slowest_steps(f).table[columns].to_numpy().tolist() == [
+        ["Step p", 1, 70, 70],
+        ["Step c", 1, 20, 20],
+        ["Look up", 2, 10, 10],
     ]
-    assert f.runs[["working_s", "waiting_s", "idle_s"]].sum(axis=1).tolist() == [100]
+
+
+def test_a_step_that_spans_a_wait_is_not_the_slowest_of_its_run() -> None:
+    """It spans a wait of 80 s and works 5 s; another step works 15 s."""
+    wrapper = step("w", 0, 85, steps=[step("i", 0, 1)])
+    f = runkit.frames(run(wrapper, question("q", 4, 84), step("a", 85, 100)))
+    table = panels.slowest_steps(f).table
+    assert table[["label", "self_s", "critical_s"]].values.tolist() == [
+        ["Step a", 15, 15],
+        ["Step w", 84, 4],
+        ["Step i", 1, 1],
+    ]
