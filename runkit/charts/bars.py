@@ -21,7 +21,15 @@ from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, outcome
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown, unmeasured_waits
 from runkit.text import agent_title, duration, plural, run_label
-from runkit.timing import Flags, Ints, waiting_ranges
+from runkit.timing import (
+    Flags,
+    Ints,
+    critical_path,
+    find_waits,
+    parts_beside,
+    put_waits_back,
+    waiting_ranges,
+)
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
 FAILING = "✕ failing step"
@@ -282,9 +290,13 @@ def each(bars: pd.DataFrame) -> Iterator[Any]:
 
 
 def blocked(bars: pd.DataFrame) -> list[Fold]:
-    """Return the ranges of time in which a question is open and no step works."""
-    working = bars[bars["kind"] != GROUP]
-    return waiting_ranges(*(working[name].to_numpy() for name in ("start", "end", "is_wait")))
+    """Return the ranges of time in which a question is open and no step works beside it."""
+    run, start, end = (bars[name].to_numpy() for name in ("run", "start", "end"))
+    waits = find_waits(run, start, end, bars["is_wait"].to_numpy())
+    is_leaf = bars["kind"].eq(STEP).to_numpy()
+    _, since, until = parts_beside(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    is_wait = np.arange(len(waits.run) + len(since)) < len(waits.run)
+    return waiting_ranges(np.append(waits.start, since), np.append(waits.end, until), is_wait)
 
 
 def tree_rows(bars: pd.DataFrame, row: Ints) -> RowLayout:
@@ -346,29 +358,20 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
     return pd.Series(lanes, bars.index, "int64")
 
 
-def critical_path(bars: pd.DataFrame, axis: Axis) -> list[PathPart]:
+def path_parts(bars: pd.DataFrame, runs: pd.DataFrame, axis: Axis) -> list[PathPart]:
     """Return the critical path of a run of which all steps are shown, in order of time.
 
     Short parts of groups are left out.
     """
-    # The time of a subtree on the path is one stretch, so each moment is that of the deepest step.
-    spent = np.append(0.0, bars["critical_s"].cumsum())
-    last_inside = np.searchsorted(bars["step_no"], bars["subtree_end"])
-    total = spent[last_inside] - spent[:-1]
-    on_path = np.flatnonzero(bars["is_critical"] & (total > 0))
-    begin = bars["start"].to_numpy()[on_path]
-    spans = np.column_stack([begin, begin + total[on_path]]).round(6)
-    edges, number = np.unique(spans, return_inverse=True)
-    owner = np.full(len(edges), -1)  # position of the deepest step from each edge on
-    for bar, (first, last) in zip(on_path.tolist(), number.reshape(-1, 2), strict=True):
-        owner[first:last] = bar
-
-    positions = axis.at(edges).tolist()
+    edges = bars["start"], bars["end"], [0.0], runs["duration_s"]
+    start, end, *bounds = (np.rint(np.asarray(edge) * 1e6).astype(np.int64) for edge in edges)
+    parent = pd.Index(bars["step_id"]).get_indexer(pd.Index(bars["parent_step_id"]))
+    tree = parent, bars["depth"].to_numpy(np.int64), np.zeros(len(bars), np.int64)
+    found = critical_path(start, end, *tree, *bounds, is_waiting=bars["is_wait"].to_numpy())
     rows, kinds = bars["row"].tolist(), bars["kind"].tolist()
     path = []
-    for first, last in pairwise(np.flatnonzero(np.diff(owner, prepend=-1, append=-1))):
-        bar, length = owner[first], positions[last] - positions[first]
-        is_short = kinds[bar] == GROUP and length < MIN_GROUP_PX / axis.scale
-        if bar >= 0 and not is_short:
-            path.append(PathPart(positions[first], positions[last], rows[bar], kinds[bar]))
+    for step, *micros in put_waits_back(found):
+        x0, x1 = axis.at(np.array(micros) / 1e6).tolist()
+        if kinds[step] != GROUP or x1 - x0 >= MIN_GROUP_PX / axis.scale:
+            path.append(PathPart(x0, x1, rows[step], kinds[step]))
     return path

@@ -22,7 +22,7 @@ from runkit.charts.bars import (
     agent_rows,
     bars_of,
     blocked,
-    critical_path,
+    path_parts,
     scene_of,
     tree_rows,
     visible_steps,
@@ -194,7 +194,8 @@ def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Pic
     is_solid = steps["is_critical"] if has_path else not runs["status"].eq("error").all()
     x0, x1 = (axis.at(steps[edge].to_numpy()) for edge in ("start", "end"))
     bars = bars_of(scene, steps, row=row, x0=x0, x1=x1, is_solid=steps["is_failing"] | is_solid)
-    path = critical_path(bars, axis) if is_tree and is_visible.all() else []
+    has_line = is_tree and has_path and is_visible.all()
+    path = path_parts(bars, runs, axis) if has_line else []
     return Picture(runs, bars, scene.legend, rows, axis, chosen_theme(), path)
 
 

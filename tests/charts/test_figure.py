@@ -21,7 +21,7 @@ def test_the_title_names_business_agent_and_state():
     chart = draw(read)
     assert chart.title == (
         "Namesake Imports LLC · CIP Orchestrator · ✓ Completed "
-        "40 min 59 s: 3 min 16 s work, 37 min 42 s waiting · run 7b0f6c1e"
+        "40 min 59 s: 3 min 17 s work, 37 min 42 s waiting · run 7b0f6c1e"
     )
     assert words(chart.layout["title"]["text"].split("<br>")[1]) in chart.layout["meta"]["alt"]
 
@@ -47,6 +47,17 @@ def test_the_path_has_as_much_time_of_each_step_as_the_frames():
     leaves = np.flatnonzero((read.steps["n_children"] == 0) & ~read.steps["is_wait"])
     critical_s = read.steps["critical_s"].iloc[leaves].tolist()
     assert [spent[number] for number in leaves] == pytest.approx(critical_s, abs=2)
+
+
+def test_the_path_of_a_group_is_its_own_time_without_waits():
+    """A group of 100 s has a step of 20 s, and a question of 40 s beside it is open meanwhile."""
+    group = step("g", 0, 100, steps=[step("a", 10, 30)])
+    chart = draw(run(group, question("q", 40, 80)), compress_waits=False)
+    path = chart.trace("critical path")
+    points = pairwise(zip(path["x"], path["y"], strict=True))
+    drawn = [(round(y), x, x1) for (x, y), (x1, y1) in points if y is not None and y == y1]
+    assert drawn == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
+    assert "1 min work, 40 s waiting" in chart.title
 
 
 def test_a_failed_run_has_no_critical_path():

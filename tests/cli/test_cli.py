@@ -134,7 +134,7 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     # the year is shown in other years only
     lines = [" ".join(line.split()).replace(", 2026", "") for line in done.stdout.splitlines()]
     assert lines[0] == "CIP Orchestrator r ✓ Completed"
-    assert lines[1].startswith("1 min 40 s: 50 s work, 20 s idle, 30 s waiting · created Feb 3, ")
+    assert lines[1].startswith("1 min 40 s: 1 min 10 s work, 30 s waiting · created Feb 3, ")
     assert lines[3:8] == [
         "├─ Group 40 s ◆",
         "│ └─ Child 20 s ◆",
