@@ -22,6 +22,7 @@ from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
 from runkit.style import MISSING, outcome_words, status
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
+    contradicting_s,
     explanations,
     findings_of,
     is_shown,
@@ -197,7 +198,8 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
 
     ◆ marks the critical path.
     """
-    run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
+    facts = {"waits_since": unmeasured_waits(f), "steps_s": contradicting_s(f)}
+    run = f.runs.assign(**facts).iloc[0].to_dict()
     yield from _run_head(run)
     if run["status"] == "error" and len(agents := unfinished(f)["title"]):
         yield paint("Not checked: ") + paint(", ".join(agents), "bold")
@@ -277,7 +279,8 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
 
     created = f"created {live_moment(run['created_at'])}"
     if run["status"] == "error":
-        took = "" if pd.isna(run["duration_s"]) else f" after {duration(run['duration_s'])}"
+        is_known = pd.notna(run["duration_s"]) and pd.isna(run["steps_s"])
+        took = f" after {duration(run['duration_s'])}" if is_known else ""
         yield paint(f"No result: the review failed{took}, {created}")
         yield paint("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
         return

@@ -287,6 +287,8 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
         return "Not started"
+    if pd.notna(run["steps_s"]):
+        return f"0 s by its own start and end; its steps took {duration(run['steps_s'])}"
     is_measured = run["status"] in ("running", "interrupted") and pd.isna(run["waits_since"])
     whole = duration(total) + " so far" * is_measured
     if pd.isna(work):

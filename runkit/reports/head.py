@@ -15,6 +15,7 @@ from runkit.keys import TEST_KEY
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
+    contradicting_s,
     findings_of,
     open_questions,
     outputs_of,
@@ -131,7 +132,8 @@ def _modes(f: Frames) -> list[str]:
 
 def _run(f: Frames) -> dict[Any, Any]:
     """Return the facts of one run, with the time since which it waits if that is not measured."""
-    [run] = records(f.runs.assign(waits_since=unmeasured_waits(f)))
+    facts = {"waits_since": unmeasured_waits(f), "steps_s": contradicting_s(f)}
+    [run] = records(f.runs.assign(**facts))
     return run
 
 
@@ -210,6 +212,8 @@ def _quote(text: str | None) -> dict[str, str]:
 def _time(run: dict[Any, Any]) -> tuple[str, str]:
     """Return a run's duration, and how much of it was waiting, or work so far if it is open."""
     total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
+    if run["steps_s"]:
+        return total, f"but its steps took {duration(run['steps_s'])}"
     if run["waits_since"]:
         return total, f"then waiting since {moment(run['waits_since'])}"
     if not is_over and run["duration_s"] is not None:

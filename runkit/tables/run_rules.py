@@ -139,6 +139,15 @@ def explanations(steps: pd.DataFrame) -> pd.Series[str]:
     return error.mask(error.eq(label) | error.eq(label + " failed"))
 
 
+def contradicting_s(f: LinkedFrames) -> pd.Series[float]:
+    """Return how long the steps of each run took in all, if the run's own times say 0 s."""
+    starts, run_ids = f.steps["started_at"], f.steps["run_id"]
+    first = starts.groupby(run_ids).transform("min")
+    until_s = (starts - first).dt.total_seconds() + f.steps["duration_s"]
+    steps_s = until_s.groupby(run_ids).max().reindex(f.runs["run_id"]).set_axis(f.runs.index)
+    return steps_s.where(f.runs["duration_s"].eq(0) & steps_s.gt(0))
+
+
 def causes_of(f: LinkedFrames) -> pd.DataFrame:
     """Return the step in which each failed run failed, with its run.
 

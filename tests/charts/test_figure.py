@@ -60,6 +60,13 @@ def test_the_path_of_a_group_is_its_own_time_without_waits():
     assert "1 min work, 40 s waiting" in chart.title
 
 
+def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
+    """Its steps took 7 min, which is all that is known."""
+    chart = draw(run(step("a", 0, 300), step("b", 200, 420), start=20, end=10))
+    assert "0 s work" not in chart.title
+    assert "its steps took 7 min" in chart.title
+
+
 def test_a_failed_run_has_no_critical_path():
     """All bars are pale but the one that failed, which has a cross and the first words of its error."""
     error = step(
