@@ -226,7 +226,7 @@ def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[st
     text = f"{n_steps - len(hidden):,} of {n_steps:,} steps shown"
     if not isinstance(depth, int):
         n_top, n_failed = int(bars["depth"].eq(0).sum()), int(bars["is_failing"].sum())
-        longest = (hidden["end"] - hidden["start"])[hidden["kind"] != GROUP].max()
+        longest = (hidden["end"] - hidden["start"]).max()
         text += f": failed steps, waits, {plural(n_top, 'top step')}, then the longest. "
         text += f"The others took {duration(longest)} or less. {n_failed or 'None'} failed."
     notes.append(text)

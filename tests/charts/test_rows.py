@@ -54,6 +54,16 @@ def test_a_large_tree_shows_what_matters_and_says_so():
     assert "critical path" not in chart.legend
 
 
+def test_the_longest_that_is_left_out_may_be_a_group():
+    """59 top steps and a question leave no row for a group of 92 s and its step of 2 s."""
+    inner = step("g", 0, 92, steps=[step("i", 0, 2)])
+    outer = step("o", 0, 100, steps=[inner])
+    steps = [step(f"{n}", n, n + 1) for n in range(58)]
+    chart = draw(run(outer, *steps, question("q", 99, 100)))
+    assert "60 of 62 steps shown" in chart.title
+    assert "The others took 1 min 32 s or less" in chart.title
+
+
 def test_depth_says_how_much_of_a_tree_is_shown():
     assert len(draw(large(), depth=None).numbers("x")) == 221
     assert "21 of 221 steps shown" in draw(large(), depth=1).title
