@@ -131,10 +131,29 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
         if column.kind == "time":
             values = values.view("M8[us]")
         elif column.kind == "seconds":
-            values = np.where(values == NEVER, np.nan, values / 1e6)
+            values = in_seconds(values)
         arrays[column.name] = values
         fields.append((column.name, TYPES[column.kind][1]))
     return pa.table(arrays, pa.schema(fields))
+
+
+def in_seconds(values: Ints) -> Any:
+    """Convert microseconds to seconds; NEVER is NaN."""
+    return np.where(values == NEVER, np.nan, values / 1e6)
+
+
+def from_frame(df: pd.DataFrame, frame: str) -> Columns:
+    """Convert the columns of `frame` back; seconds are left out."""
+    columns: Columns = {}
+    for column in COLUMNS[frame]:
+        values = df[column.name]
+        if column.kind == "time":
+            columns[column.name] = values.dt.tz_localize(None).to_numpy("M8[us]").view(np.int64)
+        elif column.kind in ("count", "flag"):
+            columns[column.name] = values.to_numpy(np.int64 if column.kind == "count" else np.bool_)
+        elif column.kind != "seconds":
+            columns[column.name] = pa.array(values.astype("str"), TEXT, from_pandas=True)
+    return columns | {"object": [None] * len(df)}
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
@@ -380,24 +399,31 @@ def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[RunNot
 def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
     run, parent, depth = steps["run"], steps["parent"], steps["depth"]
-    start, end = steps["start"], steps["end"]
     step_no = position_in_group(run)
-    spans = start, end, parent, depth, run, runs["start"], runs["end"]
-    path = timing.critical_path(*spans, is_waiting=steps["is_wait"])
     n_children = count(parent, len(run))
     return {
         "run_id": take(runs["run_id"], run),
         "parent_step_id": take(steps["step_id"], parent),
         "step_no": step_no,
         "subtree_end": step_no + timing.subtree_sizes(parent, depth),
-        "completed_at": np.where(steps["is_open"], NEVER, end),
+        "completed_at": np.where(steps["is_open"], NEVER, steps["end"]),
+        **step_times(runs, steps),
+        "n_children": n_children,
+        "result": _results(steps["object"]),
+        **_failures(steps, n_children),
+    }
+
+
+def step_times(runs: Columns, steps: Columns) -> Columns:
+    """Return how long each step took, by itself and on the critical path."""
+    start, end, parent = steps["start"], steps["end"], steps["parent"]
+    spans = start, end, parent, steps["depth"], steps["run"], runs["start"], runs["end"]
+    path = timing.critical_path(*spans, is_waiting=steps["is_wait"])
+    return {
         "duration_s": end - start,
         "self_s": timing.self_time(start, end, parent),
         "is_critical": path.is_on,
         "critical_s": path.length,
-        "n_children": n_children,
-        "result": _results(steps["object"]),
-        **_failures(steps, n_children),
     }
 
 
@@ -578,7 +604,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
-        **_budget(runs, steps),
+        **time_budget(runs, steps),
         **{name: count(of, n) for name, of in counted.items()},
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
         "weakest": _weakest(artifacts, is_finding, n),
@@ -639,7 +665,7 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
     return first_in_group(steps["run"], rows[has_words], values, len(is_asked))
 
 
-def _budget(runs: Columns, steps: Columns) -> Columns:
+def time_budget(runs: Columns, steps: Columns) -> Columns:
     """Split each run's time: waiting for a reviewer, working (another step is open), or idle."""
     is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]

@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pydantic
 
 from runkit import files
 from runkit.errors import DataError, UsageError
-from runkit.tables.columns import cast
+from runkit.tables.columns import cast, from_frame, in_seconds, measure, step_times, time_budget
 from runkit.tables.schema import COLUMNS
 from runkit.text import brief, shorten
 
@@ -77,7 +79,30 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
     tables = {
         name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
     }
+    if "source_tier_text" not in pq.read_schema(folder / "sources.parquet").names:
+        tables |= _measured_again(tables)
     return tables, saved
+
+
+def _measured_again(tables: Tables) -> Tables:
+    """Return runs and steps of version 0.3 with today's times, each run up to its `as_of`."""
+    runs, steps = (from_frame(tables[name], name) for name in ("runs", "steps"))
+    run_ids, df = tables["runs"]["run_id"], tables["steps"]
+    of, ids, parents = df["run_id"], df["step_id"], df["parent_step_id"]
+    steps["run"] = pd.Index(run_ids).get_indexer(of)
+    steps["parent"] = pd.MultiIndex.from_arrays([of, ids]).get_indexer(
+        pd.MultiIndex.from_arrays([of, parents])
+    )
+    runs |= {"run": np.arange(len(run_ids)), "read_at": runs["as_of"]}
+    measure(runs, steps, None, [])
+    own_times = step_times(runs, steps)
+    is_critical = own_times.pop("is_critical")
+    budget = {name: in_seconds(values) for name, values in time_budget(runs, steps).items()}
+    own = {name: in_seconds(values) for name, values in own_times.items()}
+    return {
+        "runs": tables["runs"].assign(**budget),
+        "steps": df.assign(is_critical=is_critical, **own),
+    }
 
 
 def _read_frame(name: str, file: Path) -> pd.DataFrame:

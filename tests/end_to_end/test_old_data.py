@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import runkit
@@ -44,3 +45,34 @@ def test_an_answer_log_is_read(old: Path, monkeypatch: pytest.MonkeyPatch) -> No
     question = f.interrupts.set_index("interrupt_id").loc[entry["interrupt_id"]]
     assert (question["run_id"], question["outcome"]) == (entry["run_id"], "pending")
     assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")
+
+
+def test_saved_frames_have_the_times_of_today(old: Path) -> None:
+    """Those of the raw runs in the archive; by hand: own time is work, a wait is the question's."""
+    f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
+    columns = ["duration_s", "working_s", "waiting_s", "idle_s"]
+    budgets = f.runs.set_index("run_id")[columns]
+    assert budgets.loc["own-time"].tolist() == [620, 610, 0, 10]
+    assert budgets.loc["spanned"].tolist() == [310, 160, 140, 10]
+    assert budgets.loc["unclosed"].tolist() == [80, 30, 0, 50]
+    pd.testing.assert_frame_equal(
+        budgets, archived.runs.set_index("run_id").loc[budgets.index, columns]
+    )
+    own = ["run_id", "step_id", "duration_s", "self_s", "critical_s", "is_critical"]
+    key = ["run_id", "step_id"]
+    steps = f.steps[own].merge(archived.steps[own], on=key, suffixes=("", "_archived"))
+    assert len(steps) == len(f.steps) == 57
+    for name in own[2:]:
+        assert steps[name].tolist() == steps[f"{name}_archived"].tolist(), name
+
+
+def test_a_word_that_the_saved_frames_lost_is_null_and_no_change(old: Path) -> None:
+    f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
+    is_other = f.sources["source_tier"].eq("other")
+    assert is_other.sum() == 4
+    assert f.sources["source_tier_text"].isna().tolist() == is_other.tolist()
+    lost = f.artifacts[f.artifacts["confidence"].eq("other")]
+    assert lost[["run_id", "confidence_text"]].fillna("").values.tolist() == [["own-time", ""]]
+    words = archived.sources.loc[archived.sources["run_id"].eq("own-time"), "source_tier_text"]
+    assert words.tolist() == ["web", "commercial", "government", "web", "secondary"]
+    assert runkit.changes(f, archived).empty
