@@ -6,17 +6,20 @@ A screen makes `Facts` once and picks; what is not known is in each `Count`, and
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.display.counts import HOUR, Count, Span
+from runkit.display.counts import HOUR, Count, Span, lasted
 from runkit.tables import run_rules
-from runkit.tables.run_rules import LinkedFrames, flag
+from runkit.tables.run_rules import KNOWN_TIERS, STRONG_TIERS, LinkedFrames, flag
+from runkit.text import duration, moment
 
 LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
+MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 SOON_S = HOUR / 2  # an answer within this time came soon
 TO_A_PERSON = ("pending", "answered", "lapsed")  # other questions were decided by policy
 
@@ -38,11 +41,13 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
         | --- | --- |
         | cause, reason | the label of the step in which it failed, and its error; else null |
         | level | the lowest rating of its findings and outputs; null if none is rated |
+        | unrated | the title of one that is not rated; null if all are |
         | is_low | something is rated low; null where that is not known |
         | wait_s | seconds of its open question that waits longest |
         | is_least | it may have waited longer |
         | since | when the first of its open questions was asked, or when it was updated |
         | is_over | it has completed or failed |
+        | steps_s | how long its steps took, where its own times say 0 s; else null |
     """
     causes = run_rules.causes_of(f).set_index("run_id")[["label", "error"]]
     waits = run_rules.with_waits(f, run_rules.open_questions(f))
@@ -52,8 +57,47 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
     runs = runs.join(causes.set_axis(["cause", "reason"], axis=1), on="run_id")
     runs = runs.join(longest, on="run_id").set_axis(f.runs.index)
     return runs.assign(
-        is_over=runs["status"].isin(FINAL_STATUSES), is_least=runs["is_least"].eq(True)
+        is_over=runs["status"].isin(FINAL_STATUSES),
+        is_least=runs["is_least"].eq(True),
+        steps_s=run_rules.contradicting_s(f),
     )
+
+
+def time_parts(run: dict[Any, Any]) -> tuple[str, list[str]]:
+    """Write how long a run took, and where the time went; what it waits for is the last part.
+
+    Parameters
+    ----------
+    run
+        A row of `run_facts`.
+
+    Returns
+    -------
+    tuple
+        The whole, empty where nobody knows how long the run has been waiting; and the parts: work,
+        idle time if it matters, waiting.
+    """
+    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
+    if pd.isna(total):
+        return "Not started", []
+    if pd.notna(run["steps_s"]):
+        return "0 s by its own start and end", [f"its steps took {duration(run['steps_s'])}"]
+    is_bound = run["is_least"] and not run["is_over"]
+    whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
+    parts = ["steps not read" if pd.isna(work) else f"{duration(work)} work"]
+    if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
+        parts.append(f"{duration(run['idle_s'])} idle")
+    if is_bound:
+        parts.append(f"waiting {lasted(wait_of(run))}")
+    elif pd.notna(waiting) and waiting:
+        parts.append(f"{duration(waiting)} waiting")
+    return whole, parts
+
+
+def wait_of(row: dict[Any, Any]) -> Span:
+    """Return how long an open question has waited, of a row with its wait."""
+    since = None if pd.isna(row["since"]) else row["since"]
+    return Span(row["wait_s"], bool(row["is_least"]), since)
 
 
 class Facts:
@@ -105,6 +149,13 @@ class Facts:
     def n_unread(self) -> int:
         """The number of runs whose steps were not delivered."""
         return int((~self.frames.runs["has_steps"]).sum())
+
+    @cached_property
+    def as_of(self) -> pd.Timestamp:
+        """When the newest of the runs was read, or last changed; never in the future."""
+        times = self.frames.runs["as_of"]
+        newest: pd.Timestamp = times[times <= datetime.now(UTC)].max()
+        return newest
 
     def _ended(self, *outcomes: str) -> pd.DataFrame:
         return self.questions[self.questions["outcome"].isin(outcomes)]
@@ -174,13 +225,15 @@ class Facts:
         return count(self._ended("answered")["is_late"], self.n_unread)
 
     @cached_property
-    def newest_at(self) -> pd.Timestamp | None:
-        """The newest time in the documents to which open waits are counted, if any is."""
-        waiting = self._ended("pending")
-        reads = self.frames.reads
-        run_ids = waiting.loc[waiting["is_to_newest"], "run_id"]
-        newest = reads.loc[reads["run_id"].isin(run_ids), "newest_at"].max()
-        return None if pd.isna(newest) else newest
+    def wait_note(self) -> str:
+        """The sentence that says up to when open waits are counted, where the files prove it."""
+        waiting, reads = self._ended("pending"), self.frames.reads
+        reads = reads[reads["run_id"].isin(waiting.loc[waiting["is_to_newest"], "run_id"])]
+        if reads.empty:
+            return ""
+        newest = moment(reads["newest_at"].max())
+        condition = ", if the file was written at once" if reads["has_lines"].any() else ""
+        return f"Open waits are counted to {newest}, the newest time in the data{condition}."
 
     # ----------------------------------------------------------------------------------------- runs
 
@@ -224,6 +277,14 @@ class Facts:
     def findings(self) -> Count:
         """The findings."""
         return number_of(self.artifacts, self.n_unread)
+
+    @cached_property
+    def sources(self) -> Count:
+        """Of the different sources those of a government or primary tier."""
+        sources = self.frames.sources.drop_duplicates(["url", "source_name"])
+        is_strong = sources["source_tier"].isin(STRONG_TIERS)
+        is_known = sources["source_tier"].isin(KNOWN_TIERS)
+        return count(flag(is_strong, is_known), self.n_unread)
 
     @cached_property
     def low_findings(self) -> Count:

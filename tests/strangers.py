@@ -507,7 +507,7 @@ def _group(rng: random.Random, number: int, clock: float) -> tuple[float, Json, 
     for child in range(rng.randint(1, 2)):
         n_tiers = rng.randint(0, 2)
         tiers = tuple(rng.choice([*STRONG, "secondary"]) for _ in range(n_tiers))
-        finding = Finding(f"Finding {number}.{child}", rng.choice(LEVELS), tiers)
+        finding = Finding(f"Finding {rng.getrandbits(32):08x}", rng.choice(LEVELS), tiers)
         end = clock + rng.randint(10, 300)
         children.append(step(f"{number}.{child}", clock, end, artifacts=[evidence(finding)]))
         findings.append(finding)

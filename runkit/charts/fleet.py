@@ -31,6 +31,7 @@ from runkit.charts.panel import (
 )
 from runkit.charts.why_slow import why_slow
 from runkit.display.counts import NOT_KNOWN, Count, gap, number
+from runkit.facts import Facts
 from runkit.html_tables import with_labels
 from runkit.style import MISSING
 from runkit.tables.frames import Frames
@@ -95,13 +96,13 @@ def needs_attention(f: Frames) -> Panel:
     -------
     Panel
         In this order: questions that wait, by kind and then the oldest first; failed runs by error;
-        low confidence by the weakest finding; expired questions and data that could not be read;
-        what the policy decided; medium confidence. `next_step` is Answer, Check, Read or Sample.
-        Runs with the same reason are one row: `run_ids` has them all, `run_id` the newest. `age_s`
-        is how long ago `since` was when the newest run was read, or how long a question had waited
-        when its run was read.
+        low confidence by the weakest finding or output, then unrated; expired questions and data
+        that could not be read; what the policy decided; medium confidence. `next_step` is Answer,
+        Check, Read or Sample. Runs with the same reason are one row: `run_ids` has them all,
+        `run_id` the newest. `age_s` is how long ago `since` was when the newest run was read, or
+        how long a question had waited when its run was read, at least if `is_least`.
     """
-    return needs_panel(f)
+    return needs_panel(Facts(f))
 
 
 @checked

@@ -9,31 +9,32 @@ import pandas as pd
 
 from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
 from runkit.contract import RESOLUTIONS
+from runkit.display.counts import Count, Span, lasted, unread
+from runkit.facts import Facts
 from runkit.html_tables import MAX_ROWS
 from runkit.style import MISSING, OUTCOMES
-from runkit.tables.frames import Frames
-from runkit.tables.run_rules import open_questions, outputs_of
-from runkit.text import day
+from runkit.text import plural
 
 MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "waiting": "Answer",
     "failed": "Check",
     "low": "Read",
+    "not rated": "Read",
     "expired": "Check",
     "data problems": "Check",
     "auto-approved": "Sample",
     "medium": "Sample",
 }
 NAMES = ["run_id", "business_name", "agent_name", "status"]
-COLUMNS = ["next_step", "reason", *NAMES, "age_s", "since", "n_runs", "run_ids"]
+COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs", "run_ids"]
 
 
-def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
+def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
-    table = _table(f)
+    table, run_ids = _table(facts), facts.runs["run_id"]
     rows = records(table)
-    short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+    short = dict(zip(run_ids, short_ids(run_ids), strict=True))
     for row in rows:
         ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
         business = row["business_name"] or row["agent_name"] or MISSING
@@ -45,22 +46,39 @@ def needs_panel(f: Frames, *, has_client: bool = False) -> Panel:
 
     n_questions = int(table["next_step"].eq("Answer").sum())
     n_first = max(MIN_ROWS, min(MAX_ROWS, n_questions))
-    n_folded = table[n_first:].groupby("why", sort=False)["n_runs"].sum()
-    folded = ", ".join(f"{n:,} {reason}" for reason, n in n_folded.items())
+    folded = _folded_words(table[n_first:])
     body = render("needs", rows=rows[:n_first], others=rows[n_first:], others_words=folded)
-    sentence = "Questions by kind, then the oldest first."
-    if not rows:
-        sentence = "You're all caught up." if len(f.runs) else "There are no runs."
-    return Panel("Needs attention", sentence, table[COLUMNS], body=body)
+    return Panel("Needs attention", _sentence(facts, len(rows)), table[COLUMNS], body=body)
 
 
-def _table(f: Frames) -> pd.DataFrame:
+def _sentence(facts: Facts, n_rows: int) -> str:
+    """Write how the rows are ordered, and whether the runs without a row are known to need none."""
+    if facts.runs.empty:
+        return "There are no runs."
+    bare = Count(0, 0, 0, facts.n_unread)
+    parts = ["Questions by kind, then the oldest first."] if n_rows else []
+    parts.append(unread(bare, "What needs attention"))
+    parts.append(facts.wait_note)
+    return " ".join(filter(None, parts)) or "You're all caught up."
+
+
+def _folded_words(rows: pd.DataFrame) -> str:
+    """Write how many rows are folded, and of how many runs with which reason."""
+    n_of_reason = rows.groupby("why", sort=False)["n_runs"].sum()
+    n_runs = len({run_id for ids in rows["run_ids"] for run_id in ids})
+    # a run may have several reasons, and a record that is no run has none
+    runs = f", {plural(n_runs, 'run')}" if n_runs == n_of_reason.sum() else ""
+    parts = ", ".join(f"{n:,} {reason}" for reason, n in n_of_reason.items())
+    return f"{plural(len(rows), 'more row')}{runs}: {parts}"
+
+
+def _table(facts: Facts) -> pd.DataFrame:
     """Return a row for each question that waits, and for each other reason of runs."""
-    parts = [part.assign(why=why) for why, part in _parts(f).items()]
-    columns = ["why", "reason", "run_id", "since", "age_s"]
+    parts = [part.assign(why=why) for why, part in _parts(facts).items()]
+    columns = ["why", "reason", "run_id", "since", "age_s", "is_least"]
     rows = pd.concat(parts, ignore_index=True).reindex(columns=columns)
     rows["reason"] = rows["reason"].fillna("No step says why.").map(words_of)
-    rows = rows.merge(f.runs[NAMES], on="run_id", how="left")
+    rows = rows.merge(facts.runs[NAMES], on="run_id", how="left")
 
     is_waiting = rows["why"].eq("waiting")
     key = rows["reason"].mask(is_waiting, rows.index.astype("str"))  # each has a row of its own
@@ -69,10 +87,11 @@ def _table(f: Frames) -> pd.DataFrame:
     ids = [list(dict.fromkeys(group.dropna())) for _, group in groups["run_id"]]
     n_unnamed = [group.isna().sum() for _, group in groups["run_id"]]
     since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
-    age_s = (f.runs["as_of"].max() - since).dt.total_seconds().clip(lower=0)
+    age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
     return table.assign(
         since=since,
         age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
+        is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
         run_ids=pd.Series(ids, dtype="object"),
         n_runs=np.add(list(map(len, ids)), n_unnamed),
@@ -80,39 +99,42 @@ def _table(f: Frames) -> pd.DataFrame:
     )
 
 
-def _parts(f: Frames) -> dict[str, pd.DataFrame]:
+def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     """Return the runs and questions of each reason, with `reason` and `since`, the newest first."""
-    runs = f.runs.assign(since=f.runs["ended_at"])
+    f, runs = facts.frames, facts.runs.assign(since=facts.runs["ended_at"])
     runs = runs.sort_values("created_at", ascending=False, kind="stable")
-    confidence = runs["confidence"].astype("str").fillna("None").str.capitalize()
-    weakest = confidence + ": " + runs["weakest"].fillna("no finding is weaker")
-    has_output = runs["status"].eq("completed") & runs["run_id"].isin(outputs_of(f)["run_id"])
-    completed = runs.assign(reason=weakest)[has_output]
-    is_medium = completed["confidence"].eq("medium")
-    is_low = ~(completed["confidence"] >= "medium")
+    completed = runs[runs["status"].eq("completed")]
+    level = completed["level"]
+    rated = completed.assign(reason=level.str.capitalize() + ": " + completed["weakest"])
+    is_unrated = completed["is_low"].isna() & completed["unrated"].notna()
+    unrated = completed.assign(reason="Unrated: " + completed["unrated"])[is_unrated]
 
     questions = runs[["run_id"]].merge(f.interrupts, on="run_id")
     outcome = questions["outcome"].astype("str")
     endings = outcome.map(OUTCOMES) + ": " + questions["label"].fillna("")
     questions = questions.assign(reason=endings, since=questions["asked_at"])
-    columns = {"asked_at": "since", "wait_s": "age_s", "label": "reason"}
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
     has_error = f.problems["severity"] == "error"
-    unread = f.problems.loc[has_error, ["run_id"]]
-    unread = unread[unread["run_id"].isna() | ~unread.duplicated()]  # a record without an id is one
+    unread_rows = f.problems.loc[has_error, ["run_id"]]
+    # a record without an id is one
+    is_first = unread_rows["run_id"].isna() | ~unread_rows.duplicated()
+    damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
     return {
-        "waiting": open_questions(f).rename(columns=columns),
+        "waiting": waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
         "failed": runs.assign(reason=runs["outcome"])[runs["status"].eq("error")],
-        "low": completed[is_low],
+        "low": rated[level.eq("low")],
+        "not rated": unrated,
         "expired": questions[outcome.eq("lapsed")],
-        "data problems": unread.assign(reason="Data that could not be read, see f.problems"),
+        "data problems": damaged,
         "auto-approved": questions[outcome.isin(RESOLUTIONS)],
-        "medium": completed[is_medium],
+        "medium": rated[level.eq("medium") & ~is_unrated],
     }
 
 
 def _age(row: dict[Any, Any]) -> str:
-    if row["age_s"] is None and row["since"] is not None:
-        return f"since {day(row['since'])}"
+    """Write how old a row is: its question, or the newest of its runs."""
+    if row["next_step"] == "Answer":
+        return lasted(Span(row["age_s"], row["is_least"], row["since"]))
     return "newest " * (len(row["run_ids"]) > 1) + aged(row["age_s"])
 
 
@@ -121,8 +143,9 @@ def _code(next_step: str, ids: list[str], *, has_client: bool) -> str:
     chosen = f'"{" ".join(ids)}"'
     if len(ids) > 1:
         chosen += ".split()"
+    if next_step == "Answer":
+        client = "client" if has_client else "runkit.Client()"
+        return f"runkit.InterruptForm({client}, {chosen})"
     if not has_client:
         return f"f.select({chosen})"
-    if next_step == "Answer":
-        return f"runkit.InterruptForm(client, {chosen})"
     return f"runkit.frames(client.runs.fetch({chosen}))"

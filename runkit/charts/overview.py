@@ -9,10 +9,11 @@ from pydantic import PositiveInt
 from runkit.arguments import Hours, checked
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.needs import needs_panel
-from runkit.charts.panel import SLA_H, Panel, render, without_steps
+from runkit.charts.panel import SLA_H, Panel, render
 from runkit.charts.panels import fleet_tiles
 from runkit.client import Client
 from runkit.errors import ApiError
+from runkit.facts import Facts
 from runkit.logs import log
 from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Source
@@ -67,11 +68,12 @@ def overview(
 
 
 def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "") -> Panel:
-    needs = needs_panel(f, has_client=bool(host))
-    tiles = [*fleet_tiles(f, n_all, sla_h).values()][:5]
+    facts = Facts(f, sla_h)
+    needs = needs_panel(facts, has_client=bool(host))
+    tiles = [*fleet_tiles(facts, n_all).values()][:5]
     body = render("tiles", tiles_=tiles)
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)
-    sentence = f"{host}as of {moment(f.runs['as_of'].max())}. {needs.sentence}{without_steps(f)}"
+    sentence = f"{host}as of {moment(facts.as_of)}. {needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)

@@ -11,27 +11,26 @@ import pandas as pd
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
-    SLA_H,
     Panel,
-    aged,
     lasting,
-    late_waits,
     records,
     render,
     without_steps,
     words_of,
 )
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.display.counts import share, short
+from runkit.display.counts import Count, base, lasted, number, share, short, things
+from runkit.facts import Facts
 from runkit.html_tables import with_labels
 from runkit.style import STATUSES, outcome_words, status
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, measured_waits, open_questions, outputs_of
+from runkit.tables.run_rules import findings_of, measured_waits, outputs_of
 from runkit.text import day, plural
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
+COMPLETED = "completed run"
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
 Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
 
@@ -45,51 +44,55 @@ class Tile(NamedTuple):
     color: str = "text"
 
 
-def fleet_tiles(f: Frames, n_all: int | None = None, sla_h: float = SLA_H) -> dict[str, Tile]:
+def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     """Return the numbers that an analyst reads first, by name."""
-    runs, questions = f.runs, f.interrupts
-    waiting, failed, completed = (
-        runs[runs["status"] == word] for word in ("interrupted", "error", "completed")
-    )
-    n_businesses, n_low = runs["business_id"].nunique(), (completed["confidence"] == "low").sum()
+    n_runs, n_businesses = len(facts.runs), facts.runs["business_id"].nunique()
     scope = "all runs"
-    if n_all is not None and n_all > len(runs):
-        scope = f"newest {len(runs):,} of {n_all:,}"
+    if n_all is not None and n_all > n_runs:
+        scope = f"newest {n_runs:,} of {n_all:,}"
     if n_businesses:
         scope += f", {plural(n_businesses, 'business', 'businesses')}"
-    errors = plural(failed["outcome"].nunique(), "error") if len(failed) else "none"
-
-    pending, answered = open_questions(f), questions[questions["outcome"] == "answered"]
-    human = late_waits(pd.concat([pending["wait_s"], answered["wait_s"]]), sla_h)
-    human = human._replace(unread=int((~runs["has_steps"]).sum()))
-    human_words = (f"question{ending} answered or still waiting" for ending in ("", "s"))
-    waiting_color = "attention" if len(waiting) else "text"
+    n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
+    waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
+    over = "question answered or waiting", "questions answered or waiting"
     return {
-        "runs": Tile("Runs", f"{len(runs):,}", scope),
+        "runs": Tile("Runs", f"{n_runs:,}", scope),
         "waiting": Tile(
-            str(STATUSES["interrupted"]), f"{len(waiting):,}", _waits(pending, sla_h), waiting_color
+            str(STATUSES["interrupted"]), f"{n_waiting:,}", _waits(facts), waiting_color or "text"
         ),
         "failed": Tile(
-            str(STATUSES["error"]), f"{len(failed):,}", errors, "fail" if len(failed) else "text"
+            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), failed_color or "text"
         ),
-        "low": Tile("Low confidence", f"{n_low:,}", f"of {len(completed):,} completed"),
-        "work": Tile("Median work", lasting(completed["working_s"].median()), "completed runs"),
-        "over": Tile(f"Questions over {sla_h:g} h", *share(human, *human_words)),
+        "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
+        "work": Tile(
+            "Median work", lasting(facts.median_work_s), base(facts.timed_runs, COMPLETED)
+        ),
+        "over": Tile(
+            f"Questions over {facts.limit_h:g} h",
+            share(facts.questions_over),
+            base(facts.questions_over, *over),
+        ),
     }
 
 
-def _waits(pending: pd.DataFrame, sla_h: float) -> str:
-    """Write how long the open questions have waited, as far as it is known."""
-    if pending.empty:
+def _waits(facts: Facts) -> str:
+    """Write how many questions wait, unless each run has one, and for how long."""
+    questions = facts.open_questions
+    if not questions.of:
+        return "none" if questions.is_whole else things(questions, "open question")
+    is_one_each = questions == Count(n := facts.statuses.get("interrupted", 0), n)
+    number_of = [] if is_one_each else [things(questions, "open question")]
+    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
+    return ", ".join([*number_of, f"oldest {lasted(facts.oldest)}", late])
+
+
+def _causes(facts: Facts) -> str:
+    """Write of how many failed runs the cause is known; if of all, how many causes there are."""
+    if facts.causes.is_none:
         return "none"
-    words = [short(late_waits(pending["wait_s"], sla_h), f"over {sla_h:g} h")]
-    waits_s, times = pending["wait_s"].dropna(), pending["asked_at"].dropna()
-    if len(waits_s):
-        which = "oldest" if len(waits_s) == len(pending) else "oldest known"
-        words.insert(0, f"{which} {aged(waits_s.max())}")
-    elif len(times) == len(pending):
-        words.insert(0, f"oldest since {day(times.min())}")
-    return ", ".join(words)
+    if facts.causes.unknown:
+        return short(facts.causes, "with a known cause")
+    return plural(facts.runs.loc[facts.runs["status"].eq("error"), "reason"].nunique(), "cause")
 
 
 def timeline(f: Frames) -> Panel:

@@ -124,14 +124,19 @@ def things(count: Count, noun: str, nouns: str | None = None) -> str:
     return f"no {several}"
 
 
-def share(count: Count, noun: str, nouns: str | None = None) -> tuple[str, str]:
-    """Return a percentage and what it is of: `100%`, `of 3 open questions; 2 not known`."""
+def share(count: Count) -> str:
+    """Write which part of the known things is so: `90%`."""
     n_known = count.of - count.unknown
-    if not n_known:
-        whole = count._replace(n=count.of, unknown=0)
-        return MISSING, things(whole, noun, nouns) + (f"; {NOT_KNOWN}" if count.unknown else "")
-    base = f"of {plural(n_known, noun, nouns)}"
-    return f"{100 * count.n / n_known:.0f}%", f"{base}{gap(count)}"
+    return f"{100 * count.n / n_known:.0f}%" if n_known else MISSING
+
+
+def base(count: Count, noun: str, nouns: str | None = None) -> str:
+    """Write what a number or a share is of: `of 3 open questions; 2 not known`."""
+    if not count.of:
+        return things(count, noun, nouns)
+    if count.unknown == count.of:
+        return f"of {plural(count.of, noun, nouns)}; {NOT_KNOWN}{_after(_unread(count))}"
+    return f"of {plural(count.of - count.unknown, noun, nouns)}{gap(count)}"
 
 
 def gap(count: Count) -> str:

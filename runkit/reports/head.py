@@ -5,28 +5,30 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from runkit.charts.one_run import unfinished
-from runkit.charts.panel import SLA_H, lasting, late_waits, records, render, when, words_of
+from runkit.charts.panel import records, render, when, words_of
 from runkit.charts.panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
-from runkit.display.counts import phrase
+from runkit.display.counts import NOT_KNOWN, lasted, number, phrase, sentence, short
+from runkit.facts import Facts, run_facts, time_parts, wait_of
 from runkit.keys import TEST_KEY
 from runkit.style import MISSING, OUTCOMES
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
-    contradicting_s,
     findings_of,
+    is_rated,
     open_questions,
     outputs_of,
     returned_by,
-    unmeasured_waits,
+    with_waits,
 )
 from runkit.text import (
     Markup,
     agent_title,
     day,
-    duration,
     moment,
     plural,
     run_label,
@@ -57,7 +59,7 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
 
     `missing` says what was not read.
     """
-    n_runs = len(f.runs)
+    n_runs, facts = len(f.runs), Facts(f)
     sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
     is_single = n_runs == 1
     gaps = _gaps(f, missing)
@@ -67,11 +69,11 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
         what=f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
         read=_read(f),
         tags=[*_modes(f), *filter(None, [labels.classification])],
-        heading=labels.title or (heading(f) if sides else _headline(f)),
-        about=_about(f) if is_single else "",
+        heading=labels.title or (heading(f) if sides else _headline(facts)),
+        about=" ".join(filter(None, [_about(f) if is_single else "", facts.wait_note])),
         prepared_by=labels.prepared_by,
         sides=[_side(side) for side in sides],
-        tiles_=_tiles(f),
+        tiles_=_tiles(facts),
         needs_a_look=_needs_a_look(f) + gaps if is_single else gaps,
     )
 
@@ -81,7 +83,7 @@ def heading(f: Frames) -> str:
     runs, n_runs = f.runs, plural(len(f.runs), "run")
     names = [shorten(name) for name in runs["business_name"].dropna().unique()]
     if len(runs) == 1:
-        return names[0] if names else agent_title(*runs[["agent", "agent_name"]].iloc[0])
+        return names[0] if names else f"Run {short_id(runs['run_id'].iloc[0])}"
     if runs["business_name"].isna().any():
         return n_runs
     if len(names) == 1:
@@ -89,11 +91,12 @@ def heading(f: Frames) -> str:
     return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
 
 
-def _headline(f: Frames) -> str:
+def _headline(facts: Facts) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
-    late = late_waits(open_questions(f)["wait_s"], SLA_H)
-    text = phrase(late, f"over {SLA_H} h", "open question")
-    return text[0].upper() + text[1:]
+    late = facts.late_questions
+    if not late.of and late.is_whole:
+        return "No questions waiting"
+    return sentence(phrase(late, f"over {facts.limit_h:g} h", "open question")).rstrip(".")
 
 
 def _range(f: Frames) -> str:
@@ -119,7 +122,10 @@ def _about(f: Frames) -> str:
     [run] = records(f.runs)
     for_whom = f" for {shorten(run['requester'])}" if run["requester"] else ""
     created = f" · created {when(run['created_at'])}" if run["created_at"] else ""
-    return f"Reviewed by {agent_title(run['agent'], run['agent_name'])}{for_whom}{created}"
+    business = "" if run["business_name"] else "Business not in the data · "
+    return (
+        f"{business}Reviewed by {agent_title(run['agent'], run['agent_name'])}{for_whom}{created}"
+    )
 
 
 def _modes(f: Frames) -> list[str]:
@@ -130,21 +136,16 @@ def _modes(f: Frames) -> list[str]:
     return sorted(set(kinds.values()))
 
 
-def _run(f: Frames) -> dict[Any, Any]:
-    """Return the facts of one run, with the time since which it waits if that is not measured."""
-    facts = {"waits_since": unmeasured_waits(f), "steps_s": contradicting_s(f)}
-    [run] = records(f.runs.assign(**facts))
-    return run
-
-
 def _side(f: Frames) -> dict[str, Any]:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
-    run, questions = _run(f), records(open_questions(f))
+    [run] = records(run_facts(f))
+    questions = records(with_waits(f, open_questions(f)))
     outputs = records(outputs_of(f).tail(1))
+    whole, parts = time_parts(run)
     side: dict[str, Any] = {
         "run": run,
         "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
-        "time": ", ".join(_time(run)),
+        "time": ", ".join(filter(None, [whole, *parts])),
         "color": COLORS.get(run["status"], "neutral"),
         "quote": {},
     }
@@ -185,8 +186,10 @@ def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
 def _waiting(questions: list[dict[Any, Any]]) -> dict[str, Any]:
     """Describe the first question that waits, and say how many there are."""
     first = questions[0]
-    wait = "" if first["wait_s"] is None else f", {duration(first['wait_s'])} so far"
-    text = f"Asked by {agent_title(first['agent'])} on {when(first['asked_at'])}{wait}."
+    asked = f" on {when(first['asked_at'])}" if first["asked_at"] else ""
+    span = wait_of(first)
+    wait = f"{lasted(span)} so far" if span.is_known else "" if asked else f"waiting {lasted(span)}"
+    text = sentence(f"asked by {agent_title(first['agent'])}{asked}", wait)
     if len(questions) > 1:
         text += f" {plural(len(questions), 'question')} waiting."
     return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
@@ -209,64 +212,50 @@ def _quote(text: str | None) -> dict[str, str]:
     }
 
 
-def _time(run: dict[Any, Any]) -> tuple[str, str]:
-    """Return a run's duration, and how much of it was waiting, or work so far if it is open."""
-    total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
-    if run["steps_s"]:
-        return total, f"but its steps took {duration(run['steps_s'])}"
-    if run["waits_since"]:
-        return total, f"then waiting since {moment(run['waits_since'])}"
-    if not is_over and run["duration_s"] is not None:
-        total += " so far"
-    if run["waiting_s"] is None:
-        return total, "steps not delivered"
-    if not is_over:
-        return total, f"{duration(run['working_s'])} work"
-    return total, f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
-
-
-def _tiles(f: Frames) -> list[Tile]:
+def _tiles(facts: Facts) -> list[Tile]:
     """Return the numbers of one run or of many; those of two are in their banners."""
-    if len(f.runs) == 1:
-        return _run_tiles(f)
-    if len(f.runs) in KINDS:
+    n_runs = len(facts.runs)
+    if n_runs == 1:
+        return _run_tiles(facts)
+    if n_runs in KINDS:
         return []
-    tiles = fleet_tiles(f)
+    tiles = fleet_tiles(facts)
     return [tiles[name] for name in ("waiting", "over", "failed", "low")]
 
 
-def _run_tiles(f: Frames) -> list[Tile]:
+def _run_tiles(facts: Facts) -> list[Tile]:
     """Count the findings, answers and sources of one run, and its time."""
-    run, findings = _run(f), findings_of(f)
-    confidences = findings["confidence"].astype("str").fillna("unrated").value_counts()
+    [run] = records(facts.runs)
+    confidences = facts.artifacts["confidence"].astype("str").fillna("unrated").value_counts()
     confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
     ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())
-    sources = f.sources.drop_duplicates(["url", "source_name"])
-    n_strong = (sources["source_tier"] >= "primary").sum()
 
-    outcomes = f.interrupts["outcome"]
-    n_questions, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
-    answered, note = MISSING, "no questions asked"
-    if n_questions:
-        answered = f"{(outcomes == 'answered').sum():,} of {n_questions:,}"
-        note = (
-            f"{plural(n_open, 'question')} waiting" if n_open else plural(n_questions, "question")
-        )
-    tiles = [
-        Tile("Findings", f"{len(findings):,}", ratings),
+    asked, answers, waiting = facts.questions_asked, facts.answers, facts.open_questions
+    answered, note = MISSING, NOT_KNOWN if asked.unread else "no questions asked"
+    if asked.is_whole and asked.n:
+        answered = f"{answers.n:,} of {asked.n:,}"
+        note = plural(asked.n, "question")
+    if waiting.n:
+        note = f"{plural(waiting.n, 'question')} waiting"
+    whole, parts = time_parts(run)
+    value, *others = filter(None, [whole, *parts])
+    sources = facts.sources
+    return [
+        Tile("Findings", number(facts.findings), ratings or NOT_KNOWN * facts.findings.unread),
         Tile("Answered by reviewers", answered, note),
-        Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
-        Tile("Time", *_time(run)),
+        Tile(
+            "Sources",
+            number(sources._replace(n=sources.of)),
+            short(sources, "government or primary") if sources.of else NOT_KNOWN * sources.unread,
+        ),
+        Tile("Time", value, ", ".join(others)),
     ]
-    if run["has_steps"]:
-        return tiles
-    unknown = {"value": MISSING, "note": "not known"}  # what was not delivered is not 0
-    return [tile._replace(**unknown) if tile.value in ("0", MISSING) else tile for tile in tiles]
 
 
 def _needs_a_look(f: Frames) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
-    [run], questions, steps, findings = records(f.runs), f.interrupts, f.steps, findings_of(f)
+    [run], questions, steps = records(run_facts(f)), f.interrupts, f.steps
+    findings = findings_of(f)
     bare = findings.loc[findings["n_sources"] == 0, "title"]
     times = " (" + f.problems["n"].astype("str") + " times)"
     items = {
@@ -280,6 +269,8 @@ def _needs_a_look(f: Frames) -> list[str]:
     is_finding = weakest.isin(findings["title"])
     items["Weakest finding"] = weakest[is_finding & ~weakest.isin(bare)]
     items["Weakest output"] = weakest[~is_finding & weakest.ne(run["outcome"])]
+    artifacts = pd.concat([findings, outputs_of(f)])
+    items["Unrated"] = artifacts.loc[~is_rated(artifacts), "title"]
     for word in RESOLUTIONS:
         decided = questions.loc[questions["outcome"] == word, "label"]
         items[f"{OUTCOMES[word]}, no reviewer asked"] = decided

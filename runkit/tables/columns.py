@@ -620,12 +620,15 @@ def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
 
 
 def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
-    """Return the title of each run's weakest rated finding that is not high, else such output."""
+    """Return the title of each run's finding or output with the lowest rating below high.
+
+    At a tie it is a finding.
+    """
     confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
     is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
-    is_weak = (confidence > 0) & (confidence < len(contract.CONFIDENCES) - 1)
-    is_weak &= is_finding | is_output
-    weakest_first = np.lexsort((confidence, ~is_finding))
+    is_rated_below_high = (confidence > 0) & (confidence < len(contract.CONFIDENCES) - 1)
+    is_weak = is_rated_below_high & (is_finding | is_output)
+    weakest_first = np.lexsort((~is_finding, confidence))
     rows = weakest_first[is_weak[weakest_first]]
     return first_in_group(artifacts["run"], rows, artifacts["title"], n)
 

@@ -24,6 +24,7 @@ KIND_ORDER = (  # of questions, on every screen
     "other",
 )
 NOT_IN_THE_DATA = "The question is not in the data"
+KNOWN_TIERS = TIERS[1:]
 STRONG_TIERS = TIERS[TIERS.index("primary") :]
 ARTIFACT = ["run_id", "artifact_no"]
 
@@ -50,6 +51,10 @@ class LinkedFrames(Protocol):
     @property
     def interrupts(self) -> pd.DataFrame:
         """A row for each question."""
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """A row for each thing that is wrong in the data."""
 
     @property
     def reads(self) -> pd.DataFrame:
@@ -98,7 +103,7 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     """
     tiers = f.sources["source_tier"]
     sources = f.sources[ARTIFACT].assign(
-        is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.isin(TIERS[1:])
+        is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.isin(KNOWN_TIERS)
     )
     by_artifact = sources.groupby(ARTIFACT)
     flags = by_artifact["is_strong"].any().to_frame().assign(is_known=by_artifact["is_known"].all())
@@ -110,19 +115,20 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
 def ratings(f: LinkedFrames) -> pd.DataFrame:
     """Return how sure the agents were, a row for each run.
 
-    `level` is the lowest rating of its findings and outputs, null if none is rated. `is_low` is
-    null where nothing is low, but a finding or an output is not rated, or the steps were not read.
+    `level` is the lowest rating of its findings and outputs, null if none is rated; `unrated` is
+    the title of the first that is not rated. `is_low` is null where nothing is low, but one is not
+    rated, or the steps were not read.
     """
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
-    artifacts = artifacts.assign(is_rated=is_rated(artifacts))
-    by_run = artifacts.groupby("run_id")
-    rated = artifacts[artifacts["is_rated"]].sort_values("confidence", kind="stable")
-    lowest = rated.drop_duplicates("run_id").set_index("run_id")["confidence"].rename("level")
-    runs = f.runs[["run_id", "has_steps"]].join(lowest, on="run_id")
-    runs = runs.join(by_run["is_rated"].all(), on="run_id")
+    has_rating = is_rated(artifacts)
+    lowest = artifacts[has_rating].sort_values("confidence", kind="stable")
+    level = lowest.drop_duplicates("run_id").set_index("run_id")["confidence"].astype("str")
+    unrated = artifacts[~has_rating].drop_duplicates("run_id").set_index("run_id")["title"]
+    runs = f.runs[["run_id", "has_steps"]].join(level.rename("level"), on="run_id")
+    runs = runs.join(unrated.rename("unrated"), on="run_id")
     is_low = runs["level"].eq("low")
-    is_known = is_low | runs["has_steps"] & runs["is_rated"].ne(False)
-    return runs[["run_id", "level"]].assign(is_low=flag(is_low, is_known))
+    is_known = is_low | runs["has_steps"] & runs["unrated"].isna()
+    return runs[["run_id", "level", "unrated"]].assign(is_low=flag(is_low, is_known))
 
 
 # -------------------------------------------------------------------------------- steps

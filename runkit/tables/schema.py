@@ -120,7 +120,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "artifacts that are neither a repeat, nor an output, nor the record of an error",
         ),
         _text("outcome", "how it ended: the error, the question, the output or what it returned"),
-        _text("weakest", "title of the weakest rated finding, else output, that is not high"),
+        _text("weakest", "title of the finding or output with the lowest rating below high"),
         _rank("confidence", "the lowest rated confidence of the output's artifacts", CONFIDENCES),
     ),
     "steps": (

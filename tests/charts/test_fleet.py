@@ -59,7 +59,7 @@ def test_a_question_is_never_folded_below_20():
     )
     above, below = panel.body.split('<details class="needs-rest">')
     assert (above.count("Is it so?"), below.count("No answer")) == (19, 1)
-    assert "1 more: 1 failed" in below
+    assert "1 more row, 1 run: 1 failed" in below
 
 
 def test_what_else_needs_attention_in_order():
@@ -76,7 +76,7 @@ def test_what_else_needs_attention_in_order():
     table = needs(*runs)
     assert table["next_step"].tolist() == ["Read", "Read", "Check", "Sample", "Sample"]
     assert table["run_id"].tolist() == ["low", "none", "broken", "policy", "medium"]
-    assert table["reason"].iloc[0] == "Low: Hit left open"
+    assert table["reason"].iloc[:2].tolist() == ["Low: Hit left open", "Unrated: Summary"]
     assert table["reason"].iloc[3:].tolist() == ["Auto-approved: Approve?", "Medium: Mixed"]
     assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
     assert fleet.needs_attention(frames([])).sentence == "There are no runs."

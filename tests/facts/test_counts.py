@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runkit.display.counts import Count, Span, lasted, number, phrase, share, short, things, unread
+from runkit.display.counts import (
+    Count,
+    Span,
+    base,
+    lasted,
+    number,
+    phrase,
+    share,
+    short,
+    things,
+    unread,
+)
 
 WHAT, NOUN = "over 4 h", "open question"
 ABSENCE = re.compile(r"\b(no|none|0|all|100%)\b")
@@ -58,9 +69,14 @@ def test_one_thing_is_never_plural(count: Count) -> None:
 
 
 def test_a_share_says_of_how_many() -> None:
-    assert share(Count(3, 5, 2), NOUN) == ("100%", "of 3 open questions; 2 not known")
-    assert share(Count(0, 0), NOUN) == ("–", "no open questions")
-    assert share(Count(0, 2, 2), NOUN) == ("–", "2 open questions; not known")
+    counts = [Count(3, 5, 2), Count(0, 0), Count(0, 2, 2), Count(1, 2, 0, 3)]
+    assert [share(count) for count in counts] == ["100%", "–", "–", "50%"]
+    assert [base(count, NOUN) for count in counts] == [
+        "of 3 open questions; 2 not known",
+        "no open questions",
+        "of 2 open questions; not known",
+        "of 2 open questions; 3 runs not read",
+    ]
 
 
 def test_runs_that_were_not_read_have_a_sentence() -> None:

@@ -36,6 +36,7 @@ def true_counts(fleet: Fleet) -> dict[str, tuple[int, int]]:
     truths = [made.truth for made in fleet.strangers]
     asked = [item for truth in truths for item in truth.questions]
     findings = [item for truth in truths for item in truth.findings if not item.is_output]
+    sources = [tier for item in findings for tier in item.tiers]
     completed = [truth for truth in truths if truth.status == "completed"]
     failed = [truth for truth in truths if truth.status == "error"]
 
@@ -68,6 +69,7 @@ def true_counts(fleet: Fleet) -> dict[str, tuple[int, int]]:
         "timed_runs": among(completed),
         "failed_steps": (sum(truth.n_failed for truth in truths),) * 2,
         "findings": among(findings),
+        "sources": among(sources, lambda tier: tier in STRONG),
         "low_findings": among(findings, lambda item: item.confidence == "low"),
         "strong_findings": among(findings, lambda item: set(item.tiers) & set(STRONG)),
         "bare_findings": among(findings, lambda item: not item.tiers),

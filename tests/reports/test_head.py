@@ -100,11 +100,11 @@ def test_the_banner_lists_what_the_agent_returned() -> None:
 @pytest.mark.parametrize("year", [2020, datetime.now(UTC).year])
 def test_times_have_the_year_always(year):
     raw = json.loads(json.dumps(waiting() | {"_runkit": {}}).replace("2026-", f"{year}-"))
-    for text in ("last updated {}, 10:00", "created {}, 09:59", "waiting since {}, 10:00"):
+    for text in ("last updated {}, 10:00", "created {}, 09:59", "waiting since {}"):
         assert text.format(f"Feb 3, {year}") in words(data_of(raw))
 
 
-OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "0 government or primary")]
+OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "")]
 
 
 @pytest.mark.parametrize(
@@ -115,26 +115,23 @@ OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "0 government or prim
             [
                 ("2", "1 medium, 1 high"),
                 ("1 of 1", "1 question"),
-                ("3", "3 government or primary"),
-                ("40 min 59 s", "37 min 42 s waiting"),
+                ("3", "all government or primary"),
+                ("40 min 59 s", "3 min 17 s work, 37 min 42 s waiting"),
             ],
         ),
-        (waiting(), [*OPEN, ("1 min 40 s so far", "40 s work")]),
-        (
-            waiting() | {"_runkit": {}},
-            [*OPEN, ("40 s", "then waiting since Feb 3, 2026, 10:00 UTC")],
-        ),
+        (waiting(), [*OPEN, ("1 min 40 s so far", "40 s work, 1 min waiting")]),
+        (waiting() | {"_runkit": {}}, [*OPEN, ("40 s work", "waiting since Feb 3, 2026")]),
         (
             example("minimal"),
-            [("–", "not known")] * 3 + [("7 min 28 s", "steps not delivered")],
+            [("–", "not known")] * 3 + [("7 min 28 s", "steps not read")],
         ),
         (
             failed(),
             [
                 ("0", ""),
                 ("–", "no questions asked"),
-                ("0", "0 government or primary"),
-                ("1 min 40 s", "no waiting"),
+                ("0", ""),
+                ("1 min 40 s", "50 s work, 50 s idle"),
             ],
         ),
     ],
@@ -242,9 +239,9 @@ RUNS = [waiting() | {"id": "w"}, failed() | {"id": "f"}, run(run_id="c")]
         ([*RUNS, LATE | {"id": "x"}], "1 of 2 open questions over 4 h ◷"),
         ([LATE, LATE | {"id": "x"}, run(run_id="c")], "All 2 open questions over 4 h ◷"),
         (RUNS, "1 open question, not over 4 h ◷"),
-        ([run(run_id=name) for name in "abc"], "No open questions ◷"),
+        ([run(run_id=name) for name in "abc"], "No questions waiting ◷"),
         (UNDATED, "30 open questions, not known whether over 4 h ◷"),
-        (LISTED, "3 open questions, not known whether over 4 h ◷"),
+        (LISTED, "All 3 open questions over 4 h ◷"),
         ([LATE, *UNDATED[:2]], "1 of 3 open questions over 4 h; 2 not known ◷"),
         ([waiting(), *UNDATED[:2]], "3 open questions, for 2 not known whether over 4 h ◷"),
     ],
@@ -263,17 +260,17 @@ ASKED = "not known whether over 4 h"
         (
             UNDATED,
             ("30", f"oldest since Feb 3, 2026, {ASKED}"),
-            ("–", "30 questions answered or still waiting; not known"),
+            ("–", "of 30 questions answered or waiting; not known"),
         ),
         (
             LISTED,
-            ("3", ASKED),
-            ("–", "3 questions answered or still waiting; 3 runs not read; not known"),
+            ("3", "oldest at least 5 h, all over 4 h"),
+            ("100%", "of 3 questions answered or waiting; 3 runs not read"),
         ),
         (
             [LATE, *UNDATED[:2]],
-            ("3", "oldest known 4 h 59 min, 1 over 4 h; 2 not known"),
-            ("100%", "of 1 question answered or still waiting; 2 not known"),
+            ("3", "oldest at least 4 h 59 min, 1 over 4 h; 2 not known"),
+            ("100%", "of 1 question answered or waiting; 2 not known"),
         ),
     ],
 )
@@ -287,7 +284,7 @@ def test_the_numbers_of_a_fleet():
     counts = tiles(data_of(*RUNS))
     assert counts["◷ Waiting"] == ("1", "oldest 1 min, none over 4 h")
     assert counts["Questions over 4 h"][0] == "0%"
-    assert counts["✕ Failed"] == ("1", "1 error")
+    assert counts["✕ Failed"] == ("1", "1 cause")
 
 
 def test_actions_are_listed():

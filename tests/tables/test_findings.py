@@ -207,6 +207,8 @@ def test_how_wide_and_how_official_the_evidence_is(
         (["high", "guess", "low"], "high", "low"),
         (["medium", None], "high", "medium"),
         ([None, "0.87"], "guess", ""),
+        (["medium"], "low", "output"),
+        ([None, "guess"], "high", ""),
         (["high", "high"], "low", "output"),
         (["high"], "high", ""),
         ([], "medium", "output"),
@@ -215,10 +217,7 @@ def test_how_wide_and_how_official_the_evidence_is(
 def test_the_weakest_finding_of_a_run(
     findings: list[str | None], output: str, weakest: str | None
 ) -> None:
-    """Among rated findings first, by confidence; one without a known word is not weak.
-
-    The output's title if none of them is weak, null if it is not, too.
-    """
+    """The finding or output with the lowest rating; null if none is rated below high."""
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
     delivered = {"artifacts": [artifact("output", confidence=output)]}
     [row] = runkit.frames(run(found, output=delivered)).runs.to_dict("records")
