@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.contract import Json
@@ -61,14 +62,15 @@ class Problems:
     def add(
         self, notes: Iterable[RunNote], records: Sequence[Record], runs: Sequence[Json], first: int
     ) -> None:
-        """Note the problems of a batch of runs that are kept, the first of which has a number.
+        """Note the problems of a batch of runs that are kept, in order of the runs.
 
-        Each contradiction is a kind of its own. An object that was repaired is only in the repaired
-        run, perhaps at another position than in its record.
+        `first` is the number of the first run. Each contradiction is a kind of its own. An object
+        that was repaired is only in the repaired run, perhaps at another position than in its
+        record.
         """
         rows: dict[tuple[object, ...], Json] = {}
         details: dict[tuple[object, ...], dict[str, None]] = {}  # each once, in order
-        for run, problem, detail, path, holder, n in notes:
+        for run, problem, detail, path, holder, n in sorted(notes, key=itemgetter(0)):
             schema_path = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
             kind = detail if problem == "contradiction" else problem
             place = _NESTED.sub(".steps[*]", schema_path)
