@@ -94,7 +94,10 @@ def budget(
     bounds = run_start[run], run_end[run]
     start, end = np.clip(start, *bounds), np.clip(end, *bounds)
     waits = find_waits(run, start, end, is_waiting)
-    leaf = np.flatnonzero(is_leaf & (waiting > 0)[run])
+    first, last = run_end.copy(), run_start.copy()
+    np.minimum.at(first, waits.run, waits.start)
+    np.maximum.at(last, waits.run, waits.end)
+    leaf = np.flatnonzero(is_leaf & (end > first[run]) & (start < last[run]))
     parts = parts_beside(waits, run[leaf], start[leaf], end[leaf])
     pairs = zip(waits[:3], parts, strict=True)
     of, since, until = (np.concatenate(pair) for pair in pairs)
