@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -63,8 +63,16 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
     )
 
 
-def time_parts(run: dict[Any, Any]) -> tuple[str, list[str]]:
-    """Write how long a run took, and where the time went; what it waits for is the last part.
+class TimeParts(NamedTuple):
+    """Where the time of a run went, in words, empty where there is none; `work` is also idle."""
+
+    whole: str
+    work: str = ""
+    waiting: str = ""
+
+
+def time_parts(run: dict[Any, Any]) -> TimeParts:
+    """Write how long a run took, and where the time went.
 
     Parameters
     ----------
@@ -73,25 +81,24 @@ def time_parts(run: dict[Any, Any]) -> tuple[str, list[str]]:
 
     Returns
     -------
-    tuple
-        The whole, empty where nobody knows how long the run has been waiting; and the parts: work,
-        idle time if it matters, waiting.
+    TimeParts
+        `whole` is empty where nobody knows how long the run has been waiting.
     """
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
-        return "Not started", []
+        return TimeParts("Not started")
     if pd.notna(run["steps_s"]):
-        return "0 s by its own start and end", [f"its steps took {duration(run['steps_s'])}"]
+        work = f"its steps took {duration(run['steps_s'])}"
+        return TimeParts("0 s by its own start and end", work)
     is_bound = run["is_least"] and not run["is_over"]
     whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
-    parts = ["steps not read" if pd.isna(work) else f"{duration(work)} work"]
+    words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
     if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
-        parts.append(f"{duration(run['idle_s'])} idle")
+        words += f", {duration(run['idle_s'])} idle"
     if is_bound:
-        parts.append(f"waiting {lasted(wait_of(run))}")
-    elif pd.notna(waiting) and waiting:
-        parts.append(f"{duration(waiting)} waiting")
-    return whole, parts
+        return TimeParts(whole, words, f"waiting {lasted(wait_of(run))}")
+    has_waited = pd.notna(waiting) and waiting
+    return TimeParts(whole, words, f"{duration(waiting)} waiting" if has_waited else "")
 
 
 def wait_of(row: dict[Any, Any]) -> Span:

@@ -18,17 +18,15 @@ from rich.text import Text
 
 from runkit.charts.gantt import time_words
 from runkit.charts.one_run import unfinished
-from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
+from runkit.charts.panel import Panel, lasting, words_of
+from runkit.display.counts import lasted, things
+from runkit.facts import Facts, run_facts, wait_of
 from runkit.style import MISSING, outcome_words, status
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
-    contradicting_s,
     explanations,
     findings_of,
     is_shown,
-    measured_waits,
-    open_questions,
-    unmeasured_waits,
 )
 from runkit.text import agent_title, duration, first_text, live_moment, plural, short_id, visible
 
@@ -46,7 +44,15 @@ NAME = 27  # columns for the name of a business
 CUT = ("Business", "Question", "Outcome", "Step", "Value")
 MAX_VALUE = 200  # characters
 # what needs somebody first, by status or confidence
-RANKS = {"interrupted": 0, "error": 1, "running": 2, "Low": 3, "Medium": 4, "High": 5}
+RANKS = {
+    "interrupted": 0,
+    "error": 1,
+    "running": 2,
+    "Low": 3,
+    "Unrated": 3,
+    "Medium": 4,
+    "High": 5,
+}
 LAST = RANKS["High"]  # the rank of a run that needs nobody
 
 
@@ -87,9 +93,11 @@ def _grid(*heads: str, right: str = "") -> Table:
     return table
 
 
-def _age(seconds: Any) -> str:
-    """Return a duration in its largest unit."""
-    return MISSING if pd.isna(seconds) else " ".join(duration(seconds).split()[:2])
+def _age(row: dict[Any, Any]) -> str:
+    """Return how old a row is, in the largest unit; ≥ if it may be older."""
+    if pd.isna(row["age_s"]):
+        return MISSING
+    return "≥ " * bool(row["is_least"]) + " ".join(duration(row["age_s"]).split()[:2])
 
 
 def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
@@ -108,7 +116,7 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
             paint(short_id(row["run_id"]), "muted"),
             paint(words_of(row["text"], MAX_VALUE)),
             *(paint(row[name]) for name in more),
-            paint(_age(row["age_s"]), "attention" if row["status"] == "interrupted" else "muted"),
+            paint(_age(row), "attention" if row["status"] == "interrupted" else "muted"),
         )
     return table
 
@@ -134,26 +142,33 @@ def _ranked(f: Frames) -> pd.DataFrame:
 
     The age of a run is how long its question waits, else the time since it ended or was created.
     """
-    questions = open_questions(f).drop_duplicates("run_id").reset_index(names="position")
-    runs = f.runs.merge(questions[["run_id", "position", "wait_s"]], how="left", on="run_id")
-    statuses = runs["status"].astype("str")
-    is_completed = statuses.eq("completed")
-    confidence = runs["confidence"].astype("str").where(is_completed).str.capitalize()
-    ranks = statuses.map(RANKS).fillna(confidence.map(RANKS)).fillna(RANKS["Low"])
+    facts = Facts(f)
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
+    first = waiting.drop_duplicates("run_id").reset_index(names="position")
+    runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
+    statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
+    is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
+    level = runs["level"].str.capitalize().mask(is_unrated, "Unrated").where(is_completed)
+    ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
 
     brief_error = runs["outcome"].str.partition(":")[0]
     text = runs["outcome"].mask(statuses.eq("error"), brief_error)
-    is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & runs["weakest"].notna()
-    text = text.mask(is_weak, confidence + ": " + runs["weakest"])
+    weakest = runs["weakest"].mask(is_unrated, runs["unrated"])
+    is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & weakest.notna()
+    text = text.mask(is_weak, level + ": " + weakest)
     since = runs["ended_at"].fillna(runs["created_at"])
-    age_s = (runs["as_of"].max() - since).dt.total_seconds()
+    age_s = (facts.as_of - since).dt.total_seconds()
+    is_waiting = statuses.eq("interrupted")
     runs = runs.assign(
         rank=ranks,
         text=text.fillna(MISSING),
-        sure=confidence.fillna(MISSING),
+        sure=level.fillna(MISSING),
         work=runs["working_s"].map(lasting),
-        wait=measured_waits(f).combine(unmeasured_waits(f), waited),
-        age_s=runs["wait_s"].where(statuses.eq("interrupted"), age_s),
+        wait=[
+            lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])
+            for run, is_open in zip(runs.to_dict("records"), is_waiting, strict=True)
+        ],
+        age_s=runs["wait_s"].where(is_waiting, age_s),
     )
     return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
 
@@ -174,16 +189,17 @@ def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
 
     `source` says in the head where and when they were read.
     """
-    questions = open_questions(f)
-    if questions.empty:
+    facts = Facts(f)
+    if facts.open_questions.is_none:
         yield Text("You're all caught up.  ") + paint(source, "muted")
         return
 
-    head = paint(f"{plural(len(questions), 'question')} waiting", "attention")
-    yield head + paint(f", oldest {oldest(questions)}  ") + paint(source, "muted")
+    head = paint(f"{things(facts.open_questions, 'question')} waiting", "attention")
+    yield head + paint(f", oldest {lasted(facts.oldest)}  ") + paint(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
-    named = questions.merge(names, on="run_id")
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
+    named = waiting.merge(names, on="run_id")
     yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
     yield Text()
     n_of = named["business_name"].value_counts()
@@ -198,8 +214,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
 
     ◆ marks the critical path.
     """
-    facts = {"waits_since": unmeasured_waits(f), "steps_s": contradicting_s(f)}
-    run = f.runs.assign(**facts).iloc[0].to_dict()
+    [run] = run_facts(f).to_dict("records")
     yield from _run_head(run)
     if run["status"] == "error" and len(agents := unfinished(f)["title"]):
         yield paint("Not checked: ") + paint(", ".join(agents), "bold")

@@ -16,10 +16,11 @@ import pandas as pd
 
 from runkit.charts.axis import Axis, Fold
 from runkit.charts.style import bold, plain
+from runkit.facts import run_facts
 from runkit.jsontext import leaves
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, outcome_words, status
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import contradicting_s, explanations, is_shown, unmeasured_waits
+from runkit.tables.run_rules import explanations, is_shown
 from runkit.text import agent_title, duration, plural, run_label
 from runkit.timing import (
     Flags,
@@ -68,7 +69,7 @@ class Scene(NamedTuple):
     - `agent_name`, `agent_no`; `color`, which `legend` names
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
-    `runs` are the frames' with `label`, `origin`, `waits_since` and `steps_s`.
+    `runs` are those of `run_facts` with `label` and `origin`.
     """
 
     frames: Frames
@@ -169,8 +170,7 @@ def _runs(f: Frames) -> pd.DataFrame:
         labels = [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     first_step = f.steps.groupby("run_id")["started_at"].min().reindex(f.runs["run_id"])
     origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
-    facts = {"waits_since": unmeasured_waits(f), "steps_s": contradicting_s(f)}
-    return f.runs.assign(label=labels, origin=origin, **facts).reset_index(drop=True)
+    return run_facts(f).assign(label=labels, origin=origin).reset_index(drop=True)
 
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -22,7 +22,7 @@ from runkit.charts.fleet_points import (
     points_layout,
     sla_band,
 )
-from runkit.charts.panel import DAY, HOUR, SLA_H, oldest, short_ids, waited
+from runkit.charts.panel import DAY, HOUR, short_ids
 from runkit.charts.style import (
     FONT_PX,
     HOVER,
@@ -46,9 +46,9 @@ from runkit.charts.style import (
     text_trace,
     width_px,
 )
+from runkit.display.counts import lasted, short, things
+from runkit.facts import Facts, wait_of
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme, status
-from runkit.tables.frames import Frames
-from runkit.tables.run_rules import measured_waits, unmeasured_waits
 from runkit.text import duration, moment, plural, run_label
 
 if TYPE_CHECKING:
@@ -72,11 +72,10 @@ ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 
 
 def fleet_chart(
-    f: Frames,
+    facts: Facts,
     *,
     sort: Sort = "attention",
     group: Group = "status",
-    sla_h: float = SLA_H,
     title: str | None = None,
     is_small: bool = False,
 ) -> Figure:
@@ -84,15 +83,13 @@ def fleet_chart(
 
     Parameters
     ----------
-    f
-        At least one run.
+    facts
+        The facts of at least one run; waits beyond their limit lie on a band.
     sort
         `attention`: the longest waits first, failed runs newest first; `time`: newest first;
         `duration`: longest first.
     group
         What the rows are grouped by.
-    sla_h
-        Hours within which a reviewer should answer; waits beyond lie on a band.
     title
         Replaces "40 runs" in the title.
     is_small
@@ -105,8 +102,8 @@ def fleet_chart(
     """
     from runkit.charts.figure import RunFigure
 
-    runs, theme = _runs(f, sort), chosen_theme()
-    heading = heading_of(theme, *_title(runs, title, sla_h))
+    runs, theme, sla_h = _runs(facts, sort), chosen_theme(), facts.limit_h
+    heading = heading_of(theme, *_title(facts, runs, title))
     if len(runs) > MAX_ROWS or is_small:
         layout = points_layout(runs, heading, theme, sla_h, is_small=is_small)
         return RunFigure(points(runs, theme), layout)
@@ -115,34 +112,36 @@ def fleet_chart(
     return RunFigure([*_work(runs, theme), *_waits(runs, theme)], layout)
 
 
-def _runs(f: Frames, sort: str) -> pd.DataFrame:
+def _runs(facts: Facts, sort: str) -> pd.DataFrame:
     """Return the runs in order, with all that is drawn and written of them.
 
-    `wait_s` is null where a wait is not measured, and `asked_at` null elsewhere.
+    `wait_s` is null where a wait is not known; `since` is of open questions only.
     """
-    statuses, created = f.runs["status"].astype("str"), f.runs["created_at"]
-    is_open, since = statuses.eq("interrupted"), unmeasured_waits(f)
-    pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    pending_s = f.runs["run_id"].map(pending.groupby("run_id")["wait_s"].max())
-    wait_s = pending_s.where(is_open).fillna(measured_waits(f))
-    measured_s = wait_s.mask(since.notna())
-    so_far = np.where(is_open & measured_s.notna(), " so far", "")
-    business = f.runs["business_name"].fillna(f.runs["agent_name"])
+    runs, is_open = facts.runs, facts.runs["since"].notna()
+    statuses, created = runs["status"].astype("str"), runs["created_at"]
+    wait_s = runs["wait_s"].where(is_open, runs["waiting_s"])
+    business = runs["business_name"].fillna(runs["agent_name"])
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
-    runs = f.runs.assign(
+    runs = runs.assign(
         status=statuses,
         rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
-        wait_s=measured_s,
-        asked_at=since,
-        has_waited=(wait_s > 0) | since.notna(),
-        waited=measured_s.combine(since, waited) + so_far,
+        wait_s=wait_s,
+        has_waited=(wait_s > 0) | is_open,
+        waited=[_waited(run) for run in runs.assign(wait_s=wait_s).to_dict("records")],
         business=business,
         name=[plain(name, MAX_NAME) for name in business],
-        short_id=short_ids(f.runs["run_id"]).map(plain),
+        short_id=short_ids(runs["run_id"]).map(plain),
         day=(created - created.min().normalize()).dt.total_seconds() / DAY,
     )
     runs = runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
     return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")])
+
+
+def _waited(run: dict[Any, Any]) -> str:
+    """Write how long a run waited, so far while a question is open."""
+    wait = wait_of(run)
+    is_exact = wait.since is not None and wait.is_known and not wait.is_least
+    return lasted(wait) + " so far" * is_exact
 
 
 def _sort_keys(runs: pd.DataFrame, sort: str) -> list[pd.Series[Any]]:
@@ -167,18 +166,18 @@ def _hover(run: dict[Any, Any]) -> str:
     return "<br>".join([*lines, work])
 
 
-def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str]]:
+def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str]]:
     """Write how many runs there are, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
-    failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
-    n_over = int((waiting["wait_s"] > sla_h * HOUR).sum())
-    work_s = completed["working_s"].dropna()
+    n_failed, n_waiting, n_running = (facts.statuses.get(word, 0) for word in ORDER[:3])
+    questions = things(facts.open_questions, "open question")
+    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
     counts = {
-        f"{len(waiting):,} waiting, oldest {oldest(waiting)}": len(waiting),
-        f"{n_over:,} over {sla_h:g} h": n_over,
-        f"{len(failed):,} failed": len(failed),
-        f"{len(running):,} running": len(running),
-        f"median work of completed runs {duration(work_s.median())}": len(work_s),
+        f"{n_waiting:,} waiting": n_waiting,
+        f"{questions}, oldest {lasted(facts.oldest)}, {late}": facts.open_questions.of,
+        f"{n_failed:,} failed": n_failed,
+        f"{n_running:,} running": n_running,
+        f"median work of completed runs {duration(facts.median_work_s)}": facts.timed_runs.n,
     }
     n_drawn, n_bare = min(is_drawn(runs).sum(), MAX_POINTS), int((~runs["has_steps"]).sum())
     notes = []

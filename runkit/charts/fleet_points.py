@@ -81,7 +81,7 @@ def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json,
 
 def is_drawn(runs: pd.DataFrame) -> pd.Series[bool]:
     """Flag the runs that have a point; of the others it is not known when, or if they waited."""
-    has_wait = runs["has_steps"] | runs["wait_s"].notna() | runs["asked_at"].notna()
+    has_wait = runs["has_steps"] | runs["wait_s"].notna() | runs["since"].notna()
     return has_wait & runs["day"].notna()
 
 
@@ -127,7 +127,7 @@ def points_layout(
     runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, *, is_small: bool
 ) -> Json:
     """Build the layout of a point per run."""
-    is_unknown = runs["asked_at"].notna().any()
+    is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
     ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
     dates = _dates(runs)
     longest = max(MIN_SCALE, runs["wait_s"].max())

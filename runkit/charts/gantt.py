@@ -66,6 +66,7 @@ from runkit.charts.style import (
     width_px,
 )
 from runkit.errors import UsageError
+from runkit.facts import Facts, time_parts
 from runkit.style import Theme
 from runkit.tables.frames import frames
 from runkit.tables.sources import Source
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
 
 FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
 MAX_NAME = 30  # characters of a name in the line of one of a few runs
-MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 NARROW_PX = 800  # the width of a narrow figure, for which the legend is laid out
 MIN_BAND_PX = 1  # a narrower wait would not be seen
 STRIP = 1.6  # rows above the first one, for the labels of waits
@@ -149,7 +149,7 @@ def gantt(
         _refuse("auto", n_runs, few, depth=depth, compress_waits=compress_waits)
         hours = SLA_H if sla_h is None else sla_h
         sort, group = sort or "attention", group or "status"
-        return fleet_chart(f, sort=sort, group=group, sla_h=hours, title=title)
+        return fleet_chart(Facts(f, hours), sort=sort, group=group, title=title)
     many = f"more than {len(LETTERS)} runs"
     _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
 
@@ -216,9 +216,7 @@ def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[st
     steps, runs, notes = scene.steps, scene.runs, []
     is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
     if is_tree:
-        is_cause = steps["is_failing"] & (runs["status"].iloc[0] == "error")
-        cause = steps[is_cause].nlargest(1, "end", keep="last")
-        notes = ["".join(f". Failed in {bold(plain(label))}" for label in cause["label"])]
+        notes = ["".join(f". Failed in {bold(plain(cause))}" for cause in runs["cause"].dropna())]
     if hidden.empty:
         return notes
 
@@ -284,23 +282,9 @@ def _run_id(run: dict[Any, Any]) -> str:
 
 def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:
     """Write where a run's time went, with the waiting emphasized."""
-    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
-    if pd.isna(total):
-        return "Not started"
-    if pd.notna(run["steps_s"]):
-        return f"0 s by its own start and end; its steps took {duration(run['steps_s'])}"
-    is_measured = run["status"] in ("running", "interrupted") and pd.isna(run["waits_since"])
-    whole = duration(total) + " so far" * is_measured
-    if pd.isna(work):
-        return f"{whole}; steps not delivered"
-    parts = [f"{duration(work)} work"]
-    if run["idle_s"] > MIN_IDLE * (total - waiting):
-        parts.append(f"{duration(run['idle_s'])} idle")
-    if pd.notna(run["waits_since"]):
-        parts.append(emphasize(f"waiting since {moment(run['waits_since'])}"))
-    elif waiting:
-        parts.append(emphasize(f"{duration(waiting)} waiting"))
-    return (f"{whole}: " if has_total else "") + ", ".join(parts)
+    whole, work, waiting = time_parts(run)
+    parts = ", ".join(filter(None, [work, waiting and emphasize(waiting)]))
+    return ": ".join(filter(None, [whole if has_total else "", parts])) or whole
 
 
 def _layout(

@@ -74,6 +74,6 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     body = render("tiles", tiles_=tiles)
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
-    figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, is_small=True)
+    figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
     sentence = f"{host}as of {moment(facts.as_of)}. {needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)

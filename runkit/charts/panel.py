@@ -215,15 +215,6 @@ def late_waits(waits_s: pd.Series[float], limit_h: float) -> Count:
     return Count(int(n_late), len(waits_s), int(n_unknown))
 
 
-def oldest(questions: pd.DataFrame) -> str:
-    """Return the longest wait of some questions, and how many waits are not known."""
-    n_unknown = int(questions["wait_s"].isna().sum())
-    longest = waited(questions["wait_s"].max(), questions["asked_at"].min())
-    text = "not known" if longest == MISSING else longest
-    is_mixed = 0 < n_unknown < len(questions)
-    return f"{text}, {plural(n_unknown, 'unknown wait')}" if is_mixed else text
-
-
 def when(time: Any) -> str:
     """Write a time with its zone; a dash if it is missing."""
     return MISSING if pd.isna(time) else moment(time)

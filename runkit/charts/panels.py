@@ -212,7 +212,7 @@ def low_confidence(f: Frames) -> Panel:
 
 def all_runs(f: Frames) -> Panel:
     """Show when each run was created and how long it waited; every run is a row of the table."""
-    figure = None if f.runs.empty else fleet_chart(f, is_small=True)
+    figure = None if f.runs.empty else fleet_chart(Facts(f), is_small=True)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     runs = f.runs.assign(waiting_s=measured_waits(f))
     table = runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)

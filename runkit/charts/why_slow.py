@@ -10,10 +10,11 @@ from runkit.arguments import checked
 from runkit.charts.bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
 from runkit.contract import RESOLUTIONS
+from runkit.display.counts import lasted
+from runkit.facts import run_facts, wait_of
 from runkit.style import status
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import unmeasured_waits
-from runkit.text import agent_title, moment, plural, run_label
+from runkit.text import agent_title, plural, run_label
 
 PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
@@ -104,9 +105,9 @@ def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: p
         part = "," if wait == waiting else f"; {wait} of that"
         cause = f"{part} for “{question.label}”"
     if row["status"] == "interrupted":
-        [since] = unmeasured_waits(f)[f.runs["run_id"].eq(row["run_id"])]
-        if pd.notna(since):
-            return f"Still waiting, since {moment(since)}."
+        [span] = map(wait_of, run_facts(f.select(row["run_id"])).to_dict("records"))
+        if span.is_least:
+            return f"Still waiting, {lasted(span)}."
         return f"Still waiting: {waiting} of {total} so far{cause}."
     if others.empty or pd.isna(row["duration_s"]):
         return f"{total}; there is no other completed run of its agent to compare."

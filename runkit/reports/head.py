@@ -141,11 +141,10 @@ def _side(f: Frames) -> dict[str, Any]:
     [run] = records(run_facts(f))
     questions = records(with_waits(f, open_questions(f)))
     outputs = records(outputs_of(f).tail(1))
-    whole, parts = time_parts(run)
     side: dict[str, Any] = {
         "run": run,
         "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
-        "time": ", ".join(filter(None, [whole, *parts])),
+        "time": ", ".join(filter(None, time_parts(run))),
         "color": COLORS.get(run["status"], "neutral"),
         "quote": {},
     }
@@ -237,8 +236,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
         note = plural(asked.n, "question")
     if waiting.n:
         note = f"{plural(waiting.n, 'question')} waiting"
-    whole, parts = time_parts(run)
-    value, *others = filter(None, [whole, *parts])
+    value, *others = filter(None, time_parts(run))
     sources = facts.sources
     return [
         Tile("Findings", number(facts.findings), ratings or NOT_KNOWN * facts.findings.unread),

