@@ -2,6 +2,6 @@
 
 import sys
 
-from runkit.cli import main
+from runkit.shell.cli import main
 
 sys.exit(main())

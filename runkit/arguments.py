@@ -21,11 +21,11 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from runkit.contract import parse_time
+from runkit.api.contract import parse_time
+from runkit.display.hide_keys import IN_USE, LIVE_KEY, TEST_KEY, hide
+from runkit.display.status_words import STATUS_OF
+from runkit.display.text import brief, plural
 from runkit.errors import UsageError
-from runkit.keys import IN_USE, LIVE_KEY, TEST_KEY, hide
-from runkit.style import STATUS_OF
-from runkit.text import brief, plural
 
 # any limit of a str makes pydantic refuse what is no Unicode text
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_min_length=0)

@@ -26,16 +26,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runkit.keys import redact
-from runkit.text import brief, shorten, visible
+from runkit.display.hide_keys import redact
+from runkit.display.text import brief, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
 
+    from runkit.api.models import Run
     from runkit.client import RunList
-    from runkit.models import Run
 
 MAX_PATH = 300  # characters of a path in a message
 DISTRIBUTION = "runkit-jupyter"  # the name on PyPI

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.display.counts import HOUR, Count, Span, lasted
+from runkit.display.text import duration, moment
 from runkit.tables import run_rules
 from runkit.tables.run_rules import KNOWN_TIERS, STRONG_TIERS, LinkedFrames, flag
-from runkit.text import duration, moment
 
 LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned

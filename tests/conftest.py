@@ -88,7 +88,9 @@ def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     # `tmp_path` is slow to make
     folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))
-    monkeypatch.setattr("runkit.answers.typed_name", "")  # nor a name that another one typed
+    monkeypatch.setattr(
+        "runkit.local.answer_log.typed_name", ""
+    )  # nor a name that another one typed
     return folder
 
 

@@ -13,8 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.server import Sandbox
-from runkit.server.launch import SandboxServer
-from runkit.server.web import error_response
+from runkit.server._launch import SandboxServer
+from runkit.server._web import error_response
 
 KINDS = ("slow", "refuse", "drop", "lose_reply", "garble")
 

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 from IPython import get_ipython
 
-from runkit.server import launch
+from runkit.server import _launch
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("0*.ipynb"))
@@ -92,8 +92,8 @@ def hold_clock() -> None:
     """Let the sandbox's clock stand still within a cell, so that outputs do not depend on speed."""
     shell = get_ipython()
     held = {"speed": 1, "real_time": lambda: shell.execution_count * CELL_S}
-    store = launch.Store
-    launch.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
+    store = _launch.Store
+    _launch.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
 
 
 if __name__ == "__main__":

@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import runkit
-from runkit import cli
+from runkit.shell import cli
 from runkit.tables.schema import SCHEMA
 
 SNAPSHOT = Path(__file__).parent / "golden" / "public_api.txt"
 COMMAND = ".venv/bin/python -m tests.public_api"
-MODULES = ("runkit", "runkit.errors", "runkit.models", "runkit.objects", "runkit.charts.fleet")
+MODULES = (
+    "runkit",
+    "runkit.errors",
+    "runkit.api.models",
+    "runkit.api.other_models",
+    "runkit.charts.fleet",
+)
 MODULES += ("runkit.charts.one_run",)
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from runkit.text import brief
+from runkit.display.text import brief
 from support import runs
 
 Json = dict[str, Any]

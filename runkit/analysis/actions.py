@@ -15,17 +15,18 @@ from typing import Any
 
 import pandas as pd
 
-from runkit import jsontext
+from runkit.api import jsontext
+from runkit.api.contract import FINAL_STATUSES, Json, actor_name
+from runkit.api.other_models import Action
+from runkit.api.questions import KIND_OF_TYPE
 from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently
-from runkit.contract import FINAL_STATUSES, Json, actor_name
+from runkit.display.text import plural
 from runkit.errors import UsageError
-from runkit.objects import Action
-from runkit.questions import KIND_OF_TYPE
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.text import plural
 
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from runkit.api.contract import FINAL_STATUSES
 from runkit.arguments import checked
-from runkit.contract import FINAL_STATUSES
+from runkit.display.status_words import status
+from runkit.display.text import duration, moment, plural, run_label, shorten
 from runkit.errors import UsageError
-from runkit.style import status
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import open_questions
 from runkit.tables.sources import Source
-from runkit.text import duration, moment, plural, run_label, shorten
 
 # The strongest first.
 CHANGES = ("newly waiting", "failed", "answered", "completed", "new", "confidence changed")

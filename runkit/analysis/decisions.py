@@ -10,14 +10,15 @@ from pydantic import Field
 
 from runkit.analysis.actions import DTYPES as ACTION_DTYPES
 from runkit.analysis.actions import fully_known
+from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
-from runkit.contract import RESOLUTIONS
+from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.tables.answers import logged_answers
-from runkit.tables.frames import Frames, frames
+from runkit.tables.audit_trail import logged_answers
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.schema import DECISIONS
 from runkit.tables.sources import Source
-from runkit.text import brief
 
 UNKNOWN = "unknown"
 NOT_DONE = "not_done"

@@ -9,11 +9,12 @@ from itertools import islice
 import pandas as pd
 
 from runkit.arguments import NonBlank, Words, checked, one_or_several
+from runkit.display.log import log
+from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.logs import log
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.text import brief
 
 MAX_HITS = 10_000
 AROUND = 40  # characters before and after a hit

@@ -15,7 +15,10 @@ import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 import runkit
-from runkit import contract, jsontext
+from runkit.api import contract, jsontext
+from runkit.api.contract import BUSINESS_FIELDS
+from runkit.api.models import Run
+from runkit.api.other_models import Business
 from runkit.arguments import (
     Moment,
     Words,
@@ -26,19 +29,17 @@ from runkit.arguments import (
     read_moment,
     status_words,
 )
-from runkit.contract import BUSINESS_FIELDS
-from runkit.models import Run
-from runkit.objects import Business
-from runkit.progress import Bar
-from runkit.tables.frames import Frames, frames, gc_paused, opened
+from runkit.display.progress import Bar
+from runkit.display.text import plural, visible
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames, gc_paused, opened
 from runkit.tables.sources import Record, Source, records_of
-from runkit.text import plural, visible
 
 if TYPE_CHECKING:
-    from runkit.archive.dask import DaskFrames
+    from runkit.archive._dask import DaskFrames
+    from runkit.archive._writing import Added
     from runkit.archive.sync import Synced
     from runkit.archive.table import Location
-    from runkit.archive.writing import Added
 
 EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
 
@@ -122,7 +123,7 @@ class Archive:
         ArchiveError
             If the archive cannot be written.
         """
-        from runkit.archive.writing import Writer, batches
+        from runkit.archive._writing import Writer, batches
 
         writer = Writer(self._location)
         with (
@@ -151,7 +152,7 @@ class Archive:
         ArchiveError
             If there is no archive, it cannot be written, or another compaction came first.
         """
-        from runkit.archive.writing import compact
+        from runkit.archive._writing import compact
 
         compact(self._location)
         return self.version
@@ -340,7 +341,7 @@ class Selection:
 
         Raises `MissingExtra` without the extra `[scale]`.
         """
-        from runkit.archive.dask import dask_frames
+        from runkit.archive._dask import dask_frames
 
         return dask_frames(self.parts or [self], self.version)
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit import contract
+from runkit.api import contract
+from runkit.archive._writing import SMALL_FILE, Added, Writer, compact
 from runkit.archive.table import Location, resolve
-from runkit.archive.writing import SMALL_FILE, Added, Writer, compact
 from runkit.client.fetch import INTERRUPTED, error_reasons
+from runkit.display.log import log
+from runkit.display.progress import Bar
+from runkit.display.text import plural, visible
 from runkit.errors import ApiError, ArchiveError, AuthError
-from runkit.logs import log
-from runkit.progress import Bar
 from runkit.tables.sources import records_of
-from runkit.text import plural, visible
 
 if TYPE_CHECKING:
+    from runkit.api.models import Run
     from runkit.client import Client, RunList
-    from runkit.models import Run
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
 MAX_SMALL_FILES = 24  # a sync compacts if there are more: many are slow to open

@@ -23,17 +23,18 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 
-from runkit import contract, files, jsontext
-from runkit.contract import BUSINESS_FIELDS, LOCAL, Json
+from runkit.api import contract, jsontext
+from runkit.api.contract import BUSINESS_FIELDS, LOCAL, Json
+from runkit.display.hide_keys import HIDDEN
+from runkit.display.text import shorten
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
-from runkit.keys import HIDDEN
-from runkit.tables.columns import run_fields
+from runkit.local import files
+from runkit.tables.build_columns import run_fields
 from runkit.tables.flatten import read_runs
-from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
+from runkit.tables.read_frames import newest_copies
 from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
-from runkit.text import shorten
 
 try:
     import deltalake

@@ -10,9 +10,9 @@ import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
-from runkit.charts.style import CONFIG
 from runkit.charts.svg import Unsupported, svg
-from runkit.text import Markup, visible
+from runkit.charts.theme import CONFIG
+from runkit.display.text import Markup, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
 # Percent signs, not base64: a search for what was masked finds it.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.arguments import Hours, checked
-from runkit.charts.needs import needs_panel
+from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import (
     DAY,
     HOUR,
@@ -31,12 +31,12 @@ from runkit.charts.panel import (
 )
 from runkit.charts.why_slow import why_slow
 from runkit.display.counts import NOT_KNOWN, Count, gap, number
+from runkit.display.html_tables import with_labels
+from runkit.display.status_words import MISSING
+from runkit.display.text import Markup, duration, plural
 from runkit.facts import Facts
-from runkit.html_tables import with_labels
-from runkit.style import MISSING
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of
-from runkit.text import Markup, duration, plural
 
 __all__ = [
     "failed_steps",

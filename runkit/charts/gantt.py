@@ -10,8 +10,8 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts.axis import PLOT_PX, Axis, axes_of, relative_axis
-from runkit.charts.bars import (
+from runkit.charts._axis import PLOT_PX, Axis, axes_of, relative_axis
+from runkit.charts._bars import (
     GROUP,
     LETTERS,
     MAX_BARS,
@@ -27,8 +27,8 @@ from runkit.charts.bars import (
     tree_rows,
     visible_steps,
 )
-from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.marks import (
+from runkit.charts._fleet_chart import fleet_chart
+from runkit.charts._marks import (
     STUB,
     durations,
     empty_labels,
@@ -39,9 +39,9 @@ from runkit.charts.marks import (
     traces,
     wait_labels,
 )
-from runkit.charts.pair_chart import can_pair, pair_chart
+from runkit.charts._pair_chart import can_pair, pair_chart
 from runkit.charts.panel import SLA_H, short_ids
-from runkit.charts.style import (
+from runkit.charts.theme import (
     AXIS_PX,
     EDGE_PX,
     LEGEND_EDGE_PX,
@@ -65,13 +65,13 @@ from runkit.charts.style import (
     row_axis,
     width_px,
 )
+from runkit.display.colors import Theme
+from runkit.display.text import duration, moment, plural
 from runkit.errors import UsageError
 from runkit.facts import Facts, time_parts
-from runkit.style import Theme
-from runkit.tables.frames import frames
+from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.text import duration, moment, plural
-from runkit.timing import Flags
+from runkit.time_budget import Flags
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -12,17 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.answers import CONFIRMED, IN_DOUBT
+from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, counts, lasting, percent, records, render, without_steps
 from runkit.charts.step_panel import step
-from runkit.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.style import outcome_words
-from runkit.tables.answers import audit_trail, logged_answers, with_answers
+from runkit.display.status_words import outcome_words
+from runkit.display.text import agent_title, moment, plural, shorten
+from runkit.local.answer_log import CONFIRMED, IN_DOUBT
+from runkit.tables.audit_trail import audit_trail, logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of, outputs_of
-from runkit.text import agent_title, moment, plural, shorten
 
 __all__ = ["findings", "questions", "step"]
 

@@ -7,17 +7,18 @@ from dataclasses import replace
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.needs import needs_panel
+from runkit.charts._fleet_chart import fleet_chart
+from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import SLA_H, Panel, render
-from runkit.charts.panels import fleet_tiles
+from runkit.charts.report_panels import fleet_tiles
 from runkit.client import Client
+from runkit.display.log import log
+from runkit.display.text import moment
 from runkit.errors import ApiError
 from runkit.facts import Facts
-from runkit.logs import log
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.text import moment
 
 
 @checked

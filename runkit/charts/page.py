@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runkit.charts.style import FONT
 from runkit.charts.svg import svg
-from runkit.text import Markup, css_variables, static_file
+from runkit.charts.theme import FONT
+from runkit.display.text import Markup, css_variables, static_file
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -40,7 +40,7 @@ def wide(table: Markup) -> Markup:
 def offline_page(title: str, sections: Sequence[Markup], *, style: Markup | None = None) -> str:
     """Put sections into one HTML page that works from a file with the network off.
 
-    `sections` are trusted HTML: build them with `figure_div`, `wide`, `runkit.text.html_table` and
+    `sections` are trusted HTML: build them with `figure_div`, `wide`, `html_table` and
     `Markup.format`. `style` is CSS of our own that comes on top.
     """
     styles = [

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
+from runkit.display.colors import CONFIDENCE_COLORS
 from runkit.display.counts import Count
-from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
-from runkit.style import CONFIDENCE_COLORS, MISSING, TIERS, UNKNOWN_TIER, status
-from runkit.text import (
+from runkit.display.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
+from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER, status
+from runkit.display.text import (
     Markup,
     agent_title,
     block,

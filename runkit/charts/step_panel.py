@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from runkit import jsontext
+from runkit.api import jsontext
 from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import (
     Panel,
@@ -20,11 +20,11 @@ from runkit.charts.panel import (
     when,
     words_of,
 )
+from runkit.display.status_words import MISSING
+from runkit.display.text import agent_title, brief, duration, plural, short_id
 from runkit.errors import UsageError
-from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, brief, duration, plural, short_id
 
 SHORTEST_ID = 8  # characters of an id that are enough
 NEAR = 3  # labels that an error suggests

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.charts.style import GRIDS, LEGEND_PX, WIDTH, entry_px
-from runkit.charts.svg_elements import (
+from runkit.charts._svg_elements import (
     LINE,
     Json,
     box,
@@ -35,8 +34,9 @@ from runkit.charts.svg_elements import (
     text_at,
     title_of,
 )
-from runkit.style import DARK, LIGHT
-from runkit.text import Markup
+from runkit.charts.theme import GRIDS, LEGEND_PX, WIDTH, entry_px
+from runkit.display.colors import DARK, LIGHT
+from runkit.display.text import Markup
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -6,15 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts.bars import each
+from runkit.charts._bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
-from runkit.contract import RESOLUTIONS
 from runkit.display.counts import lasted
+from runkit.display.status_words import status
+from runkit.display.text import agent_title, plural, run_label
 from runkit.facts import run_facts, wait_of
-from runkit.style import status
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, plural, run_label
 
 PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]

@@ -14,19 +14,19 @@ from typing import Any, TypeVar
 
 from pydantic import PositiveInt
 
+from runkit.api.contract import BUSINESS_FIELDS, Json
+from runkit.api.models import Run
+from runkit.api.other_models import Business, Thread
 from runkit.arguments import checked
-from runkit.client.http import Http, path_to
-from runkit.client.paging import read_pages
-from runkit.client.replies import Reply
-from runkit.client.resources import Threads
-from runkit.client.runlist import ApiList, RunList
-from runkit.contract import BUSINESS_FIELDS, Json
+from runkit.client._http import Http, path_to
+from runkit.client._paging import read_pages
+from runkit.client._replies import Reply
+from runkit.client._resources import Threads
+from runkit.client.run_list import ApiList, RunList
+from runkit.display.log import log
+from runkit.display.progress import Bar
+from runkit.display.text import plural
 from runkit.errors import RunkitError, UsageError
-from runkit.logs import log
-from runkit.models import Run
-from runkit.objects import Business, Thread
-from runkit.progress import Bar
-from runkit.text import plural
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 # seconds for the name of a created run's business: the run exists, and its id is wanted

@@ -13,11 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from itertools import islice
 
-from runkit.client.runlist import RunList
+from runkit.api.models import Run
+from runkit.client.run_list import RunList
+from runkit.display.progress import Bar
+from runkit.display.text import plural, shorten
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
-from runkit.models import Run
-from runkit.progress import Bar
-from runkit.text import plural, shorten
 
 TASKS_PER_WORKER = 4
 """Ids in flight or waiting to be taken, for each worker."""

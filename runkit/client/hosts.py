@@ -21,9 +21,9 @@ from typing import Literal
 
 import httpx
 
+from runkit.display.hide_keys import LIVE_KEY, TEST_KEY, hide
 from runkit.errors import UsageError
-from runkit.keys import LIVE_KEY, TEST_KEY, hide
-from runkit.secret import Secret
+from runkit.local.secret import Secret
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from runkit import answers, errors
-from runkit.answers import CONFIRMED, UNCONFIRMED, UNKNOWN
-from runkit.client.http import path_to
-from runkit.client.reader import RunReader
-from runkit.contract import resume_body
+from runkit import errors
+from runkit.api.contract import resume_body
+from runkit.api.models import Interrupt, Run
+from runkit.api.questions import check_answer, interrupt_kind
+from runkit.client._http import path_to
+from runkit.client._reader import RunReader
+from runkit.display.log import log
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
-from runkit.logs import log
-from runkit.models import Interrupt, Run
-from runkit.questions import check_answer, interrupt_kind
+from runkit.local import answer_log
+from runkit.local.answer_log import CONFIRMED, UNCONFIRMED, UNKNOWN
 
 # seconds before each check: most servers finish in 1, proxies in 10
 CHECK_DELAYS = (1.0, 2.0, 7.0)
@@ -166,7 +167,7 @@ class Question:
         columns["agent"] = interrupt.agent
         columns["kind"] = interrupt_kind(interrupt.value)
         columns["label"] = interrupt.label
-        columns["question_digest"] = answers.digest(interrupt.value)
+        columns["question_digest"] = answer_log.digest(interrupt.value)
         open_steps = [
             step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None
         ]
@@ -180,7 +181,7 @@ def deliver(
     answer: Mapping[str, Any],
     who: str | None,
     step_id: str | None = None,
-    display: answers.Display | None = None,
+    display: answer_log.Display | None = None,
 ) -> Delivery:
     """Log an answer, send it, and log its outcome.
 
@@ -191,20 +192,20 @@ def deliver(
     if question.interrupt is not None:
         check_answer(question.interrupt.value, answer)
     columns = question.columns(step_id)
-    number = _try_log(lambda: answers.begin(answer, who, columns, display))
+    number = _try_log(lambda: answer_log.begin(answer, who, columns, display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         created_at = run.created_at if run else None
         if number is not None:
-            _try_log(lambda: answers.settle(number, outcome, message, created_at))
+            _try_log(lambda: answer_log.settle(number, outcome, message, created_at))
 
     try:
         delivery = question.send(answer)
     except REFUSALS as error:
-        settle(answers.REFUSED, str(error))
+        settle(answer_log.REFUSED, str(error))
         raise
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
-        settle(answers.FAILED, str(error))
+        settle(answer_log.FAILED, str(error))
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
     return delivery._replace(is_logged=number is not None)

@@ -10,8 +10,8 @@ import math
 from datetime import datetime
 from typing import NamedTuple
 
-from runkit.style import MISSING
-from runkit.text import day, duration, plural
+from runkit.display.status_words import MISSING
+from runkit.display.text import day, duration, plural
 
 HOUR, DAY = 3_600, 86_400  # seconds
 MIN_BOUND = 60.0  # seconds; a lower bound below it says less than the time since when

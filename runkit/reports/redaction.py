@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from runkit import jsontext
+from runkit.api import jsontext
 from runkit.arguments import checked
+from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.reports.sensitive import (
+from runkit.reports._sensitive import (
     MAX_ESCAPE_LAYERS,
     PREFILTER,
     RULES,
@@ -35,9 +36,8 @@ from runkit.reports.sensitive import (
     spans,
     unescape_all,
 )
-from runkit.tables.columns import cast
+from runkit.tables.arrow_columns import cast
 from runkit.tables.schema import COLUMNS
-from runkit.text import brief
 
 # ------------------------------------------------------------------------------------------- policy
 

@@ -12,21 +12,15 @@ from tempfile import TemporaryDirectory
 import nbformat
 import pandas as pd
 
-from runkit import files
 from runkit.arguments import NonBlank, checked
+from runkit.display.text import brief, moment, plural, visible
 from runkit.errors import ReportError, UsageError
+from runkit.local import files
 from runkit.reports import templates
-from runkit.reports.bundle import (
-    ReportData,
-    make_masker,
-    read_source,
-    redact_source,
-    write_data,
-)
-from runkit.reports.head import Labels, heading
+from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
+from runkit.reports._head import Labels, heading
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
-from runkit.text import brief, moment, plural, visible
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 
@@ -123,7 +117,7 @@ def report(
         If the extra `[report]` is not installed.
     """
     templates.check_installed()
-    from runkit.reports.export import page_text, to_html
+    from runkit.reports._export import page_text, to_html
 
     html_path, notebook_path = output_paths(path)
     masker, labels = make_masker(redact), _labels(title, classification, prepared_by)

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from runkit.display.progress import Bar
+from runkit.display.text import plural, shorten
 from runkit.errors import MissingExtra, ReportError, UsageError
-from runkit.files import usable
-from runkit.progress import Bar
-from runkit.text import plural, shorten
+from runkit.local.files import usable
 
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
 # Notebooks made by a report have this in their metadata; another report may replace them.

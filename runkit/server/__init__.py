@@ -4,10 +4,10 @@
         client = box.client()
         run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
 
-A run is a pure function of its scenario, seed, answers and the time: `runkit.server.state.state`.
+A run is a pure function of its scenario, seed, answers and the time: `runkit.server._state.state`.
 """
 
-from runkit.server.embedded import Sandbox, sandbox, serve
-from runkit.server.scenarios import Business
+from runkit.server._scenarios import Business
+from runkit.server.sandbox import Sandbox, sandbox, serve
 
 __all__ = ["Business", "Sandbox", "sandbox", "serve"]

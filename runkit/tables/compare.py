@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.arguments import checked
+from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.text import plural, shorten
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
 COMPARED = ("depth", "agent", "name", "type", "resolution")

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runkit import contract
-from runkit.contract import Json
-from runkit.models import Run
-from runkit.questions import interrupt_kind, n_proposals, proposals_of
+from runkit.api import contract
+from runkit.api.contract import Json
+from runkit.api.models import Run
+from runkit.api.questions import interrupt_kind, n_proposals, proposals_of
+from runkit.api.validation import tree, validated
+from runkit.display.text import brief
 from runkit.tables.problems import Problems, RunNote
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
-from runkit.text import brief
-from runkit.validation import tree, validated
 
 
 class Pending(NamedTuple):

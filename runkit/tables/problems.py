@@ -9,10 +9,10 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runkit.contract import Json
+from runkit.api.contract import Json
+from runkit.api.validation import Path
+from runkit.display.text import brief, plural, shorten
 from runkit.tables.sources import Record
-from runkit.text import brief, plural, shorten
-from runkit.validation import Path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from runkit.contract import TIERS
-from runkit.jsontext import returned
+from runkit.api.contract import TIERS
+from runkit.api.jsontext import returned
 
 KIND_ORDER = (  # of questions, on every screen
     "dismissal",

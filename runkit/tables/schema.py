@@ -12,8 +12,15 @@ from typing import Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from runkit.contract import CONFIDENCES, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES, TIERS
-from runkit.questions import KINDS
+from runkit.api.contract import (
+    CONFIDENCES,
+    RESOLUTIONS,
+    RUN_STATUSES,
+    STEP_STATUSES,
+    STEP_TYPES,
+    TIERS,
+)
+from runkit.api.questions import KINDS
 
 Kind = Literal["str", "category", "rank", "time", "seconds", "count", "flag"]
 

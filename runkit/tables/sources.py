@@ -22,10 +22,10 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 import orjson
 import pandas as pd
 
-from runkit import jsontext
+from runkit.api import jsontext
+from runkit.api.models import Run
+from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
-from runkit.models import Run
-from runkit.text import brief, kind, shorten
 
 
 class HasFrames(Protocol):

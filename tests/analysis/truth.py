@@ -10,10 +10,10 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.server import scenarios, store
-from runkit.server.launch import SandboxServer
-from runkit.server.plan import VERDICTS_WITH_ACTION, Plan, id_in
-from runkit.server.scenarios import QUESTIONS, TABLES
+from runkit.server import _scenarios, _store
+from runkit.server._launch import SandboxServer
+from runkit.server._plan import VERDICTS_WITH_ACTION, Plan, id_in
+from runkit.server._scenarios import QUESTIONS, TABLES
 
 KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
 
@@ -62,15 +62,15 @@ def equal_proposals(
     monkeypatch.setattr(combined, "parts", ["hit_twice", "address", "hit"])
     monkeypatch.setattr(TABLES.scenarios["two_questions"], "question", "dismissal")
     for scenario in ("clean_pass", "long_200", "specialist_fails", "tin_mismatch"):
-        monkeypatch.setitem(store.WEIGHTS, scenario, 0)
+        monkeypatch.setitem(_store.WEIGHTS, scenario, 0)
     monkeypatch.setattr(combined, "policy", policy)
-    scenarios.parts_of.cache_clear()
+    _scenarios.parts_of.cache_clear()
     server = SandboxServer(history=60, seed=71, now="2026-11-02T10:00:00Z")
     try:
         yield server
     finally:
         server.close()
-        scenarios.parts_of.cache_clear()
+        _scenarios.parts_of.cache_clear()
 
 
 def actions_and_truth(server: SandboxServer) -> tuple[pd.DataFrame, pd.DataFrame]:

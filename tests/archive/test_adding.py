@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.archive import writing
+from runkit.archive import _writing
 from runkit.errors import ArchiveError, UsageError
 from support import at, example, run, step
 
@@ -99,7 +99,7 @@ def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
 def test_runs_added_before_an_error_are_kept(
     archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    monkeypatch.setattr(writing, "BATCH_BYTES", 5_000)
+    monkeypatch.setattr(_writing, "BATCH_BYTES", 5_000)
 
     def breaks() -> Any:
         yield from (stored(f"r{number}") for number in range(45))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chart import GROUP, INSTANT, WAIT, draw, values, words
+from runkit.display.colors import LIGHT
 from runkit.errors import UsageError
-from runkit.style import LIGHT
-from runkit.tables.frames import frames
+from runkit.tables.read_frames import frames
 from support import artifact, example, question, run, step
 
 NESTED = run(  # everything that has a look of its own

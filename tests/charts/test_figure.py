@@ -9,8 +9,8 @@ import plotly.io
 import pytest
 
 from chart import FAILING, WAIT, draw, values, words
-from runkit import style
-from runkit.tables.frames import frames
+from runkit.display import colors
+from runkit.tables.read_frames import frames
 from support import at, example, question, run, step
 
 
@@ -30,7 +30,7 @@ def test_steps_off_the_critical_path_are_pale():
     """The path is one line along the lower edge of the bars."""
     chart = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
     fills = {trace["marker"]["color"][:4]: values(trace["x"]).tolist() for trace in chart.bars}
-    assert fills == {"rgba": [10], style.AGENT_COLORS[0][:4]: [50]}
+    assert fills == {"rgba": [10], colors.AGENT_COLORS[0][:4]: [50]}
     path = chart.trace("critical path")
     assert path["x"] == [0, 50]
     assert path["y"] == pytest.approx([1 + 7 / 22] * 2)
@@ -81,7 +81,7 @@ def test_a_failed_run_has_no_critical_path():
     chart = draw(run(group, status="error"))
     assert "critical path" not in chart.legend
     fills = {trace["name"]: trace["marker"]["color"] for trace in chart.bars}
-    assert fills.pop(FAILING) == style.FAILED_COLOR
+    assert fills.pop(FAILING) == colors.FAILED_COLOR
     assert all(fill.startswith("rgba") for fill in fills.values())
     assert chart.durations[0] == "✕ 1 min 20 s"
     assert chart.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
@@ -143,7 +143,7 @@ def test_two_runs_are_marked_at_their_first_difference():
 
 
 def test_the_ground_follows_plotlys_own_switch(monkeypatch):
-    for template, theme in {"plotly": style.LIGHT, "plotly_dark": style.DARK}.items():
+    for template, theme in {"plotly": colors.LIGHT, "plotly_dark": colors.DARK}.items():
         monkeypatch.setattr(plotly.io.templates, "default", template)
         chart = draw(example("completed"))
         assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground

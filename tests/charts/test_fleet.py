@@ -7,7 +7,7 @@ import pytest
 
 from runkit.charts import fleet
 from runkit.errors import UsageError
-from runkit.tables.frames import frames
+from runkit.tables.read_frames import frames
 from support import artifact, at, question, run, step
 
 SOURCE = {"url": "https://a.example/1", "source_name": "Register", "source_tier": "government"}

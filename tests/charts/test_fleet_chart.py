@@ -12,10 +12,10 @@ from plotly.graph_objects import Figure
 
 import runkit
 from chart import values
-from runkit.charts.fleet_chart import MAX_ROWS, fleet_chart
-from runkit.charts.fleet_points import MAX_POINTS
+from runkit.charts._fleet_chart import MAX_ROWS, fleet_chart
+from runkit.charts._fleet_points import MAX_POINTS
+from runkit.display.text import duration
 from runkit.facts import Facts
-from runkit.text import duration
 from support import START, at, question, run, step
 
 HOUR = 3_600

@@ -10,7 +10,7 @@ import pytest
 
 from runkit.charts import one_run
 from runkit.errors import UsageError
-from runkit.tables.frames import frames
+from runkit.tables.read_frames import frames
 from support import artifact, question, run, step
 
 ALL = [getattr(one_run, name) for name in one_run.__all__ if name != "step"]

@@ -8,11 +8,11 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.panel import STYLE
-from runkit.text import html_table
+from runkit.display import colors
+from runkit.display.text import html_table
 from support import example, run, step
 
 FILLS = (
@@ -53,7 +53,7 @@ def opened(open_file, tmp_path, monkeypatch):
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("width", "scheme", "theme", "made_in"),
-    [(1280, "light", style.LIGHT, "plotly"), (360, "dark", style.DARK, "plotly")],
+    [(1280, "light", colors.LIGHT, "plotly"), (360, "dark", colors.DARK, "plotly")],
 )
 def test_a_page_follows_the_reader_and_fits_the_screen(opened, width, scheme, theme, made_in):
     seen = opened(width, scheme, made_in)

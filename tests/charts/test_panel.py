@@ -9,8 +9,8 @@ import pytest
 
 from runkit.charts import Panel
 from runkit.charts.gantt import gantt
-from runkit.html_tables import MAX_ROWS
-from runkit.text import Markup
+from runkit.display.html_tables import MAX_ROWS
+from runkit.display.text import Markup
 from support import example
 
 TABLE = pd.DataFrame({"label": pd.Series(["a", "b"], dtype="str"), "wait_s": [5_400.0, 5.0]})

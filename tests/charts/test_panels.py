@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runkit.charts import panels
-from runkit.tables.frames import frames
+from runkit.charts import report_panels
+from runkit.tables.read_frames import frames
 from support import artifact, question, run, step
 
 
@@ -14,7 +14,7 @@ def two(a, b):
 
 def test_facts_that_differ_are_in_words():
     """The parts of the time are those of the runs; what is the same is left out."""
-    table = panels.facts(
+    table = report_panels.facts(
         two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90))
     ).table
     rows = table.set_index("fact")
@@ -28,6 +28,6 @@ def test_findings_are_matched_by_title():
     """Another confidence, and what only one of them found; the same finding is left out."""
     a = run(step("1", artifacts=[artifact("X"), artifact("Y"), artifact("Only", type="t")]))
     b = run(step("1", artifacts=[artifact("Y", confidence="low"), artifact("X")]))
-    table = panels.findings(two(a, b)).table.set_index("title")
+    table = report_panels.findings(two(a, b)).table.set_index("title")
     assert table["match"].to_dict() == {"Y": "other confidence", "Only": "only in A"}
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]

@@ -13,9 +13,9 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from hostile.payloads import PAYLOADS
-from runkit.charts.fleet_chart import MAX_ROWS
+from runkit.charts._fleet_chart import MAX_ROWS
 from runkit.charts.svg import Unsupported, svg
-from runkit.style import DARK, LIGHT
+from runkit.display.colors import DARK, LIGHT
 from support import example, question, run, step
 
 # Boxes of bars, marks and lines of text; the legend wraps by widths that plotly measures, and is

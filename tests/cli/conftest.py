@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from runkit.cli import main
+from runkit.shell.cli import main
 
 TIMEOUT = 120  # seconds; a busy machine is slow
 OTHER_KEY = "mk_test_of_somebody_else"

@@ -18,7 +18,7 @@ import pytest
 from rich.cells import cell_len
 
 import runkit
-from runkit.cli import main, parser
+from runkit.shell.cli import main, parser
 from support import artifact, question, step
 from support import run as raw
 from tests.cli.conftest import OTHER_KEY, environment, run

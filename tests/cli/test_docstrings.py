@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import runkit
-from runkit import models, objects
-from runkit.client import resources, runlist, runs
+from runkit.api import models, other_models
+from runkit.client import _resources, _runs, run_list
 from runkit.server import Sandbox
 
 PUBLIC = {
@@ -19,7 +19,7 @@ PUBLIC = {
 }
 FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}
 CLASSES = [value for value in PUBLIC.values() if inspect.isclass(value)]
-for module in (resources, runs, runlist, objects, models):
+for module in (_resources, _runs, run_list, other_models, models):
     CLASSES += [
         cls
         for _, cls in inspect.getmembers(module, inspect.isclass)

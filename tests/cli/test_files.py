@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runkit import files
+from runkit.local import files
 
 MAKE = """
 import os

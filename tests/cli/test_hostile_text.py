@@ -14,7 +14,7 @@ import pytest
 
 from hostile.made import hostile_runs
 from hostile.payloads import CHARACTERS, check_text
-from runkit.cli import main
+from runkit.shell.cli import main
 from tests.client.conftest import Answer, Received, Server, server
 
 __all__ = ["server"]

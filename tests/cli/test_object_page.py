@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.cli import main
+from runkit.shell.cli import main
 from support import Json, object_page_form, question, run, step
 
 SOURCE = {

@@ -12,9 +12,9 @@ import pytest
 
 import runkit
 import support
-from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError
+from runkit.local import answer_log
 from tests.client.conftest import DROP, Answer, Server
 
 Compose = Callable[..., dict[str, Any]]
@@ -60,13 +60,13 @@ def test_the_answer_log_has_each_outcome_of_a_delivery(
     done = after if verdict.status == 200 else verdict
     server.script = lambda request: done if request.method == "POST" else after
     resume(client)
-    [entry] = answers.entries()
+    [entry] = answer_log.entries()
     assert entry.delivery == delivery
     assert entry.message
     assert (entry.host, entry.mode) == (client.host, client.mode)
     assert (entry.run_id, entry.interrupt_id) == ("run-1", "int-1")
     assert entry.answer == '{"decision":"approve","note":"tax number 12-3456789"}'
-    assert entry.answered_by == answers.declared_name()
+    assert entry.answered_by == answer_log.declared_name()
     assert timedelta(0) <= entry.settled_at - entry.sent_at < timedelta(seconds=10)
 
 
@@ -110,14 +110,14 @@ def test_the_declared_name_is_that_of_the_hub_or_of_the_login(
     """JupyterHub's user comes before the login of a container."""
     monkeypatch.setenv("JUPYTERHUB_USER", hub)
     monkeypatch.setenv("LOGNAME", "login")
-    assert answers.declared_name() == name
+    assert answer_log.declared_name() == name
 
 
 @pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", ""]), (None, ["", ""])])
 def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str]) -> None:
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
-    answers.settle(answers.begin(YES, "Ada", known), "confirmed", None, None)
+    answer_log.settle(answer_log.begin(YES, "Ada", known), "confirmed", None, None)
     named = {"interrupt_id": "int-1"}
     pauses = (
         support.question("s1", 10, 15, result=named),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from runkit.api.models import Run
 from runkit.client import Client
+from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.client.fetch import TASKS_PER_WORKER
-from runkit.client.http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, Unavailable
-from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Received, Server, Time
 
 Compose = Callable[..., dict[str, Any]]

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from runkit.client import Client
+from runkit.client._transport import proxy_of_environment
 from runkit.client.hosts import choose_target
-from runkit.client.transport import proxy_of_environment
 from runkit.errors import UsageError
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"

@@ -10,12 +10,8 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.client.http import (
-    FIRST_ANSWER_TIMEOUT,
-    OUTAGE_TIMEOUT,
-    RETRY_AFTER_MAX,
-)
-from runkit.client.runs import READ_TIMEOUT
+from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
+from runkit.client._runs import READ_TIMEOUT
 from runkit.errors import RateLimited, Unavailable
 from tests.client.conftest import DROP, Answer, Received, Server, Time
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.client import Client, http, reader
+from runkit.client import Client, _http, _reader
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer, Server, Time
 
@@ -94,8 +94,8 @@ class _SlowHandler(socketserver.StreamRequestHandler):
 @pytest.fixture
 def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowServer]:
     """Start a server, for clients whose requests take `LIMIT` at most, and are not repeated."""
-    monkeypatch.setattr(http, "REQUEST_TIMEOUT", LIMIT)
-    monkeypatch.setattr(http, "FIRST_ANSWER_TIMEOUT", LIMIT)
+    monkeypatch.setattr(_http, "REQUEST_TIMEOUT", LIMIT)
+    monkeypatch.setattr(_http, "FIRST_ANSWER_TIMEOUT", LIMIT)
     with SlowServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -207,7 +207,7 @@ def test_a_stream_that_does_not_end_ends_with_the_run(
     again: bytes,
 ) -> None:
     """The run is completed, and its stream brings no events."""
-    monkeypatch.setattr(reader, "QUIET_TIME", LIMIT)
+    monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
     run = whole(run_json())
     slow_server.respond = lambda line: drip(first, again) if "/stream" in line else [run]
     events = [(event.type, event.run) for event in slow_client.runs.stream("run-1")]
@@ -220,7 +220,7 @@ def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
     run_json: Compose,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader, "QUIET_TIME", LIMIT)
+    monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
     run = whole(run_json(status="running"))
 
     def stream() -> Iterator[bytes]:
@@ -253,7 +253,7 @@ def test_a_stream_is_read_to_its_end_by_a_slow_reader(
     kinds = []
     for event in client.runs.stream("run-1"):
         kinds.append(event.type)
-        fake_time.sleep(10 * reader.QUIET_TIME)
+        fake_time.sleep(10 * _reader.QUIET_TIME)
         taken.release()
     assert kinds == ["RUN_STARTED"] * 3 + ["RUN_READ"]
 
@@ -266,7 +266,7 @@ def test_an_answer_too_large_is_refused(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, is_packed: bool
 ) -> None:
     """Also when it only swells while it is unpacked."""
-    monkeypatch.setattr(http, "MAX_RESPONSE", 2**20)
+    monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
     body = b" " * 2**21
     packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
     server.script = lambda request: packed if is_packed else Answer(body)
@@ -278,7 +278,7 @@ def test_an_answer_too_large_is_refused(
 def test_an_error_of_a_stream_that_is_too_large_is_refused(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "MAX_RESPONSE", 2**20)
+    monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
     endless = itertools.repeat(b" " * 2**16)
     server.script = lambda request: Answer(status=404, chunks=endless)
     with pytest.raises(ContractError, match="larger than 1 MB"):

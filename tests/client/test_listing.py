@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runkit.api.models import Run
 from runkit.client import Client, RunList
-from runkit.models import Run
 from tests.client.conftest import Answer, Received, Server
 
 Compose = Callable[..., Any]

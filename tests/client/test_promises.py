@@ -261,7 +261,7 @@ def test_waiting_ends_although_the_response_does_not(dripping: str) -> None:
 def test_a_write_whose_response_does_not_end_may_have_arrived(
     dripping: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runkit.client.http.REQUEST_TIMEOUT", 1)
+    monkeypatch.setattr("runkit.client._http.REQUEST_TIMEOUT", 1)
     started = time.monotonic()
     with Client(KEY, dripping, timeout=0.9) as client, pytest.raises(MaybeSent):
         client.runs.create("cip_orchestrator", thread_id="t-1")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import runkit
+from runkit.api.models import Run
 from runkit.client import Client
 from runkit.errors import (
     AuthError,
@@ -16,7 +17,6 @@ from runkit.errors import (
     RateLimited,
     UsageError,
 )
-from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Server, Time
 
 Compose = Callable[..., dict[str, Any]]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile.made import models
-from runkit import jsontext
+from runkit.api import jsontext
+from runkit.api.models import ApiObject, Run
+from runkit.api.validation import fields
 from runkit.errors import ContractError
-from runkit.models import ApiObject, Run
-from runkit.validation import fields
 from strategies import Case, fuzz, json_values, mangled, python_values
 
 anything = json_values | python_values

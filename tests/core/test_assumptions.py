@@ -1,4 +1,4 @@
-"""`runkit/contract.md` lists what the code assumes, and where."""
+"""`runkit/api/contract.md` lists what the code assumes, and where."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ import unicodedata
 
 import pytest
 
+from runkit.display.log import log
+from runkit.display.text import one_line, visible
 from runkit.errors import ContractError, RunkitError, UsageError
-from runkit.logs import log
-from runkit.text import one_line, visible
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
 # Format characters with a shape of their own, which stand over or before numbers and words.

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hostile.made import filled
+from runkit.api.models import Run, Step
+from runkit.api.other_models import Action, Agent, Event, Feedback, Thread
 from runkit.errors import ContractError
-from runkit.models import Run, Step
-from runkit.objects import Action, Agent, Event, Feedback, Thread
 from support import artifact, example, question, run, step
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runkit import questions
+from runkit.api import questions
 
 
 def proposal(*types: str, **fields: Any) -> dict[str, Any]:

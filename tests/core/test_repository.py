@@ -67,7 +67,7 @@ def test_importing_runkit_imports_nothing_heavy() -> None:
     """
     heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
     code = (
-        "import contextlib, io, sys, runkit; from runkit.cli import main\n"
+        "import contextlib, io, sys, runkit; from runkit.shell.cli import main\n"
         "for words in ([], ['--help'], ['--version'], ['fetch', '--help'], ['dmo'], ['fetch']):\n"
         "    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),"
         " contextlib.suppress(SystemExit): main(words)\n"

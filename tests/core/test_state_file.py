@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runkit import answers
 from runkit.errors import UsageError
-from runkit.widgets import drafts
-from runkit.widgets.drafts import DraftKey
+from runkit.local import answer_log
+from runkit.widgets import _drafts
+from runkit.widgets._drafts import DraftKey
 
 A, B = (DraftKey("run", word, "digest") for word in "ab")
 TYPED = {"0": {"note": "tax number 12-3456789"}}
@@ -22,36 +22,36 @@ import sys
 from runkit import answers
 from runkit.widgets import drafts
 for n in range(15):
-    drafts.save(drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
-    answers.settle(answers.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
+    _drafts.save(_drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
+    answer_log.settle(answer_log.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
 """
 
 
 def test_only_its_owner_may_read(state_dir: Path) -> None:
     """The file is 0600 and its folder 0700, whatever the umask says."""
-    drafts.save(A, TYPED)
-    assert stat.S_IMODE((state_dir / answers.FILE).stat().st_mode) == 0o600
+    _drafts.save(A, TYPED)
+    assert stat.S_IMODE((state_dir / answer_log.FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
 
 
 def test_reading_leaves_nothing_behind(state_dir: Path) -> None:
     """Where nothing was ever kept there is nothing to find, and no file is made."""
-    assert drafts.load(A) is None
-    drafts.drop(A)
-    assert answers.entries() == []
+    assert _drafts.load(A) is None
+    _drafts.drop(A)
+    assert answer_log.entries() == []
     assert not state_dir.exists()
 
 
 def test_a_draft_is_dropped_after_seven_days() -> None:
     """After seven days whatever use of the file comes next drops it."""
     for name, days in ((A, 7), (B, 6.99)):
-        drafts.save(name, TYPED)
-        with answers.opened() as db:
+        _drafts.save(name, TYPED)
+        with answer_log.opened() as db:
             age = days * 86400, name.question
             db.execute("UPDATE drafts SET saved_at = saved_at - ? WHERE question = ?", age)
-    with answers.opened() as db:
+    with answer_log.opened() as db:
         assert [row["question"] for row in db.execute("SELECT question FROM drafts")] == ["b"]
-    assert (drafts.load(A), drafts.load(B)) == (None, TYPED)
+    assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
 
 
 def test_processes_at_once_lose_nothing() -> None:
@@ -62,9 +62,9 @@ def test_processes_at_once_lose_nothing() -> None:
         processes = [stack.enter_context(writer) for writer in writers]
     assert [process.returncode for process in processes] == [0] * 3
     for name in names:
-        found = [drafts.load(DraftKey(name, str(n), "")) for n in range(15)]
+        found = [_drafts.load(DraftKey(name, str(n), "")) for n in range(15)]
         assert found == [{"0": {"n": n}} for n in range(15)]
-    entries = answers.entries(["run-1"])
+    entries = answer_log.entries(["run-1"])
     assert len({entry.answer_id for entry in entries}) == 45
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
@@ -72,24 +72,24 @@ def test_processes_at_once_lose_nothing() -> None:
 def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
     """It is refused, and the error says what to do."""
     state_dir.mkdir()
-    (state_dir / answers.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
+    (state_dir / answer_log.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
     with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
-        answers.entries()
-    drafts.save(A, TYPED)
+        answer_log.entries()
+    _drafts.save(A, TYPED)
 
 
 def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it may hold is unknown, so reading says it as well as writing."""
-    monkeypatch.setenv(answers.DIR_NAME, "/dev/null/state")
-    for use in (answers.answer_log, lambda: answers.begin({}, "Ada", {})):
+    monkeypatch.setenv(answer_log.DIR_NAME, "/dev/null/state")
+    for use in (answer_log.answer_log, lambda: answer_log.begin({}, "Ada", {})):
         with pytest.raises(UsageError, match="/dev/null/state"):
             use()
-    drafts.save(A, TYPED)
-    assert drafts.load(A) is None
+    _drafts.save(A, TYPED)
+    assert _drafts.load(A) is None
 
 
 def test_the_default_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By default it is in the platform's folder for state."""
-    monkeypatch.delenv(answers.DIR_NAME)
+    monkeypatch.delenv(answer_log.DIR_NAME)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert answers.folder().name == "runkit"
+    assert answer_log.folder().name == "runkit"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runkit import text
+from runkit.display import text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import slow_times
-from runkit import timing
+from runkit import critical_path, time_budget
 from slow_times import Forest
 
 LIMIT = 12  # a small clock makes ties, touching and empty intervals likely
@@ -41,14 +41,14 @@ def forests(draw: st.DrawFn, n_runs: int = 3) -> Forest:
     return Forest(*(np.array(values, np.int64) for values in numbers), kind)
 
 
-def path_of(forest: Forest) -> timing.CriticalPath:
-    return timing.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
+def path_of(forest: Forest) -> critical_path.CriticalPath:
+    return critical_path.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
 
 
 @given(forests())
 def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Forest) -> None:
     """Self time equals the number of instants of the step at which none of its children is open."""
-    got = timing.self_time(forest.start, forest.end, forest.parent)
+    got = time_budget.self_time(forest.start, forest.end, forest.parent)
     assert got.tolist() == slow_times.self_time(forest)
 
 
@@ -57,7 +57,7 @@ def test_budget_counts_each_instant_once(forest: Forest) -> None:
     """Each instant is waiting, else working, else idle; work beside a wait is overlap."""
     kinds = {"is_waiting": forest.kind == "w", "is_leaf": forest.kind == "l"}
     spans = forest.run, forest.start, forest.end, forest.run_start, forest.run_end
-    got = np.column_stack(timing.budget(*spans, **kinds)).tolist()
+    got = np.column_stack(time_budget.budget(*spans, **kinds)).tolist()
     assert got == [slow_times.budget(forest, run) for run in range(len(forest.run_start))]
 
 
@@ -75,7 +75,7 @@ def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest: Forest)
     """With the waits put back, each instant of the run has the step of the walk by the rule."""
     owner = {
         instant: step
-        for step, since, until in timing.put_waits_back(path_of(forest))
+        for step, since, until in critical_path.put_waits_back(path_of(forest))
         for instant in range(since, until)
     }
     span = range(forest.run_start[0], forest.run_end[0])

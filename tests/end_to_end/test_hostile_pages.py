@@ -16,7 +16,7 @@ from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SAMPLE, SCRIPTS, WATCH
 from runkit.charts import fleet, one_run
 from runkit.charts.page import figure_div
-from runkit.text import visible
+from runkit.display.text import visible
 from tests.reports.conftest import write_template
 
 pytestmark = pytest.mark.browser

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.cli import main
 from runkit.errors import NotFound, RunkitError
+from runkit.shell.cli import main
 from tests.end_to_end.echo import CANARY, LOGIN, WAYS, Server, echo, everything_of, found_in
 
 

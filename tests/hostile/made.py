@@ -12,8 +12,8 @@ from itertools import count
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from runkit.contract import LOCAL, LOCAL_FIELDS
-from runkit.models import ApiObject, Run, Step
+from runkit.api.contract import LOCAL, LOCAL_FIELDS
+from runkit.api.models import ApiObject, Run, Step
 from support import Json, at
 
 KINDS = ("activity", "interrupt", "error", "output")

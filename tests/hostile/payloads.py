@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from runkit.text import visible, web_host
+from runkit.display.text import visible, web_host
 
 SCRIPTS = {
     "img": "<img src=x onerror=canary=1>",

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit import answers
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
-from runkit.reports.bundle import Provenance, digest_of, make_masker, read_source, redact_source
+from runkit.local import answer_log
+from runkit.reports._bundle import Provenance, digest_of, make_masker, read_source, redact_source
 from runkit.server import Sandbox
 from support import example, question, run, step
 
@@ -89,7 +89,7 @@ def test_data_are_redacted_here_too(client, completed):
 def test_there_is_no_digest_of_an_answer():
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
-    answers.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    answer_log.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
     data = redact_source(read_source(run(question("q", 10, 20))), make_masker())
     [row] = data.answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}

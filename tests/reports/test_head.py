@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from runkit.charts import panels
-from runkit.models import Run
-from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
+from runkit.api.models import Run
+from runkit.charts import report_panels
+from runkit.reports._bundle import Labels, ReportData, make_masker, read_source, redact_source
 from support import artifact, at, example, question, run, step
 
 EIN = "12-3456789"
@@ -193,7 +193,7 @@ def test_what_happened_has_at_most_eight_lines():
     """The start, the end, the questions and the longest steps, in order of time; the rest is counted."""
     steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
     raw = run(*steps, question("q", 30, 60, label="Approve?"))
-    panel = panels.what_happened(data_of(raw).frames)
+    panel = report_panels.what_happened(data_of(raw).frames)
     shown, folded = panel.body.split("<details>")
     times, labels = zip(
         *re.findall(r'"at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown), strict=True
@@ -304,6 +304,6 @@ def test_actions_are_listed():
     table = pd.DataFrame([known]).astype(dict.fromkeys(("note", "effects", "user_name"), "str"))
     data = redact_source(read_source([run(step("a"))], table), make_masker())
     assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
-    [row] = panels.actions(data.frames, data.actions).table.to_dict("records")
+    [row] = report_panels.actions(data.frames, data.actions).table.to_dict("records")
     assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
-    assert len(panels.actions(data.frames, None)) == 0
+    assert len(report_panels.actions(data.frames, None)) == 0

@@ -12,7 +12,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
+from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source
 from runkit.reports.redaction import Masker, Redaction
 from support import artifact, question, run, step
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from runkit.errors import UsageError
-from runkit.reports.export import to_html
+from runkit.reports._export import to_html
 from runkit.reports.templates import Template, find_template, template_folder
 from support import run, step
 from tests.reports.conftest import make, write_template

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.server.launch import SandboxServer
-from runkit.server.scenarios import BUSINESSES
+from runkit.server._launch import SandboxServer
+from runkit.server._scenarios import BUSINESSES
 
 KEY = "mk_test_sandbox_for_tests"
 NOON = "2026-02-03T12:00:00Z"

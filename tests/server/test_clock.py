@@ -1,6 +1,6 @@
 """Virtual time against a simulation that ticks."""
 
-from runkit.server.clock import Clock, ClockState
+from runkit.server._clock import Clock, ClockState
 from tests.server.conftest import RealTime, Server
 
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from runkit.server.plan import Answer, RunSpec, plan_run
-from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, QUESTIONS
-from runkit.server.state import state
+from runkit.server._plan import Answer, RunSpec, plan_run
+from runkit.server._scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, QUESTIONS
+from runkit.server._state import state
 
 CREATED = 1_770_000_000_000
 MANUAL = {"default": "manual"}

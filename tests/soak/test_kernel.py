@@ -27,7 +27,7 @@ import asyncio, gc, threading, time, tracemalloc
 import psutil
 from comm import get_comm_manager
 import runkit
-from runkit.server.scenarios import BUSINESSES
+from runkit.server._scenarios import BUSINESSES
 businesses = {item.scenario: item.id for item in BUSINESSES}
 me = psutil.Process()
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit import answers
 from runkit.errors import UsageError
+from runkit.local import answer_log
 from support import artifact, question, run
 
 YES, NO = ({"agent": "a", "decision": word} for word in ("approve", "reject"))
@@ -20,10 +20,10 @@ def log(
     answer: dict[str, Any], by: str = "Ada", *, delivery: str = "confirmed", **known: str | None
 ) -> None:
     """Note an answer to the question of `answered()`."""
-    entry = answers.begin(
+    entry = answer_log.begin(
         answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known
     )
-    answers.settle(entry, delivery, None, None)
+    answer_log.settle(entry, delivery, None, None)
 
 
 def answered(**result: Any) -> dict[str, Any]:

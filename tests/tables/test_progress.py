@@ -31,7 +31,7 @@ def test_long_work_shows_a_bar_that_goes_away(
 ) -> None:
     """It counts runs on stderr and is wiped at the end; a file or a pipe gets none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
-    monkeypatch.setattr("runkit.progress.DELAY", 1e-9)
+    monkeypatch.setattr("runkit.display.progress.DELAY", 1e-9)
     monkeypatch.setattr("runkit.tables.sources.BATCH_RUNS", 1)
     monkeypatch.setattr("runkit.tables.sources.BATCH_BYTES", 1)
     runkit.frames(slow(many()))

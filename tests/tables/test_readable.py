@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from runkit.html_tables import MAX_ROWS, df_to_html
-from runkit.style import MISSING
-from runkit.tables.frames import frames
+from runkit.display.html_tables import MAX_ROWS, df_to_html
+from runkit.display.status_words import MISSING
+from runkit.tables.read_frames import frames
 from support import example
 
 HOSTILE = '<img src=x onerror="window.hacked=1">&"\''

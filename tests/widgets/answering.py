@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runkit import answers
-from runkit.widgets import drafts
-from runkit.widgets.controller import AnswerController, Snapshot
+from runkit.local import answer_log
+from runkit.widgets import _drafts
+from runkit.widgets._answer_states import AnswerController, Snapshot
 from tests.widgets.asking import finish
 
 WHO = "Ada of tests"
@@ -29,10 +29,10 @@ def submit(controller: AnswerController) -> Snapshot:
 
 
 def deliveries() -> list[str]:
-    return [entry.delivery for entry in answers.entries()]
+    return [entry.delivery for entry in answer_log.entries()]
 
 
 def saved(controller: AnswerController) -> Any:
     question, host = controller.question, controller.client.host
     interrupt_id = question.interrupt_id or ""
-    return drafts.load(drafts.draft_key(question.run, host, interrupt_id, question.digest))
+    return _drafts.load(_drafts.draft_key(question.run, host, interrupt_id, question.digest))

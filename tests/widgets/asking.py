@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from runkit.api.models import Run
 from runkit.client import Client
-from runkit.models import Run
-from runkit.server.scenarios import second_key
-from runkit.widgets.controller import AnswerController
-from runkit.widgets.question import Question, question_of
+from runkit.server._scenarios import second_key
+from runkit.widgets._answer_states import AnswerController
+from runkit.widgets._question import Question, question_of
 from support import until
 from tests.faults import FaultyBox, sandbox
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from runkit.widgets.card import STATIC, Card
+from runkit.widgets._card import STATIC, Card
 from support import jobs
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runkit.widgets.card import Card
+from runkit.widgets._card import Card
 
 Json = dict[str, Any]
 

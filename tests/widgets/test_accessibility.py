@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 import runkit
-from runkit.style import DARK, LIGHT
+from runkit.display.colors import DARK, LIGHT
 from tests.widgets.asking import Asking
 from tests.widgets.live import LivePage, is_armed, press
 

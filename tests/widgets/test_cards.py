@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from runkit.models import Run
-from runkit.widgets import display
-from runkit.widgets.controller import AnswerController
-from runkit.widgets.question import question_of
+from runkit.api.models import Run
+from runkit.widgets import _static_form
+from runkit.widgets._answer_states import AnswerController
+from runkit.widgets._question import question_of
 from tests.widgets.asking import Asking
 
 Json = dict[str, Any]
@@ -21,8 +21,8 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     question = question_of(Run.from_json({**raw, "interrupts": [item]}))
     assert question is not None
     controller = AnswerController(asking.client, question, drafts=False)
-    described = display.describe_form(controller)
-    return display.twin(described)["text/html"], described["question"]
+    described = _static_form.describe_form(controller)
+    return _static_form.twin(described)["text/html"], described["question"]
 
 
 def test_long_texts_are_cut(asking: Asking) -> None:

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 import runkit
+from runkit.api.models import Run
 from runkit.client import Client
-from runkit.models import Run
 from support import until
 from tests.faults import FaultyBox, sandbox
 from tests.widgets.live import LivePage

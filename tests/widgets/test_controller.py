@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from runkit import answers
 from runkit.client import Client
 from runkit.errors import Unavailable
-from runkit.widgets.controller import READ_ONLY, AnswerController
-from runkit.widgets.question import State, question_of
+from runkit.local import answer_log
+from runkit.widgets._answer_states import READ_ONLY, AnswerController
+from runkit.widgets._question import State, question_of
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, submit
 from tests.widgets.asking import Asking, finish
@@ -219,7 +219,7 @@ def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     assert controller.snapshot.state is State.SENDING
     finish()
     assert (controller.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
-    assert [entry.answer for entry in answers.entries()] == ['{"decision":"reject"}']
+    assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
 
 
 def test_a_read_only_client_cannot_answer(asking: Asking) -> None:

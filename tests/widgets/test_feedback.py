@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from runkit.api.models import Run
 from runkit.client import Client
-from runkit.models import Run
-from runkit.widgets.feedback import FeedbackForm
+from runkit.widgets.feedback_form import FeedbackForm
 from support import until
 from tests.faults import FaultyBox
 

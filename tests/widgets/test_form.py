@@ -177,7 +177,7 @@ def test_a_displayed_form_notices_an_answer_from_elsewhere(
     asking: Asking, shown: Shown, monkeypatch: Any
 ) -> None:
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
-    monkeypatch.setattr("runkit.widgets.form.CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr("runkit.widgets.interrupt_form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
     form._ipython_display_()
     form._on_views(1)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from runkit.api.models import Run
 from runkit.client import Client
-from runkit.models import Run
-from runkit.widgets.inbox import InterruptInbox
+from runkit.widgets.interrupt_inbox import InterruptInbox
 from support import until
 from tests.faults import FaultyBox
 from tests.widgets.pages import Page
@@ -54,7 +54,7 @@ def test_the_button_looks_through_everything(
     start: Start, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
-    monkeypatch.setattr("runkit.widgets.inbox.FIRST_PAGE", 1)
+    monkeypatch.setattr("runkit.widgets.interrupt_inbox.FIRST_PAGE", 1)
     inbox, page = show()
     runs = [start(HIT), start(HIT)]
     inbox.controller.refresh()

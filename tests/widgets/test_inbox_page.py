@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import runkit
+from runkit.api.models import Run
 from runkit.client import Client
-from runkit.models import Run
 from tests.widgets.live import LivePage
 
 HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
@@ -149,7 +149,7 @@ def test_the_next_row_of_the_list_opens_after_an_answer(ask: Ask, show: Show, te
 def test_later_beyond_the_end_of_the_list(
     ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runkit.widgets.inbox.MAX_ROWS", 2)
+    monkeypatch.setattr("runkit.widgets.interrupt_inbox.MAX_ROWS", 2)
     runs = ask(watchlist_hit=4)
     inbox = show()
     for number in (0, 1, 2):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from runkit.contract import MAX_COMMENT
-from runkit.objects import Document
-from runkit.widgets.questionnaire import Questionnaire
+from runkit.api.contract import MAX_COMMENT
+from runkit.api.other_models import Document
+from runkit.widgets._questionnaire import Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {

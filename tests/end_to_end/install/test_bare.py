@@ -16,7 +16,7 @@ from environments import ROOT, environment
 
 EXTRAS = ("dask", "deltalake", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
 EXTRAS += ("nbconvert", "nh3", "starlette", "uvicorn", "xlsxwriter")
-COMMAND = "from runkit.cli import main; raise SystemExit(main())"
+COMMAND = "from runkit.shell.cli import main; raise SystemExit(main())"
 CALLS = """
 import runkit
 from runkit.errors import MissingExtra

@@ -77,5 +77,5 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     """`runkit` is the one command."""
     assert (
         wheel.read(f"{INFO}/entry_points.txt").decode()
-        == "[console_scripts]\nrunkit = runkit.cli:main\n"
+        == "[console_scripts]\nrunkit = runkit.shell.cli:main\n"
     )

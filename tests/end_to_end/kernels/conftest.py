@@ -26,7 +26,7 @@ TIMEOUT = 120  # seconds; a busy machine is slow
 START = """
 import asyncio, json, threading, time
 import runkit
-from runkit.server.scenarios import BUSINESSES
+from runkit.server._scenarios import BUSINESSES
 businesses = {item.scenario: item.id for item in BUSINESSES}
 client = runkit.Client(KEY, URL)
 def ask(scenario="decision"):

@@ -17,7 +17,7 @@ with runkit.Client(KEY, URL, rate=5) as slow:
 
 SHORT_FETCH = """
 from unittest.mock import patch
-with patch("runkit.progress.DELAY", 60):  # on a busy machine a short fetch takes longer than two seconds
+with patch("runkit.display.progress.DELAY", 60):  # on a busy machine a short fetch takes longer than two seconds
     runs = client.runs.fetch([run.id])
 """
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from runkit.models import Run
+from runkit.api.models import Run
 from support import until
 from tests.faults import FaultyBox, sandbox
 
@@ -295,7 +295,7 @@ def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..
         (folder / "session.py").write_text(f"""import os
 os.environ["RUNKIT_STATE_DIR"] = {str(folder / "state")!r}
 import runkit
-from runkit.server.scenarios import BUSINESSES
+from runkit.server._scenarios import BUSINESSES
 businesses = {{item.scenario: item.id for item in BUSINESSES}}
 {setup}
 client = runkit.Client({box.key!r}, {box.url!r}, {options})

@@ -1,0 +1,335 @@
+"""The API's contract: its words and times, request bodies, and how undocumented responses are read.
+
+`[A] n` is the number of an assumption in `contract.md`. When Middesk documents a format, this file
+changes, or `questions` for answers. Needs no HTTP library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+from runkit.display.text import brief, first_text, kind
+from runkit.errors import ContractError, UsageError
+
+Json = dict[str, Any]
+
+# ---------------------------------------------------------------------------------- words and times
+
+RUN_STATUSES = ("running", "interrupted", "completed", "error")
+FINAL_STATUSES = ("completed", "error")
+STEP_STATUSES = ("running", "completed", "error")
+STEP_TYPES = ("activity", "output", "interrupt", "error")
+RESOLUTIONS = ("auto_approve", "skip")
+# the words of the first documentation
+LEGACY_STATUSES = {"pending": "running", "failed": "error"}
+# [A] 16, 34: open words; lowest first, any other word is `other`
+CONFIDENCES = ("other", "low", "medium", "high")
+TIERS = ("other", "secondary", "primary", "government")
+_LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
+
+
+def read_time(value: object) -> tuple[datetime, bool]:
+    """Read an ISO 8601 string as an aware UTC datetime, and whether it had no offset.
+
+    Without one it is in UTC. More than six decimals are cut to microseconds. Raises `ValueError`
+    for anything else: a number, a leap second, a date without a time, or a time outside the range
+    of datetime.
+    """
+    if isinstance(value, datetime):
+        when = value
+    elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
+        when = datetime.fromisoformat(value)
+    else:
+        raise ValueError(f"{brief(value)} is not a time; expected an ISO 8601 string")
+    if when.tzinfo is None:
+        return when.replace(tzinfo=UTC), True
+    try:
+        return when.astimezone(UTC), False
+    except OverflowError:
+        raise ValueError(f"{brief(value)} is outside the years 1 to 9999 in UTC") from None
+
+
+def parse_time(value: object) -> datetime:
+    """Read a time as `read_time` does, whether or not it has an offset."""
+    return read_time(value)[0]
+
+
+def format_time(when: datetime) -> str:
+    """Write a time as the API does: ISO 8601 in UTC, with a Z."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def current_status(word: object) -> object:
+    """Translate a status of the first documentation into the current word."""
+    return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
+
+
+# ----------------------------------------------------------------------------------------- requests
+
+PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
+MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
+RATINGS = ("positive", "negative")  # sent in capitals
+ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
+OBJECT_TYPES = ("businesses", "watchlist_result")
+
+
+def create_body(
+    agent: str, business_id: str | None, thread_id: str | None = None, prompt: str | None = None
+) -> Json:
+    """Build the body of POST /runs and of POST /threads. [A] 35: the prompt is sent if given."""
+    return without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+
+
+def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
+    """Build the body of POST /runs/{id}/resume. [A] 1, 2, 4: one interrupt in a call."""
+    return {"interrupt_id": interrupt_id, "input": dict(answer)}
+
+
+def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
+    """Build the body of POST /runs/{id}/feedback.
+
+    Raises `UsageError` for what the API would refuse.
+    """
+    word = rating.strip().lower()
+    if word not in RATINGS:
+        raise UsageError.one_of("rating", rating, RATINGS)
+    text = (comment or "").strip()
+    if len(text) > MAX_COMMENT:
+        raise UsageError(
+            f"the comment has {len(text):,} characters; the API accepts at most "
+            f"{MAX_COMMENT:,}. Shorten it."
+        )
+    return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
+
+
+def action_body(
+    object_type: str,
+    object_id: str,
+    action_type: str,
+    payload: Mapping[str, Any],
+    **context: str | None,
+) -> Json:
+    """Build the body of POST /actions. `context` is the note, the run's id and the thread's id.
+
+    Raises `UsageError` for a word that the API does not know.
+    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision
+    `{"status"}` with approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in
+    `note`.
+    """
+    if action_type not in ACTION_TYPES:
+        raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
+    if object_type not in OBJECT_TYPES:
+        raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
+    body = {"object_type": object_type, "object_id": object_id, **without_none(**context)}
+    return {**body, "type": action_type, "payload": dict(payload)}
+
+
+def verify_tin_payload(document_id: str) -> Json:
+    """Build the payload of a `verify_tin` action. [A] 11."""
+    return {"document_id": document_id}
+
+
+def is_updated_at_reliable(status: str) -> bool:
+    """Return whether a run with this status changes only together with its `updated_at`.
+
+    [A] 39: nothing says that `updated_at` changes with every step, so a running run may have
+    changed without it; a waiting or finished one has not.
+    """
+    return status != "running"
+
+
+def without_none(**fields: object) -> Json:
+    """Build an object without the fields that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# ---------------------------------------------------------------------------- what a run is made of
+
+
+def objects(items: object) -> list[Json]:
+    """Return the objects of a list; none if it is not a list."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def agent_of(run: Mapping[str, Any]) -> str | None:
+    """Return the agent of a raw run: its own, else that of its first top-level step that names one.
+
+    The object page shows a run without its agent. A step's agent was called its graph at first.
+    """
+    top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
+    for holder in chain([run], top):
+        agent = first_text(holder.get("agent"), holder.get("graph"))
+        if agent is not None:
+            return agent
+    return None
+
+
+def interrupt_value(item: Json) -> Json:
+    """Return the value of an item of `interrupts`; without one, the item is it, without its id."""
+    value = item.get("value")
+    if isinstance(value, dict):
+        return value
+    return {name: item[name] for name in item if name != "id"}
+
+
+def _result(step: Mapping[str, Any]) -> Json:
+    result = step.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+def resolution_of(step: Json) -> str | None:
+    """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
+    result = _result(step)
+    return first_text(result.get("resolution"), step.get("resolution"))
+
+
+# [A] 41: where a result says why its step failed, the first that is there
+REASONS = (
+    *("error", "message", "error_message", "reason"),
+    *("detail", "exception", "errors", "title"),
+)
+
+
+def reason_of(step: Mapping[str, Any]) -> str | None:
+    """Read why a step failed.
+
+    That is the label of a step of type `error`, else the title of the artifact of one or of an
+    artifact of type `error`, else a text in its result ([A] 23, 41).
+    """
+    is_error = step.get("type") == "error"
+    titles = (
+        artifact["title"]
+        for artifact in step.get("artifacts") or []
+        if is_error or artifact["type"] == "error"
+    )
+    label = step.get("label") if is_error else None
+    return first_text(label, *titles, _reason_in(step.get("result")))
+
+
+def _reason_in(value: object) -> str | None:
+    """Read the first text that says why; of a list from its first item."""
+    if isinstance(value, list):
+        return _reason_in(value[0]) if value else None
+    if not isinstance(value, dict):
+        return first_text(value)
+    reason = first_text(*(_reason_in(value.get(name)) for name in REASONS))
+    code = value.get("code")
+    if reason is None or isinstance(code, bool) or not isinstance(code, str | int):
+        return reason
+    return f"{reason} ({code})"
+
+
+def answerer_of(step: Mapping[str, Any]) -> str | None:
+    """Read who answered an interrupt step.
+
+    [A] 32: `result.answered_by`, which no page documents.
+    """
+    answerer = _result(step).get("answered_by")
+    return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
+
+
+def actor_name(data: Mapping[str, Any]) -> str | None:
+    """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
+    return first_text(*map(data.get, ("name", "email", "id")))
+
+
+# ---------------------------------------------------------------------------------------- responses
+
+
+class Page(NamedTuple):
+    """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
+
+    data: list[Json]
+    has_more: bool | None
+    total_count: int | None
+
+
+def read_page(value: object, source: str) -> Page:
+    """Read one page of a list; `source` names the request in errors.
+
+    It is the documented envelope, whose `data` may be missing, or a bare array. Raises
+    `ContractError` for anything else.
+    """
+    page = {"data": value} if isinstance(value, list) else value
+    if isinstance(page, dict) and page.get("object", "list") == "list":
+        data = [] if page.get("data") is None else page["data"]
+        has_more, total = page.get("has_more"), page.get("total_count")
+        if isinstance(data, list):
+            return Page(
+                [item if isinstance(item, dict) else {} for item in data],
+                has_more if isinstance(has_more, bool) else None,
+                total if type(total) is int else None,
+            )
+    raise ContractError(
+        f"{source}: expected a list; got {kind(value)}. "
+        "If this persists, the API has changed: please report it."
+    )
+
+
+def is_same_id(left: str, right: str) -> bool:
+    """Return whether two ids are the same: UUIDs may be in upper or lower case."""
+    return left.lower() == right.lower()
+
+
+# -------------------------------------------------------------------- what runkit stores with a run
+
+LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
+BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
+LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
+
+
+def local_fields(raw: Json) -> Json:
+    """Return what is stored under `LOCAL` with a raw run."""
+    local = raw.get(LOCAL)
+    if not isinstance(local, dict):
+        return {}
+    return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
+
+
+def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
+    """Return the raw object with what the client knows and the API does not return, under `LOCAL`.
+
+    This replaces what was stored there before.
+    """
+    local = without_none(**fields)
+    for name, value in local.items():
+        if isinstance(value, datetime):
+            local[name] = format_time(value)
+    return {**raw, LOCAL: local} if local else raw
+
+
+# ------------------------------------------------------------------------------------------- events
+
+# RUN_ERROR: [A] 8, from AG-UI
+EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")
+RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
+
+
+def event_fields(name: str, data: object) -> Json | None:
+    """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
+
+    The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel
+    case. [A] 10: a snapshot is the run with its steps, as of the event's time.
+    """
+    if not isinstance(data, dict):
+        return None
+    # SSE calls an unnamed event "message"
+    word = name if name not in ("", "message") else data.get("type")
+    if word not in EVENT_TYPES:
+        return None
+    snapshot = data.get("snapshot")
+    if isinstance(snapshot, dict):
+        at = _event_time(data.get("timestamp"))
+        data = {**data, "snapshot": with_local_fields(snapshot, read_at=at)}
+    return {**data, "type": word}
+
+
+def _event_time(milliseconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,149 @@
+"""Read and write JSON text with orjson, within its limits.
+
+It reads at most 1,024 levels (about 500 nested steps) and no lone surrogates; an integer beyond 64
+bits becomes a float, as in most JSON libraries. It writes only what it can read back.
+`mask_secrets` is for a result that is shown; a report has stricter rules.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+import orjson
+
+from runkit.display.hide_keys import IN_USE
+from runkit.display.text import one_line
+from runkit.errors import DataError
+
+MAX_VALUES = 3  # of a result that one phrase names
+Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
+
+_NAME = (
+    r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
+    r"|cookie|credentials?|(?:api|access|private|secret|session|signing)[ _-]?key)"
+)
+# In JSON text: the value of a field with the name of a secret, what follows such a name in a text,
+# keys. What is replaced contains no quote, so the text stays JSON.
+_SECRET = re.compile(
+    rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
+    rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
+    r"|\b[mrs]k_(?:live|test)_[\w-]+|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]+|\beyJ[\w-]+\.[\w.-]+",
+    re.IGNORECASE,
+)
+
+
+class TooDeepError(DataError, RecursionError):
+    """JSON that is nested too deep to be read or written."""
+
+
+def loads(text: bytes) -> Any:
+    """Parse one JSON document.
+
+    Raises `ValueError` for other text, `TooDeepError` beyond 1,024 levels.
+    """
+    try:
+        return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError as error:
+        if is_too_deep(error):
+            raise TooDeepError("the JSON is nested deeper than 1,024 levels") from None
+        raise
+
+
+def is_too_deep(error: orjson.JSONDecodeError) -> bool:
+    """Return whether orjson refused text for its depth, and not because it is not JSON."""
+    return "depth" in str(error) or "recursion" in str(error).lower()
+
+
+def dumps(value: Any, *, sort_keys: bool = False, large_integers: bool = False) -> str:
+    """Write compact JSON.
+
+    Raises `DataError` for what could not be read back: NaN, integers beyond 64 bits, lone
+    surrogates, keys that are not text, values that are too deep or contain themselves, and other
+    Python objects. With `large_integers`, integers beyond 64 bits are written, and read back as
+    floats.
+    """
+    try:
+        return _dumps(value, sort_keys, large_integers)
+    except RecursionError:
+        raise TooDeepError(
+            "the value is nested too deep to be written as JSON and read again"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise DataError(str(error)) from None
+
+
+def _dumps(value: Any, sort_keys: bool, large_integers: bool) -> str:
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
+    except TypeError as error:
+        is_known = "ecursion" in str(error) or (large_integers and "64-bit" in str(error))
+        if not is_known:  # orjson writes 254 levels and integers of 64 bits, and reads more
+            raise
+        text = json.dumps(
+            value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+        loads(text.encode())
+        return text
+    if "null" in text and orjson.loads(text) != value:
+        # refuses NaN, which orjson writes as null
+        json.dumps(value, allow_nan=False, default=str)
+    return text
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether the text can be encoded as UTF-8: it has no lone surrogate."""
+    return as_unicode(text) == text
+
+
+def as_unicode(text: str) -> str:
+    """Replace each lone surrogate by a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def mask_secrets(text: str) -> str:
+    """Replace keys, tokens and passwords in JSON text by `[key]`: by name, and the keys in use."""
+    for key in list(IN_USE.values()):
+        text = text.replace(key, "[key]")
+    return _SECRET.sub(r"\1\2[key]", text)
+
+
+def masked(result: str) -> Any:
+    """Parse a step's result without the values of fields whose name says that they are secret."""
+    return loads(mask_secrets(result).encode())
+
+
+def leaves(result: object) -> list[Leaf]:
+    """Return a row for each value in a step's result, given as JSON text.
+
+    A missing result has none. Values of fields whose name says that they are secret are masked.
+    """
+    if not isinstance(result, str):
+        return []
+    rows: list[Leaf] = []
+    stack: list[tuple[str, Any]] = [("", masked(result))]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict) and value:
+            prefix = f"{path}." if path else ""
+            stack += reversed([(prefix + one_line(name), inner) for name, inner in value.items()])
+        elif isinstance(value, list) and value:
+            stack += reversed([(f"{path}[{number}]", inner) for number, inner in enumerate(value)])
+        elif path:
+            rows.append((path, value if isinstance(value, str) else dumps(value)))
+    return rows
+
+
+def returned(result: object) -> list[str]:
+    """Return the values in a step's result in words: `risk score: 71`."""
+    return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
+
+
+def in_words(result: object) -> str | None:
+    """Return the first values in a step's result in words, and how many more there are."""
+    values = returned(result)
+    n_more = len(values) - MAX_VALUES
+    more = f" +{n_more}" if n_more > 0 else ""
+    return ", ".join(values[:MAX_VALUES]) + more or None

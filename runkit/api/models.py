@@ -1,0 +1,371 @@
+"""A run and its parts, one class per table of the contract.
+
+Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are
+attributes, unknown words are kept, and an optional field that breaks the contract is None and
+logged. Only a missing or broken *required* field is an error (`ContractError`). The words of the
+first documentation (`pending`, `failed`, a step's `graph`) are read as the current ones.
+
+A `__repr__` shows ids, fixed words and counts, and of a run its label, which names the business; no
+other names, no texts or addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from runkit.api import contract, jsontext
+from runkit.api.contract import Json
+from runkit.api.validation import Field, fields, tree, validated
+from runkit.display import status_words, text
+from runkit.display.log import log
+from runkit.display.text import plural, shorten
+from runkit.errors import ContractError
+
+Time = Annotated[datetime, contract.parse_time]
+Status = Annotated[str, contract.current_status]
+# ids and fixed words, which a repr shows
+IN_REPR = (
+    "id",
+    "run_id",
+    "artifact_id",
+    "agent",
+    "type",
+    "document_type",
+    "object_type",
+    "actor_type",
+    "source_type",
+    "source_tier",
+    "status",
+    "operation",
+    "rating",
+    "confidence",
+)
+
+
+# --------------------------------------------------------------------------------------------- base
+
+
+class ApiObject:
+    """The base of all objects: an immutable view of the JSON they came from.
+
+    The annotations of a subclass are its fields; `runkit.api.validation` checks JSON against them.
+    """
+
+    def __init__(self, clean: Json, raw: Json | None = None) -> None:
+        self.__dict__["_clean"] = self._read(clean)
+        self.__dict__["_raw"] = clean if raw is None else raw
+
+    @classmethod
+    def _shape(cls) -> dict[str, Field]:
+        model: Any = cls
+        return fields(model)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Build from parsed JSON data.
+
+        Raises `ContractError` that names the fields, never their values.
+        """
+        clean, notes = validated(cls, data)
+        if clean is None:
+            what = notes[0].detail.partition(", found ")[0]
+            raise ContractError(
+                f"the API's {cls.__name__} does not match its documentation ({what}). "
+                "If this persists, the API has changed: please report it."
+            )
+        for note in notes:
+            if note.problem == "bad_field":
+                path = ".".join(map(str, note.path))
+                log.warning("%s: %s breaks the contract and is left out", cls.__name__, path)
+        return cls(clean, data)
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        """Return the values of the fields, some of which may be elsewhere in the JSON."""
+        return clean
+
+    def __getattr__(self, name: str) -> Any:
+        is_public = not name.startswith("_")
+        field = self._shape().get(name) if is_public else None
+        if field is not None:
+            value = self.__dict__[name] = field.read(self._clean.get(name))
+            return value
+        if is_public and name in self._clean:
+            return self._clean[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *self._shape(), *self._clean}
+
+    def to_dict(self) -> Json:
+        """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
+        raw: Json = self._raw
+        return raw
+
+    def to_json(self) -> str:
+        """Write the object as compact JSON, as it came and at any depth.
+
+        Raises `DataError` for values that JSON cannot hold, such as NaN.
+        """
+        return jsontext.dumps(self._raw)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ApiObject) or type(self) is not type(other):
+            return NotImplemented
+        return bool(self._raw == other._raw)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self._raw.get("id"))))
+
+    def __repr__(self) -> str:
+        parts = []
+        for name in IN_REPR:
+            value = getattr(self, name, None)
+            if isinstance(value, str):
+                parts.append(f"{name}={shorten(value, 40)!r}")
+        for name in self._shape():
+            value = None if name.startswith("_") else getattr(self, name)
+            if isinstance(value, tuple):
+                parts.append(f"{name}=<{len(value)}>")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+Item = TypeVar("Item", bound=ApiObject)
+
+
+# ---------------------------------------------------------------------------- what a run is made of
+
+
+class Source(ApiObject):
+    """Where a finding comes from."""
+
+    url: str
+    source_name: str | None
+    source_tier: str | None
+    source_type: str | None
+
+
+class Artifact(ApiObject):
+    """One finding, or one proposed change.
+
+    `id` is not in the API's schema but feedback needs it.
+    """
+
+    title: str
+    type: str
+    confidence: str | None
+    summary: str | None
+    sources: tuple[Source, ...]
+    id: str | None
+
+
+class Output(ApiObject):
+    """What a completed run delivers."""
+
+    artifacts: tuple[Artifact, ...]
+
+
+class Requester(ApiObject):
+    """Who asked for the run: a user, or the account of an API key (`email` None)."""
+
+    id: str
+    name: str
+    email: str | None
+
+
+class Proposal(ApiObject):
+    """What an agent asks: free-form, these are the fields that runkit reads."""
+
+    agent: str | None
+    label: str | None
+    artifacts: tuple[Artifact, ...]
+
+
+class CombinedProposal(Proposal):
+    """What several agents ask at once, or a proposal of one."""
+
+    proposals: tuple[Proposal, ...]
+
+
+class Interrupt(CombinedProposal):
+    """A question that waits for a person; one without an id cannot be answered through the API.
+
+    `value` is what is asked, free-form and different from agent to agent; without a value, the item
+    itself.
+    """
+
+    id: str | None
+    value: Annotated[dict[str, Any], CombinedProposal]
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        value = contract.interrupt_value(clean)
+        return {
+            **value,
+            "agent": clean.get("agent") or value.get("agent"),
+            "id": clean.get("id"),
+            "value": value,
+        }
+
+
+class Step(ApiObject):
+    """One thing an agent did, or waited for; `steps` are the steps it delegated."""
+
+    id: str
+    type: str
+    status: Status
+    started_at: Time
+    run_id: str | None
+    name: str | None
+    label: str | None
+    agent: str | None
+    graph: str | None
+    parent_step_id: str | None
+    completed_at: Time | None
+    result: dict[str, Any] | None
+    artifacts: tuple[Artifact, ...]
+    steps: tuple[Step, ...]
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        return clean if clean.get("agent") else {**clean, "agent": clean.get("graph")}
+
+    @property
+    def resolution(self) -> str | None:
+        """How the interrupt policy settled this interrupt step, or None when a person did."""
+        return contract.resolution_of(self._clean)
+
+
+def linked_steps(raw_steps: list[Json]) -> tuple[Step, ...]:
+    """Build nested `Step` objects from steps in any accepted form, from the last to the first."""
+    records, parents, _ = tree(raw_steps)
+    children: list[list[Step]] = [[] for _ in records]
+    top: list[Step] = []
+    for position in reversed(range(len(records))):
+        step = Step(records[position])
+        step.__dict__["steps"] = tuple(reversed(children[position]))
+        parent = parents[position]
+        (top if parent < 0 else children[parent]).append(step)
+    return tuple(reversed(top))
+
+
+Steps = Annotated[tuple[Step, ...], linked_steps]
+
+
+class Local(ApiObject):
+    """What runkit knows of a run and the API does not return, stored under `_runkit`."""
+
+    business_id: str | None
+    business_name: str | None
+    business_status: str | None
+    business_status_at: Time | None
+    agent_name: str | None
+    read_at: Time | None
+    read_from: str | None
+
+
+class Run(Local):
+    """One execution of an agent.
+
+    What is not known is None. Fields that the API adds later are attributes, too, and `to_dict()`
+    is the JSON as it came. Times are aware datetimes in UTC.
+
+    Attributes
+    ----------
+    id : str
+        The id of the run; `run_id` in frames.
+    status : str
+        `running`, `interrupted` (it waits for a reviewer), `completed` or `error`.
+    agent : str
+        The type of the agent, such as `cip_orchestrator`.
+    thread_id : str
+        The thread that the run is in: the runs about one business.
+    prompt : str
+        What was asked, if the run has it.
+    requester : Requester
+        Who asked for the run: `id`, `name` and `email`.
+    created_at, updated_at : datetime
+        When the run was requested, and when it last changed.
+    started_at, ended_at : datetime
+        When work began, and when the run completed or failed.
+    output : Output
+        What a completed run delivers, in `artifacts`.
+    interrupts : tuple of Interrupt
+        The questions that wait for a reviewer; `client.runs.resume` answers them.
+    steps : tuple of Step
+        The top-level steps, each with its nested `steps`; None if they were not requested. A step
+        that breaks the contract is left out; `runkit.frames(run).problems` says why.
+    business_id, business_name, business_status, business_status_at
+        The business, its status, and when it had this status. The API's runs do not have them: the
+        client knows them if it created the run, listed it by business or read it from such a file.
+    agent_name : str
+        The display name of the agent, from the same sources.
+    read_at, read_from : datetime, str
+        The server's time when this state was read, and the host.
+    """
+
+    object: Literal["run"]
+    id: str
+    created_at: Time
+    updated_at: Time
+    status: Status
+    thread_id: str | None
+    agent: str | None
+    prompt: str | None
+    requester: Requester | None
+    started_at: Time | None
+    ended_at: Time | None
+    output: Output | None
+    interrupts: tuple[Interrupt, ...]
+    steps: Steps | None
+    _runkit: Local | None
+
+    @staticmethod
+    def _read(clean: Json) -> Json:
+        return {**clean, **contract.local_fields(clean), "agent": contract.agent_of(clean)}
+
+    def with_local_fields(self, **fields: str | datetime | None) -> Run:
+        """Return a copy with fields that the client knows and the API does not return.
+
+        Parameters
+        ----------
+        **fields
+            Values by the names of `LOCAL_FIELDS`; None keeps the run's own value.
+
+        Returns
+        -------
+        Run
+            The copy.
+        """
+        local = contract.local_fields(self._raw) | contract.without_none(**fields)
+        return Run.from_json(contract.with_local_fields(self._raw, **local))
+
+    @property
+    def label(self) -> str:
+        """The run's name for people: its business, else its agent, and its short id."""
+        agent = text.agent_title(self.agent, self.agent_name)
+        return text.run_label(self.id, self.business_name, agent)
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether the run has ended: `completed` or `error`."""
+        return self.status in contract.FINAL_STATUSES
+
+    def walk(self) -> Iterable[Step]:
+        """Yield all steps in tree order."""
+        stack = list(reversed(self.steps or ()))
+        while stack:
+            step = stack.pop()
+            yield step
+            stack += reversed(step.steps)
+
+    def __repr__(self) -> str:
+        state = shorten(str(status_words.status(self.status)))
+        if self.interrupts:
+            state += f", {plural(len(self.interrupts), 'question')}"
+        return f"Run({self.label}: {state})"

@@ -1,0 +1,337 @@
+"""The questions that agents ask: their kinds, how each is answered, and checks of an answer.
+
+No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
+of it is here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and
+what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from runkit.api.contract import ACTION_TYPES, MAX_COMMENT, Json, objects, without_none
+from runkit.display.text import brief, first_text, shorten
+from runkit.errors import UsageError
+
+# -------------------------------------------------------------------------------------------- kinds
+
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
+# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
+# propose them and of requests for documents.
+KIND_OF_TYPE = {
+    **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
+    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+}
+
+
+def interrupt_kind(value: Mapping[str, Any]) -> str:
+    """Classify an interrupt as one of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one
+    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
+    findings, do not count.
+    """
+    kinds = _kinds_of(value)
+    if not kinds:
+        for proposal in proposals_of(value):
+            kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
+
+
+def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
+    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+
+
+def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+    """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without a usable proposal is one proposal itself.
+    """
+    return objects(value.get("proposals")) or [dict(value)]
+
+
+def n_proposals(value: Mapping[str, Any]) -> int:
+    """Count the proposals of an interrupt's value; one that proposes nothing has none."""
+    listed = objects(value.get("proposals"))
+    return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))
+
+
+def questions_in(value: Json) -> list[Json]:
+    """Return the questions with an answer each: the proposals of a combined value, else the value.
+
+    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one
+    question.
+    """
+    proposals = proposals_of(value)
+    if len(proposals) == 1:
+        return [{**value, **proposals[0]}]
+    agents = {proposal["agent"] for proposal in proposals if first_text(proposal.get("agent"))}
+    return proposals if len(agents) == len(proposals) and not has_schema(value) else [value]
+
+
+def has_schema(question: Mapping[str, Any]) -> bool:
+    """Return whether a question has a JSON Schema for its answer.
+
+    [A] 36: by AG-UI's name or a likely one.
+    """
+    names = ("response_schema", "responseSchema", "schema")
+    return any(isinstance(question.get(name), dict) for name in names)
+
+
+def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
+    """Return the payload of the proposed action, as far as the question contains it.
+
+    [A] 37: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise
+    the sources that its artifacts cite are added; their `source_tier` is the action's `tier`.
+    """
+    artifacts = objects(proposal.get("artifacts"))
+    for holder in (proposal, *artifacts):
+        if isinstance(holder.get("payload"), dict):
+            return dict(holder["payload"])
+    if action != "add_sources":
+        return {}
+
+    sources = [
+        {"tier" if name == "source_tier" else name: value for name, value in source.items()}
+        for artifact in artifacts
+        for source in objects(artifact.get("sources"))
+    ]
+    return {"sources": sources} if sources else {}
+
+
+# --------------------------------------------------------------------------------- verbs and inputs
+
+
+class Verb(NamedTuple):
+    """One way to answer.
+
+    `value` is the decision in the API's and the log's words, `key` its shortcut. The button says
+    "Press again to" and `again` before the second press. `requires` names the inputs to fill in.
+    After an answer that `is_final` the API offers no way back.
+    """
+
+    value: str
+    button: str
+    again: str
+    receipt: str
+    key: str = ""
+    requires: tuple[str, ...] = ()
+    is_final: bool = True
+
+    @property
+    def is_yes(self) -> bool:
+        """Return whether it agrees with the agent."""
+        return self.key == "A"
+
+    def missing(self, name: str) -> str:
+        """Return the error of a required input that is empty."""
+        return MISSING[name].format(self.again)
+
+
+MISSING = {  # by the name of a required input
+    "note": "A reason is required to {}.",
+    "document_id": "Choose a document, or continue without one.",
+    "raw": "Type the answer as JSON.",
+}
+VERBS: dict[str, tuple[Verb, ...]] = {
+    "decision": (
+        Verb("approved", "Approve", "approve", "Approved", "A"),
+        Verb("in_review", "Keep in review", "keep", "Kept in review", "X", is_final=False),
+        Verb("rejected", "Reject", "reject", "Rejected", "R", ("note",)),
+    ),
+    "dismissal": (
+        Verb("approve", "Dismiss the hit", "dismiss", "Hit dismissed", "A", ("note",)),
+        Verb("reject", "Keep the hit", "keep", "Hit kept", "X", is_final=False),
+    ),
+    "verify_tin": (
+        Verb("approve", "Verify the TIN", "verify", "TIN verified", "A"),
+        Verb("reject", "Don't verify", "decline", "TIN not verified", "X", is_final=False),
+    ),
+    "document": (
+        Verb(
+            "approve",
+            "Provide the document",
+            "provide it",
+            "Document provided",
+            "A",
+            ("document_id",),
+            False,
+        ),
+        Verb("reject", "Continue without", "continue", "Continued without a document", "X"),
+    ),
+    "add_sources": (
+        Verb("approve", "Add the source{s}", "add", "Source{s} added", "A"),
+        Verb("reject", "Don't add", "decline", "Source{s} not added", "X", is_final=False),
+    ),
+    "add_attributes": (
+        Verb("approve", "Add to the business", "add", "Added to the business", "A"),
+        Verb("reject", "Don't add", "decline", "Not added to the business", "X", is_final=False),
+    ),
+    "other": (
+        Verb("approve", "Approve", "approve", "Approved", "A"),
+        Verb("reject", "Reject", "reject", "Rejected", "X"),
+        Verb("raw", "Send the JSON", "send", "JSON sent", "", ("raw",)),
+    ),
+}
+# The agent proposes nothing that is known for these kinds, so no verb stands out.
+WITHOUT_PROPOSAL = ("decision", "other")
+NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside the verbs
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input.
+
+    `kind` is text, long_text, choice or json.
+    `is_folded`: shown after a press on Edit. A cell of a proposed row is named `sources.0.url`.
+    """
+
+    name: str
+    title: str
+    kind: str = "text"
+    help: str = ""
+    is_folded: bool = False
+    choices: tuple[tuple[str, str], ...] = ()  # (label, value)
+    max_length: int | None = None  # characters
+    is_web: bool = False  # must be an http or https address
+
+
+NOTE = Field(
+    "note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT
+)
+REASON = replace(NOTE, title="Reason")
+DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
+REJECT_REASON = replace(REASON, help="required to reject, goes into the audit record")
+FOLDED_NOTE = replace(NOTE, is_folded=True)
+DOCUMENT_ID = Field(
+    "document_id",
+    "Document ID",
+    help="Not listed? Upload it where you usually do, then rerun this cell.",
+)
+JSON = Field(
+    "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
+)
+# what an agent may propose to add, by kind and by the name of its list: the inputs of one row
+ROWS: dict[str, dict[str, tuple[Field, ...]]] = {
+    "add_sources": {
+        "sources": (
+            Field("url", "URL", is_web=True),
+            Field("source_name", "Name"),
+            Field("tier", "Tier"),
+            Field("source_type", "Type"),
+        )
+    },
+    "add_attributes": {
+        "addresses": (Field("full_address", "Address"),),
+        "people": (Field("name", "Name"),),
+    },
+}
+ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
+
+
+FIELDS: dict[str, tuple[Field, ...]] = {
+    "decision": (REJECT_REASON,),
+    "dismissal": (DISMISS_REASON,),
+    "verify_tin": (
+        replace(
+            DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True
+        ),
+        FOLDED_NOTE,
+    ),
+    "document": (DOCUMENT_ID, FOLDED_NOTE),
+    "add_sources": (FOLDED_NOTE,),
+    "add_attributes": (FOLDED_NOTE,),
+    "other": (NOTE, JSON),
+}
+
+# ------------------------------------------------------------------------------------------ answers
+
+DECIDED = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+}
+
+
+def answer_to(
+    decision: str,
+    note: str | None = None,
+    document_id: str | None = None,
+    actions: Iterable[tuple[str, Json]] | None = None,
+) -> Json:
+    """Build the input that answers one question.
+
+    [A] 2: `actions` only if a person changed the proposal.
+    """
+    fields = without_none(decision=decision, note=note, document_id=document_id)
+    if actions is not None:
+        fields["actions"] = [{"type": word, "payload": payload} for word, payload in actions]
+    return fields
+
+
+def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
+    """Build the input that answers each proposal of a combined question.
+
+    [A] 5: by the agent's type.
+    """
+    return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
+
+
+def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the errors of an answer to one question, by field.
+
+    A kind without fixed words has none. [A] 2, and [A] 12, 13: the answer that leads to a rejection
+    or a dismissal needs a note.
+    """
+    verbs = {} if kind == "other" else {verb.value: verb for verb in VERBS.get(kind, ())}
+    decision = answer.get("decision")
+    verb = verbs.get(str(decision))
+    if verb is None:
+        expected = " or ".join(verbs)
+        return {"decision": f"decision must be {expected}; got {brief(decision)}."} if verbs else {}
+    return {name: verb.missing(name) for name in verb.requires if not first_text(answer.get(name))}
+
+
+def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an answer that does not fit an interrupt with this value.
+
+    Questions with a schema, and those of a kind without fixed words, accept any answer.
+    """
+    parts = objects(answer.get("proposals"))
+    for question in questions_in(value):
+        if has_schema(question):
+            continue
+        agent = question.get("agent")
+        part = next((part for part in parts if part.get("agent") == agent), {})
+        errors = answer_errors(interrupt_kind(question), {**answer, **part})
+        for name, message in errors.items():
+            to = shorten(str(agent or "the question"), 80)
+            raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
+
+
+def decision_of(answer: Mapping[str, Any]) -> str | None:
+    """Read the decision of an answer: approved, rejected or edited; None for anything else.
+
+    [A] 2, [A] 5. Edited is an approval with changed actions, or of only some proposals.
+    """
+    parts = objects(answer.get("proposals")) or [dict(answer)]
+    decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}
+    if decisions == {"approved", "rejected"}:
+        return "edited"
+    if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):
+        return "edited"
+    return decisions.pop() if len(decisions) == 1 else None

@@ -1,0 +1,339 @@
+"""Many runs in one figure: a row for each of up to 150 runs, beyond that a point for each.
+
+The rows show agent work on a linear scale and waiting on a log scale, because waits last from
+seconds to weeks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from runkit.charts._axis import INTERVALS
+from runkit.charts._fleet_points import (
+    MAX_POINTS,
+    MIN_WAIT,
+    NBSP,
+    TICKS,
+    is_drawn,
+    points,
+    points_layout,
+    sla_band,
+)
+from runkit.charts.panel import DAY, HOUR, short_ids
+from runkit.charts.theme import (
+    FONT_PX,
+    HOVER,
+    MAX_TITLE,
+    Heading,
+    Json,
+    Trace,
+    array_ticks,
+    bar_trace,
+    bold,
+    chosen_theme,
+    colored,
+    figure_layout,
+    heading_of,
+    level,
+    line_trace,
+    note,
+    pill,
+    plain,
+    row_axis,
+    text_trace,
+    width_px,
+)
+from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
+from runkit.display.counts import lasted, short, things
+from runkit.display.status_words import status
+from runkit.display.text import duration, moment, plural, run_label
+from runkit.facts import Facts, wait_of
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Sort = Literal["attention", "time", "duration"]
+Group = Literal["status", "business", "agent"]
+
+ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
+MAX_ROWS = 150  # a figure of more rows is taller than three screens
+MAX_NAME, MAX_OUTCOME = 28, 80  # characters
+ROW_PX, HEAD_PX, TICKS_PX, BOTTOM_PX = 20, 34, 16, 14  # heights
+RIGHT_PX = 190  # the width of status and confidence
+BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
+ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
+TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
+SPLIT = (0.4, 0.44)  # the work ends, and the waits start, at these shares of the width
+NO_STEPS = "the steps were not delivered"
+INDENT = NBSP * 4  # the text of a dot begins so far from its middle
+ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
+
+
+def fleet_chart(
+    facts: Facts,
+    *,
+    sort: Sort = "attention",
+    group: Group = "status",
+    title: str | None = None,
+    is_small: bool = False,
+) -> Figure:
+    """Draw many runs.
+
+    Parameters
+    ----------
+    facts
+        The facts of at least one run; waits beyond their limit lie on a band.
+    sort
+        `attention`: the longest waits first, failed runs newest first; `time`: newest first;
+        `duration`: longest first.
+    group
+        What the rows are grouped by.
+    title
+        Replaces "40 runs" in the title.
+    is_small
+        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a
+        list.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    from runkit.charts.figure import RunFigure
+
+    runs, theme, sla_h = _runs(facts, sort), chosen_theme(), facts.limit_h
+    heading = heading_of(theme, *_title(facts, runs, title))
+    if len(runs) > MAX_ROWS or is_small:
+        layout = points_layout(runs, heading, theme, sla_h, is_small=is_small)
+        return RunFigure(points(runs, theme), layout)
+    runs = _in_rows(runs, group)
+    layout = _layout(runs, group, heading, theme, sla_h)
+    return RunFigure([*_work(runs, theme), *_waits(runs, theme)], layout)
+
+
+def _runs(facts: Facts, sort: str) -> pd.DataFrame:
+    """Return the runs in order, with all that is drawn and written of them.
+
+    `wait_s` is null where a wait is not known; `since` is of open questions only.
+    """
+    runs, is_open = facts.runs, facts.runs["since"].notna()
+    statuses, created = runs["status"].astype("str"), runs["created_at"]
+    wait_s = runs["wait_s"].where(is_open, runs["waiting_s"])
+    business = runs["business_name"].fillna(runs["agent_name"])
+    rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
+    runs = runs.assign(
+        status=statuses,
+        rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
+        wait_s=wait_s,
+        has_waited=(wait_s > 0) | is_open,
+        waited=[_waited(run) for run in runs.assign(wait_s=wait_s).to_dict("records")],
+        business=business,
+        name=[plain(name, MAX_NAME) for name in business],
+        short_id=short_ids(runs["run_id"]).map(plain),
+        day=(created - created.min().normalize()).dt.total_seconds() / DAY,
+    )
+    runs = runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
+    return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")])
+
+
+def _waited(run: dict[Any, Any]) -> str:
+    """Write how long a run waited, so far while a question is open."""
+    wait = wait_of(run)
+    is_exact = wait.since is not None and wait.is_known and not wait.is_least
+    return lasted(wait) + " so far" * is_exact
+
+
+def _sort_keys(runs: pd.DataFrame, sort: str) -> list[pd.Series[Any]]:
+    """Return the keys that order the runs; the last one counts most."""
+    newest = runs["created_at"].rank(ascending=False, na_option="bottom")
+    if sort == "time":
+        return [newest]
+    if sort == "duration":
+        return [-runs["duration_s"].fillna(-1)]
+    urgent = newest.where(runs["status"].eq("error"), -runs["wait_s"].fillna(0))
+    return [-runs["working_s"].fillna(0), urgent, runs["rank"]]
+
+
+def _hover(run: dict[Any, Any]) -> str:
+    """Write the hover text of a run: its label, its state and outcome, its work and its wait."""
+    label = run_label(run["run_id"], run["business_name"], run["agent_name"])
+    lines = [bold(plain(label, 80)), plain(status(run["status"]), 30)]
+    if isinstance(run["outcome"], str):
+        lines.append(plain(run["outcome"], MAX_OUTCOME))
+    wait = f"waited {run['waited']}" if run["has_waited"] else "no wait"
+    work = f"{duration(run['working_s'])} work, {wait}" if run["has_steps"] else NO_STEPS
+    return "<br>".join([*lines, work])
+
+
+def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str]]:
+    """Write how many runs there are, what stands out, and how many are not drawn."""
+    created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
+    n_failed, n_waiting, n_running = (facts.statuses.get(word, 0) for word in ORDER[:3])
+    questions = things(facts.open_questions, "open question")
+    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
+    counts = {
+        f"{n_waiting:,} waiting": n_waiting,
+        f"{questions}, oldest {lasted(facts.oldest)}, {late}": facts.open_questions.of,
+        f"{n_failed:,} failed": n_failed,
+        f"{n_running:,} running": n_running,
+        f"median work of completed runs {duration(facts.median_work_s)}": facts.timed_runs.n,
+    }
+    n_drawn, n_bare = min(is_drawn(runs).sum(), MAX_POINTS), int((~runs["has_steps"]).sum())
+    notes = []
+    if MAX_ROWS < len(runs) > n_drawn:
+        notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
+    if n_bare:
+        bare = f"The steps of {plural(n_bare, 'run')} were not delivered"
+        notes.append(f"{bare}: client.runs.fetch(runs) reads them")
+    name = plain(title or plural(len(runs), "run"), MAX_TITLE)
+    return [[name, " to ".join(created)], [text for text, n in counts.items() if n], notes]
+
+
+def _in_rows(runs: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Put runs into groups: each with the `key` and `size` of its group, and its row `y`."""
+    key = runs["agent_name" if group == "agent" else group].fillna("Unknown")
+    size = key.map(key.value_counts())
+    order = runs["rank"].groupby(key).transform("min") if group == "status" else -size
+    runs = runs.assign(key=key, size=size).iloc[np.lexsort([key.rank(method="dense"), order])]
+    n_heads = (~runs["key"].duplicated()).cumsum()
+    return runs.assign(y=np.arange(len(runs)) + n_heads * (AFTER_HEAD + BEFORE_HEAD) - BEFORE_HEAD)
+
+
+def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float) -> Json:
+    """Build the layout of a row per run, in groups with a heading."""
+    names = [
+        f"{name} {colored(short_id, theme.muted)}"
+        for name, short_id in zip(runs["name"], runs["short_id"], strict=True)
+    ]
+    first = runs[~runs["key"].duplicated()]
+    heads = [
+        f"{pill(key, theme) if group == 'status' else bold(plain(key, 40))} {size:,}"
+        for key, size in zip(first["key"], first["size"], strict=True)
+    ]
+    labels_px, y = max(map(width_px, names)), runs["y"].tolist()
+    ticks = [*(first["y"] - AFTER_HEAD), *y]
+    rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
+    states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": 8}
+    margin = {
+        "l": labels_px + 16,
+        "r": RIGHT_PX,
+        "t": HEAD_PX,
+        "b": BOTTOM_PX,
+    }
+    band, label = _band(theme, sla_h)
+    return figure_layout(theme, heading, int(ROW_PX * (y[-1] + 1.4)), margin) | {
+        "xaxis": _work_axis(runs),
+        "xaxis2": _wait_axis(runs),
+        "yaxis": rows,
+        "yaxis2": rows | states,
+        "shapes": [band],
+        "annotations": [
+            label,
+            _axis_head("x", "Agent work", theme),
+            _axis_head("x2", "Waiting for a reviewer (log scale)", theme),
+        ],
+    }
+
+
+def _work_axis(runs: pd.DataFrame) -> Json:
+    """Build the linear axis of agent work, with a tick at 0 and one near the longest work."""
+    longest = max(1, runs["working_s"].max())
+    tick = max(seconds for seconds in INTERVALS if seconds <= longest)
+    ticks = array_ticks([0, tick], ["0", duration(tick)])
+    return ON_TOP | {"domain": [0, SPLIT[0]], "range": [0, 1.6 * longest]} | ticks
+
+
+def _wait_axis(runs: pd.DataFrame) -> Json:
+    """Build the log axis of waits, with room for the text of the longest one."""
+    low, high = np.log10([MIN_WAIT, max(DAY, runs["wait_s"].max())]).tolist()
+    ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
+    return (
+        ON_TOP
+        | ticks
+        | {
+            "domain": [SPLIT[1], 1],
+            "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
+            "type": "log",
+            "anchor": "y2",
+        }
+    )
+
+
+def _axis_head(axis: str, text: str, theme: Theme) -> Json:
+    """Write what an axis shows above the middle of its ticks."""
+    position = {
+        "xref": f"{axis} domain",
+        "x": 0.5,
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "bottom",
+        "yshift": TICKS_PX,
+    }
+    return note(text, theme.muted, FONT_PX, **position)
+
+
+def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:
+    """Shade the waits that are longer than `sla_h`, with a label at the top."""
+    beyond = {
+        "xref": "x2",
+        "x0": sla_h * HOUR,
+        "x1": 1e20,
+        "yref": "y2 domain",
+        "y0": 0,
+        "y1": 1,
+    }
+    corner = {
+        "xref": "x2",
+        "x": np.log10(sla_h * HOUR),
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "top",
+    }
+    return sla_band(theme, sla_h, beyond, corner)
+
+
+def _states(runs: pd.DataFrame, theme: Theme) -> list[str]:
+    """Write the status and the confidence of each run."""
+    states = []
+    for word, confidence in zip(runs["status"], runs["confidence"], strict=True):
+        suffix = f" · {level(confidence, theme)}" if isinstance(confidence, str) else ""
+        states.append(pill(word, theme) + suffix)
+    return states
+
+
+def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
+    """Draw agent work: bars with their duration."""
+    runs = runs[runs["working_s"].notna()]
+    is_running, has_failed = runs["status"].eq("running"), runs["status"].eq("error")
+    fill = np.select([has_failed, is_running], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
+    edge = {"color": AGENT_COLORS[0], "width": is_running.astype("float64").tolist()}
+    mark = {"color": fill.tolist(), "line": edge, "cornerradius": 3}
+    labels = [
+        f"{NBSP}{duration(work_s)}" + " so far" * is_open
+        for work_s, is_open in zip(runs["working_s"], is_running, strict=True)
+    ]
+    hover = HOVER | {"customdata": runs["hover"].tolist()}
+    return [
+        bar_trace(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
+        text_trace(runs["working_s"], runs["y"], labels, theme.text),
+    ]
+
+
+def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
+    """Draw waits: a line with a dot, open while a question is pending."""
+    runs = runs[runs["has_waited"]]
+    axes = {"xaxis": "x2", "yaxis": "y2"}
+    is_open, y = runs["status"].eq("interrupted"), runs["y"]
+    ends = runs["wait_s"].fillna(MIN_WAIT).clip(lower=MIN_WAIT)
+    color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
+    fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
+    mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
+    dots = {"mode": "markers", "marker": mark, "customdata": runs["hover"].tolist()}
+    line = {"color": color}
+    return [
+        bar_trace(0 * y + MIN_WAIT, ends - MIN_WAIT, y, 0.1, line, hoverinfo="skip", **axes),
+        line_trace(ends.tolist(), y.tolist(), cliponaxis=False, **HOVER, **dots, **axes),
+        text_trace(ends, y, NBSP + INDENT + runs["waited"], theme.text, **axes),
+    ]

@@ -1,0 +1,266 @@
+"""Many runs in one figure: a point for when each was created and how long it waited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runkit.charts._axis import INTERVALS
+from runkit.charts.panel import DAY, HOUR, aged
+from runkit.charts.theme import (
+    AXIS_PX,
+    FONT_PX,
+    HOVER,
+    LEGEND_EDGE_PX,
+    LEGEND_PX,
+    Heading,
+    Json,
+    Trace,
+    array_ticks,
+    bold,
+    colored,
+    faded,
+    figure_layout,
+    legend_at,
+    line_trace,
+    note,
+    plain,
+    row_axis,
+    width_px,
+)
+from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
+from runkit.display.status_words import STATUSES, status
+from runkit.display.text import day, moment
+
+MIN_WAIT = 30.0  # seconds: shorter waits are drawn so long
+NO_WAIT = 11.0  # seconds: the middle of the lane of runs without a wait
+MIN_SCALE = 30 * DAY  # seconds: the scale of waits ends at least here
+TICKS = {
+    60: "1 min",
+    600: "10 min",
+    HOUR: "1 h",
+    4 * HOUR: "4 h",
+    DAY: "1 d",
+    10 * DAY: "10 d",
+}
+NBSP = "\u00a0"  # plotly leaves out empty lines
+MAX_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
+HEIGHT_PX = 320
+LEFT_PX, RIGHT_PX = 76, 24
+LABEL_EDGE_PX = 14
+GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
+
+LISTED = {  # by status: the column that orders the runs, how many are listed at least, the order
+    "interrupted": ("wait_s", 13, "longest first"),
+    "error": ("created_at", 7, "newest first"),
+}
+MAX_LISTED = 20  # runs; of one status more than its share if the other has fewer
+LIST_PX = 460
+COLUMNS_PX = (36, 242, LIST_PX - 16)  # where names and ids begin, and where times end
+
+DATE_STEPS = [seconds / DAY for seconds in INTERVALS if seconds >= 60]  # between ticks, in days
+MAX_DATES = 7  # ticks
+DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
+
+MAX_NAMES = 8  # waiting runs that are named beside their points
+NAMES_PX = 790  # about the width of the points
+LINE_PX, MARK_PX = 14, 8  # the height of a name, and its distance from the point
+# distances of a name from its line, the nearest first
+SHIFTS = [LINE_PX * sign * n for n in range(2 * MAX_NAMES) for sign in (1, -1)]
+SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
+
+
+def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json, Json]:
+    """Shade the waits that are longer than `sla_h`, with a label in a corner."""
+    label = note(
+        f"{NBSP}over {sla_h:g} h", theme.attention, FONT_PX - 0.5, xanchor="left", **corner
+    )
+    return SHADE | box | {"fillcolor": faded(theme.wait, 0.1)}, label
+
+
+def is_drawn(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Flag the runs that have a point; of the others it is not known when, or if they waited."""
+    has_wait = runs["has_steps"] | runs["wait_s"].notna() | runs["since"].notna()
+    return has_wait & runs["day"].notna()
+
+
+def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
+    """Draw a marker per run, a trace per status, the urgent ones on top."""
+    styles = {
+        "completed": (OTHER_COLOR, "circle", 0.6),
+        "running": (theme.accent, "circle", 0.8),
+        "interrupted": (theme.wait, "circle-open", 1.0),
+        "error": (FAILED_COLOR, "x-thin", 1.0),
+    }
+    n_of = runs["status"].value_counts()
+    # Runs without a wait are spread over their lane, so that points do not hide each other.
+    spread = NO_WAIT * np.exp((runs.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
+    y = runs["wait_s"].clip(lower=MIN_WAIT).where(runs["wait_s"] > 0, spread)
+    drawn = runs.assign(y=y)[is_drawn(runs)].sort_values("rank", kind="stable")
+
+    traces: list[Trace] = []
+    for _, group in drawn.head(MAX_POINTS).groupby(["rank", "status"]):
+        word = group["status"].iloc[0]
+        color, symbol, opacity = styles.get(word, (OTHER_COLOR, "diamond", 0.8))
+        edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
+        mark = {
+            "size": 7,
+            "color": color,
+            "symbol": symbol,
+            "opacity": opacity,
+            "line": edge,
+        }
+        name = f"{plain(status(word), 30)} {n_of[word]:,}"
+        options = {
+            "mode": "markers",
+            "name": name,
+            "marker": mark,
+            "showlegend": True,
+        }
+        hover = HOVER | options | {"customdata": group["hover"].tolist()}
+        traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **hover))
+    return traces
+
+
+def points_layout(
+    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, *, is_small: bool
+) -> Json:
+    """Build the layout of a point per run."""
+    is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
+    ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
+    dates = _dates(runs)
+    longest = max(MIN_SCALE, runs["wait_s"].max())
+    waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
+
+    # beside a list the legend has two lines
+    bottom = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (1 if is_small else 2)
+    margin = {
+        "l": LEFT_PX,
+        "r": RIGHT_PX if is_small else LIST_PX,
+        "t": 4,
+        "b": bottom,
+    }
+    rows = row_axis(theme, LEFT_PX - LABEL_EDGE_PX, [*ticks], [*ticks.values()])
+
+    across = {
+        "xref": "x domain",
+        "yref": "y",
+        "x0": 0,
+        "x1": 1,
+    }
+    beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
+    corner = {
+        "xref": "paper",
+        "x": 0,
+        "yref": "y",
+        "y": np.log10(sla_h * HOUR),
+    }
+    band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
+    lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
+    if is_small:
+        heading, notes = heading._replace(lines=[]), _names(runs, dates["range"], waits, theme)
+    else:
+        notes = _list(runs, theme)
+    return figure_layout(theme, heading, HEIGHT_PX, margin) | {
+        "xaxis": dates,
+        "yaxis": rows | {"showgrid": True, "type": "log", "range": waits},
+        "legend": legend_at(HEIGHT_PX),
+        "shapes": [band, SHADE | across | lane],
+        "annotations": [label, *notes],
+    }
+
+
+def _dates(runs: pd.DataFrame) -> Json:
+    """Build the axis of days since the first one, with its ticks in UTC."""
+    first, last = runs["day"].agg(["min", "max"])
+    if np.isnan(first):
+        return {"range": [0, 1]} | array_ticks([], [])
+    edge = max((last - first) * DATES_EDGE, 1.5 * DATE_STEPS[0])
+    step = next(step for step in DATE_STEPS if (last - first) / MAX_DATES <= step)
+    days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
+    times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
+    is_first = np.diff(times.year, prepend=0) != 0  # of its year
+    labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
+    if step < 1:
+        labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
+    ticks = array_ticks(days.tolist(), labels)
+    return {"range": [first - edge, last + edge], "tickangle": 0} | ticks
+
+
+def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: Theme) -> list[Json]:
+    """Name the runs that wait, if they are few, beside their points and apart from each other."""
+    waiting = runs[runs["status"].eq("interrupted")].dropna(subset=["wait_s", "day"])
+    if len(waiting) > MAX_NAMES:
+        return []
+    log_wait = np.log10(waiting["wait_s"].clip(lower=MIN_WAIT))
+    x_px = (waiting["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX
+    y_px = (waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX
+    # the left end, the middle and the right end of what is drawn already: first the points
+    boxes = [(x - MARK_PX, y, x + MARK_PX) for x, y in zip(x_px, y_px, strict=True)]
+
+    notes = []
+    for run, wait, x, y in zip(waiting.to_dict("records"), log_wait, x_px, y_px, strict=True):
+        text = f"{run['name']}, {aged(run['wait_s'])}"
+        width = width_px(text) + MARK_PX
+        sign, side = (-1, "right") if x + width > NAMES_PX else (1, "left")
+        left, right = sorted((x + sign * MARK_PX, x + sign * width))
+        shift = _free_shift(left, right, y, boxes)
+        boxes.append((left, y + shift, right))
+        position = {
+            "x": run["day"],
+            "y": wait,
+            "xanchor": side,
+            "xshift": sign * MARK_PX,
+        }
+        notes.append(note(text, theme.attention, yshift=-shift, **position))
+    return notes
+
+
+def _free_shift(
+    left: float, right: float, y: float, boxes: list[tuple[float, float, float]]
+) -> float:
+    """Return how far down a text must be moved so that it touches none of the boxes."""
+    near = [box_y - y for start, box_y, end in boxes if start < right and left < end]
+    return next(
+        shift for shift in SHIFTS if all(abs(shift - other) >= LINE_PX - 1 for other in near)
+    )
+
+
+def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
+    """List the longest waits and the newest failures right of the points: names, ids, and times."""
+    names: list[Any] = []
+    ids: list[Any] = []
+    times: list[Any] = []
+    n_of = runs["status"].value_counts().reindex([*LISTED], fill_value=0)
+    for word, (column, least, order) in LISTED.items():
+        if not n_of[word]:
+            continue
+        limit = max(least, MAX_LISTED - n_of.drop(word).sum())
+        group, state = runs[runs["status"] == word], STATUSES[word]
+        first = group.sort_values(column, ascending=False, kind="stable").head(limit)
+        head = colored(f"{state} {n_of[word]:,}, {order}", getattr(theme, state.color))
+        names += [bold(head), *first["name"]]
+        ids += [NBSP, *first["short_id"]]
+        times += [NBSP, *(first["created_at"].map(moment) if word == "error" else first["waited"])]
+    if not names:
+        return []
+
+    corner = {
+        "xref": "paper",
+        "x": 1,
+        "yref": "paper",
+        "y": 1,
+        "yanchor": "top",
+    }
+    columns = (
+        (names, "left", theme.text),
+        (ids, "left", theme.muted),
+        (times, "right", theme.text),
+    )
+    notes = []
+    for px, (lines, side, color) in zip(COLUMNS_PX, columns, strict=True):
+        position = corner | {"xshift": px, "xanchor": side, "align": side}
+        notes.append(note("<br>".join(lines), color, FONT_PX, **position))
+    return notes

@@ -1,0 +1,151 @@
+"""What needs somebody among many runs, worst first: what to do, for which runs, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runkit.api.contract import RESOLUTIONS
+from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
+from runkit.display.counts import Count, Span, lasted, unread
+from runkit.display.html_tables import MAX_ROWS
+from runkit.display.status_words import MISSING, OUTCOMES
+from runkit.display.text import plural
+from runkit.facts import Facts
+
+MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
+NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
+    "waiting": "Answer",
+    "failed": "Check",
+    "low": "Read",
+    "not rated": "Read",
+    "expired": "Check",
+    "data problems": "Check",
+    "auto-approved": "Sample",
+    "medium": "Sample",
+}
+NAMES = ["run_id", "business_name", "agent_name", "status"]
+COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs", "run_ids"]
+
+
+def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
+    """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
+    table, run_ids = _table(facts), facts.runs["run_id"]
+    rows = records(table)
+    short = dict(zip(run_ids, short_ids(run_ids), strict=True))
+    for row in rows:
+        ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
+        business = row["business_name"] or row["agent_name"] or MISSING
+        more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
+        row["shown_ids"] = " ".join(ids)
+        row["business"] = business + more
+        row["age"] = _age(row)
+        row["code"] = _code(row["next_step"], ids, has_client=has_client) if ids else ""
+
+    n_questions = int(table["next_step"].eq("Answer").sum())
+    n_first = max(MIN_ROWS, min(MAX_ROWS, n_questions))
+    folded = _folded_words(table[n_first:])
+    body = render("needs", rows=rows[:n_first], others=rows[n_first:], others_words=folded)
+    return Panel("Needs attention", _sentence(facts, len(rows)), table[COLUMNS], body=body)
+
+
+def _sentence(facts: Facts, n_rows: int) -> str:
+    """Write how the rows are ordered, and whether the runs without a row are known to need none."""
+    if facts.runs.empty:
+        return "There are no runs."
+    bare = Count(0, 0, 0, facts.n_unread)
+    parts = ["Questions by kind, then the oldest first."] if n_rows else []
+    parts.append(unread(bare, "What needs attention"))
+    parts.append(facts.wait_note)
+    return " ".join(filter(None, parts)) or "You're all caught up."
+
+
+def _folded_words(rows: pd.DataFrame) -> str:
+    """Write how many rows are folded, and of how many runs with which reason."""
+    n_of_reason = rows.groupby("why", sort=False)["n_runs"].sum()
+    n_runs = len({run_id for ids in rows["run_ids"] for run_id in ids})
+    # a run may have several reasons, and a record that is no run has none
+    runs = f", {plural(n_runs, 'run')}" if n_runs == n_of_reason.sum() else ""
+    parts = ", ".join(f"{n:,} {reason}" for reason, n in n_of_reason.items())
+    return f"{plural(len(rows), 'more row')}{runs}: {parts}"
+
+
+def _table(facts: Facts) -> pd.DataFrame:
+    """Return a row for each question that waits, and for each other reason of runs."""
+    parts = [part.assign(why=why) for why, part in _parts(facts).items()]
+    columns = ["why", "reason", "run_id", "since", "age_s", "is_least"]
+    rows = pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    rows["reason"] = rows["reason"].fillna("No step says why.").map(words_of)
+    rows = rows.merge(facts.runs[NAMES], on="run_id", how="left")
+
+    is_waiting = rows["why"].eq("waiting")
+    key = rows["reason"].mask(is_waiting, rows.index.astype("str"))  # each has a row of its own
+    groups = rows.groupby(["why", key], sort=False)
+    table = groups.head(1).reset_index(drop=True)
+    ids = [list(dict.fromkeys(group.dropna())) for _, group in groups["run_id"]]
+    n_unnamed = [group.isna().sum() for _, group in groups["run_id"]]
+    since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
+    age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
+    return table.assign(
+        since=since,
+        age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
+        is_least=table["is_least"].eq(True),
+        next_step=table["why"].map(NEXT_STEPS),
+        run_ids=pd.Series(ids, dtype="object"),
+        n_runs=np.add(list(map(len, ids)), n_unnamed),
+        n_others=groups["business_name"].nunique().to_numpy() - 1,
+    )
+
+
+def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
+    """Return the runs and questions of each reason, with `reason` and `since`, the newest first."""
+    f, runs = facts.frames, facts.runs.assign(since=facts.runs["ended_at"])
+    runs = runs.sort_values("created_at", ascending=False, kind="stable")
+    completed = runs[runs["status"].eq("completed")]
+    level = completed["level"]
+    rated = completed.assign(reason=level.str.capitalize() + ": " + completed["weakest"])
+    is_unrated = completed["is_low"].isna() & completed["unrated"].notna()
+    unrated = completed.assign(reason="Unrated: " + completed["unrated"])[is_unrated]
+
+    questions = runs[["run_id"]].merge(f.interrupts, on="run_id")
+    outcome = questions["outcome"].astype("str")
+    endings = outcome.map(OUTCOMES) + ": " + questions["label"].fillna("")
+    questions = questions.assign(reason=endings, since=questions["asked_at"])
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
+    has_error = f.problems["severity"] == "error"
+    unread_rows = f.problems.loc[has_error, ["run_id"]]
+    # a record without an id is one
+    is_first = unread_rows["run_id"].isna() | ~unread_rows.duplicated()
+    damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
+    return {
+        "waiting": waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
+        "failed": runs.assign(reason=runs["outcome"])[runs["status"].eq("error")],
+        "low": rated[level.eq("low")],
+        "not rated": unrated,
+        "expired": questions[outcome.eq("lapsed")],
+        "data problems": damaged,
+        "auto-approved": questions[outcome.isin(RESOLUTIONS)],
+        "medium": rated[level.eq("medium") & ~is_unrated],
+    }
+
+
+def _age(row: dict[Any, Any]) -> str:
+    """Write how old a row is: its question, or the newest of its runs."""
+    if row["next_step"] == "Answer":
+        return lasted(Span(row["age_s"], row["is_least"], row["since"]))
+    return "newest " * (len(row["run_ids"]) > 1) + aged(row["age_s"])
+
+
+def _code(next_step: str, ids: list[str], *, has_client: bool) -> str:
+    """Write the line of code that takes the next step."""
+    chosen = f'"{" ".join(ids)}"'
+    if len(ids) > 1:
+        chosen += ".split()"
+    if next_step == "Answer":
+        client = "client" if has_client else "runkit.Client()"
+        return f"runkit.InterruptForm({client}, {chosen})"
+    if not has_client:
+        return f"f.select({chosen})"
+    return f"runkit.frames(client.runs.fetch({chosen}))"

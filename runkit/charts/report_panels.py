@@ -1,0 +1,285 @@
+"""Panels that only reports show: of one run, of two (A and B), and of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.charts._fleet_chart import fleet_chart
+from runkit.charts.gantt import gantt
+from runkit.charts.panel import (
+    Panel,
+    lasting,
+    records,
+    render,
+    without_steps,
+    words_of,
+)
+from runkit.display.counts import Count, base, lasted, number, share, short, things
+from runkit.display.html_tables import with_labels
+from runkit.display.status_words import STATUSES, outcome_words, status
+from runkit.display.text import day, plural
+from runkit.facts import Facts
+from runkit.tables.frames import Frames
+from runkit.tables.run_rules import findings_of, measured_waits, outputs_of
+
+MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
+MAX_INDENT = 12  # levels of the table of steps
+MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
+COMPLETED = "completed run"
+EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
+Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
+
+
+class Tile(NamedTuple):
+    """One number: its name, its text, a note, and the name of a color of `Theme`."""
+
+    name: str
+    value: str
+    note: str
+    color: str = "text"
+
+
+def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
+    """Return the numbers that an analyst reads first, by name."""
+    n_runs, n_businesses = len(facts.runs), facts.runs["business_id"].nunique()
+    scope = "all runs"
+    if n_all is not None and n_all > n_runs:
+        scope = f"newest {n_runs:,} of {n_all:,}"
+    if n_businesses:
+        scope += f", {plural(n_businesses, 'business', 'businesses')}"
+    n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
+    waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
+    over = "question answered or waiting", "questions answered or waiting"
+    return {
+        "runs": Tile("Runs", f"{n_runs:,}", scope),
+        "waiting": Tile(
+            str(STATUSES["interrupted"]), f"{n_waiting:,}", _waits(facts), waiting_color or "text"
+        ),
+        "failed": Tile(
+            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), failed_color or "text"
+        ),
+        "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
+        "work": Tile(
+            "Median work", lasting(facts.median_work_s), base(facts.timed_runs, COMPLETED)
+        ),
+        "over": Tile(
+            f"Questions over {facts.limit_h:g} h",
+            share(facts.questions_over),
+            base(facts.questions_over, *over),
+        ),
+    }
+
+
+def _waits(facts: Facts) -> str:
+    """Write how many questions wait, unless each run has one, and for how long."""
+    questions = facts.open_questions
+    if not questions.of:
+        return "none" if questions.is_whole else things(questions, "open question")
+    is_one_each = questions == Count(n := facts.statuses.get("interrupted", 0), n)
+    number_of = [] if is_one_each else [things(questions, "open question")]
+    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
+    return ", ".join([*number_of, f"oldest {lasted(facts.oldest)}", late])
+
+
+def _causes(facts: Facts) -> str:
+    """Write of how many failed runs the cause is known; if of all, how many causes there are."""
+    if facts.causes.is_none:
+        return "none"
+    if facts.causes.unknown:
+        return short(facts.causes, "with a known cause")
+    return plural(facts.runs.loc[facts.runs["status"].eq("error"), "reason"].nunique(), "cause")
+
+
+def timeline(f: Frames) -> Panel:
+    """Show what one run or two did and when: a Gantt chart, and the steps in tree order."""
+    figure, steps = gantt(f, compress_waits=True), f.steps
+    indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
+    columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
+    table = steps[columns].assign(label=indent + steps["label"])
+    if len(f.runs) == 1:
+        table = table.drop(columns="run_id")
+    return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
+
+
+def slowest_steps(f: Frames) -> Panel:
+    """Show the five steps of one run that worked longest, and what they added to its total time."""
+    steps = f.steps
+    is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
+    has_path = not f.runs["status"].eq("error").any()
+    order = ["critical_s", "self_s"] if has_path else ["self_s"]
+    slowest = steps[is_work].sort_values(order, ascending=False, kind="stable").head(MAX_STEPS)
+    table = slowest[["label", "agent", "self_s", *order[:-1]]]
+    return Panel("Slowest steps", "", table.reset_index(drop=True))
+
+
+def what_happened(f: Frames) -> Panel:
+    """Show the course of one run in 8 lines; the rest is folded.
+
+    The shortest steps are folded first, then questions.
+    """
+    run = f.runs.iloc[0]
+    if pd.isna(run["started_at"]):
+        return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
+    ending, kind = status(run["status"]).word, "end"
+    if run["status"] == "error":
+        ending, kind = "Run failed: no summary was written", "end fail"
+    start = (run["started_at"], "Review started", "", "", 0, 0.0)
+    end = (run["ended_at"], ending, None, kind, 0, 0.0)
+    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
+    events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
+
+    by_weight = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
+    is_first = events.index.isin(by_weight.index[:MAX_LINES])
+    events = events.assign(is_first=is_first).sort_values("at", kind="stable")
+    is_one_day = events["at"].dt.normalize().nunique() == 1
+    ends = dict.fromkeys([day(events["at"].iloc[0]), day(events["at"].iloc[-1])])
+    sentence = f"{' to '.join(ends)}, times in UTC"
+    days = "" if is_one_day else events["at"].map(partial(day, has_year=False)) + ", "
+    lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
+    body = render(
+        "what_happened",
+        lines=records(lines[lines["is_first"]]),
+        others=records(lines[~lines["is_first"]]),
+        lacks=_lacks(f),
+    )
+    table = events[EVENT[:3]].reset_index(drop=True)
+    return Panel("What happened", sentence, table, body=body)
+
+
+def _step_events(f: Frames) -> Iterator[Event]:
+    """Yield a line for each step of the highest level with several, and for each failed one."""
+    steps = f.steps
+    sizes = steps["depth"].value_counts()
+    level = sizes[sizes > 1].index.min()
+    is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
+    listed = steps[is_of_level | steps["error"].notna()]
+    for step in records(listed.dropna(subset="started_at")):
+        time, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
+        if step["error"]:
+            time = step["completed_at"] or time
+            label, note = f"✕ {label} failed", f"after {note}"
+        elif step["is_failed"]:
+            label, note = f"✕ {label}", f"{note}, did not finish"
+        yield time, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]
+
+
+def _question_events(f: Frames) -> Iterator[Event]:
+    """Yield when each question was asked and how it ended; one line if policy decided it."""
+    for question in records(f.interrupts.dropna(subset="asked_at")):
+        asked_at, outcome, wait_s = question["asked_at"], question["outcome"], question["wait_s"]
+        label = words_of(question["label"])
+        ending = outcome_words(question["kind"], outcome, question["decision"])
+        if outcome in RESOLUTIONS:
+            yield asked_at, label, ending.lower(), "", 1, 0.0
+            continue
+        yield asked_at, f"Asked a reviewer: {label}", None, "question", 1, 0.0
+        if wait_s is not None:
+            by = f" by {question['answered_by']}" if question["answered_by"] else ""
+            wait = lasting(wait_s)
+            note = f"{wait} so far" if outcome == "pending" else f"after {wait}"
+            yield asked_at + pd.Timedelta(wait_s, "s"), ending + by, note, "question", 1, 0.0
+
+
+def _lacks(f: Frames) -> str:
+    """Write in one line what a run does not have: errors, open questions, findings."""
+    [run] = records(f.runs)
+    has_question = f.interrupts["outcome"].isin(["pending", "lapsed"]).any()
+    is_open = has_question or run["status"] not in FINAL_STATUSES
+    has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"
+    lacks = {
+        "No findings.": run["has_steps"] and not run["n_findings"],
+        "No errors.": not has_error,
+        "No questions waiting.": not is_open,
+    }
+    return " ".join(text for text, is_missing in lacks.items() if is_missing)
+
+
+def low_confidence(f: Frames) -> Panel:
+    """Show the weakest finding of each completed run with low confidence."""
+    low = f.runs[f.runs["status"].eq("completed") & f.runs["confidence"].eq("low")]
+    summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
+    summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
+    rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
+    by_reason = rows.groupby(["weakest", "summary"], dropna=False, sort=False)
+    table = by_reason["run"].agg(", ".join).rename("runs").reset_index()
+    return Panel("Low confidence, with its reason", "", table)
+
+
+def all_runs(f: Frames) -> Panel:
+    """Show when each run was created and how long it waited; every run is a row of the table."""
+    figure = None if f.runs.empty else fleet_chart(Facts(f), is_small=True)
+    columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
+    runs = f.runs.assign(waiting_s=measured_waits(f))
+    table = runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
+    sentence = "When each was created, and how long it waited for a reviewer (log scale)."
+    return Panel("All runs", sentence + without_steps(f), table.reset_index(drop=True), figure)
+
+
+def actions(f: Frames, table: pd.DataFrame | None) -> Panel:
+    """Show what was done on the businesses of these runs and who settled it, newest first."""
+    columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
+    if table is None:
+        return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
+    names = f.runs[["run_id", "business_name", "agent_name"]]
+    named = table.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
+    return Panel("Actions", "Newest first.", with_labels(named)[["run", *columns]])
+
+
+def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
+    """Show what has changed since an earlier state of the runs: the frame of `runkit.changes`."""
+    columns = ["change", "before", "after", "when"]
+    if table is None:
+        return Panel("What changed", "", pd.DataFrame(columns=columns))
+    count = f"{len(table):,} of {plural(len(f.runs), 'run')} changed."
+    sentence = f"{table.attrs['sentence']} {count}"
+    return Panel("What changed", sentence, with_labels(table)[["run", *columns]])
+
+
+def _sides(f: Frames) -> tuple[Frames, Frames]:
+    a, b = (f.select(run_id) for run_id in f.runs["run_id"])
+    return a, b
+
+
+def facts(f: Frames) -> Panel:
+    """Show the facts in which two runs differ."""
+    a, b = map(_facts, _sides(f))
+    rows = [(name, a[name], b[name]) for name in a if a[name] != b[name]]
+    return Panel("What differs", "", pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str"))
+
+
+def _facts(f: Frames) -> dict[str, str]:
+    """Return what names and measures one run, as texts."""
+    [run] = records(f.runs.assign(waiting_s=measured_waits(f)))
+    n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
+    counts = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
+    counts |= {"Questions": run["n_interrupts"]}
+    times = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
+    texts = {
+        "Business": run["business_name"] or run["business_id"],
+        "Agent": run["agent_name"],
+        "Status": str(status(run["status"])),
+        "Outcome": run["outcome"],
+        "Confidence": run["confidence"],
+        **{name: f"{n:,}" if n or run["has_steps"] else None for name, n in counts.items()},
+        **{name: lasting(seconds) for name, seconds in times.items()},
+        "Requester": run["requester"],
+    }
+    return {name: words_of(text, 400) for name, text in texts.items()}
+
+
+def findings(f: Frames) -> Panel:
+    """Show the findings of two runs that differ; equal ones have one agent, type and title."""
+    key = ["agent", "type", "title"]
+    names = {"confidence_text": "confidence"}  # as it came: other words differ, too
+    a, b = (findings_of(side)[[*key, *names]].rename(columns=names) for side in _sides(f))
+    rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
+    is_same = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
+    rows = rows[rows["match"].ne("both") | ~is_same]
+    rows = rows.assign(match=rows["match"].astype("str").map(MATCHES))
+    table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
+    return Panel("Findings that differ", "", table.head(MAX_DIFFERENCES).reset_index(drop=True))

@@ -1,0 +1,405 @@
+"""Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
+
+    GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost
+            or truncated response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
+    POST    the API has no idempotency key: sent once, over a connection of its own. Without a
+            clear response it is `MaybeSent`, or the error of its status.
+
+Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from runkit.api import jsontext
+from runkit.api.contract import without_none
+from runkit.client._replies import (
+    Reply,
+    error_of_response,
+    error_without_response,
+    read_reply,
+    retry_after,
+    write_warning,
+)
+from runkit.client._transport import Transport, proxy_of_environment, time_limit
+from runkit.client.hosts import Target
+from runkit.display.hide_keys import redact
+from runkit.display.log import log
+from runkit.display.text import brief, shorten
+from runkit.errors import (
+    ApiError,
+    ContractError,
+    RateLimited,
+    ReadOnlyError,
+    Unavailable,
+    UsageError,
+)
+
+Cert = str | tuple[str, str] | tuple[str, str, str]
+Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
+Query = Mapping[str, str | int | None]
+
+# from the start of a request to the end of its response, or the client's `timeout` if that is
+# longer
+REQUEST_TIMEOUT = 10.0
+# seconds without a usable response: a host that restarts or deploys is back by then
+OUTAGE_TIMEOUT = 60.0
+# the same for a host that has never responded: the address may be wrong
+FIRST_ANSWER_TIMEOUT = 5.0
+# Seconds before each repetition, the last number for all that follow. The first repetition goes at
+# once, because a kept connection may have been closed.
+BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
+MAX_ATTEMPTS = 5  # after 500 the server fails on this request, and others may succeed
+# a longer wait is the caller's decision, not a notebook that seems to hang
+RETRY_AFTER_MAX = 60.0
+LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
+# requests are spaced this fraction wider than the rate: they may arrive closer together
+MARGIN = 0.025
+# bytes, after decompression; a run of 100,000 steps has about 50 million
+MAX_RESPONSE = 256 * 2**20
+MIN_TIMEOUT = 0.05  # seconds of an attempt
+# for the workers of a large fetch
+READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
+# a kept connection may be closing
+WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
+_STREAM_HEADERS = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-store",
+}
+# OpenAPI names another content type, which httpx-sse would refuse
+_EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
+
+
+def path_to(*parts: str) -> str:
+    """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path.
+
+    Raises `UsageError`.
+    """
+    for part in parts:
+        # the items of an iterable are not checked before
+        is_text = isinstance(part, str) and jsontext.is_unicode(part)
+        if not is_text or part.strip() in ("", ".", ".."):
+            raise UsageError(f"{brief(part)} is not an id; expected one of the API")
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+class RateLimiter:
+    """Lets at most `rate` requests go in any second plus `MARGIN`, evenly spaced over all threads.
+
+    Even spacing keeps every one-second window under the limit, wherever the server starts its
+    windows; a token bucket would allow bursts. With `rate=None` only pauses apply.
+    """
+
+    def __init__(
+        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
+    ) -> None:
+        self.clock, self.sleep = clock, sleep
+        self.paused_until = -math.inf
+        self._gap = (1 + MARGIN) / rate if rate else 0.0
+        self._next = -math.inf
+        self._lock = threading.Lock()
+
+    def wait(self, deadline: float = math.inf) -> bool:
+        """Sleep until the next free slot.
+
+        Returns False, and takes none, if none is free before `deadline`.
+        """
+        while True:
+            with self._lock:
+                now = self.clock()
+                slot = max(now, self._next, self.paused_until)
+                if slot >= deadline:
+                    return False
+                self._next = slot + self._gap
+            if slot > now:
+                self.sleep(slot - now)
+            if self.paused_until <= max(slot, self.clock()):
+                return True
+
+    def pause(self, seconds: float) -> None:
+        """Stop all requests for `seconds`: the server asks the key to wait, not one thread."""
+        self.paused_until = max(self.paused_until, self.clock() + seconds)
+
+
+def connect(
+    target: Target,
+    verify: bool | str | ssl.SSLContext,
+    cert: Cert | None,
+    proxy: str | None,
+    transport: httpx.BaseTransport | None,
+) -> Connections:
+    """Make the connections of a client. Raises `UsageError` for options that cannot be used."""
+    if proxy is not None and target.is_loopback:
+        raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
+    if verify is False and not target.is_loopback:
+        raise UsageError(
+            f"verify=False with {target.host}: others could read the key; pass a CA file"
+        )
+
+    def authorize(request: httpx.Request) -> httpx.Request:
+        # Only when it is sent, so that no attribute of a client shows the key.
+        request.headers["Authorization"] = f"Bearer {target.secret.get_secret_value()}"
+        return request
+
+    if proxy is None and not target.is_loopback:
+        proxy = proxy_of_environment(target.url)
+    try:
+        # Without TLS none is prepared: loading the CAs takes longer than a request.
+        context = _tls(verify, cert) if target.url.startswith("https:") and not transport else None
+        clients = [
+            httpx.Client(
+                auth=authorize,
+                headers=_HEADERS,
+                transport=transport or Transport(context, proxy, limits),
+            )
+            for limits in (READS, WRITES)
+        ]
+        return clients[0], clients[1]
+    except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
+        kind = type(error).__name__
+    # Not in the handler: the first error may repeat the login of the proxy.
+    raise UsageError(
+        f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
+    )
+
+
+def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
+    """Load files: httpx ignores a certificate beside a CA file, and will take a context only."""
+    if isinstance(verify, str):
+        verify = ssl.create_default_context(cafile=verify)
+    context = httpx.create_ssl_context(verify)
+    if cert is not None:
+        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    return context
+
+
+class Http:
+    """One client's requests over the connections of `connect`; safe to share between threads."""
+
+    def __init__(
+        self,
+        target: Target,
+        connections: Connections,
+        limiter: RateLimiter,
+        timeout: float,
+        read_only: bool,
+    ) -> None:
+        self.target, self.read_only, self.timeout = target, read_only, timeout
+        self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
+        self._reads, self._writes = connections
+        # whether a response showed that the host works and knows the key
+        self._has_answered = False
+        self._is_down = False
+
+    def close(self) -> None:
+        """Close the connections to the host."""
+        self._reads.close()
+        self._writes.close()
+
+    def get(
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        retry_for: float = OUTAGE_TIMEOUT,
+        deadline: float = math.inf,
+        cancelled: threading.Event | None = None,
+    ) -> Reply:
+        """Read JSON, repeated for up to `retry_for` seconds.
+
+        Nothing is sent after `deadline`, a time of the client's clock, or once `cancelled` is set.
+        Raises the last attempt's `ApiError`.
+        """
+        params = without_none(**(query or {}))
+        started, attempt = self.clock(), 0
+        while True:
+            left = retry_for - (self.clock() - started)
+            try:
+                return self._send(
+                    self._reads, "GET", path, left, deadline, cancelled, params=params
+                )
+            except (ContractError, RateLimited, Unavailable) as error:
+                now = self.clock()
+                wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
+                attempt += 1
+                pause_end = self.limiter.paused_until
+                is_too_late = now + wait >= deadline or pause_end >= min(
+                    deadline, started + retry_for
+                )
+                if is_too_late or self._is_final(error, attempt, now - started, retry_for):
+                    raise
+                if wait and not self._is_down:
+                    self._is_down = True  # one message for all threads
+                    log.warning("trying again for up to %.0f s: %s", retry_for, error)
+            if wait:
+                self.sleep(wait)
+
+    def _is_final(self, error: ApiError, attempt: int, elapsed: float, retry_for: float) -> bool:
+        """Return whether an error of a read is not worth another attempt."""
+        if isinstance(error, ContractError):
+            return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
+        if isinstance(error, RateLimited):
+            was_sent = error.status is not None
+            if not was_sent or (error.retry_after or 0) > RETRY_AFTER_MAX:
+                return True
+        if error.status == 500 and attempt >= MAX_ATTEMPTS:
+            return True
+
+        limit = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+        return elapsed >= limit and (attempt > 1 or elapsed >= self.timeout)
+
+    def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
+        """Send JSON once.
+
+        Raises `ReadOnlyError` before anything is sent if the client may not write.
+        """
+        if self.read_only:
+            raise ReadOnlyError.of("POST", path)
+        try:
+            content = jsontext.dumps(dict(body)).encode()
+        except ValueError as error:
+            raise UsageError(
+                f"POST {path}: the body is not JSON ({error}); nothing was sent"
+            ) from None
+        headers = {"Content-Type": "application/json"}
+        return self._send(
+            self._writes, "POST", path, params=query, content=content, headers=headers
+        )
+
+    def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
+        """Follow a stream over a connection of its own, closed at the end.
+
+        `has_ended` is called after each part of the stream. Raises httpx's `RequestError` if the
+        stream is lost, and the `ApiError` of a refusal.
+        """
+        source = self._wait_for_slot("GET", path)
+        seconds = max(REQUEST_TIMEOUT, self.timeout)
+        request = self._writes.build_request(
+            "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
+        )
+        with time_limit(seconds):
+            response = self._writes.send(request, stream=True)
+        with closing(response):
+            log.debug("%s: %s", source, response.status_code)
+            if not response.is_success:
+                with time_limit(seconds):
+                    body = self._read_body(source, response)
+                raise error_of_response(source, response, body)
+            parts = _parts(response, seconds, has_ended)
+            events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
+            yield from events.iter_sse()
+
+    def _wait_for_slot(self, method: str, path: str, deadline: float = math.inf) -> str:
+        """Wait for the rate limit, and return the name of the request for messages."""
+        source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
+        if self._reads.is_closed:
+            raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
+        if not self.limiter.wait(deadline):
+            raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
+        return redact(source)  # somebody may pass a key as an id
+
+    def _send(
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        longest: float = math.inf,
+        deadline: float = math.inf,
+        cancelled: threading.Event | None = None,
+        **content: Any,
+    ) -> Reply:
+        """Send once, when the rate limit allows it, and read the whole response.
+
+        This ends at the `deadline`, and after `timeout` or, if that is more, the smaller of
+        `REQUEST_TIMEOUT` and `longest` seconds.
+        """
+        source = self._wait_for_slot(method, path, deadline)
+        if cancelled is not None and cancelled.is_set():
+            raise RateLimited(f"{source}: not sent, the fetch has ended")
+
+        url, started, outcome = self.target.url + path, self.clock(), "refused"
+        left = max(MIN_TIMEOUT, deadline - started)
+        seconds = min(left, max(self.timeout, min(REQUEST_TIMEOUT, longest)))
+        timeout = min(left, self.timeout)
+        try:
+            with (
+                time_limit(seconds),
+                client.stream(method, url, timeout=timeout, **content) as response,
+            ):
+                outcome = str(response.status_code)
+                body = self._read_body(source, response)
+            self._note(response)
+            return read_reply(source, response, body)
+        except httpx.RequestError as error:
+            outcome = redact(_reason(error, self.clock() - started))
+            was_sent = not isinstance(error, _NOT_SENT)
+        finally:
+            log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
+        # Not in the handler: the first error has the request, with the key.
+        raise error_without_response(source, outcome, was_sent=was_sent)
+
+    def _read_body(self, source: str, response: httpx.Response) -> bytes:
+        """Read a response to its end. Raises `ContractError` if it is too large."""
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_RESPONSE:
+                limit = MAX_RESPONSE // 2**20
+                raise ContractError(
+                    f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
+                )
+        return bytes(body)
+
+    def _note(self, response: httpx.Response) -> None:
+        """Keep whether the host works, and pause if it asks for it."""
+        status = response.status_code
+        if status < 500 and status not in (401, 403):
+            self._has_answered, self._is_down = True, False
+
+        pause = retry_after(response)
+        if pause is None and status == 429:
+            pause = LIMIT_WINDOW
+        if status in (429, 503) and pause is not None and pause <= RETRY_AFTER_MAX:
+            self.limiter.pause(pause)
+
+
+def _parts(
+    response: httpx.Response, seconds: float, has_ended: Callable[[], bool]
+) -> Iterator[bytes]:
+    """Yield the parts of a stream, each of which must arrive within `seconds`."""
+    parts = response.iter_bytes()
+    while True:
+        with time_limit(seconds):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        if has_ended():
+            return
+
+
+def _reason(error: httpx.RequestError, elapsed: float) -> str:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not trusted; pass the CA file as verify="
+    if isinstance(error, httpx.TimeoutException):
+        what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
+        seconds = f"{elapsed:.1f}" if elapsed < 9.95 else f"{elapsed:.0f}"
+        return f"no {what} within {seconds} s"
+    if isinstance(error, _NOT_SENT):
+        return f"no connection ({shorten(text, 100)})"
+    return "the connection was lost, or the response cannot be decompressed"

@@ -1,0 +1,182 @@
+"""Read runs: once, until they stop, or as a stream of server-sent events."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx
+from httpx_sse import ServerSentEvent
+
+from runkit.api import contract, jsontext
+from runkit.api.contract import RUN_READ, Json, event_fields, is_same_id
+from runkit.api.models import Run
+from runkit.api.other_models import Event
+from runkit.arguments import full_id
+from runkit.client._http import Http, path_to
+from runkit.client._replies import Reply
+from runkit.client.businesses import KnownBusinesses
+from runkit.client.run_list import RunList
+from runkit.display.hide_keys import quoted
+from runkit.display.log import log
+from runkit.display.text import brief, duration
+from runkit.errors import (
+    ContractError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UsageError,
+    WaitTimeout,
+)
+
+_SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
+POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
+POLL_GROWTH = 1.5
+# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
+POLL_MAX = 5.0
+# seconds of a stream in which only keepalives arrive, before the run is read
+QUIET_TIME = 15.0
+
+
+class RunReader:
+    """Reads runs of one client, and finds them by the first characters of their ids."""
+
+    def __init__(self, http: Http, known: KnownBusinesses) -> None:
+        self.http = http
+        self._known = known
+
+    def parse(self, raw: Json, reply: Reply) -> Run:
+        """Read a run of a response."""
+        facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
+        host, read_at = self.http.target.host, reply.read_at
+        return Run.from_json(
+            contract.with_local_fields(raw, read_from=host, read_at=read_at, **facts)
+        )
+
+    def from_reply(self, reply: Reply, run_id: str | None = None) -> Run:
+        """Read the run that is a response; `run_id` is that of the request."""
+        run = reply.read(partial(self.parse, reply=reply))
+        if run_id is not None and not is_same_id(run_id, run.id):
+            other = quoted(run.id, 100)
+            raise ContractError(
+                f"{reply.source}: the API returned run {other!r}. Check base_url and the proxy."
+            )
+        return run
+
+    def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
+        """Request a run; `limits` are those of `Http.get`."""
+        query = {"include": "steps"} if steps else None
+        return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
+
+    def now(self) -> datetime:
+        """Read the server's time from the `Date` of a small response, else this machine's."""
+        return self.http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
+
+    def resolve(
+        self, run: str | Run, list_runs: Callable[..., RunList], *, is_to_read: bool = True
+    ) -> str:
+        """Return the full id of a run, and remember its business.
+
+        A short id is looked up among all runs; to read, a known one will do.
+        """
+        if isinstance(run, Run):
+            self._known.add_from(run)
+            return run.id
+        path_to(run)  # refuses what is no id
+        if not _SHORT_ID.fullmatch(run):
+            return run
+
+        run_id = full_id(run, frozenset(self._known.run_ids)) if is_to_read else None
+        if run_id is not None:
+            return run_id
+        listed = list_runs(progress=False)
+        run_id = full_id(run, listed.ids)
+        if run_id is not None and listed.why is not None:
+            raise UsageError(
+                f"{brief(run)} may be the start of several ids: not all runs could be listed "
+                f"({listed.why}). Pass the whole id; the only one that was found is {run_id}."
+            )
+        return run_id or run
+
+    def follow(self, run_id: str) -> Generator[Event, None, None]:
+        """Yield the events of a run as they arrive, then `RUN_READ`, also after a lost stream.
+
+        A stream may be unavailable, cut off or silent; only the run itself is reliable.
+        """
+        http = self.http
+        last = http.clock()  # time of the last event, or of the last check
+
+        def has_stopped() -> bool:
+            """Return whether a stream without events is that of a run that no longer runs."""
+            nonlocal last
+            if http.clock() - last < QUIET_TIME:
+                return False
+            last = http.clock()
+            return self.read(run_id, steps=False).status != "running"
+
+        try:
+            for message in http.events(path_to("runs", run_id, "stream"), has_stopped):
+                event = _event_of(message)
+                if event is not None:
+                    _check_run(event, run_id)
+                    yield event
+                    last = http.clock()
+        except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
+            log.info("the stream ended early (%s); reading the run", type(error).__name__)
+        run = self.read(run_id)
+        yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
+
+    def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
+        """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
+        http = self.http
+        last, pause = None, 0.0
+        deadline = http.clock() + (math.inf if timeout is None else timeout)
+        while (left := deadline - http.clock()) > 0:
+            if pause:
+                http.sleep(min(pause, left))
+            pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
+            try:
+                last = self.read(run_id, steps=False, deadline=deadline)
+            except RateLimited as error:
+                if error.status is not None:
+                    raise
+                break  # no slot is left before the deadline
+            if last.status != "running":
+                last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+            if last.status != "running":
+                return last
+
+        name = last.label if last else brief(run_id)
+        raise WaitTimeout(
+            f"{name} was still running after {duration(timeout)}; wait again with a longer "
+            "timeout=, or follow it with runs.stream",
+            last,
+        )
+
+
+def _event_of(message: ServerSentEvent) -> Event | None:
+    """Read a message; None for one of an unknown type, or that cannot be read (logged)."""
+    if not message.data:
+        return None
+    try:
+        fields = event_fields(message.event, jsontext.loads(message.data.encode()))
+        return None if fields is None else Event.from_json(fields)
+    except ValueError:
+        log.warning("left out of the stream: an event whose data cannot be read")
+        return None
+
+
+def _check_run(event: Event, run_id: str) -> None:
+    """Raise `ContractError` for the snapshot of another run."""
+    if event.snapshot is None:
+        return
+    ids = (event.run_id, event.snapshot.get("id"))
+    if any(isinstance(other, str) and not is_same_id(other, run_id) for other in ids):
+        raise ContractError(
+            f"the stream of run {quoted(run_id, 100)!r} shows another run. "
+            "Check base_url and the proxy."
+        )

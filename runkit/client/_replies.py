@@ -1,0 +1,155 @@
+"""From an HTTP response to parsed JSON, or to an error that says what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+
+from runkit import errors
+from runkit.api import jsontext
+from runkit.api.contract import Json, Page, read_page
+from runkit.display.hide_keys import quoted
+from runkit.display.text import kind
+from runkit.errors import ApiError, ContractError
+
+MAX_MESSAGES = 5
+WRITE_WARNING = (
+    " The request may have been carried out, so it was not sent again. Check the state first."
+)
+Parsed = TypeVar("Parsed")
+
+_CLASS_OF_STATUS: dict[int, type[ApiError]] = {
+    401: errors.AuthError,
+    403: errors.AuthError,
+    404: errors.NotFound,
+    408: errors.Unavailable,
+    409: errors.Conflict,
+    410: errors.NotFound,
+    429: errors.RateLimited,
+}
+_ADVICE: dict[type[ApiError], str] = {
+    errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
+    errors.NotFound: " Check the id, and its host: sandbox and production share no data.",
+    errors.Conflict: " Read the object again: somebody else changed it.",
+    errors.Invalid: " Change the request before you send it again.",
+    errors.RateLimited: " Try again later, or make the client slower with rate=.",
+    errors.Unavailable: " Nothing was changed; try again later.",
+    errors.MaybeSent: WRITE_WARNING,
+}
+
+
+class Reply(NamedTuple):
+    """The parsed body, the server's time (its `Date` header, or None), and the request.
+
+    `source` is for example `GET /v1/runs/ID: HOST`. Reading raises `ContractError` if the body does
+    not follow the contract. After a write, the error warns that it may have been carried out.
+    """
+
+    value: Any
+    read_at: datetime | None
+    source: str
+
+    def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
+        """Parse the body as one object."""
+        if isinstance(self.value, dict):
+            try:
+                return parse(self.value)
+            except ContractError as error:
+                problem = str(error)
+        else:
+            problem = f"expected one object; got {kind(self.value)}"
+        raise ContractError(f"{self.source}: {problem}.{write_warning(self.source)}")
+
+    def read_page(self) -> Page:
+        """Read the body as one page of a list."""
+        return read_page(self.value, self.source)
+
+
+def is_write(source: str) -> bool:
+    """Return whether a request may have changed something."""
+    return not source.startswith("GET ")
+
+
+def write_warning(source: str) -> str:
+    """Return the warning that the error of a write adds."""
+    return WRITE_WARNING if is_write(source) else ""
+
+
+def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
+    """Parse a successful response. Raises the `ApiError` of any other."""
+    if not response.is_success:
+        raise error_of_response(source, response, body)
+    headers = response.headers
+    with suppress(ValueError):
+        return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
+    # raised here, so that no error has the parser's as its context, which holds the body
+    content_type = quoted(headers.get("Content-Type", "no content type"))
+    raise ContractError(
+        f"{source} returned {len(body):,} bytes that are not JSON ({content_type})."
+        f"{write_warning(source)} Check base_url and the proxy.",
+        status=response.status_code,
+    )
+
+
+def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
+    """Build the error for a response that is not a success."""
+    status = response.status_code
+    if status < 400:
+        return ContractError(
+            f"{source} returned {status}, a redirect. It was not followed, because the key is sent "
+            f"to one host only.{write_warning(source)} Check base_url.",
+            status=status,
+        )
+
+    cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
+    if cls is errors.Unavailable and is_write(source):
+        cls = errors.MaybeSent
+
+    messages = tuple(_api_errors(body, "message"))
+    parameter = next(_api_errors(body, "parameter"), None)
+    says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
+    about = f" (parameter {parameter})" if parameter else ""
+    text = f"{source} returned {status}{says}{about}.{_ADVICE[cls]}"
+    error = cls(text, status=status, messages=messages, parameter=parameter)
+    if isinstance(error, errors.RateLimited):
+        error.retry_after = retry_after(response)
+    return error
+
+
+def error_without_response(source: str, problem: str, *, was_sent: bool) -> ApiError:
+    """Build the error for a request without a response."""
+    if was_sent and is_write(source):
+        return errors.MaybeSent(f"{source}: {problem}.{WRITE_WARNING}")
+    advice = "Nothing was changed. Check the network, and that the host is running."
+    return errors.Unavailable(f"{source}: {problem}. {advice}")
+
+
+def _api_errors(body: bytes, field: str) -> Iterator[str]:
+    """Read a field of `{"errors": [{"message", "parameter"}]}`."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        for item in jsontext.loads(body)["errors"]:
+            if item.get(field):
+                yield quoted(item[field])
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Read `Retry-After` in seconds; None if it is missing or a date ([A] 21).
+
+    A date would need a correct clock.
+    """
+    value = response.headers.get("Retry-After", "").strip()
+    return float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else None
+
+
+def _http_date(text: str) -> datetime | None:
+    """Read an HTTP date as aware UTC; None for anything else."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

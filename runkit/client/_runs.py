@@ -1,0 +1,397 @@
+"""`client.runs`: everything about runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import PositiveInt
+
+from runkit.api import contract
+from runkit.api.models import Run
+from runkit.api.other_models import Business, Event, Feedback
+from runkit.arguments import (
+    Moment,
+    NonBlank,
+    Seconds,
+    Words,
+    Workers,
+    checked,
+    read_moment,
+    status_words,
+)
+from runkit.client._http import Http, path_to
+from runkit.client._paging import read_pages
+from runkit.client._reader import RunReader
+from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
+from runkit.client.fetch import fetch, reusable
+from runkit.client.resume import Delivery, Question, deliver
+from runkit.client.run_list import RunList
+from runkit.display.text import plural
+from runkit.errors import MaybeSent, UsageError
+from runkit.local.answer_log import UNKNOWN, Display
+
+# seconds that the read of one run is repeated: a person waits for it, often at a form
+READ_TIMEOUT = 10.0
+
+
+class Runs:
+    """Create, read, list, follow, answer and rate runs.
+
+    Every method takes a `Run`, its id or the first 8 characters of it. The API does not return the
+    business of a run: the client remembers it from `Run` objects, and for runs that it created or
+    listed by business.
+    """
+
+    def __init__(self, http: Http, businesses: Businesses, known: KnownBusinesses) -> None:
+        self._http = http
+        self._businesses = businesses
+        self._known = known
+        self._reader = RunReader(http, known)
+
+    @checked
+    def create(
+        self,
+        agent: str,
+        business_id: str | Business | None = None,
+        prompt: str | None = None,
+        thread_id: str | None = None,
+    ) -> Run:
+        """Start a run and return at once, with status `running`.
+
+        Parameters
+        ----------
+        agent
+            The agent's type, such as `cip_orchestrator`.
+        business_id
+            The business to work on, by id or as a `Business`.
+        prompt
+            Sent only if given: the API's object page has one, its request schema does not.
+        thread_id
+            The thread to work in.
+
+        Raises
+        ------
+        UsageError
+            Without a business and a thread.
+        ApiError
+            `NotFound`, `Invalid` for a business that is in audit (422), or `MaybeSent` if it is
+            unknown whether the run was created: check `runs.list` first.
+        """
+        if business_id is None and thread_id is None:
+            raise UsageError(
+                "a run needs business_id= or thread_id=; the API refuses one without context"
+            )
+        known_id = None if business_id is None else id_of(business_id)
+        run = self._reader.from_reply(
+            self._http.post("/runs", contract.create_body(agent, known_id, thread_id, prompt))
+        )
+        if business_id is None or known_id is None:
+            return run
+        self._known.of_run[run.id.lower()] = known_id
+        self._businesses.ensure_known(business_id, NAME_TIMEOUT)
+        return self._known.named(run)
+
+    @checked
+    def get(self, run: str | Run, steps: bool = True) -> Run:
+        """Read one run, with its steps unless `steps=False`.
+
+        `read_at` is the server's time of the response. A failed read is repeated for up to 10
+        seconds, because a person waits for it. Raises `NotFound`, and any other `ApiError`.
+        """
+        run_id = self._reader.resolve(run, self.list)
+        query = {"include": "steps"} if steps else None
+        reply = self._http.get(path_to("runs", run_id), query, retry_for=READ_TIMEOUT)
+        return self._reader.from_reply(reply, run_id)
+
+    @checked
+    def list(
+        self,
+        limit: PositiveInt | None = None,
+        status: Words | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        business_id: str | Business | Iterable[str | Business] | None = None,
+        progress: bool = True,
+    ) -> RunList:
+        """List runs without steps, in the API's order (newest first, as far as known).
+
+        The API has no filters, so this reads all pages and filters here.
+
+        Parameters
+        ----------
+        limit
+            The maximum number of runs after filtering.
+        status
+            One status or several, in the API's words or the screen's (`waiting`, `failed`).
+        since, until
+            Bounds of `created_at`, `since` included and `until` excluded: datetimes, dates, ISO
+            8601 strings, `7d`, `12h`, `yesterday`, `today` or `now`, in UTC without an offset. What
+            is relative to now is measured by the server's clock, which takes a request.
+        business_id
+            One id or `Business`, or several. Their threads are read first, and the runs know their
+            business.
+        progress
+            Show a counter if it takes longer than 2 seconds.
+
+        Returns
+        -------
+        RunList
+            It says whether it is complete (`is_complete`, `why`) as of its first page. It is not if
+            `limit` cut it, if a run may have been missed while reading, or, with `business_id`, if
+            a run without a thread may belong to that business.
+
+        Raises
+        ------
+        UsageError
+            For an unknown status, a bound that is not a time, or a DataFrame as `business_id`.
+        NotFound
+            If there is no such business; a part of an id is none.
+        ApiError
+            If the list cannot be read.
+        """
+        statuses = status_words(status)
+        after = read_moment("since", since, self._reader.now)
+        before = read_moment("until", until, self._reader.now)
+        threads = {}
+        if business_id is not None:
+            threads = self._businesses.threads_of(business_id, progress)
+        unassigned: set[str] = set()  # runs without a thread and a business
+
+        def keep(run: Run) -> bool:
+            is_early = after is not None and run.created_at < after
+            is_late = before is not None and run.created_at >= before
+            if is_early or is_late or (statuses is not None and run.status not in statuses):
+                return False
+            if business_id is None:
+                return True
+            if run.thread_id is None and run.business_id is None:
+                unassigned.add(run.id)
+            return run.business_id in threads
+
+        listed = read_pages(
+            self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
+        )
+        reasons = [f"threads: {items.why}" for items in threads.values() if items.why]
+        if unassigned:
+            reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
+        is_cut_only = listed.is_cut_only and not reasons
+        if listed.why is not None:
+            reasons.append(listed.why)
+        return RunList(
+            listed.items,
+            "; ".join(reasons) or None,
+            listed.total_count,
+            is_cut_only=is_cut_only,
+            clock=self._reader.now,
+        )
+
+    @checked
+    def fetch(
+        self,
+        ids_or_runs: str | Run | Iterable[str | Run],
+        have: Iterable[Run] = (),
+        progress: bool = True,
+        workers: Workers = 8,
+    ) -> RunList:
+        """Read many runs with their steps, within the client's rate limit.
+
+        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is
+        repeated for up to a minute. If the host stays down, what has arrived is returned. Ctrl-C
+        returns it, too; `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
+
+        Parameters
+        ----------
+        ids_or_runs
+            Ids or runs, one or several. One that comes twice is read once.
+        have
+            Runs that are not read again if they are finished and have their steps.
+        progress
+            Show a progress bar, which leaves nothing in the notebook.
+        workers
+            How many runs are read at a time.
+
+        Returns
+        -------
+        RunList
+            In the order of the ids. A run that could not be read is named in `why`, and in
+            `errors`.
+
+        Raises
+        ------
+        AuthError
+            For a 401; what has arrived is in its `runs`.
+        Unavailable, RateLimited
+            If the host went down before any run was read.
+        """
+        several: Iterable[str | Run] = (
+            [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        )
+        if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
+            raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
+        known = reusable(have)
+        list_runs = cache(self.list)
+        resolved = [self._reader.resolve(run, list_runs) for run in several]
+        ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
+        return fetch(self._reader.read, ids, known, workers, progress, self._reader.now)
+
+    @checked
+    def wait(
+        self, run: str | Run, timeout: Seconds | None = 300, poll: Seconds | None = None
+    ) -> Run:
+        """Wait until a run is completed, in error or interrupted, and return it with its steps.
+
+        Parameters
+        ----------
+        run
+            The run.
+        timeout
+            Seconds of real time; None waits forever. The last read, with the steps, may take the
+            client's `timeout` longer.
+        poll
+            Seconds between two reads; by default it grows from 0.25 to 5.
+
+        Raises
+        ------
+        WaitTimeout
+            Its `run` is the last state read, or None if nothing could be read in time.
+        ApiError
+            If the run cannot be read, or not again within the time.
+        """
+        return self._reader.wait(self._reader.resolve(run, self.list), timeout, poll)
+
+    @checked
+    def resume(
+        self,
+        run: str | Run,
+        interrupt_id: NonBlank | None,
+        answer: Mapping[str, Any],
+        *,
+        who: NonBlank | None = None,
+    ) -> Run:
+        """Answer a question (interrupt).
+
+        The answer is sent once and never repeated. Without a clear response (none, or 5xx), the run
+        is read 1, 3 and 10 seconds later. If the question is closed by then, the run is returned,
+        and a warning in the log says that delivery is unconfirmed: the API does not name who
+        answered.
+
+        Before it is sent, the answer is logged in `runkit.answer_log()`, and its outcome
+        afterwards.
+
+        Parameters
+        ----------
+        run
+            The run. With a `Run` that shows the question, the answer is checked before it is sent:
+            its decision must fit the kind of question, and dismissing a hit needs a note. The first
+            characters of an id must be those of one run only; all runs are listed to find out.
+        interrupt_id
+            The id of the question. One without an id (None) can only be answered in Middesk.
+        answer
+            Middesk does not document its content; runkit assumes the following.
+
+            - a proposal: `{"decision": "approve"}` or `"reject"`, with a `note`, which is needed to
+              dismiss a hit
+            - a proposal that you edit:
+              `{"decision": "approve", "actions": [{"type": …, "payload": …}]}`
+            - a request for a document: `{"decision": "approve", "document_id": "…"}`, or
+              `{"decision": "reject"}`
+            - a decision: `{"decision": "approved"}`, `"in_review"`, or `"rejected"` with a `note`
+            - combined proposals: `{"proposals": [{"agent": …, "decision": "approve"}, …]}`
+        who
+            The self-declared name for the log; the login by default.
+
+        Returns
+        -------
+        Run
+            The run afterwards.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be an answer.
+        ApiError
+            `Conflict` if the question was no longer open, `Invalid` if the API refuses this answer,
+            `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
+            last check.
+        """
+        delivery = deliver(self._question(run, interrupt_id), answer, who)
+        if delivery.outcome == UNKNOWN or delivery.run is None:
+            raise MaybeSent(delivery.message)
+        return delivery.run
+
+    @checked
+    def deliver(
+        self,
+        run: str | Run,
+        interrupt_id: NonBlank | None,
+        answer: Mapping[str, Any],
+        *,
+        who: NonBlank | None = None,
+        step_id: str | None = None,
+        display: Display | None = None,
+        on_checking: Callable[[str], object] | None = None,
+    ) -> Delivery:
+        """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
+
+        Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
+        question, and `display`, when a form showed the question and how many of its sources were
+        opened. `on_checking` is called with the reason before the run is read to check whether the
+        answer arrived. Raises as `resume`, but never `MaybeSent`.
+        """
+        return deliver(
+            self._question(run, interrupt_id, on_checking), answer, who, step_id, display
+        )
+
+    def _question(
+        self,
+        run: str | Run,
+        interrupt_id: str | None,
+        on_checking: Callable[[str], object] | None = None,
+    ) -> Question:
+        if interrupt_id is None:
+            raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
+        known = run if isinstance(run, Run) else None
+        return Question(self._reader, self.full_id(run), interrupt_id, known, on_checking)
+
+    @checked
+    def feedback(
+        self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
+    ) -> Feedback:
+        """Rate the artifact `artifact_id` of a run: `rating` is `positive` or `negative`.
+
+        `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other
+        `ApiError`.
+        """
+        if not artifact_id or not artifact_id.strip():
+            raise UsageError(
+                "the artifact has no id, so the API cannot rate it; expected the id of an "
+                "artifact. Only the API gives ids to artifacts."
+            )
+        run_id = self.full_id(run)
+        body = contract.feedback_body(artifact_id, rating, comment)
+        return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback.from_json)
+
+    @checked
+    def stream(self, run: str | Run) -> Generator[Event, None, None]:
+        """Follow a run: yield its events as they arrive.
+
+        They are `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED` and `RUN_ERROR`. The last event is
+        always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read after
+        the stream ended, was lost or expired. If that run is still `running`, the stream was lost:
+        call again, or `wait`. Closing the iterator closes the connection.
+
+        Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the
+        run cannot be read.
+        """
+        return self._reader.follow(self._reader.resolve(run, self.list))
+
+    @checked
+    def full_id(self, run: str | Run) -> str:
+        """Return the full id of a run that something is sent about.
+
+        All runs are listed if it is short. Raises `UsageError` if the first characters of an id are
+        those of several runs, or may be: the list is not complete.
+        """
+        return self._reader.resolve(run, self.list, is_to_read=False)

@@ -1,0 +1,128 @@
+"""`Client`: the object that talks to the Agents API."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import Self
+
+import httpx
+
+from runkit.arguments import Rate, Seconds, checked
+from runkit.client._http import Cert, Http, RateLimiter, connect
+from runkit.client._resources import Actions, Agents, Documents, Threads
+from runkit.client._runs import Runs
+from runkit.client.businesses import Businesses, KnownBusinesses
+from runkit.client.hosts import Mode, choose_target
+
+# what the repr offers, as the repr of Frames does
+NEXT_CALLS = "client.runs.list(), client.runs.get(run_id) …; runkit.overview(client)"
+
+
+class Client:
+    """A client of Middesk's Agents API; synchronous, safe to share between threads.
+
+    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. It
+    retries failed reads for up to a minute (`runs.get` and forms: ten seconds; a host that never
+    responded: five), and never repeats a write that may have arrived.
+
+    The key appears in no repr, error, log line or file of runkit, and in no traceback of its
+    errors, but in your own variables where a traceback shows them (`%xmode Verbose`). Response
+    bodies are never changed, so a run in which a server repeats the key contains it.
+
+    Parameters
+    ----------
+    api_key
+        MIDDESK_API_KEY by default. A key that starts with `mk_live_` goes to production, one with
+        `mk_test_` to Middesk's sandbox.
+    base_url
+        Another host (or MIDDESK_BASE_URL), which must be https or loopback. It gets a live key only
+        if it is passed here.
+    read_only
+        Refuse every POST before it is sent.
+    rate
+        Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
+        the limit.
+    timeout
+        Seconds to connect, to send, and between two parts of a response. A request and its whole
+        response take at most 10 seconds, or `timeout` if that is longer.
+    proxy
+        A URL; by default the environment's proxy, except for loopback.
+    verify
+        A CA file, an `ssl.SSLContext`, or False, only for loopback: others could read the key.
+    cert
+        A client certificate: a file, (file, key file), or (file, key file, password).
+    transport
+        Replaces the network, with its proxies, TLS and limits of time, below the rate limit, the
+        retries and the key.
+
+    Raises
+    ------
+    UsageError
+        For a missing or malformed key, and for a key and a host that do not match.
+    """
+
+    _sleep = staticmethod(time.sleep)  # tests replace the clock
+    _clock = staticmethod(time.monotonic)
+
+    @checked
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        read_only: bool = False,
+        rate: Rate | None = 20,
+        timeout: Seconds = 30,
+        proxy: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        cert: Cert | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        target = choose_target(api_key, base_url)
+        connections = connect(target, verify, cert, proxy or None, transport)
+        limiter = RateLimiter(rate, self._clock, self._sleep)
+        self._http = Http(target, connections, limiter, timeout, read_only)
+        self.agents = Agents(self._http)
+        self.threads = Threads(self._http)
+        known = KnownBusinesses()
+        self.businesses = Businesses(self._http, self.threads, known)
+        self.runs = Runs(self._http, self.businesses, known)
+        self.actions = Actions(self._http)
+        self.documents = Documents(self._http)
+
+    @property
+    def host(self) -> str:
+        """The host of all requests, with its port if it is not the default."""
+        return self._http.target.host
+
+    @property
+    def mode(self) -> Mode:
+        """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (on this machine)."""
+        return self._http.target.mode
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether real data is read and written."""
+        return self.mode == "LIVE"
+
+    @property
+    def read_only(self) -> bool:
+        """Return whether every POST is refused."""
+        return self._http.read_only
+
+    def close(self) -> None:
+        """Close the connections. A closed client cannot be used again."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_http"):  # a traceback may show a client whose constructor failed
+            return "Client(not connected)"
+        suffix = ", read_only" if self.read_only else ""
+        return f"Client({self.host!r}, {self.mode}{suffix})\n  {NEXT_CALLS}"

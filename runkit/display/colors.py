@@ -1,0 +1,58 @@
+"""The colors of runkit, in both themes, wherever a person reads them.
+
+The colors of the four states have a contrast of at least 4.5:1 with their background, in both
+themes. A state is never shown by its color alone: an icon and a word go with it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Theme(NamedTuple):
+    """The colors of one theme, by default the light one.
+
+    `*_on` is the background of text in that color; `on_accent` is text on `accent`.
+    """
+
+    ground: str = "#FFFFFF"
+    text: str = "#1F2328"
+    muted: str = "#59636E"
+    line: str = "#D9DEE3"
+    band: str = "#F6F8FA"
+    ok: str = "#1A7F37"
+    ok_on: str = "#E6F6EA"
+    attention: str = "#8A5A00"
+    attention_on: str = "#FFF4D9"
+    fail: str = "#B42318"
+    fail_on: str = "#FEE4E2"
+    accent: str = "#1F6FEB"
+    selected: str = "#EAF2FF"
+    link: str = "#1A5FCC"
+    wait: str = "#D97706"
+    on_accent: str = "#FFFFFF"
+
+
+LIGHT = Theme()
+DARK = Theme(
+    ground="#111111",
+    text="#E6E8EB",
+    muted="#9AA4AF",
+    line="#2C3137",
+    band="#191C20",
+    ok="#4AC26B",
+    ok_on="#10291A",
+    attention="#D6A325",
+    attention_on="#2E240A",
+    fail="#F97066",
+    fail_on="#3B1512",
+    accent="#4F9CF9",
+    selected="#14263D",
+    link="#6FB0FF",
+    on_accent="#0B1B30",
+)
+# colors of agents; the first is for the agent of the run itself
+AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")
+OTHER_COLOR = "#7A8794"  # for further agents, and for what has no color of its own
+FAILED_COLOR = "#E03131"  # for marks; like the colors above, at least 3:1 in both themes
+CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields

@@ -1,0 +1,44 @@
+"""The API keys in use, which no error shows, and no report."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from runkit.display.text import shorten
+
+HIDDEN = "***"
+LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
+IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # by client or sandbox
+
+
+class HiddenText(str):
+    """Text whose repr hides it, as a traceback shows the repr of arguments and local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN)
+
+
+def hide(value: Any) -> Any:
+    """Return a value that may be a key or hold a login, with a repr that hides its texts."""
+    if isinstance(value, str):
+        return HiddenText(value)
+    if isinstance(value, tuple):
+        return tuple(map(hide, value))
+    if isinstance(value, dict):
+        return {name: hide(item) for name, item in value.items()}
+    return value
+
+
+def redact(text: str) -> str:
+    """Replace each key in use by `***`; the longest first, as a key may begin with another."""
+    for key in sorted(IN_USE.values(), key=len, reverse=True):
+        text = text.replace(key, HIDDEN)
+    return text
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """Return a text of the API for a message: without keys, on one line, and cut."""
+    return shorten(redact(text), limit)

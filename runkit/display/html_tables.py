@@ -1,0 +1,180 @@
+"""DataFrames for people: HTML tables with words, durations and times with their zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from runkit.display.status_words import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
+from runkit.display.text import (
+    Markup,
+    agent_title,
+    duration,
+    html_table,
+    isolate,
+    link,
+    moment,
+    plural,
+    run_label,
+    shorten,
+)
+
+MAX_ROWS = 20
+MAX_TEXT = 1_000  # characters of a cell
+
+# Heads that do not follow from a column's name, and how to show the frames' own words.
+HEADS = {
+    "agent_name": "Agent",
+    "business_name": "Business",
+    "completed_at": "Ended",
+    "critical_s": "On the critical path",
+    "is_critical": "On the critical path",
+    "is_first_difference": "First difference",
+    "label": "Step",
+    "n": "Steps",
+    "runs_percent": "Share",
+    "self_s": "Own time",
+    "source_name": "Source",
+    "title": "Finding",
+    "url": "Address",
+}
+
+
+TIER_COLUMNS = ("best_tier", "source_tier", "source_tier_text")
+
+
+def with_mark(word: str) -> str:
+    """Return the tier of a source with its mark."""
+    return f"{TIERS.get(word, UNKNOWN_TIER)} {word}"
+
+
+WORDS: dict[str, Callable[[str], str]] = {
+    "agent": agent_title,
+    "confidence": str.capitalize,
+    "outcome": lambda word: OUTCOMES.get(word, word),
+    **dict.fromkeys(TIER_COLUMNS, with_mark),
+    "status": lambda word: str(status(word)),
+    "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
+    "url": link,
+}
+SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # by the end of a comparison's column
+# Ids that join frames are for pandas; readers have names.
+JOINS = [
+    "thread_id",
+    "step_id",
+    "interrupt_id",
+    "artifact_no",
+    "business_name",
+    "agent_name",
+    "name",
+]
+# cells that do not break
+LINES = {"agent", "confidence", "next_step", "status", *TIER_COLUMNS}
+ROOM = 36  # characters, about: the least width of a column with longer texts
+
+NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
+_NOTE = Markup("<p>{:,} of {} shown.</p>")
+
+
+def with_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its label, and leave out the ids that only join."""
+    columns = table.drop(columns=JOINS, errors="ignore")
+    if "run_id" in table:
+        named = table.reindex(columns=["run_id", "business_name", "agent_name"]).to_numpy(object)
+        labels = [run_label(*names) if isinstance(names[0], str) else None for names in named]
+        columns["run_id"] = pd.Series(labels, table.index, "str")
+    return columns.rename(columns={"run_id": "run"})
+
+
+def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that hold only zeros or missing values."""
+    is_number = [dtype.kind in NUMBERS for dtype in df.dtypes]
+    is_blank = (df.isna() | (df.eq(0) & is_number)).all()
+    return df.loc[:, ~is_blank] if len(df) else df
+
+
+def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
+    """Write a frame as an HTML table for people.
+
+    By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags
+    yes or no, `url` a link with its host where that is certain; agents, statuses, outcomes and
+    tiers have the words of `status_words`. A missing value is a dash. Row labels are not shown:
+    reset the index first.
+
+    Parameters
+    ----------
+    df
+        Any frame.
+    n_rows
+        How many rows there are, if `df` does not hold them all.
+
+    Returns
+    -------
+    Markup
+        The first `MAX_ROWS` rows; a note says how many are left out. Texts are escaped, and those
+        of more than `MAX_TEXT` characters end in an ellipsis.
+    """
+    heads, styles, columns = [], [], []
+    for number, column in enumerate(df):
+        name = "question" if column == "label" and "asked_at" in df else str(column)
+        values = df.iloc[:MAX_ROWS, number]
+        write = _writer(name, values.dtype.kind)
+        cells = [_cell(value, write) for value in values]
+        heads.append(_head(name))
+        styles.append(_cell_style(name, values.dtype.kind, cells))
+        columns.append(cells)
+
+    table = html_table(heads, zip(*columns, strict=True), styles)
+    n_rows = len(df) if n_rows is None else n_rows
+    n_shown = min(len(df), MAX_ROWS)
+    return table + _NOTE.format(n_shown, plural(n_rows, "row")) if n_rows > n_shown else table
+
+
+def _cell(value: Any, write: Callable[[Any], str]) -> Markup:
+    if isinstance(value, Markup):
+        return value
+    text = MISSING if pd.isna(value) else write(value)
+    return text if isinstance(text, Markup) else isolate(shorten(text, MAX_TEXT))
+
+
+def _cell_style(name: str, kind: str, cells: list[Markup]) -> str:
+    """Align numbers right; keep short words and times on one line; give longer texts room."""
+    if kind in NUMBERS:
+        return "text-align:right;white-space:nowrap"
+    if kind == TIME or name in LINES:
+        return "text-align:left;white-space:nowrap"
+    width = max((len(cell.striptags()) for cell in cells), default=0)
+    return f"text-align:left;min-width:{min(width, ROOM) // 2}em"
+
+
+def _writer(name: str, kind: str) -> Callable[[Any], str]:
+    """Return what writes the values of a column."""
+    if kind == TIME:
+        return moment
+    if kind == FLAG:
+        return lambda flag: "yes" if flag else "no"
+    if kind not in NUMBERS:
+        return WORDS.get(re.sub("_[ab]$", "", name), str)
+    if re.search("_s(_a|_b|_diff)?$", name):
+        return duration
+    return share if name.endswith("percent") else "{:,.10g}".format
+
+
+def share(percent: float) -> str:
+    """Write a share in words; only nothing is 0%, only all is 100%."""
+    if 0 < percent < 1:
+        return "under 1%"
+    return "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
+
+
+def _head(name: str) -> str:
+    """Write a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
+    if name in HEADS:
+        return HEADS[name]
+    start, _, side = name.rpartition("_")
+    if side in SIDES:
+        return _head(start) + SIDES[side]
+    return re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip().capitalize()

@@ -1,0 +1,69 @@
+"""Messages for a terminal, with every character visible, and a progress bar.
+
+The bar is on stderr, or in a notebook in one output of the cell. It is cleared at the end, so that
+it is not in a saved notebook.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from runkit.display.text import visible
+
+
+def echo(message: object, *, file: TextIO | None = None) -> None:
+    """Print a message, on stderr by default, with every character visible."""
+    print(visible(str(message)), file=file or sys.stderr, flush=True)
+
+
+DELAY = 2.0  # seconds; what comes sooner needs no bar
+
+
+class Bar(tqdm):  # type: ignore[misc]
+    """A bar of tqdm, with its options, after `DELAY`.
+
+    It starts no thread; tqdm's own always does.
+    """
+
+    monitor_interval = 0
+
+    def __init__(self, **options: Any) -> None:
+        if _is_kernel():  # on stderr, a cleared bar would leave an empty red box
+            options |= {"file": _CellOutput(), "position": 0}
+        else:
+            options["disable"] = options.get("disable") or None  # None: only on a terminal
+        super().__init__(leave=False, delay=DELAY, **options)
+
+
+class _CellOutput:
+    """A file for tqdm that shows its last line in one output of the running cell."""
+
+    encoding = "utf-8"  # tqdm draws blocks if its file has this
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._handle: Any = None
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line == self._line:
+            return
+        from IPython.display import display
+
+        bundle = {"text/plain": line}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+        self._line = line
+
+    def flush(self) -> None:
+        """Do nothing: outputs are sent immediately."""
+
+
+def _is_kernel() -> bool:
+    ipython = sys.modules.get("IPython")  # a kernel has imported it
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

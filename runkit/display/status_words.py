@@ -1,0 +1,58 @@
+"""What runkit calls the states of a run and of a question, wherever a person reads them.
+
+Frames keep the API's own words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Status(NamedTuple):
+    """A state for people: its word, its icon, and the `Theme` field with its color."""
+
+    word: str
+    icon: str
+    color: str
+
+    def __str__(self) -> str:
+        return f"{self.icon} {self.word}".strip()
+
+
+STATUSES = {  # by the API's word of a run's status
+    "completed": Status("Completed", "✓", "ok"),
+    "interrupted": Status("Waiting", "◷", "attention"),
+    "error": Status("Failed", "✕", "fail"),
+    "running": Status("Running", "●", "accent"),
+}
+# by what a user may type, the API's word or the word on the screen in lower case: the API's word
+STATUS_OF = {word: word for word in STATUSES}
+STATUS_OF |= {state.word.lower(): word for word, state in STATUSES.items()}
+OUTCOMES = {  # by the word in `interrupts.outcome`
+    "pending": "Waiting for a reviewer",
+    "answered": "Answered",
+    "auto_approve": "Auto-approved",
+    "skip": "Skipped by policy",
+    "lapsed": "Expired: the run ended first",
+}
+DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Approved with changes"}
+TIERS = {  # by the API's word of a source's tier
+    "government": "▮▮▮",
+    "primary": "▮▮▮",
+    "secondary": "▮▯▯",
+}
+UNKNOWN_TIER = "▯▯▯"
+MISSING = "–"
+
+
+def status(word: str | None) -> Status:
+    """Return how a run's status is shown; an unknown word stays as it is, in a neutral color."""
+    return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
+
+
+def outcome_words(kind: object, outcome: object, decision: object) -> str:
+    """Describe how a question ended, as far as it is known; all three are the frames' words."""
+    if outcome != "answered":
+        return OUTCOMES.get(str(outcome), str(outcome))
+    is_dismissal = kind == "dismissal" and decision == "approved"
+    return "Dismissed" if is_dismissal else DECISIONS.get(str(decision), OUTCOMES["answered"])

@@ -1,0 +1,298 @@
+"""Text for people: escaping, durations, times and labels.
+
+Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it
+uses `visible`, which escapes invisible characters: they could act on a terminal, reorder text or
+deceive a reader.
+
+Each sentence is written here once and used as a figure's title, its alt text and the first line of
+a text form, so that they always agree.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from types import NoneType
+from typing import Any, Self
+
+import markupsafe
+
+from runkit.display import colors
+
+__all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
+
+# Invisible characters, and those with an effect: controls, unusual line ends, joiners, changes of
+# direction, fillers, tags, halves of a surrogate pair. LF and TAB are fine.
+UNSEEN = re.compile(
+    "\r\n|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+_URL = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?(?:[/?#][!-\[\]-~]*)?", re.ASCII | re.IGNORECASE
+)
+MAX_URL = 2000  # characters; longer ones do not work in every browser
+BRIEF = 60  # characters of a value that is shown in a message
+LONG = 2000  # characters of a text that is shown on a card
+# the first letter of each word, and acronyms of the field
+_CAPITALS = re.compile(r"(?<!\S)(?:(?:cip|ein|irs|kyb|ofac|sos|tin)(?!\S)|\w)", re.IGNORECASE)
+SHORT_ID = 8  # characters of an id that a reader sees, as in git
+
+
+class Markup(markupsafe.Markup):
+    """HTML.
+
+    Text that is formatted into it, joined or added is escaped, invisible characters too.
+    """
+
+    @classmethod
+    def escape(cls, value: Any, /) -> Self:
+        """Escape a value, unless it is HTML already."""
+        if hasattr(value, "__html__"):
+            return cls(value.__html__())
+        return super().escape(visible(str(value)))
+
+
+_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
+# JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
+_BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
+
+# CSS: a selector, and the variables of the light and the dark theme
+_PAGE_COLORS = Markup(
+    "{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n"
+)
+# what contains the outputs of a dark notebook in JupyterLab, and in VS Code
+_COLORS = Markup(
+    '{0} {{ {1} }}\n:is([data-jp-theme-light="false"], .vscode-dark, '
+    '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]) {0} {{ {2} }}\n'
+)
+_TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>')
+_HEAD = Markup('<th scope="col" style="{1}">{0}</th>')
+_ROW = Markup("<tr>{}</tr>")
+_CELL = Markup('<td style="{1}" data-label="{0}"><span>{2}</span></td>')
+# A very long word must not push the other columns out of sight; notebooks take no style sheet.
+LEFT = "text-align:left;overflow-wrap:anywhere"
+MANY = 3  # columns; a table of more is a list of cards on a phone
+
+
+esc = Markup.escape  # text enters runkit's HTML only this way
+
+
+def visible(text: str) -> str:
+    r"""Show invisible characters as codes such as `\x1b` or `\u202e`; LF and TAB stay."""
+    return UNSEEN.sub(lambda match: "\n" if match[0] == "\r\n" else code(match[0]), text)
+
+
+def code(character: str) -> str:
+    """Return the Python escape of an invisible character, which every font can draw."""
+    return character.encode("unicode_escape").decode()
+
+
+def static_file(path: Path) -> Markup:
+    """Read one of runkit's own HTML, CSS or JavaScript files, which needs no escaping."""
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
+
+
+def css_variables(selector: str, *, is_page: bool = False) -> Markup:
+    """Write the colors as CSS variables (`--runkit-ok`) within `selector`.
+
+    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is
+    light.
+    """
+    template = _PAGE_COLORS if is_page else _COLORS
+    return template.format(selector, _declarations(colors.LIGHT), _declarations(colors.DARK))
+
+
+def _declarations(theme: colors.Theme) -> str:
+    colors = theme._asdict().items()
+    return "; ".join(f"--runkit-{name.replace('_', '-')}: {color}" for name, color in colors)
+
+
+def block(*parts: Markup) -> str:
+    """Wrap HTML for a notebook in a block that MathJax does not typeset.
+
+    The result is a plain `str`: marimo does not take `Markup` for text.
+    """
+    return str(_BLOCK.format(Markup("").join(parts)))
+
+
+def html_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], styles: Sequence[str] | None = None
+) -> Markup:
+    """Build a `<table>` with a header row; every cell is escaped unless it is `Markup` already.
+
+    `styles` has the CSS of each column.
+    """
+    columns = styles or [LEFT] * len(headers)
+    join = Markup("").join
+    head = join(map(_HEAD.format, headers, columns))
+    body = join(_ROW.format(join(map(_CELL.format, headers, columns, row))) for row in rows)
+    return _TABLE.format(" runkit-many" if len(headers) > MANY else "", head, body)
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line, with every character visible."""
+    return visible(" ".join(text.split()))
+
+
+def shorten(text: str, limit: int = BRIEF) -> str:
+    """Cut to `limit` characters on one line; a cut text ends in an ellipsis."""
+    line = one_line(text)
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+# limits, because Python's own repr fails on deep values, and is slow
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 2 * BRIEF
+
+
+def truncated(text: str, limit: int = LONG) -> str:
+    """Cut a text of several lines to `limit` characters, and say how much is missing."""
+    left_out = len(text) - limit
+    more = f"… ({left_out:,} more characters not shown here)" if left_out > 0 else ""
+    return visible(text[:limit] + more)
+
+
+def brief(value: object, limit: int = BRIEF) -> str:
+    """Show any value as `repr` does, on one line of at most `limit` characters."""
+    try:
+        return shorten(_repr.repr(value), limit)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"<a very long {type(value).__name__}>"
+
+
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+
+def kind(value: object) -> str:
+    """Name the JSON kind of a value, such as `an object` or `true or false`."""
+    return KINDS.get(type(value), type(value).__name__)
+
+
+def short_id(value: str) -> str:
+    """Shorten an id for reading: `c1d2e3f4`, which is accepted wherever runs are at hand."""
+    line = one_line(value)
+    return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID]
+
+
+def first_text(*values: object) -> str | None:
+    """Return the first of some values that is text and not blank."""
+    return next((value for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def agent_title(agent_type: object, name: object = None) -> str:
+    """Name an agent by its name, else by its type: `cip_orchestrator` becomes CIP Orchestrator.
+
+    Missing words may be None or pandas' NA.
+    """
+    if named := first_text(name):
+        return named
+    words = one_line((first_text(agent_type) or "Unknown agent").replace("_", " "))
+    return _CAPITALS.sub(lambda match: match[0].upper(), words)
+
+
+def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
+    """Name a run wherever it is shown: its business, else its agent, and its short id.
+
+    Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit`
+    characters.
+    """
+    name, end = first_text(business_name, agent_name), f" · {short_id(run_id)}"
+    return shorten(name or "Unknown agent", limit - len(end)) + end
+
+
+def web_host(url: str) -> str | None:
+    """Return the host that a browser would open for a web address, None if that is not certain.
+
+    Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login,
+    so an address can look like one of another host. So can a host with letters outside ASCII. None
+    of them matches.
+    """
+    match = _URL.fullmatch(url) if len(url) <= MAX_URL else None
+    return match[1].strip("[]").lower() if match else None
+
+
+def isolate(text: object) -> Markup:
+    """Isolate text of a run, so that a change of writing direction in it ends with it."""
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
+def link(url: str, title: str | None = None) -> Markup:
+    """Link to an address whose host is certain, and show the host; any other address is text."""
+    host, label = web_host(url), isolate(title or url)
+    if host is not None:
+        return _LINK.format(url, label, isolate(host))
+    return Markup("{}: {}").format(label, isolate(url)) if title else label
+
+
+def plural(count: int, singular: str, plural: str | None = None) -> str:
+    """Count things: `1 step`, `2,000 steps`."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+# For durations below a limit in seconds: the smaller unit in seconds, its name, how many make a
+# larger one
+_UNITS = (
+    (3599.5, 1, "s", 60, "min"),
+    (86_370, 60, "min", 60, "h"),
+    (math.inf, 3600, "h", 24, "d"),
+)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration, given in seconds, in at most two units: `0.25 s`, `14 h 2 min`, `3 d 4 h`.
+
+    None, NaN and infinity are `unknown`. Rounded half up to the smaller unit, which is left out if
+    zero.
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if 0 < seconds < 0.001:
+        return "under 0.001 s"
+    if seconds < 9.95 and seconds != int(seconds):
+        return f"{seconds:.2g} s"
+    _, unit, small, size, large = next(row for row in _UNITS if seconds < row[0])
+    whole, rest = divmod(int(seconds / unit + 0.5), size)
+    if whole == 0 or rest == 0:
+        return f"{whole:,} {large}" if whole else f"{rest} {small}"
+    return f"{whole:,} {large} {rest} {small}"
+
+
+def moment(when: datetime | None) -> str:
+    """Format a time for people, in its zone: `Nov 25, 2026, 08:00 UTC`."""
+    if when is None or when != when:  # NaT is the one datetime that differs from itself
+        return "unknown"
+    return f"{day(when)}, {when:%H:%M %Z}"
+
+
+def live_moment(when: datetime | None) -> str:
+    """Format a time for a screen that is not kept, where this year goes without saying."""
+    this_year = f", {datetime.now(UTC).year}"
+    return moment(when).replace(this_year, "")
+
+
+def day(when: datetime, *, has_year: bool = True) -> str:
+    """Format the day of a time for people: `Nov 25, 2026`."""
+    return f"{when:%b} {when.day}, {when.year}" if has_year else f"{when:%b} {when.day}"
+
+
+def timestamp(when: datetime) -> str:
+    """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
+    # strftime may write the year 1 as 1
+    return f"{when.replace(tzinfo=None).isoformat(' ', 'seconds')} {when:%Z}"

@@ -1,0 +1,1 @@
+"""What stays on this machine: the log of answers, private files, the key as an object."""

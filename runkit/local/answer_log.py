@@ -1,0 +1,289 @@
+"""What runkit stores on this machine: the log of sent answers, and drafts of other answers.
+
+One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable
+by its owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file,
+so any thread and any process may call; the threads of one process take turns.
+
+Every answer is logged before it is sent and again when its outcome is known. An entry without an
+outcome (`sending`) is an answer whose kernel died while sending: it may have arrived.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runkit.api import jsontext
+from runkit.display.log import log
+from runkit.errors import UsageError
+from runkit.local import files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIR_NAME = "RUNKIT_STATE_DIR"
+FILE = "runkit.sqlite3"
+# seconds; a draft may contain a tax number, so it is deleted after a week
+DRAFT_LIFETIME = 7 * 24 * 3600
+# seconds to wait for other kernels; an answer not logged is worse than a late one
+LOCK_TIMEOUT = 60.0
+# SQLite has no queue, it only retries: of many threads, some would never succeed
+_lock = threading.RLock()
+
+SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
+CONFIRMED = "confirmed"  # the API accepted it
+UNCONFIRMED = "unconfirmed"  # the question is closed, and it is unknown whose answer closed it
+UNKNOWN = "unknown"  # it may have arrived, or may still arrive
+REFUSED = "refused"  # the API refused it: it does not fit, or the question was already answered
+FAILED = "failed"  # not delivered
+IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
+SELF_DECLARED = "self-declared"
+_TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
+_COUNT = "n_sources_opened"
+
+
+class Entry(NamedTuple):
+    """One answer.
+
+    Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
+    `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources
+    were opened from there; None for an answer without a form.
+    """
+
+    answer_id: int
+    sent_at: datetime
+    settled_at: datetime | None
+    host: str
+    mode: str
+    run_id: str
+    run_created_at: datetime | None
+    interrupt_id: str
+    step_id: str | None
+    agent: str | None
+    kind: str | None
+    label: str | None
+    question_digest: str | None
+    answered_by: str
+    answer: str
+    answer_digest: str
+    delivery: str
+    message: str | None
+    shown_at: datetime | None
+    n_sources_opened: int | None
+
+
+_SCHEMA = f"""
+PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
+CREATE TABLE IF NOT EXISTS answers (answer_id INTEGER PRIMARY KEY, {", ".join(Entry._fields[1:])});
+CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
+CREATE TABLE IF NOT EXISTS drafts (
+    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT,
+    PRIMARY KEY (run, question, digest)
+);
+"""
+
+
+class Display(NamedTuple):
+    """How long and how closely a question was looked at before the answer, for the log."""
+
+    shown_at: datetime
+    """When its form was first shown; an aware time of this machine."""
+    n_sources_opened: int
+    """How many of its sources were opened."""
+
+
+typed_name = ""  # by a person into a form of this kernel; the forms that follow offer it
+
+
+def declared_name() -> str:
+    """Return the user's name: the one typed last, else JupyterHub's user, else the login.
+
+    Not verified.
+    """
+    try:
+        return typed_name or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (OSError, KeyError):  # a container without a passwd entry
+        return "unknown"
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a JSON object in canonical form, in hex."""
+    text = jsontext.dumps(dict(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def begin(
+    answer: Mapping[str, Any],
+    by: str | None,
+    columns: Mapping[str, str | None],
+    display: Display | None = None,
+) -> int:
+    """Log that an answer is about to be sent, and return the number of the entry.
+
+    `columns` are the other columns of the entry.
+    """
+    row: dict[str, object] = {
+        **columns,
+        "sent_at": _now(),
+        "answered_by": by or declared_name(),
+        "answer_digest": digest(answer),
+        "answer": jsontext.dumps(dict(answer)),
+        "delivery": SENDING,
+    }
+    if display:
+        row["shown_at"] = display.shown_at.astimezone(UTC).isoformat()
+        row[_COUNT] = display.n_sources_opened
+    insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
+    with opened() as db:
+        return int(db.execute(insert, row).lastrowid or 0)
+
+
+def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
+    """Log the outcome. `created_at` is the run's, if it is known by now."""
+    created = created_at and created_at.isoformat()
+    with opened() as db:
+        db.execute(
+            "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
+            "run_created_at = coalesce(?, run_created_at) WHERE answer_id = ?",
+            (_now(), delivery, message, created, answer_id),
+        )
+
+
+def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
+    """Return the answers to questions of these runs, or all, oldest first."""
+    if not exists():
+        return []
+    # one parameter for all ids: SQLite limits their number
+    ids = None if run_ids is None else jsontext.dumps(sorted(set(run_ids)))
+    select = (
+        "SELECT * FROM answers "
+        "WHERE :ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids)) ORDER BY answer_id"
+    )
+    with opened() as db:
+        rows = db.execute(select, {"ids": ids}).fetchall()
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    fields = {name: row[name] for name in Entry._fields}  # a later version's log may have more
+    for name in _TIMES:
+        fields[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    return Entry(**fields)
+
+
+def answer_log() -> pd.DataFrame:
+    """Return all answers sent from this machine, oldest first.
+
+    They were sent by forms and by `client.runs.resume`. The log is stored in `RUNKIT_STATE_DIR`,
+    readable by its owner only. It contains what reviewers typed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's
+        times in UTC; `answered_by` is self-declared (as `answered_by_source` says): the API records
+        only the account. `answer` is the JSON that was sent, `answer_digest` its SHA-256 and
+        `question_digest` that of the question. `delivery` is confirmed, unconfirmed (the question
+        is closed, and it is unknown whose answer closed it), unknown (it may have arrived),
+        refused, failed (not delivered) or sending (no outcome was logged). `shown_at` is when a
+        form first showed the question, `n_sources_opened` how many of its sources were opened; null
+        for an answer without a form.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read.
+    """
+    return _frame(entries())
+
+
+def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of `answer_log()` about some runs.
+
+    If the file cannot be read, there are none, and a warning in the log of Python.
+    """
+    try:
+        return _frame(entries(run_ids))
+    except UsageError as error:
+        log.warning("the answer log could not be read: %s", error)
+        return _frame([])
+
+
+def _frame(rows: list[Entry]) -> pd.DataFrame:
+    import pandas as pd
+
+    df = pd.DataFrame(rows, columns=list(Entry._fields))
+    df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
+    dtypes = dict.fromkeys(df, "str") | dict.fromkeys(_TIMES, "datetime64[us, UTC]")
+    return df.astype(dtypes | {"answer_id": "int64", _COUNT: "Int32"})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+# ----------------------------------------------------------------------------------------- the file
+
+
+def folder() -> Path:
+    """Return the folder of the file, which may not exist yet."""
+    directory = os.environ.get(DIR_NAME)
+    if directory:
+        return Path(directory)
+    from platformdirs import user_state_path
+
+    return user_state_path("runkit", appauthor=False)
+
+
+def exists() -> bool:
+    """Return whether the file exists; reading must not create it.
+
+    Raises `UsageError` for a folder without permission.
+    """
+    path = folder() / FILE
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return True
+
+
+@contextmanager
+def opened() -> Iterator[sqlite3.Connection]:
+    """Open the file, created if needed, in one transaction.
+
+    Raises `UsageError` if it cannot be read or written.
+    """
+    path = folder() / FILE
+    try:
+        files.make_folder(path.parent)
+        files.make_file(path)
+        path.chmod(0o600)  # a copied file may be readable by others
+        with _lock, closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
+            db.row_factory = sqlite3.Row
+            db.executescript(_SCHEMA)
+            with db:
+                too_old = (time.time() - DRAFT_LIFETIME,)
+                if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
+                    db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
+                yield db
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"{path} cannot be used ({type(error).__name__}: {error}); "
+        f"set {DIR_NAME} to a folder that you can write to"
+    )

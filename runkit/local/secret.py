@@ -1,0 +1,33 @@
+"""An API key that stays out of error messages, log lines and files."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from runkit.display.hide_keys import IN_USE, hide
+from runkit.errors import UsageError
+
+
+class Secret(SecretStr):
+    """A key whose repr hides it, and that cannot be copied into a file by pickle.
+
+    A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
+    """
+
+    # each has its own entry among the keys in use
+    __hash__, __eq__ = object.__hash__, object.__eq__
+
+    def __init__(self, value: object, name: str = "key") -> None:
+        value = hide(value)  # a traceback of these errors shows local variables
+        super().__init__(value if isinstance(value, str) else "")
+        if not isinstance(value, str):
+            raise UsageError(f"{name} must be a str; got {type(value).__name__}")
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise UsageError(
+                f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a "
+                "line break or a character outside ASCII; copy only the key again"
+            )
+        IN_USE[self] = value
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key cannot be pickled")

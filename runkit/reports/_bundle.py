@@ -1,0 +1,266 @@
+"""The data of a report: read and redacted here, then passed to the kernel of the template.
+
+The kernel gets a private folder with the redacted data only: no API key, no answer log, no original
+data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+import runkit
+from runkit.analysis.changes import changes
+from runkit.api import jsontext
+from runkit.charts.panel import STYLE
+from runkit.display.hide_keys import IN_USE, hide
+from runkit.display.text import Markup, block, html_table, plural, timestamp, visible
+from runkit.errors import DISTRIBUTION, DataError
+from runkit.local import files
+from runkit.local.answer_log import answers_about
+from runkit.reports._head import Labels, head
+from runkit.reports.redaction import MASK, Masker, Redaction
+from runkit.tables import sources
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames, opened
+
+if TYPE_CHECKING:
+    from runkit.reports.templates import Template
+
+MAX_IDS = 3  # the table has so many run ids; the first cell has all
+CSS_CLASS = "runkit-provenance"  # the class of the block in a notebook's HTML
+# characters; a shorter value, such as "none", is a common word and not a key
+MIN_KEY_LENGTH = 8
+DATA_FILE = "data.pickle"
+_BLOCK = Markup('<div class="{}">{}</div>')
+_LOCAL_COLUMNS = {  # values that differ between machines and times of reading
+    "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
+    "interrupts": ["decision", "answered_by"],
+    "problems": ["location"],
+}
+NO_TEMPLATE = "a notebook"  # stands for the template's name outside of report()
+NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
+
+
+class Provenance(NamedTuple):
+    """The data and settings of a report; `facts` are the rows of its table, text by name."""
+
+    run_ids: tuple[str, ...]
+    digest: str
+    missing: str | None
+    masked: Mapping[str, int]
+    settings: tuple[str, ...]
+    facts: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return visible("\n".join(f"{name}: {text}" for name, text in self.facts.items()))
+
+    def _repr_html_(self) -> str:
+        rows = [(name.capitalize(), text) for name, text in self.facts.items()]
+        return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
+
+
+NO_LABELS = Labels()
+
+
+MORE = ("answers", "actions", "changes")  # frames beside those of the runs
+
+
+class ReportData(NamedTuple):
+    """The data of a report, redacted.
+
+    It is shown as the head of a report: what it is about, how the runs ended, and what needs a
+    look.
+
+    `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
+    `provenance` is shown as a table. `labels` are the title and other words that were given to
+    `report()`, `actions` the frame of `runkit.actions()`, or None, and `changes` that of
+    `runkit.changes()`, or None.
+    """
+
+    frames: Frames
+    answers: pd.DataFrame
+    provenance: Provenance
+    labels: Labels = NO_LABELS
+    actions: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return visible(self._head().replace("<", Markup(" <")).striptags())  # spaces between cells
+
+    def _repr_html_(self) -> str:
+        return block(STYLE, self._head())
+
+    def _head(self) -> Markup:
+        return head(self.frames, self.labels, self.provenance.missing)
+
+
+def make_masker(redact: bool | Redaction = True) -> Masker:
+    """Build a masker that also masks the API keys of the environment and of open clients.
+
+    `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
+    """
+    policy = Redaction() if redact is True else redact or None
+    keys = {hide(os.environ.get("MIDDESK_API_KEY", "")), *IN_USE.values()}
+    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
+
+
+class _Records(list[Any]):
+    """The records of a source, read once, with its version and the reason if it is incomplete."""
+
+    def __init__(self, source: sources.Source) -> None:
+        super().__init__(sources.records_of(source))
+        self.why, self.version = getattr(source, "why", None), getattr(source, "version", None)
+
+
+class Source(NamedTuple):
+    """The data of a report before redaction, as in `ReportData`.
+
+    `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is
+    masked in them.
+    """
+
+    frames: Frames
+    answers: pd.DataFrame
+    actions: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
+    texts: Sequence[str] = ()
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return all frames by name: the six, `reads`, and those of `MORE` that there are."""
+        more = {"reads": self.frames.reads, **{name: getattr(self, name) for name in MORE}}
+        return dict(self.frames.items()) | {name: df for name, df in more.items() if df is not None}
+
+
+def read_source(
+    source: sources.Source,
+    actions: pd.DataFrame | None = None,
+    before: sources.Source | None = None,
+) -> Source:
+    """Read the frames, the sent answers, and the runs as text if the source has them."""
+    source, texts = opened(source), []
+    if not isinstance(source, Frames):
+        source = _Records(source)
+        for record in source:
+            with suppress(DataError, RecursionError):  # it is a row of `Frames.problems`
+                texts.append(jsontext.dumps(record.raw, large_integers=True))
+    f = frames(source)
+    answers = answers_about(f.runs["run_id"])
+    f = frames(f, answers=answers) if len(answers) else f
+    return Source(f, answers, actions, None if before is None else changes(before, f), texts)
+
+
+def redact_source(
+    source: Source, masker: Masker, template: Template | None = None, labels: Labels = NO_LABELS
+) -> ReportData:
+    """Mask the data and the labels, and describe the provenance."""
+    name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
+    why = source.frames.coverage.why or ""
+    sentence = "" if source.changes is None else source.changes.attrs["sentence"]
+    tables = masker.tables(source.tables(), [*labels, name, why, sentence, *source.texts])
+    answers, actions, changed = (tables.pop(name, None) for name in MORE)
+    if changed is not None:
+        changed.attrs["sentence"] = masker.text(sentence)
+    # a tax number can be recovered from the digest of an answer by trying all numbers
+    unknown = pd.Series(None, answers.index, "str")
+    answers = answers.assign(question_digest=unknown, answer_digest=unknown)
+    coverage = source.frames.coverage._replace(why=masker.text(why) or None)
+    f: Frames = replace(source.frames, **tables, coverage=coverage)
+    about = _provenance(f, masker, masker.text(name), digest)
+    return ReportData(f, answers, about, Labels(*map(masker.text, labels)), actions, changed)
+
+
+def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) -> Provenance:
+    """Describe where the masked frames come from, and how many values were masked."""
+    run_ids, digest, settings = tuple(f.runs["run_id"]), digest_of(f), _settings(masker.policy)
+    n_more = len(run_ids) - MAX_IDS
+    more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
+    read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
+    hosts = ", ".join(f.read_from) or "an unknown host"
+    archive = ""
+    if f.version is not None:
+        archive = f"version {f.version}: archive.frames(version={f.version})"
+    facts = {
+        "runs": f"{len(run_ids):,}: {', '.join(run_ids[:MAX_IDS])}{more}",
+        "read": f"{read_at}, from {hosts}",
+        "archive": archive,
+        "data": masker.text(f.summary()[-1]),
+        "redaction": _redaction(masker, settings),
+        "data digest": f"SHA-256 {digest} of the redacted frames",
+        "template": f"{template}, SHA-256 {template_digest}",
+        "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
+        "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
+        "If all runs have ended, the data digest is the same.",
+    }
+    facts = {name: text for name, text in facts.items() if text}
+    return Provenance(run_ids, digest, _missing(f), dict(masker.counts), settings, facts)
+
+
+def _redaction(masker: Masker, settings: tuple[str, ...]) -> str:
+    """Describe what was masked and what was left on purpose."""
+    counts = [
+        f"{name}: {plural(number, 'value')} in {plural(masker.texts[name], 'text')}"
+        for name, number in masker.counts.items()
+    ]
+    masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
+    parts = (*settings, masked, NOT_MASKED)
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+
+
+def _settings(policy: Redaction | None) -> tuple[str, ...]:
+    """Describe what is not the default; patterns may hold names, so they are not shown."""
+    if policy is None:
+        return ("redaction is off; only API keys are masked",)
+    notes = {
+        "custom rules": ", ".join(policy.patterns),
+        "not masked on request": ", ".join(policy.reveal),
+        "last digits shown of tax and social security numbers": policy.keep_last,
+    }
+    return tuple(f"{name}: {note}" for name, note in notes.items() if note)
+
+
+def _missing(f: Frames) -> str | None:
+    """Write what was not read; None if at most older copies of runs were left out."""
+    if f.is_complete:
+        return None
+    refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None
+    return "; ".join(filter(None, [refused, f.coverage.why]))
+
+
+def digest_of(f: Frames) -> str:
+    """Return the SHA-256 of frames, in hex: equal for equal data, in any order of the runs.
+
+    It leaves out what depends on where and when the data was read: `as_of` of ended runs, who
+    answered (known from the answer log of one machine), business names, and locations of problems.
+    It must be taken of redacted frames: a nine-digit number can be recovered from a digest by
+    trying all numbers.
+    """
+    total = hashlib.sha256()
+    for name, df in f.items():
+        shared = df.drop(columns=_LOCAL_COLUMNS.get(name, [])).sort_values("run_id", kind="stable")
+        if name == "runs":
+            shared["as_of"] = shared["as_of"].where(shared["ended_at"].isna())
+        # the numbers of masks depend on the order of the runs
+        total.update(MASK.sub(r"[\1]", shared.to_csv(index=False)).encode())
+    return total.hexdigest()
+
+
+def write_data(data: ReportData, folder: Path) -> None:
+    """Write the data to a private folder, readable by its owner only."""
+    files.make_file(folder / DATA_FILE)
+    (folder / DATA_FILE).write_bytes(pickle.dumps(data))
+
+
+def read_data(folder: Path) -> ReportData:
+    """Read the data that `write_data` wrote."""
+    data: ReportData = pickle.loads((folder / DATA_FILE).read_bytes())  # noqa: S301 - our own file
+    return data

@@ -1,0 +1,191 @@
+"""Convert an executed notebook to one HTML page: offline, without its code, safe for hostile text.
+
+nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each
+output is shown in one format: figure (as static SVG), picture, HTML, or text. Markdown and LaTeX
+outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are
+not shown; their text alternative is. A picture in Markdown is shown as its alt text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import nh3
+from jinja2 import Environment, FileSystemLoader
+from nbconvert.filters.ansi import ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+from runkit.charts import fleet, one_run, report_panels
+from runkit.charts.page import figure_div, offline_page, wide
+from runkit.charts.panel import STATIC as PANEL_STATIC
+from runkit.charts.svg import Unsupported
+from runkit.charts.theme import unmarked
+from runkit.display.text import Markup, esc, static_file, visible, web_host
+from runkit.tables.read_frames import frames
+
+PLOTLY = "application/vnd.plotly.v1+json"
+MIME_TYPES = [
+    PLOTLY,
+    "image/png",
+    "image/jpeg",
+    "text/html",
+    "text/markdown",
+    "text/latex",
+    "text/plain",
+]
+_TAGS = nh3.ALLOWED_TAGS - {"area", "img", "map"} | {"tfoot"}
+_ATTRIBUTES = {
+    "*": {"class", "dir", "lang", "style", "title"},
+    "a": {"href"},
+    "details": {"open"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_STYLES = {
+    "text-align",
+    "font-weight",
+    "white-space",
+    "min-width",
+    "width",
+    "color",
+    "background-color",
+}
+_PICTURE = Markup('<img class="output" alt="{}" src="data:{};base64,{}">')
+_INTERACTIVE = Markup(
+    '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
+)
+_STATIC = Path(__file__).parent / "static"
+_STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "report.css")
+
+
+def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
+    """Convert an executed notebook (an nbformat node) to one HTML page.
+
+    The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell"
+    are left out, and so is a heading above cells that show nothing. What follows a cell with the
+    tag "wide-screen" is not shown on a phone.
+    """
+    parts = [_cell(cell) for cell in _visible_cells(notebook.cells)]
+    has_heading = any("<h1" in part for part in parts)
+    running_head = " · ".join(filter(None, (title, classification)))
+    body = _TEMPLATE.page(
+        title="" if has_heading else title, running_head=running_head, parts=parts
+    )
+    return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
+
+
+@cache
+def page_text() -> str:
+    """Return what a page contains whatever its runs are: styles, and panels of made-up runs."""
+    f = frames(_STATIC / "page_runs.json")
+    of_one = (
+        one_run.findings,
+        one_run.questions,
+        report_panels.what_happened,
+        report_panels.timeline,
+    )
+    of_many = (fleet.needs_attention, fleet.waits, fleet.failed_steps, report_panels.all_runs)
+    examples = [panel(f) for panel in of_many] + [panel(f.select("a")) for panel in of_one]
+    examples.append(report_panels.timeline(f.select(["a", "b"])))
+    figures = [figure_div(panel.figure) for panel in examples if panel.figure]
+    outputs = json.dumps([panel._repr_mimebundle_() for panel in examples])
+    return outputs + offline_page("", figures) + to_html(nbformat.v4.new_notebook(), title="")
+
+
+def _cell(cell: Any) -> Markup:
+    """Convert a cell."""
+    if cell.cell_type == "code":
+        return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
+    if cell.cell_type == "markdown":
+        return wide(_markdown(cell.source))
+    return wide(clean(cell.source))
+
+
+def _markdown(source: str) -> Markup:
+    class Renderer(IPythonRenderer):
+        def image(self, text: str, url: str, title: str | None = None) -> str:
+            return text  # a picture may be on the web; only its alt text is shown
+
+    reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
+    return clean(reader.render(source))
+
+
+def _is_heading(cell: Any) -> bool:
+    return cell.cell_type == "markdown" and str(cell.source).startswith("#")
+
+
+def _visible_cells(cells: Sequence[Any]) -> list[Any]:
+    """Leave out cells with the tag "remove-cell", and headings above cells that show nothing."""
+    cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
+    kept = []
+    for position, cell in enumerate(cells):
+        below = list(takewhile(lambda other: not _is_heading(other), cells[position + 1 :]))
+        is_empty = below and all(other.cell_type == "code" and not other.outputs for other in below)
+        if not (is_empty and _is_heading(cell) and "\n" not in cell.source):
+            kept.append(cell)
+    return kept
+
+
+def _figure(output: Any) -> Markup:
+    """Draw a figure; one with parts that ours do not have is its picture, else its sentence."""
+    parts, picture = output.data[PLOTLY], output.data.get("image/png")
+    try:
+        return figure_div(parts)
+    except Unsupported:
+        alt = _alt(parts.get("layout", {}))
+    if picture:
+        return _PICTURE.format(alt, "image/png", picture.strip())
+    return _INTERACTIVE.format(alt)
+
+
+def _alt(layout: dict[str, Any]) -> str:
+    """Return the sentence of a figure, else its title."""
+    meta, title = layout.get("meta"), layout.get("title")
+    if isinstance(meta, dict) and meta.get("alt"):
+        return unmarked(str(meta["alt"]))
+    text = title.get("text") if isinstance(title, dict) else title
+    return unmarked(str(text or "A figure without a title"))
+
+
+def clean(html: str) -> Markup:
+    """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
+
+    The last output of nh3 is never edited.
+    """
+
+    def allowed_value(tag: str, name: str, value: str) -> str | None:
+        # only http and https: `//host/x` in a local file opens a network share
+        return value if name != "href" or web_host(value) else None
+
+    for finish in (visible, str):  # twice: an invisible character may be written as an entity
+        html = finish(
+            nh3.clean(
+                html,
+                tags=_TAGS,
+                attributes=_ATTRIBUTES,
+                attribute_filter=allowed_value,
+                url_schemes={"http", "https"},
+                filter_style_properties=_STYLES,
+                generic_attribute_prefixes={"data-"},
+                link_rel="noopener noreferrer",
+            )
+        )
+    return Markup(html)  # noqa: S704
+
+
+def _console(text: str) -> Markup:
+    """Convert printed text with ANSI colors to HTML; other control characters become codes."""
+    return Markup(visible(ansi2html(text)))  # noqa: S704
+
+
+_ENVIRONMENT = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
+_ENVIRONMENT.globals |= {"mime_types": MIME_TYPES, "plotly": PLOTLY}
+_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "wide": wide}
+_TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

@@ -1,0 +1,296 @@
+"""The head of a report: what it is about, how its runs ended, and what needs a look."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from runkit.api.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
+from runkit.charts.one_run import unfinished
+from runkit.charts.panel import records, render, when, words_of
+from runkit.charts.report_panels import Tile, fleet_tiles
+from runkit.client.hosts import HOST_OF_KEY, is_loopback
+from runkit.display.counts import NOT_KNOWN, lasted, number, phrase, sentence, short
+from runkit.display.hide_keys import TEST_KEY
+from runkit.display.status_words import MISSING, OUTCOMES
+from runkit.display.text import (
+    Markup,
+    agent_title,
+    day,
+    moment,
+    plural,
+    run_label,
+    short_id,
+    shorten,
+)
+from runkit.facts import Facts, run_facts, time_parts, wait_of
+from runkit.tables.frames import Frames
+from runkit.tables.run_rules import (
+    findings_of,
+    is_rated,
+    open_questions,
+    outputs_of,
+    returned_by,
+    with_waits,
+)
+
+KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
+COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by status
+RETURNED = "What the agent returned"
+MAX_QUOTE = 600  # characters of a text that is quoted as a whole
+MAX_START = 400  # characters of the start of a longer one
+MAX_UNREAD = 10_000  # characters of the whole text
+MAX_TITLES = 3  # a line about what needs a look names so many
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
+
+
+class Labels(NamedTuple):
+    """The texts of `report()` on the first page, each on one line; empty if there is none."""
+
+    title: str = ""
+    classification: str = ""
+    prepared_by: str = ""
+
+
+def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
+    """Write the head: of one run and of two with a banner for each, of more with their numbers.
+
+    `missing` says what was not read.
+    """
+    n_runs, facts = len(f.runs), Facts(f)
+    sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
+    is_single = n_runs == 1
+    gaps = _gaps(f, missing)
+    return render(
+        "head",
+        kind=KINDS.get(n_runs, "Fleet report"),
+        what=f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
+        read=_read(f),
+        tags=[*_modes(f), *filter(None, [labels.classification])],
+        heading=labels.title or (heading(f) if sides else _headline(facts)),
+        about=" ".join(filter(None, [_about(f) if is_single else "", facts.wait_note])),
+        prepared_by=labels.prepared_by,
+        sides=[_side(side) for side in sides],
+        tiles_=_tiles(facts),
+        needs_a_look=_needs_a_look(f) + gaps if is_single else gaps,
+    )
+
+
+def heading(f: Frames) -> str:
+    """Return what a report is about: a business or agent, two businesses, or how many runs."""
+    runs, n_runs = f.runs, plural(len(f.runs), "run")
+    names = [shorten(name) for name in runs["business_name"].dropna().unique()]
+    if len(runs) == 1:
+        return names[0] if names else f"Run {short_id(runs['run_id'].iloc[0])}"
+    if runs["business_name"].isna().any():
+        return n_runs
+    if len(names) == 1:
+        return f"{names[0]}: {n_runs}"
+    return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
+
+
+def _headline(facts: Facts) -> str:
+    """Write in one line, by rule, how the questions of many runs stand."""
+    late = facts.late_questions
+    if not late.of and late.is_whole:
+        return "No questions waiting"
+    return sentence(phrase(late, f"over {facts.limit_h:g} h", "open question")).rstrip(".")
+
+
+def _range(f: Frames) -> str:
+    """Write how many runs there are, of how many businesses, and from when to when."""
+    created = f.runs["created_at"].dropna()
+    text, n_businesses = plural(len(f.runs), "run"), f.runs["business_id"].nunique()
+    if n_businesses:
+        text += f" of {plural(n_businesses, 'business', 'businesses')}"
+    if len(created):
+        days = dict.fromkeys([day(created.min()), day(created.max())])
+        text += f", created {' to '.join(days)}"
+    return text
+
+
+def _read(f: Frames) -> str:
+    """Write when the runs were read, or if that is not known, when they were last updated."""
+    if f.read_at:
+        return f"read {moment(f.read_at[1])}"
+    return f"last updated {moment(f.runs['updated_at'].max())}"
+
+
+def _about(f: Frames) -> str:
+    [run] = records(f.runs)
+    for_whom = f" for {shorten(run['requester'])}" if run["requester"] else ""
+    created = f" · created {when(run['created_at'])}" if run["created_at"] else ""
+    business = "" if run["business_name"] else "Business not in the data · "
+    return (
+        f"{business}Reviewed by {agent_title(run['agent'], run['agent_name'])}{for_whom}{created}"
+    )
+
+
+def _modes(f: Frames) -> list[str]:
+    """Return whether the data are of a sandbox, of test or of live businesses, if known."""
+    hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
+    kinds = {host: "SANDBOX" if is_loopback(host) else "LIVE" for host in hosts}
+    kinds |= {host: "TEST" for host in hosts if host == HOST_OF_KEY[TEST_KEY]}
+    return sorted(set(kinds.values()))
+
+
+def _side(f: Frames) -> dict[str, Any]:
+    """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
+    [run] = records(run_facts(f))
+    questions = records(with_waits(f, open_questions(f)))
+    outputs = records(outputs_of(f).tail(1))
+    side: dict[str, Any] = {
+        "run": run,
+        "label": run_label(run["run_id"], run["business_name"], run["agent_name"]),
+        "time": ", ".join(filter(None, time_parts(run))),
+        "color": COLORS.get(run["status"], "neutral"),
+        "quote": {},
+    }
+    if run["status"] == "error":
+        return side | _failure(f, run)
+    if questions:
+        return side | _waiting(questions)
+    if run["status"] == "completed":
+        side["returned"] = [words_of(value, MAX_QUOTE) for value in returned_by(f)]
+    if outputs:
+        [output] = outputs
+        return side | {
+            "headline": words_of(run["outcome"]),
+            "quote": _quote(output["summary"]),
+            "confidence": output["confidence_text"],
+        }
+    if side.get("returned"):
+        return side | {"headline": RETURNED}
+    headline = "No result yet"
+    if run["status"] in FINAL_STATUSES:
+        headline = "No output" if run["has_steps"] else "The output is not known"
+    return side | {"headline": headline}
+
+
+def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
+    """Describe a failed run: the agent's own words, else the error, and what was not checked."""
+    errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
+    summaries = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
+    summary = summaries.iloc[-1] if len(summaries) else None
+    return {
+        "headline": "No result: the review failed",
+        "quote": _quote(summary),
+        "text": "" if summary else words_of(run["outcome"] or "No step says why.", 400),
+        "unchecked": ", ".join(unfinished(f)["title"]),
+    }
+
+
+def _waiting(questions: list[dict[Any, Any]]) -> dict[str, Any]:
+    """Describe the first question that waits, and say how many there are."""
+    first = questions[0]
+    asked = f" on {when(first['asked_at'])}" if first["asked_at"] else ""
+    span = wait_of(first)
+    wait = f"{lasted(span)} so far" if span.is_known else "" if asked else f"waiting {lasted(span)}"
+    text = sentence(f"asked by {agent_title(first['agent'])}{asked}", wait)
+    if len(questions) > 1:
+        text += f" {plural(len(questions), 'question')} waiting."
+    return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
+
+
+def _quote(text: str | None) -> dict[str, str]:
+    """Split what an agent wrote: its last sentence holds the conclusion.
+
+    `whole` is there only if something is left out.
+    """
+    whole = words_of(text, MAX_UNREAD) if text else ""
+    *first, last = SENTENCE_END.split(whole)
+    start = "".join(f"{sentence} " for sentence in first)
+    if len(whole) <= MAX_QUOTE:
+        return {"first": start, "last": last}
+    return {
+        "first": f"{shorten(start, MAX_START)} ",
+        "last": shorten(last, MAX_QUOTE),
+        "whole": whole,
+    }
+
+
+def _tiles(facts: Facts) -> list[Tile]:
+    """Return the numbers of one run or of many; those of two are in their banners."""
+    n_runs = len(facts.runs)
+    if n_runs == 1:
+        return _run_tiles(facts)
+    if n_runs in KINDS:
+        return []
+    tiles = fleet_tiles(facts)
+    return [tiles[name] for name in ("waiting", "over", "failed", "low")]
+
+
+def _run_tiles(facts: Facts) -> list[Tile]:
+    """Count the findings, answers and sources of one run, and its time."""
+    [run] = records(facts.runs)
+    confidences = facts.artifacts["confidence"].astype("str").fillna("unrated").value_counts()
+    confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
+    ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())
+
+    asked, answers, waiting = facts.questions_asked, facts.answers, facts.open_questions
+    answered, note = MISSING, NOT_KNOWN if asked.unread else "no questions asked"
+    if asked.is_whole and asked.n:
+        answered = f"{answers.n:,} of {asked.n:,}"
+        note = plural(asked.n, "question")
+    if waiting.n:
+        note = f"{plural(waiting.n, 'question')} waiting"
+    value, *others = filter(None, time_parts(run))
+    sources = facts.sources
+    return [
+        Tile("Findings", number(facts.findings), ratings or NOT_KNOWN * facts.findings.unread),
+        Tile("Answered by reviewers", answered, note),
+        Tile(
+            "Sources",
+            number(sources._replace(n=sources.of)),
+            short(sources, "government or primary") if sources.of else NOT_KNOWN * sources.unread,
+        ),
+        Tile("Time", value, ", ".join(others)),
+    ]
+
+
+def _needs_a_look(f: Frames) -> list[str]:
+    """List what a reader of one run should look at and the banner does not say."""
+    [run], questions, steps = records(run_facts(f)), f.interrupts, f.steps
+    findings = findings_of(f)
+    bare = findings.loc[findings["n_sources"] == 0, "title"]
+    times = " (" + f.problems["n"].astype("str") + " times)"
+    items = {
+        "Question expired": questions.loc[questions["outcome"] == "lapsed", "label"],
+        "Finding without a source": bare,
+        "Problem in the data": f.problems["detail"] + times.mask(f.problems["n"].eq(1), ""),
+    }
+    if run["status"] in FINAL_STATUSES:
+        items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]
+    weakest = f.runs["weakest"].dropna()
+    is_finding = weakest.isin(findings["title"])
+    items["Weakest finding"] = weakest[is_finding & ~weakest.isin(bare)]
+    items["Weakest output"] = weakest[~is_finding & weakest.ne(run["outcome"])]
+    artifacts = pd.concat([findings, outputs_of(f)])
+    items["Unrated"] = artifacts.loc[~is_rated(artifacts), "title"]
+    for word in RESOLUTIONS:
+        decided = questions.loc[questions["outcome"] == word, "label"]
+        items[f"{OUTCOMES[word]}, no reviewer asked"] = decided
+    if run["status"] != "error":
+        items["Step failed"] = steps.loc[steps["error"].notna(), "label"]
+
+    lines = []
+    for reason, titles in items.items():
+        if titles.empty:
+            continue
+        names = [words_of(title, 80) for title in titles.head(MAX_TITLES)]
+        if len(titles) > MAX_TITLES:
+            names.append(f"and {len(titles) - MAX_TITLES:,} more")
+        lines.append(f"{reason}: {'; '.join(names)}")
+    if not run["has_steps"]:
+        lines.append("The steps were not delivered; times are not known.")
+    return lines
+
+
+def _gaps(f: Frames, missing: str | None) -> list[str]:
+    """Write what was not read."""
+    if missing:
+        return [f"Not complete: {missing}."]
+    n_older = f.coverage.refused
+    return [f"{plural(n_older, 'older copy', 'older copies')} of runs left out."] if n_older else []

@@ -1,0 +1,93 @@
+"""`report_data()`: the data of a template, in `report()` and when an analyst opens it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PositiveInt
+
+import runkit
+from runkit.arguments import Words, checked
+from runkit.display.log import log
+from runkit.display.text import plural
+from runkit.reports._bundle import ReportData, make_masker, read_data, read_source, redact_source
+from runkit.reports.redaction import Redaction
+from runkit.reports.templates import DATA_NAME
+from runkit.tables.read_frames import frames
+
+if TYPE_CHECKING:
+    from runkit.api.models import Run
+    from runkit.client import Client
+
+# The options of the sandbox that examples are taken from.
+EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
+
+
+@checked
+def report_data(
+    run_ids: Words = (),
+    *,
+    examples: PositiveInt = 1,
+    client: runkit.Client | None = None,
+    redact: bool | Redaction = True,
+) -> ReportData:
+    """Return the data of a template.
+
+    During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the
+    runs are read with `client`, or else by a read-only client with `MIDDESK_API_KEY`.
+
+    Parameters
+    ----------
+    run_ids
+        The ids of the runs, or unique prefixes of 8 or more characters. Empty: examples from the
+        embedded sandbox.
+    examples
+        The number of examples.
+    client
+        The client to read with. It stays open.
+    redact
+        As in `report()`. Ignored during `report()`, which has its own.
+
+    Returns
+    -------
+    ReportData
+        Redacted frames, runs, answers and their provenance.
+
+    Raises
+    ------
+    UsageError
+        For invalid arguments.
+    RunkitError
+        If the runs cannot be read.
+    """
+    if folder := os.environ.get(DATA_NAME):
+        return read_data(Path(folder))
+    masker = make_masker(redact)
+    ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
+    with ExitStack() as stack:
+        if ids:
+            reader = client or stack.enter_context(runkit.Client(read_only=True))
+            source = read_source(reader.runs.fetch(ids, progress=False))
+        else:
+            box = stack.enter_context(runkit.sandbox(**EXAMPLES))
+            reader = stack.enter_context(box.client(read_only=True))
+            source = read_source(_examples(reader, examples))
+            log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
+    return redact_source(source, masker)
+
+
+def _examples(client: Client, n: int) -> list[Run]:
+    """Read the run that waited longest and the one that waited least, or the `n` newest."""
+    listed = client.runs.list(business_id=client.businesses.list(), progress=False)
+    runs = client.runs.fetch(listed, progress=False)
+    table = frames(runs).runs
+    completed = table[table["status"] == "completed"]
+    completed = completed.sort_values("waiting_s", ascending=False, kind="stable")
+    examples = table.head(n)
+    if n < 3:
+        examples = completed.iloc[[0, -1][:n]]
+    ids = set(examples["run_id"])
+    return [run for run in runs if run.id in ids]

@@ -1,0 +1,235 @@
+"""`to_otlp()`: runs as OpenTelemetry traces, masked as reports are.
+
+It writes ids, names, times and outcomes. Findings, sources and results of steps stay in the frames.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pandas as pd
+
+import runkit
+from runkit.api.contract import Json
+from runkit.arguments import checked
+from runkit.charts.panel import records
+from runkit.local import files
+from runkit.reports._bundle import make_masker
+from runkit.reports.redaction import Redaction
+from runkit.tables.read_frames import frames
+from runkit.tables.sources import Source
+
+SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+"""The version of the conventions for generative AI; their names may change."""
+ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
+INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
+STEP_COLUMNS = (
+    "step_id",
+    "name",
+    "label",
+    "type",
+    "status",
+    "resolution",
+    "is_open",
+    "is_critical",
+    "critical_s",
+)
+STEP_KEY = ["run_id", "step_id"]
+RUN_ATTRIBUTES = {
+    "run_id": "middesk.run.id",
+    "status": "middesk.run.status",
+    "requester": "middesk.run.requester",
+    "business_id": "middesk.run.business_id",
+    "business_name": "middesk.run.business_name",
+    "business_status": "middesk.run.business_status",
+    "thread_id": "gen_ai.conversation.id",
+    "outcome": "output.value",
+    "confidence": "runkit.confidence",
+    "working_s": "runkit.working_s",
+    "waiting_s": "runkit.waiting_s",
+    "idle_s": "runkit.idle_s",
+}
+STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP_COLUMNS} | {
+    "step_id": "middesk.step.id",
+    "run_id": "middesk.run.id",
+    "interrupt_id": "middesk.interrupt.id",
+    "outcome": "middesk.interrupt.outcome",
+}
+
+
+@checked
+def to_otlp(
+    f: Source, path: str | Path, *, redact: bool | Redaction = True, include_open: bool = False
+) -> tuple[Path, Path]:
+    """Write runs as OpenTelemetry traces, and their questions as logs: two documents of OTLP JSON.
+
+    A run is a trace: its root span is `invoke_agent {agent}`, a step that delegates to another
+    agent is `invoke_agent {that agent}`, and other steps are internal spans. A question to a
+    reviewer is a span without an error, with the log records `gen_ai.agent.paused` and `.resumed`.
+    Ids depend on the run alone, so that sending it twice gives one trace. The names follow
+    conventions in development; `schemaUrl` has their version.
+
+    Parameters
+    ----------
+    f
+        `Frames` of any number of runs, or anything that `frames()` takes.
+    path
+        The file of the spans, such as `trace.json`; the logs are beside it, as `trace.logs.json`. A
+        collector takes them at `/v1/traces` and `/v1/logs`. Both are readable by their owner only.
+    redact
+        True masks as `runkit.report` does, also with your own `Redaction`. False masks API keys
+        only.
+    include_open
+        Also write runs that have not ended. Sent again after their end, they would be stored twice.
+
+    Returns
+    -------
+    tuple of Path
+        The file of the spans, and that of the logs.
+
+    Raises
+    ------
+    UsageError
+        For a path that cannot be written, and an invalid `redact`.
+
+    Examples
+    --------
+    >>> import runkit
+    >>> with runkit.sandbox(history=3, seed=7) as box, box.client() as client:
+    ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
+    >>> print(*runkit.to_otlp(f, "trace.json"))
+    trace.json trace.logs.json
+    """
+    runs, steps = _runs_and_steps(f, redact)
+    kept = {run["run_id"] for run in runs if include_open or run["ended_at"] is not None}
+    runs = [run for run in runs if run["run_id"] in kept]
+    steps = [step for step in steps if step["run_id"] in kept]
+    scope = {"scope": {"name": "runkit", "version": runkit.__version__}, "schemaUrl": SEMCONV}
+    resource = {"resource": {"attributes": _attributes({"service.name": "middesk-agents"})}}
+
+    spans = [*map(_root_span, runs), *_step_spans(steps)]
+    pauses = [record for step in steps if step["is_wait"] for record in _pause_records(step)]
+    traces = {"resourceSpans": [resource | {"scopeSpans": [scope | {"spans": spans}]}]}
+    logs = {"resourceLogs": [resource | {"scopeLogs": [scope | {"logRecords": pauses}]}]}
+    target = Path(path)
+    return _write(target, traces), _write(target.with_suffix(f".logs{target.suffix}"), logs)
+
+
+def _runs_and_steps(f: Source, redact: bool | Redaction) -> tuple[list[Json], list[Json]]:
+    """Return masked runs, and steps with their questions; `start` and `end` are in microseconds."""
+    f = frames(f)
+    safe = replace(f, **make_masker(redact).tables(dict(f.items())))
+    questions = safe.interrupts.dropna(subset="step_id").drop_duplicates(STEP_KEY)
+    steps = safe.steps.drop(columns="result").merge(
+        questions[[*STEP_KEY, "interrupt_id", "outcome"]], how="left", on=STEP_KEY
+    )
+    runs = safe.runs.assign(started_at=safe.runs["started_at"].fillna(safe.runs["created_at"]))
+    return _records(runs), _records(steps)
+
+
+def _records(df: pd.DataFrame) -> list[Json]:
+    # not `Timestamp.value`, which is nanoseconds for any unit of the column
+    start = df["started_at"].dt.as_unit("us").astype("int64")
+    end = start + df["duration_s"].fillna(0).mul(1e6).round().astype("int64")
+    return records(df.assign(start=start, end=end))
+
+
+def _write(path: Path, document: Json) -> Path:
+    target = files.file_at(path)
+    with files.replacing(target) as part:
+        part.write_bytes(orjson.dumps(document))
+    return target
+
+
+def _root_span(run: Json) -> Json:
+    attributes = _invoked(run["agent"]) | {
+        name: run[column] for column, name in RUN_ATTRIBUTES.items()
+    }
+    span = _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
+    return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
+
+
+def _step_spans(steps: list[Json]) -> Iterator[Json]:
+    children: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
+    for step in steps:
+        children[step["run_id"], step["parent_step_id"]].add(step["agent"])
+    keys = {(step["run_id"], step["step_id"]) for step in steps}
+    for step in steps:
+        run_id, parent_id = step["run_id"], step["parent_step_id"]
+        agents = children[run_id, step["step_id"]]
+        [child] = agents if len(agents) == 1 else [None]
+        delegate = child if child != step["agent"] else None
+        attributes = {name: step[column] for column, name in STEP_ATTRIBUTES.items()}
+        attributes |= _invoked(delegate) if delegate else {"gen_ai.agent.name": step["agent"]}
+        attributes["openinference.span.kind"] = "AGENT" if delegate else "CHAIN"
+        name = f"invoke_agent {delegate}" if delegate else step["label"]
+        parent = parent_id if (run_id, parent_id) in keys else None
+        yield _span(step, step["step_id"], name, INTERNAL, attributes) | {
+            "parentSpanId": _ids(run_id, parent)["spanId"],
+            # A pause for a reviewer is no error, even if its run ended first.
+            "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
+        }
+
+
+def _pause_records(step: Json) -> Iterator[Json]:
+    """Yield the log records of a question: when the run paused, and when it was resumed."""
+    pause_id = step["interrupt_id"] or step["step_id"]
+    shared = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
+    events = [("paused", step["start"], {"pause.reason": "human_input"})]
+    if step["outcome"] == "answered":
+        details = {"resumed_from.type": "pause", "resumed_from.id": pause_id}
+        events.append(("resumed", step["end"], details))
+    for event, microseconds, details in events:
+        time = _nanoseconds(microseconds)
+        attributes = {f"gen_ai.agent.{name}": value for name, value in (shared | details).items()}
+        yield _ids(step["run_id"], step["step_id"]) | {
+            "timeUnixNano": time,
+            "observedTimeUnixNano": time,
+            "severityNumber": INFO,
+            "eventName": f"gen_ai.agent.{event}",
+            "attributes": _attributes(attributes),
+        }
+
+
+def _invoked(agent: str | None) -> Json:
+    operation = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "middesk"}
+    return operation | {"gen_ai.agent.name": agent, "openinference.span.kind": "AGENT"}
+
+
+def _span(row: Json, step_id: str | None, name: str, kind: int, attributes: Json) -> Json:
+    return _ids(row["run_id"], step_id) | {
+        "name": name,
+        "kind": kind,
+        "startTimeUnixNano": _nanoseconds(row["start"]),
+        "endTimeUnixNano": _nanoseconds(row["end"]),
+        "attributes": _attributes(attributes),
+    }
+
+
+def _nanoseconds(microseconds: int) -> str:
+    return str(microseconds * 1_000)
+
+
+def _ids(run_id: str, step_id: str | None) -> Json:
+    """Return the ids of a run's trace and of one span: of a step, or else the root."""
+    trace_id, span_id = _hash(run_id)[:32], _hash(f"{run_id}\n{step_id or ''}")[:16]
+    return {"traceId": trace_id, "spanId": span_id}
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _attributes(values: Json) -> list[Json]:
+    """Return attributes in the form of OTLP JSON, without missing values."""
+    kinds = {bool: "boolValue", float: "doubleValue", str: "stringValue"}
+    return [
+        {"key": key, "value": {kinds[type(value)]: value}}
+        for key, value in values.items()
+        if value is not None
+    ]

@@ -1,0 +1,368 @@
+"""The API: Middesk's endpoints, and the sandbox's own under `/sandbox`.
+
+Handlers do not wait for anything, so requests are served one at a time, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from fastapi.security import HTTPBearer
+from pydantic import AfterValidator
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from runkit.local.secret import Secret
+from runkit.server import _state, _web
+from runkit.server._answer_effects import read_answer
+from runkit.server._business_actions import OBJECTS, actions_on, business_now, check_action
+from runkit.server._scenarios import (
+    AGENTS,
+    BUSINESSES,
+    BY_ID,
+    Json,
+    actors,
+    business_of,
+    iso,
+    user_of,
+)
+from runkit.server._store import Store, get_or_404
+from runkit.server._web import (
+    AccessMiddleware,
+    PaceMiddleware,
+    RequestError,
+    error_response,
+    or_list,
+    path_of,
+)
+
+# the documentation has no schema for errors and events
+ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
+EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
+# [A] 9: a run can be streamed for this many virtual milliseconds after its end
+STREAM_KEPT = 3_600_000
+Item = TypeVar("Item")
+
+
+# -- arguments of handlers
+
+
+async def _store(request: Request) -> Store:
+    """Return the store; refuse a body with JSON that orjson cannot read, such as `NaN`."""
+    if request.method == "POST" and (body := await request.body()):
+        try:
+            orjson.dumps(orjson.loads(body))
+        except (ValueError, TypeError) as error:
+            raise RequestError(422, f"the body is not valid JSON: {error}") from error
+    store: Store = request.app.state.store
+    return store
+
+
+def person_of(request: Request) -> str | None:
+    """Return the second reviewer's name, or None for the account."""
+    person: str | None = request.state.person
+    return person
+
+
+Db = Annotated[Store, Depends(_store)]
+_lower = AfterValidator(str.lower)  # UUIDs are equal in either case
+Id = Annotated[str, Path(alias="id"), _lower]
+BusinessId = Annotated[str, _lower]
+ObjectId = Annotated[str, Query(), _lower]
+PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 100
+PerPage = Annotated[int, Query(ge=1, le=100)]
+
+router = APIRouter(
+    # the contract's operation ids
+    generate_unique_id_function=lambda route: route.name.replace("_", "-"),
+    # The middleware has checked the key; this describes it in the OpenAPI document.
+    dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(_store)],
+    responses={"4XX": {"description": "Refused; nothing was changed.", "content": ERRORS}},
+)
+
+
+def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None = None) -> FastAPI:
+    """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
+    access = Middleware(AccessMiddleware, clock=store.clock, key=key)
+    app = FastAPI(
+        title="runkit sandbox: Middesk's Agents API, served from scenarios",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[access, Middleware(PaceMiddleware, latency=latency, limit=limit)],
+        exception_handlers={HTTPException: refused, RequestValidationError: invalid},
+    )
+    app.state.store = store
+    app.router.routes += router.routes
+    return app
+
+
+async def refused(request: Request, error: Any) -> Response:
+    """Return the message of an error in the API's format."""
+    parameter = getattr(error, "parameter", "")
+    return error_response(error.status_code, error.detail, parameter, error.headers)
+
+
+async def invalid(request: Request, error: Any) -> Response:
+    """Return 400 for a query or an unknown type of action, else 422."""
+    first = error.errors()[0]
+    parameter = path_of(first["loc"][1:])
+    is_unknown_type = first["type"] == "literal_error" and parameter in ("type", "object_type")
+    status = 400 if request.method == "GET" or is_unknown_type else 422
+    message = first["msg"] if parameter else "the body must be an object, sent as application/json"
+    return error_response(status, message, parameter)
+
+
+def paged(items: Sequence[Item], page: int, per_page: int, to_json: Callable[[Item], Json]) -> Json:
+    """Build a page of a list; `to_json` is called for its items only."""
+    first = (page - 1) * per_page
+    data = [to_json(item) for item in items[first : first + per_page]]
+    has_more = page * per_page < len(items)
+    return {"object": "list", "has_more": has_more, "data": data, "total_count": len(items)}
+
+
+def check_agent(kind: str) -> None:
+    """Refuse an unknown type of agent."""
+    if kind not in AGENTS:
+        message = f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}"
+        raise RequestError(404, message, "type")
+
+
+def has_steps(include: str) -> bool:
+    """Return whether `steps` is in a list of words; it is the only documented one."""
+    return "steps" in map(str.strip, include.split(","))
+
+
+# -- agents and threads
+
+
+@router.get("/v1/agents")
+async def list_agents() -> Json:
+    """List the agents. [A] 29: with `object`."""
+    return {"object": "list", "data": list(AGENTS.values())}
+
+
+@router.get("/v1/agents/{id}")
+async def get_agent(agent_id: Id) -> Json:
+    """Get an agent."""
+    return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
+
+
+@router.get("/v1/threads")
+async def list_agent_threads(
+    store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
+) -> Json:
+    """List threads, newest first, of one business or of all."""
+    rows = reversed(store.threads.values())
+    ids = [row["id"] for row in rows if business_id in ("", row["business_id"])]
+    return paged(ids, page, per_page, store.thread)
+
+
+@router.post("/v1/threads", status_code=201)
+async def create_agent_thread(store: Db, body: _web.NewThread, request: Request) -> Json:
+    """Create a thread; 404 for an unknown agent type."""
+    check_agent(body.type)
+    return store.thread(store.add_thread(body.business, person_of(request), store.clock.now()))
+
+
+@router.get("/v1/threads/{id}")
+async def get_agent_thread(store: Db, thread_id: Id) -> Json:
+    """Get a thread."""
+    return store.thread(thread_id)
+
+
+# -- runs
+
+
+@router.get("/v1/runs")
+async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+    """List runs, newest first, without steps."""
+    return paged(list(store.runs)[::-1], page, per_page, store.run)
+
+
+@router.post("/v1/runs", status_code=201)
+async def create_agent_run(store: Db, body: _web.NewRun, request: Request) -> Json:
+    """Start a run.
+
+    Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
+    business in audit; [A] 20: any other status is accepted.
+    """
+    check_agent(body.type)
+    business_id = body.business
+    if body.thread_id:
+        thread = get_or_404(store.threads, "thread", body.thread_id)
+        business_id = business_id or thread["business_id"]
+    if not business_id:
+        message = (
+            "business_id, or context_type and context_id, is required unless the thread has one"
+        )
+        raise RequestError(400, message, "business_id")
+    if business_of(business_id).status == "in_audit":
+        message = "the business is in audit; an agent cannot work on it"
+        raise RequestError(422, message, "business_id")
+
+    more = {"prompt": body.prompt, "person": person_of(request)}
+    now = store.clock.now()
+    return store.run(store.add_run(body.type, business_id, body.thread_id, now, **more))
+
+
+@router.get("/v1/runs/{id}")
+async def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
+    """Get a run, with its steps if asked for."""
+    return store.run(run_id, has_steps(include))
+
+
+# Not in the published reference: only descriptions of fields mention it.
+@router.post("/v1/runs/{id}/resume")
+async def resume_agent_run(
+    store: Db, run_id: Id, body: _web.NewAnswer, request: Request, include: str = ""
+) -> Json:
+    """Answer a question. [A] 3, 6: the same run continues.
+
+    Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
+    """
+    run_plan, now = store.plan_of(run_id), store.clock.now()
+    pending = {item.item["id"]: item for item in _state.pending(run_plan, now)}
+    if body.interrupt_id not in pending:
+        status = f"waiting for {' and '.join(pending)}" if pending else _state.status(run_plan, now)
+        message = f"{body.interrupt_id[:80]!r} is not pending: the run is {status}"
+        raise RequestError(422, message, "interrupt_id")
+
+    documents = business_of(run_plan.spec.business_id).documents
+    answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person_of(request))
+    store.add_answer(run_id, answer)
+    return store.run(run_id, has_steps(include))
+
+
+@router.post("/v1/runs/{id}/feedback", status_code=201)
+async def submit_agent_run_feedback(
+    store: Db, run_id: Id, body: _web.NewFeedback, request: Request
+) -> Json:
+    """Rate an artifact of a run; 422 if the run does not show this artifact."""
+    now, person = store.clock.now(), person_of(request)
+    reviewer = user_of(person)["id"]
+    if body.artifact_id not in _state.visible_artifacts(store.plan_of(run_id), now):
+        raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
+    row = {
+        "object": "run_feedback",
+        "id": store.new_id("feedback"),
+        "run_id": run_id,
+        "rating": body.rating,
+        "artifact_id": body.artifact_id,
+        "comment": body.comment or None,
+        "reviewer": {"type": "User" if person else "Account", "id": reviewer},
+        "superseded_prior": (run_id, body.artifact_id, reviewer) in store.rated,
+        "created_at": iso(now),
+    }
+    store.rated.add((run_id, body.artifact_id, reviewer))
+    return row
+
+
+@router.get(
+    "/v1/runs/{id}/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": EVENTS}},
+)
+async def stream_agent_run_events(store: Db, run_id: Id) -> Response:
+    """Stream a run's events from its start."""
+    ended = store.plan_of(run_id).ended
+    if ended is not None and store.clock.now() > ended + STREAM_KEPT:
+        message = "the stream of this run is no longer available; get the run instead"
+        raise RequestError(404, message)
+    events = _state.stream(lambda: store.plan_of(run_id), store.clock, lambda: store.is_closing)
+    return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
+
+
+# -- actions, businesses and documents
+
+
+@router.get("/v1/actions")
+async def list_actions(store: Db, object_type: _web.ObjectType, object_id: ObjectId) -> Json:
+    """List the actions on an object, newest first; none on an unknown one."""
+    data = list(actions_on(store, object_type, object_id).values())[::-1]
+    return {"object": "list", "data": data, "url": "/v1/actions"}
+
+
+@router.post("/v1/actions", status_code=201)
+async def create_action(store: Db, body: _web.NewAction, request: Request) -> Json:
+    """Execute an action for the caller. It does not resume a run that proposed it.
+
+    Refused with 404 for an unknown object, run or thread, 422 by the rules.
+    """
+    run_id = body.run_id
+    business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
+    check_action(store, business, body)
+    if body.thread_id:
+        get_or_404(store.threads, "thread", body.thread_id)
+        run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
+    # a run in the object page's form does not name its agent and thread
+    run = store.run(run_id) | store.runs[run_id]._asdict() if run_id else None
+
+    row = body.model_dump(include={"type", "payload"}) | {
+        "id": store.new_id("actions"),
+        "business_id": business.id,
+        "at": store.clock.now(),
+        "note": body.note or None,
+        "actors": actors(person_of(request), run),
+    }
+    store.actions[business.id].append(row)
+    return actions_on(store, body.object_type, body.object_id)[row["id"]]
+
+
+@router.get("/v1/actions/{id}")
+async def get_action(
+    store: Db, action_id: Id, object_type: _web.ObjectType, object_id: ObjectId
+) -> Json:
+    """Get an action on an object."""
+    return get_or_404(actions_on(store, object_type, object_id), "action", action_id)
+
+
+@router.get("/v1/businesses")
+async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+    """List the seeded businesses."""
+    return paged(BUSINESSES, page, per_page, partial(business_now, store))
+
+
+@router.get("/v1/businesses/{business_id}")
+async def get_business(store: Db, business_id: BusinessId) -> Json:
+    """Get a seeded business."""
+    return business_now(store, get_or_404(BY_ID, "business", business_id))
+
+
+@router.get("/v1/businesses/{business_id}/documents")
+async def list_documents(business_id: BusinessId) -> Json:
+    """List all documents of a business, in one page. [A] 25: they are on file from the start."""
+    documents = get_or_404(BY_ID, "business", business_id).documents
+    return paged(documents, 1, len(documents) + 1, lambda document: document)
+
+
+@router.get("/v1/documents/{id}")
+async def get_document(document_id: Id) -> Json:
+    """Get a document."""
+    documents = {item["id"]: item for business in BUSINESSES for item in business.documents}
+    return get_or_404(documents, "document", document_id)
+
+
+# -- the sandbox's own
+
+
+@router.get("/sandbox")
+async def sandbox_clock(store: Db) -> Json:
+    """Get the virtual time."""
+    return {"now": iso(store.clock.now())}
+
+
+@router.post("/sandbox/runs/{id}/end")
+async def sandbox_end_run(store: Db, run_id: Id) -> Json:
+    """End a run now, in error, so that its question expires; 422 if it has ended."""
+    run_plan, now = store.plan_of(run_id), store.clock.now()
+    if run_plan.ended is not None and run_plan.ended <= now:
+        raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
+    store.end_run(run_id, now)
+    return store.run(run_id)

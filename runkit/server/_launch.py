@@ -1,0 +1,101 @@
+"""The sandbox's server, on a thread of this process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import Annotated, Any
+
+import uvicorn
+from pydantic import Field
+from starlette.types import ASGIApp
+
+from runkit.arguments import checked
+from runkit.errors import Unavailable, UsageError
+from runkit.local.secret import Secret
+from runkit.server._app import create_app
+from runkit.server._store import Store, add_history
+
+HOST = "127.0.0.1"
+MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
+# between requests; longer than clients keep a connection, so that they close it first
+KEEP_SECONDS = 30
+
+
+class SandboxServer:
+    """A server on a thread with its own event loop, so that it works in Jupyter.
+
+    Raises `UsageError` for an option of another type or out of range.
+    """
+
+    @checked
+    def __init__(
+        self,
+        *,
+        history: Annotated[int, Field(ge=0, le=100_000)] = 0,
+        port: Annotated[int, Field(ge=0, le=65_535)] = 0,
+        key: Any = None,  # `Secret` does not repeat it
+        latency: Annotated[float, Field(ge=0, le=600)] = 0,
+        limit: Annotated[int, Field(ge=1)] | None = None,
+        **store_options: Any,
+    ) -> None:
+        self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
+        self.store = Store(**store_options)
+        add_history(self.store, history)
+        self.socket = bind(port)
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}/v1"
+        self.config = uvicorn.Config(
+            self.make_app(latency=latency, limit=limit),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            date_header=False,  # the date is in virtual time
+            log_config=None,  # the notebook's own logging stays as it is
+            log_level="warning",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_SECONDS,
+            timeout_graceful_shutdown=2,
+        )
+        self.server = uvicorn.Server(self.config)
+        self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            if not self.thread.is_alive():
+                self.close()
+                raise Unavailable(f"the sandbox did not start at {self.url}; see the log above")
+            time.sleep(0.002)
+
+    def make_app(self, **options: Any) -> ASGIApp:
+        """Build the app that is served."""
+        return create_app(self.store, self.key, **options)
+
+    def _serve(self) -> None:
+        self.server.run(sockets=[self.socket])
+
+    def close(self) -> None:
+        """Stop the server and wait for open requests."""
+        self.store.is_closing = True
+        self.server.should_exit = True
+        self.thread.join(60)  # it stops within seconds, unless the machine is very busy
+        self.socket.close()
+
+
+def bind(port: int) -> socket.socket:
+    """Return a bound socket that does not listen yet."""
+    # asyncio sets TCP_NODELAY only for an explicit protocol; without, a response takes 40 ms
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":  # elsewhere the option would let two servers share a port
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise UsageError(
+            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 "
+            "for any free one"
+        ) from error
+    return bound

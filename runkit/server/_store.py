@@ -1,0 +1,192 @@
+"""Everything that clients sent, in memory, and the clock. Computed values are not stored."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from random import Random
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from runkit.arguments import Moment, checked, read_moment
+from runkit.errors import UsageError
+from runkit.server import _state
+from runkit.server._clock import Clock, ClockState
+from runkit.server._plan import Answer, Interrupt, Plan, RunSpec, plan_run
+from runkit.server._scenarios import (
+    BUSINESSES,
+    ORCHESTRATOR,
+    QUESTIONS,
+    SPACE,
+    Json,
+    id_in,
+    iso,
+    user_of,
+)
+from runkit.server._web import RequestError
+
+# kept in memory; a run of 16 steps has some 20 kB, and is planned in 0.6 ms
+MAX_PLANS = 2_000
+MINUTE = 60_000
+# history ends this long before now, so that none of its runs is still working
+QUIET = 15 * MINUTE
+NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes", "object_page")
+# in history; others have 2
+WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}
+LAST_YEAR = 9000  # the last start, as a datetime ends with the year 9999
+Item = TypeVar("Item")
+
+
+class Store:
+    """Threads, runs, answers and other requests. Not thread-safe, except `clock.now`.
+
+    Raises `UsageError` for an invalid option.
+    """
+
+    @checked
+    def __init__(
+        self,
+        speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60,
+        seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
+        now: Moment | None = None,
+        real_time: Callable[[], float] = time.time,
+    ) -> None:
+        self.is_closing = False  # ends all streams
+        self.counts: dict[str, int] = defaultdict(int)
+        self.threads: dict[str, Json] = {}
+        self.runs: dict[str, RunSpec] = {}
+        self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
+        self.actions: dict[str, list[Json]] = defaultdict(list)  # people's, by business
+        self.agent_actions: dict[str, list[Json]] = {}  # agents' in all runs: they are small
+        self._plan = lru_cache(MAX_PLANS)(self._make_plan)
+        real, self.seed = real_time(), seed
+        self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
+
+    def new_id(self, kind: str) -> str:
+        """Count a new object of a kind and return its id, which depends on seed and count."""
+        self.counts[kind] += 1
+        return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind]}")
+
+    def run(self, run_id: str, steps: bool = False) -> Json:
+        """Return a run now; 404 if there is none."""
+        return _state.state(self.plan_of(run_id), self.clock.now(), steps)
+
+    def thread(self, thread_id: str) -> Json:
+        """Return a thread now; 404 if there is none.
+
+        [A] 19: interrupted if any of its runs is, else running, else error if the last failed.
+        """
+        row = get_or_404(self.threads, "thread", thread_id)
+        runs = [self.run(run_id) for run_id in self.runs_of[thread_id]]
+        statuses = [run["status"] for run in runs]
+        status = "error" if statuses[-1:] == ["error"] else "completed"
+        for word in ("running", "interrupted"):
+            status = word if word in statuses else status
+        created_at = iso(row["created"])
+        return {
+            "object": "thread",
+            "id": row["id"],
+            "created_at": created_at,
+            "updated_at": max((run["updated_at"] for run in runs), default=created_at),
+            "status": status,
+            "metadata": None,
+            "requester": user_of(row["person"]),
+        }
+
+    def add_thread(self, business_id: str | None, person: str | None, created: int) -> str:
+        """Add a thread and return its id."""
+        thread_id = self.new_id("threads")
+        row = {"id": thread_id, "created": created, "business_id": business_id, "person": person}
+        self.threads[thread_id] = row
+        return thread_id
+
+    def add_run(self, agent: str, business_id: str, thread_id: str, now: int, **more: Any) -> str:
+        """Add a run and return its id; without a thread it gets a new one."""
+        thread_id = thread_id or self.add_thread(business_id, more.get("person"), now)
+        run_id = self.new_id("runs")
+        seed = f"{self.seed}/{self.counts['runs']}"
+        self.runs[run_id] = RunSpec(run_id, thread_id, agent, business_id, seed, now, **more)
+        for owner in (thread_id, business_id):
+            self.runs_of[owner].append(run_id)
+        self._expect(run_id)
+        return run_id
+
+    def add_answer(self, run_id: str, answer: Answer) -> None:
+        """Add an answer to a question of a run, which goes on."""
+        self.answers[run_id].append(answer)
+        self._expect(run_id)
+
+    def end_run(self, run_id: str, at: int) -> None:
+        """End a run before its plan does."""
+        self.runs[run_id] = self.runs[run_id]._replace(stopped_at=at)
+        self._expect(run_id)
+
+    def _expect(self, run_id: str) -> None:
+        """Let the clock know until when a run works."""
+        self.clock.expect(_state.next_stop(self.plan_of(run_id), self.clock.now()))
+
+    def plan_of(self, run_id: str) -> Plan:
+        """Return the plan of a run with its answers so far; 404 if there is no such run."""
+        spec = get_or_404(self.runs, "run", run_id)
+        return self._plan(spec, len(self.answers[run_id]))
+
+    def _make_plan(self, spec: RunSpec, _: int) -> Plan:
+        plan = plan_run(spec, self.answers[spec.id])
+        self.agent_actions[spec.id] = plan.actions
+        return plan
+
+
+def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
+    """Return an item by its id; 404 if there is none."""
+    if item_id not in items:
+        raise RequestError(404, f"{what} not found: {item_id[:80]!r}")
+    return items[item_id]
+
+
+def _start(now: Moment | None, real: float) -> int:
+    """Return the virtual milliseconds at the start: `now`, else the real time."""
+    moment = read_moment("now", now)
+    if moment is None:
+        return int(real * 1000)
+    if moment.year > LAST_YEAR:
+        raise UsageError(f"now={now!r} is too late; give a time before the year {LAST_YEAR + 1}")
+    return round(moment.timestamp() * 1000)
+
+
+# -- the made-up history
+
+
+def add_history(store: Store, count: int) -> None:
+    """Add runs of the last two weeks, with answers; they do not change the businesses."""
+    now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
+    weights = [WEIGHTS.get(business.scenario, 2) for business in BUSINESSES]
+    days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
+    for created in sorted(random.choice(days) for _ in range(count)):
+        business = random.choices(BUSINESSES, weights)[0]
+        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past_until=now)
+        while pending := _state.pending(store.plan_of(run_id), now):
+            answer = _history_answer(pending[0], random)
+            if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
+                break
+            store.add_answer(run_id, answer)
+
+
+def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
+    """Build an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
+    minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
+    is_no = random.random() < 0.25
+    verdicts = {
+        agent: list(QUESTIONS[question].outcomes)[is_no]
+        for agent, question in interrupt.questions.items()
+    }
+    note = random.choice((None, "checked by ops", "matches our records"))
+    if "dismissal" in interrupt.questions.values() and not is_no:
+        note = note or "not the listed person"  # a dismissal needs a note
+    notes = dict.fromkeys(verdicts, note) if note else {}
+    answered_at = interrupt.asked_at + round(minutes * MINUTE)
+    return Answer(interrupt.item["id"], answered_at, verdicts, notes, {})

@@ -1,0 +1,250 @@
+"""Start a sandbox, and use it. Starting needs the packages of the extra `[sandbox]`."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from runkit.arguments import Moment, checked
+from runkit.display.hide_keys import hide
+from runkit.errors import MissingExtra, Unavailable, UsageError
+from runkit.local.secret import Secret
+from runkit.server._scenarios import BUSINESSES, Business, second_key
+
+if TYPE_CHECKING:
+    from runkit.client import Client
+    from runkit.server._launch import SandboxServer
+
+
+class Sandbox:
+    """A running sandbox. Close it, or use it in a `with` block.
+
+    Attributes
+    ----------
+    url : str
+        The base URL of the API, such as `http://127.0.0.1:8100/v1`.
+    businesses : tuple of Business
+        The seeded businesses, with `id`, `name`, `scenario` and what each `shows`.
+    speed : float
+        Virtual seconds per real second.
+    """
+
+    def __init__(self, server: SandboxServer, speed: float) -> None:
+        self.url, self._key, self.speed = server.url, server.key, speed
+        self.businesses: tuple[Business, ...] = BUSINESSES
+        self._server = server
+        atexit.register(self.close)
+
+    @property
+    def key(self) -> str:
+        """The API key of the sandbox."""
+        return str(self._key.get_secret_value())
+
+    @checked
+    def business(self, name: str) -> str:
+        """Return the id of a seeded business.
+
+        Parameters
+        ----------
+        name
+            The name, scenario or id of the business.
+
+        Returns
+        -------
+        str
+            The id of the business.
+
+        Raises
+        ------
+        UsageError
+            For an unknown business.
+        """
+        for business in self.businesses:
+            names = business.name.casefold(), business.scenario, business.id
+            if name.casefold() in names:
+                return business.id
+        scenarios = [business.scenario for business in self.businesses]
+        raise UsageError.one_of("business", name, scenarios)
+
+    @checked
+    def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:
+        """Return a client of this sandbox.
+
+        Parameters
+        ----------
+        second_reviewer
+            Use the key of a second reviewer, Priya Raman: its requests are recorded as hers, not as
+            the account's.
+        **options
+            Options of `runkit.Client`.
+
+        Returns
+        -------
+        Client
+            A client with the URL and a key of this sandbox.
+        """
+        from runkit.client import Client
+
+        key = hide(second_key(self.key) if second_reviewer else self.key)
+        return Client(api_key=key, base_url=self.url, **options)
+
+    @checked
+    def end_run(self, run_id: str) -> None:
+        """End a run now, in error, so that its question expires.
+
+        Parameters
+        ----------
+        run_id
+            The id of the run.
+
+        Raises
+        ------
+        UsageError
+            For an unknown run, and for one that has ended.
+        """
+        _request(self.url, self._key, "POST", f"/runs/{quote(run_id, safe='')}/end")
+
+    def now(self) -> datetime:
+        """Return the virtual time, in UTC.
+
+        Returns
+        -------
+        datetime
+            The current time of the sandbox.
+
+        Raises
+        ------
+        Unavailable
+            If the sandbox is closed.
+        """
+        return datetime.fromisoformat(_request(self.url, self._key)["now"])
+
+    def close(self) -> None:
+        """Stop the server. Closing it twice does nothing."""
+        if self._server.thread.is_alive():
+            atexit.unregister(self.close)
+            self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Sandbox(url={self.url!r}, speed={self.speed:g})"
+
+
+@checked
+def sandbox(
+    *,
+    speed: float = 60,
+    seed: int = 0,
+    history: int = 0,
+    now: Moment | None = None,
+    port: int = 0,
+    key: str | None = None,
+    latency: float = 0,
+    limit: int | None = None,
+) -> Sandbox:
+    """Start the embedded sandbox.
+
+    Parameters
+    ----------
+    speed
+        Simulation speed: virtual seconds per real second while a run works. It is 1 while all runs
+        wait.
+    seed
+        Equal seeds, requests and virtual times give equal responses.
+    history
+        Number of past runs, over the last 14 virtual days.
+    now
+        Start of virtual time, UTC unless it has an offset; the real time by default.
+    port
+        Port on 127.0.0.1; 0 for any free one.
+    key
+        The API key; random by default.
+    latency
+        Real seconds that every request takes longer.
+    limit
+        Requests per second; others are answered with 429.
+
+    Returns
+    -------
+    Sandbox
+        The running sandbox; close it, or use it in a `with` block.
+
+    Raises
+    ------
+    MissingExtra
+        Without the extra `[sandbox]`.
+    UsageError
+        For an invalid argument, and a port in use.
+    Unavailable
+        If the server does not start.
+    """
+    server = _start(
+        speed=speed,
+        seed=seed,
+        history=history,
+        now=now,
+        port=port,
+        key=key,
+        latency=latency,
+        limit=limit,
+    )
+    return Sandbox(server, speed)
+
+
+def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any) -> None:
+    """Serve until Ctrl-C or SIGTERM; calls `announce(url, key)` once it listens.
+
+    Options and errors are those of `sandbox`.
+    """
+    server = _start(**options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with closing(server), suppress(KeyboardInterrupt):
+        if announce is not None:
+            announce(server.url, server.key.get_secret_value())
+        while server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
+            server.thread.join(0.5)
+
+
+def _start(**options: Any) -> SandboxServer:
+    try:
+        from runkit.server._launch import SandboxServer
+    except ImportError:
+        raise MissingExtra.of("sandbox", "starting a sandbox") from None
+    return SandboxServer(**options)
+
+
+def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
+    """Call one of the sandbox's own routes; the empty path returns its time.
+
+    Raises `UsageError` for a request that is refused, and `Unavailable` without a response.
+    """
+    import httpx  # not needed to serve
+
+    problem = None
+    try:
+        response = httpx.request(
+            method,
+            f"{url.removesuffix('/v1')}/sandbox{path}",
+            headers={"Authorization": f"Bearer {key.get_secret_value()}"},
+            trust_env=False,
+            verify=False,  # noqa: S501 - loopback; loading certificates is slow
+            timeout=10,
+        )
+        content = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        problem = type(error).__name__
+    if problem is not None:  # not in the handler: the first error has the request, with the key
+        raise Unavailable(f"no response from {url} ({problem})")
+    if not response.is_success:
+        raise UsageError(f"sandbox: {content['errors'][0]['message']}")
+    return content

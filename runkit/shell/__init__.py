@@ -1,0 +1,1 @@
+"""The command line: commands, how runs look in a terminal, the demo."""

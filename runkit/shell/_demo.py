@@ -1,0 +1,106 @@
+"""`runkit demo`: six agents on the embedded sandbox, and what an analyst sees of their runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from unittest.mock import patch
+
+import runkit
+from runkit.api.models import Run
+from runkit.charts.gantt import gantt
+from runkit.charts.page import figure_div, offline_page, wide
+from runkit.client import Client
+from runkit.display.html_tables import df_to_html, with_labels
+from runkit.display.text import Markup, one_line
+from runkit.local import files
+from runkit.local.answer_log import DIR_NAME
+from runkit.shell._terminal import paint, run_table, write
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+
+QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
+SCENARIOS = (
+    "clean_pass",
+    QUESTION_SCENARIO,
+    "specialist_fails",
+    "auto_approve",
+    "tin_mismatch",
+    "long_200",
+)
+# real seconds before the demo's reviewer answers; visible in the run as waiting
+ANSWER_DELAY_S = 3.0
+RUNS_FILE = "runs.ndjson"
+MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
+_PAGE = Markup(
+    "<h1>runkit demo</h1>"
+    "<p>Six runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
+    "{}<h2>{}</h2>{}<h2>All runs</h2>{}"
+)
+EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
+
+
+def run_demo(folder: Path, *, speed: float) -> Path:
+    """Run the demo, and return the path of the page that shows it.
+
+    Writes `index.html` and `runs.ndjson` to `folder`. Raises `WaitTimeout` if a run does not stop,
+    `UsageError` for an invalid folder, and `MissingExtra` without the extra `[sandbox]`.
+    """
+    # The demo's answer stays out of the user's answer log: its business is fictitious.
+    state = tempfile.TemporaryDirectory(prefix="runkit-demo-")
+    with (
+        state as name,
+        patch.dict(os.environ, {DIR_NAME: name}),
+        runkit.sandbox(speed=speed) as box,
+        box.client() as client,
+    ):
+        folder = files.folder_at(folder)  # fails before the runs start
+        speed_words = f"its time runs {speed:g} times as fast"
+        write([paint(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
+        ids = {business.scenario: business.id for business in box.businesses}
+        runs = {
+            name: client.runs.create("cip_orchestrator", business_id=ids[name])
+            for name in SCENARIOS
+        }
+        _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
+        fetched = client.runs.fetch([run.id for run in runs.values()], progress=False)
+        f = frames(fetched)
+
+    page = _write_page(folder, f, runs[QUESTION_SCENARIO])
+    file = folder / RUNS_FILE
+    with files.replacing(file) as part:
+        part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
+    charts = paint(f"Charts: {page.resolve().as_uri()}", "muted")
+    write(["", *run_table(f), "", charts, paint(f"Runs: {file}", "muted")])
+    return page
+
+
+def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
+    """Follow the runs until each has ended or is waiting, and answer one question."""
+    for scenario, run in runs.items():
+        stopped = client.runs.wait(run, timeout=timeout)
+        if scenario == QUESTION_SCENARIO:
+            [question] = stopped.interrupts
+            write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
+            time.sleep(ANSWER_DELAY_S)
+            client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
+            write(["Answered: approve"])
+            client.runs.wait(run, timeout=timeout)
+
+
+def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
+    names = ["run_id", "business_name", "agent_name", "status", "outcome", "confidence"]
+    runs = f.runs[[*names, "working_s", "waiting_s"]]
+    section = _PAGE.format(
+        wide(df_to_html(with_labels(runs))),
+        answered.label,
+        figure_div(gantt(f.select(answered.id))),
+        figure_div(gantt(f)),
+    )
+    page = folder / "index.html"
+    with files.replacing(page) as part:
+        part.write_text(offline_page("runkit demo", [section]), encoding="utf-8")
+    return page

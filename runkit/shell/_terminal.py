@@ -1,0 +1,340 @@
+"""Runs in a terminal: tables that fit its width, and trees of steps.
+
+In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as
+codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runkit.charts.gantt import time_words
+from runkit.charts.one_run import unfinished
+from runkit.charts.panel import Panel, lasting, words_of
+from runkit.display.counts import lasted, things
+from runkit.display.status_words import MISSING, outcome_words, status
+from runkit.display.text import (
+    agent_title,
+    duration,
+    first_text,
+    live_moment,
+    plural,
+    short_id,
+    visible,
+)
+from runkit.facts import Facts, run_facts, wait_of
+from runkit.tables.frames import Frames
+from runkit.tables.run_rules import (
+    explanations,
+    findings_of,
+    is_shown,
+)
+
+# rich's style by a field of `runkit.display.colors.Theme`, or "bold"
+STYLES = {
+    "fail": "red",
+    "ok": "green",
+    "attention": "yellow",
+    "accent": "blue",
+    "muted": "bright_black",
+}
+PIPE = 400  # characters of a line that is not shown on a terminal
+WIDE = 110  # columns of a terminal that has room for more columns of a table
+NAME = 27  # columns for the name of a business
+CUT = ("Business", "Question", "Outcome", "Step", "Value")
+MAX_VALUE = 200  # characters
+# what needs somebody first, by status or confidence
+RANKS = {
+    "interrupted": 0,
+    "error": 1,
+    "running": 2,
+    "Low": 3,
+    "Unrated": 3,
+    "Medium": 4,
+    "High": 5,
+}
+LAST = RANKS["High"]  # the rank of a run that needs nobody
+
+
+def console() -> Console:
+    """Build the console of stdout."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Console(
+        file=sys.stdout,
+        width=None if sys.stdout.isatty() else PIPE,
+        color_system=None if is_plain else "auto",
+        highlight=False,
+    )
+
+
+def write(lines: Iterable[Table | Text | str]) -> None:
+    """Write tables, and lines of text, to stdout."""
+    screen = console()
+    for line in lines:
+        screen.print(Text(visible(line)) if isinstance(line, str) else line)
+
+
+def paint(text: object, color: str = "") -> Text:
+    """Return text on one line, with its control characters visible; a table cuts it to fit."""
+    line = visible(str(text).replace("\n", " "))
+    return Text(line, STYLES.get(color, color), no_wrap=True, overflow="ellipsis")
+
+
+def _grid(*heads: str, right: str = "") -> Table:
+    """Build an empty table without lines, whose columns `CUT` give way if the terminal is narrow.
+
+    The columns `right` are aligned to the right.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=STYLES["muted"])
+    for head in heads:
+        justify: Any = "right" if head in right.split() else "left"
+        max_width = NAME if head == "Business" else None
+        table.add_column(head, no_wrap=head not in CUT, justify=justify, max_width=max_width)
+    return table
+
+
+def _age(row: dict[Any, Any]) -> str:
+    """Return how old a row is, in the largest unit; ≥ if it may be older."""
+    if pd.isna(row["age_s"]):
+        return MISSING
+    return "≥ " * bool(row["is_least"]) + " ".join(duration(row["age_s"]).split()[:2])
+
+
+def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
+    """Build a table with a row for each run or question.
+
+    `more` are the columns and heads that only a wide terminal shows.
+    """
+    if console().width < WIDE:
+        more = {}
+    table = _grid("", "Business", "Run", head, *more.values(), "Age", right="Work Waiting Age")
+    for row in rows.to_dict("records"):
+        state = status(row["status"])
+        table.add_row(
+            paint(state.icon or "?", state.color),
+            paint(name_of(row), "bold"),
+            paint(short_id(row["run_id"]), "muted"),
+            paint(words_of(row["text"], MAX_VALUE)),
+            *(paint(row[name]) for name in more),
+            paint(_age(row), "attention" if row["status"] == "interrupted" else "muted"),
+        )
+    return table
+
+
+def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
+    """Yield a table of the runs, what needs somebody first.
+
+    Without `has_all`, it leaves out the runs that nobody needs to look at, and counts them.
+    """
+    ranked = _ranked(f)
+    runs = ranked if has_all else ranked[ranked["rank"] < LAST]
+    yield _totals(f)
+    yield Text()
+    if len(runs):
+        yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
+    if n_more := len(ranked) - len(runs):
+        text = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
+        yield paint(text, "muted")
+
+
+def _ranked(f: Frames) -> pd.DataFrame:
+    """Return the runs in the order of `RANKS`, with the columns of the table.
+
+    The age of a run is how long its question waits, else the time since it ended or was created.
+    """
+    facts = Facts(f)
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
+    first = waiting.drop_duplicates("run_id").reset_index(names="position")
+    runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
+    statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
+    is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
+    level = runs["level"].str.capitalize().mask(is_unrated, "Unrated").where(is_completed)
+    ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
+
+    brief_error = runs["outcome"].str.partition(":")[0]
+    text = runs["outcome"].mask(statuses.eq("error"), brief_error)
+    weakest = runs["weakest"].mask(is_unrated, runs["unrated"])
+    is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & weakest.notna()
+    text = text.mask(is_weak, level + ": " + weakest)
+    since = runs["ended_at"].fillna(runs["created_at"])
+    age_s = (facts.as_of - since).dt.total_seconds()
+    is_waiting = statuses.eq("interrupted")
+    runs = runs.assign(
+        rank=ranks,
+        text=text.fillna(MISSING),
+        sure=level.fillna(MISSING),
+        work=runs["working_s"].map(lasting),
+        wait=[
+            lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])
+            for run, is_open in zip(runs.to_dict("records"), is_waiting, strict=True)
+        ],
+        age_s=runs["wait_s"].where(is_waiting, age_s),
+    )
+    return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
+
+
+def _totals(f: Frames) -> Text:
+    """Count runs by status, what needs somebody first."""
+    n_of = f.runs["status"].astype("str").value_counts()
+    counts = []
+    for word in sorted(n_of.index, key=lambda word: RANKS.get(word, LAST)):
+        state = status(word)
+        counts.append(paint(f"{n_of[word]:,} {state.word.lower()}", state.color))
+    as_of = paint(f"  as of {live_moment(f.runs['as_of'].max())}", "muted")
+    return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
+
+
+def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
+    """Yield the questions that wait for a reviewer, by kind, then the oldest first.
+
+    `source` says in the head where and when they were read.
+    """
+    facts = Facts(f)
+    if facts.open_questions.is_none:
+        yield Text("You're all caught up.  ") + paint(source, "muted")
+        return
+
+    head = paint(f"{things(facts.open_questions, 'question')} waiting", "attention")
+    yield head + paint(f", oldest {lasted(facts.oldest)}  ") + paint(source, "muted")
+    yield Text()
+    names = f.runs[["run_id", "business_name", "agent_name", "status"]]
+    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
+    named = waiting.merge(names, on="run_id")
+    yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
+    yield Text()
+    n_of = named["business_name"].value_counts()
+    for name, n in n_of[n_of > 1].items():
+        yield paint(f"{name} has {n} open questions.", "muted")
+    yield paint("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
+    yield paint("As data: runkit inbox --json (exit code 4: something waits)", "muted")
+
+
+def run_tree(f: Frames) -> Iterator[Table | Text | str]:
+    """Yield a description of one run, and its steps as a tree with durations.
+
+    ◆ marks the critical path.
+    """
+    [run] = run_facts(f).to_dict("records")
+    yield from _run_head(run)
+    if run["status"] == "error" and len(agents := unfinished(f)["title"]):
+        yield paint("Not checked: ") + paint(", ".join(agents), "bold")
+    yield Text()
+    steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
+    if steps.empty:
+        yield "No steps." if run["has_steps"] else "The steps were not delivered."
+        return
+
+    questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
+    has_path = run["status"] != "error"  # what failed has no critical path
+    table = _grid("Step", "Time", "", right="Time")
+    table.show_header = False
+    for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
+        question = questions.get(step["step_id"])
+        is_unmeasured = question is not None and pd.isna(question["wait_s"])
+        time = MISSING if is_unmeasured else lasting(step["duration_s"])
+        mark = "◆" if has_path and step["is_critical"] else ""
+        table.add_row(paint(stem, "muted") + _step_label(step, question), time, mark)
+
+        detail = _ending(question) if question else step["error"]
+        if pd.notna(detail):
+            indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
+            table.add_row(indent + paint(detail, "muted" if question else "fail"))
+    yield table
+    if has_path:
+        yield paint("◆ on the critical path", "muted")
+    yield from _findings(f)
+
+
+def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
+    label = words_of(step["label"])
+    if step["is_failed"]:
+        return paint(f"✕ {label}", "fail")
+    if question:
+        return paint(label, "attention")
+    return paint(label, "bold" if step["n_children"] else "")
+
+
+def _findings(f: Frames) -> Iterator[Text]:
+    """Name the findings of a run, and how to see a step with its result."""
+    findings = findings_of(f)
+    confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
+    titles = findings["title"].map(words_of) + " (" + confidence + ")"
+    yield Text()
+    if len(findings):
+        yield paint(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
+    has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
+    for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
+        yield paint(f"A step with its result: add --step {words_of(step['name'])}", "muted")
+
+
+def step_lines(panel: Panel) -> Iterator[Table | Text]:
+    """Yield the description of one step and its result, or a list of steps with one name."""
+    yield from (paint(panel.title, "bold"), paint(panel.sentence), Text())
+    rows = panel.table.rename(columns={"duration_s": "duration"})
+    table = _grid(*(visible(str(name)) for name in rows))
+    for row in rows.itertuples(index=False):
+        cells = (
+            words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
+        )
+        table.add_row(*map(paint, cells))
+    yield table
+
+
+def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
+    """Describe a run: whose it is, how it ended, and where its time went."""
+    name, agent = name_of(run), agent_title(None, run["agent_name"])
+    state = status(run["status"])
+    parts = [paint(name, "bold"), paint(short_id(run["run_id"]), "muted")]
+    if name != agent:
+        parts.append(paint(f"· {agent}", "muted"))
+    parts.append(paint(f" {state}", state.color))
+    if pd.notna(run["confidence"]):
+        parts.append(paint(str(run["confidence"]).capitalize()))
+    yield Text(" ").join(parts)
+
+    created = f"created {live_moment(run['created_at'])}"
+    if run["status"] == "error":
+        is_known = pd.notna(run["duration_s"]) and pd.isna(run["steps_s"])
+        took = f" after {duration(run['duration_s'])}" if is_known else ""
+        yield paint(f"No result: the review failed{took}, {created}")
+        yield paint("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
+        return
+    if isinstance(run["outcome"], str):
+        yield paint(run["outcome"])
+    yield paint(f"{time_words(run, str)} · {created}")
+
+
+def _stems(steps: pd.DataFrame) -> list[str]:
+    """Draw the branches of a tree in front of each step, which are in tree order."""
+    is_last = ~steps.duplicated("parent_step_id", keep="last")
+    stems: list[str] = []
+    branches: list[str] = []
+    for depth, last in zip(steps["depth"], is_last, strict=True):
+        del branches[depth:]
+        stems.append("".join(branches) + ("└─ " if last else "├─ "))
+        branches.append("   " if last else "│  ")
+    return stems
+
+
+def _ending(question: dict[Any, Any]) -> str:
+    """Describe how a question ended, by whom and when, as far as it is known."""
+    text = outcome_words(question["kind"], question["outcome"], question["decision"])
+    if pd.notna(question["answered_by"]):
+        text += f" by {question['answered_by']}"
+    times = [question["answered_at"], question["asked_at"]]
+    for when in filter(pd.notna, times):
+        return f"{text}, {live_moment(when)}"
+    return text
+
+
+def name_of(run: dict[Any, Any]) -> str:
+    """Return the name of a run: its business, else its agent."""
+    return first_text(run["business_name"]) or agent_title(None, run["agent_name"])

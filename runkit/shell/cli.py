@@ -1,0 +1,461 @@
+"""The command line.
+
+Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 4 a
+question waits (`--json`), 130 stopped by Ctrl-C. Results go to the requested file, messages to
+stderr; `demo`, `inbox` and `show` print to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import runkit
+from runkit.display.progress import echo
+from runkit.display.status_words import STATUS_OF
+from runkit.display.text import UNSEEN, plural, shorten, visible
+from runkit.errors import ApiError, AuthError, RunkitError, UsageError
+from runkit.local.files import file_at, replacing, usable
+
+FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
+TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
+SHOWN_PROBLEMS = 5
+EPILOG = """\
+examples:
+  runkit demo
+  runkit inbox
+  runkit report 83fe7317 -o report.html
+
+Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 4 with --json
+where a question waits, 130 stopped."""
+Option = tuple[tuple[str, ...], dict[str, Any]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    root = parser()
+    arguments = root.parse_args(argv)
+    if not hasattr(arguments, "command"):
+        root.print_help()
+        return 0
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    name = command.__name__
+    try:
+        return command(arguments)
+    except RunkitError as error:
+        echo(f"runkit {name}: {error}")
+        return USAGE_ERROR if isinstance(error, UsageError) else FAILED
+    except BrokenPipeError:  # the reader closed the pipe, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
+        return FAILED
+    except OSError as error:  # such as a full disk
+        echo(f"runkit {name}: failed: {error.strerror or error}")
+        return FAILED
+    except KeyboardInterrupt:
+        echo("Stopped.")
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors have every character visible, and name the nearest choice."""
+
+    def error(self, message: str) -> NoReturn:
+        text = visible(message)
+        if wrong := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            choices = re.findall(r"[\w-]+", wrong[2])
+            for near in get_close_matches(wrong[1], choices, 1):
+                text += f". Did you mean {near!r}?"
+        super().error(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands and options."""
+    root = _Parser(
+        prog="runkit",
+        description="Investigate runs of Middesk's agents.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=_versions())
+    commands = root.add_subparsers(title="commands", metavar="COMMAND")
+    for command, options in COMMANDS.items():
+        description = str(command.__doc__)
+        summary = description[0].lower() + description[1:].removesuffix(".")
+        sub = commands.add_parser(command.__name__, help=summary, description=description)
+        sub.set_defaults(command=command)
+        for flags, settings in options:
+            sub.add_argument(*flags, **settings)
+    return root
+
+
+def _versions() -> str:
+    """List the versions that a report of a problem should name."""
+    lines = [f"runkit {runkit.__version__}", f"python {platform.python_version()}"]
+    for name in ("jupyterlab", "ipykernel", "plotly", "anywidget"):
+        try:
+            lines.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name} not installed")
+    return "\n".join(lines)
+
+
+def positive(text: str) -> float:
+    """Parse a positive number."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Start six runs on the embedded sandbox and show how they end."""
+    from runkit.shell._demo import run_demo
+
+    run_demo(Path(arguments.output), speed=arguments.speed)
+    return 0
+
+
+def sandbox(arguments: argparse.Namespace) -> int:
+    """Serve the embedded sandbox on 127.0.0.1 until Ctrl-C."""
+    from runkit.server import serve
+
+    def announce(url: str, key: str) -> None:
+        echo(f"export MIDDESK_API_KEY={shlex.quote(key)}", file=sys.stdout)
+        echo(f"export MIDDESK_BASE_URL={url}", file=sys.stdout)
+        echo("Serving on 127.0.0.1. To use it from another shell, run these two lines there.")
+        echo("Press Ctrl-C to stop.")
+
+    options = {name: value for name, value in vars(arguments).items() if name != "command"}
+    serve(**options, announce=announce)
+    return 0
+
+
+def inbox(arguments: argparse.Namespace) -> int:
+    """List the questions that wait for a reviewer."""
+    from runkit.shell import _terminal
+    from runkit.tables.run_rules import open_questions
+
+    with _reader() as client:
+        listed = client.runs.list(status="interrupted", since=arguments.since)
+        _identify(client, listed)
+        runs = client.runs.fetch(listed)
+        source = f"{client.mode} · {runs.now():%H:%M} UTC"
+    f = runkit.frames(runs)
+    if arguments.json:
+        names = f.runs[["run_id", "business_name", "agent_name"]]
+        _write_json(_records(open_questions(f).merge(names, on="run_id")))
+    else:
+        _terminal.write(_terminal.inbox(f, source))
+    return _completeness(listed.why, runs.why) or _waiting(arguments, f)
+
+
+def _identify(client: runkit.Client, runs: runkit.RunList) -> runkit.RunList:
+    """Find the businesses of runs. Names are a help, and not every account has them."""
+    try:
+        identified = client.businesses.identify(runs)
+    except ApiError as error:
+        echo(f"The names of businesses are not known: {error}")
+        return runs
+    if identified.why:
+        echo(f"Incomplete names: {identified.why}.")
+    return runkit.RunList(identified.items)
+
+
+def _completeness(*reasons: str | None) -> int:
+    """Report what is missing, if anything, and return the exit code."""
+    why = "; ".join(filter(None, reasons))
+    if why:
+        echo(f"Incomplete: {why}")
+    return INCOMPLETE if why else 0
+
+
+def _frames_completeness(f: runkit.Frames) -> int:
+    """Report what is missing, and where the first problems are; return the exit code."""
+    if f.is_complete:
+        return 0
+    code = _completeness(f.summary()[-1])
+    errors = f.problems[f.problems["severity"] == "error"]
+    errors = errors.drop_duplicates(["problem", "detail"])
+    for problem in errors.head(SHOWN_PROBLEMS).to_dict("records"):
+        echo(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
+    return code
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
+    from runkit.shell import _terminal
+
+    f = runkit.frames(_source(arguments))
+    if arguments.json:
+        names = list(f.keys()) if len(f.runs) == 1 else ["runs"]
+        _write_json({name: _records(f[name]) for name in names})
+    elif arguments.step is not None:
+        if len(f.runs) > 1:
+            raise UsageError("--step needs exactly one run; select it with --run ID.")
+        from runkit.charts.step_panel import step
+
+        _terminal.write(_terminal.step_lines(step(f, arguments.step)))
+    elif len(f.runs) == 1:
+        _terminal.write(_terminal.run_tree(f))
+    elif f.runs.empty:
+        _terminal.write(["No runs."])
+    else:
+        _terminal.write(_terminal.run_table(f, has_all=arguments.all or not sys.stdout.isatty()))
+    return _frames_completeness(f) or _waiting(arguments, f)
+
+
+def _records(df: pd.DataFrame) -> Any:
+    """Return rows as JSON objects, with times as ISO 8601 in UTC."""
+    return json.loads(df.to_json(orient="records", date_format="iso"))
+
+
+def _write_json(value: object) -> None:
+    echo(_escape_unseen(json.dumps(value, indent=2, ensure_ascii=False)), file=sys.stdout)
+
+
+def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
+    """Return the exit code that says whether a question waits, for scripts that read the JSON."""
+    return WAITING if arguments.json and f.runs["n_pending"].any() else 0
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """Save runs with their steps; never writes to the API."""
+    from runkit.client import fetch as fetching
+
+    names = ("limit", "status", "since", "until", "business_id")
+    filters = {name: getattr(arguments, name) for name in names}
+    if _is_folder(arguments.output):
+        return _sync(arguments, filters)
+    with _output(arguments.output) as file, _reader() as client:
+        listed = client.runs.list(**filters)
+        _identify(client, listed)
+        try:
+            runs = client.runs.fetch(listed)
+        except AuthError as error:
+            if not error.runs:
+                raise
+            runs = error.runs  # those that arrived before the key was refused
+        if runs.stopped and arguments.output != "-":
+            _write_apart(runs, arguments.output)
+            if runs.stopped == fetching.INTERRUPTED:
+                raise KeyboardInterrupt
+            raise RunkitError(f"{runs.why}.")
+        _write_runs(runs, file)
+    target = "stdout" if arguments.output == "-" else arguments.output
+    echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
+    return _completeness(None if listed.is_cut_only else listed.why, runs.why)
+
+
+def _write_runs(runs: runkit.RunList, file: IO[bytes]) -> None:
+    for run in runs:
+        file.write(_escape_unseen(run.to_json()).encode() + b"\n")
+
+
+def _write_apart(runs: runkit.RunList, name: str) -> None:
+    """Write the runs of a stopped fetch beside the file, which may hold more."""
+    n_runs = f"{len(runs):,} of {plural(len(runs.requested or ()), 'run')}"
+    partial = str(Path(name).with_suffix(f".partial{Path(name).suffix}"))
+    with _output(partial) as file:
+        _write_runs(runs, file)
+    echo(f"Saved {n_runs} to {partial}. {name} was not written.")
+
+
+def _escape_unseen(json_text: str) -> str:
+    """Write invisible characters as JSON escapes, which do nothing to a terminal."""
+    return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], json_text)
+
+
+def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
+    """Update an archive. Runs are written as they arrive, so that the same command can continue."""
+    from runkit.archive.sync import sync
+    from runkit.archive.table import Location
+
+    location = Location.of(arguments.output, None)
+    with _reader() as client:
+        synced = sync(location, client, identify=True, **filters)
+    echo(f"{synced} of {arguments.output}")
+    if synced.is_interrupted:
+        return INTERRUPTED
+    return 0 if synced.is_complete else INCOMPLETE
+
+
+def _is_folder(name: str) -> bool:
+    return name.endswith(("/", os.sep)) or usable(name).is_dir()
+
+
+def _reader() -> runkit.Client:
+    """Create a read-only client of the API, or of the sandbox that `MIDDESK_BASE_URL` names."""
+    from runkit.client.hosts import KEY_NAME
+
+    if not os.environ.get(KEY_NAME):
+        raise UsageError(
+            f"{KEY_NAME} is not set in this shell; export it, or the two lines that "
+            "`runkit sandbox` prints."
+        )
+    return runkit.Client(read_only=True)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Make a redacted, offline HTML report; never writes to the API."""
+    from runkit.reports import templates
+
+    templates.check_installed()
+    from runkit.reports.report import output_paths  # loads pandas
+
+    # all arguments are checked before anything is fetched
+    output_paths(arguments.output)
+    templates.find_template(arguments.template)
+    result = runkit.report(_source(arguments), arguments.output, template=arguments.template)
+    echo(result, file=sys.stdout)
+    return _completeness(result.missing)
+
+
+def _source(arguments: argparse.Namespace) -> Any:
+    """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
+    from runkit.tables.sources import has_suffix
+
+    files = [name for name in arguments.source if _is_folder(name) or has_suffix(name)]
+    if not files:
+        return _runs_of_api(arguments)
+    path = files[0]
+    if len(arguments.source) > 1:
+        raise UsageError(
+            f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
+            f"runkit {arguments.command.__name__} {path} --run ID"
+        )
+    return runkit.frames(path).select(arguments.run) if arguments.run else path
+
+
+def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
+    """Read runs by their ids, with the names of their businesses."""
+    if arguments.run:
+        raise UsageError(
+            "--run selects runs of a file or an archive; give its name, or only run ids."
+        )
+    for name in arguments.source:
+        if usable(name).exists():  # do not send it as an id
+            raise UsageError(
+                f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
+            )
+    with _reader() as client:
+        runs = client.runs.fetch(arguments.source)
+        if runs.errors:
+            raise next(iter(runs.errors.values()))
+        return _identify(client, runs)
+
+
+@contextmanager
+def _output(name: str) -> Iterator[IO[bytes]]:
+    """Open stdout, or a private file that replaces the target if the code inside succeeded."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    path = file_at(name)
+    if path.suffix not in (".ndjson", ".jsonl"):
+        raise UsageError(
+            f"-o {name}: expected a name ending in .ndjson or .jsonl; an archive's folder, ending "
+            "in /; or - for stdout."
+        )
+    with replacing(path) as part, part.open("wb") as file:
+        yield file
+
+
+def option(*flags: str, **settings: Any) -> Option:
+    """Return the arguments of `add_argument`."""
+    return flags, settings
+
+
+JSON = option("--json", action="store_true", help="write JSON; exit code 4 if a question waits")
+SOURCE = option(
+    "source",
+    nargs="+",
+    metavar="RUN",
+    help="run ids (8 or more characters), or one file, archive or folder of saved frames",
+)
+RUN = option(
+    "--run",
+    action="append",
+    metavar="ID",
+    help="only this run of the file or archive (8 or more characters); repeatable",
+)
+STEP = option(
+    "--step",
+    metavar="STEP",
+    help="one step of the run with what it returned: its id (8 or more characters), name or label",
+)
+OUTPUT = "runs/ to create or update an archive; runs.ndjson; - for stdout"
+TEMPLATE = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
+COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
+    demo: [
+        option(
+            "-o",
+            "--output",
+            default="runkit-demo",
+            help="folder for the page and the runs (runkit-demo)",
+        ),
+        option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
+    ],
+    inbox: [
+        option(
+            "--since",
+            default="30d",
+            metavar="T",
+            help=f"only runs created at or after {TIME_HELP} (30d)",
+        ),
+        JSON,
+    ],
+    show: [
+        SOURCE,
+        RUN,
+        STEP,
+        option("--all", action="store_true", help="also list the runs that need nobody"),
+        JSON,
+    ],
+    fetch: [
+        option("-o", "--output", required=True, help=OUTPUT),
+        option("--status", choices=STATUS_OF, help="only runs with this status"),
+        option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
+        option("--until", metavar="T", help=f"only runs created before {TIME_HELP}"),
+        option(
+            "--business", metavar="ID", dest="business_id", help="only runs about this business"
+        ),
+        option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
+    ],
+    report: [
+        SOURCE,
+        RUN,
+        option(
+            "-o", "--output", required=True, help="report.html; the notebook is written next to it"
+        ),
+        option("--template", help=TEMPLATE),
+    ],
+    sandbox: [
+        option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
+        option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
+        option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
+        option("--history", type=int, default=0, help="number of past runs at the start (0)"),
+        option(
+            "--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"
+        ),
+        option(
+            "--limit",
+            type=int,
+            metavar="N",
+            help="respond 429 above N requests per second (no limit)",
+        ),
+    ],
+}
+"""The commands, which their docstrings explain to users, with their options."""

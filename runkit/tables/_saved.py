@@ -1,0 +1,129 @@
+"""Saved frames: a folder of Parquet files; those of version 0.3 and later are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pydantic
+
+from runkit.display.text import brief, shorten
+from runkit.errors import DataError, UsageError
+from runkit.local import files
+from runkit.tables.arrow_columns import cast, from_frame, in_seconds
+from runkit.tables.measure_times import budget_columns, measure, step_times
+from runkit.tables.schema import COLUMNS
+
+COVERAGE_FILE = "coverage.json"
+FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
+# Columns that version 0.3 did not write: the words of a category as they came, and others.
+TEXT_OF = {
+    "confidence_text": "confidence",
+    "best_tier_text": "best_tier",
+    "source_tier_text": "source_tier",
+}
+NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
+Tables = dict[str, Any]  # a DataFrame by name
+
+
+class Saved(pydantic.BaseModel):
+    """What is saved beside the frames: how complete they are, and the version of the archive."""
+
+    seen: int
+    kept: int
+    refused: int
+    why: str | None
+    version: int | None
+
+
+def is_saved(folder: Path) -> bool:
+    """Return whether a folder has saved frames, or a part of them."""
+    return any((folder / name).is_file() for name in (COVERAGE_FILE, "runs.parquet"))
+
+
+def write_saved(
+    directory: str | Path, tables: Mapping[str, pd.DataFrame], coverage: Mapping[str, Any]
+) -> Path:
+    """Write frames and their coverage to a folder.
+
+    Raises `UsageError` if it is named as a file, or cannot be written.
+    """
+    if Path(directory).suffix.lower() in FILE_SUFFIXES:
+        raise UsageError(
+            f"{brief(Path(directory).name)} is the name of a file; expected a folder for the "
+            "Parquet files, such as frames/."
+        )
+    folder = files.folder_at(directory)
+    for name, df in tables.items():
+        with files.replacing(folder / f"{name}.parquet") as part:
+            df.to_parquet(part, index=False)
+    with files.replacing(folder / COVERAGE_FILE) as part:
+        part.write_text(json.dumps(coverage))
+    return folder
+
+
+def read_saved(folder: Path) -> tuple[Tables, Saved]:
+    """Read frames, also those of an older version, and their coverage.
+
+    Raises `DataError` for a file that is missing or damaged; names it.
+    """
+    saved = _read_file(
+        folder / COVERAGE_FILE, lambda file: Saved.model_validate_json(file.read_bytes())
+    )
+    tables = {
+        name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
+    }
+    if "source_tier_text" not in pq.read_schema(folder / "sources.parquet").names:
+        tables |= _measured_again(tables)
+    return tables, saved
+
+
+def _measured_again(tables: Tables) -> Tables:
+    """Return runs and steps of version 0.3 with today's times, each run up to its `as_of`."""
+    runs, steps = (from_frame(tables[name], name) for name in ("runs", "steps"))
+    run_ids, df = tables["runs"]["run_id"], tables["steps"]
+    of, ids, parents = df["run_id"], df["step_id"], df["parent_step_id"]
+    steps["run"] = pd.Index(run_ids).get_indexer(of)
+    steps["parent"] = pd.MultiIndex.from_arrays([of, ids]).get_indexer(
+        pd.MultiIndex.from_arrays([of, parents])
+    )
+    runs |= {"run": np.arange(len(run_ids)), "read_at": runs["as_of"]}
+    measure(runs, steps, None, [])
+    own_times = step_times(runs, steps)
+    is_critical = own_times.pop("is_critical")
+    budget = {name: in_seconds(values) for name, values in budget_columns(runs, steps).items()}
+    own = {name: in_seconds(values) for name, values in own_times.items()}
+    return {
+        "runs": tables["runs"].assign(**budget),
+        "steps": df.assign(is_critical=is_critical, **own),
+    }
+
+
+def _read_frame(name: str, file: Path) -> pd.DataFrame:
+    df = pd.read_parquet(file)
+    for column in COLUMNS[name]:
+        if column.name not in df and column.name not in NEW_COLUMNS:
+            raise ValueError(f"it has no column {column.name}")
+    for text, category in TEXT_OF.items():
+        if category in df and text not in df:  # other words are lost, and null
+            words = df[category].astype("str")
+            df[text] = words.where(words.ne("other"))
+    return cast(df, name)
+
+
+def _read_file(file: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(file)
+    except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
+        raise DataError(
+            f"{file} cannot be read ({type(error).__name__}: {shorten(str(error), 200)}); expected "
+            "a file written by Frames.save() of version 0.3 or later. Save the frames again, or "
+            "restore the folder from a backup."
+        ) from None

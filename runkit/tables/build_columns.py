@@ -1,0 +1,422 @@
+"""The columns of the frames: from rows of JSON objects to Arrow tables, and to the frames' dtypes.
+
+A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to
+numpy and Arrow cost little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_type_hints
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runkit import time_budget
+from runkit.api import contract, jsontext
+from runkit.api.contract import Json
+from runkit.api.models import Artifact, Run, Source, Step
+from runkit.display.text import agent_title, brief
+from runkit.tables.arrow_columns import (
+    NEVER,
+    Columns,
+    count,
+    first_in_group,
+    flags,
+    is_word,
+    map_words,
+    object_columns,
+    position_in_group,
+    ranks,
+    spread,
+    take,
+    text,
+    to_arrow,
+)
+from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
+from runkit.tables.measure_times import budget_columns, measure, note_rows, step_times
+from runkit.tables.problems import RunNote
+from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT
+from runkit.time_budget import Flags, Ints
+
+_HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
+
+
+# ------------------------------------------------------------------------------------------- tables
+
+
+def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
+    """Build the Arrow tables of a batch, and note what disagrees in them.
+
+    `as_of` is in microseconds, or None for each run's own.
+    """
+    notes = rows.notes
+    runs, steps = run_fields(rows), step_fields(rows)
+    note_contradictions(runs, steps, notes)
+    note_unknown_words("runs", runs, notes)
+    note_unknown_words("steps", steps, notes)
+    measure(runs, steps, as_of, notes)
+    steps |= step_columns(runs, steps)
+    artifacts = artifact_columns(runs, steps, rows)
+    sources = source_columns(artifacts)
+    interrupts = interrupt_columns(runs, steps, rows)
+    steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
+    parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
+    runs |= _run_columns(runs, parts, rows)
+
+    frames = {"runs": runs, "reads": runs, **parts}
+    return {name: to_arrow(name, columns) for name, columns in frames.items()}
+
+
+# ------------------------------------------------------------------------------- fields of the JSON
+
+
+def run_fields(rows: Rows) -> Columns:
+    """Return the columns of a run that are fields of the checked JSON."""
+    raws = rows.runs
+    known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
+    columns = object_columns(known, Run)
+    return columns | {
+        "object": [None] * len(raws),  # a problem of a run is at a path in it
+        "run": np.arange(len(raws)),
+        "run_id": columns["id"],
+        "status": map_words(columns["status"], contract.current_status),
+        "agent": text(rows.agents),
+        "has_steps": np.array(rows.has_steps, np.bool_),
+        # of the whole document, which may be in several batches
+        "newest_at": np.full(len(raws), NEVER),
+        "has_lines": np.zeros(len(raws), np.bool_),
+    }
+
+
+def step_fields(rows: Rows) -> Columns:
+    """Return the columns of a step that are fields of the checked JSON, or of the tree."""
+    columns = object_columns(rows.steps, Step)
+    is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
+    labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
+    return columns | {
+        "object": rows.steps,
+        "run": np.array(rows.run, np.int64),
+        "parent": np.array(rows.parent, np.int64),
+        "depth": np.array(rows.depth, np.int64),
+        "step_id": columns["id"],
+        "agent": pc.coalesce(columns["agent"], columns["graph"]),
+        "label": pc.coalesce(*labels),
+        "status": map_words(columns["status"], contract.current_status),
+        "resolution": resolved,
+        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
+        "is_open": columns["completed_at"] == NEVER,
+    }
+
+
+def _not_blank(values: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
+
+
+def note_contradictions(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
+    """Note steps whose fields contradict each other, their run or their parent."""
+    status, is_open = steps["status"], steps["is_open"]
+    is_question = is_word(steps["type"], "interrupt")
+    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_failed = is_word(status, "error")
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    contradictions = {
+        "status is running, but completed_at is set": is_running & ~is_open,
+        "status is completed, without completed_at": is_completed & is_open,
+        "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
+        "a question of status error; read as expired, not as answered": is_question & is_failed,
+    }
+    for detail, where in contradictions.items():
+        note_rows(notes, steps, where, "contradiction", detail)
+
+    nested_in = take(steps["step_id"], steps["parent"])
+    differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
+    detail = "parent_step_id names another step than the one it is nested in; nesting wins"
+    note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
+
+
+def note_unknown_words(frame: str, columns: Columns, notes: list[RunNote]) -> None:
+    """Note for each run the words of a category that the API's documentation does not have.
+
+    `columns` has the rows of the runs, and the JSON object of each row.
+    """
+    for column in COLUMNS[frame]:
+        if column.kind != "category" or column.name not in columns:
+            continue
+        values = columns[column.name]
+        rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
+        words = values.take(rows).dictionary_encode()
+        pairs = np.stack([columns["run"][rows], words.indices.to_numpy()])
+        pairs, first, n = np.unique(pairs, axis=1, return_index=True, return_counts=True)
+        details = [
+            f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
+            for word in words.dictionary.to_pylist()
+        ]
+        for pair in np.argsort(first).tolist():
+            run, word = pairs[:, pair].tolist()
+            holder, path = columns["object"][rows[first[pair]]], (column.name,)
+            notes.append(RunNote(run, "unknown_value", details[word], path, holder, int(n[pair])))
+
+
+# -------------------------------------------------------------------------------------------- steps
+
+
+def step_columns(runs: Columns, steps: Columns) -> Columns:
+    """Return the columns of a step that depend on other steps."""
+    run, parent, depth = steps["run"], steps["parent"], steps["depth"]
+    step_no = position_in_group(run)
+    n_children = count(parent, len(run))
+    return {
+        "run_id": take(runs["run_id"], run),
+        "parent_step_id": take(steps["step_id"], parent),
+        "step_no": step_no,
+        "subtree_end": step_no + time_budget.subtree_sizes(parent, depth),
+        "completed_at": np.where(steps["is_open"], NEVER, steps["end"]),
+        **step_times(runs, steps),
+        "n_children": n_children,
+        "result": _results(steps["object"]),
+        **_failures(steps, n_children),
+    }
+
+
+def _results(steps: Sequence[Json]) -> pa.Array:
+    """Return the payloads as compact JSON, uncut."""
+    payloads = [step.get("result") for step in steps]
+    # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
+    try:
+        return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
+    except orjson.JSONEncodeError:  # one is deeper than orjson writes
+        return text(None if value is None else jsontext.dumps(value) for value in payloads)
+
+
+def _failures(steps: Columns, n_children: Ints) -> Columns:
+    """Find the steps that failed, and the text of the failure where they are the cause.
+
+    A step fails if its type or its status is `error`; a question does not: a wait is not an error.
+    A cause is a failed step without a failed child. An instant error step is no cause of its own if
+    it explains another: the sibling that failed last before it, else the parent if that failed
+    without other child steps. What it says is then the error of that step.
+    """
+    runs, parents, labels = steps["run"].tolist(), steps["parent"].tolist(), steps["label"]
+    is_error = is_word(steps["type"], "error")
+    is_question = is_word(steps["type"], "interrupt")
+    is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
+    is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
+    n_other_children = count(steps["parent"][~is_note], len(runs))
+
+    failed: dict[int, str] = {}  # the error by the row of a failed step
+    explained: dict[int, str] = {}
+    last_sibling: dict[tuple[int, int], int] = {}  # that failed, by run and parent
+    failed_child: dict[int, int] = {}
+    for row in np.flatnonzero(is_failed).tolist():
+        label, parent = labels[row].as_py(), parents[row]
+        reason = contract.reason_of(steps["object"][row])
+        family = runs[row], parent
+        target = last_sibling.get(family, -1)
+        if target < 0 and parent in failed and not n_other_children[parent]:
+            target = parent
+        if is_note[row] and target >= 0:
+            explained[target] = reason or label
+            continue
+        failed[row] = reason or (label if is_error[row] else f"{label} failed")
+        failed_child[parent] = row
+        if not is_note[row]:
+            last_sibling[family] = row
+
+    for row, label in explained.items():
+        while row in failed_child:
+            row = failed_child[row]
+        failed[row] = label
+    causes = {row: error for row, error in failed.items() if row not in failed_child}
+    error = spread(np.array(list(causes), np.int64), text(causes.values()), len(runs))
+    return {"is_failed": is_failed, "error": error}
+
+
+# ------------------------------------------------------------- artifacts, sources, interrupts, runs
+
+
+def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+    """Build the columns of the artifacts frame, and the rows of their runs and steps."""
+    values = _by_field(rows.artifacts, ArtifactRow)
+    run, step, artifacts = values["run"], values["step"], values["artifact"]
+    fields = object_columns(artifacts, Artifact)
+    n_sources = [len(artifact.get("sources") or ()) for artifact in artifacts]
+    return {
+        **fields,
+        **values,
+        "object": artifacts,
+        "run_id": take(runs["run_id"], run),
+        "artifact_no": position_in_group(run),
+        "is_repeat": np.array(rows.is_repeat, np.bool_),
+        "step_id": take(steps["step_id"], step),
+        "artifact_id": fields["id"],
+        "confidence_text": fields["confidence"],
+        "n_sources": np.array(n_sources, np.int64),
+    }
+
+
+def source_columns(artifacts: Columns) -> Columns:
+    """Build the columns of the sources frame, and add those of artifacts that depend on them."""
+    n = len(artifacts["object"])
+    sources = [
+        source for artifact in artifacts["object"] for source in artifact.get("sources") or ()
+    ]
+    owner = np.repeat(np.arange(n), artifacts["n_sources"])
+    fields = object_columns(sources, Source)
+    host, tiers = _hosts(fields["url"]), fields["source_tier"]
+    artifacts["n_hosts"] = _count_hosts(owner, host, n)
+    highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
+    highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
+    artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
+    artifacts["best_tier_text"] = artifacts["best_tier"]
+    return fields | {
+        "source_tier_text": tiers,
+        "run_id": take(artifacts["run_id"], owner),
+        "step_id": take(artifacts["step_id"], owner),
+        "title": take(artifacts["title"], owner),
+        "origin": take(artifacts["origin"], owner),
+        "object": sources,
+        "run": artifacts["run"][owner],
+        "artifact_no": artifacts["artifact_no"][owner],
+        "source_no": position_in_group(owner),
+        "host": host,
+    }
+
+
+def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+    """Build the columns of the interrupts frame, and the rows of their runs."""
+    values = _by_field(rows.interrupts, InterruptRow)
+    run, step, outcome = values["run"], values["step"], values["outcome"]
+    has_step = step >= 0
+    is_settled = has_step & ~is_word(outcome, PENDING, LAPSED)
+    # An open question has waited until its step ends: with the run, or at as_of while that is open.
+    # A question without a step takes the 0 behind the last step, and is masked below.
+    since, until = np.append(steps["start"], 0)[step], np.append(steps["end"], 0)[step]
+    is_unmeasured = is_word(outcome, PENDING) & runs["is_undated"][run]
+    wait = np.where(has_step & ~is_unmeasured, until - since, NEVER)
+    return values | {
+        "run_id": take(runs["run_id"], run),
+        "step_id": take(steps["step_id"], step),
+        "asked_at": np.where(has_step, since, NEVER),
+        "answered_at": np.where(is_settled, until, NEVER),
+        "wait_s": wait,
+        "decision": pa.nulls(len(run), TEXT),
+    }
+
+
+def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
+    """Convert the fields of named tuples that are text or whole numbers; others are lists."""
+    columns: Columns = {}
+    for position, (name, hint) in enumerate(get_type_hints(cls).items()):
+        values = [row[position] for row in rows]
+        if hint is int:
+            columns[name] = np.array(values, np.int64)
+        else:
+            columns[name] = text(values) if hint in (str, str | None) else values
+    return columns
+
+
+def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
+    """Count the different hosts of each artifact's sources."""
+    codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
+    pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
+    return count(pairs[0], n)
+
+
+def _hosts(urls: pa.Array) -> pa.Array:
+    """Return the host of each URL in lower case; null where there is none."""
+    encoded = urls.dictionary_encode()  # many findings share the same sources
+    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
+    return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
+
+
+def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Columns:
+    n = len(rows.runs)
+    steps, artifacts, interrupts = parts["steps"], parts["artifacts"], parts["interrupts"]
+    started, ended = runs["started_at"], runs["ended_at"]
+    is_started = started != NEVER
+    queued = started - runs["created_at"]
+    requesters = [raw.get("requester") or {} for raw in rows.runs]
+
+    # for each count, the runs of the rows that it counts
+    is_finding = _is_finding(artifacts, steps)
+    is_pending = is_word(interrupts["outcome"], PENDING)
+    counted = {f"n_{name}": columns["run"] for name, columns in parts.items()}
+    counted["n_errors"] = steps["run"][flags(steps["error"].is_valid())]
+    counted["n_pending"] = interrupts["run"][is_pending]
+    counted["n_findings"] = artifacts["run"][is_finding]
+
+    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
+    lowest_first = np.argsort(confidence, kind="stable")
+    is_rated_output = is_word(artifacts["origin"], OUTPUT) & (confidence > 0)
+    of_outputs = lowest_first[is_rated_output[lowest_first]]
+    return {
+        "agent_name": pc.coalesce(runs["agent_name"], map_words(runs["agent"], agent_title)),
+        "requester": text(requester.get("name") for requester in requesters),
+        "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
+        "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
+        "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
+        **budget_columns(runs, steps),
+        **{name: count(of, n) for name, of in counted.items()},
+        "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
+        "weakest": _weakest(artifacts, is_finding, n),
+        "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
+    }
+
+
+def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
+    """Flag what is neither an output, nor a repeat, nor the record of an error ([A] 23)."""
+    is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
+    is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
+    return ~is_other
+
+
+def _weakest(artifacts: Columns, is_finding: Flags, n: int) -> pa.Array:
+    """Return the title of each run's finding or output with the lowest rating below high.
+
+    At a tie it is a finding.
+    """
+    confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
+    is_output = is_word(artifacts["origin"], OUTPUT) & ~artifacts["is_repeat"]
+    is_rated_below_high = (confidence > 0) & (confidence < len(contract.CONFIDENCES) - 1)
+    is_weak = is_rated_below_high & (is_finding | is_output)
+    weakest_first = np.lexsort((~is_finding, confidence))
+    rows = weakest_first[is_weak[weakest_first]]
+    return first_in_group(artifacts["run"], rows, artifacts["title"], n)
+
+
+def _outcomes(
+    status: pa.Array, steps: Columns, artifacts: Columns, interrupts: Columns
+) -> pa.Array:
+    """Return how each run ended.
+
+    That is the error of the cause that ended last, the first question that waits, the title of the
+    last output, or the first values that an output step without an artifact returned.
+    """
+    n = len(status)
+    causes = np.flatnonzero(flags(steps["error"].is_valid()))
+    last_first = causes[np.argsort(steps["end"][causes], kind="stable")][::-1]
+    pending = np.flatnonzero(is_word(interrupts["outcome"], PENDING))
+    outputs = np.flatnonzero(is_word(artifacts["origin"], OUTPUT))
+    labels = pc.coalesce(interrupts["label"], interrupts["kind"])
+    error = first_in_group(steps["run"], last_first, steps["error"], n)
+    question = first_in_group(interrupts["run"], pending, labels, n)
+    title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
+    n_others = count(artifacts["run"][outputs], n) - 1
+    more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
+    delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
+    has_none = is_word(status, "completed") & ~flags(delivered.is_valid())
+    ended = pc.coalesce(question, delivered, _returned(has_none, steps))
+    return pc.if_else(is_word(status, "error"), error, ended)
+
+
+def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
+    """Return in words what the last output step of each of some runs returned."""
+    is_output = is_word(steps["type"], "output") & (steps["depth"] == 0) & is_asked[steps["run"]]
+    rows = np.flatnonzero(is_output)[::-1]
+    words = text(map(jsontext.in_words, steps["result"].take(rows).to_pylist()))
+    has_words = flags(words.is_valid())
+    values = spread(rows[has_words], words.filter(has_words), len(is_output))
+    return first_in_group(steps["run"], rows[has_words], values, len(is_asked))

@@ -1,0 +1,495 @@
+"""The states of an answer and their transitions, without widgets.
+
+    OPEN -> INVALID -> OPEN      the entries do not validate; nothing is sent
+    OPEN -> ARMED -> SENDING     the first press arms, the second sends; card.js measures both
+    SENDING -> SETTLED           the API accepted it, or somebody's answer closed it
+    SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing is overwritten
+    SENDING -> FAILED            not delivered; the entries are kept
+    SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT, EXPIRED
+    OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
+
+`question.VERDICTS` has the end states and their receipts.
+
+From the second press to the result the controller is inert: another answer finds SENDING and does
+nothing. One lock guards the state. Listeners are called without the lock, since they may need a
+lock whose owner waits for this one; so they ask for the newest state. The controllers of the inbox
+and of the monitor follow the same pattern, and have an `AnswerController` for each question.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from runkit.api.contract import BUSINESS_FIELDS, Json
+from runkit.api.models import Run
+from runkit.client import Client
+from runkit.client.resume import is_stale
+from runkit.display.log import log
+from runkit.display.text import live_moment
+from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
+from runkit.local import answer_log
+from runkit.local.answer_log import CONFIRMED, Display, declared_name
+from runkit.widgets import _case, _drafts, _threads
+from runkit.widgets._drafts import draft_key
+from runkit.widgets._question import (
+    ACCEPTED,
+    Key,
+    Outcome,
+    Question,
+    Receipt,
+    Sent,
+    State,
+    sent_of,
+    verdict,
+)
+from runkit.widgets._questionnaire import Entries, Questionnaire, Texts
+
+MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
+CHECKING = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
+UNCONFIRMED = "We couldn't confirm it arrived."
+OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
+READ_ONLY = "Read-only. This client can read runs but not answer."
+NO_NAME = "Type your name first."
+NO_ID = "This question has no id; answer it in Middesk."
+DAYS = 30  # how far back questions and other runs of a business are searched
+MAX_NAME = 80  # characters of a person's name
+SHARED_LOGINS = {"root", "jovyan", "unknown"}  # logins of containers are no person's name
+EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
+Reasons = Mapping[str, Sequence[str]]
+
+
+class Controller:
+    """State behind a card, without a screen. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[], object]] = []
+
+    def subscribe(self, listener: Callable[[], object]) -> None:
+        """Call `listener` after each change, on the thread that made it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener()
+            except Exception:  # a view that fails must not stop the controller
+                log.exception("a card could not be updated")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of an answer. `message` is the status, `errors` are by section and field.
+
+    `receipt` is set at the end.
+    """
+
+    state: State
+    message: str = ""
+    errors: Mapping[str, Texts] = field(default_factory=dict)
+    receipt: Receipt | None = None
+
+
+class AnswerController(Controller):
+    """One question, the entries for its answer, and the outcome.
+
+    Parameters
+    ----------
+    client : Client
+        Sends the answer.
+    question : Question
+        The question as it was displayed.
+    who, drafts, reasons, receipts
+        As for `InterruptForm`.
+    list_runs : callable, optional
+        Returns the runs of which those of the business are the case; by default those of the last
+        30 days.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        question: Question,
+        *,
+        who: str | None = None,
+        drafts: bool = True,
+        reasons: Reasons | None = None,
+        receipts: str = "full",
+        list_runs: Callable[[], Iterable[Run]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.client = client
+        self.question = question
+        self.who = who or declared_name()
+        self.is_login = not (who or answer_log.typed_name)  # nobody has given a name
+        self.reasons = reasons or {}
+        self.form = Questionnaire(question.value, question.documents(client))
+        self.run = question.run  # its newest known state
+        self.entries: Entries = self.form.received({})
+        self.evidence = _case.evidence_of(question)
+        self._findings = _case.other_findings(question)
+        # lines about other runs of the business are added once they are read
+        self.case_lines = self._findings
+        self.refusal = READ_ONLY if client.read_only else ""
+        if question.interrupt_id is None:
+            self.refusal = NO_ID
+        self._list_runs = list_runs or self._list_recent
+        self._has_reason = receipts == "full"
+        self._use_drafts = drafts
+        run, interrupt_id = question.run, question.interrupt_id or ""
+        self._draft_key = draft_key(run, client.host, interrupt_id, question.digest)
+        self._is_sending = False  # a job has the answer
+        self._sent: Sent | None = None  # being sent
+        self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
+        self._warned_ids: set[int] = set()  # log entries that the person was warned of
+        self._shown_at: datetime | None = None
+        self._n_opened = 0  # sources of the question that were opened before the answer
+        message = f"{self._restore_draft()} {self._warning()}".strip()
+        self.snapshot = Snapshot(State.OPEN, self.refusal or message)
+
+    # -- actions of the person
+
+    def note_display(self) -> None:
+        """Note when the question was first shown on this machine, and read the case as a job."""
+        self._shown_at = self._shown_at or datetime.now(UTC)
+        _threads.start(self._read_case, "case")
+
+    def _list_recent(self) -> Iterable[Run]:
+        return self.client.runs.list(since=f"{DAYS}d", progress=False)
+
+    def _read_case(self) -> None:
+        try:
+            others = _case.read_others(self.client, self.question.run, self._list_runs)
+            lines = _case.lines_about_others(self.question, others, self.client.host)
+        except Exception as error:
+            lines = _case.failure(_threads.error_message(error))
+        self.case_lines = [*self._findings, *lines]
+        self._notify()
+
+    def receive(self, message: Mapping[str, Any]) -> None:
+        """Take a message of the page: a name, entries, or an answer (a verb, pressed twice)."""
+        if isinstance(message.get("who"), str):
+            self.sign(message["who"])
+        values, verb = message.get("values"), message.get("verb")
+        if not isinstance(values, dict):
+            return
+        if message.get("digest") != self.question.shown_digest:
+            log.warning("a card sent a message about another question; nothing was done")
+            return
+        entries = self.form.received(values)
+        if verb is None:
+            self.edit(entries)
+            return
+        if not self.form.is_combined:
+            entries["0"]["decision"] = str(verb)
+        self._n_opened = message.get("opened", 0)
+        self.submit(entries)
+
+    def sign(self, name: str) -> None:
+        """Take the name of the person who answers, here and in the forms that follow."""
+        with self._lock:
+            if name.strip() and self.snapshot.state in EDITABLE:
+                self.who = answer_log.typed_name = name.strip()[:MAX_NAME]
+                self.is_login = False
+        self._notify()
+
+    def edit(self, entries: Entries) -> None:
+        """Take the entries of the inputs; while an answer is sent they are no part of it."""
+        with self._lock:
+            state = self.snapshot.state
+            if self.snapshot.receipt or entries == self.entries:
+                return
+            self._take(entries)
+            if state not in EDITABLE or state is State.OPEN:
+                return
+            self._change(State.OPEN)
+        self._notify()
+
+    def submit(self, entries: Entries | None = None) -> None:
+        """Send the answer, unless it is invalid; while one is being sent, another is ignored."""
+        with self._lock:
+            state = self.snapshot.state
+            if entries is not None and not self.snapshot.receipt:
+                self._take(entries)
+            if state not in EDITABLE:
+                return
+            answer, errors = self.form.answer(self.entries)
+            if self.refusal:
+                self._change(State.FAILED, self.refusal)
+            elif errors:
+                first, *_ = (text for texts in errors.values() for text in texts.values())
+                self._change(State.INVALID, self._not_sent(first), errors=errors)
+            elif self.needs_name:
+                self._change(State.INVALID, self._not_sent(NO_NAME))
+            else:
+                who = self.who
+                _threads.start(
+                    lambda: self._run_job(answer, who), "answer"
+                )  # it waits for the lock
+                self._change(State.SENDING, "Sending your answer…")
+        self._notify()
+
+    # -- newer states of the run
+
+    def refresh(self) -> None:
+        """Read whether the question is still open, without the run's steps while it is.
+
+        Raises what `client.runs.get` raises.
+        """
+        try:
+            run = self.client.runs.get(self.question.run, steps=False)
+        except Unavailable:
+            self._replace_message("", OFFLINE)
+            raise
+        self._replace_message(OFFLINE, "")
+        if self.question.outcome(run).word != "open" or self.snapshot.state is State.UNKNOWN:
+            self.update_run(self.client.runs.get(self.question.run))
+
+    def _replace_message(self, old: str, new: str) -> None:
+        with self._lock:
+            if self.snapshot.state is not State.OPEN or old not in ("", self.snapshot.message):
+                return
+            self._change(State.OPEN, new)
+        self._notify()
+
+    def identify(self, run: Run) -> None:
+        """Take the business of the run, which may be found out while the question is displayed."""
+        with self._lock:
+            unnamed = self.question.run
+            if unnamed.business_id is not None or run.business_id is None:
+                return
+            business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
+            self.question = replace(self.question, run=unnamed.with_local_fields(**business))
+        _threads.start(self._read_case, "case")
+        self._notify()
+
+    def update_run(self, run: Run) -> None:
+        """Take a newer state of the run, with its steps, from another reader."""
+        self.identify(run)
+        with self._lock:
+            state = self.snapshot.state
+            is_sending = state is State.SENDING or self._is_sending  # the job decides
+            if self.snapshot.receipt or is_sending or is_stale(run, self.run):
+                return
+            outcome = self.question.outcome(run)
+            if state is State.UNKNOWN:
+                self._resolve(run)
+            elif outcome.word != "open":
+                self._close(run, outcome, "Your answer was not sent." if self.is_edited else "")
+            else:
+                return
+        self._notify()
+
+    # -- jobs
+
+    def _send(self, answer: Json, who: str) -> None:
+        """Check that the same question is still open, answer it once, and find the outcome."""
+        question = self.question
+        run = self._read()
+        outcome = question.outcome(run)
+        if outcome.word != "open":
+            self._close(run, outcome, "Your answer was not sent.")
+            return
+        if warning := self._warning():  # sent from another card or notebook in the meantime
+            self._change(State.OPEN, self._not_sent(warning))
+            return
+        # on the server's clock, as all times of a receipt
+        self._sent = Sent(run.read_at or datetime.now(UTC), who, answer)
+        try:
+            delivery = self.client.runs.deliver(
+                run,
+                question.interrupt_id,
+                answer,
+                who=who,
+                step_id=question.step_id,
+                display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
+                on_checking=self._on_unconfirmed,
+            )
+        except Conflict as error:
+            self._sent = None
+            run = error.run or run  # it is closed; when and by whom may be unknown
+            outcome = question.outcome(run)
+            outcome = Outcome("closed") if outcome.word == "open" else outcome
+            self._close(run, outcome, "Your answer was not accepted.")
+        except Invalid as error:
+            self._sent = None
+            is_json = self.entries["0"]["decision"] == "raw"
+            errors = {"0": {"raw": str(error)}} if is_json else {}
+            self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
+        except RunkitError:
+            self._sent = None
+            raise
+        else:
+            if delivery.run is None:
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
+            elif delivery.outcome == CONFIRMED:
+                outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
+                sent = self._sent._replace(is_confirmed=True)
+                self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
+            else:
+                self._resolve(delivery.run)
+
+    def _read(self) -> Run:
+        run = self.client.runs.get(self.question.run)
+        if is_stale(run, self.run):
+            raise Unavailable(
+                "The API shows an older state of the run than before. Try again in a moment."
+            )
+        return run
+
+    def _resolve(self, run: Run) -> None:
+        """Take the outcome of an unconfirmed answer."""
+        outcome = self.question.outcome(run)
+        if outcome.word != "open":
+            self._close(run, outcome)
+            return
+        self.run = run
+        self._warning()  # so that the log does not warn of the same answer again
+        message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+        self._change(State.OPEN, message)
+
+    def _on_unconfirmed(self, reason: str) -> None:
+        self._doubtful = self._sent
+        self._change(State.UNKNOWN, f"{CHECKING} ({reason})")
+        self._notify()
+
+    def _run_job(self, answer: Json, who: str) -> None:
+        """Send an answer; any error becomes a message on the card."""
+        with self._lock:
+            self._sent, self._is_sending = None, True
+        try:
+            self._send(answer, who)
+        except Exception as error:
+            message = _threads.error_message(error)
+            if self._sent is not None:
+                self._doubtful = self._sent
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
+            else:
+                self._change(State.FAILED, self._not_sent(message, "delivered"))
+        self._is_sending = False
+        self._notify()
+
+    # -- state changes
+
+    def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
+        """End a question that is closed; an answer from here may have closed it."""
+        logged = self.question.logged_answers(self.client.host)
+        last = sent_of(logged[-1]) if logged else None
+        if last is None or not last.is_confirmed:
+            last = self._doubtful or last
+        elif outcome.word != "closed":  # it was confirmed, so it was about an earlier question
+            last = self._doubtful
+        self._end(run, outcome, last, unsent=unsent)
+
+    def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
+        more |= {"has_reason": self._has_reason}
+        state, receipt = verdict(self.question, self.client, outcome, sent, **more)
+        with self._lock:
+            self.run = run
+            self._change(state, receipt.title, receipt=receipt)
+        _drafts.drop(self._draft_key)
+        _drafts.drop_closed(run, self.client.host)
+
+    def _change(self, state: State, message: str = "", **more: Any) -> None:
+        with self._lock:
+            if self.snapshot.receipt is None:  # a receipt is the end
+                self.snapshot = Snapshot(state, message, **more)
+
+    def _warning(self) -> str:
+        """Warn once of each answer in the log that may still arrive."""
+        sent = self.question.logged_answers(self.client.host)
+        new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
+        self._warned_ids.update(entry.answer_id for entry in new)
+        if not new:
+            return ""
+        return f"An answer sent from here at {live_moment(new[-1].sent_at)} {MAY_ARRIVE}"
+
+    def _not_sent(self, reason: str, verb: str = "sent") -> str:
+        """Describe why an answer was not sent, and that an earlier one may have been."""
+        if self._doubtful is None:
+            return f"Not {verb}. {reason}"
+        earlier = f"Your answer of {live_moment(self._doubtful.at)} may still arrive."
+        return f"Not {verb} this time. {reason} {earlier}"
+
+    # -- entries and drafts
+
+    @property
+    def needs_name(self) -> bool:
+        """Return whether a name must be typed before the first answer: the login is no person's."""
+        return self.is_login and self.who in SHARED_LOGINS
+
+    @property
+    def is_edited(self) -> bool:
+        """Return whether a person has changed anything."""
+        return self.entries != self.form.received({})
+
+    @property
+    def typed(self) -> str:
+        """The notes, which a person may want to copy after a conflict."""
+        return "\n".join(filter(None, (texts.get("note") for texts in self.entries.values())))
+
+    def _take(self, entries: Entries) -> None:
+        """Take entries, and keep them as a draft, which takes 2 ms."""
+        if self._use_drafts and entries != self.entries:
+            _drafts.save(self._draft_key, entries)
+        self.entries = entries
+
+    def _restore_draft(self) -> str:
+        """Restore the entries of an earlier form or kernel for the same question."""
+        _drafts.drop_closed(self.question.run, self.client.host)
+        draft = _drafts.load(self._draft_key) if self._use_drafts else None
+        self.entries = self.form.received(draft or {})
+        if not self.form.is_combined:
+            self.entries["0"]["decision"] = ""
+        return "Draft restored." if self.is_edited else ""
+
+
+class Forms(Controller):
+    """The forms of several questions, and those that are closed.
+
+    The options are those of a form.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        super().__init__()
+        self.client = client
+        self.options = options
+        self.forms: dict[Key, AnswerController] = {}  # entries survive opening another question
+        self.closed: list[AnswerController] = []
+
+    def form_of(self, question: Question) -> AnswerController:
+        """Return the form of a question, made once, however often it is opened."""
+        form = self.forms.get(question.key) or AnswerController(
+            self.client, question, **self.options
+        )
+        with self._lock:
+            is_new = question.key not in self.forms
+            form = self.forms.setdefault(question.key, form)
+        if is_new:
+            form.subscribe(lambda: self._follow(form))
+        form.note_display()
+        return form
+
+    def update_forms(self, runs: Iterable[Run]) -> None:
+        """Pass newer states of their runs to the forms."""
+        by_id = {run.id: run for run in runs}
+        for form in tuple(self.forms.values()):
+            if form.run.id in by_id:
+                form.update_run(by_id[form.run.id])
+
+    def _follow(self, form: AnswerController) -> None:
+        self._move_closed(form)
+        self._notify()
+
+    def _move_closed(self, form: AnswerController) -> bool:
+        """Move a form that is closed to `closed`; False if it is open, or was moved before."""
+        with self._lock:
+            if form.snapshot.receipt is None or self.forms.pop(form.question.key, None) is None:
+                return False
+            self.closed.append(form)
+            return True

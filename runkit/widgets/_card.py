@@ -1,0 +1,203 @@
+"""The one widget behind all cards, and the outputs of a cell that shows one.
+
+The card sends what to draw by message, and takes what a person does. Its traits are the code and
+the style only, so that a saved notebook holds no question and no typed text. The page asks for the
+content when it is ready, after a reload and in a second view, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import anywidget
+
+from runkit.api.contract import Json
+from runkit.display.log import log
+from runkit.display.text import css_variables, static_file
+from runkit.widgets import _static_form
+from runkit.widgets._static_form import SHARED_CSS, STATIC
+from runkit.widgets._threads import Ticker
+
+# for pages that cannot show a widget
+NO_KERNEL = _static_form.note("This card needs a running kernel. Rerun the cell to use it.")
+# Parts of a message that change nothing on the page.
+SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
+
+# --------------------------------------------------------------------------------------- the kernel
+
+_cards: WeakValueDictionary[Any, Any] = WeakValueDictionary()
+
+
+def replace_card(key: object, card: Any) -> None:
+    """Register a card under a key, and close the previous one of the same key."""
+    previous, _cards[key] = _cards.get(key), card
+    if previous is not None and previous is not card:
+        previous.close()
+
+
+def output(bundle: Mapping[str, Any]) -> Any:
+    """Display an output of the cell; return the handle that updates it, None outside IPython."""
+    from IPython.display import display
+
+    return display(bundle, raw=True, display_id=True)
+
+
+def update(handle: Any, bundle: Mapping[str, Any]) -> None:
+    """Replace an output of the cell, if there is one."""
+    if handle is not None:
+        handle.update(bundle, raw=True)
+
+
+def widget_view(widget: Any) -> dict[str, Any]:
+    """Build the bundle of a widget."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
+
+
+# ----------------------------------------------------------------------------------------- the card
+
+
+class Card(anywidget.AnyWidget):
+    """A card in the page.
+
+    Parameters
+    ----------
+    describe
+        Returns what to draw, as JSON.
+    handle
+        Takes a message of the page; must return quickly.
+    on_views
+        Called with the number of views when it changes; a reloaded page leaves old views behind.
+    """
+
+    _esm = str(static_file(STATIC / "card.js"))
+    _css = str(css_variables(".runkit-card") + SHARED_CSS + static_file(STATIC / "card.css"))
+
+    def __init__(
+        self,
+        describe: Callable[[], Json],
+        handle: Callable[[Json], object],
+        on_views: Callable[[int], object] = lambda _n: None,
+    ) -> None:
+        super().__init__()
+        self._describe, self._handle, self._on_views = describe, handle, on_views
+        self._lock_sending = threading.RLock()
+        self._number = 0
+        self._view_ids: set[str] = set()
+        self._heard: tuple[Any, Any] = ("", 0)
+        self._is_open = True
+        self.on_msg(self._on_message)
+
+    @property
+    def n_views(self) -> int:
+        """The number of pages that display the card."""
+        return len(self._view_ids)
+
+    def show(self, *_: object) -> None:
+        """Send what to draw to the page, if one displays the card."""
+        with self._lock_sending:
+            if self._view_ids and self._is_open:
+                self._number += 1
+                self.send({**self._describe(), "n": self._number, "heard": list(self._heard)})
+
+    def send(self, content: Json, buffers: Any = None) -> None:
+        """Send to the card and by way of its layout; the page takes the message that comes first.
+
+        anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card
+        itself. marimo has no models of layouts.
+        """
+        self.layout.send(content, buffers)
+        super().send(content, buffers)
+
+    def close(self) -> None:
+        """Remove the card from the page."""
+        with self._lock_sending:
+            self._is_open = False
+        layout = self.layout
+        super().close()
+        layout.close()
+
+    def _on_message(self, _widget: Card, content: Json, _buffers: list[memoryview]) -> None:
+        view_ids = self._view_ids - {content.get("gone")}
+        if isinstance(content.get("ready"), str):
+            view_ids = view_ids | {content["ready"]}
+        has_changed, self._view_ids = view_ids != self._view_ids, view_ids
+        if has_changed:
+            self._on_views(len(view_ids))
+
+        view, number = content.get("view"), content.get("n", 0)
+        # over a subshell of ipykernel 7.4 an answer can overtake what was typed just before
+        is_late = view == self._heard[0] and number < self._heard[1]
+        is_action = "ready" not in content and "gone" not in content
+        if is_action and (not is_late or "verb" in content):
+            try:
+                self._handle(content)
+            except Exception:
+                log.exception("a card could not do what its page asked for")
+        if not is_late:  # else the page would wait for the reply to its newer message
+            self._heard = (view, number)
+        if content.keys() - SILENT:
+            self.show()
+
+
+class CellOutput:
+    """The two outputs of a cell: a static twin, readable without a kernel, and below it a card.
+
+    Both show what `_describe` returns. A page that displays the card keeps the ticker going.
+    """
+
+    _end_text: str  # what replaces a card that is closed
+    _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
+    _describe: Callable[[], Json]
+    _receive: Callable[[Json], None]
+    _ticker: Ticker | None = None
+    _head: Any = None
+    _handle: Any = None
+    _card: Card | None = None
+
+    @property
+    def widget(self) -> Card:
+        """The card as an ipywidget, to be shown inside another one."""
+        if self._card is None:
+            self._card = Card(self._describe, self._receive, self._on_views)
+        return self._card
+
+    def _ipython_display_(self) -> None:
+        self.close()  # the card of an earlier cell
+        replace_card(self._key(), self)
+        self._head = output(self._static())
+        self._handle = output(widget_view(self.widget) | NO_KERNEL)
+
+    def _static(self) -> _static_form.Bundle:
+        is_open = self._card is None or not self._card.n_views
+        return _static_form.twin(self._describe(), is_open=is_open)
+
+    def _on_views(self, n_views: int) -> None:
+        if self._ticker is None:
+            return
+        if n_views and self._card:
+            self._ticker.start()
+        else:
+            self._ticker.stop()
+
+    def _changed(self) -> None:
+        """Show the newest state."""
+        if self._card is not None:
+            self._card.show()
+        update(self._head, self._static())
+
+    def close(self) -> None:
+        """Remove the card and end its threads. Entries remain as drafts."""
+        self._end(_static_form.note(self._end_text))
+
+    def _end(self, bundle: Mapping[str, Any]) -> None:
+        """Replace the card."""
+        if self._ticker is not None:
+            self._ticker.stop()
+        card, self._card = self._card, None
+        if card is not None:
+            card.close()
+            update(self._handle, bundle)

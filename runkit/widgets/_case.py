@@ -1,0 +1,224 @@
+"""What a card shows under a question: its evidence, and the case of its business.
+
+All of it comes from frames. The findings of the run are there at once; a job reads the other runs
+of the business, and the answers in this machine's log. A line of the case has a title, under which
+its findings or rows are folded; an open question is a row that is never folded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from runkit.api.contract import Json, objects
+from runkit.api.models import Run
+from runkit.api.questions import decision_of
+from runkit.client import Client
+from runkit.display import colors, status_words
+from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
+from runkit.local import answer_log
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import findings_of
+from runkit.widgets._question import Question, age_of, rows_of
+from runkit.widgets._questionnaire import NO_LABEL
+
+MAX_NAME = 300  # characters of a source's name
+MAX_RUNS = 10  # other runs of the business that are read with their steps
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # endings of ordinals by their last digit
+
+
+# ----------------------------------------------------------------------------------------- evidence
+
+
+def evidence_of(question: Question) -> list[list[Json]]:
+    """Return the findings of each proposal."""
+    artifacts, start, evidence = _proposed(question), 0, []
+    for proposal in question.proposals:
+        end = start + len(objects(proposal.get("artifacts")))
+        evidence.append(findings(question.frames, artifacts.iloc[start:end]))
+        start = end
+    return evidence
+
+
+def _proposed(question: Question) -> pd.DataFrame:
+    """Return the artifacts that the question proposes."""
+    artifacts = question.frames.artifacts
+    is_of_question = artifacts["interrupt_id"].fillna("").eq(question.interrupt_id or "")
+    return artifacts[is_of_question & artifacts["origin"].eq("proposal")]
+
+
+def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
+    """Describe artifacts of one run with their sources."""
+    described = []
+    for artifact in rows_of(artifacts):
+        sources = f.sources[f.sources["artifact_no"].eq(artifact.artifact_no)]
+        described.append(
+            {
+                "title": truncated(artifact.title or "Untitled finding"),
+                "confidence": (artifact.confidence or "").capitalize(),
+                "tone": colors.CONFIDENCE_COLORS.get(artifact.confidence, ""),
+                "summary": truncated(artifact.summary or ""),
+                "sources": [*map(_source, rows_of(sources))],
+            }
+        )
+    return described
+
+
+def _source(source: Any) -> Json:
+    url, tier = source.url or "", source.source_tier or ""
+    host = web_host(url)
+    names = [source.source_name or url] if host else [source.source_name, url]
+    return {
+        "name": shorten(": ".join(filter(None, names)), MAX_NAME),
+        "url": url if host else None,
+        "host": host or "",
+        "tier": tier,
+        "mark": status_words.TIERS.get(tier, status_words.UNKNOWN_TIER),
+    }
+
+
+# ----------------------------------------------------------------------------------------- the case
+
+
+def other_findings(question: Question) -> list[Json]:
+    """Describe the run's other findings, weakest first, without those that the question repeats."""
+    artifacts = findings_of(question.frames)
+    others = artifacts[~artifacts["title"].isin(_proposed(question)["title"])]
+    if others.empty:
+        return []
+    others = others.sort_values("confidence", kind="stable")
+    confidences = counts(others["confidence"].dropna())
+    title = ": ".join(filter(None, (plural(len(others), "other finding"), confidences)))
+    return [{"title": title, "findings": findings(question.frames, others)}]
+
+
+def counts(values: Iterable[str]) -> str:
+    """Count values in their order: `1 medium, 3 high`."""
+    return ", ".join(f"{n:,} {value}" for value, n in Counter(values).items())
+
+
+def _folded(noun: str, preposition: str, rows: list[Json], endings: Sequence[str]) -> list[Json]:
+    """Fold rows under their number and how they ended, such as `3 completed, 1 failed`."""
+    if not rows:
+        return []
+    summary = counts(endings)
+    if len(set(endings)) == 1:
+        summary = f"all {endings[0]}" if len(endings) > 1 else endings[0]
+    title = f"{plural(len(rows), noun)} {preposition} this business, {summary}"
+    return [{"title": title, "rows": rows}]
+
+
+def read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
+    """Read the other runs of a business, the newest with their steps."""
+    if run.business_id is None:
+        return []
+    [threads] = client.businesses.threads_of(run.business_id, progress=False).values()
+    thread_ids = {thread.id for thread in threads}
+    others = [other for other in list_runs() if other.thread_id in thread_ids]
+    others = [other for other in others if other.id != run.id]
+    others.sort(key=lambda other: other.created_at, reverse=True)
+    with_steps = {run.id: run for run in client.runs.fetch(others[:MAX_RUNS], progress=False)}
+    return [with_steps.get(other.id, other) for other in others]
+
+
+def failure(message: str) -> list[Json]:
+    """Build the line of a case that could not read the other runs of the business."""
+    return [_row(shorten(f"The other runs of this business couldn't be read. {message}", MAX_NAME))]
+
+
+def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: str = "") -> Json:
+    """Describe a row: a run, pills of a text and a tone, a text, and what is at the right end."""
+    labels = [(visible(label), tone) for label, tone in pills if label]
+    return {"run": short_id(run), "pills": labels, "text": visible(text), "end": end, "key": key}
+
+
+def lines_about_others(question: Question, others: Sequence[Run], host: str) -> list[Json]:
+    """Describe the questions and runs of the business, and the answers of this machine."""
+    runs = [question.run, *others]
+    log = answer_log.answers_about(run.id for run in runs)
+    is_sent = ~log["delivery"].isin([answer_log.FAILED, answer_log.REFUSED])
+    log = log[log["host"].eq(host) & is_sent]
+    f = frames(runs, answers=log, progress=False)
+    questions = f.interrupts.merge(f.runs[["run_id", "created_at", "as_of"]], on="run_id")
+    questions["asked_at"] = questions["asked_at"].fillna(questions["created_at"])
+    questions = questions.sort_values("asked_at", kind="stable")
+    is_open = questions["outcome"].eq("pending")
+    return [
+        *_open_rows(question, rows_of(questions[is_open])),
+        *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
+        *_earlier_line(rows_of(questions[~is_open].iloc[::-1])),
+        *_answers_line(rows_of(log.iloc[::-1])),
+    ]
+
+
+def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
+    """Describe each other open question about the business; these are never folded."""
+    keys = [(row.run_id, row.interrupt_id or "") for row in questions]
+    position = keys.index(question.key)
+    rows: list[Json] = []
+    for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
+        if number == position:
+            continue
+        age = age_of((row.as_of - row.asked_at).total_seconds())
+        text = f"the {ordinal(number)} {short_id(row.run_id)} is {age} old"
+        pill = ""
+        if not rows:
+            text = f"{ordinal(position)} question about this business; {text}"
+            pill = f"◷ {len(questions):,} open"
+        rows.append(_row(text, (pill, "attention"), key=" ".join(key)))
+    return rows
+
+
+def ordinal(position: int) -> str:
+    """Return the ordinal of a position counted from 0: 1st, 2nd, 3rd, 4th."""
+    number = position + 1
+    ending = "th" if number % 100 in (11, 12, 13) else ENDINGS.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
+    asked_at = question.asked_at or question.run.created_at
+    rows, endings, n_newer = [], [], 0
+    for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
+        status = status_words.status(shorten(run.status, 40))
+        color = colors.CONFIDENCE_COLORS.get(run.confidence, "")
+        pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
+        is_newer = run.created_at > asked_at
+        end = "newer" if is_newer else "older"
+        rows.append(_row(f"created {live_moment(run.created_at)}", *pills, run=run.run_id, end=end))
+        endings.append(status.word.lower())
+        n_newer += is_newer
+    lines = _folded("other run", "of", rows, endings)
+    if n_newer:
+        lines[0]["title"] += f"; {plural(n_newer, 'is', 'are')} newer than this question"
+    return lines
+
+
+def _earlier_line(questions: Sequence[Any]) -> list[Json]:
+    rows = []
+    for row in questions:
+        ending = status_words.outcome_words(row.kind, row.outcome, row.decision)
+        when = f", {live_moment(row.answered_at)}" if row.answered_at else ""
+        label = shorten(row.label or NO_LABEL, 100)
+        rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
+    endings = [status_words.OUTCOMES[row.outcome].partition(":")[0].lower() for row in questions]
+    return _folded("earlier question", "about", rows, endings)
+
+
+def _answers_line(log: Sequence[Any]) -> list[Json]:
+    rows = []
+    for entry in log:
+        decision = decision_of(json.loads(entry.answer))
+        answer = status_words.outcome_words(entry.kind, "answered", decision)
+        doubt = "" if entry.delivery == answer_log.CONFIRMED else " (not confirmed)"
+        signer = shorten(entry.answered_by, 80)
+        text = f"{answer}{doubt} · signed {signer} · run {short_id(entry.run_id)}"
+        rows.append(_row(text, end=live_moment(entry.sent_at)))
+    if not rows:
+        return []
+    return [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}]

@@ -1,0 +1,425 @@
+"""One question of a run: its value, its digest, its outcome, and its receipt.
+
+`VERDICTS` is the whole table: what a newer state of the run says of the question, and what is known
+of an answer from this machine, give the state, the tone of the receipt, and its title.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runkit.api.contract import Json, answerer_of, objects
+from runkit.api.models import Run
+from runkit.api.other_models import Document
+from runkit.api.questions import interrupt_kind, proposals_of
+from runkit.client import Client
+from runkit.client.resume import is_pending
+from runkit.display import status_words
+from runkit.display.log import log
+from runkit.display.text import duration, moment, plural, short_id, shorten, timestamp
+from runkit.errors import RunkitError, UsageError
+from runkit.local import answer_log
+from runkit.local.answer_log import CONFIRMED, SELF_DECLARED, Entry
+from runkit.tables.frames import Frames
+from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import KIND_ORDER
+from runkit.widgets import _drafts
+from runkit.widgets._questionnaire import NO_LABEL, Questionnaire
+
+SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
+MAX_REASON = 1000  # characters
+ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
+UNIDENTIFIED = "Business not identified yet"
+if TYPE_CHECKING:
+    import pandas as pd
+
+Key = tuple[str, str]  # ids of a run and of its question, which is empty if there is none
+
+
+class Outcome(NamedTuple):
+    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
+
+    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives
+    them.
+    """
+
+    word: str
+    at: datetime | None = None
+    by: str | None = None
+
+
+class Row(NamedTuple):
+    """A question that waits, or that has expired.
+
+    `wait_s` is as of the last check. `asked_at` and `wait_s` are None if no step gives them; the
+    business is None until it is identified.
+    """
+
+    run_id: str
+    business_name: str | None
+    interrupt_id: str | None
+    kind: str
+    label: str
+    asked_at: datetime | None
+    wait_s: float | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as it was when it was read.
+
+    `asked_at` is the server's time, None if no step gives it. A question without an id is shown
+    and cannot be answered through the API.
+    """
+
+    run: Run
+    interrupt_id: str | None
+    value: Json
+    agent: str | None
+    label: str
+    step_id: str | None
+    asked_at: datetime | None
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the question's value, which shows whether it has changed."""
+        return answer_log.digest(self.value)
+
+    @cached_property
+    def shown_digest(self) -> str:
+        """The SHA-256 of what identifies this question; the time tells sandboxes apart."""
+        created_at = self.run.created_at.isoformat()
+        return answer_log.digest({"question": [*self.key, created_at, self.digest]})
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The frames of the run."""
+        return frames(self.run)
+
+    @property
+    def kind(self) -> str:
+        """The kind of answer that is expected."""
+        return interrupt_kind(self.value)
+
+    @property
+    def proposals(self) -> list[Json]:
+        """The proposals, one or several."""
+        return proposals_of(self.value)
+
+    @property
+    def key(self) -> Key:
+        """The ids of the run and of the question."""
+        return self.run.id, self.interrupt_id or ""
+
+    @property
+    def wait_s(self) -> float | None:
+        """The seconds from the question to the last reading of its run."""
+        read_at = self.run.read_at
+        return (read_at - self.asked_at).total_seconds() if read_at and self.asked_at else None
+
+    @property
+    def row(self) -> Row:
+        """What `InterruptInbox.rows` shows of it."""
+        run = self.run
+        return Row(
+            run_id=run.id,
+            business_name=run.business_name,
+            interrupt_id=self.interrupt_id,
+            kind=self.kind,
+            label=self.label,
+            asked_at=self.asked_at,
+            wait_s=self.wait_s,
+        )
+
+    def outcome(self, run: Run) -> Outcome:
+        """Find the outcome in a newer state of the run, read with its steps."""
+        if is_pending(run, self.interrupt_id or "") and not run.is_finished:
+            current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
+            is_same = current is None or answer_log.digest(current.value) == self.digest
+            return Outcome("open" if is_same else "changed")
+        step = next((step for step in run.walk() if step.id == self.step_id), None)
+        if step is None:
+            return Outcome("closed")
+        if step.completed_at is not None:
+            return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
+        return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
+
+    def logged_answers(self, host: str) -> list[Entry]:
+        """Return the answers from this machine to this question, oldest first."""
+        return [
+            entry
+            for entry in logged_answers(self.run, host)
+            if entry.interrupt_id == self.interrupt_id
+            and entry.question_digest in (None, self.digest)
+            and (entry.step_id == self.step_id or None in (entry.step_id, self.step_id))
+        ]
+
+    def documents(self, client: Client) -> list[Document]:
+        """List the business's documents if the question asks for one."""
+        needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
+        if not needs_documents or self.run.business_id is None:
+            return []
+        try:
+            return [*client.documents.list(self.run.business_id)]
+        except RunkitError:
+            return []
+
+
+def age_of(seconds: float) -> str:
+    """Return an age in one unit, so that a list is not redrawn all the time."""
+    return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
+
+
+def rows_of(df: pd.DataFrame) -> list[Any]:
+    """Return the rows of a frame, with None for missing values."""
+    values = df.astype(object)
+    return [*values.where(values.notna(), None).itertuples(index=False)]
+
+
+def questions_of(runs: Iterable[Run]) -> list[Question]:
+    """Return the pending questions of runs that were read with their steps, in the one order."""
+    by_id = {run.id: run for run in runs}
+    interrupts = frames([*by_id.values()], progress=False).interrupts
+    questions: dict[Key, Question] = {}
+    for row in rows_of(interrupts[interrupts["outcome"] == "pending"]):
+        run = by_id[row.run_id]
+        value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
+        if value is not None:
+            question = Question(
+                run=run,
+                interrupt_id=row.interrupt_id,
+                value=value,
+                agent=row.agent,
+                label=row.label or NO_LABEL,
+                step_id=row.step_id,
+                asked_at=row.asked_at,
+            )
+            questions.setdefault(question.key, question)
+    return in_order(questions.values())
+
+
+def in_order(questions: Iterable[Question]) -> list[Question]:
+    """Sort questions as all screens do: by kind, then the oldest first."""
+
+    def key(question: Question) -> tuple[int, float]:
+        asked_at = question.asked_at
+        return KIND_ORDER.index(question.kind), asked_at.timestamp() if asked_at else math.inf
+
+    return sorted(questions, key=key)
+
+
+def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
+    """Return a pending question of a run that was read with its steps; None if it isn't pending.
+
+    Without an id it is the only pending question. Raises `UsageError` if there are several. An
+    empty id is that of a question that has none.
+    """
+    waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.key[1])]
+    if len(waiting) > 1:
+        choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
+        raise UsageError(
+            f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
+            f"choose one with interrupt=: {choices}"
+        )
+    return waiting[0] if waiting else None
+
+
+def logged_answers(run: Run, host: str) -> list[Entry]:
+    """Return the answers from this machine to a run's questions, oldest first.
+
+    Refused and undelivered answers are left out. A log that cannot be read causes a warning and
+    gives none.
+    """
+    try:
+        entries = answer_log.entries([run.id])
+    except UsageError as error:
+        log.warning("the answer log was not read: %s", error)
+        return []
+    unsent = (answer_log.FAILED, answer_log.REFUSED)
+    same_run = (None, run.created_at)
+    return [
+        entry
+        for entry in entries
+        if entry.delivery not in unsent and entry.host == host and entry.run_created_at in same_run
+    ]
+
+
+# -------------------------------------------------------------------------------- end and receipt
+
+
+class State(StrEnum):
+    """The state of an answer."""
+
+    OPEN = "open"
+    INVALID = "invalid"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    SETTLED = "settled"
+    CONFLICT = "conflict"
+    EXPIRED = "expired"
+
+
+ACCEPTED = "accepted"  # the question: the API took this answer
+CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this machine
+_CHANGED = "The question has changed. Rerun this cell to see the new one."
+_SIGNED = "{answer}, {at} · signed {who}"
+_ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
+_EXPIRED = f"{status_words.OUTCOMES['lapsed']}{{when}}."
+VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
+    # the question, an answer from here: state, tone, title
+    (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
+    ("closed", CLEAR): (State.CONFLICT, "attention", _ELSEWHERE),
+    ("closed", DOUBTFUL): (State.SETTLED, "attention", "Closed. {doubt}"),
+    ("closed", NONE): (State.CONFLICT, "attention", "Already answered{by}{when}. {unsent}"),
+    ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
+    ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
+    ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
+    ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
+}
+LOGGED = "in runkit.answer_log() on the machine that sent it"
+DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell whose answer it took"}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The outcome of a question: one sentence, and its details by name.
+
+    `words` name the answer, `tone` is ok, attention or neutral. `reason` is the typed text, empty
+    with `receipts="short"`.
+    """
+
+    title: str
+    facts: dict[str, str]
+    words: str = ""
+    tone: str = "attention"
+    reason: str = ""
+
+
+class Sent(NamedTuple):
+    """An answer that left this machine. `by` is self-declared."""
+
+    at: datetime
+    by: str
+    answer: Json
+    is_confirmed: bool = False
+
+
+def sent_of(entry: Entry) -> Sent:
+    """Return an answer of the log."""
+    return Sent(
+        entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED
+    )
+
+
+def run_facts(run: Run, client: Client) -> dict[str, str]:
+    """Return the details of every receipt: its run, and where the run is."""
+    return {"run": run.label, "run ID": run.id, "host": f"{client.host} ({client.mode})"}
+
+
+def verdict(
+    question: Question,
+    client: Client,
+    outcome: Outcome,
+    sent: Sent | None,
+    *,
+    unsent: str = "",
+    is_logged: bool = True,
+    has_reason: bool = False,
+) -> tuple[State, Receipt]:
+    """Return the end state of a question, and its receipt.
+
+    `sent` is the answer from this machine that may have closed it, and `unsent` says what became of
+    an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the
+    typed text.
+    """
+    certainty = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
+    state, tone, title = VERDICTS[outcome.word, certainty]
+    by = shorten(outcome.by or "", 80)
+    facts = run_facts(question.run, client) | {"question": shorten(question.label, 300)}
+    if outcome.word in ("closed", ACCEPTED):
+        api = f" by {by} (according to the API)" if by else ""
+        facts["closed"] = f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"
+    values = {
+        "by": f" by {by}" if by else "",
+        "when": f", {moment(outcome.at)}" if outcome.at else "",
+        "unsent": unsent,
+    }
+    if sent is None:
+        return state, Receipt(title.format(**values).strip(), facts, tone=tone)
+
+    answer = Questionnaire(question.value).receipt(sent.answer)
+    facts |= _answer_facts(answer, sent, certainty, is_logged=is_logged)
+    values |= {
+        "answer": answer,
+        "at": moment(outcome.at or sent.at),
+        "who": by or sent.by,
+        "doubt": f"We couldn't confirm that your answer of {moment(sent.at)} arrived.",
+    }
+    title = title.format(**values).strip()
+    is_shown = has_reason and outcome.word == ACCEPTED
+    reason = _reason(sent.answer) if is_shown else ""
+    return state, Receipt(title, facts, answer if certainty == CLEAR else "", tone, reason)
+
+
+def _answer_facts(answer: str, sent: Sent, certainty: str, *, is_logged: bool) -> dict[str, str]:
+    """Return the details of an answer from this machine."""
+    digest = answer_log.digest(sent.answer)[:SHORT_DIGEST]
+    unlogged = "NOT saved: runkit.answer_log() could not be written"
+    return {
+        "answer": f"{answer} (SHA-256 {digest}…)",
+        "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
+        "delivery": DELIVERY[certainty],
+        "full answer": LOGGED if is_logged else unlogged,
+    }
+
+
+def _reason(answer: Json) -> str:
+    """Return the notes of an answer, and those of its proposals."""
+    notes = [part.get("note") for part in (answer, *objects(answer.get("proposals")))]
+    return shorten(" / ".join(filter(None, notes)), MAX_REASON)
+
+
+def closed_receipt(
+    client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True
+) -> Receipt:
+    """Build the receipt of a closed question: the one that this machine answered last, if any."""
+    facts = run_facts(run, client) | {"status": str(status_words.status(shorten(run.status, 40)))}
+    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+        return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
+    _drafts.drop_closed(run, client.host)
+    entries = [
+        entry
+        for entry in logged_answers(run, client.host)
+        if interrupt_id in (None, entry.interrupt_id)
+    ]
+    if not entries:
+        subject = (
+            f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+        )
+        return Receipt(f"Nothing to answer: {subject} waiting.", facts)
+
+    entry = entries[-1]
+    question = Question(
+        run=run,
+        interrupt_id=entry.interrupt_id,
+        value={"type": entry.kind},
+        agent=entry.agent,
+        label=entry.label or NO_LABEL,
+        step_id=entry.step_id,
+        asked_at=None,
+    )
+    outcome, sent = question.outcome(run), sent_of(entry)
+    if sent.is_confirmed:
+        outcome = outcome._replace(word=ACCEPTED)
+    elif outcome.word != "expired":
+        outcome = outcome._replace(word="closed")
+    _, receipt = verdict(question, client, outcome, sent, has_reason=has_reason)
+    return receipt
