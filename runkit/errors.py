@@ -24,7 +24,7 @@ expected and what to do. No message ever contains a key or a header.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runkit.display.hide_keys import redact
 from runkit.display.text import brief, shorten, visible
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
-
-    from runkit.api.models import Run
-    from runkit.client import RunList
 
 MAX_PATH = 300  # characters of a path in a message
 DISTRIBUTION = "runkit-jupyter"  # the name on PyPI
@@ -116,9 +113,12 @@ class ArchiveError(RunkitError, OSError):
 
 
 class WaitTimeout(RunkitError, TimeoutError):
-    """The run was still running at the timeout. `run` is the last state read."""
+    """The run was still running at the timeout.
 
-    def __init__(self, message: str, run: Run | None = None) -> None:
+    `run` is the last state read, a `runkit.Run`, or None.
+    """
+
+    def __init__(self, message: str, run: Any = None) -> None:
         super().__init__(message)
         self.run = run
 
@@ -147,10 +147,11 @@ class ApiError(RunkitError):
 class AuthError(ApiError, PermissionError):
     """401 or 403.
 
-    `runs` are the runs that had arrived when the error ended `client.runs.fetch`, else None.
+    `runs` are the runs that had arrived when the error ended `client.runs.fetch`, a
+    `runkit.RunList`, else None.
     """
 
-    runs: RunList | None = None
+    runs: Any = None
 
 
 class NotFound(ApiError, LookupError):
@@ -167,7 +168,7 @@ class Conflict(ApiError, RuntimeError):
     `run` is the run as read afterwards, or None.
     """
 
-    run: Run | None = None
+    run: Any = None
 
 
 class RateLimited(ApiError, ConnectionError):

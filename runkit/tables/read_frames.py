@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,10 @@ from runkit.tables.sources import (
 from runkit.time_budget import Flags
 
 SHOWN_PROBLEMS = 5
+# How an archive is opened. `runkit.archive.archive` registers it, in a package above this one, and
+# needs the extra `[scale]`: it is loaded when a folder has a Delta log.
+ARCHIVE = "runkit.archive.archive"
+OPENERS: dict[str, Callable[[Path], Any]] = {}
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
@@ -131,9 +136,8 @@ def opened(source: Source) -> Any:
             coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
             return Frames(**dataframes, coverage=coverage, version=saved.version)
         if (path / "_delta_log").is_dir():
-            from runkit import Archive  # Archive belongs to a package above this one
-
-            return Archive(path).pinned
+            import_module(ARCHIVE)
+            return OPENERS[ARCHIVE](path)
         return path
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
         parts = [opened(part) if isinstance(part, str | Path) else part for part in source]
