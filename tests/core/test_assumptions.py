@@ -11,7 +11,7 @@ PACKAGE = Path(runkit.__file__).parent
 ROW = re.compile(r"^\| (\d+) \|.*\| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 FILES = {
     int(number): set(re.findall(r"`([^`]+)`", where))
-    for number, where in ROW.findall((PACKAGE / "contract.md").read_text())
+    for number, where in ROW.findall((PACKAGE / "api" / "contract.md").read_text())
 }
 SOURCES = {
     path.relative_to(PACKAGE).as_posix(): path.read_text()
