@@ -16,7 +16,7 @@ from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.display.counts import HOUR, Count, Span, lasted
 from runkit.display.text import duration, moment
 from runkit.tables import run_rules
-from runkit.tables.run_rules import KNOWN_TIERS, STRONG_TIERS, LinkedFrames, flag
+from runkit.tables.run_rules import STRONG_TIERS, LinkedFrames, flag
 
 LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
 MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
@@ -290,8 +290,7 @@ class Facts:
         """Of the different sources those of a government or primary tier."""
         sources = self.frames.sources.drop_duplicates(["url", "source_name"])
         is_strong = sources["source_tier"].isin(STRONG_TIERS)
-        is_known = sources["source_tier"].isin(KNOWN_TIERS)
-        return count(flag(is_strong, is_known), self.n_unread)
+        return count(flag(is_strong, sources["source_tier"].notna()), self.n_unread)
 
     @cached_property
     def low_findings(self) -> Count:

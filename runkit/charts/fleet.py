@@ -6,6 +6,8 @@ module.
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,6 @@ from runkit.charts.panel import (
     bars,
     counts,
     lasting,
-    late_waits,
     percent,
     records,
     render,
@@ -30,13 +31,24 @@ from runkit.charts.panel import (
     without_steps,
 )
 from runkit.charts.why_slow import why_slow
-from runkit.display.counts import NOT_KNOWN, Count, gap, number
+from runkit.display.counts import (
+    NOT_KNOWN,
+    Count,
+    Span,
+    gap,
+    lasted,
+    number,
+    phrase,
+    sentence,
+    things,
+    unread,
+)
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, plural
-from runkit.facts import Facts
+from runkit.facts import TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of
+from runkit.tables.run_rules import flag, is_rated
 
 __all__ = [
     "failed_steps",
@@ -51,11 +63,9 @@ __all__ = [
 
 MAX_KINDS, MAX_VARIANTS = 15, 15  # kinds of steps, sequences of them
 OWN_SHARE = 0.5  # a step with child steps that works more than this share itself is no group
-NO_QUESTIONS = "No question to a reviewer."
-# A question with one of these outcomes was put to a person; others were decided by policy.
-HUMAN_OUTCOMES = ["answered", "pending", "lapsed"]
 # Errors with one cause differ in their ids and numbers.
 IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
+NO_STRONG = "high confidence, no government or primary source"
 ARTIFACT = ["run_id", "artifact_no"]
 COLORS = {
     "completed": "ok",
@@ -155,56 +165,53 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
         null where no wait is known to be longer and some are not known. What the policy settled
         waited for nobody and is left out.
     """
-    questions = f.interrupts[f.interrupts["outcome"].isin(HUMAN_OUTCOMES)]
-    n_policy = len(f.interrupts) - len(questions)
-    # Of bounds with the same label, the SLA stays.
+    facts = Facts(f, sla_h)
+    questions = facts.questions[facts.questions["outcome"].isin(TO_A_PERSON)]
+    # Of bounds with the same label, the limit stays.
     by_label = {duration(bound): bound for bound in (HOUR / 2, DAY, 3 * DAY, sla_h * HOUR)}
     bounds = sorted(by_label.values())
     heads = [*(f"to {duration(bound)}" for bound in bounds), f"over {duration(bounds[-1])}"]
-    classes = pd.cut(questions["wait_s"], [-np.inf, *bounds, np.inf], labels=heads).astype("str")
-    if questions["wait_s"].isna().any():
+    # a lower bound has a class only if no other is above it
+    has_class = ~questions["is_least"] | questions["wait_s"].gt(bounds[-1])
+    classed_s = questions["wait_s"].where(has_class)
+    classes = pd.cut(classed_s, [-np.inf, *bounds, np.inf], labels=heads).astype("str")
+    if classed_s.isna().any():
         heads.append(NOT_KNOWN)
 
     rows = questions.assign(
-        kind=questions["kind"].astype("str").map(KINDS),
+        kind=questions["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
         wait=classes.fillna(NOT_KNOWN),
         median_s=questions["wait_s"].where(questions["outcome"].eq("answered")),
         n_questions=1,
-        **{f"n_{word}": questions["outcome"].eq(word) for word in HUMAN_OUTCOMES},
+        **{f"n_{word}": questions["outcome"].eq(word) for word in TO_A_PERSON},
     )
     rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
     rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
-    sums = dict.fromkeys(("n_questions", *(f"n_{word}" for word in HUMAN_OUTCOMES)), "sum")
+    sums = dict.fromkeys(("n_questions", *(f"n_{word}" for word in TO_A_PERSON)), "sum")
     by_kind = rows.groupby("kind", observed=True)
-    late = [late_waits(waits_s, sla_h) for _, waits_s in by_kind["wait_s"]]
+    late = [count(flags) for _, flags in by_kind["is_late"]]
     totals = by_kind.agg(sums | {"median_s": "median", "wait_s": "max"})
     n_late = [count.n if count.n or count.is_whole else None for count in late]
     totals.insert(0, "n_late", pd.Series(n_late, totals.index, "Int64"))
     n_by_class = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
     table = n_by_class.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
     table = table.astype({"kind": "str"})
-
-    sentence = _waits_sentence(questions, sla_h) if len(questions) else NO_QUESTIONS
-    if n_policy:
-        sentence += f" {plural(n_policy, 'question')} decided by policy left out."
-    sentence += without_steps(f)
     sla_at = bounds.index(sla_h * HOUR) + 1
     body = _waits_body(rows, table, [*heads, f"Over {sla_h:g} h"], late, sla_at)
-    return Panel("Waits by kind of question", sentence, table, body=body)
+    return Panel("Waits by kind of question", _waits_sentence(facts), table, body=body)
 
 
-def _waits_sentence(questions: pd.DataFrame, sla_h: float) -> str:
-    """Write how many answers came soon, and how many late."""
-    answered_s = questions.loc[questions["outcome"].eq("answered"), "wait_s"]
-    known_s, n_unknown = answered_s.dropna(), int(answered_s.isna().sum())
-    parts = [f"{questions['outcome'].eq('pending').sum():,} still waiting."]
-    if n_unknown:
-        parts.insert(0, f"{plural(n_unknown, 'answer')} after an unknown wait")
-    if len(known_s):
-        n_soon, n_late = (known_s <= HOUR / 2).sum(), (known_s > sla_h * HOUR).sum()
-        answers = f"Of {plural(len(known_s), 'answer')}, {n_soon:,} came within 30 min"
-        parts.insert(0, f"{answers} and {n_late:,} after more than {sla_h:g} h")
-    return "; ".join(parts)
+def _waits_sentence(facts: Facts) -> str:
+    """Write how many answers came soon, how many questions wait, and what is left out."""
+    asked, policy = facts.questions_asked, facts.questions_by_policy
+    if asked.of:
+        soon = phrase(facts.answers_soon, "within 30 min", "answer")
+        parts = [sentence(soon, things(facts.open_questions, "open question"))]
+    else:
+        parts = [sentence(things(asked, "question to a reviewer", "questions to reviewers"))]
+    if policy.n:
+        parts.append(f"{plural(policy.n, 'question')} decided by policy left out.")
+    return " ".join(filter(None, [*parts, facts.wait_note]))
 
 
 def _waits_body(
@@ -215,8 +222,10 @@ def _waits_body(
     # pandas 3.0.0 cannot add several columns that are filled with text
     cells = texts.unstack().reindex(columns=heads[:-1]).astype("object").fillna(MISSING)
     late_of_all = [f"{number(count)} of {count.of:,}{gap(count)}" for count in late]
-    medians, longest = table["median_s"].map(lasting), table["longest_s"].map(lasting)
-    lines = np.column_stack([cells, late_of_all, medians, longest]).tolist()
+    is_bound = (rows["is_least"] | rows["wait_s"].isna()).groupby(rows["kind"], observed=True)
+    longest = map(Span, table["longest_s"], is_bound.any())
+    medians = table["median_s"].map(lasting)
+    lines = np.column_stack([cells, late_of_all, medians, list(map(lasted, longest))]).tolist()
     return render(
         "waits",
         heads=[*heads, "Median answer", "Longest"],
@@ -269,13 +278,13 @@ def slowest_steps(f: Frames) -> Panel:
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
 
     part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
-    sentence = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    sentence += f"{part} of {whole} on the critical path."
+    words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
+    words += f"{part} of {whole} on the critical path.{without_steps(f)}"
     if kinds.empty:
-        sentence = "No steps with own time."
+        words = sentence(things(_unread(f), "step with own time", "steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
-    return Panel("Slowest steps", sentence + without_steps(f), table, body=body)
+    return Panel("Slowest steps", words, table, body=body)
 
 
 @checked
@@ -309,15 +318,15 @@ def variants(f: Frames) -> Panel:
     table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
 
     share = percent(table["n_runs"].max(), len(runs))
-    sentence = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; "
-    sentence += f"the most frequent has {share} of them."
+    words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; "
+    words += f"the most frequent has {share} of them.{without_steps(f)}"
     if table.empty:
-        sentence = "No runs with steps."
+        words = sentence(things(_unread(f), "sequence of steps", "sequences of steps"))
     if len(table) > MAX_VARIANTS:
-        sentence += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
+        words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
     table = table.head(MAX_VARIANTS)
     body = table_html(with_labels(table.assign(variant=_without_common_start(table["variant"]))))
-    return Panel("Variants", sentence + without_steps(f), table, body=body)
+    return Panel("Variants", words, table, body=body)
 
 
 def _without_common_start(variants: pd.Series[str]) -> pd.Series[str]:
@@ -368,18 +377,29 @@ def failed_steps(f: Frames) -> Panel:
         order, ascending=False, kind="stable", ignore_index=True
     )
 
-    n_runs = failed["run_id"].nunique()
-    n_completed = failed.loc[failed["n_completed"], "run_id"].nunique()
-    sentence = f"{plural(len(failed), 'failed step')} in {n_runs:,} "
-    sentence += f"of {plural(len(f.runs), 'run')}."
-    if n_completed:
-        sentence += f" {n_completed:,} of these runs completed."
-    if failed.empty:
-        sentence = "No failed steps."
     columns = table[["error", "n_runs", "newest_at"]]
     columns.insert(1, "where", pd.Series(_where(f, table), table.index, "str"))
     body = table_html(columns)
-    return Panel("What failed and why", sentence + without_steps(f), table, body=body)
+    return Panel("What failed and why", _failed_sentence(f, failed), table, body=body)
+
+
+def _failed_sentence(f: Frames, failed: pd.DataFrame) -> str:
+    """Write how many steps failed, in how many runs, and how many causes are not known."""
+    facts, n_runs = Facts(f), failed["run_id"].nunique()
+    where = f" in {n_runs:,} of {plural(len(f.runs), 'run')}" if n_runs else ""
+    parts = [sentence(f"{things(facts.failed_steps._replace(unread=0), 'failed step')}{where}")]
+    if facts.failed_steps.unread:
+        parts = [*parts[: bool(n_runs)], unread(facts.failed_steps, "Failed steps")]
+    if n_completed := failed.loc[failed["n_completed"], "run_id"].nunique():
+        parts.append(f"{n_completed:,} of these runs completed.")
+    if n_unknown := facts.causes.unknown:
+        parts.append(f"The cause of {plural(n_unknown, 'failed run')} is {NOT_KNOWN}.")
+    return " ".join(parts)
+
+
+def _unread(f: Frames) -> Count:
+    """Return what is known of the steps of runs where none was found."""
+    return Count(0, 0, 0, int((~f.runs["has_steps"]).sum()))
 
 
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
@@ -413,29 +433,31 @@ def weak_findings(f: Frames) -> Panel:
         run and type has low confidence, and the other finding. `confidence` and `best_tier` are
         the words as they came. Outputs are left out, as they repeat findings.
     """
-    findings = findings_of(f)
-    is_high = findings["confidence"].eq("high")
+    facts = Facts(f)
+    findings = facts.artifacts
+    is_high = flag(findings["confidence"].eq("high"), is_rated(findings))
     weaknesses = {
-        "no source": findings["n_sources"] == 0,
-        "high confidence, no government or primary source": is_high
-        & (findings["best_tier"] < "primary"),
-        "high and low confidence on one source": _is_disputed(f, findings),
+        "no source": findings["is_bare"].astype("boolean"),
+        NO_STRONG: is_high & ~findings["is_strong"] & ~findings["is_bare"],
+        "high and low confidence on one source": _is_disputed(f, findings).astype("boolean"),
     }
-    parts = [findings[is_weak].assign(weakness=name) for name, is_weak in weaknesses.items()]
+    rows = [
+        findings[is_weak.eq(True).fillna(False)].assign(weakness=name)
+        for name, is_weak in weaknesses.items()
+    ]
     names = ["run_id", "business_name", "agent_name"]
-    table = pd.concat(parts, ignore_index=True).merge(f.runs[names], on="run_id")
+    table = pd.concat(rows, ignore_index=True).merge(f.runs[names], on="run_id")
 
-    n_weak, n_one_host = len(table.drop_duplicates(ARTIFACT)), int((findings["n_hosts"] == 1).sum())
-    share = percent(n_weak, len(findings))
-    sentence = f"{n_weak:,} of {plural(len(findings), 'finding')} ({share}) "
-    sentence += f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
-    sentence += f"{plural(n_one_host, 'finding')} on one host only."
-    if findings.empty:
-        sentence = "No findings."
+    weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
+    words = [phrase(weak, "with weak evidence", "finding") + ": " * bool(weak.n)]
+    words[0] += counts(table["weakness"]) if weak.n else ""
+    if weak.of:
+        n_one_host = int((findings["n_hosts"] == 1).sum())
+        words += [WEAK.rstrip("."), f"{plural(n_one_host, 'finding')} on one host only"]
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
-    table = table.assign(**as_came)
-    return Panel("Weak findings", sentence, table[["weakness", *names, *columns]])
+    table = table.assign(**as_came)[["weakness", *names, *columns]]
+    return Panel("Weak findings", " ".join(map(sentence, words)), table)
 
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
@@ -454,7 +476,7 @@ def spread(by: Any) -> pd.DataFrame:
         "median_s": by.median(),
         "p90_s": by.quantile(0.9),
         "longest_s": by.max(),
-        "total_s": by.sum(),
+        "total_s": by.sum(min_count=1),
     }
     return pd.DataFrame(names)
 

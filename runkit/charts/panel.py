@@ -11,7 +11,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
 from runkit.display.colors import CONFIDENCE_COLORS
-from runkit.display.counts import Count
 from runkit.display.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
 from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER, status
 from runkit.display.text import (
@@ -19,7 +18,6 @@ from runkit.display.text import (
     agent_title,
     block,
     css_variables,
-    day,
     duration,
     esc,
     moment,
@@ -137,7 +135,7 @@ def _templates() -> Template:
         "tiers": TIERS,
         "unknown_tier": UNKNOWN_TIER,
     }
-    names = (agent_title, aged, lasting, plural, short_id, status, waited, when)
+    names = (agent_title, aged, lasting, plural, short_id, status, when)
     environment.filters |= {function.__name__: function for function in names}
     environment.filters |= {"host": web_host, "words": words_of}
     return environment.get_template("panels.html.j2")
@@ -203,17 +201,6 @@ def aged(seconds: Any) -> str:
     if pd.notna(seconds) and seconds >= 2 * DAY:
         return f"{int(seconds // DAY):,} d"
     return lasting(seconds)
-
-
-def waited(wait_s: Any, asked_at: Any) -> str:
-    """Return how long a question has waited, or since when if that is not known; else a dash."""
-    return f"since {day(asked_at)}" if pd.isna(wait_s) and pd.notna(asked_at) else lasting(wait_s)
-
-
-def late_waits(waits_s: pd.Series[float], limit_h: float) -> Count:
-    """Count the waits, in seconds, that are longer than a limit in hours."""
-    n_late, n_unknown = (waits_s > limit_h * HOUR).sum(), waits_s.isna().sum()
-    return Count(int(n_late), len(waits_s), int(n_unknown))
 
 
 def when(time: Any) -> str:

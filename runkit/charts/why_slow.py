@@ -53,7 +53,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     others = _others(f.runs, row)
     groups = {"This run": run, f"Median of {plural(len(others), 'other')}": others}
     medians = [
-        {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
+        {"group": name, "n_runs": len(group), **_measured(group).median()}
         for name, group in groups.items()
         if len(group)
     ]
@@ -66,6 +66,14 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         body += render("section", title="What it waited for", body=table_html(questions))
     title = f"{label} {status(row['status'])}"
     return Panel(title, _sentence(f, row, others, questions), table, body=body)
+
+
+def _measured(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures of runs; what is counted in steps is null if they were not read."""
+    measures = runs[MEASURES].astype("float64")
+    return measures.assign(
+        **{name: measures[name].where(runs["has_steps"]) for name in ("n_interrupts", "n_steps")}
+    )
 
 
 def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:

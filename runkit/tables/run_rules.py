@@ -24,7 +24,6 @@ KIND_ORDER = (  # of questions, on every screen
     "other",
 )
 NOT_IN_THE_DATA = "The question is not in the data"
-KNOWN_TIERS = TIERS[1:]
 STRONG_TIERS = TIERS[TIERS.index("primary") :]
 ARTIFACT = ["run_id", "artifact_no"]
 
@@ -99,12 +98,10 @@ def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:
 def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     """Flag artifacts with a source of a government or primary tier.
 
-    Null where no source is, but the tier of one is missing or not one of the API's words.
+    Null where no source is, but the tier of one is missing.
     """
     tiers = f.sources["source_tier"]
-    sources = f.sources[ARTIFACT].assign(
-        is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.isin(KNOWN_TIERS)
-    )
+    sources = f.sources[ARTIFACT].assign(is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.notna())
     by_artifact = sources.groupby(ARTIFACT)
     flags = by_artifact["is_strong"].any().to_frame().assign(is_known=by_artifact["is_known"].all())
     rows = artifacts[ARTIFACT].join(flags, on=ARTIFACT)

@@ -1,0 +1,86 @@
+"""Panels of many runs with less information: what nobody knows is no number and no absence."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+import runkit
+import strangers
+from strangers import HOUR, Finding, Fleet, Truth
+from support import at, question, run, step
+
+ABSENCE = re.compile(r"\b(no|none|nothing|all caught up|0)\b", re.IGNORECASE)
+
+
+def listed(fleet: Fleet) -> runkit.Frames:
+    """The runs as the API lists them, without steps."""
+    rng = random.Random(1)
+    return runkit.frames(strangers.reduced(fleet.page, ["without_steps_and_questions"], 1, rng))
+
+
+@pytest.mark.parametrize(
+    "name", ["waits", "failed_steps", "weak_findings", "slowest_steps", "variants"]
+)
+def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing(name: str) -> None:
+    f = listed(strangers.fleet(random.Random(2)))
+    panel = getattr(runkit.fleet, name)(f.select(f.runs["status"].ne("running")))
+    assert not ABSENCE.search(panel.sentence), panel.sentence
+    assert re.search(r"\d+ runs? not known", panel.sentence)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_waits_count_late_questions_as_a_loop_does(seed: int) -> None:
+    fleet = strangers.fleet(random.Random(seed))
+    waits_s = [
+        (asked.answered if asked.answered is not None else fleet.read_at) - asked.asked
+        for made in fleet.strangers
+        for asked in made.truth.questions
+        if asked.ending in ("pending", "answered")
+    ]
+    table = runkit.fleet.waits(runkit.frames(fleet.page)).table.set_index("kind")
+    row = table.loc["All"]
+    assert row["n_questions"] == len(waits_s)
+    assert row["n_late"] == sum(seconds > 4 * HOUR for seconds in waits_s)
+    assert row["over 3 d"] == sum(seconds > 72 * HOUR for seconds in waits_s)
+    assert row["longest_s"] == pytest.approx(max(waits_s), abs=0.01)
+
+
+def test_a_file_proves_that_its_questions_are_late() -> None:
+    """30 questions that were asked up to 18 days before the newest time of their file."""
+    asking = [
+        run(question("q", n, None), run_id=f"asking{n}", end=None, status="interrupted")
+        for n in range(30)
+    ]
+    later = run(step("s"), run_id="later", updated_at=at(18 * 24 * HOUR + 60))
+    f = runkit.frames({"object": "list", "data": [*asking, later]})
+    row = runkit.fleet.waits(f).table.set_index("kind").loc["All"]
+    assert row[["n_late", "over 3 d"]].tolist() == [30, 30]
+    assert "oldest at least 18 d, all over 4 h" in runkit.overview(f).body
+    assert "Open waits are counted to Feb 21, 2026, 10:01 UTC" in runkit.overview(f).sentence
+
+
+def test_low_findings_of_runs_without_an_output_need_a_look() -> None:
+    made = [item for seed in range(6) for item in strangers.findings_only(random.Random(seed))]
+    panel = runkit.overview(strangers.raws(made))
+    assert panel.table[["next_step", "n_runs"]].values.tolist() == [["Read", 6]]
+    assert '<b class="text">6</b> <span>of 6 completed runs</span>' in panel.body
+
+
+def test_an_unrated_finding_is_called_unrated() -> None:
+    made = strangers.odd_confidence(random.Random(0))
+    table = runkit.fleet.needs_attention(runkit.frames(strangers.raws(made))).table
+    assert table["reason"].tolist() == ["Unrated: Unrated"]
+
+
+def test_findings_without_tiers_are_not_known_to_be_weak() -> None:
+    rng, findings = random.Random(0), []
+    for n, tiers in enumerate([("web",), (None,), ("government",), ()]):
+        findings.append(Finding(f"Finding {n}", "high", tiers))
+    work = step("work", 0, 9, artifacts=[strangers.evidence(item) for item in findings])
+    made = strangers.stranger(rng, work, truth=Truth(findings=tuple(findings)))
+    panel = runkit.fleet.weak_findings(runkit.frames([made.raw]))
+    assert panel.table["title"].tolist() == ["Finding 3", "Finding 0"]
+    assert panel.sentence.startswith("2 of 4 findings with weak evidence; 1 not known: ")
