@@ -33,7 +33,7 @@ def cluster() -> Iterator[None]:
     # half a second, in every process that collects tests
     from dask.distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=1, dashboard_address=None) as started, Client(started):
+    with LocalCluster(n_workers=1, dashboard_address="127.0.0.1:0") as started, Client(started):
         yield
 
 
