@@ -16,7 +16,7 @@ from runkit.server import Sandbox
 from runkit.server._launch import SandboxServer
 from runkit.server._web import error_response
 
-KINDS = ("slow", "refuse", "drop", "lose_reply", "garble")
+KINDS = ("hold", "slow", "refuse", "drop", "lose_reply", "garble")
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Fault:
 
     `on` may begin with a method or ANY; the default is POST. All seconds are real ones.
 
+        hold        waits for `clear_faults` before handling the request
         slow        waits for `seconds` before handling the request
         refuse      answers with `status`; Retry-After is `seconds`, if given
         drop        closes the connection (FIN) without handling the request
@@ -73,13 +74,17 @@ class FaultyServer(SandboxServer):
         return fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Apply the first delay and the first failure that match, in this order."""
+        """Apply the first hold, delay and failure that match, in this order."""
         self.n_answers += scope["path"].endswith("/resume")
         transport = receive.__self__.transport  # type: ignore[attr-defined]
+        if hold := self._next(scope, "hold"):
+            receive = await _read(receive)
+            while any(fault is hold for fault in self.faults):
+                await asyncio.sleep(0.01)
         if slow := self._next(scope, "slow"):
             receive = await _read(receive)
             await asyncio.sleep(3 if slow.seconds is None else slow.seconds)
-        fault = self._next(scope, *KINDS[1:])
+        fault = self._next(scope, *KINDS[2:])
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.kind == "refuse":
@@ -136,7 +141,7 @@ class FaultyBox(Sandbox):
         self.server.faults.append(Fault(kind, on, times, **fields))
 
     def clear_faults(self) -> None:
-        """Remove all faults."""
+        """Remove all faults, and let held requests go."""
         self.server.faults.clear()
 
     def answers(self) -> Callable[[], int]:

@@ -134,11 +134,12 @@ def test_only_a_deliberate_second_press_sends(
 def test_a_slow_server(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
     """After some seconds without a result a person learns that the answer may not have left."""
     form = show_form("decision")
-    asking.box.fault("slow", seconds=7)
+    asking.box.fault("hold")
     press(verb(page, "Keep in review"))
     live.until(lambda: form.state == "sending")
     message = page.locator(".rk-message")
     live.until(lambda: "the kernel or the server does not respond" in message.inner_text())
+    asking.box.clear_faults()
     live.until(lambda: form.state == "settled")
     assert asking.wire.posts == 1
 

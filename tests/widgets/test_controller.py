@@ -208,7 +208,7 @@ def test_a_refusal_stands_beside_the_json(
 def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     """What is typed while an answer is sent is no part of it."""
     controller = asking.controller("address_gap")
-    asking.box.fault("slow", seconds=0.3)
+    asking.box.fault("hold")
     no = {"0": {**controller.entries["0"], "decision": "reject"}}
     controller.edit(no)
     gate = threading.Barrier(50)
@@ -217,6 +217,7 @@ def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
             pool.submit(lambda: (gate.wait(), controller.submit()))
     controller.edit({"0": {**no["0"], "note": "too late"}})
     assert controller.snapshot.state is State.SENDING
+    asking.box.clear_faults()
     finish()
     assert (controller.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
     assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']

@@ -92,7 +92,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
     """The form stays until the verdict, which is shown although live updates are off."""
     run = begin("watchlist_hit")
     monitor, page = watch(run, until_waiting=True)
-    box.fault("slow", on="/resume", seconds=6)
+    box.fault("hold", on="/resume")
     page.answer("reject")
     [controller] = monitor._forms.forms.values()
     until(lambda: [*runkit.answer_log()["delivery"]] == ["sending"])
@@ -100,6 +100,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
     look_now(monitor)
     until(lambda: "Live updates off." in shown.html())
     assert (controller.snapshot.receipt, len(monitor._forms.forms)) == (None, 1)
+    box.clear_faults()
     until(lambda: "Run finished. Live updates off." in shown.html())
     assert controller.snapshot.receipt.title in unescape(shown.html())
 

@@ -88,13 +88,14 @@ def test_an_answer_sent_while_offline_has_its_receipt(
     session = open_session("decision", FORM)
     press(verb(session.page, KEEP), times=1)
     is_armed(session.page)
-    box.fault("slow", seconds=1)
+    box.fault("hold")
     verb(session.page, KEEP).click()
     see(session.page, "Sending your answer…")
     context.set_offline(True)
     for socket in sockets:
         socket.close()
     session.page.wait_for_function(f"() => {KERNEL}.connectionStatus !== 'connected'")
+    box.clear_faults()
     with box.client() as client:
         until(lambda: not client.runs.get(session.run).interrupts)
     see(session.page, "Sending your answer…")
