@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import example as case
+from hypothesis import strategies as st
 
 import runkit
 from runkit.errors import UsageError
+from strangers import raws, strangers_of
 from support import example, run, step
+
+# letters with several forms in upper and lower case, marks, digits and spaces of other scripts, and
+# characters that are syntax
+LETTERS = "aiIİıkKKsSſßẞσςΣµμΐΐ\u0301\u0345٣५_ \u00a0\u2003\x1c\n7"
+SYNTAX = [*".*+?|()[]{}^$\\", r"\d", r"\w", r"\s", r"\b", r"\D", r"\1", r"\.", "(?s)", "(?=", "{2}"]
 
 
 @pytest.fixture(scope="module")
@@ -16,22 +25,60 @@ def f() -> runkit.Frames:
     return runkit.frames([example("completed"), example("interrupted") | {"id": "other"}])
 
 
-@pytest.mark.parametrize(
-    ("text", "regex"), [("tin", False), ("e", False), (r"\d+", True), ("(", False)]
-)
-def test_search_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
-    found = runkit.search(f, text, regex=regex)
-    pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
-    expected = [
+def hits_of(f: runkit.Frames, pattern: re.Pattern[str]) -> list[tuple[str, str, str]]:
+    """The run, the column and the text of each hit, by a loop over all cells."""
+    return sorted(
         (run_id, f"{name}.{column}", hit[0])
         for name, df in f.items()
         for column in df.select_dtypes("str")
         for run_id, value in zip(df["run_id"], df[column].fillna(""), strict=True)
         for hit in pattern.finditer(value)
-    ]
-    rows = found[["run_id", "where", "hit"]].itertuples(index=False, name=None)
-    assert sorted(rows) == sorted(expected)
-    assert set(found["status"]) <= set(f.runs["status"])
+        if hit[0]
+    )
+
+
+def found_by(f: runkit.Frames, text: str, regex: bool = False) -> list[tuple[str, str, str]]:
+    found = runkit.search(f, text, regex=regex)[["run_id", "where", "hit"]]
+    return sorted(found.itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize(
+    ("text", "regex"),
+    [("tin", False), ("e", False), (r"\d+", True), ("(", False), (r"i\w+\s", True), ("^r", True)],
+)
+def test_search_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
+    pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
+    expected = hits_of(f, pattern)
+    assert expected or text == "("
+    assert found_by(f, text, regex) == expected
+    strangers = runkit.frames(raws(strangers_of()))
+    assert found_by(strangers, text, regex) == hits_of(strangers, pattern)
+
+
+@case(["ı"], "i", False)
+@case(["\u0130"], "i", False)
+@case(["\u212a"], "k", False)
+@case(["ß"], "ẞ", False)
+@case(["٣"], r"\d", True)
+@case(["aaa"], "a++a", True)
+@given(
+    st.lists(st.text(LETTERS, max_size=6), min_size=1, max_size=4),
+    st.lists(st.sampled_from([*LETTERS, *SYNTAX]), min_size=1, max_size=5).map("".join),
+    st.booleans(),
+)
+def test_search_finds_what_a_loop_finds_in_any_script(
+    names: list[str], text: str, regex: bool
+) -> None:
+    try:
+        pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
+    except re.error:
+        assume(False)
+    assume(text.strip())
+    steps = [step(str(n), name=name) for n, name in enumerate(names)]
+    f = runkit.frames(run(*steps))
+    found = runkit.search(f, text, regex=regex, where="steps.name")
+    expected = [hit[0] for name in names for hit in pattern.finditer(name) if hit[0]]
+    assert found["hit"].tolist() == expected
 
 
 def test_the_words_around_a_hit_are_there() -> None:

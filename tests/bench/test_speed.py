@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,6 +83,18 @@ def writing(folder: Path) -> Ways:
     }
 
 
+def searching(folder: Path) -> Ways:
+    """Return a search without and with many hits beside a loop over all cells without any."""
+    f = runkit.frames(TEXT, progress=False)
+    find = re.compile("is nowhere", re.IGNORECASE).search
+    texts = [df[column] for _, df in f.items() for column in df.select_dtypes("str")]
+    return {
+        "loop": lambda: [find(value) for values in texts for value in values.dropna()],
+        "no hit": lambda: runkit.search(f, "is nowhere"),
+        "10,000 hits": lambda: runkit.search(f, "business"),
+    }
+
+
 def importing(folder: Path) -> Ways:
     """Return imports in fresh processes."""
     return {
@@ -97,6 +110,7 @@ CASES = {
     storing: ["frames", "add", "add again", "read"],
     drawing: ["2,000 steps", "20,000 steps", f"{N_RUNS:,} runs"],
     writing: ["frames", "masked export"],
+    searching: ["loop", "no hit", "10,000 hits"],
     importing: ["import runkit", "import pandas"],
 }
 
