@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.arguments import checked
+from runkit.display.counts import NOT_KNOWN
 from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
@@ -17,7 +18,7 @@ from runkit.tables.sources import Source
 # Two steps count as the same step if these columns agree, and if both or neither failed.
 COMPARED = ("depth", "agent", "name", "type", "resolution")
 KEY = ["agent", "name"]
-MEASURES = {"n": "int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
+MEASURES = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
 
 
 class Difference(NamedTuple):
@@ -43,8 +44,9 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Counts are int32, seconds float64. The first difference is the first step, in tree order,
-        that differs in depth, agent, name, type, failure, or resolution by policy.
+        Counts are Int32, seconds float64; null for a run whose steps were not read. The first
+        difference is the first step, in tree order, that differs in depth, agent, name, type,
+        failure, or resolution by policy.
 
         | column | meaning |
         | --- | --- |
@@ -55,7 +57,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
         | is_first_difference | the first difference is at a step of this row; two if names differ |
 
-        `attrs["sentence"]` says what the first difference is.
+        `attrs["sentence"]` says what the first difference is, or that it is not known.
 
     Raises
     ------
@@ -69,7 +71,9 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
                 f"a holds {plural(len(both.runs), 'run')}; expected two, or one in a and one in b."
             )
         a, b = map(both.select, both.runs["run_id"])
-    in_a, in_b = one_run(a, "a").steps, one_run(b, "b").steps
+    sides = {"a": one_run(a, "a"), "b": one_run(b, "b")}
+    unread = [side for side, f in sides.items() if not f.runs["has_steps"].all()]
+    in_a, in_b = (f.steps for f in sides.values())
     steps = pd.concat([in_a, in_b], keys=["a", "b"], names=["side"])
     steps = steps.assign(
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
@@ -77,9 +81,10 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         total_s=steps["duration_s"],
         waiting_s=steps["duration_s"].where(steps["is_wait"], 0.0),
     )
-    sides = pd.MultiIndex.from_product([MEASURES, ["a", "b"]])
     sums: Any = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
-    sums = sums.reindex(columns=sides, fill_value=0)  # a side without steps has no columns
+    columns = pd.MultiIndex.from_product([MEASURES, sides])
+    # a side without steps has no columns
+    sums = sums.reindex(columns=columns, fill_value=float("nan") if unread else 0)
     table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure, dtype in MEASURES.items():
         of_a, of_b = sums[measure, "a"].astype(dtype), sums[measure, "b"].astype(dtype)
@@ -87,9 +92,9 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         table[f"{measure}_diff"] = of_b - of_a
 
     table["is_first_difference"] = False
-    difference = first_difference(in_a, in_b)
+    difference = None if unread else first_difference(in_a, in_b)
     if difference is None:
-        table.attrs["sentence"] = "No step differs."
+        table.attrs["sentence"] = _no_difference(unread)
         return table
     for side, position in difference._asdict().items():
         if position is not None:
@@ -118,6 +123,13 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
             at_b = None if step_b is None else position
             return Difference(at_a, at_b)
     return None
+
+
+def _no_difference(unread: list[str]) -> str:
+    if unread:
+        runs = f"run {unread[0]}" if len(unread) == 1 else "both runs"
+        return f"The first difference is {NOT_KNOWN}: the steps of {runs} were not read."
+    return "No step differs in depth, agent, name, type, failure, or resolution by policy."
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:

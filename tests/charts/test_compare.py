@@ -45,3 +45,22 @@ def test_steps_without_agent_are_one_row():
 def test_it_takes_one_run_on_each_side(source):
     with pytest.raises(UsageError, match=r"b holds . runs?; expected exactly one"):
         compare(run(), source)
+
+
+READ = run(step("1", 0, 10), step("2", 10, 30, name="ask", type="interrupt"), run_id="read")
+LISTED = run(run_id="listed")
+
+
+def test_of_a_run_without_steps_nothing_is_known_to_differ():
+    table = compare(READ, LISTED)
+    numbers = table.set_index("name")
+    assert numbers[["n_a", "total_s_a", "waiting_s_a"]].values.tolist() == [[1, 10, 0], [1, 20, 20]]
+    assert numbers.filter(regex="_(b|diff)$").isna().all(axis=None)
+    assert not table["is_first_difference"].any()
+    assert "not known: the steps of run b were not read" in table.attrs["sentence"]
+
+
+def test_runs_without_steps_are_not_known_to_be_equal():
+    table = compare(LISTED, run(run_id="other"))
+    assert table.empty
+    assert "not known: the steps of both runs were not read" in table.attrs["sentence"]
