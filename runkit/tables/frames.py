@@ -247,24 +247,33 @@ class Frames:
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines; the last says how complete they are."""
         runs = self.runs
-        counts = ", ".join(plural(len(self[name]), word) for name, word in COUNTED.items())
-        counts += f" ({runs['n_pending'].sum()} waiting)"
-        if runs.empty:
-            lines = [plural(0, "run"), counts]
-        else:
+        lines = [plural(len(runs), "run"), self._counts()]
+        if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
-            lines = [
-                f"{plural(len(runs), 'run')} ({status_counts(runs)})",
-                counts,
-                f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
-            ]
-        if n_listed := int((~runs["has_steps"]).sum()):
-            lines.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
+            lines[0] += f" ({status_counts(runs)})"
+            lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         if n_undated := int(self.reads["is_undated"].sum()):
             verb = "has" if n_undated == 1 else "have"
             subject = plural(n_undated, "open run")
             lines.append(f'{subject} {verb} no time of reading; pass as_of="now" or a time')
-        return [*lines, self._completeness()]
+        return [*filter(None, lines), self._completeness()]
+
+    def _counts(self) -> str:
+        """Count the rows of each frame; 0 is left out where some are not known."""
+        runs, n_waiting = self.runs, int(self.runs["n_pending"].sum())
+        n_lost = int((runs["status"].eq("interrupted") & runs["n_pending"].eq(0)).sum())
+        is_whole = runs["has_steps"].all() and not n_lost
+        parts = [
+            plural(len(self[name]), word)
+            for name, word in COUNTED.items()
+            if len(self[name]) or is_whole
+        ]
+        if n_waiting or is_whole:
+            parts[-1] += f" ({n_waiting:,} waiting)"
+        if n_lost:
+            verb = "waits" if n_lost == 1 else "wait"
+            parts.append(f"{plural(n_lost, 'run')} {verb} for what is not in the data")
+        return ", ".join(parts)
 
     def _completeness(self) -> str:
         seen, _, refused, why = self.coverage
@@ -275,6 +284,8 @@ class Frames:
             parts.append(f"not complete: {shorten(why, 1_000)}")
         if n := int(self.problems["n"].sum()):
             parts.append(f"{plural(n, 'problem')} ({'; '.join(problem_words(self.problems))})")
+        if n_listed := int((~self.runs["has_steps"]).sum()):
+            parts.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if not parts:
             parts.append("complete, no problems")
         if self.version is not None:

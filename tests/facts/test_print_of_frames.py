@@ -1,0 +1,28 @@
+"""What the print of frames says of runs whose steps or questions are not in the data."""
+
+from __future__ import annotations
+
+import re
+
+import runkit
+from support import question, run, step
+
+ABSENCE = re.compile(r"\b(0|no|none|complete,)\b")
+READ = run(step("work"), question("asked", 10, 20), run_id="read")
+LISTED = run(run_id="listed")
+LOST = run(step("work"), run_id="lost", status="interrupted", end=None)
+
+
+def test_the_print_of_runs_without_steps_states_no_absence() -> None:
+    for records in ([LISTED], [READ, LISTED]):
+        assert not ABSENCE.search(" ".join(runkit.frames(records).summary()))
+
+
+def test_the_print_of_runs_that_were_read_counts_every_row() -> None:
+    lines = runkit.frames([READ]).summary()
+    assert lines[1] == "2 steps, 0 artifacts, 0 sources, 1 question (0 waiting)"
+    assert lines[-1] == "complete, no problems"
+
+
+def test_a_run_that_waits_for_what_is_not_in_the_data_is_not_printed_as_no_question() -> None:
+    assert runkit.frames([LOST]).summary()[1] == "1 step, 1 run waits for what is not in the data"
