@@ -1,1 +1,7 @@
-"""Analyses of many runs: search, changes, actions and decisions."""
+"""Analyses of many runs.
+
+search        `search`: where a text is in runs
+changes       `changes`: what has changed between two states of some runs
+actions       `actions`: who approved which action, with which effect
+decisions     `decisions`: how reviewers decide, and how fast
+"""

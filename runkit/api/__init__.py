@@ -1,1 +1,9 @@
-"""What Middesk's API says: words, times, objects, questions, and the check of its JSON."""
+"""What Middesk's API says, and what is assumed where its pages say nothing (`contract.md`).
+
+contract      the API's words and times, request bodies, and how undocumented responses are read
+jsontext      JSON text with orjson, within its limits
+validation    the check of the API's JSON against the models, and the tree of steps
+models        a run and its parts, as views of checked JSON: `Run`
+other_models  the API's other objects: agents, threads, businesses, feedback, actions, documents
+questions     what agents ask: kinds, ways to answer, and checks of an answer
+"""

@@ -1,4 +1,36 @@
-"""Charts of runs, and panels of one run (`one_run`) and of many (`fleet`)."""
+"""Charts of runs, and panels of one run (`one_run`) and of many (`fleet`).
+
+gantt             `gantt`: what runs did and when
+_bars             what a chart shows, as one DataFrame: a row for each bar
+_axis             the time axis, which folds long waits
+_marks            bars, waits, the critical path and labels as plotly's dicts
+_pair_chart       two runs, step under step
+_fleet_chart      many runs, a row for each
+_fleet_points     many runs, a point for each
+figure            plotly's figure with a static picture and a sentence beside it
+svg               a figure as a static SVG
+_svg_elements     elements of SVG
+theme             the look of figures
+panel             `Panel`: a title, a sentence, a table and sometimes a figure
+one_run           panels of one run
+step_panel        what one step returned, found and took
+fleet             panels of many runs
+needs_attention   what needs somebody, worst first
+why_slow          why one run took as long as it did
+report_panels     panels that only reports show
+overview          `overview`: the state of an account
+page              one HTML file that runs no script
+
+`runkit.gantt(f)`, for the chart of one run:
+
+1. `gantt` chooses by the number of runs: a tree, a pair, agents, or a fleet.
+2. `_bars` makes one DataFrame: a bar for each step, with its row, label, hover text and state.
+3. `_axis` folds long waits, and maps times to positions.
+4. `_marks` turns bars, waits, the critical path and labels into plotly's dicts.
+5. `gantt` adds the heading and the notes of what is left out, and returns a `RunFigure`.
+6. In a notebook, `RunFigure` shows plotly's figure, and the picture that `svg` draws of it for
+   exports.
+"""
 
 from importlib import import_module
 from types import ModuleType

@@ -1,4 +1,30 @@
-"""The client of the Agents API. `Client` is synchronous and safe to share between threads."""
+"""The client of the Agents API: `Client`, synchronous and safe to share between threads.
+
+client        `Client`
+hosts         which key goes to which host
+_runs         `client.runs`
+businesses    `client.businesses`, and what is known about the businesses of runs
+_resources    `client.agents`, `client.threads`, `client.actions`, `client.documents`
+_reader       reads runs: once, until they stop, or as a stream of events
+fetch         reads many runs at once
+run_list      lists that know whether they are complete: `RunList`
+_paging       reads a paged list to its end
+resume        answers a question: logs it, sends it once, and logs the outcome
+_http         requests: the rate limit, what is repeated, limits of time and size
+_transport    connections that give a request only the time it has left
+_replies      from a response to parsed JSON, or to an error that says what to do
+
+`client.runs.resume(run, id, answer)`:
+
+1. `_runs` finds the run and the question, with its business and kind.
+2. `api/questions` checks the answer against the assumptions in `api/contract.md`.
+3. `local/answer_log` logs it before it is sent.
+4. `_http` sends it once, over a connection of its own, within the rate limit.
+5. `resume` reads the run to learn what became of the answer: confirmed, unconfirmed, refused,
+   failed or unknown.
+6. `local/answer_log` logs the result. A card calls the same function, after
+   `widgets/_answer_states` has decided under one lock that it may.
+"""
 
 from runkit.client.client import Client
 from runkit.client.run_list import RunList

@@ -1,1 +1,11 @@
-"""How things read: counts and spans that know what they do not know."""
+"""How things read: in a notebook, a page and a terminal.
+
+text          escaping, durations, times and labels; the one place where text becomes HTML
+counts        numbers that know what they do not know, and the words for them
+status_words  the words for the states of a run and of a question
+colors        the colors of both themes
+html_tables   DataFrames as HTML tables
+progress      messages and bars in a terminal
+log           the log of runkit
+hide_keys     the API keys in use, which no message shows
+"""

@@ -1,1 +1,6 @@
-"""The command line: commands, how runs look in a terminal, the demo."""
+"""The command line: `runkit demo, sandbox, fetch, inbox, show, report`.
+
+cli           the commands
+_terminal     runs in a terminal: tables that fit its width, and trees of steps
+_demo         six agents on the embedded sandbox, and what an analyst sees of their runs
+"""

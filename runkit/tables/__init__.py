@@ -1,1 +1,29 @@
-"""Runs as linked DataFrames: `runkit.frames`, `runkit.compare`."""
+"""Runs as linked DataFrames: `runkit.frames`, `runkit.Frames`, `runkit.compare`.
+
+read_frames     `frames`: any source of runs becomes six DataFrames
+sources         raw runs, one at a time, with their location in a file
+flatten         one walk over each run: the rows of the frames, still as JSON objects
+build_columns   the columns of these rows
+arrow_columns   columns as Arrow and numpy arrays, and their dtypes
+_measure_times  durations, own time, time budget and critical path
+problems        the problems frame
+schema          every column with its dtype, unit and meaning
+frames          the class `Frames`
+run_rules       the rules of a run: what is a finding, what waits and for how long, why it failed
+compare         `compare`: two runs, step by step
+audit_trail     the answer log beside the questions
+_saved          frames in a folder of Parquet files
+_excel          frames in a workbook
+
+`runkit.frames(path)`:
+
+1. `arguments` checks the call by its annotations; `read_frames` reads in batches.
+2. `sources` yields raw runs, each with its location in the file.
+3. `api/validation` checks each against the models, and repairs a copy of those with errors; each
+   error becomes a row of `problems`.
+4. `flatten` walks over a run once: steps in tree order, questions paired with their steps,
+   artifacts, sources.
+5. `build_columns` makes Arrow columns of the rows; `_measure_times` splits each run's time into
+   work, waits and idle time (`time_budget`, `critical_path`).
+6. `read_frames` keeps the newest copy of each run and returns `Frames`.
+"""

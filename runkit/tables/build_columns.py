@@ -19,6 +19,7 @@ from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.display.text import agent_title, brief
+from runkit.tables._measure_times import budget_columns, measure, note_rows, step_times
 from runkit.tables.arrow_columns import (
     NEVER,
     Columns,
@@ -36,7 +37,6 @@ from runkit.tables.arrow_columns import (
     to_arrow,
 )
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
-from runkit.tables.measure_times import budget_columns, measure, note_rows, step_times
 from runkit.tables.problems import RunNote
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT
 from runkit.time_budget import Flags, Ints

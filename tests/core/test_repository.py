@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pkgutil
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,20 @@ from tests.notebooks import NOTEBOOKS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *NOTEBOOKS]
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "runkit").rglob("*.py"))
+}
+PACKAGES = sorted({name.rpartition(".")[0] for name in SOURCES if name.count(".") == 2})
+HOMES = {  # of the lazy names
+    f"runkit.{name}": module
+    for module, name in re.findall(
+        r"^from (runkit\.\S+) import (\w+)",
+        (ROOT / "runkit/__init__.pyi").read_text(),
+        re.MULTILINE,
+    )
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
 
 
 def test_every_public_name_loads_and_is_documented() -> None:
@@ -33,6 +49,51 @@ def test_no_module_bears_a_public_name() -> None:
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
     assert not modules & set(runkit.__all__)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_page_of_a_package_lists_its_modules(package: str) -> None:
+    modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
+    page = ast.get_docstring(TREES[package]) or ""
+    assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
+
+
+def imports_of(tree: ast.Module) -> set[str]:
+    """Return the modules and names that a module imports, `runkit.X` of `import runkit` included."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            names.add(f"{node.value.id}.{node.attr}")
+    return names
+
+
+IMPORTS = {name: imports_of(tree) for name, tree in TREES.items()}
+
+
+def test_a_module_without_an_underscore_is_used_outside_its_package() -> None:
+    """Or a public name is at home in it."""
+    panels = [*vars(runkit.fleet).values(), *vars(runkit.one_run).values()]
+    homes = {*HOMES.values(), *(getattr(panel, "__module__", "") for panel in panels)}
+    for name in (name for name in SOURCES if name.count(".") == 2 and "._" not in name):
+        package = f"{name.rpartition('.')[0]}."
+        used = set().union(
+            *(IMPORTS[other] for other in IMPORTS if not f"{other}.".startswith(package))
+        )
+        assert name in used | homes, name
+
+
+def test_lazy_names_know_no_package_above_them() -> None:
+    """import-linter does not see `runkit.X`. Of the server, reports may start a sandbox."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(item["layers"] for item in settings["contracts"] if item["type"] == "layers")
+    order = [name for layer in layers for name in layer.split(" | ")]
+    for name, used in IMPORTS.items():
+        package = ".".join(name.split(".")[:2])
+        for home in (HOMES[word] for word in used & HOMES.keys() if package in order):
+            above = order[: order.index(package)]
+            assert ".".join(home.split(".")[:2]) not in above, (name, home)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
