@@ -14,15 +14,17 @@ import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts.panel import Panel, counts, lasting, percent, records, render, without_steps
+from runkit.charts.panel import Panel, counts, lasting, records, render
 from runkit.charts.step_panel import step
+from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
+from runkit.facts import Facts, number_of, wait_of
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT
-from runkit.tables.audit_trail import audit_trail, logged_answers, with_answers
+from runkit.tables.audit_trail import audit_trail, evidence_of, logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, outputs_of
+from runkit.tables.run_rules import NOT_IN_THE_DATA, findings_of, outputs_of, with_waits
 
 __all__ = ["findings", "questions", "step"]
 
@@ -63,19 +65,15 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    findings, sources = findings_of(f), f.sources
-    n_strong = int((findings["best_tier"] >= "primary").sum())
-    n_bare = int((findings["n_sources"] == 0).sum())
-    sentence = (
-        f"{plural(len(findings), 'finding')}, weakest first: "
-        f"{percent(n_strong, len(findings))} on government or primary sources, "
-        f"{n_bare:,} without a source."
-    )
-    if findings.empty:
-        sentence = "No findings." if f.runs["has_steps"].all() else without_steps(f).lstrip()
+    facts, findings, sources = Facts(f), findings_of(f), f.sources
+    words = things(facts.findings, "finding")
+    if len(findings):
+        strong = short(facts.strong_findings, "on government or primary sources")
+        words += f", weakest first: {strong}, {short(facts.bare_findings, 'without a source')}"
+    words = sentence(words)
     outputs = _outputs_with_new_sources(f, findings)
     if len(outputs):
-        sentence += f" {plural(len(outputs), 'output')} with other sources."
+        words += f" {plural(len(outputs), 'output')} with other sources."
 
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
     tiers = sources.groupby("artifact_no")["source_tier_text"].agg(counts)
@@ -87,7 +85,7 @@ def findings(f: Frames) -> Panel:
 
     sources_of = {number: records(group) for number, group in sources.groupby("artifact_no")}
     lines = [row | {"sources": sources_of.get(row["artifact_no"], [])} for row in records(table)]
-    return Panel("Findings", sentence, table, body=render("findings", rows=lines))
+    return Panel("Findings", words, table, body=render("findings", rows=lines))
 
 
 def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:
@@ -151,18 +149,31 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         signers = set(answers["answered_by"].dropna())
     answered = answered.mask(table["outcome"].isin(RESOLUTIONS))
     answered = answered.assign(answer=answered["answer"].map(_answer)).astype("str")
-    table = table.join(answered).sort_values("asked_at", kind="stable", ignore_index=True)
+    proposals = evidence_of(f.interrupts, f.artifacts).dropna(subset="title")
+    titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
+    table = with_waits(f, table).join([answered, titles])
+    table = table.sort_values("asked_at", kind="stable", ignore_index=True)
 
     cards = [row | _card(f, row, signers) for row in records(table)]
-    endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
-    sentence = f"{plural(len(table), 'question')}: {endings}."
-    if table["wait_s"].notna().any():
-        sentence += f" Longest wait: {lasting(table['wait_s'].max())}."
-    if table.empty:
-        sentence = "No questions."
     columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
     trail = audit_trail(f.runs, f.artifacts, f.interrupts, answers).join(columns)
-    return Panel("Questions to reviewers", sentence, trail, body=render("questions", rows=cards))
+    body = render("questions", rows=cards)
+    return Panel("Questions to reviewers", _questions_sentence(f, table, cards), trail, body=body)
+
+
+def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, Any]]) -> str:
+    """Write how many questions ended how, and the longest wait as far as it is known."""
+    facts = Facts(f)
+    asked = number_of(table, facts.n_unread)
+    if table.empty:
+        return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
+    endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
+    parts = [f"{plural(asked.n, 'question')}: {endings}.", unread(asked, "Other questions")]
+    is_least = (table["is_least"] | table["wait_s"].isna()).any()
+    longest = Span(table["wait_s"].max(), bool(is_least))
+    if longest.is_known:
+        parts.insert(1, f"Longest wait: {lasted(longest)}.")
+    return " ".join(filter(None, parts))
 
 
 def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
@@ -171,15 +182,13 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     `signers` are the self-declared names of the answer log.
     """
     ending = outcome_words(row["kind"], row["outcome"], row["decision"])
-    wait, after = lasting(row["wait_s"]), ""
-    if row["outcome"] == "pending" and row["wait_s"] is not None:
-        after = f", {wait} so far"
+    wait, after = wait_of(row), ""
+    if row["outcome"] == "pending" and wait.is_known:
+        after = f", {lasted(wait)} so far"
     elif row["outcome"] == "answered":
-        after = f" · answered {moment(row['answered_at'])}, after {wait}"
+        after = f" · answered {moment(row['answered_at'])}, after {lasted(wait)}"
 
-    artifacts, steps = f.artifacts, f.steps
-    is_proposal = artifacts["origin"].eq("proposal")
-    is_proposal &= artifacts["interrupt_id"].eq(row["interrupt_id"])
+    steps = f.steps
     is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
     next_steps = steps.loc[is_later & ~steps["is_wait"], "label"].head(MAX_STEPS)
     signer = row["answered_by"]
@@ -187,7 +196,7 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     if signer in signers:
         signer = f"{signer} (self-declared)"
     lines = {
-        "Proposals": " · ".join(artifacts.loc[is_proposal, "title"].dropna()),
+        "Proposals": row["proposals"],
         "Steps that followed": " · ".join(next_steps),
         "Answer": UNKNOWN if is_unknown else None,
         "Answered by": signer,

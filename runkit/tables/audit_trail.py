@@ -107,20 +107,34 @@ def audit_trail(
         entries = logged_answers(questions, runs, answers)
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
 
-    proposed = artifacts[artifacts["origin"].eq("proposal")]
-    tiers = proposed["best_tier_text"].fillna("tier not known")
-    tiers = tiers.mask(proposed["n_sources"].eq(0), "no source")
-    cited = proposed["title"] + " (" + tiers + ")"
-    evidence = cited.groupby([proposed["run_id"], _question_id(proposed)]).agg("; ".join)
+    cited = evidence_of(interrupts, artifacts)
+    tiers = (
+        cited["best_tier_text"].fillna("tier not known").mask(cited["n_sources"].eq(0), "no source")
+    )
+    texts = (cited["title"] + " (" + tiers + ")").groupby(cited["question"]).agg("; ".join)
 
     table = questions.assign(
-        id=_question_id(questions),
         question=questions["label"],
         reason=pd.Series(reasons, questions.index, "str"),
+        evidence=texts.reindex(questions.index),
     )
-    table = table.join(evidence.rename("evidence"), on=["run_id", "id"])
     table = table.merge(runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
+
+
+def evidence_of(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.DataFrame:
+    """Return the artifacts on which questions were asked, with the label of its row as `question`.
+
+    Each belongs to the question of its step, else of its interrupt id; without both to the only
+    question of its run that has neither.
+    """
+    proposals = artifacts[artifacts["origin"].eq("proposal")]
+    key = ["run_id", "key"]
+    rows = questions[["run_id"]].assign(
+        key=_question_id(questions).fillna(""), question=questions.index
+    )
+    rows = rows[~rows.duplicated(key, keep=False)]
+    return proposals.assign(key=_question_id(proposals).fillna("")).merge(rows, on=key)
 
 
 def _question_id(rows: pd.DataFrame) -> pd.Series[str]:

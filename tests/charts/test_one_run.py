@@ -39,7 +39,7 @@ def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
     assert panel.table["title"].tolist() == ["Bare", "Rests", "Out"]
     assert panel.sentence.startswith("2 findings")
     assert panel.table["tiers"].iloc[1] == "1 government"
-    assert "50% on government or primary sources, 1 without a source" in panel.sentence
+    assert ": 1 on government or primary sources, 1 without a source." in panel.sentence
 
 
 def test_a_failed_run_says_first_what_it_did_not_finish():
