@@ -134,11 +134,10 @@ def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) ->
     """Write how long a step took, of how long a run, and what it returned."""
     length = f"{lasting(row['duration_s'])} of the run's {lasting(f.runs['duration_s'].iloc[0])}"
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
-    result = plural(n_values, "value") if n_values else "no values"
-    if n_findings:
-        result += f" and {plural(n_findings, 'finding')}"
-    error = f" {row['error']}" if row["error"] else ""
-    return f"{length}{path}. It returned {result}.{error}"
+    counts = {"value": n_values, "finding": n_findings}
+    returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
+    sentences = [f"{length}{path}.", returned and f"It returned {returned}.", row["error"]]
+    return " ".join(filter(None, sentences))
 
 
 def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
@@ -149,8 +148,6 @@ def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
     if row["n_children"]:
         children = plural(row["n_children"], "step")
         length += f", own time {lasting(row['self_s'])}, {children} inside"
-    else:
-        length += ", no steps inside"
     return [
         ("Started", started),
         ("Completed", when(row["completed_at"])),
@@ -161,7 +158,8 @@ def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
 
 def _finding_text(finding: dict[Any, Any]) -> str:
     summary = f": {finding['summary']}" if finding["summary"] else ""
-    return f"{finding['confidence_text'] or 'no'} confidence{summary}"
+    rating = finding["confidence_text"]
+    return f"{f'{rating} confidence' if rating else 'unrated'}{summary}"
 
 
 def readable(result: str) -> str:

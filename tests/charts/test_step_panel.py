@@ -53,7 +53,7 @@ def test_a_step_has_its_times_findings_and_sources() -> None:
 def test_a_failed_step_says_its_error() -> None:
     error = step("e", 40, 40, type="error", status="error", label="No answer")
     f = runkit.frames(run(step("step-0001", 10, 40, status="error"), error, status="error"))
-    assert runkit.one_run.step(f, "step-0001").sentence.endswith("It returned no values. No answer")
+    assert runkit.one_run.step(f, "step-0001").sentence.endswith("critical path. No answer")
 
 
 def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
