@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,8 @@ from support import Json, artifact, at, flat, object_page_form, question, run, s
 
 HOUR, DAY = 3_600, 86_400  # seconds
 STRONG = ("government", "primary")
+# words of absence, which a screen says only where the data proves them
+ABSENCE = re.compile(r"\b(no|none|nothing|identical|unchanged|all caught up|0)\b", re.IGNORECASE)
 LEVELS = ("low", "medium", "high")
 
 

@@ -140,15 +140,10 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """
     f = one_run(f, "f")
     table, signers = f.interrupts, set()
-    answered = pd.DataFrame(index=table.index, columns=["answer", "delivery"])
     if answers is not None:
         table = with_answers(table, f.runs, answers)
-        log = logged_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
-        entries = [entry or {} for entry in log]
-        answered = pd.DataFrame(entries, table.index, answered.columns)
         signers = set(answers["answered_by"].dropna())
-    answered = answered.mask(table["outcome"].isin(RESOLUTIONS))
-    answered = answered.assign(answer=answered["answer"].map(_answer)).astype("str")
+    answered = _logged(f, table, answers)
     proposals = evidence_of(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
     table = with_waits(f, table).join([answered, titles])
@@ -176,6 +171,35 @@ def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, An
     return " ".join(filter(None, parts))
 
 
+def _logged(f: Frames, table: pd.DataFrame, answers: pd.DataFrame | None) -> pd.DataFrame:
+    """Return what the log has of each question: `answer`, `delivery`, and what came `later`.
+
+    An answer that the data does not have yet is no part of it: the question stays open.
+    """
+    columns = ["answer", "delivery", "later"]
+    if answers is None:
+        return pd.DataFrame(index=table.index, columns=columns, dtype="str")
+    log = logged_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
+    rows: list[dict[str, Any]] = []
+    for entry, outcome in zip(log, table["outcome"], strict=True):
+        if entry is None or outcome in RESOLUTIONS:
+            rows.append({})
+        elif outcome == "pending" and entry["delivery"] == CONFIRMED:
+            rows.append({"later": _after_reading(f, entry)})
+        else:
+            rows.append({"answer": _answer(entry["answer"]), "delivery": entry["delivery"]})
+    return pd.DataFrame(rows, table.index, columns, dtype="str")
+
+
+def _after_reading(f: Frames, entry: dict[Any, Any]) -> str | None:
+    """Write that an open question was answered after the data was read, if so."""
+    read_at = f.reads["read_at"].fillna(f.runs["updated_at"]).iloc[0]
+    if entry["sent_at"] <= read_at:
+        return None
+    by_whom = f"Answered by {entry['answered_by']}, {moment(entry['sent_at'])}"
+    return f"{by_whom}, after this data was read; fetch the run again."
+
+
 def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     """Describe how a question ended, as far as it is known: what was proposed, and what followed.
 
@@ -198,7 +222,7 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     lines = {
         "Proposals": row["proposals"],
         "Steps that followed": " · ".join(next_steps),
-        "Answer": UNKNOWN if is_unknown else None,
+        "Answer": UNKNOWN if is_unknown else row["later"],
         "Answered by": signer,
         "Delivery": row["delivery"],
     }

@@ -42,9 +42,8 @@ CSS_CLASS = "runkit-provenance"  # the class of the block in a notebook's HTML
 MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
 _BLOCK = Markup('<div class="{}">{}</div>')
-_LOCAL_COLUMNS = {  # values that differ between machines and times of reading
-    "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
-    "interrupts": ["decision", "answered_by"],
+_LOCAL_COLUMNS = {  # where and when the same data was read
+    "runs": ["business_status_at"],
     "problems": ["location"],
 }
 NO_TEMPLATE = "a notebook"  # stands for the template's name outside of report()
@@ -175,13 +174,19 @@ def redact_source(
     answers = answers.assign(question_digest=unknown, answer_digest=unknown)
     coverage = source.frames.coverage._replace(why=masker.text(why) or None)
     f: Frames = replace(source.frames, **tables, coverage=coverage)
-    about = _provenance(f, masker, masker.text(name), digest)
-    return ReportData(f, answers, about, Labels(*map(masker.text, labels)), actions, changed)
+    shown = {"answers": answers, "actions": actions, "changes": changed}
+    more = {name: df for name, df in shown.items() if df is not None}
+    masked_labels = Labels(*map(masker.text, labels))
+    data_digest = digest_of(f, more, masked_labels)
+    about = _provenance(f, masker, masker.text(name), digest, data_digest)
+    return ReportData(f, answers, about, masked_labels, actions, changed)
 
 
-def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) -> Provenance:
+def _provenance(
+    f: Frames, masker: Masker, template: str, template_digest: str, digest: str
+) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
-    run_ids, digest, settings = tuple(f.runs["run_id"]), digest_of(f), _settings(masker.policy)
+    run_ids, settings = tuple(f.runs["run_id"]), _settings(masker.policy)
     n_more = len(run_ids) - MAX_IDS
     more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
@@ -195,7 +200,7 @@ def _provenance(f: Frames, masker: Masker, template: str, template_digest: str) 
         "archive": archive,
         "data": masker.text(f.summary()[-1]),
         "redaction": _redaction(masker, settings),
-        "data digest": f"SHA-256 {digest} of the redacted frames",
+        "data digest": f"SHA-256 {digest} of the redacted data",
         "template": f"{template}, SHA-256 {template_digest}",
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
         "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
@@ -236,15 +241,18 @@ def _missing(f: Frames) -> str | None:
     return "; ".join(filter(None, [refused, f.coverage.why]))
 
 
-def digest_of(f: Frames) -> str:
-    """Return the SHA-256 of frames, in hex: equal for equal data, in any order of the runs.
+def digest_of(
+    f: Frames, more: Mapping[str, pd.DataFrame] | None = None, labels: Labels = NO_LABELS
+) -> str:
+    """Return the SHA-256 of what a report shows, in hex: equal in any order of the runs.
 
-    It leaves out what depends on where and when the data was read: `as_of` of ended runs, who
-    answered (known from the answer log of one machine), business names, and locations of problems.
-    It must be taken of redacted frames: a nine-digit number can be recovered from a digest by
-    trying all numbers.
+    `more` are the frames beside those of the runs. It leaves out only where and when the data was
+    read: `as_of` of ended runs, `business_status_at`, and locations of problems. It must be taken
+    of redacted data: a nine-digit number can be recovered from a digest by trying all numbers.
     """
-    total = hashlib.sha256()
+    total = hashlib.sha256("\n".join(labels).encode())
+    for df in (more or {}).values():
+        total.update(df.to_csv(index=False).encode())
     for name, df in f.items():
         shared = df.drop(columns=_LOCAL_COLUMNS.get(name, [])).sort_values("run_id", kind="stable")
         if name == "runs":

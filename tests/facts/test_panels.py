@@ -9,10 +9,8 @@ import pytest
 
 import runkit
 import strangers
-from strangers import HOUR, Finding, Fleet, Truth
+from strangers import ABSENCE, HOUR, Finding, Fleet, Truth
 from support import at, question, run, step
-
-ABSENCE = re.compile(r"\b(no|none|nothing|all caught up|0)\b", re.IGNORECASE)
 
 
 def listed(fleet: Fleet) -> runkit.Frames:

@@ -1,0 +1,66 @@
+"""Questions of one run whose answer, or whose evidence, is beside the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+import strangers
+from runkit.tables.frames import Frames
+from support import at, question, run
+
+
+def listed(run_id: str = "r", **more: Any) -> dict[str, Any]:
+    """A run as the list of runs shows it."""
+    return run(run_id=run_id, **more)
+
+
+def log_of(f: Frames, sent_s: float) -> pd.DataFrame:
+    """A log with one confirmed answer to the only question, sent at some second."""
+    [asked] = f.interrupts.to_dict("records")
+    entry = {
+        "run_id": asked["run_id"],
+        "interrupt_id": asked["interrupt_id"],
+        "step_id": asked["step_id"],
+        "delivery": "confirmed",
+        "answer": '{"decision": "approve"}',
+        "answered_by": "Ana Ortiz",
+    }
+    times = {
+        "run_created_at": f.runs["created_at"].iloc[0],
+        "sent_at": pd.Timestamp(at(sent_s)),
+        "shown_at": pd.Timestamp(at(sent_s)),
+    }
+    return pd.DataFrame([entry]).astype("str").assign(**times)
+
+
+@pytest.mark.parametrize(("read_s", "is_later"), [(100, True), (300, False)])
+def test_an_answer_after_reading_is_said_and_the_question_stays_open(
+    read_s: float, is_later: bool
+) -> None:
+    asking = run(
+        question("q", 20, None, label="Approve?"),
+        end=None,
+        status="interrupted",
+        interrupts=[strangers.item_of(0, strangers.Question("Approve?", 20))],
+        _runkit={"read_at": at(read_s)},
+    )
+    f = runkit.frames([asking])
+    panel = runkit.one_run.questions(f, log_of(f, 200))
+    assert ("Answered by Ana Ortiz" in panel.body) == is_later
+    assert panel.table[["outcome", "decision"]].isna().values.tolist() == [[False, True]]
+    assert panel.table["outcome"].tolist() == ["pending"]
+    assert "confirmed" not in panel.body
+
+
+def test_what_an_item_without_id_and_step_proposes_is_its_evidence() -> None:
+    proposal = strangers.evidence(strangers.Finding("Another date of birth", "high", ("primary",)))
+    item = {"value": {"label": "Dismiss?", "type": "dismissal", "artifacts": [proposal]}}
+    f = runkit.frames([listed(end=None, status="interrupted", interrupts=[item])])
+    evidence = runkit.one_run.questions(f).table["evidence"].tolist()
+    assert evidence == ["Another date of birth (primary)"]
+    two = runkit.frames([listed(end=None, status="interrupted", interrupts=[item, item])])
+    assert runkit.one_run.questions(two).table["evidence"].isna().tolist() == [True, True]
