@@ -37,7 +37,7 @@ INTERVALS = (  # between ticks, in seconds
 )
 
 
-class Axis(NamedTuple):
+class TimeAxis(NamedTuple):
     """The map from seconds since the origin to positions: linear between `times` and `positions`.
 
     `folds` are the time ranges that were folded: every second one of the ranges between `times`.
@@ -69,7 +69,7 @@ class Axis(NamedTuple):
         return self.px / self.length
 
 
-def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]) -> list[Axis]:
+def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]) -> list[TimeAxis]:
     """Build an axis for each of some ends; the time ranges of `folds` get one width on all axes.
 
     Ranges that are shorter than that stay as they are.
@@ -88,11 +88,11 @@ def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]
         times = np.array([first, *edges, end])
         lengths = np.diff(times)
         lengths[1::2] = width
-        axes.append(Axis(times, np.cumsum([first, *lengths]), long_folds))
+        axes.append(TimeAxis(times, np.cumsum([first, *lengths]), long_folds))
     return axes
 
 
-def relative_axis(axis: Axis, until: float = np.inf) -> Json:
+def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     """Return plotly's ticks up to a time: round times since the start, behind a fold as `+30 s`.
 
     Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms; these here
@@ -126,7 +126,7 @@ def relative_axis(axis: Axis, until: float = np.inf) -> Json:
     }
 
 
-def _interval(axis: Axis, open_s: float) -> float:
+def _interval(axis: TimeAxis, open_s: float) -> float:
     """Return the shortest interval between ticks at which their labels stand apart."""
     for interval in INTERVALS:
         labels = (duration(interval), duration(open_s // interval * interval))

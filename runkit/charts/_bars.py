@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.jsontext import leaves
-from runkit.charts._axis import Axis, Fold
+from runkit.charts._axis import Fold, TimeAxis
 from runkit.charts.theme import bold, plain
 from runkit.critical_path import critical_path, put_waits_back
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
@@ -93,7 +93,7 @@ class Picture(NamedTuple):
     bars: pd.DataFrame
     legend: dict[str, str]
     rows: RowLayout
-    axis: Axis
+    axis: TimeAxis
     theme: Theme
     path: list[PathPart]
 
@@ -352,7 +352,7 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
     return pd.Series(lanes, bars.index, "int64")
 
 
-def path_parts(bars: pd.DataFrame, runs: pd.DataFrame, axis: Axis) -> list[PathPart]:
+def path_parts(bars: pd.DataFrame, runs: pd.DataFrame, axis: TimeAxis) -> list[PathPart]:
     """Return the critical path of a run of which all steps are shown, in order of time.
 
     Short parts of groups are left out.

@@ -30,6 +30,7 @@ from runkit.charts.theme import (
     Heading,
     Json,
     Trace,
+    annotation,
     array_ticks,
     bar_trace,
     bold,
@@ -39,7 +40,6 @@ from runkit.charts.theme import (
     heading_of,
     level,
     line_trace,
-    note,
     pill,
     plain,
     row_axis,
@@ -271,7 +271,7 @@ def _axis_head(axis: str, text: str, theme: Theme) -> Json:
         "yanchor": "bottom",
         "yshift": TICKS_PX,
     }
-    return note(text, theme.muted, FONT_PX, **position)
+    return annotation(text, theme.muted, FONT_PX, **position)
 
 
 def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:

@@ -18,6 +18,7 @@ from runkit.charts.theme import (
     Heading,
     Json,
     Trace,
+    annotation,
     array_ticks,
     bold,
     colored,
@@ -25,7 +26,6 @@ from runkit.charts.theme import (
     figure_layout,
     legend_at,
     line_trace,
-    note,
     plain,
     row_axis,
     width_px,
@@ -74,7 +74,7 @@ SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 def sla_band(theme: Theme, sla_h: float, box: Json, corner: Json) -> tuple[Json, Json]:
     """Shade the waits that are longer than `sla_h`, with a label in a corner."""
-    label = note(
+    label = annotation(
         f"{NBSP}over {sla_h:g} h", theme.attention, FONT_PX - 0.5, xanchor="left", **corner
     )
     return SHADE | box | {"fillcolor": faded(theme.wait, 0.1)}, label
@@ -214,7 +214,7 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
             "xanchor": side,
             "xshift": sign * MARK_PX,
         }
-        notes.append(note(text, theme.attention, yshift=-shift, **position))
+        notes.append(annotation(text, theme.attention, yshift=-shift, **position))
     return notes
 
 
@@ -262,5 +262,5 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     notes = []
     for px, (lines, side, color) in zip(COLUMNS_PX, columns, strict=True):
         position = corner | {"xshift": px, "xanchor": side, "align": side}
-        notes.append(note("<br>".join(lines), color, FONT_PX, **position))
+        notes.append(annotation("<br>".join(lines), color, FONT_PX, **position))
     return notes

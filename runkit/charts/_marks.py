@@ -19,13 +19,13 @@ from runkit.charts.theme import (
     TRANSPARENT,
     Json,
     Trace,
+    annotation,
     bar_trace,
     bold,
     colored,
     cross,
     faded,
     line_trace,
-    note,
     plain,
     text_trace,
     width_px,
@@ -298,7 +298,7 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
         distances = [abs(x - other["x"]) * picture.axis.scale for other in labels]
         if all(distance >= WAIT_LABEL_PX for distance in distances):
             text = f"{bold(length)}<br>waiting for a reviewer"
-            labels.append(note(text, picture.theme.attention, x=x, y=top, **BELOW))
+            labels.append(annotation(text, picture.theme.attention, x=x, y=top, **BELOW))
     return labels
 
 
@@ -306,7 +306,7 @@ def fold_labels(picture: Picture) -> list[Json]:
     """Write below the axis of each fold that it is not to scale."""
     edges: Floats = picture.axis.positions[1:-1].reshape(-1, 2)
     is_wide = np.diff(edges)[:, 0] * picture.axis.scale > NOTE_PX
-    label = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **BELOW)
+    label = annotation("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **BELOW)
     return [label | {"x": x} for x in edges.mean(axis=1)[is_wide].tolist()]
 
 
@@ -319,4 +319,6 @@ def empty_labels(picture: Picture) -> list[Json]:
         text = "The steps were not delivered: fetch the run with its steps to see them."
     if picture.runs["started_at"].isna().all():
         text = "Not started yet."
-    return [note(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)]
+    return [
+        annotation(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)
+    ]

@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts._axis import Axis, axes_of, relative_axis
+from runkit.charts._axis import TimeAxis, axes_of, relative_axis
 from runkit.charts._bars import Picture, RowLayout, Scene, bars_of, blocked, tree_rows
 from runkit.charts._marks import entry
 from runkit.charts.theme import (
     FONT_PX,
     Json,
     Trace,
+    annotation,
     bold,
     chosen_theme,
     colored,
     cross,
     faded,
     line_trace,
-    note,
     text_trace,
 )
 from runkit.display.colors import Theme
@@ -85,7 +85,7 @@ def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture,
         rows = _with_rule(rows, rule, difference)
     longest = max(axes, key=lambda axis: axis.length)
     ends = longest.positions[[0, -1]]
-    axis = Axis(ends, ends, [])
+    axis = TimeAxis(ends, ends, [])
     picture = Picture(scene.runs, bars, scene.legend, rows, axis, theme, [])
     traces = [*_columns(steps, pairs, row, theme), *_legend(picture, different)]
     return picture, traces, _layout(axes, longest, rule, theme)
@@ -116,14 +116,14 @@ def _positions(
     return a, b
 
 
-def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[Axis]:
+def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
     """Build the axis of each run, on one scale."""
     start = min(0.0, *(float(side["start"].min()) for side in sides))
     ends = [float(side["end"].max()) for side in sides]
     return axes_of(start, ends, [blocked(side) if fold else [] for side in sides])
 
 
-def _on_axes(axes: list[Axis], sides: list[pd.DataFrame], edge: str) -> NDArray[np.float64]:
+def _on_axes(axes: list[TimeAxis], sides: list[pd.DataFrame], edge: str) -> NDArray[np.float64]:
     """Return the positions of the starts or ends of all steps, each on the axis of its run."""
     pairs = zip(axes, sides, strict=True)
     return np.concatenate([axis.at(side[edge].to_numpy()) for axis, side in pairs])
@@ -202,7 +202,7 @@ def _legend(picture: Picture, different: tuple[float, float]) -> list[Trace]:
     return [*entries, line_trace(x, y, legendrank=2_000, showlegend=True, **options)]
 
 
-def _layout(axes: list[Axis], longest: Axis, rule: int | None, theme: Theme) -> Json:
+def _layout(axes: list[TimeAxis], longest: TimeAxis, rule: int | None, theme: Theme) -> Json:
     """Return what the layout of two runs has beside that of other charts."""
     # The ticks hold for both runs, so they end where the first fold begins.
     until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
@@ -234,6 +234,6 @@ def _layout(axes: list[Axis], longest: Axis, rule: int | None, theme: Theme) -> 
             "visible": False,
             "fixedrange": True,
         },
-        "annotations": [note(head, theme.muted, FONT_PX, **at_left)],
+        "annotations": [annotation(head, theme.muted, FONT_PX, **at_left)],
         "shapes": shapes,
     }

@@ -27,7 +27,7 @@ ATTRIBUTE = Markup(' {}="{}"')
 ELEMENT = Markup("<{0}{1}>{2}</{0}>")
 
 
-def number(value: float) -> str:
+def coordinate(value: float) -> str:
     """Write a coordinate, to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
 
@@ -36,7 +36,7 @@ def element(name: str, body: Markup | str = "", **attributes: Any) -> Markup:
     """Write an element; an attribute that is None is left out, and `_` is `-`."""
     texts = (
         ATTRIBUTE.format(
-            key.replace("_", "-"), number(value) if isinstance(value, float) else value
+            key.replace("_", "-"), coordinate(value) if isinstance(value, float) else value
         )
         for key, value in attributes.items()
         if value is not None
@@ -44,7 +44,7 @@ def element(name: str, body: Markup | str = "", **attributes: Any) -> Markup:
     return ELEMENT.format(name, Markup("").join(texts), body)
 
 
-def paint(kind: str, color: str | None) -> Json:
+def color_attributes(kind: str, color: str | None) -> Json:
     """Return the attributes of a fill or a stroke; transparency is an attribute of its own."""
     parts = RGBA.fullmatch(color or "")
     if not parts:
@@ -55,7 +55,7 @@ def paint(kind: str, color: str | None) -> Json:
 
 def edge(color: str | None = None, width: float | None = None, **_: object) -> Json:
     """Return the attributes of an edge, none if it is not seen."""
-    return {**paint("stroke", color), "stroke_width": width} if color and width else {}
+    return {**color_attributes("stroke", color), "stroke_width": width} if color and width else {}
 
 
 def lines_of(text: str) -> list[Markup]:
@@ -78,7 +78,7 @@ def lines_of(text: str) -> list[Markup]:
 def text_at(x: float, y: float, text: str, font: Json, anchor: str | None = None) -> Markup:
     """Write lines of text, the first one on the base `y`."""
     size = font["size"]
-    style = {"font_size": size, "text_anchor": anchor, **paint("fill", font["color"])}
+    style = {"font_size": size, "text_anchor": anchor, **color_attributes("fill", font["color"])}
     elements = [
         element("text", line, x=float(x), y=float(y + position * LINE * size), **style)
         for position, line in enumerate(lines_of(text))
@@ -100,7 +100,7 @@ def polyline(x: Iterable[float], y: Iterable[float], **style: Any) -> Markup:
     commands, pen = [], "M"
     for point_x, point_y in zip(x, y, strict=True):
         is_gap = np.isnan(point_x + point_y)
-        commands.append("" if is_gap else f"{pen}{number(point_x)},{number(point_y)}")
+        commands.append("" if is_gap else f"{pen}{coordinate(point_x)},{coordinate(point_y)}")
         pen = "M" if is_gap else "L"
     return element("path", d="".join(commands), fill="none", **style)
 
@@ -116,5 +116,7 @@ def symbol_at(
     """Draw a mark."""
     if symbol.startswith("circle"):
         return element("circle", body, cx=x, cy=y, r=float(radius), **style)
-    path = re.sub(r"-?[\d.]+", lambda match: number(float(match[0]) * radius), SYMBOLS[symbol])
-    return element("path", body, d=path, transform=f"translate({number(x)} {number(y)})", **style)
+    path = re.sub(r"-?[\d.]+", lambda match: coordinate(float(match[0]) * radius), SYMBOLS[symbol])
+    return element(
+        "path", body, d=path, transform=f"translate({coordinate(x)} {coordinate(y)})", **style
+    )

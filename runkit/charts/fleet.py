@@ -21,7 +21,7 @@ from runkit.charts.panel import (
     SLA_H,
     Panel,
     bars,
-    counts,
+    count_words,
     lasting,
     percent,
     records,
@@ -450,7 +450,7 @@ def weak_findings(f: Frames) -> Panel:
 
     weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
     words = [phrase(weak, "with weak evidence", "finding") + ": " * bool(weak.n)]
-    words[0] += counts(table["weakness"]) if weak.n else ""
+    words[0] += count_words(table["weakness"]) if weak.n else ""
     if weak.of:
         n_one_host = int((findings["n_hosts"] == 1).sum())
         words += [WEAK.rstrip("."), f"{plural(n_one_host, 'finding')} on one host only"]

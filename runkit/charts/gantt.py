@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts._axis import PLOT_PX, Axis, axes_of, relative_axis
+from runkit.charts._axis import PLOT_PX, TimeAxis, axes_of, relative_axis
 from runkit.charts._bars import (
     GROUP,
     LETTERS,
@@ -51,6 +51,7 @@ from runkit.charts.theme import (
     Heading,
     Json,
     Trace,
+    annotation,
     bold,
     chosen_theme,
     colored,
@@ -59,7 +60,6 @@ from runkit.charts.theme import (
     heading_of,
     legend_at,
     level,
-    note,
     pill,
     plain,
     row_axis,
@@ -199,7 +199,7 @@ def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Pic
     return Picture(runs, bars, scene.legend, rows, axis, chosen_theme(), path)
 
 
-def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> Axis:
+def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> TimeAxis:
     """Return the time axis, with its waits folded where the argument says so."""
     start = min([0.0, *steps["start"]])
     end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
@@ -313,7 +313,7 @@ def _layout(
     labels = [*wait_labels(picture, bands, top), *fold_labels(picture), *empty]
     if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
         for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
-            labels.append(note(text, theme.muted, x=tick, y=top, yanchor="bottom"))
+            labels.append(annotation(text, theme.muted, x=tick, y=top, yanchor="bottom"))
 
     row_ticks = row_axis(theme, labels_px, rows.ticks, rows.texts)
     # The entries of the legend are traces of their own, which a click would hide alone.

@@ -14,7 +14,7 @@ import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts.panel import Panel, counts, lasting, records, render
+from runkit.charts.panel import Panel, count_words, lasting, records, render
 from runkit.charts.step_panel import step
 from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
@@ -76,7 +76,7 @@ def findings(f: Frames) -> Panel:
         words += f" {plural(len(outputs), 'output')} with other sources."
 
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
-    tiers = sources.groupby("artifact_no")["source_tier_text"].agg(counts)
+    tiers = sources.groupby("artifact_no")["source_tier_text"].agg(count_words)
     rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
     rows = rows.astype({"artifact_no": "Int64"})
     stopped = unfinished(f)
@@ -162,7 +162,7 @@ def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, An
     asked = number_of(table, facts.n_unread)
     if table.empty:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
-    endings = counts(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
+    endings = count_words(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
     parts = [f"{plural(asked.n, 'question')}: {endings}.", unread(asked, "Other questions")]
     is_least = (table["is_least"] | table["wait_s"].isna()).any()
     longest = Span(table["wait_s"].max(), bool(is_least))

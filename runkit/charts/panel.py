@@ -11,7 +11,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
 from runkit.display.colors import CONFIDENCE_COLORS
-from runkit.display.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
+from runkit.display.html_tables import (
+    MAX_ROWS,
+    df_to_html,
+    format_percent,
+    with_labels,
+    without_blanks,
+)
 from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER, status
 from runkit.display.text import (
     Markup,
@@ -92,7 +98,7 @@ class Panel:
             display(self.figure)
         if is_folded and len(self):
             table = render("folded", title=f"{self.title}, as a table", body=self._body())
-            display(bundle(block(table), repr(self)), raw=True)
+            display(mime_bundle(block(table), repr(self)), raw=True)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return all of it as one output, for front ends that ask for nothing else, as marimo."""
@@ -107,7 +113,7 @@ class Panel:
         # The title of a chart of runs is its sentence.
         is_titled = self.figure is not None and not self.body and self.figure.layout.title.text
         sentence = "" if is_titled else self.sentence
-        return bundle(
+        return mime_bundle(
             block(STYLE, render("panel", title=self.title, sentence=sentence, body=body)),
             repr(self),
         )
@@ -116,7 +122,7 @@ class Panel:
         return self.body or table_html(without_blanks(with_labels(self.table)))
 
 
-def bundle(html: str, text: str) -> dict[str, Any]:
+def mime_bundle(html: str, text: str) -> dict[str, Any]:
     """Return an output of a notebook as its mime types."""
     return {"text/html": html, "text/plain": visible(text)}
 
@@ -177,7 +183,7 @@ def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
 
 def percent(part: float, whole: float) -> str:
     """Write a share in words."""
-    return share(100 * part / whole) if whole else MISSING
+    return format_percent(100 * part / whole) if whole else MISSING
 
 
 def words_of(value: object, limit: int = 120) -> str:
@@ -185,7 +191,7 @@ def words_of(value: object, limit: int = 120) -> str:
     return shorten(value, limit) or MISSING if isinstance(value, str) else MISSING
 
 
-def counts(values: pd.Series[Any]) -> str:
+def count_words(values: pd.Series[Any]) -> str:
     """Count words, the most frequent first: `4 high, 1 medium`."""
     numbers = values.astype("str").fillna(MISSING).value_counts()
     return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"

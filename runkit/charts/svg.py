@@ -24,11 +24,11 @@ from runkit.charts._svg_elements import (
     LINE,
     Json,
     box,
+    color_attributes,
+    coordinate,
     edge,
     element,
     lines_of,
-    number,
-    paint,
     polyline,
     symbol_at,
     text_at,
@@ -223,7 +223,9 @@ class Chart:
     def marks(self) -> Iterator[Markup]:
         """Draw all marks from the bottom up: plotly draws all bars below all lines."""
         shapes = self.layout.get("shapes", ())
-        yield box(0, self.width, 0, self.height, **paint("fill", self.layout["paper_bgcolor"]))
+        yield box(
+            0, self.width, 0, self.height, **color_attributes("fill", self.layout["paper_bgcolor"])
+        )
         yield from (self._shape(shape) for shape in shapes if shape.get("layer") == "below")
         yield from chain.from_iterable(map(self._scale, self.axes))
         draws = {"bar": self._bars, "scatter": self._scatter}
@@ -247,12 +249,12 @@ class Chart:
         for pen, values in re.findall("([MLHVZ])([^MLHVZ]*)", path):
             letters = {"H": "x", "V": "y"}.get(pen, "xy")
             pixels = [
-                number(self._pixel(letter, shape, float(value)))
+                coordinate(self._pixel(letter, shape, float(value)))
                 for letter, value in zip(letters, values.split(","), strict=False)
                 if value
             ]
             commands.append(pen + ",".join(pixels))
-        fill, stroke = paint("fill", shape.get("fillcolor")), edge(**shape["line"])
+        fill, stroke = color_attributes("fill", shape.get("fillcolor")), edge(**shape["line"])
         return element("path", d="".join(commands), **fill, **stroke)
 
     def _scale(self, name: str) -> Iterator[Markup]:
@@ -275,7 +277,7 @@ class Chart:
         for pixel, label in zip(pixels[is_shown], labels, strict=True):
             if options.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
-                yield polyline(*line, **paint("stroke", options["gridcolor"]))
+                yield polyline(*line, **color_attributes("stroke", options["gridcolor"]))
             if is_x:
                 yield text_at(pixel, base, label, font, "middle")
             else:
@@ -303,7 +305,7 @@ class Chart:
         for bar in _each(trace, columns):
             x0, x1, y0, y1 = bar["x0"], bar["x1"], bar["y0"], bar["y1"]
             corner = min(radius, abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
-            style = paint("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
+            style = color_attributes("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
             yield box(x0, x1, y0, y1, rx=corner, body=title_of(bar["hover"]), **style)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
@@ -391,7 +393,7 @@ def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
     opacity = trace["marker"].get("opacity", 1)
     for mark in _each(trace, columns):
         is_clear = mark["symbol"] in ("circle-open", "x-thin", "line-ns")
-        fill = paint("fill", None if is_clear else mark["color"])
+        fill = color_attributes("fill", None if is_clear else mark["color"])
         style = fill | edge(mark["edge"], mark["edge_px"])
         if mark["is_shown"] and (style["fill"] != "none" or "stroke" in style):
             style["opacity"] = None if opacity == 1 else opacity

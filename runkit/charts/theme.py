@@ -296,7 +296,7 @@ def level(word: str, theme: Theme, noun: str = "") -> str:
     return colored(plain(word.capitalize(), 14) + noun, getattr(theme, color))
 
 
-def note(text: str, color: str, size: float = FONT_PX - 1, **position: Any) -> dict[str, Any]:
+def annotation(text: str, color: str, size: float = FONT_PX - 1, **position: Any) -> dict[str, Any]:
     """Return harmless text as an annotation of a figure, without an arrow."""
     return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **position}
 

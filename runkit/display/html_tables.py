@@ -160,10 +160,10 @@ def _writer(name: str, kind: str) -> Callable[[Any], str]:
         return WORDS.get(re.sub("_[ab]$", "", name), str)
     if re.search("_s(_a|_b|_diff)?$", name):
         return duration
-    return share if name.endswith("percent") else "{:,.10g}".format
+    return format_percent if name.endswith("percent") else "{:,.10g}".format
 
 
-def share(percent: float) -> str:
+def format_percent(percent: float) -> str:
     """Write a share in words; only nothing is 0%, only all is 100%."""
     if 0 < percent < 1:
         return "under 1%"
