@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
-from runkit.api.validation import Field, fields, tree, validated
+from runkit.api.validation import ModelField, fields, tree, validated
 from runkit.display import status_words, text
 from runkit.display.log import log
 from runkit.display.text import plural, shorten
@@ -58,7 +58,7 @@ class ApiObject:
         self.__dict__["_raw"] = clean if raw is None else raw
 
     @classmethod
-    def _shape(cls) -> dict[str, Field]:
+    def _shape(cls) -> dict[str, ModelField]:
         model: Any = cls
         return fields(model)
 

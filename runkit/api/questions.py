@@ -192,7 +192,7 @@ NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside 
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """One input.
 
     `kind` is text, long_text, choice or json.
@@ -209,40 +209,40 @@ class Field:
     is_web: bool = False  # must be an http or https address
 
 
-NOTE = Field(
+NOTE = FormField(
     "note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_COMMENT
 )
 REASON = replace(NOTE, title="Reason")
 DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
 REJECT_REASON = replace(REASON, help="required to reject, goes into the audit record")
 FOLDED_NOTE = replace(NOTE, is_folded=True)
-DOCUMENT_ID = Field(
+DOCUMENT_ID = FormField(
     "document_id",
     "Document ID",
     help="Not listed? Upload it where you usually do, then rerun this cell.",
 )
-JSON = Field(
+JSON = FormField(
     "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
 )
 # what an agent may propose to add, by kind and by the name of its list: the inputs of one row
-ROWS: dict[str, dict[str, tuple[Field, ...]]] = {
+ROWS: dict[str, dict[str, tuple[FormField, ...]]] = {
     "add_sources": {
         "sources": (
-            Field("url", "URL", is_web=True),
-            Field("source_name", "Name"),
-            Field("tier", "Tier"),
-            Field("source_type", "Type"),
+            FormField("url", "URL", is_web=True),
+            FormField("source_name", "Name"),
+            FormField("tier", "Tier"),
+            FormField("source_type", "Type"),
         )
     },
     "add_attributes": {
-        "addresses": (Field("full_address", "Address"),),
-        "people": (Field("name", "Name"),),
+        "addresses": (FormField("full_address", "Address"),),
+        "people": (FormField("name", "Name"),),
     },
 }
 ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
 
 
-FIELDS: dict[str, tuple[Field, ...]] = {
+FIELDS: dict[str, tuple[FormField, ...]] = {
     "decision": (REJECT_REASON,),
     "dismissal": (DISMISS_REASON,),
     "verify_tin": (

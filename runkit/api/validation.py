@@ -57,7 +57,7 @@ class Note(NamedTuple):
     path: Path
 
 
-class Field(NamedTuple):
+class ModelField(NamedTuple):
     """What an annotation says of a field: the shape of its JSON, and the value in a model."""
 
     schema: CoreSchema
@@ -79,13 +79,13 @@ class Field(NamedTuple):
 
 
 @cache
-def fields(cls: Any, *, repair: bool = False) -> dict[str, Field]:
+def fields(cls: Any, *, repair: bool = False) -> dict[str, ModelField]:
     """Return the fields of a model by name; to repair, their schemas leave out what is wrong."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: _field(hint, repair) for name, hint in hints.items()}
 
 
-def _field(hint: Any, repair: bool) -> Field:
+def _field(hint: Any, repair: bool) -> ModelField:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType or origin is typing.Union:  # X | None
         field = _field(args[0], repair)
@@ -105,16 +105,16 @@ def _field(hint: Any, repair: bool) -> Field:
         if repair:
             schema = core_schema.with_default_schema(schema, on_error="omit")
         items = _optional(core_schema.list_schema(schema), repair)
-        return Field(items, item.read_all, item.cls, is_required=False, absent=())
+        return ModelField(items, item.read_all, item.cls, is_required=False, absent=())
 
     if origin is typing.Literal:
-        return Field(core_schema.literal_schema(list(args)))
+        return ModelField(core_schema.literal_schema(list(args)))
     if origin is dict:
-        return Field(core_schema.dict_schema(_SCALARS[str], _SCALARS[Any]))
+        return ModelField(core_schema.dict_schema(_SCALARS[str], _SCALARS[Any]))
     if hint in _SCALARS:
         is_time = hint is datetime and repair
-        return Field(_REPAIRED_TIME if is_time else _SCALARS[hint], scalar=hint)
-    return Field(core_schema.definition_reference_schema(hint.__name__), hint, hint)
+        return ModelField(_REPAIRED_TIME if is_time else _SCALARS[hint], scalar=hint)
+    return ModelField(core_schema.definition_reference_schema(hint.__name__), hint, hint)
 
 
 def _optional(schema: CoreSchema, repair: bool) -> CoreSchema:

@@ -16,7 +16,7 @@ from typing import Any
 from runkit.api import jsontext, questions
 from runkit.api.contract import Json, objects, verify_tin_payload
 from runkit.api.other_models import Document
-from runkit.api.questions import FIELDS, ROW_NAMES, ROWS, VERBS, Field, Verb
+from runkit.api.questions import FIELDS, ROW_NAMES, ROWS, VERBS, FormField, Verb
 from runkit.display.text import code, live_moment, one_line, short_id, shorten, visible, web_host
 
 Texts = dict[str, str]  # entries or errors by the name of the field
@@ -30,7 +30,7 @@ class Section:
 
     kind: str
     verbs: tuple[Verb, ...]
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
     start: Texts
     proposal: Json
 
@@ -162,7 +162,7 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     return Section(kind, verbs, (*(field for field, _ in cells), *inputs), start, proposal)
 
 
-def _cell_field(column: Field, name: str, number: int) -> Field:
+def _cell_field(column: FormField, name: str, number: int) -> FormField:
     """Return the input of a cell of a proposed row."""
     title = f"{ROW_NAMES[name]} {number + 1}: {column.title}"
     return replace(column, name=f"{name}.{number}.{column.name}", title=title, is_folded=True)
@@ -176,7 +176,7 @@ def _cell_text(value: Any) -> str:
     return visible(text).replace("\n", code("\n"))
 
 
-def _with_documents(field: Field, proposal: Json, documents: Sequence[Document]) -> Field:
+def _with_documents(field: FormField, proposal: Json, documents: Sequence[Document]) -> FormField:
     """Offer the documents of the business, those of the requested types first.
 
     [A] 38: the field's name.
@@ -196,7 +196,7 @@ def _choice(document: Document) -> tuple[str, str]:
     ), document.id
 
 
-def _parse(field: Field, text: str) -> Any:
+def _parse(field: FormField, text: str) -> Any:
     """Read the value of one input. Raises `ValueError` with a message for the person."""
     if not jsontext.is_unicode(text):
         raise ValueError("contains half of a character; type it again")
