@@ -143,14 +143,14 @@ def begin(
         row["shown_at"] = display.shown_at.astimezone(UTC).isoformat()
         row[_COUNT] = display.n_sources_opened
     insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
-    with opened() as db:
+    with open_database() as db:
         return int(db.execute(insert, row).lastrowid or 0)
 
 
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
     """Log the outcome. `created_at` is the run's, if it is known by now."""
     created = created_at and created_at.isoformat()
-    with opened() as db:
+    with open_database() as db:
         db.execute(
             "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
             "run_created_at = coalesce(?, run_created_at) WHERE answer_id = ?",
@@ -168,7 +168,7 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
         "SELECT * FROM answers "
         "WHERE :ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids)) ORDER BY answer_id"
     )
-    with opened() as db:
+    with open_database() as db:
         rows = db.execute(select, {"ids": ids}).fetchall()
     return [_entry(row) for row in rows]
 
@@ -260,7 +260,7 @@ def exists() -> bool:
 
 
 @contextmanager
-def opened() -> Iterator[sqlite3.Connection]:
+def open_database() -> Iterator[sqlite3.Connection]:
     """Open the file, created if needed, in one transaction.
 
     Raises `UsageError` if it cannot be read or written.

@@ -65,7 +65,7 @@ def _execute(sql: str, values: tuple[object, ...], *, is_new: bool = False) -> s
     try:
         if not is_new and not answer_log.exists():
             return None
-        with answer_log.opened() as db:
+        with answer_log.open_database() as db:
             row: sqlite3.Row | None = db.execute(sql, values).fetchone()
             return row
     except UsageError as error:

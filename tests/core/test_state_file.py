@@ -46,10 +46,10 @@ def test_a_draft_is_dropped_after_seven_days() -> None:
     """After seven days whatever use of the file comes next drops it."""
     for name, days in ((A, 7), (B, 6.99)):
         _drafts.save(name, TYPED)
-        with answer_log.opened() as db:
+        with answer_log.open_database() as db:
             age = days * 86400, name.question
             db.execute("UPDATE drafts SET saved_at = saved_at - ? WHERE question = ?", age)
-    with answer_log.opened() as db:
+    with answer_log.open_database() as db:
         assert [row["question"] for row in db.execute("SELECT question FROM drafts")] == ["b"]
     assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
 
