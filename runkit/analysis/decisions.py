@@ -14,7 +14,7 @@ from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.tables.audit_trail import logged_answers
+from runkit.tables.audit_trail import last_answers
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.schema import DECISIONS
@@ -202,7 +202,7 @@ def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[
     if answers is None:
         return {"n_shown": None, "n_quick": None}
     questions = f.interrupts
-    entries = [entry or {} for entry in logged_answers(questions, f.runs, answers)]
+    entries = [entry or {} for entry in last_answers(questions, f.runs, answers)]
     log = pd.DataFrame(entries, questions.index, ["sent_at", "shown_at", "n_sources_opened"])
     sent_at = pd.to_datetime(log["sent_at"], utc=True)
     shown_at = pd.to_datetime(log["shown_at"], utc=True)

@@ -32,7 +32,7 @@ from runkit.arguments import (
 from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
 from runkit.tables.frames import Frames
-from runkit.tables.read_frames import ARCHIVE, OPENERS, frames, gc_paused, opened
+from runkit.tables.read_frames import ARCHIVE, OPENERS, frames, gc_paused, open_source
 from runkit.tables.sources import Record, Source, records_of
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Archive:
 
         writer = Writer(self._location)
         with (
-            Bar(iterable=records_of(opened(source)), unit="run", disable=not progress) as bar,
+            Bar(iterable=records_of(open_source(source)), unit="run", disable=not progress) as bar,
             gc_paused(),
         ):
             for batch in batches(bar):

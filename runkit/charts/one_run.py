@@ -21,7 +21,7 @@ from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
 from runkit.facts import Facts, number_of, wait_of
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT
-from runkit.tables.audit_trail import audit_trail, evidence_of, logged_answers, with_answers
+from runkit.tables.audit_trail import audit_trail, evidence_of, last_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import NOT_IN_THE_DATA, findings_of, outputs_of, with_waits
@@ -179,7 +179,7 @@ def _logged(f: Frames, table: pd.DataFrame, answers: pd.DataFrame | None) -> pd.
     columns = ["answer", "delivery", "later"]
     if answers is None:
         return pd.DataFrame(index=table.index, columns=columns, dtype="str")
-    log = logged_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
+    log = last_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
     rows: list[dict[str, Any]] = []
     for entry, outcome in zip(log, table["outcome"], strict=True):
         if entry is None or outcome in RESOLUTIONS:

@@ -31,7 +31,7 @@ from runkit.reports._head import Labels, head
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.tables import sources
 from runkit.tables.frames import Frames
-from runkit.tables.read_frames import frames, opened
+from runkit.tables.read_frames import frames, open_source
 
 if TYPE_CHECKING:
     from runkit.reports.templates import Template
@@ -121,7 +121,7 @@ class _Records(list[Any]):
         self.why, self.version = getattr(source, "why", None), getattr(source, "version", None)
 
 
-class Source(NamedTuple):
+class ReportSource(NamedTuple):
     """The data of a report before redaction, as in `ReportData`.
 
     `texts` are the runs as JSON: what looks like a secret in a field that frames leave out is
@@ -144,9 +144,9 @@ def read_source(
     source: sources.Source,
     actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
-) -> Source:
+) -> ReportSource:
     """Read the frames, the sent answers, and the runs as text if the source has them."""
-    source, texts = opened(source), []
+    source, texts = open_source(source), []
     if not isinstance(source, Frames):
         source = _Records(source)
         for record in source:
@@ -155,11 +155,14 @@ def read_source(
     f = frames(source)
     answers = answers_about(f.runs["run_id"])
     f = frames(f, answers=answers) if len(answers) else f
-    return Source(f, answers, actions, None if before is None else changes(before, f), texts)
+    return ReportSource(f, answers, actions, None if before is None else changes(before, f), texts)
 
 
 def redact_source(
-    source: Source, masker: Masker, template: Template | None = None, labels: Labels = NO_LABELS
+    source: ReportSource,
+    masker: Masker,
+    template: Template | None = None,
+    labels: Labels = NO_LABELS,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
     name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")

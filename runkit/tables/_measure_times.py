@@ -6,7 +6,7 @@ import numpy as np
 
 from runkit import critical_path, time_budget
 from runkit.api import contract
-from runkit.tables.arrow_columns import NEVER, Columns, count, is_word
+from runkit.tables.arrow_columns import NEVER, Columns, bincount, is_word
 from runkit.tables.problems import RunNote
 from runkit.time_budget import Flags
 
@@ -54,7 +54,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNot
     end = np.where(steps["is_open"], last[steps["run"]], completed)
     end = np.maximum(start, end)
     is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
-    is_unclosed = steps["is_open"] & is_over & (count(steps["parent"], len(end)) > 0)
+    is_unclosed = steps["is_open"] & is_over & (bincount(steps["parent"], len(end)) > 0)
     if is_unclosed.any():
         end = time_budget.close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
     steps["start"], steps["end"] = start, end

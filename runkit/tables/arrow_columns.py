@@ -76,10 +76,10 @@ def ranks(values: pa.Array, words: Sequence[str]) -> Ints:
 def first_in_group(group: Ints, rows: Ints, values: pa.Array, n: int) -> pa.Array:
     """Return for each of n groups the value at the first of some rows that is in the group."""
     groups, first = np.unique(group[rows], return_index=True)
-    return spread(groups, take(values, rows[first]), n)
+    return scatter(groups, take(values, rows[first]), n)
 
 
-def spread(rows: Ints, values: pa.Array, n: int) -> pa.Array:
+def scatter(rows: Ints, values: pa.Array, n: int) -> pa.Array:
     """Return n values: those given at `rows`, null elsewhere."""
     positions = np.full(n, -1)
     positions[rows] = np.arange(len(rows))
@@ -91,7 +91,7 @@ def take(values: pa.Array, positions: Ints) -> pa.Array:
     return values.take(pa.array(positions, mask=positions < 0))
 
 
-def count(of: Ints, n: int) -> Ints:
+def bincount(of: Ints, n: int) -> Ints:
     """Count how often each of 0 .. n-1 occurs; negative entries are ignored."""
     counts: Ints = np.bincount(of[of >= 0], minlength=n)
     return counts

@@ -45,7 +45,7 @@ def with_answers(
     """
     decisions, names = interrupts["decision"].tolist(), interrupts["answered_by"].tolist()
     outcomes = interrupts["outcome"].tolist()
-    for row, entry in enumerate(logged_answers(interrupts, runs, answers)):
+    for row, entry in enumerate(last_answers(interrupts, runs, answers)):
         if entry is None or outcomes[row] != "answered":
             continue
         decisions[row] = _decision(entry["answer"])
@@ -57,7 +57,7 @@ def with_answers(
     )
 
 
-def logged_answers(
+def last_answers(
     interrupts: pd.DataFrame,
     runs: pd.DataFrame,
     answers: pd.DataFrame,
@@ -104,7 +104,7 @@ def audit_trail(
     questions, reasons = interrupts, None
     if answers is not None:
         questions = with_answers(questions, runs, answers)
-        entries = logged_answers(questions, runs, answers)
+        entries = last_answers(questions, runs, answers)
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
 
     cited = evidence_of(interrupts, artifacts)

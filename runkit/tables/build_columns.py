@@ -23,7 +23,7 @@ from runkit.tables._measure_times import budget_columns, measure, note_rows, ste
 from runkit.tables.arrow_columns import (
     NEVER,
     Columns,
-    count,
+    bincount,
     first_in_group,
     flags,
     is_word,
@@ -31,7 +31,7 @@ from runkit.tables.arrow_columns import (
     object_columns,
     position_in_group,
     ranks,
-    spread,
+    scatter,
     take,
     text,
     to_arrow,
@@ -62,7 +62,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     artifacts = artifact_columns(runs, steps, rows)
     sources = source_columns(artifacts)
     interrupts = interrupt_columns(runs, steps, rows)
-    steps["n_artifacts"] = count(artifacts["step"], len(rows.steps))
+    steps["n_artifacts"] = bincount(artifacts["step"], len(rows.steps))
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
     runs |= _run_columns(runs, parts, rows)
 
@@ -167,7 +167,7 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
     """Return the columns of a step that depend on other steps."""
     run, parent, depth = steps["run"], steps["parent"], steps["depth"]
     step_no = position_in_group(run)
-    n_children = count(parent, len(run))
+    n_children = bincount(parent, len(run))
     return {
         "run_id": take(runs["run_id"], run),
         "parent_step_id": take(steps["step_id"], parent),
@@ -204,7 +204,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     is_question = is_word(steps["type"], "interrupt")
     is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
     is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
-    n_other_children = count(steps["parent"][~is_note], len(runs))
+    n_other_children = bincount(steps["parent"][~is_note], len(runs))
 
     failed: dict[int, str] = {}  # the error by the row of a failed step
     explained: dict[int, str] = {}
@@ -230,7 +230,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
             row = failed_child[row]
         failed[row] = label
     causes = {row: error for row, error in failed.items() if row not in failed_child}
-    error = spread(np.array(list(causes), np.int64), text(causes.values()), len(runs))
+    error = scatter(np.array(list(causes), np.int64), text(causes.values()), len(runs))
     return {"is_failed": is_failed, "error": error}
 
 
@@ -322,7 +322,7 @@ def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
     """Count the different hosts of each artifact's sources."""
     codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
     pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
-    return count(pairs[0], n)
+    return bincount(pairs[0], n)
 
 
 def _hosts(urls: pa.Array) -> pa.Array:
@@ -359,7 +359,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
         **budget_columns(runs, steps),
-        **{name: count(of, n) for name, of in counted.items()},
+        **{name: bincount(of, n) for name, of in counted.items()},
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
         "weakest": _weakest(artifacts, is_finding, n),
         "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),
@@ -404,7 +404,7 @@ def _outcomes(
     error = first_in_group(steps["run"], last_first, steps["error"], n)
     question = first_in_group(interrupts["run"], pending, labels, n)
     title = first_in_group(artifacts["run"], outputs[::-1], artifacts["title"], n)
-    n_others = count(artifacts["run"][outputs], n) - 1
+    n_others = bincount(artifacts["run"][outputs], n) - 1
     more = text(f" +{others}" if others > 0 else "" for others in n_others.tolist())
     delivered = pc.binary_join_element_wise(title, more, pa.scalar("", TEXT))
     has_none = is_word(status, "completed") & ~flags(delivered.is_valid())
@@ -418,5 +418,5 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
     rows = np.flatnonzero(is_output)[::-1]
     words = text(map(jsontext.in_words, steps["result"].take(rows).to_pylist()))
     has_words = flags(words.is_valid())
-    values = spread(rows[has_words], words.filter(has_words), len(is_output))
+    values = scatter(rows[has_words], words.filter(has_words), len(is_output))
     return first_in_group(steps["run"], rows[has_words], values, len(is_asked))

@@ -31,11 +31,11 @@ from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.schema import SCHEMA
 from runkit.tables.sources import (
     IN_MEMORY,
-    Document,
+    JsonDocument,
     Record,
     Source,
     batches_of,
-    path_of,
+    local_path,
     record_of,
 )
 from runkit.time_budget import Flags
@@ -101,7 +101,7 @@ def frames(
         If all records of files were refused, and with `on_error="raise"`. Its `problems` are the
         frame.
     """
-    source = opened(source)
+    source = open_source(source)
     if not isinstance(source, Frames):
         f = _read(source, as_of, progress)
     elif as_of is None:
@@ -118,7 +118,7 @@ def frames(
     return replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))
 
 
-def opened(source: Source) -> Any:
+def open_source(source: Source) -> Any:
     """Open a folder of `Frames.save` or of an archive, and combine several `Frames`.
 
     Of an archive it is one version, even if others write to it. Other sources are returned as they
@@ -128,7 +128,7 @@ def opened(source: Source) -> Any:
     if isinstance(source, Run):
         return [record_of(source, "$")]
     if isinstance(source, str | Path):
-        path = path_of(source)
+        path = local_path(source)
         if not os.path.isdir(path):  # noqa: PTH112 - never raises
             return path
         if is_saved(path):
@@ -140,7 +140,7 @@ def opened(source: Source) -> Any:
             return OPENERS[ARCHIVE](path)
         return path
     if isinstance(source, list | tuple) and source and isinstance(source[0], str | Path | Frames):
-        parts = [opened(part) if isinstance(part, str | Path) else part for part in source]
+        parts = [open_source(part) if isinstance(part, str | Path) else part for part in source]
         return _combined(parts) if any(isinstance(part, Frames) for part in parts) else parts
     return getattr(source, "pinned", source)
 
@@ -183,7 +183,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     seen, are_files = 0, False
     batches: list[dict[str, pa.Table]] = []
     locations: list[str] = []
-    documents: list[Document | None] = []
+    documents: list[JsonDocument | None] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in batches_of(source):
             rows = read_runs(records, problems)
@@ -238,7 +238,7 @@ def gc_paused() -> Iterator[None]:
 def _assemble(
     batches: list[dict[str, pa.Table]],
     locations: list[str],
-    documents: Sequence[Document | None],
+    documents: Sequence[JsonDocument | None],
     problems: Problems,
 ) -> Tables:
     """Join the batches, without runs that have a newer record of the same id.
@@ -255,7 +255,7 @@ def _assemble(
 
 
 def _with_newest_times(
-    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[Document | None]
+    reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[JsonDocument | None]
 ) -> pd.DataFrame:
     """Add the newest `updated_at` in the document of each run, which was read no earlier.
 

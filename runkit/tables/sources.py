@@ -70,7 +70,7 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, eq=False)
-class Document:
+class JsonDocument:
     """A JSON document with several runs, or a file with one on each line.
 
     It was written after the newest time in it; a file of lines perhaps not at once.
@@ -91,7 +91,7 @@ class Record(NamedTuple):
     problem: str | None = None
     detail: str = ""
     n_bytes: int = 0
-    document: Document | None = None
+    document: JsonDocument | None = None
 
 
 def batches_of(source: Source) -> Iterator[list[Record]]:
@@ -125,11 +125,11 @@ def _records(source: Source, location: str) -> Iterator[Record]:
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
-        document = Document() if _is_page(source) else None
+        document = JsonDocument() if _is_page(source) else None
         for raw, path in _runs_in(source, location):
             yield record_of(raw, path)._replace(document=document)
     elif isinstance(source, str | Path):
-        yield from _from_path(path_of(source))
+        yield from _from_path(local_path(source))
     elif isinstance(source, JsonText):
         yield from _from_file(io.BytesIO(bytes(source)), "" if location == "$" else location)
     elif callable(getattr(source, "read", None)):
@@ -219,7 +219,7 @@ def _run_in(item: Any, location: str) -> tuple[Any, str]:
 # ----------------------------------------------------------------------------------- files and text
 
 
-def path_of(source: str | Path) -> Path:
+def local_path(source: str | Path) -> Path:
     """Return the path that a source names, `~` as the user's home.
 
     Raises `UsageError` for other text.
@@ -317,7 +317,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
 
 
 def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
-    document = Document(has_lines=True)
+    document = JsonDocument(has_lines=True)
     for number, line in lines:
         if line.strip():
             location = f"{name}:{number} $" if name else f"line {number} $"
@@ -336,14 +336,16 @@ def _is_json(text: bytes) -> bool:
     return False
 
 
-def _from_document(text: bytes, location: str, document: Document | None = None) -> list[Record]:
+def _from_document(
+    text: bytes, location: str, document: JsonDocument | None = None
+) -> list[Record]:
     try:
         value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         return [_refused(None, location, error, text)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
-    document = document or Document()
+    document = document or JsonDocument()
     return [Record(raw, path, n_bytes=n_bytes, document=document) for raw, path in runs]
 
 
