@@ -18,7 +18,7 @@ from runkit.display.html_tables import df_to_html, with_labels
 from runkit.display.text import Markup, one_line
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
-from runkit.shell._terminal import paint, run_table, write
+from runkit.shell._terminal import run_table, styled, write
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 
@@ -59,7 +59,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     ):
         folder = files.folder_at(folder)  # fails before the runs start
         speed_words = f"its time runs {speed:g} times as fast"
-        write([paint(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
+        write([styled(f"6 runs · sandbox at {box.url} · {speed_words}", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}
         runs = {
             name: client.runs.create("cip_orchestrator", business_id=ids[name])
@@ -73,8 +73,8 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     file = folder / RUNS_FILE
     with files.replacing(file) as part:
         part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
-    charts = paint(f"Charts: {page.resolve().as_uri()}", "muted")
-    write(["", *run_table(f), "", charts, paint(f"Runs: {file}", "muted")])
+    charts = styled(f"Charts: {page.resolve().as_uri()}", "muted")
+    write(["", *run_table(f), "", charts, styled(f"Runs: {file}", "muted")])
     return page
 
 

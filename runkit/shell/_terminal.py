@@ -82,7 +82,7 @@ def write(lines: Iterable[Table | Text | str]) -> None:
         screen.print(Text(visible(line)) if isinstance(line, str) else line)
 
 
-def paint(text: object, color: str = "") -> Text:
+def styled(text: object, color: str = "") -> Text:
     """Return text on one line, with its control characters visible; a table cuts it to fit."""
     line = visible(str(text).replace("\n", " "))
     return Text(line, STYLES.get(color, color), no_wrap=True, overflow="ellipsis")
@@ -119,12 +119,12 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     for row in rows.to_dict("records"):
         state = status(row["status"])
         table.add_row(
-            paint(state.icon or "?", state.color),
-            paint(name_of(row), "bold"),
-            paint(short_id(row["run_id"]), "muted"),
-            paint(words_of(row["text"], MAX_VALUE)),
-            *(paint(row[name]) for name in more),
-            paint(_age(row), "attention" if row["status"] == "interrupted" else "muted"),
+            styled(state.icon or "?", state.color),
+            styled(name_of(row), "bold"),
+            styled(short_id(row["run_id"]), "muted"),
+            styled(words_of(row["text"], MAX_VALUE)),
+            *(styled(row[name]) for name in more),
+            styled(_age(row), "attention" if row["status"] == "interrupted" else "muted"),
         )
     return table
 
@@ -142,7 +142,7 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
     if n_more := len(ranked) - len(runs):
         text = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
-        yield paint(text, "muted")
+        yield styled(text, "muted")
 
 
 def _ranked(f: Frames) -> pd.DataFrame:
@@ -187,8 +187,8 @@ def _totals(f: Frames) -> Text:
     counts = []
     for word in sorted(n_of.index, key=lambda word: RANKS.get(word, LAST)):
         state = status(word)
-        counts.append(paint(f"{n_of[word]:,} {state.word.lower()}", state.color))
-    as_of = paint(f"  as of {live_moment(f.runs['as_of'].max())}", "muted")
+        counts.append(styled(f"{n_of[word]:,} {state.word.lower()}", state.color))
+    as_of = styled(f"  as of {live_moment(f.runs['as_of'].max())}", "muted")
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
@@ -199,11 +199,11 @@ def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
     """
     facts = Facts(f)
     if facts.open_questions.is_none:
-        yield Text("You're all caught up.  ") + paint(source, "muted")
+        yield Text("You're all caught up.  ") + styled(source, "muted")
         return
 
-    head = paint(f"{things(facts.open_questions, 'question')} waiting", "attention")
-    yield head + paint(f", oldest {lasted(facts.oldest)}  ") + paint(source, "muted")
+    head = styled(f"{things(facts.open_questions, 'question')} waiting", "attention")
+    yield head + styled(f", oldest {lasted(facts.oldest)}  ") + styled(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
     waiting = facts.questions[facts.questions["outcome"].eq("pending")]
@@ -212,9 +212,9 @@ def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
     yield Text()
     n_of = named["business_name"].value_counts()
     for name, n in n_of[n_of > 1].items():
-        yield paint(f"{name} has {n} open questions.", "muted")
-    yield paint("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
-    yield paint("As data: runkit inbox --json (exit code 4: something waits)", "muted")
+        yield styled(f"{name} has {n} open questions.", "muted")
+    yield styled("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
+    yield styled("As data: runkit inbox --json (exit code 4: something waits)", "muted")
 
 
 def run_tree(f: Frames) -> Iterator[Table | Text | str]:
@@ -225,7 +225,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     [run] = run_facts(f).to_dict("records")
     yield from _run_head(run)
     if run["status"] == "error" and len(agents := unfinished(f)["title"]):
-        yield paint("Not checked: ") + paint(", ".join(agents), "bold")
+        yield styled("Not checked: ") + styled(", ".join(agents), "bold")
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:
@@ -241,25 +241,25 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
         is_unmeasured = question is not None and pd.isna(question["wait_s"])
         time = MISSING if is_unmeasured else lasting(step["duration_s"])
         mark = "◆" if has_path and step["is_critical"] else ""
-        table.add_row(paint(stem, "muted") + _step_label(step, question), time, mark)
+        table.add_row(styled(stem, "muted") + _step_label(step, question), time, mark)
 
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
-            indent = paint(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
-            table.add_row(indent + paint(detail, "muted" if question else "fail"))
+            indent = styled(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
+            table.add_row(indent + styled(detail, "muted" if question else "fail"))
     yield table
     if has_path:
-        yield paint("◆ on the critical path", "muted")
+        yield styled("◆ on the critical path", "muted")
     yield from _findings(f)
 
 
 def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
     label = words_of(step["label"])
     if step["is_failed"]:
-        return paint(f"✕ {label}", "fail")
+        return styled(f"✕ {label}", "fail")
     if question:
-        return paint(label, "attention")
-    return paint(label, "bold" if step["n_children"] else "")
+        return styled(label, "attention")
+    return styled(label, "bold" if step["n_children"] else "")
 
 
 def _findings(f: Frames) -> Iterator[Text]:
@@ -269,22 +269,22 @@ def _findings(f: Frames) -> Iterator[Text]:
     titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
     if len(findings):
-        yield paint(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
+        yield styled(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
     for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
-        yield paint(f"A step with its result: add --step {words_of(step['name'])}", "muted")
+        yield styled(f"A step with its result: add --step {words_of(step['name'])}", "muted")
 
 
 def step_lines(panel: Panel) -> Iterator[Table | Text]:
     """Yield the description of one step and its result, or a list of steps with one name."""
-    yield from (paint(panel.title, "bold"), paint(panel.sentence), Text())
+    yield from (styled(panel.title, "bold"), styled(panel.sentence), Text())
     rows = panel.table.rename(columns={"duration_s": "duration"})
     table = _grid(*(visible(str(name)) for name in rows))
     for row in rows.itertuples(index=False):
         cells = (
             words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
         )
-        table.add_row(*map(paint, cells))
+        table.add_row(*map(styled, cells))
     yield table
 
 
@@ -292,24 +292,24 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
     """Describe a run: whose it is, how it ended, and where its time went."""
     name, agent = name_of(run), agent_title(None, run["agent_name"])
     state = status(run["status"])
-    parts = [paint(name, "bold"), paint(short_id(run["run_id"]), "muted")]
+    parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
     if name != agent:
-        parts.append(paint(f"· {agent}", "muted"))
-    parts.append(paint(f" {state}", state.color))
+        parts.append(styled(f"· {agent}", "muted"))
+    parts.append(styled(f" {state}", state.color))
     if pd.notna(run["confidence"]):
-        parts.append(paint(str(run["confidence"]).capitalize()))
+        parts.append(styled(str(run["confidence"]).capitalize()))
     yield Text(" ").join(parts)
 
     created = f"created {live_moment(run['created_at'])}"
     if run["status"] == "error":
         is_known = pd.notna(run["duration_s"]) and pd.isna(run["steps_s"])
         took = f" after {duration(run['duration_s'])}" if is_known else ""
-        yield paint(f"No result: the review failed{took}, {created}")
-        yield paint("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
+        yield styled(f"No result: the review failed{took}, {created}")
+        yield styled("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
         return
     if isinstance(run["outcome"], str):
-        yield paint(run["outcome"])
-    yield paint(f"{time_words(run, str)} · {created}")
+        yield styled(run["outcome"])
+    yield styled(f"{time_words(run, str)} · {created}")
 
 
 def _stems(steps: pd.DataFrame) -> list[str]:

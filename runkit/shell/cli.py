@@ -48,13 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     root = parser()
     arguments = root.parse_args(argv)
-    if not hasattr(arguments, "command"):
+    name: str | None = arguments.command
+    if name is None:
         root.print_help()
         return 0
-    command: Callable[[argparse.Namespace], int] = arguments.command
-    name = command.__name__
     try:
-        return command(arguments)
+        return COMMANDS[name](arguments)
     except RunkitError as error:
         echo(f"runkit {name}: {error}")
         return USAGE_ERROR if isinstance(error, UsageError) else FAILED
@@ -90,13 +89,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=_versions())
-    commands = root.add_subparsers(title="commands", metavar="COMMAND")
-    for command, options in COMMANDS.items():
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, command in COMMANDS.items():
         description = str(command.__doc__)
         summary = description[0].lower() + description[1:].removesuffix(".")
-        sub = commands.add_parser(command.__name__, help=summary, description=description)
-        sub.set_defaults(command=command)
-        for flags, settings in options:
+        sub = commands.add_parser(name, help=summary, description=description)
+        for flags, settings in OPTIONS[name]:
             sub.add_argument(*flags, **settings)
     return root
 
@@ -120,7 +118,7 @@ def positive(text: str) -> float:
     return value
 
 
-def demo(arguments: argparse.Namespace) -> int:
+def make_demo(arguments: argparse.Namespace) -> int:
     """Start six runs on the embedded sandbox and show how they end."""
     from runkit.shell._demo import run_demo
 
@@ -128,7 +126,7 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def sandbox(arguments: argparse.Namespace) -> int:
+def serve_sandbox(arguments: argparse.Namespace) -> int:
     """Serve the embedded sandbox on 127.0.0.1 until Ctrl-C."""
     from runkit.server import serve
 
@@ -143,7 +141,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def inbox(arguments: argparse.Namespace) -> int:
+def list_questions(arguments: argparse.Namespace) -> int:
     """List the questions that wait for a reviewer."""
     from runkit.shell import _terminal
     from runkit.tables.run_rules import open_questions
@@ -194,7 +192,7 @@ def _frames_completeness(f: runkit.Frames) -> int:
     return code
 
 
-def show(arguments: argparse.Namespace) -> int:
+def show_runs(arguments: argparse.Namespace) -> int:
     """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
     from runkit.shell import _terminal
 
@@ -231,7 +229,7 @@ def _waiting(arguments: argparse.Namespace, f: runkit.Frames) -> int:
     return WAITING if arguments.json and f.runs["n_pending"].any() else 0
 
 
-def fetch(arguments: argparse.Namespace) -> int:
+def fetch_runs(arguments: argparse.Namespace) -> int:
     """Save runs with their steps; never writes to the API."""
     from runkit.client import fetch as fetching
 
@@ -308,7 +306,7 @@ def _reader() -> runkit.Client:
     return runkit.Client(read_only=True)
 
 
-def report(arguments: argparse.Namespace) -> int:
+def make_report(arguments: argparse.Namespace) -> int:
     """Make a redacted, offline HTML report; never writes to the API."""
     from runkit.reports import templates
 
@@ -334,7 +332,7 @@ def _source(arguments: argparse.Namespace) -> Any:
     if len(arguments.source) > 1:
         raise UsageError(
             f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
-            f"runkit {arguments.command.__name__} {path} --run ID"
+            f"runkit {arguments.command} {path} --run ID"
         )
     return runkit.frames(path).select(arguments.run) if arguments.run else path
 
@@ -398,8 +396,8 @@ STEP = option(
 )
 OUTPUT = "runs/ to create or update an archive; runs.ndjson; - for stdout"
 TEMPLATE = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
-COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
-    demo: [
+OPTIONS: dict[str, list[Option]] = {
+    "demo": [
         option(
             "-o",
             "--output",
@@ -408,7 +406,7 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
         option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
     ],
-    inbox: [
+    "inbox": [
         option(
             "--since",
             default="30d",
@@ -417,14 +415,14 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
         JSON,
     ],
-    show: [
+    "show": [
         SOURCE,
         RUN,
         STEP,
         option("--all", action="store_true", help="also list the runs that need nobody"),
         JSON,
     ],
-    fetch: [
+    "fetch": [
         option("-o", "--output", required=True, help=OUTPUT),
         option("--status", choices=STATUS_OF, help="only runs with this status"),
         option("--since", metavar="T", help=f"only runs created at or after {TIME_HELP}"),
@@ -434,7 +432,7 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
         option("--limit", type=int, metavar="N", help="at most N runs, newest first"),
     ],
-    report: [
+    "report": [
         SOURCE,
         RUN,
         option(
@@ -442,7 +440,7 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
         option("--template", help=TEMPLATE),
     ],
-    sandbox: [
+    "sandbox": [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
         option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
         option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
@@ -458,4 +456,12 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Option]] = {
         ),
     ],
 }
-"""The commands, which their docstrings explain to users, with their options."""
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "demo": make_demo,
+    "inbox": list_questions,
+    "show": show_runs,
+    "fetch": fetch_runs,
+    "report": make_report,
+    "sandbox": serve_sandbox,
+}
+"""The commands; their docstrings explain them to users."""
