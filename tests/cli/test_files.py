@@ -17,8 +17,8 @@ from pathlib import Path
 
 os.umask(0)  # nothing is taken away from what is asked for
 import runkit
-from runkit import cli
-from runkit.widgets import drafts
+from runkit.shell import cli
+from runkit.widgets import _drafts as drafts
 
 assert cli.main(["demo", "--speed", "3000"]) == 0
 with runkit.sandbox(history=2) as box, box.client() as client:
