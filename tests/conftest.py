@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from support import jobs
+from support import BROWSER_TIMEOUT, jobs
 
 if TYPE_CHECKING:  # imported where a browser is used
     from playwright.sync_api import Browser, Page
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # imported where a browser is used
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 JOBS_TIMEOUT = 10.0  # seconds; a test may hold a response back for good
-BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
 # of whoever runs the tests
 ACCOUNT = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_REPORT_DATA")
 ARGS = [

@@ -11,7 +11,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from runkit import Client, Run
-from support import until
+from support import BROWSER_TIMEOUT, until
 from tests.client.conftest import client as scripted_client
 from tests.client.conftest import fake_time, make_client, question, run_json, server
 from tests.faults import FaultyBox, sandbox
@@ -77,7 +77,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1200, "height": 800})
-    page.set_default_timeout(5000)
+    page.set_default_timeout(BROWSER_TIMEOUT)
     yield page
     page.close()
 

@@ -16,16 +16,15 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from runkit.api.models import Run
-from support import until
+from support import BROWSER_TIMEOUT, until
 from tests.faults import FaultyBox, sandbox
 
 START_SECONDS = 120
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 NOTEBOOK = "Notebook 7"
-TIMEOUT = 30_000  # milliseconds
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}.sessionContext.session.kernel"
 READY = """() => {
@@ -166,8 +165,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def new_context(browser: Browser) -> BrowserContext:
     """Make a context whose pages share nothing with those of others."""
     opened = browser.new_context(viewport={"width": 1280, "height": 1000})
-    opened.set_default_timeout(TIMEOUT)
-    expect.set_options(timeout=TIMEOUT)
+    opened.set_default_timeout(BROWSER_TIMEOUT)
     return opened
 
 
