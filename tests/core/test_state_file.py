@@ -19,8 +19,8 @@ A, B = (DraftKey("run", word, "digest") for word in "ab")
 TYPED = {"0": {"note": "tax number 12-3456789"}}
 WRITER = """
 import sys
-from runkit import answers
-from runkit.widgets import drafts
+from runkit.local import answer_log
+from runkit.widgets import _drafts
 for n in range(15):
     _drafts.save(_drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
     answer_log.settle(answer_log.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
