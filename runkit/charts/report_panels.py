@@ -106,7 +106,7 @@ def timeline(f: Frames) -> Panel:
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
-def slowest_steps(f: Frames) -> Panel:
+def slowest_steps_of_run(f: Frames) -> Panel:
     """Show the five steps of one run that worked longest, and what they added to its total time."""
     steps = f.steps
     is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
@@ -220,7 +220,7 @@ def all_runs(f: Frames) -> Panel:
     return Panel("All runs", sentence + without_steps(f), table.reset_index(drop=True), figure)
 
 
-def actions(f: Frames, table: pd.DataFrame | None) -> Panel:
+def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
     """Show what was done on the businesses of these runs and who settled it, newest first."""
     columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
     if table is None:
@@ -245,7 +245,7 @@ def _sides(f: Frames) -> tuple[Frames, Frames]:
     return a, b
 
 
-def facts(f: Frames) -> Panel:
+def different_facts(f: Frames) -> Panel:
     """Show the facts in which two runs differ."""
     a, b = map(_facts, _sides(f))
     rows = [(name, a[name], b[name]) for name in a if a[name] != b[name]]
@@ -272,7 +272,7 @@ def _facts(f: Frames) -> dict[str, str]:
     return {name: words_of(text, 400) for name, text in texts.items()}
 
 
-def findings(f: Frames) -> Panel:
+def different_findings(f: Frames) -> Panel:
     """Show the findings of two runs that differ; equal ones have one agent, type and title."""
     key = ["agent", "type", "title"]
     names = {"confidence_text": "confidence"}  # as it came: other words differ, too

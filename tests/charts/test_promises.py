@@ -115,7 +115,7 @@ def test_a_step_that_spans_a_wait_is_not_the_slowest_of_its_run() -> None:
     """It spans a wait of 80 s and works 5 s; another step works 15 s."""
     wrapper = step("w", 0, 85, steps=[step("i", 0, 1)])
     f = runkit.frames(run(wrapper, question("q", 4, 84), step("a", 85, 100)))
-    table = report_panels.slowest_steps(f).table
+    table = report_panels.slowest_steps_of_run(f).table
     assert table[["label", "self_s", "critical_s"]].values.tolist() == [
         ["Step a", 15, 15],
         ["Step w", 84, 4],

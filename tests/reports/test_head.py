@@ -304,6 +304,6 @@ def test_actions_are_listed():
     table = pd.DataFrame([known]).astype(dict.fromkeys(("note", "effects", "user_name"), "str"))
     data = redact_source(read_source([run(step("a"))], table), make_masker())
     assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
-    [row] = report_panels.actions(data.frames, data.actions).table.to_dict("records")
+    [row] = report_panels.newest_actions(data.frames, data.actions).table.to_dict("records")
     assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
-    assert len(report_panels.actions(data.frames, None)) == 0
+    assert len(report_panels.newest_actions(data.frames, None)) == 0
