@@ -33,21 +33,23 @@ COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs"
 def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
     table, run_ids = _table(facts), facts.runs["run_id"]
-    rows = records(table)
+    rows, has_names = records(table), bool(table["business_name"].notna().any())
     short = dict(zip(run_ids, short_ids(run_ids), strict=True))
     for row in rows:
         ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
-        business = row["business_name"] or row["agent_name"] or MISSING
+        name = row["business_name"] if has_names else row["agent_name"]
         more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
         row["shown_ids"] = " ".join(ids)
-        row["business"] = business + more
+        row["name"] = (name or MISSING) + more
         row["age"] = _age(row)
         row["code"] = _code(row["next_step"], ids, has_client=has_client) if ids else ""
 
     n_questions = int(table["next_step"].eq("Answer").sum())
     n_first = max(MIN_ROWS, min(MAX_ROWS, n_questions))
     folded = _folded_words(table[n_first:])
-    body = render("needs", rows=rows[:n_first], others=rows[n_first:], others_words=folded)
+    subject = "Business" if has_names else "Run"
+    first, others = rows[:n_first], rows[n_first:]
+    body = render("needs", subject=subject, rows=first, others=others, others_words=folded)
     return Panel("Needs attention", _sentence(facts, len(rows)), table[COLUMNS], body=body)
 
 

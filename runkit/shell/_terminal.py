@@ -49,7 +49,7 @@ STYLES = {
 PIPE = 400  # characters of a line that is not shown on a terminal
 WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
-CUT = ("Business", "Question", "Outcome", "Step", "Value")
+CUT = ("Business", "Agent", "Question", "Outcome", "Step", "Value")
 MAX_VALUE = 200  # characters
 # what needs somebody first, by status or confidence
 RANKS = {
@@ -96,7 +96,7 @@ def _grid(*heads: str, right: str = "") -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=STYLES["muted"])
     for head in heads:
         justify: Any = "right" if head in right.split() else "left"
-        max_width = NAME if head == "Business" else None
+        max_width = NAME if head in CUT[:2] else None
         table.add_column(head, no_wrap=head not in CUT, justify=justify, max_width=max_width)
     return table
 
@@ -115,12 +115,15 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     """
     if console().width < WIDE:
         more = {}
-    table = _grid("", "Business", "Run", head, *more.values(), "Age", right="Work Waiting Age")
+    named, name = "Business", "business_name"
+    if rows["business_name"].isna().all():
+        named, name = "Agent", "agent_name"
+    table = _grid("", named, "Run", head, *more.values(), "Age", right="Work Waiting Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
         table.add_row(
             styled(state.icon or "?", state.color),
-            styled(name_of(row), "bold"),
+            styled(first_text(row[name]) or MISSING, "bold"),
             styled(short_id(row["run_id"]), "muted"),
             styled(words_of(row["text"], MAX_VALUE)),
             *(styled(row[name]) for name in more),

@@ -71,3 +71,17 @@ def test_an_account_without_businesses() -> None:
         panel = runkit.overview(client, progress=False)
     assert panel.table["business_name"].isna().all()
     assert tiles(panel)["Runs"] == ("4", "all runs")
+
+
+@pytest.mark.parametrize(("name", "head"), [(None, "Run"), ("Northwind LLC", "Business")])
+def test_a_column_of_businesses_holds_no_agent(name: str | None, head: str) -> None:
+    """Where no business is known, it is a column of runs."""
+    known = {"_runkit": {"business_id": "b", "business_name": name}} if name else {}
+    waiting = [
+        run(question("q", 0, None), run_id=f"w{n}", status="interrupted", end=None, **fields)
+        for n, fields in enumerate([known, {}])
+    ]
+    body = runkit.overview(waiting).body
+    assert re.findall('<div class="need heads"><span>Next step</span> <span>(.*?)<', body) == [head]
+    named = re.findall("<b><bdi>(.*?)</bdi></b> <code>", body)
+    assert sorted(named) == (sorted([name, "–"]) if name else ["CIP Orchestrator"] * 2)

@@ -159,6 +159,7 @@ def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     listed = re.findall("^✓ CIP Orchestrator +(\\w+) ", table, re.MULTILINE)
     assert listed == ["bbbbbbbb", "aaaaaaaa"]
+    assert re.search("^ +Agent +Run ", table, re.MULTILINE)  # no business is known
     assert "2 completed" in table
     entry = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
