@@ -254,9 +254,7 @@ def digest_of(
     of redacted data: a nine-digit number can be recovered from a digest by trying all numbers.
     """
     total = hashlib.sha256("\n".join(labels).encode())
-    for df in (more or {}).values():
-        total.update(df.to_csv(index=False).encode())
-    for name, df in f.items():
+    for name, df in (dict(f.items()) | dict(more or {})).items():
         shared = df.drop(columns=_LOCAL_COLUMNS.get(name, [])).sort_values("run_id", kind="stable")
         if name == "runs":
             shared["as_of"] = shared["as_of"].where(shared["ended_at"].isna())

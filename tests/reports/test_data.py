@@ -134,6 +134,26 @@ def test_each_value_counts(change):
     assert digest(changed) != digest(example("completed"))
 
 
+def renamed(name: str) -> runkit.Run:
+    local = {"business_id": "b", "business_name": name}
+    return runkit.Run.from_json(run(step("a"), question("q", 10, 20), _runkit=local))
+
+
+def test_a_digest_covers_the_names_and_the_answers_that_a_report_shows():
+    f, g = (runkit.frames([renamed(name)]) for name in ("Northwind LLC", "Contoso LLC"))
+    log = pd.DataFrame([{"run_id": "r", "interrupt_id": None, "step_id": "q"}])
+    log = log.assign(answer="yes", answered_by="Ana", delivery="confirmed")
+    logs = [{}, {"answers": log}, {"answers": log.assign(answer="no")}]
+    assert len({digest_of(g), *(digest_of(f, more) for more in logs)}) == 4
+
+
+def test_a_digest_does_not_depend_on_the_numbers_of_masks():
+    """They follow the order of the runs, which is no part of the data."""
+    f = runkit.frames([renamed("Northwind LLC")])
+    logs = [pd.DataFrame([{"run_id": "r", "answer": f"[ein {n}]"}]) for n in (1, 2)]
+    assert len({digest_of(f, {"answers": log}) for log in logs}) == 1
+
+
 # -------------------------------------------------------------------------------------------- facts
 
 
