@@ -19,7 +19,7 @@ from runkit.charts.panel import (
     without_steps,
     words_of,
 )
-from runkit.display.counts import Count, base, lasted, number, share, short, things
+from runkit.display.counts import Count, base, lasted, number, share, short, things, unread
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import STATUSES, outcome_words, status
 from runkit.display.text import day, plural
@@ -201,7 +201,8 @@ def _lacks(f: Frames) -> str:
 
 def low_confidence(f: Frames) -> Panel:
     """Show the weakest finding of each completed run with low confidence."""
-    low = f.runs[f.runs["status"].eq("completed") & f.runs["confidence"].eq("low")]
+    runs = Facts(f).runs
+    low = runs[runs["status"].eq("completed") & runs["level"].eq("low")]
     summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
     summaries = summaries.rename(columns={"title": "weakest"})[["run_id", "weakest", "summary"]]
     rows = with_labels(low.merge(summaries, "left", on=["run_id", "weakest"]))
@@ -265,7 +266,7 @@ def _facts(f: Frames) -> dict[str, str]:
         "Status": str(status(run["status"])),
         "Outcome": run["outcome"],
         "Confidence": run["confidence"],
-        **{name: f"{n:,}" if n or run["has_steps"] else None for name, n in counts.items()},
+        **{name: f"{n:,}" if run["has_steps"] else None for name, n in counts.items()},
         **{name: lasting(seconds) for name, seconds in times.items()},
         "Requester": run["requester"],
     }
@@ -274,7 +275,7 @@ def _facts(f: Frames) -> dict[str, str]:
 
 def different_findings(f: Frames) -> Panel:
     """Show the findings of two runs that differ; equal ones have one agent, type and title."""
-    key = ["agent", "type", "title"]
+    known, key = Facts(f).findings, ["agent", "type", "title"]
     names = {"confidence_text": "confidence"}  # as it came: other words differ, too
     a, b = (findings_of(side)[[*key, *names]].rename(columns=names) for side in _sides(f))
     rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
@@ -282,4 +283,11 @@ def different_findings(f: Frames) -> Panel:
     rows = rows[rows["match"].ne("both") | ~is_same]
     rows = rows.assign(match=rows["match"].astype("str").map(MATCHES))
     table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
-    return Panel("Findings that differ", "", table.head(MAX_DIFFERENCES).reset_index(drop=True))
+    if known.unread:  # what they hold may be equal
+        table = table[:0]
+    n_more = len(table) - MAX_DIFFERENCES
+    words = (
+        f"{MAX_DIFFERENCES} of {len(table):,} shown." if n_more > 0 else unread(known, "Findings")
+    )
+    table = table.head(MAX_DIFFERENCES).reset_index(drop=True)
+    return Panel("Findings that differ", words, table)

@@ -1,0 +1,36 @@
+"""Panels of reports on runs that are not read, and on findings without outputs."""
+
+from __future__ import annotations
+
+import random
+
+import runkit
+import strangers
+from runkit.charts import report_panels
+from support import artifact, run, step
+
+READ = run(step("a", artifacts=[artifact(f"Finding {n}") for n in range(13)]), run_id="read")
+LISTED = run(run_id="listed")
+
+
+def test_findings_of_a_run_that_was_not_read_are_in_no_comparison() -> None:
+    panel = report_panels.findings(runkit.frames([READ, LISTED]))
+    assert panel.table.empty
+    assert panel.sentence.startswith("Findings of 1 run not known")
+    facts = report_panels.facts(runkit.frames([READ, LISTED])).table.set_index("fact")
+    assert facts.loc["Findings"].tolist() == ["13", "–"]
+
+
+def test_a_list_of_findings_says_how_many_it_leaves_out() -> None:
+    other = run(step("a"), run_id="other")
+    panel = report_panels.findings(runkit.frames([READ, other]))
+    assert (len(panel.table), panel.sentence) == (12, "12 of 13 shown.")
+
+
+def test_low_confidence_lists_the_runs_that_the_tile_counts() -> None:
+    """Low findings count in a run without an output, too."""
+    made = [item for seed in range(3) for item in strangers.findings_only(random.Random(seed))]
+    f = runkit.frames(strangers.raws(made))
+    table = report_panels.low_confidence(f).table
+    assert table["weakest"].tolist() == ["Finding 0"]
+    assert table["runs"].iloc[0].count(" · ") == 3
