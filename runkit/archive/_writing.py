@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from runkit.archive.table import SCHEMA, Location, table_of
+from runkit.archive.table import SCHEMA, Table, files_of, table_of
 from runkit.tables.problems import Problems
 from runkit.tables.read_frames import newest_copies, problems_frame
 from runkit.tables.sources import Record
@@ -63,56 +63,49 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
             yield batch
 
 
-class Writer:
-    """Writes batches of records, each as one atomic version, and counts. Raises `ArchiveError`."""
+def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Added:
+    """Write runs that are new or changed, each batch as one atomic version, and count them.
 
-    def __init__(self, location: Location) -> None:
-        self._location = location
-        self._problems = Problems()
-        self.n_records = self.n_read = self.n_written = self.n_new = 0
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Write those of the records that are new or changed.
-
-        Runs that others add at the same time are not seen here; reading resolves them.
-        """
-        batch = table_of(records, self._problems).sort_by("created_at")
-        snapshot = self._location.make()
-        stored = snapshot.copies()
+    Runs that others add at the same time are not seen here; reading resolves them. Raises
+    `ArchiveError`.
+    """
+    problems = Problems()
+    n_records = n_read = n_written = n_new = 0
+    for records in record_batches:
+        batch = table_of(records, problems).sort_by("created_at")
+        snapshot = table.make()
+        stored = table.copies(snapshot)
         rows = batch.select(["run_id", "digest"]).to_pandas()
         is_due = ~(rows.duplicated() | rows["digest"].isin(stored["digest"]))
         if is_due.any():
-            snapshot.write([batch.filter(pa.array(is_due))], "append")
+            table.write(snapshot, [batch.filter(pa.array(is_due))], "append")
 
         due = rows.loc[is_due, "run_id"]
-        self.n_records += len(records)
-        self.n_read += len(rows)
-        self.n_written += len(due)
-        self.n_new += due[~due.isin(stored["run_id"])].nunique()
-
-    def added(self) -> Added:
-        """Return the counts of everything."""
-        return Added(
-            n_new=self.n_new,
-            n_changed=self.n_written - self.n_new,
-            n_unchanged=self.n_read - self.n_written,
-            n_refused=self.n_records - self.n_read,
-            version=self._location.make().version,
-            problems=problems_frame(self._problems),
-        )
+        n_records += len(records)
+        n_read += len(rows)
+        n_written += len(due)
+        n_new += due[~due.isin(stored["run_id"])].nunique()
+    return Added(
+        n_new=n_new,
+        n_changed=n_written - n_new,
+        n_unchanged=n_read - n_written,
+        n_refused=n_records - n_read,
+        version=table.make().version(),
+        problems=problems_frame(problems),
+    )
 
 
-def compact(location: Location) -> None:
+def compact(table: Table) -> None:
     """Rewrite the table in large files with the copies that are read.
 
     Nothing is done if it has no others, and no more than one small file. Raises `ArchiveError` if
     another compaction came first.
     """
-    snapshot = location.latest()
-    copies, sizes = snapshot.copies(), snapshot.files.set_index("path")["size_bytes"]
+    snapshot = table.open()
+    copies, sizes = table.copies(snapshot), files_of(snapshot).set_index("path")["size_bytes"]
     named = newest_copies(copies.dropna(subset="business_id"))
     rows = pd.concat([newest_copies(copies), named]).drop_duplicates(["file", "row"]).sort_index()
     if len(rows) < len(copies) or (sizes < SMALL_FILE).sum() > 1:
         groups = rows.groupby(rows["file"].map(sizes.cumsum() // FILE_BYTES))
-        tables = (pa.concat_tables(location.read(group, SCHEMA.names)) for _, group in groups)
-        snapshot.write(tables, "overwrite")
+        tables = (pa.concat_tables(table.read(group, SCHEMA.names)) for _, group in groups)
+        table.write(snapshot, tables, "overwrite")

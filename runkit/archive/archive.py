@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from runkit.archive._dask import DaskFrames
     from runkit.archive._writing import Added
     from runkit.archive.sync import Synced
-    from runkit.archive.table import Location
+    from runkit.archive.table import Table
 
 EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
 
@@ -78,14 +78,14 @@ class Archive:
     def __init__(
         self, path: str | Path, *, storage_options: Mapping[str, str] | None = None
     ) -> None:
-        from runkit.archive.table import Location
+        from runkit.archive.table import Table
 
-        self._location = Location.of(path, storage_options)
+        self._table = Table.of(path, storage_options)
 
     @property
     def version(self) -> int:
         """The number of the newest version."""
-        return self._location.latest().version
+        return self._table.open().version()
 
     @property
     def pinned(self) -> Selection:
@@ -123,16 +123,13 @@ class Archive:
         ArchiveError
             If the archive cannot be written.
         """
-        from runkit.archive._writing import Writer, batches
+        from runkit.archive._writing import batches, write_runs
 
-        writer = Writer(self._location)
         with (
             Bar(iterable=records_of(open_source(source)), unit="run", disable=not progress) as bar,
             gc_paused(),
         ):
-            for batch in batches(bar):
-                writer.write(batch)
-        return writer.added()
+            return write_runs(self._table, batches(bar))
 
     def compact(self) -> int:
         """Write the archive anew, in large files that are faster to read.
@@ -154,7 +151,7 @@ class Archive:
         """
         from runkit.archive._writing import compact
 
-        compact(self._location)
+        compact(self._table)
         return self.version
 
     @checked
@@ -205,7 +202,7 @@ class Archive:
 
         options: dict[str, Any] = {"workers": workers, "progress": progress, "limit": limit}
         options |= {"status": status, "since": since, "until": until, "business_id": business_id}
-        return sync(self._location, client, **options)
+        return sync(self._table, client, **options)
 
     @checked
     def select(
@@ -257,17 +254,17 @@ class Archive:
         first = read_moment("since", since) or EARLIEST
         end = read_moment("until", until) or LATEST
 
-        snapshot = self._location.latest(version)
-        rows = resolve(snapshot.copies())
+        snapshot = self._table.open(version)
+        rows = resolve(self._table.copies(snapshot))
         if run_ids is not None:
-            where = f"version {snapshot.version} of {self._location}"
+            where = f"version {snapshot.version()} of {self._table}"
             filters["run_id"] = frozenset(full_ids(run_ids, rows["run_id"], where))
         for column, allowed in filters.items():
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
         rows = rows[rows["created_at"].between(first, end, inclusive="left")]
         rows = rows.sort_values("created_at", kind="stable")
-        return Selection(self._location, snapshot.version, rows)
+        return Selection(self._table, snapshot.version(), rows)
 
     def frames(self, **chosen: Any) -> Frames:
         """Build the six frames of selected runs, with the arguments of `select`.
@@ -295,7 +292,7 @@ class Archive:
         return True
 
     def __repr__(self) -> str:
-        return visible(f"Archive({str(self._location)!r})")
+        return visible(f"Archive({str(self._table)!r})")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -306,7 +303,7 @@ class Selection:
     the number of its row in it, and its business; any process or machine can read them.
     """
 
-    location: Location
+    table: Table
     version: int
     rows: pd.DataFrame
 
@@ -314,15 +311,15 @@ class Selection:
     def parts(self) -> list[Selection]:
         """The runs of each file, the oldest runs first."""
         files = self.rows.groupby("file", sort=False)
-        return [Selection(self.location, self.version, rows) for _, rows in files]
+        return [Selection(self.table, self.version, rows) for _, rows in files]
 
     def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
         for part in self.parts:
             businesses = part.rows[list(BUSINESS_FIELDS)].to_dict("records")
-            with self.location.translated_errors():
-                [table] = self.location.read(part.rows, ["json"])
-                texts = table["json"].cast("large_binary")
+            with self.table.translated_errors():
+                [stored] = self.table.read(part.rows, ["json"])
+                texts = stored["json"].cast("large_binary")
                 for scalar, business in zip(texts, businesses, strict=True):
                     text = scalar.as_py() or b""
                     raw = _with_business(jsontext.loads(text), business)
@@ -353,7 +350,7 @@ class Selection:
 
     def __repr__(self) -> str:
         runs = plural(len(self), "run")
-        return visible(f"Selection({runs} of version {self.version} of {self.location})")
+        return visible(f"Selection({runs} of version {self.version} of {self.table})")
 
 
 def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from runkit.api import contract
-from runkit.archive._writing import SMALL_FILE, Added, Writer, compact
-from runkit.archive.table import Location, resolve
+from runkit.archive._writing import SMALL_FILE, Added, compact, write_runs
+from runkit.archive.table import Table, files_of, resolve
 from runkit.client.fetch import INTERRUPTED, error_reasons
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural, visible
 from runkit.errors import ApiError, ArchiveError, AuthError
-from runkit.tables.sources import records_of
+from runkit.tables.sources import Record, records_of
 
 if TYPE_CHECKING:
     from runkit.api.models import Run
@@ -62,7 +62,7 @@ class Synced:
 
 
 def sync(
-    location: Location,
+    table: Table,
     client: Client,
     *,
     workers: int = 8,
@@ -77,7 +77,7 @@ def sync(
     host that went down; what has arrived is written.
     """
     listed = client.runs.list(progress=progress, **filters)
-    stored = resolve(location.make().copies()).set_index("run_id").to_dict("index")
+    stored = resolve(table.copies(table.make())).set_index("run_id").to_dict("index")
     due = [run for run in listed if _is_due(run, stored.get(run.id))]
     if identify:
         try:
@@ -85,28 +85,23 @@ def sync(
         except ApiError as error:  # names are a help, and not every account has them
             log.warning("the names of businesses are not known: %s", error)
 
-    writer = Writer(location)
-    errors: dict[str, ApiError] = {}
-    stopped: str | None = None
+    fetched: list[RunList] = []
     with Bar(total=len(due), unit="run", disable=not progress) as bar:
-        for start in range(0, len(due), BATCH):
-            runs = _fetch_and_write(client, writer, due[start : start + BATCH], workers)
-            bar.update(len(runs))
-            errors |= runs.errors
-            stopped = runs.stopped
-            if stopped is not None:
-                break
+        added = write_runs(table, _fetch(client, due, workers, bar, fetched))
+    errors = {run_id: error for runs in fetched for run_id, error in runs.errors.items()}
+    stopped = fetched[-1].stopped if fetched else None
 
-    if (location.latest().files["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
+    if (files_of(table.open())["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
         with suppress(ArchiveError):  # everything is written; the next sync tries again
-            compact(location)
+            compact(table)
+        added = replace(added, version=table.open().version())
 
-    added = writer.added()
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
     if stopped is not None:
         due_runs = plural(len(due), "run")
-        reasons.append(f"{stopped}: {writer.n_read:,} of {due_runs} arrived; sync again")
+        n_arrived = added.n_new + added.n_changed + added.n_unchanged
+        reasons.append(f"{stopped}: {n_arrived:,} of {due_runs} arrived; sync again")
     reasons += error_reasons(errors)
     if not added.is_complete:
         records = plural(added.n_refused, "record")
@@ -122,15 +117,25 @@ def sync(
     )
 
 
-def _fetch_and_write(client: Client, writer: Writer, due: list[Run], workers: int) -> RunList:
-    """Read runs and write those that arrive, also if the key is refused on the way."""
-    try:
-        runs = client.runs.fetch(due, workers=workers, progress=False)
-    except AuthError as error:
-        writer.write([*records_of(error.runs or [])])
-        raise
-    writer.write([*records_of(runs)])
-    return runs
+def _fetch(
+    client: Client, due: list[Run], workers: int, bar: Bar, fetched: list[RunList]
+) -> Iterator[list[Record]]:
+    """Yield the records of runs, batch by batch, up to the first that was stopped.
+
+    The lists are appended to `fetched`. If the key is refused on the way, the runs that arrived are
+    yielded before the error is raised.
+    """
+    for start in range(0, len(due), BATCH):
+        try:
+            runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=False)
+        except AuthError as error:
+            yield [*records_of(error.runs or [])]
+            raise
+        fetched.append(runs)
+        yield [*records_of(runs)]
+        bar.update(len(runs))
+        if runs.stopped is not None:
+            return
 
 
 def _is_due(run: Run, stored: dict[Any, Any] | None) -> bool:

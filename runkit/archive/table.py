@@ -37,7 +37,7 @@ from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
 
 try:
-    import deltalake
+    from deltalake import CommitProperties, DeltaTable
     from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
     from deltalake.fs import DeltaStorageHandler
     from deltalake.transaction import AddAction
@@ -69,20 +69,23 @@ _PROPERTIES = {
     "delta.deletedFileRetentionDuration": _RETENTION,
 }
 _BUSINESS = list(BUSINESS_FIELDS)
-_COMMIT = deltalake.CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
+_COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
 _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have a key, and colors
 
 
 @dataclass(frozen=True)
-class Location:
-    """The location of a table: a folder, or an object store with its access options."""
+class Table:
+    """The table of an archive in a folder, or in an object store with its access options.
+
+    A snapshot is one version of it: a `DeltaTable` of the library deltalake.
+    """
 
     folder: str | None
     uri: str = field(repr=False)
     options: dict[str, str] = field(default_factory=dict, repr=False)  # they may contain a key
 
     @classmethod
-    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Location:
+    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Table:
         """Read a user's path. Raises `UsageError` for an invalid one."""
         text = str(path)
         # pathlib makes s3:/ of s3://
@@ -100,7 +103,7 @@ class Location:
 
     @property
     def filesystem(self) -> pa_fs.FileSystem:
-        """The files below this location."""
+        """The files of the table."""
         return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
@@ -116,31 +119,31 @@ class Location:
         for path, rows in copies.groupby("file", sort=False):
             yield self.dataset([str(path)]).to_table(columns).take(rows["row"].to_numpy())
 
-    def latest(self, version: int | None = None) -> Snapshot:
+    def open(self, version: int | None = None) -> DeltaTable:
         """Open a version, the newest by default.
 
         Raises `ArchiveError` without an archive of runkit.
         """
         with self.translated_errors():
-            table = deltalake.DeltaTable(self.uri, storage_options=self.options)
+            snapshot = DeltaTable(self.uri, storage_options=self.options)
             # deltalake reads a log with an empty file as one that ends before it
             for entry in self.filesystem.get_file_info(pa_fs.FileSelector("_delta_log")):
                 if entry.is_file and not entry.size:
                     raise ValueError(f"{entry.base_name} in its log is empty")
-            newest = table.version()
+            newest = snapshot.version()
             if version is not None and version > newest:
                 raise UsageError(
                     f"version={version:,}; expected a whole number from 0 to {newest}."
                 )
             if version is not None:
-                table.load_as_version(version)
-        return Snapshot(self, table)
+                snapshot.load_as_version(version)
+        return snapshot
 
-    def make(self) -> Snapshot:
+    def make(self) -> DeltaTable:
         """Open the newest version; without one, create an empty table for its owner only."""
         with self.translated_errors():
-            if deltalake.DeltaTable.is_deltatable(self.uri, self.options):
-                return self.latest()
+            if DeltaTable.is_deltatable(self.uri, self.options):
+                return self.open()
         if self.folder is not None:
             folder = files.folder_at(self.folder)
             # The log may be there: another writer creates the table.
@@ -151,10 +154,59 @@ class Location:
             folder.chmod(0o700)  # files in it follow the umask
         # another writer created it first
         with self.translated_errors(), suppress(CommitFailedError):
-            deltalake.DeltaTable.create(
+            DeltaTable.create(
                 self.uri, SCHEMA, "ignore", configuration=_PROPERTIES, storage_options=self.options
             )
-        return self.latest()
+        return self.open()
+
+    def copies(self, snapshot: DeltaTable) -> pd.DataFrame:
+        """Read the columns `COPY` of all rows, with their file and number in it."""
+        with self.translated_errors():
+            table = self.dataset(files_of(snapshot)["path"].tolist()).to_table(
+                [*COPY, "__filename"]
+            )
+            if table["run_id"].null_count or table["updated_at"].null_count:
+                raise ValueError(
+                    "a row has no run_id or updated_at; it is not an archive of runkit"
+                )
+        copies: pd.DataFrame = table.rename_columns([*COPY, "file"]).to_pandas()
+        copies["row"] = copies.groupby("file").cumcount()
+        return copies
+
+    def write(
+        self, snapshot: DeltaTable, tables: Iterable[pa.Table], mode: Literal["append", "overwrite"]
+    ) -> None:
+        """Write a file for each table, as one new version.
+
+        "overwrite" replaces the files of the snapshot; it raises `ArchiveError` if
+        another has replaced them.
+        """
+        with self.translated_errors():
+            actions: Any = [self._write_file(number, rows) for number, rows in enumerate(tables)]
+            n_attempts = MAX_ATTEMPTS if mode == "append" else 1
+            for attempt in range(1, n_attempts + 1):
+                try:
+                    snapshot.create_write_transaction(
+                        actions, mode, SCHEMA, commit_properties=_COMMIT
+                    )
+                    return
+                except CommitFailedError:
+                    if attempt == n_attempts:
+                        raise
+                    snapshot.update_incremental()
+
+    def _write_file(self, number: int, rows: pa.Table) -> AddAction:
+        """Write a file with checksums.
+
+        Its log entry has no values: customers' data does not belong there.
+        """
+        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.filesystem
+        with filesystem.open_output_stream(path) as file:
+            pq.write_table(
+                rows, file, compression="zstd", write_page_checksum=True, write_statistics=False
+            )
+            size = file.tell()
+        return AddAction(path, size, {}, time_ns() // 10**6, True, f'{{"numRecords": {len(rows)}}}')
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -188,70 +240,10 @@ class Location:
         return shorten(text, 300).rstrip(".")
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One version of the table."""
-
-    location: Location
-    table: deltalake.DeltaTable
-
-    @property
-    def version(self) -> int:
-        """The number of the version."""
-        return self.table.version()
-
-    @property
-    def files(self) -> pd.DataFrame:
-        """The files in the order of writing, with `path` and `size_bytes`."""
-        actions: pd.DataFrame = pa.table(self.table.get_add_actions(flatten=True)).to_pandas()
-        return actions.sort_values(["modification_time", "path"])
-
-    def copies(self) -> pd.DataFrame:
-        """Read the columns `COPY` of all rows, with their file and number in it."""
-        with self.location.translated_errors():
-            table = self.location.dataset(self.files["path"].tolist()).to_table(
-                [*COPY, "__filename"]
-            )
-            if table["run_id"].null_count or table["updated_at"].null_count:
-                raise ValueError(
-                    "a row has no run_id or updated_at; it is not an archive of runkit"
-                )
-        copies: pd.DataFrame = table.rename_columns([*COPY, "file"]).to_pandas()
-        copies["row"] = copies.groupby("file").cumcount()
-        return copies
-
-    def write(self, tables: Iterable[pa.Table], mode: Literal["append", "overwrite"]) -> None:
-        """Write a file for each table, as one new version.
-
-        "overwrite" replaces the files of this version; it raises `ArchiveError` if another has
-        replaced them.
-        """
-        with self.location.translated_errors():
-            files: Any = [self._write_file(number, rows) for number, rows in enumerate(tables)]
-            n_attempts = MAX_ATTEMPTS if mode == "append" else 1
-            for attempt in range(1, n_attempts + 1):
-                try:
-                    self.table.create_write_transaction(
-                        files, mode, SCHEMA, commit_properties=_COMMIT
-                    )
-                    return
-                except CommitFailedError:
-                    if attempt == n_attempts:
-                        raise
-                    self.table.update_incremental()
-
-    def _write_file(self, number: int, rows: pa.Table) -> AddAction:
-        """Write a file with checksums.
-
-        Its log entry has no values: customers' data does not belong there.
-        """
-        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.location.filesystem
-        with filesystem.open_output_stream(path) as file:
-            pq.write_table(
-                rows, file, compression="zstd", write_page_checksum=True, write_statistics=False
-            )
-            size = file.tell()
-        return AddAction(path, size, {}, time_ns() // 10**6, True, f'{{"numRecords": {len(rows)}}}')
+def files_of(snapshot: DeltaTable) -> pd.DataFrame:
+    """Return the files of a snapshot in the order of writing, with `path` and `size_bytes`."""
+    actions: pd.DataFrame = pa.table(snapshot.get_add_actions(flatten=True)).to_pandas()
+    return actions.sort_values(["modification_time", "path"])
 
 
 def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
@@ -263,13 +255,13 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
     problems.add(rows.notes, rows.records, rows.runs, first=0)
     raws = [record.raw for record in rows.records]
     texts = list(map(jsontext.dumps, raws))
-    digests = list(map(digest, raws, texts))
+    digests = list(map(copy_digest, raws, texts))
     fields = run_fields(rows)
     times = {name: fields[name].view("M8[us]") for name in _TIMES}
     return pa.table(fields | times | {"digest": digests, "json": texts}, SCHEMA)
 
 
-def digest(raw: Json, text: str) -> str:
+def copy_digest(raw: Json, text: str) -> str:
     """Return a digest that is equal for equal copies of a run; `text` is its JSON.
 
     The time of reading counts only while a run is open, because its waits are measured at that
@@ -284,7 +276,7 @@ def resolve(copies: pd.DataFrame) -> pd.DataFrame:
     """Select the newest copy of each run.
 
     One without a business gets that of the newest copy with one. `copies` are as from
-    `Snapshot.copies`, in the order of writing.
+    `Table.copies`, in the order of writing.
     """
     newest = newest_copies(copies).sort_index().set_index("run_id", drop=False)
     named = newest_copies(copies.dropna(subset="business_id")).set_index("run_id")

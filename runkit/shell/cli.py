@@ -279,11 +279,11 @@ def _escape_unseen(json_text: str) -> str:
 def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     """Update an archive. Runs are written as they arrive, so that the same command can continue."""
     from runkit.archive.sync import sync
-    from runkit.archive.table import Location
+    from runkit.archive.table import Table
 
-    location = Location.of(arguments.output, None)
+    table = Table.of(arguments.output, None)
     with _reader() as client:
-        synced = sync(location, client, identify=True, **filters)
+        synced = sync(table, client, identify=True, **filters)
     echo(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED

@@ -11,7 +11,7 @@ import deltalake
 import pytest
 
 import runkit
-from runkit.archive import table
+from runkit.archive.table import Table
 from runkit.errors import ArchiveError
 from support import at, run, step
 
@@ -72,14 +72,14 @@ def add_before_commit(
     monkeypatch: pytest.MonkeyPatch, folder: Path, before: Callable[[runkit.Archive], object]
 ) -> None:
     """Let another writer come between what the next commit has read and its commit."""
-    real = table.Snapshot.write
+    real = Table.write
 
-    def write(snapshot: table.Snapshot, *given: Any) -> None:
-        monkeypatch.setattr(table.Snapshot, "write", real)
+    def write(table: Table, *given: Any) -> None:
+        monkeypatch.setattr(Table, "write", real)
         before(runkit.Archive(folder))
-        real(snapshot, *given)
+        real(table, *given)
 
-    monkeypatch.setattr(table.Snapshot, "write", write)
+    monkeypatch.setattr(Table, "write", write)
 
 
 def test_an_append_during_a_compaction_is_kept(

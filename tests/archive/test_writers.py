@@ -8,10 +8,11 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import deltalake
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 import runkit
-from runkit.archive import table
 from runkit.errors import ArchiveError
 from support import run
 
@@ -40,10 +41,10 @@ def test_a_commit_that_fails_is_an_archive_error(
     archive.add([run(run_id="a")])
 
     def refuse(*args: object, **named: object) -> None:
-        raise table.CommitFailedError("no")
+        raise CommitFailedError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(table.deltalake.DeltaTable, "create_write_transaction", refuse)
+        patch.setattr(deltalake.DeltaTable, "create_write_transaction", refuse)
         with pytest.raises(ArchiveError, match="came first"):
             archive.add([run(run_id="b")])
     assert [stored.id for stored in archive] == ["a"]
