@@ -55,8 +55,8 @@ def test_the_path_of_a_group_is_its_own_time_without_waits():
     chart = draw(run(group, question("q", 40, 80)), compress_waits=False)
     path = chart.trace("critical path")
     points = pairwise(zip(path["x"], path["y"], strict=True))
-    drawn = [(round(y), x, x1) for (x, y), (x1, y1) in points if y is not None and y == y1]
-    assert drawn == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
+    lines = [(round(y), x, x1) for (x, y), (x1, y1) in points if y is not None and y == y1]
+    assert lines == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
     assert "1 min work, 40 s waiting" in chart.title
 
 

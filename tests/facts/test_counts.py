@@ -1,4 +1,4 @@
-"""Words for counts and spans: an absence is said only where it is known."""
+"""Words for counts and spans: an absence is absences only where it is known."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_a_count_reads_as_it_is(count: Count, words: str) -> None:
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_an_absence_is_said_only_if_nothing_is_missing(count: Count) -> None:
-    told = [phrase(count, WHAT, NOUN), short(count, WHAT), number(count)]
-    said = [text for text in told if ABSENCE.search(text)]
-    assert not said or count.unknown == count.unread == 0
+def test_an_absence_is_written_only_if_nothing_is_missing(count: Count) -> None:
+    texts = [phrase(count, WHAT, NOUN), short(count, WHAT), number(count)]
+    absences = [text for text in texts if ABSENCE.search(text)]
+    assert not absences or count.unknown == count.unread == 0
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_what_is_missing_is_said_beside_every_number(count: Count) -> None:
+def test_what_is_missing_is_written_beside_every_number(count: Count) -> None:
     words = phrase(count, WHAT, NOUN)
     assert ("known" in words) == bool(count.unknown or (count.unread and not count.of))
     assert ("run" in words) == bool(count.unread)

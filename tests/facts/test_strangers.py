@@ -17,10 +17,10 @@ def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[str]]]:
     """Of each run its status, its failed steps, its findings and how its questions ended."""
     parts = []
     for run_id in f.runs["run_id"]:
-        one = f.select(run_id)
-        [run] = one.runs.to_dict("records")
-        titles = one.artifacts.loc[~one.artifacts["is_repeat"], "title"]
-        endings = one.interrupts["outcome"].astype("str")
+        selected = f.select(run_id)
+        [run] = selected.runs.to_dict("records")
+        titles = selected.artifacts.loc[~selected.artifacts["is_repeat"], "title"]
+        endings = selected.interrupts["outcome"].astype("str")
         parts.append((run["status"], run["n_errors"], sorted(titles), sorted(endings)))
     return parts
 
