@@ -26,7 +26,7 @@ from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
 from runkit.client.fetch import fetch, reusable
-from runkit.client.resume import Delivery, Question, deliver
+from runkit.client.resume import Delivery, ResumeRequest, deliver
 from runkit.client.run_list import RunList
 from runkit.display.text import plural
 from runkit.errors import MaybeSent, UsageError
@@ -316,7 +316,7 @@ class Runs:
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
             last check.
         """
-        delivery = deliver(self._question(run, interrupt_id), answer, who)
+        delivery = deliver(self._resume_request(run, interrupt_id), answer, who)
         if delivery.outcome == UNKNOWN or delivery.run is None:
             raise MaybeSent(delivery.message)
         return delivery.run
@@ -341,19 +341,19 @@ class Runs:
         answer arrived. Raises as `resume`, but never `MaybeSent`.
         """
         return deliver(
-            self._question(run, interrupt_id, on_checking), answer, who, step_id, display
+            self._resume_request(run, interrupt_id, on_checking), answer, who, step_id, display
         )
 
-    def _question(
+    def _resume_request(
         self,
         run: str | Run,
         interrupt_id: str | None,
         on_checking: Callable[[str], object] | None = None,
-    ) -> Question:
+    ) -> ResumeRequest:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         known = run if isinstance(run, Run) else None
-        return Question(self._reader, self.full_id(run), interrupt_id, known, on_checking)
+        return ResumeRequest(self._reader, self.full_id(run), interrupt_id, known, on_checking)
 
     @checked
     def feedback(

@@ -44,8 +44,8 @@ class Delivery(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question that is being answered.
+class ResumeRequest:
+    """A request that answers a question.
 
     `known` is the run as the caller has it, if at all. `on_checking` is called with the reason
     before the run is read to check whether the answer arrived.
@@ -177,7 +177,7 @@ class Question:
 
 
 def deliver(
-    question: Question,
+    request: ResumeRequest,
     answer: Mapping[str, Any],
     who: str | None,
     step_id: str | None = None,
@@ -189,9 +189,9 @@ def deliver(
     `sending`: the answer may have arrived. A log that cannot be written gives a warning and does
     not stop the answer. Raises as `Runs.deliver`.
     """
-    if question.interrupt is not None:
-        check_answer(question.interrupt.value, answer)
-    columns = question.columns(step_id)
+    if request.interrupt is not None:
+        check_answer(request.interrupt.value, answer)
+    columns = request.columns(step_id)
     number = _try_log(lambda: answer_log.begin(answer, who, columns, display))
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
@@ -200,7 +200,7 @@ def deliver(
             _try_log(lambda: answer_log.settle(number, outcome, message, created_at))
 
     try:
-        delivery = question.send(answer)
+        delivery = request.send(answer)
     except REFUSALS as error:
         settle(answer_log.REFUSED, str(error))
         raise
