@@ -21,7 +21,7 @@ from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
 from runkit.facts import Facts, number_of, wait_of
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT
-from runkit.tables.audit_trail import audit_trail, evidence_of, last_answers, with_answers
+from runkit.tables.audit_trail import audit_trail, last_answers, proposed_artifacts, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import NOT_IN_THE_DATA, findings_of, outputs_of, with_waits
@@ -144,7 +144,7 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         table = with_answers(table, f.runs, answers)
         signers = set(answers["answered_by"].dropna())
     answered = _logged(f, table, answers)
-    proposals = evidence_of(f.interrupts, f.artifacts).dropna(subset="title")
+    proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
     table = with_waits(f, table).join([answered, titles])
     table = table.sort_values("asked_at", kind="stable", ignore_index=True)

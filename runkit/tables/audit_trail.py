@@ -107,7 +107,7 @@ def audit_trail(
         entries = last_answers(questions, runs, answers)
         reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
 
-    cited = evidence_of(interrupts, artifacts)
+    cited = proposed_artifacts(interrupts, artifacts)
     tiers = (
         cited["best_tier_text"].fillna("tier not known").mask(cited["n_sources"].eq(0), "no source")
     )
@@ -122,7 +122,7 @@ def audit_trail(
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 
-def evidence_of(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.DataFrame:
+def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.DataFrame:
     """Return the artifacts on which questions were asked, with the label of its row as `question`.
 
     Each belongs to the question of its step, else of its interrupt id; without both to the only
