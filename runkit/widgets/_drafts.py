@@ -1,8 +1,8 @@
 """Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
 There is one draft per question and value: a question that has changed does not get the draft of the
-old one. Digests name runs and questions, and no API key is stored. `answers` deletes old drafts. A
-store that cannot be used causes a warning, and there are no drafts then.
+old one. Digests name runs and questions, and no API key is stored. `answer_log` deletes old drafts.
+A store that cannot be used causes a warning, and there are no drafts then.
 """
 
 from __future__ import annotations

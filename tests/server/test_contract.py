@@ -1,4 +1,4 @@
-"""The sandbox says and does what Middesk's public documentation says (`contract.py`)."""
+"""The sandbox says and does what Middesk's public documentation says (`api/contract.py`)."""
 
 from __future__ import annotations
 
