@@ -42,7 +42,7 @@ UNCHECKED = (
 """Annotations of what is checked where it is read."""
 # may hold a key or a login
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
-KEYS = {"api_key", "key"}  # which alone may be a key
+KEYS = {"api_key", "key"}  # the only arguments whose value may be a key
 PREFIXES = re.compile(r"Input should be |Value error, ")  # how messages of pydantic begin
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists
@@ -63,7 +63,7 @@ Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Rate = Seconds  # the unit is requests a second, and the limits are the same
 Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Workers = Annotated[int, Field(ge=1, le=64)]
-Moment = datetime | date | str  # as `read_moment` takes it
+Moment = datetime | date | str  # a time that `read_moment` takes
 Words = str | Iterable[str]  # one or several
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -278,7 +278,7 @@ def full_ids(
     Raises `UsageError` if one is unknown (with the advice) or ambiguous.
     """
     known = set(known)
-    ids: dict[str, None] = {}  # in order
+    ids: dict[str, None] = {}  # the order of `names`, each once
     missing = []
     for name in names:
         run_id = full_id(str(name), known)

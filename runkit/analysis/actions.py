@@ -55,7 +55,7 @@ OBJECT_OF_CHANGE = {
     "verify_tin": BUSINESS,
     "dismissal": RESULT,
 }
-LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs in each operation
+LISTED = "listed"  # a key of attrs; its value is text: each operation of pandas deep-copies attrs
 
 
 @checked
@@ -127,7 +127,7 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
         )
 
     rows: dict[str, Json] = {}
-    complete: dict[str, set[str]] = {}  # by business, the types of object with complete lists
+    complete: dict[str, set[str]] = {}  # types of object with complete lists, by business
     lists = concurrently(partial(_read, client), ids, "business", progress)
     for business_id, (recorded, complete_types) in zip(ids, lists, strict=True):
         rows |= {action.id: _row(action) for action in recorded}

@@ -22,7 +22,7 @@ from runkit.time_budget import Flags
 
 MAX_HITS = 10_000
 AROUND = 40  # characters before and after a hit
-TOKEN = re.compile(r"\\?.", re.DOTALL)  # of a pattern: a character, with its backslash
+TOKEN = re.compile(r"\\?.", re.DOTALL)  # a character of a pattern, with its backslash
 UNLIKE = frozenset("[]{}^$")  # tokens that RE2 reads in another way
 # What RE2 must match to find all that `re` finds: `re` knows two more forms of "i", and digits,
 # letters and spaces that are not ASCII.

@@ -277,7 +277,7 @@ def is_same_id(left: str, right: str) -> bool:
 
 # -------------------------------------------------------------------- what runkit stores with a run
 
-LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
+LOCAL = "_runkit"  # the key, in a stored run, of what runkit knows and the API does not return
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
 LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 

@@ -18,7 +18,7 @@ from runkit.display.hide_keys import IN_USE
 from runkit.display.text import one_line
 from runkit.errors import DataError
 
-MAX_VALUES = 3  # of a result that one phrase names
+MAX_VALUES = 3  # values of a result that one phrase names
 Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
 
 _NAME = (

@@ -141,7 +141,7 @@ class Verb(NamedTuple):
         return MISSING[name].format(self.again)
 
 
-MISSING = {  # by the name of a required input
+MISSING = {  # messages by the name of a required input
     "note": "A reason is required to {}.",
     "document_id": "Choose a document, or continue without one.",
     "raw": "Type the answer as JSON.",

@@ -326,7 +326,7 @@ def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> 
 
 def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
     """Return one step of each cycle."""
-    walk_of: dict[int, int] = {-1: -1}  # by position, the walk that saw it first
+    walk_of: dict[int, int] = {-1: -1}  # the walk that saw a position first, by position
     unlinked = []
     for start in parent_of:
         position = start

@@ -50,7 +50,7 @@ def dask_frames(parts: Sequence[HasRuns], version: int) -> DaskFrames:
     frames that are computed together, or joined, need only one reading.
     """
     options: dict[str, Any] = {"meta": empty("runs"), "label": "runkit-frames"}
-    # else Dask converts text to its own dtype
+    # Dask would convert text to its own dtype.
     with dask.config.set({"dataframe.convert-string": False}):
         # A partition is the `Frames` of a part, whatever its `meta` says, and `getattr` takes one.
         whole = dd.from_map(frames, parts, progress=False, **options)

@@ -181,7 +181,7 @@ def _dates(runs: pd.DataFrame) -> Json:
     step = next(step for step in DATE_STEPS if (last - first) / MAX_DATES <= step)
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
-    is_first = np.diff(times.year, prepend=0) != 0  # of its year
+    is_first = np.diff(times.year, prepend=0) != 0  # the first tick of its year
     labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
     if step < 1:
         labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]

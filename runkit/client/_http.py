@@ -46,7 +46,7 @@ from runkit.errors import (
 )
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
-Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
+Connections = tuple[httpx.Client, httpx.Client]  # the one for reads, and the one for writes
 Query = Mapping[str, str | int | None]
 
 # from the start of a request to the end of its response, or the client's `timeout` if that is

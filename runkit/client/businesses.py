@@ -65,7 +65,7 @@ class KnownBusinesses:
         self.run_ids: set[str] = set()  # ids of all runs that the client has read
         self.of_run: dict[str, str] = {}
         self.of_thread: dict[str, str] = {}
-        self.facts: dict[str, Json] = {}  # by the id of a business
+        self.facts: dict[str, Json] = {}  # names and statuses, by the id of a business
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status."""

@@ -9,7 +9,7 @@ from runkit.display.text import shorten
 
 HIDDEN = "***"
 LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
-IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # by client or sandbox
+IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # keys by their client or sandbox
 
 
 class HiddenText(str):

@@ -60,7 +60,7 @@ WORDS: dict[str, Callable[[str], str]] = {
     "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
     "url": link,
 }
-SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # by the end of a comparison's column
+SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # words by the end of a comparison's column
 # Ids that join frames are for pandas; readers have names.
 JOINS = [
     "thread_id",

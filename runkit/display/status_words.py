@@ -19,7 +19,7 @@ class Status(NamedTuple):
         return f"{self.icon} {self.word}".strip()
 
 
-STATUSES = {  # by the API's word of a run's status
+STATUSES = {  # words and marks by the API's word for a run's status
     "completed": Status("Completed", "✓", "ok"),
     "interrupted": Status("Waiting", "◷", "attention"),
     "error": Status("Failed", "✕", "fail"),
@@ -28,7 +28,7 @@ STATUSES = {  # by the API's word of a run's status
 # by what a user may type, the API's word or the word on the screen in lower case: the API's word
 STATUS_OF = {word: word for word in STATUSES}
 STATUS_OF |= {state.word.lower(): word for word, state in STATUSES.items()}
-OUTCOMES = {  # by the word in `interrupts.outcome`
+OUTCOMES = {  # words by the word in `interrupts.outcome`
     "pending": "Waiting for a reviewer",
     "answered": "Answered",
     "auto_approve": "Auto-approved",

@@ -101,7 +101,7 @@ class Display(NamedTuple):
     """How many of its sources were opened."""
 
 
-typed_name = ""  # by a person into a form of this kernel; the forms that follow offer it
+typed_name = ""  # what a person typed into a form of this kernel; later forms offer it
 
 
 def declared_name() -> str:

@@ -150,7 +150,7 @@ _PATTERNS = {
         r"\bdiscord(?:app)?\.com/api/webhooks/(?P<value>\d+/[\w-]{20,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*){0,3}",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END|\Z)",
-        # by the words in front of them
+        # Values with a word in front of them.
         r"{authorization}(?:bearer|basic|token|digest)\s+(?P<value>{settings}"
         r"|{character}{3,}{stop})",
         r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<value>{settings}"
@@ -169,7 +169,7 @@ _PATTERNS = {
         r"(?P<value>{something}(?=\S{0,200}[\d!#$%^&+])(?!\d{1,3}\b){inside}{3,}{stop})",
         r"(?:{named}|\bpin){owner} (?:is|was|has been)(?: now| (?:set|changed|reset) to)?:? ?"
         r"(?:{quoted}|(?P<value>{something}(?=\S{0,200}[\d!#$%^&*_]){inside}{4,}{stop}))",
-        # on a command line
+        # An option on a command line.
         r"(?<!\S)--?{name}[ =]{1,3}[\"']?(?P<value>{something}(?!-){inside}{3,})",
         r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p"
         r"|\bsshpass -p ?)[\"']?(?P<value>[^\s\"']{3,})",

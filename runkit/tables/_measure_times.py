@@ -67,7 +67,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNot
 def _note_outside(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
     """Note steps that are not inside their parent, or at the top not inside their run."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
-    is_inner = parent >= 0  # at the top, -1 as a position would be the last step
+    is_inner = parent >= 0  # -1 as a position would be the last step
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
     note_rows(notes, steps, is_outside, "outside_parent", detail)

@@ -20,7 +20,7 @@ from runkit.time_budget import Flags, Ints
 Columns = dict[str, Any]
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
-ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; others have null
+ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; other kinds have null
 
 
 def micros(when: datetime | str) -> int:

@@ -79,7 +79,7 @@ class Rows:
     depth: list[int] = field(default_factory=list)
     resolutions: list[str | None] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
-    is_repeat: list[bool] = field(default_factory=list)  # of each artifact
+    is_repeat: list[bool] = field(default_factory=list)  # whether each artifact is a repeat
     interrupts: list[InterruptRow] = field(default_factory=list)
     notes: list[RunNote] = field(default_factory=list)
 

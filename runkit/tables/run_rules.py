@@ -13,7 +13,7 @@ import pandas as pd
 from runkit.api.contract import TIERS
 from runkit.api.jsontext import returned
 
-KIND_ORDER = (  # of questions, on every screen
+KIND_ORDER = (  # the kinds of questions, in the order of every screen
     "dismissal",
     "decision",
     "verify_tin",
