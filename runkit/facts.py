@@ -168,7 +168,8 @@ class Facts:
         return self.questions[self.questions["outcome"].isin(outcomes)]
 
     def _of_status(self, status: str) -> pd.DataFrame:
-        return self.runs[self.runs["status"].eq(status)]
+        runs = self.frames.runs
+        return runs[runs["status"].eq(status)]
 
     # ------------------------------------------------------------------------------------ questions
 
@@ -247,19 +248,26 @@ class Facts:
     @cached_property
     def statuses(self) -> dict[str, int]:
         """The number of runs by status, by the API's word."""
-        return {str(word): int(n) for word, n in self.runs["status"].value_counts().items() if n}
+        return {
+            str(word): int(n) for word, n in self.frames.runs["status"].value_counts().items() if n
+        }
+
+    @cached_property
+    def failing_steps(self) -> pd.DataFrame:
+        """The step in which each failed run failed, where a step says so."""
+        return run_rules.causes_of(self.frames)
 
     @cached_property
     def causes(self) -> Count:
         """Of the failed runs those with a known cause."""
-        failed = self._of_status("error")
-        is_known = failed["cause"].notna()
-        return Count(int(is_known.sum()), len(failed), int((~is_known).sum()))
+        n_failed, n_known = len(self._of_status("error")), len(self.failing_steps)
+        return Count(n_known, n_failed, n_failed - n_known)
 
     @cached_property
     def low_runs(self) -> Count:
         """Of the completed runs those with a finding or an output of low confidence."""
-        return count(self._of_status("completed")["is_low"])
+        is_completed = self.frames.runs["status"].eq("completed")
+        return count(run_rules.ratings(self.frames).loc[is_completed, "is_low"])
 
     @cached_property
     def timed_runs(self) -> Count:

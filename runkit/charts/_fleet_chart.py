@@ -58,6 +58,10 @@ if TYPE_CHECKING:
 Sort = Literal["attention", "time", "duration"]
 Group = Literal["status", "business", "agent"]
 
+HOVERED = [  # the columns of a hover text
+    *("run_id", "business_name", "agent_name", "status", "outcome"),
+    *("waited", "has_waited", "working_s", "has_steps"),
+]
 ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
@@ -121,6 +125,7 @@ def _runs(facts: Facts, sort: str) -> pd.DataFrame:
     runs, is_open = facts.runs, facts.runs["since"].notna()
     statuses, created = runs["status"].astype("str"), runs["created_at"]
     wait_s = runs["wait_s"].where(is_open, runs["waiting_s"])
+    waits = runs[["is_least", "since"]].assign(wait_s=wait_s)
     business = runs["business_name"].fillna(runs["agent_name"])
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
     runs = runs.assign(
@@ -128,14 +133,14 @@ def _runs(facts: Facts, sort: str) -> pd.DataFrame:
         rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
         wait_s=wait_s,
         has_waited=(wait_s > 0) | is_open,
-        waited=[_waited(run) for run in runs.assign(wait_s=wait_s).to_dict("records")],
+        waited=[_waited(run) for run in waits.to_dict("records")],
         business=business,
         name=[plain(name, MAX_NAME) for name in business],
         short_id=short_ids(runs["run_id"]).map(plain),
         day=(created - created.min().normalize()).dt.total_seconds() / DAY,
     )
     runs = runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
-    return runs.assign(hover=[_hover(run) for run in runs.to_dict("records")])
+    return runs.assign(hover=[_hover(run) for run in runs[HOVERED].to_dict("records")])
 
 
 def _waited(run: dict[Any, Any]) -> str:

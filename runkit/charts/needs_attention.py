@@ -86,8 +86,13 @@ def _table(facts: Facts) -> pd.DataFrame:
     key = rows["reason"].mask(is_waiting, rows.index.astype("str"))  # each has a row of its own
     groups = rows.groupby(["why", key], sort=False)
     table = groups.head(1).reset_index(drop=True)
-    ids = [list(dict.fromkeys(group.dropna())) for _, group in groups["run_id"]]
-    n_unnamed = [group.isna().sum() for _, group in groups["run_id"]]
+    ids: list[dict[str, None]] = [{} for _ in range(groups.ngroups)]
+    n_unnamed = [0] * groups.ngroups
+    for number, run_id in zip(groups.ngroup(), rows["run_id"], strict=True):
+        if pd.isna(run_id):
+            n_unnamed[number] += 1
+        else:
+            ids[number][run_id] = None
     since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
     return table.assign(
@@ -95,7 +100,7 @@ def _table(facts: Facts) -> pd.DataFrame:
         age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
         is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
-        run_ids=pd.Series(ids, dtype="object"),
+        run_ids=pd.Series(list(map(list, ids)), dtype="object"),
         n_runs=np.add(list(map(len, ids)), n_unnamed),
         n_others=groups["business_name"].nunique().to_numpy() - 1,
     )

@@ -46,7 +46,8 @@ class Tile(NamedTuple):
 
 def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     """Return the numbers that an analyst reads first, by name."""
-    n_runs, n_businesses = len(facts.runs), facts.runs["business_id"].nunique()
+    runs = facts.frames.runs
+    n_runs, n_businesses = len(runs), runs["business_id"].nunique()
     scope = "all runs"
     if n_all is not None and n_all > n_runs:
         scope = f"newest {n_runs:,} of {n_all:,}"
@@ -92,7 +93,7 @@ def _causes(facts: Facts) -> str:
         return "none"
     if facts.causes.unknown:
         return short(facts.causes, "with a known cause")
-    return plural(facts.runs.loc[facts.runs["status"].eq("error"), "reason"].nunique(), "cause")
+    return plural(facts.failing_steps["error"].nunique(), "cause")
 
 
 def timeline(f: Frames) -> Panel:

@@ -213,7 +213,7 @@ def _quote(text: str | None) -> dict[str, str]:
 
 def _tiles(facts: Facts) -> list[Tile]:
     """Return the numbers of one run or of many; those of two are in their banners."""
-    n_runs = len(facts.runs)
+    n_runs = len(facts.frames.runs)
     if n_runs == 1:
         return _run_tiles(facts)
     if n_runs in KINDS:

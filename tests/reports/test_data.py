@@ -119,6 +119,7 @@ def test_a_run_that_goes_on_has_another_digest_later():
 
 
 CHANGES = {
+    "a business": lambda raw: raw.update(_runkit={"business_name": "Northwind LLC"}),
     "a millisecond": lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
     "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(
         url="https://b.example.gov/"
