@@ -14,6 +14,7 @@ from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import MISSING, OUTCOMES
 from runkit.display.text import plural
 from runkit.facts import Facts
+from runkit.tables.run_rules import NO_CAUSE
 
 MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
@@ -79,7 +80,7 @@ def _table(facts: Facts) -> pd.DataFrame:
     parts = [part.assign(why=why) for why, part in _parts(facts).items()]
     columns = ["why", "reason", "run_id", "since", "age_s", "is_least"]
     rows = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-    rows["reason"] = rows["reason"].fillna("No step says why.").map(words_of)
+    rows["reason"] = rows["reason"].map(words_of)
     rows = rows.merge(facts.runs[NAMES], on="run_id", how="left")
 
     is_waiting = rows["why"].eq("waiting")
@@ -120,6 +121,8 @@ def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     outcome = questions["outcome"].astype("str")
     endings = outcome.map(OUTCOMES) + ": " + questions["label"].fillna("")
     questions = questions.assign(reason=endings, since=questions["asked_at"])
+    failed = runs[runs["status"].eq("error")]
+    causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
     waiting = facts.questions[facts.questions["outcome"].eq("pending")]
     has_error = f.problems["severity"] == "error"
     unread_rows = f.problems.loc[has_error, ["run_id"]]
@@ -128,7 +131,7 @@ def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
     return {
         "waiting": waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
-        "failed": runs.assign(reason=runs["outcome"])[runs["status"].eq("error")],
+        "failed": failed.assign(reason=causes),
         "low": rated[level.eq("low")],
         "not rated": unrated,
         "expired": questions[outcome.eq("lapsed")],

@@ -28,6 +28,7 @@ from runkit.display.text import (
 from runkit.facts import Facts, run_facts, time_parts, wait_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
+    NO_CAUSE,
     findings_of,
     is_rated,
     open_questions,
@@ -177,7 +178,7 @@ def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
     return {
         "headline": "No result: the review failed",
         "quote": _quote(summary),
-        "text": "" if summary else words_of(run["outcome"] or "No step says why.", 400),
+        "text": "" if summary else words_of(run["outcome"] or NO_CAUSE[run["has_steps"]], 400),
         "unchecked": ", ".join(unfinished(f)["title"]),
     }
 

@@ -33,6 +33,7 @@ from runkit.display.text import (
 from runkit.facts import Facts, run_facts, wait_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
+    NO_CAUSE,
     explanations,
     findings_of,
     is_shown,
@@ -308,7 +309,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
         is_known = pd.notna(run["duration_s"]) and pd.isna(run["steps_s"])
         took = f" after {duration(run['duration_s'])}" if is_known else ""
         yield styled(f"No result: the review failed{took}, {created}")
-        yield styled("No step says why." if pd.isna(run["outcome"]) else run["outcome"], "fail")
+        yield styled(first_text(run["outcome"]) or NO_CAUSE[run["has_steps"]], "fail")
         return
     if isinstance(run["outcome"], str):
         yield styled(run["outcome"])
