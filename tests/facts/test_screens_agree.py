@@ -1,0 +1,96 @@
+"""One fact is one number on every screen, and the parts of a sentence are its whole."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import pytest
+
+import runkit
+import screens
+import strangers
+from strangers import Fleet
+
+READS: dict[str, str] = {  # a fact, and how each screen says it
+    "failed": r"Failed: (\d+)|(\d+) failed\b(?! step)",
+    "waiting": r"Waiting: (\d+)|(\d+) waiting(?! for)|(\d+) waiting for a reviewer",
+    "open questions": r"(\d+ open questions?)|(\d+ questions?) waiting",
+    "oldest": r"oldest ((?:at least \d|\d|since|not known)[^,;|]*)",
+    "low": r"Low confidence: (\d+|–) \| (.+)",
+}
+
+
+def said(texts: list[str], pattern: str) -> set[str]:
+    """What some texts say of a fact."""
+    return {
+        "".join(filter(None, found.groups())).replace(" open", "").strip()
+        for text in texts
+        for found in re.finditer(pattern, text)
+    }
+
+
+@pytest.mark.parametrize("names", [[], ["without_read_time"], ["without_steps"]])
+def test_screens_say_one_number_of_one_fact(names: list[str]) -> None:
+    rng = random.Random(5)
+    fleet = strangers.fleet(rng, 9)
+    f = runkit.frames(strangers.reduced(fleet.page, names, 0.5, rng))
+    shown = ["overview", "report", "chart", "terminal"]
+    texts = {name: screens.FLEET[name](f) for name in shown}
+    for fact, pattern in READS.items():
+        values = {name: said(lines, pattern) for name, lines in texts.items()}
+        assert len(set.union(*values.values())) == 1, (fact, values)
+        assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens say it
+
+
+def statuses_of(fleet: Fleet) -> Counter[str]:
+    return Counter(made.truth.status for made in fleet.strangers)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_statuses_of_a_print_add_up(seed: int) -> None:
+    fleet = strangers.fleet(random.Random(seed), 9)
+    [first, *_] = runkit.frames(fleet.page).summary()
+    numbers = [int(n) for n in re.findall(r"\d+", first)]
+    assert numbers[0] == sum(numbers[1:]) == 9
+    assert sorted(numbers[1:]) == sorted(statuses_of(fleet).values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_endings_of_the_questions_of_a_run_add_up(seed: int) -> None:
+    fleet = strangers.fleet(random.Random(seed), 6)
+    f = runkit.frames(fleet.page)
+    for made in fleet.strangers:
+        words = runkit.one_run.questions(f.select(made.run_id)).sentence.split(". ")[0]
+        numbers = [int(n) for n in re.findall(r"\d+", words)] or [0]
+        assert numbers[0] == sum(numbers[1:]) == len(made.truth.questions), words
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_known_and_unknown_causes_are_all_failed_runs(share: float) -> None:
+    rng = random.Random(0)
+    fleet = strangers.fleet(rng, 12)
+    page = strangers.reduced(fleet.page, ["without_steps"], share, rng)
+    [tile] = [text for text in screens.FLEET["overview"](runkit.frames(page)) if "Failed: " in text]
+    n_failed, note = tile.split(": ")[1].split(" | ")
+    is_read = {raw["id"]: bool(raw["steps"]) for raw in page["data"]}
+    failed = [made for made in fleet.strangers if made.truth.status == "error"]
+    n_known = sum(is_read[made.run_id] for made in failed)
+    assert int(n_failed) == len(failed) > 2
+    if n_known == len(failed):  # then it says how many there are
+        assert note == f"{len({made.truth.reason for made in failed})} causes"
+    elif n_known:
+        assert note == f"{n_known} with a known cause; {len(failed) - n_known} not known"
+    else:
+        assert note == "not known whether with a known cause"
+
+
+def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
+    fleet = strangers.fleet(random.Random(4), 6)
+    f = runkit.frames(fleet.page)
+    for made in fleet.strangers:
+        tiles = screens.RUN["report"](f.select(made.run_id))
+        [tile] = [text for text in tiles if text.startswith("Findings: ")]
+        n, *parts = (int(n) for n in re.findall(r"\d+", tile))
+        assert n == sum(parts) == sum(not item.is_output for item in made.truth.findings)
