@@ -7,6 +7,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from runkit.analysis._differences import (
+    FINDING,
+    OTHERWISE,
+    RESULT,
+    SOURCES,
+    STEPS,
+    differences,
+)
 from runkit.api.contract import FINAL_STATUSES
 from runkit.arguments import checked
 from runkit.display.status_words import status
@@ -17,23 +25,37 @@ from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import open_questions
 from runkit.tables.sources import Source
 
-# The strongest first.
-CHANGES = ("newly waiting", "failed", "answered", "completed", "new", "confidence changed")
+# The strongest first, and how the sentence counts them.
+CHANGES = {
+    "newly waiting": "newly waiting",
+    "failed": "failed",
+    "answered": "answered",
+    "completed": "completed",
+    "new": "new",
+    RESULT: "with another result",
+    FINDING: "with other findings",
+    SOURCES: "with other sources",
+    STEPS: "with other steps",
+    OTHERWISE: "otherwise changed",
+}
+MAX_DETAILS = 5  # details of a change that `what` names
 Row = dict[Any, Any]
 DTYPES: dict[str, Any] = {
     "change": pd.CategoricalDtype(list(CHANGES), ordered=True),
     "run_id": "str",
     "business_name": "str",
     "agent_name": "str",
+    "what": "str",
     "before": "str",
     "after": "str",
     "when": "datetime64[us, UTC]",
+    "also": "str",
 }
 
 
 @checked
 def changes(before: Source, after: Source) -> pd.DataFrame:
-    """Compare two states of some runs: what is new, waits, failed or was completed.
+    """Compare everything that two states of some runs hold.
 
     Parameters
     ----------
@@ -44,12 +66,19 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each run that has changed, with its strongest change: newly waiting, failed,
-        answered, completed, new (created after `before` was read), confidence changed. `before` and
-        `after` say what it showed then and now, `when` the time of the change (UTC). A question
-        that was asked and answered in between is no row of its own: its run was completed.
-        `attrs["sentence"]` is all of it in a paragraph, with the runs that only one of the two
-        holds for another reason, and what waits now.
+        One row for each run that differs, with its strongest change: newly waiting, failed,
+        answered, completed, new (created after `before` was read), result changed, finding changed,
+        sources changed, steps changed, otherwise changed. `what` names what differs, `before` and
+        `after` are what it showed then and now, of several the first; `when` is the time of the
+        change (UTC), and `also` has the other kinds of change. A question that was asked and
+        answered in between is no row of its own: its run was completed.
+
+        `attrs["sentence"]` counts all runs, with what could not be compared, such as steps that
+        only one side has, and what waits now. Not compared is what depends on reading: `as_of`,
+        durations of a run that was open on both sides, `business_status_at`, `agent_name`,
+        positions, locations of problems, and decisions that only one side has from an answer log.
+        Frames that version 0.3 saved also differ where a rule has changed since, such as that of
+        `outcome`.
 
     Raises
     ------
@@ -69,28 +98,68 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
     since = old.read_at[1] if old.read_at else old.runs["as_of"].max()
-    old_runs = {run["run_id"]: run for run in old.runs.to_dict("records")}
-    waiting = open_questions(new)
-    asked_before, asked_now = _by_run(open_questions(old)), _by_run(waiting)
-    questions = _by_run(new.interrupts)
-
-    rows, n_added = [], 0
-    for run in new.runs.to_dict("records"):
-        run_id = run["run_id"]
-        if run_id not in old_runs and not run["created_at"] > since:
-            n_added += 1  # a run that only `after` holds, though it is older
-            continue
-        earlier = old_runs.get(run_id)
-        asked = asked_before[run_id], asked_now[run_id]
-        change = _change(run, earlier, *asked, questions[run_id])
-        if change is not None:
-            rows.append(run | change._asdict())
-
-    n_gone = len(old_runs.keys() - set(new.runs["run_id"]))
-    table = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
-    table = table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
-    table.attrs["sentence"] = _sentence(table, waiting, since, (n_gone, n_added))
+    is_added = ~new.runs["run_id"].isin(old.runs["run_id"])
+    is_new = is_added & (new.runs["created_at"] > since)
+    found = differences(old, new)
+    events = _events(old, new, is_new)
+    doubts = found.loc[found["doubt"].notna(), ["run_id", "doubt"]].drop_duplicates()
+    table = _strongest(new, events, found[found["doubt"].isna()])
+    n_gone = int((~old.runs["run_id"].isin(new.runs["run_id"])).sum())
+    n_added = int((is_added & ~is_new).sum())
+    sizes = Sizes(len(new.runs) - n_added, n_gone, n_added)
+    table.attrs["sentence"] = _sentence(table, doubts, open_questions(new), since, sizes)
     return table
+
+
+def _events(old: Frames, new: Frames, is_new: pd.Series[bool]) -> pd.DataFrame:
+    """Return the runs that are new, wait, failed, were answered or completed, a row for each."""
+    old_runs = {run["run_id"]: run for run in old.runs.to_dict("records")}
+    asked_before, asked_now = _by_run(open_questions(old)), _by_run(open_questions(new))
+    questions = _by_run(new.interrupts)
+    rows = []
+    for run in new.runs[is_new | new.runs["run_id"].isin(old_runs)].to_dict("records"):
+        run_id = run["run_id"]
+        asked = asked_before[run_id], asked_now[run_id]
+        event = _event(run, old_runs.get(run_id), *asked, questions[run_id])
+        if event is not None:
+            rows.append({"run_id": run_id} | event._asdict())
+    return pd.DataFrame(rows, columns=["run_id", *Change._fields])
+
+
+def _strongest(new: Frames, events: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each run that differs, from what happened and what is found to differ."""
+    runs = new.runs[["run_id", "business_name", "agent_name", "updated_at"]]
+    found = found.merge(runs[["run_id", "updated_at"]].set_axis(["run_id", "when"], axis=1))
+    rows = pd.concat([events.assign(is_minor=False), found], ignore_index=True)
+    rows = rows.astype({"change": DTYPES["change"], "is_minor": "bool"})
+    rows = rows.sort_values(["change", "is_minor"], kind="stable")
+
+    first = rows.drop_duplicates("run_id").set_index("run_id")
+    strongest, is_minor = (rows["run_id"].map(first[name]) for name in ("change", "is_minor"))
+    is_named = rows["change"].eq(strongest) & rows["is_minor"].eq(is_minor) & rows["what"].notna()
+    is_other = rows["change"].ne(strongest) & ~rows["is_minor"]
+    what = rows[is_named].groupby("run_id")["what"].agg(_listed)
+    others = rows[is_other].drop_duplicates(["run_id", "change"]).astype({"change": "str"})
+    also = others.groupby("run_id")["change"].agg(", ".join)
+    table = first.assign(what=what, also=also).reset_index().merge(runs, on="run_id")
+    table = table[[*DTYPES]].astype(DTYPES)
+    return table.sort_values(["change", "when"], ascending=[True, False], ignore_index=True)
+
+
+def _listed(names: pd.Series[str]) -> str:
+    """Join different names, the first and the number of others."""
+    different = [*dict.fromkeys(names)]
+    n_more = len(different) - MAX_DETAILS
+    more = [f"{n_more:,} more"] if n_more > 0 else []
+    return "; ".join([*different[:MAX_DETAILS], *more])
+
+
+class Sizes(NamedTuple):
+    """How many runs are compared, with those that are new, and how many only one side has."""
+
+    compared: int
+    gone: int
+    added: int
 
 
 def _is_older(f: Frames, other: Frames) -> bool:
@@ -111,7 +180,7 @@ def _by_run(questions: pd.DataFrame) -> defaultdict[str, list[Row]]:
 
 
 class Change(NamedTuple):
-    """What has changed in a run; `before` and `after` are what it showed then and now."""
+    """What has happened in a run; `before` and `after` are what it showed then and now."""
 
     change: str
     before: str | None
@@ -119,10 +188,10 @@ class Change(NamedTuple):
     when: Any
 
 
-def _change(
+def _event(
     run: Row, earlier: Row | None, asked_before: list[Row], asked_now: list[Row], all_now: list[Row]
 ) -> Change | None:
-    """Return the strongest change of a run, from its open questions and all its questions now."""
+    """Return what has happened in a run, from its open questions and all its questions now."""
     before, after = _state(earlier) if earlier else None, _state(run)
     old_status = earlier["status"] if earlier else None
     new = _without(asked_now, asked_before)
@@ -139,13 +208,13 @@ def _change(
         return Change("completed", before, after, run["ended_at"])
     if earlier is None:
         return Change("new", None, after, run["created_at"])
-    if run["status"] == "completed" and before != after:
-        return Change("confidence changed", before, after, run["updated_at"])
     return None
 
 
 def _without(questions: list[Row], others: list[Row]) -> list[Row]:
-    """Return the questions that are not among others."""
+    """Return the questions that are not among others; one that is not in the data may be any."""
+    if others and any(pd.isna(row["kind"]) for row in [*questions, *others]):
+        return []
     return [row for row in questions if not any(_is_same(row, other) for other in others)]
 
 
@@ -165,18 +234,31 @@ def _state(run: Row) -> str:
 
 
 def _sentence(
-    table: pd.DataFrame, waiting: pd.DataFrame, since: Any, n_only: tuple[int, int]
+    table: pd.DataFrame, doubts: pd.DataFrame, waiting: pd.DataFrame, since: Any, sizes: Sizes
 ) -> str:
-    """Write the changes as a paragraph, with what waits now."""
-    counts = table["change"].value_counts(sort=False).items()
-    listed = ", ".join(f"{n:,} {change}" for change, n in counts if n)
-    parts = [f"Since {moment(since)}: {listed or 'no run has changed'}"]
+    """Write the changes as a paragraph whose first parts add up to all runs."""
+    n_doubtful = int((~doubts["run_id"].drop_duplicates().isin(table["run_id"])).sum())
+    n_equal = sizes.compared - len(table) - n_doubtful
+    counts = table["change"].value_counts()
+    listed = [f"{counts[change]:,} {words}" for change, words in CHANGES.items() if counts[change]]
+    is_same = n_equal == sum(sizes) > 0 and doubts.empty
+    begin = "It is not known when before was read" if pd.isna(since) else f"Since {moment(since)}"
+    parts = [", ".join(listed)] if listed else ["no run has changed"] if is_same else []
+    others = {
+        f"{n_equal:,} unchanged": n_equal,
+        f"{n_doubtful:,} unchanged as far as they can be compared": n_doubtful,
+        f"{plural(sizes.gone, 'run')} only before": sizes.gone,
+        f"{plural(sizes.added, 'run')} only now": sizes.added,
+    }
+    parts += [words for words, n in others.items() if n] or ([] if parts else ["no runs"])
+    sentences = [f"{begin}: {'; '.join(parts)}"]
+    if len(doubts):
+        by_doubt = doubts["doubt"].value_counts().items()
+        unlike = ", ".join(f"{doubt} of {plural(n, 'run')}" for doubt, n in by_doubt)
+        sentences.append(f"Not comparable: {unlike}")
     for row in table[table["change"].eq("failed")].head(1).to_dict("records"):
         label = run_label(row["run_id"], row["business_name"], row["agent_name"])
-        parts.append(f"Failed last: {label}, {shorten(row['after'], 80)}")
-    for n, side in zip(n_only, ("before", "now"), strict=True):
-        if n:
-            parts.append(f"{plural(n, 'other run')} only {side}")
+        sentences.append(f"Failed last: {label}, {shorten(row['after'], 80)}")
     oldest = waiting["wait_s"].max()
     age = "" if pd.isna(oldest) else f", the oldest for {duration(oldest)}"
-    return ". ".join([*parts, f"{plural(len(waiting), 'question')} waiting now{age}."])
+    return ". ".join([*sentences, f"{plural(len(waiting), 'question')} waiting now{age}."])

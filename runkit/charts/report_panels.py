@@ -234,12 +234,10 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
 
 def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
     """Show what has changed since an earlier state of the runs: the frame of `runkit.changes`."""
-    columns = ["change", "before", "after", "when"]
+    columns = ["change", "what", "before", "after", "when"]
     if table is None:
         return Panel("What changed", "", pd.DataFrame(columns=columns))
-    count = f"{len(table):,} of {plural(len(f.runs), 'run')} changed."
-    sentence = f"{table.attrs['sentence']} {count}"
-    return Panel("What changed", sentence, with_labels(table)[["run", *columns]])
+    return Panel("What changed", table.attrs["sentence"], with_labels(table)[["run", *columns]])
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:

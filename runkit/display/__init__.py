@@ -7,5 +7,5 @@ colors        the colors of both themes
 html_tables   DataFrames as HTML tables
 progress      messages and bars in a terminal
 log           the log of runkit
-hide_keys     the API keys in use, which no message shows
+hide_keys     the API keys in use, which no message shows, and how a masked value looks
 """

@@ -22,13 +22,13 @@ import runkit
 from runkit.analysis.changes import changes
 from runkit.api import jsontext
 from runkit.charts.panel import STYLE
-from runkit.display.hide_keys import IN_USE, hide
+from runkit.display.hide_keys import IN_USE, MASK, hide
 from runkit.display.text import Markup, block, html_table, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
 from runkit.local import files
 from runkit.local.answer_log import answers_about
 from runkit.reports._head import Labels, head
-from runkit.reports.redaction import MASK, Masker, Redaction
+from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames, open_source

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from runkit.api import jsontext
 from runkit.arguments import checked
+from runkit.display.hide_keys import MASK
 from runkit.display.text import brief
 from runkit.errors import UsageError
 from runkit.reports._sensitive import (
@@ -130,7 +131,6 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 MIN_SECRET_LENGTH = 12  # characters: shorter values are also ordinary words
 MAX_PREFIXES = 500  # prefixes of secrets in one regular expression for Arrow
-MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 ID_COLUMNS = ["run_id", "step_id", "interrupt_id"]  # their values are never secrets
 _ID_OR_TIME = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

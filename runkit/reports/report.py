@@ -13,13 +13,14 @@ import nbformat
 import pandas as pd
 
 from runkit.arguments import NonBlank, checked
+from runkit.display.hide_keys import MASK
 from runkit.display.text import brief, moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
 from runkit.reports._head import Labels, heading
-from runkit.reports.redaction import MASK, Masker, Redaction
+from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')

@@ -19,16 +19,11 @@ from runkit.errors import DataError, UsageError
 from runkit.local import files
 from runkit.tables._measure_times import budget_columns, measure, step_times
 from runkit.tables.arrow_columns import cast, from_frame, in_seconds
-from runkit.tables.schema import COLUMNS
+from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
-# Columns that version 0.3 did not write: the words of a category as they came, and others.
-TEXT_OF = {
-    "confidence_text": "confidence",
-    "best_tier_text": "best_tier",
-    "source_tier_text": "source_tier",
-}
+# Columns that version 0.3 did not write.
 NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
 Tables = dict[str, Any]  # a DataFrame by name
 

@@ -240,6 +240,12 @@ READS = (
     _flag("has_lines", "newest_at is of a file of lines, and holds if it was written at once"),
 )
 COLUMNS = SCHEMA | {"reads": READS}
+# The words of a category as they came, by column.
+TEXT_OF = {
+    "confidence_text": "confidence",
+    "best_tier_text": "best_tier",
+    "source_tier_text": "source_tier",
+}
 
 
 def schema_frame() -> pd.DataFrame:

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import random
+import re
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import UsageError
-from support import at, question, run, step
+from runkit.reports.redaction import Masker, Redaction
+from strangers import fleet, raws, strangers_of
+from support import artifact, at, question, run, step
 
 Json = dict[str, Any]
+EVENTS = ("newly waiting", "failed", "answered", "completed", "new")
+# the page's list of what is never compared
+NEVER = [
+    *("runs.as_of", "runs.business_status_at", "runs.agent_name"),
+    *("steps.step_no", "steps.subtree_end"),
+    *("artifacts.artifact_no", "sources.artifact_no", "sources.source_no"),
+    *("interrupts.decision", "problems.location"),
+]
+IN_SENTENCE = {"runs.run_id": "1 run only before", "runs.has_steps": "steps of 1 run"}
+
+
+def columns_of(f: runkit.Frames) -> list[str]:
+    """All columns of the six frames, with their frame."""
+    return [f"{row['frame']}.{row['column']}" for row in f.schema.to_dict("records")]
 
 
 def expected_change(was: Json | None, now: Json) -> str | None:
@@ -54,18 +74,186 @@ def states() -> list[list[Json]]:
     return states
 
 
+def rows_of(f: runkit.Frames, run_id: str, is_open: bool) -> Counter[Any]:
+    """The rows of a run without what is never compared; `artifact_no` is its artifact's title."""
+    rows: Counter[Any] = Counter()
+    for name, df in f.items():
+        for row in df[df["run_id"] == run_id].to_dict("records"):
+            cells = {
+                column: None if pd.isna(value) else value
+                for column, value in row.items()
+                if f"{name}.{column}" not in NEVER
+                and not (is_open and (column.endswith("_s") or column == "is_critical"))
+            }
+            rows[name, *cells.items()] += 1
+    return rows
+
+
+def unlike_runs(old: runkit.Frames, new: runkit.Frames) -> set[str]:
+    """The runs of both that differ in anything that can be compared, by a loop."""
+    before, after = (f.runs.set_index("run_id")["ended_at"] for f in (old, new))
+    return {
+        run_id
+        for run_id in before.index.intersection(after.index)
+        for is_open in [pd.isna(before[run_id]) and pd.isna(after[run_id])]
+        if rows_of(old, run_id, is_open) != rows_of(new, run_id, is_open)
+    }
+
+
+def total(sentence: str) -> int:
+    """The sum of the parts that a sentence counts runs in."""
+    first = re.split(r"(?<=UTC): |before was read: ", sentence)[1].partition(". ")[0]
+    return sum(int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]*(?= )", first))
+
+
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 4), (2, 3)])
 def test_each_run_has_its_strongest_change(
     states: list[list[Json]], first: int, second: int
 ) -> None:
     was = {item["id"]: item for item in states[first]}
     expected = {item["id"]: expected_change(was.get(item["id"]), item) for item in states[second]}
-    found = runkit.changes(states[first], states[second])
-    assert found.set_index("run_id")["change"].astype(str).to_dict() == {
+    old, new = runkit.frames(states[first]), runkit.frames(states[second])
+    found = runkit.changes(old, new)
+    events = found[found["change"].isin(EVENTS)]
+    assert events.set_index("run_id")["change"].astype(str).to_dict() == {
         run_id: change for run_id, change in expected.items() if change
     }
+    assert {*found["run_id"]} == unlike_runs(old, new) | {*events["run_id"]}
     assert found["when"].notna().all()
     assert found["change"].is_monotonic_increasing
+    assert total(found.attrs["sentence"]) == len({*old.runs["run_id"], *new.runs["run_id"]})
+
+
+# ---------------------------------------------------------------------------- each column is compared
+
+
+@pytest.fixture(scope="module")
+def whole() -> runkit.Frames:
+    """Runs of strangers that have ended and whose steps were read."""
+    f = runkit.frames(raws(strangers_of()))
+    f = replace(f, runs=f.runs.assign(business_status="verified"))
+    runs = f.runs[f.runs["has_steps"] & f.runs["ended_at"].notna()]
+    assert all(len(df) for _, df in f.select(runs).items())
+    return f.select(runs)
+
+
+def altered(df: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a frame with another value in one cell, one with a value if there is any.
+
+    `artifact_no` joins two frames: it is altered in all rows.
+    """
+    if column == "artifact_no":
+        return df.assign(artifact_no=df["artifact_no"] + 1)
+    row = df[column].notna().idxmax()
+    values, value = df[column].copy(), df.at[row, column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        value = next(word for word in values.cat.categories if word != value)
+    elif values.dtype == "str":
+        value = "another" if pd.isna(value) else f"{value} and another"
+    elif pd.api.types.is_datetime64_any_dtype(values):
+        value = pd.Timestamp(at(0)) if pd.isna(value) else value + pd.Timedelta(seconds=1)
+    else:
+        value = not value if values.dtype == "bool" else value + 1
+    values[row] = value
+    return df.assign(**{column: values})
+
+
+@pytest.mark.parametrize("place", columns_of(runkit.frames([])))
+def test_each_column_is_compared_or_on_the_list(whole: runkit.Frames, place: str) -> None:
+    name, _, column = place.partition(".")
+    names = ("artifacts", "sources") if column == "artifact_no" else (name,)  # it joins these
+    other = replace(whole, **{name: altered(whole[name], column) for name in names})
+    found = runkit.changes(whole, other)
+    if place in IN_SENTENCE:
+        assert IN_SENTENCE[place] in found.attrs["sentence"]
+        assert "no run has changed" not in found.attrs["sentence"]
+    else:
+        assert (len(found) == 0) == (place in NEVER)
+        assert ("no run has changed" in found.attrs["sentence"]) == (place in NEVER)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("steps", "steps changed"),
+        ("artifacts", "finding changed"),
+        ("sources", "sources changed"),
+        ("interrupts", "otherwise changed"),
+        ("problems", "otherwise changed"),
+    ],
+)
+def test_a_row_that_is_gone_is_a_change(whole: runkit.Frames, name: str, change: str) -> None:
+    found = runkit.changes(whole, replace(whole, **{name: whole[name].iloc[1:]}))
+    [row] = found.to_dict("records")
+    assert (row["change"], row["run_id"]) == (change, whole[name]["run_id"].iloc[0])
+    back = runkit.changes(replace(whole, **{name: whole[name].iloc[1:]}), whole)
+    assert back["change"].tolist() == [change]
+
+
+def test_the_order_of_rows_is_no_change(whole: runkit.Frames) -> None:
+    mixed = {name: df.sample(frac=1, random_state=3) for name, df in whole.items()}
+    assert "no run has changed" in runkit.changes(whole, replace(whole, **mixed)).attrs["sentence"]
+
+
+def test_decisions_of_an_answer_log_on_one_side_are_no_change(whole: runkit.Frames) -> None:
+    answered = whole.interrupts.assign(decision="approved", answered_by="Ana Ortiz")
+    with_log = replace(whole, interrupts=answered)
+    assert runkit.changes(whole, with_log).empty
+    other = replace(whole, interrupts=answered.assign(decision="rejected"))
+    assert len(runkit.changes(with_log, other)) == answered["run_id"].nunique()
+
+
+# -------------------------------------------------------------------------- the same runs, read twice
+
+
+def all_forms() -> list[Json]:
+    return [*raws(strangers_of()), *fleet(random.Random(2)).page["data"]]
+
+
+def test_runs_read_at_two_times_have_not_changed() -> None:
+    days = [
+        [raw | {"_runkit": {**raw.get("_runkit", {}), "read_at": at(86_400 * day)}} for raw in runs]
+        for day, runs in ((60, all_forms()), (61, all_forms()))
+    ]
+    found = runkit.changes(*days)
+    assert found.empty
+    assert total(found.attrs["sentence"]) == len(days[0])
+
+
+@pytest.mark.parametrize("is_fetched_later", [True, False])
+def test_steps_that_one_side_lacks_are_not_comparable(is_fetched_later: bool) -> None:
+    fetched = [raw for raw in all_forms() if raw.get("steps")]
+    listed = [{key: raw[key] for key in raw if key != "steps"} for raw in fetched]
+    n_runs = len({raw["id"] for raw in listed})
+    found = runkit.changes(*([listed, fetched] if is_fetched_later else [fetched, listed]))
+    assert found.empty
+    assert f"steps of {n_runs} runs" in found.attrs["sentence"]
+    assert f": {n_runs} unchanged as far as they can be compared." in found.attrs["sentence"]
+
+
+def test_a_business_that_one_side_does_not_know_is_not_comparable() -> None:
+    known = run(step("a"), _runkit={"business_id": "b", "business_name": "Northwind LLC"})
+    renamed = run(step("a"), _runkit={"business_id": "b", "business_name": "Northwind Inc"})
+    sentence = runkit.changes(run(step("a")), known).attrs["sentence"]
+    assert "1 unchanged as far as they can be compared" in sentence
+    assert "businesses of 1 run" in sentence
+    [row] = runkit.changes(known, renamed).to_dict("records")
+    assert (row["what"], row["after"]) == ("business_name", "Northwind Inc")
+
+
+def test_a_text_that_one_side_masks_is_not_comparable() -> None:
+    """In a value, and in the title that a finding is matched by."""
+    found = artifact("EIN 12-3456789 found", summary="EIN 12-3456789 is active")
+    f = runkit.frames(run(step("a", artifacts=[found])))
+    masked = replace(f, **Masker(Redaction(), []).tables(dict(f.items()), []))
+    assert f.artifacts["title"].tolist() != masked.artifacts["title"].tolist()
+    for sides in ((f, masked), (masked, f)):
+        table = runkit.changes(*sides)
+        assert table.empty
+        assert "masked texts of 1 run" in table.attrs["sentence"]
+
+
+# ----------------------------------------------------------------------------------- kinds of change
 
 
 def waiting(**fields: Any) -> Json:
@@ -81,22 +269,61 @@ def test_a_question_is_the_same_when_it_is_answered() -> None:
     assert row["when"] == runkit.frames(answered).interrupts["answered_at"].iloc[0]
 
 
-def test_a_change_of_confidence_is_the_weakest_change() -> None:
-    def done(confidence: str) -> Json:
-        return run(output={"artifacts": [{"title": "T", "type": "t", "confidence": confidence}]})
+def done(recommendation: str = "approve", confidence: str = "high", label: str = "Work") -> Json:
+    """A run with a finding and an output whose product is its result."""
+    output = step("out", 50, 100, type="output", result={"recommendation": recommendation})
+    finding = artifact("Agent found", confidence=confidence)
+    return run(step("a", 0, 50, label=label, artifacts=[finding]), output)
 
-    [row] = runkit.changes(done("low"), done("high")).to_dict("records")
-    assert (row["change"], row["before"], row["after"]) == (
-        *("confidence changed", "Completed, low", "Completed, high"),
-    )
+
+@pytest.mark.parametrize(
+    ("fields", "change", "before", "after", "also"),
+    [
+        (
+            {"recommendation": "decline", "confidence": "low"},
+            *("result changed", "recommendation: approve", "recommendation: decline"),
+            "finding changed",
+        ),
+        (
+            {"confidence": "low", "label": "Other work"},
+            *("finding changed", "high", "low", "steps changed"),
+        ),
+        ({"label": "Other work"}, "steps changed", "Work", "Other work", None),
+    ],
+)
+def test_the_strongest_change_says_what_it_was_before_and_after(
+    fields: Json, change: str, before: str, after: str, also: str | None
+) -> None:
+    [row] = runkit.changes(done(), done(**fields)).to_dict("records")
+    assert (row["change"], row["before"], row["after"]) == (change, before, after)
+    assert (None if pd.isna(row["also"]) else row["also"]) == also
+
+
+def test_a_word_of_another_account_is_compared() -> None:
+    def of_tier(tier: str) -> Json:
+        source = {"url": "https://a.example/1", "source_tier": tier}
+        return run(step("a", artifacts=[artifact("T", sources=[source])]))
+
+    [row] = runkit.changes(of_tier("web"), of_tier("commercial")).to_dict("records")
+    assert (row["change"], row["before"], row["after"]) == ("sources changed", "web", "commercial")
+
+
+def test_a_side_without_runs_is_a_side() -> None:
+    """Nobody knows when it was read, so nobody knows which runs are new."""
+    runs = [run(run_id=name) for name in "abc"]
+    found = runkit.changes([], runs)
+    assert found.empty
+    assert "not known when before was read: 3 runs only now" in found.attrs["sentence"]
+    assert ": 3 runs only before" in runkit.changes(runs, []).attrs["sentence"]
+    assert "no run has changed" not in runkit.changes([], []).attrs["sentence"]
 
 
 def test_another_selection_is_no_change() -> None:
     """Of runs that were there before, the sentence says that only one of the two has them."""
-    both = [run(run_id=name) for name in "abc"]
+    both = [run(step("a"), run_id=name) for name in "abc"]
     found = runkit.changes(both[:2], both[1:])
     assert found.empty
-    assert "1 other run only before. 1 other run only now." in found.attrs["sentence"]
+    assert ": 1 unchanged; 1 run only before; 1 run only now." in found.attrs["sentence"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +332,7 @@ def test_another_selection_is_no_change() -> None:
 def test_the_later_state_comes_second(fields: Any) -> None:
     """By the times of reading, else by those of the runs."""
     states = [run(**fields(at(seconds))) for seconds in (200, 300)]
-    assert runkit.changes(*states).empty
+    assert len(runkit.changes(*states)) == ("updated_at" in fields(at(0)))
     with pytest.raises(UsageError, match="swap them"):
         runkit.changes(*reversed(states))
 

@@ -75,4 +75,6 @@ def test_a_word_that_the_saved_frames_lost_is_null_and_no_change(old: Path) -> N
     assert lost[["run_id", "confidence_text"]].fillna("").values.tolist() == [["own-time", ""]]
     words = archived.sources.loc[archived.sources["run_id"].eq("own-time"), "source_tier_text"]
     assert words.tolist() == ["web", "commercial", "government", "web", "secondary"]
-    assert runkit.changes(f, archived).empty
+    found = runkit.changes(f, archived)
+    assert not found["change"].isin(["finding changed", "sources changed"]).any()
+    assert "words that version 0.3 did not save of 2 runs" in found.attrs["sentence"]
