@@ -22,7 +22,7 @@ READS: dict[str, str] = {  # a fact, and how each screen says it
 }
 
 
-def said(texts: list[str], pattern: str) -> set[str]:
+def values_in(texts: list[str], pattern: str) -> set[str]:
     """What some texts say of a fact."""
     return {
         "".join(filter(None, found.groups())).replace(" open", "").strip()
@@ -39,9 +39,9 @@ def test_screens_say_one_number_of_one_fact(names: list[str]) -> None:
     shown = ["overview", "report", "chart", "terminal"]
     texts = {name: screens.FLEET[name](f) for name in shown}
     for fact, pattern in READS.items():
-        values = {name: said(lines, pattern) for name, lines in texts.items()}
+        values = {name: values_in(lines, pattern) for name, lines in texts.items()}
         assert len(set.union(*values.values())) == 1, (fact, values)
-        assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens say it
+        assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens have it
 
 
 def statuses_of(fleet: Fleet) -> Counter[str]:

@@ -121,8 +121,8 @@ def false_clauses(texts: list[str], full: Full) -> list[str]:
     for clause in screens.clauses(texts):
         rest = clause
         for pattern, is_so in RULES.items():
-            said = re.finditer(pattern, rest)
-            wrong += [clause for found in said if not is_so(full, found)]
+            matches = re.finditer(pattern, rest)
+            wrong += [clause for found in matches if not is_so(full, found)]
             rest = re.sub(pattern, "", rest)
         if ABSENCE.search(rest):
             wrong.append(f"no rule: {clause}")
@@ -157,7 +157,7 @@ def test_no_screen_of_many_runs_states_an_absence_that_is_not_so(names: list[str
 def test_no_screen_of_one_run_states_an_absence_that_is_not_so(names: list[str]) -> None:
     fleet, f = reduced_fleet(names, random.Random(20 + len(names)))
     made: dict[str, Stranger] = {made.truth.status: made for made in fleet.strangers}
-    for one in made.values():  # a run of each status
-        full, run = Full(Fleet([one], fleet.read_at)), f.select(one.run_id)
+    for stranger in made.values():  # a run of each status
+        full, run = Full(Fleet([stranger], fleet.read_at)), f.select(stranger.run_id)
         wrong = {name: false_clauses(show(run), full) for name, show in screens.RUN.items()}
         assert not any(wrong.values()), wrong
