@@ -14,16 +14,16 @@ LISTED = run(run_id="listed")
 
 
 def test_findings_of_a_run_that_was_not_read_are_in_no_comparison() -> None:
-    panel = report_panels.findings(runkit.frames([READ, LISTED]))
+    panel = report_panels.different_findings(runkit.frames([READ, LISTED]))
     assert panel.table.empty
     assert panel.sentence.startswith("Findings of 1 run not known")
-    facts = report_panels.facts(runkit.frames([READ, LISTED])).table.set_index("fact")
+    facts = report_panels.different_facts(runkit.frames([READ, LISTED])).table.set_index("fact")
     assert facts.loc["Findings"].tolist() == ["13", "–"]
 
 
 def test_a_list_of_findings_says_how_many_it_leaves_out() -> None:
     other = run(step("a"), run_id="other")
-    panel = report_panels.findings(runkit.frames([READ, other]))
+    panel = report_panels.different_findings(runkit.frames([READ, other]))
     assert (len(panel.table), panel.sentence) == (12, "12 of 13 shown.")
 
 

@@ -61,7 +61,7 @@ def test_the_executed_notebook_can_be_executed_again(made):
     notebook.cells.append(nbformat.v4.new_code_cell("print(data.provenance.digest)"))
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     digest = notebook.cells[-1].outputs[0].text.strip()
-    assert f"SHA-256 {digest} of the redacted frames" in made("compare").page
+    assert f"SHA-256 {digest} of the redacted data" in made("compare").page
 
 
 @pytest.mark.usefixtures("without_kernel")
