@@ -28,6 +28,7 @@ from runkit.display.colors import Theme
 from runkit.display.status_words import MISSING
 from runkit.display.text import duration, plural
 from runkit.tables.compare import first_difference
+from runkit.tables.run_rules import named
 from runkit.time_budget import Flags
 
 # shape (rows, 2): positions among the steps for A and B, -1 where there is none
@@ -93,7 +94,10 @@ def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture,
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
     """Match the steps of two runs, in tree order; one without a partner is a pair with -1."""
-    keys = [list(side[COMPARED].astype(str).itertuples(index=False, name=None)) for side in (a, b)]
+    keys = [
+        list(side[COMPARED].astype(str).itertuples(index=False, name=None))
+        for side in map(named, (a, b))
+    ]
     matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
     pairs: list[tuple[int, int]] = []
     for operation, a0, a1, b0, b1 in matcher.get_opcodes():

@@ -48,7 +48,7 @@ from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, plural
 from runkit.facts import TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import flag, is_rated
+from runkit.tables.run_rules import flag, is_rated, named
 
 __all__ = [
     "failed_steps",
@@ -260,7 +260,7 @@ def slowest_steps(f: Frames) -> Panel:
         Times are the steps' own, without that of their child steps; `critical_s` and `total_s` are
         those of all runs together.
     """
-    work = f.steps[~f.steps["is_wait"]]
+    work = named(f.steps[~f.steps["is_wait"]])
     by = work.groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
         label=("label", "first"),
@@ -271,8 +271,7 @@ def slowest_steps(f: Frames) -> Panel:
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
     kinds = kinds[kinds["total_s"] > 0]
     names = kinds["name"].str.replace("_", " ").str.capitalize()
-    has_one_label = kinds.pop("n_labels").eq(1) | names.isna()
-    kinds["label"] = kinds["label"].where(has_one_label, names)
+    kinds["label"] = kinds["label"].where(kinds.pop("n_labels").eq(1), names)
     order = ["critical_s", "median_s"]
     kinds = kinds.sort_values(order, ascending=False, kind="stable", ignore_index=True)
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
@@ -305,7 +304,7 @@ def variants(f: Frames) -> Panel:
     """
     is_work = f.steps["n_children"].eq(0) | (f.steps["self_s"] > OWN_SHARE * f.steps["duration_s"])
     work = f.steps[is_work]
-    names = work["name"].fillna(work["label"]).groupby(work["run_id"]).agg(" > ".join)
+    names = named(work).groupby("run_id")["name"].agg(" > ".join)
     runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
     runs = runs.assign(
         n_runs=1,

@@ -15,6 +15,7 @@ from runkit.display.status_words import status
 from runkit.display.text import agent_title, plural, run_label
 from runkit.facts import run_facts, wait_of
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import named
 
 PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
@@ -144,7 +145,7 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
 
     Only time on the critical path counts: a group that spans a question does not work meanwhile.
     """
-    by = f.steps[~f.steps["is_wait"]].groupby(["run_id", *KIND], dropna=False)
+    by = named(f.steps[~f.steps["is_wait"]]).groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), own_s=("critical_s", "sum")).reset_index()
     by_kind = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)
     usual_s = by_kind["own_s"].median().rename("usual_s")

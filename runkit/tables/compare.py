@@ -13,6 +13,7 @@ from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import named
 from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
@@ -73,7 +74,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         a, b = map(both.select, both.runs["run_id"])
     sides = {"a": one_run(a, "a"), "b": one_run(b, "b")}
     unread = [side for side, f in sides.items() if not f.runs["has_steps"].all()]
-    in_a, in_b = (f.steps for f in sides.values())
+    in_a, in_b = (named(f.steps) for f in sides.values())
     steps = pd.concat([in_a, in_b], keys=["a", "b"], names=["side"])
     steps = steps.assign(
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
@@ -134,7 +135,7 @@ def _no_difference(unread: list[str]) -> str:
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Return for each step the values that are compared."""
-    compared = steps[[*COMPARED, "is_failed"]].astype("object")
+    compared = named(steps)[[*COMPARED, "is_failed"]].astype("object")
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
 
 

@@ -146,6 +146,11 @@ def explanations(steps: pd.DataFrame) -> pd.Series[str]:
     return error.mask(error.eq(label) | error.eq(label + " failed"))
 
 
+def named(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return steps with a `name`, which with the agent is their kind: the label where none came."""
+    return steps.assign(name=steps["name"].fillna(steps["label"]))
+
+
 def contradicting_s(f: LinkedFrames) -> pd.Series[float]:
     """Return how long the steps of each run took in all, if the run's own times say 0 s."""
     starts, run_ids = f.steps["started_at"], f.steps["run_id"]

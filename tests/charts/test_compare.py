@@ -64,3 +64,10 @@ def test_runs_without_steps_are_not_known_to_be_equal():
     table = compare(LISTED, run(run_id="other"))
     assert table.empty
     assert "not known: the steps of both runs were not read" in table.attrs["sentence"]
+
+
+def test_steps_without_names_are_told_apart_by_their_labels() -> None:
+    a, b = (run(step("1", name=None), step("2", 10, 30, name=None, label=label)) for label in "BC")
+    table = compare(a, b).set_index("name")
+    assert table["total_s_a"].to_dict() == {"Step 1": 10, "B": 20, "C": 0}
+    assert table.index[table["is_first_difference"]].tolist() == ["B", "C"]

@@ -227,3 +227,13 @@ def test_variants_are_sequences_of_steps_that_work():
     assert table[columns].values.tolist() == rows
     alone = step("g", 0, 19, name="group", steps=inner["steps"])
     assert fleet.variants(frames(run(alone))).table["variant"].tolist() == ["group > look > read"]
+
+
+def test_kinds_of_steps_without_names_are_known_by_their_labels() -> None:
+    """The own time of the group is 9 of 12 seconds in each of two runs."""
+    lookup = step("b", 2, 5, name=None, label="Lookup", parent_step_id="a")
+    runs = [
+        run(step("a", 0, 12, name=None, label="Review", steps=[lookup]), run_id=n) for n in "xy"
+    ]
+    table = fleet.slowest_steps(frames(runs)).table.set_index("label")
+    assert table["critical_s"].to_dict() == {"Review": 18, "Lookup": 6}
