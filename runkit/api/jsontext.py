@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from runkit.display.hide_keys import IN_USE
+from runkit.display.hide_keys import redact
 from runkit.display.text import one_line
 from runkit.errors import DataError
 
@@ -105,9 +105,7 @@ def as_unicode(text: str) -> str:
 
 def mask_secrets(text: str) -> str:
     """Replace keys, tokens and passwords in JSON text by `[key]`: by name, and the keys in use."""
-    for key in list(IN_USE.values()):
-        text = text.replace(key, "[key]")
-    return _SECRET.sub(r"\1\2[key]", text)
+    return _SECRET.sub(r"\1\2[key]", redact(text, "[key]"))
 
 
 def masked(result: str) -> Any:

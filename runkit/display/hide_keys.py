@@ -35,10 +35,10 @@ def hide(value: Any) -> Any:
     return value
 
 
-def redact(text: str) -> str:
-    """Replace each key in use by `***`; the longest first, as a key may begin with another."""
+def redact(text: str, mask: str = HIDDEN) -> str:
+    """Replace each key in use by a mask; the longest first, as a key may begin with another."""
     for key in sorted(IN_USE.values(), key=len, reverse=True):
-        text = text.replace(key, HIDDEN)
+        text = text.replace(key, mask)
     return text
 
 
