@@ -319,7 +319,7 @@ def sent_of(entry: Entry) -> Sent:
     )
 
 
-def run_facts(run: Run, client: Client) -> dict[str, str]:
+def receipt_facts(run: Run, client: Client) -> dict[str, str]:
     """Return the details of every receipt: its run, and where the run is."""
     return {"run": run.label, "run ID": run.id, "host": f"{client.host} ({client.mode})"}
 
@@ -343,7 +343,7 @@ def verdict(
     certainty = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
     state, tone, title = VERDICTS[outcome.word, certainty]
     by = shorten(outcome.by or "", 80)
-    facts = run_facts(question.run, client) | {"question": shorten(question.label, 300)}
+    facts = receipt_facts(question.run, client) | {"question": shorten(question.label, 300)}
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
         facts["closed"] = f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"
@@ -391,7 +391,8 @@ def closed_receipt(
     client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True
 ) -> Receipt:
     """Build the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = run_facts(run, client) | {"status": str(status_words.status(shorten(run.status, 40)))}
+    status = str(status_words.status(shorten(run.status, 40)))
+    facts = receipt_facts(run, client) | {"status": status}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     _drafts.drop_closed(run, client.host)
