@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,22 @@ NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
     "runkit.overview(f), runkit.gantt(f)"
 )
+# where the things are that users of pandas look for in `Frames`
+INSTEAD = {
+    "findings": "runkit.one_run.findings(f), f.artifacts",
+    "questions": "runkit.one_run.questions(f), f.interrupts",
+    "outputs": 'f.artifacts[f.artifacts["origin"] == "output"]',
+    "errors": 'runkit.fleet.failed_steps(f), f.steps[f.steps["is_failed"]]',
+    "waits": "runkit.fleet.waits(f), f.interrupts",
+    "info": "f.schema, f",
+    "columns": "f.schema",
+    "shape": "len(f), f.runs.shape",
+    "query": "f.select(f.runs.query(text))",
+    "loc": "f.select(run_id), f.runs.loc",
+    "plot": "runkit.gantt(f), runkit.overview(f)",
+    "to_csv": "f.to_excel(path), f.save(folder), f.runs.to_csv(path)",
+    "to_parquet": "f.save(folder)",
+}
 BY_NAME = ' To select by name: f.select(f.runs["business_name"] == name).'
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 
@@ -67,6 +83,8 @@ class Frames:
     other step is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC.
     `coverage` says how many records were seen, kept and refused. A CSV file has no types, so that a
     spreadsheet may run text as a formula; `to_excel` keeps text as text.
+
+    `f["steps"]` is `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
 
     `version` is the version of the archive that the runs were read from, else None. `reads` has the
     time and host of each run's read; `read_at` and `read_from` summarize them.
@@ -108,11 +126,28 @@ class Frames:
         is_older = self.problems["problem"] == "duplicate_run"
         return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
 
-    __iter__ = None  # else Python would try f[0], f[1], …
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SCHEMA)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in SCHEMA
+
+    if not TYPE_CHECKING:  # a type checker knows all attributes
+
+        def __getattr__(self, name: str) -> Never:
+            owners = [df for df, columns in SCHEMA.items() if name in (c.name for c in columns)]
+            places = [f'f.{owner}["{name}"]' for owner in owners]
+            if hasattr(pd.DataFrame, name) and not name.startswith("_"):
+                places.append(f"f.runs.{name}")
+            see = INSTEAD.get(name) or ", ".join(places) or NEXT
+            raise AttributeError(f"f.{name}: see {see}", name=name, obj=self)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame of a name: `f["steps"]` is `f.steps`."""
-        if name not in SCHEMA:
+        if name not in self:
             raise UsageError.one_of("name", name, SCHEMA)
         df: pd.DataFrame = getattr(self, name)
         return df
@@ -135,8 +170,9 @@ class Frames:
         ----------
         runs
             Runs or their ids, or one; the first 8 characters of an id are enough where they are
-            unique. Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a
-            boolean mask of `f.runs`, such as `f.runs["n_errors"] > 0`.
+            unique. Or rows of any of the six frames, or one row, such as
+            `f.steps[f.steps["is_failed"]]`. Or a boolean mask of `f.runs`, of any dtype, such as
+            `f.runs["n_errors"] > 0`. Or a Series by `run_id`, as `groupby("run_id")` makes it.
 
         Returns
         -------
@@ -166,25 +202,32 @@ class Frames:
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
         """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
-        if isinstance(runs, pd.DataFrame | pd.Series) and "run_id" in runs:  # rows, or one row
-            return pd.Series(runs["run_id"]).dropna()
         if isinstance(runs, str | Run):
             return [runs]
-        if isinstance(runs, pd.DataFrame) or not isinstance(runs, Iterable):
+        run_ids = _column(runs)
+        if run_ids is not None:  # rows, or one row
+            return pd.Series(run_ids).dropna()
+        is_list = isinstance(runs, Iterable) and getattr(runs, "ndim", 1) == 1
+        if not is_list or isinstance(runs, dict | bytes):
             raise UsageError(
                 f"runs={brief(runs)}; expected run ids, rows with a column run_id, or a mask of "
                 "the runs."
             )
-        values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs))
-        if values.dtype != bool:
-            return values
-        if not values.index.sort_values().equals(self.runs.index):
+        values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs), dtype=object)
+        is_by_run = values.index.name == "run_id"
+        if pd.api.types.infer_dtype(values, skipna=True) != "boolean":
+            return values.index if is_by_run else values
+        # not known is not chosen, as in pandas
+        mask = values.fillna(False).astype(bool)
+        if is_by_run:
+            return mask.index[mask]
+        if not mask.index.sort_values().equals(self.runs.index):
             raise UsageError(
-                f"the mask has {plural(len(values), 'value')}; expected one for each of the "
+                f"the mask has {plural(len(mask), 'value')}; expected one for each of the "
                 f"{plural(len(self.runs), 'run')}. Of another frame, give the rows: "
                 "f.select(f.steps[mask])."
             )
-        return self.runs.loc[values, "run_id"]
+        return self.runs.loc[mask, "run_id"]
 
     @checked
     def save(self, directory: str | Path) -> Path:
@@ -315,3 +358,14 @@ def status_counts(runs: pd.DataFrame) -> str:
     return ", ".join(
         f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}" for word, n in counts.items()
     )
+
+
+def _column(rows: Any) -> Any:
+    """Return the run ids of a frame, its rows, or one row; None for anything else."""
+    if isinstance(rows, pd.DataFrame) and "run_id" in rows.index.names:
+        return rows.index.get_level_values("run_id")
+    if isinstance(rows, pd.Series) and rows.name == "run_id":
+        return rows
+    if isinstance(rows, dict | pd.DataFrame | pd.Series):
+        return rows.get("run_id")
+    return getattr(rows, "run_id", None)  # a row of `itertuples`

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,6 +50,17 @@ def four() -> runkit.Frames:
         (lambda f: f.steps[f.steps["is_failed"]], "d"),
         (lambda f: f.artifacts.iloc[::-1], "dcba"),
         (lambda f: f.problems, ""),
+        (lambda f: next(f.runs.iloc[1:].itertuples()), "b"),
+        (lambda f: f.runs.iloc[1].to_dict(), "b"),
+        (lambda f: f.steps["run_id"].tail(5), "cd"),
+        (lambda f: f.steps.set_index("run_id").tail(5), "cd"),
+        (lambda f: f.steps.groupby("run_id").size().nlargest(2), "dc"),
+        (lambda f: f.steps.groupby("run_id")["is_failed"].any(), "d"),
+        (lambda f: (f.runs["n_steps"] > 2).astype("boolean").where(f.runs["n_steps"] > 3), "d"),
+        (lambda f: (f.runs["n_steps"] > 2).astype("bool[pyarrow]"), "cd"),
+        (lambda f: (f.runs["n_steps"] > 2).astype(object), "cd"),
+        (lambda f: (f.runs["n_steps"] > 2).to_numpy(), "cd"),
+        (lambda f: pd.Series([None] * 4, dtype="boolean"), ""),
     ],
 )
 def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: str) -> None:
@@ -70,6 +83,10 @@ def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: 
         (lambda f: f.schema, "expected run ids"),
         (lambda f: f.steps["is_failed"], "10 values; expected one for each of the 4 runs"),
         (lambda f: [True, False], "2 values"),
+        (lambda f: np.array("aaaaaaaa"), "expected run ids"),
+        (lambda f: {"id": "aaaaaaaa"}, "expected run ids"),
+        (lambda f: b"aaaaaaaa", "expected run ids"),
+        (lambda f: ["aaaaaaaa", None], "1 run id not in these frames: None"),
     ],
 )
 def test_select_of_something_else_is_a_clear_error(
@@ -98,14 +115,30 @@ def test_saved_frames_come_back_equal(tmp_path: Path) -> None:
 
 
 def test_frames_by_name() -> None:
-    f = runkit.frames(run())
+    f = runkit.frames([run(), run(run_id="another")])
     assert f["steps"] is f.steps
-    assert f.keys() == tuple(SCHEMA)
-    assert dict(f).keys() == set(SCHEMA)
-    with pytest.raises(UsageError, match="Did you mean 'steps'"):
-        f["step"]
-    with pytest.raises(TypeError, match="not iterable"):
-        list(f)  # type: ignore[call-overload]
+    assert list(f) == list(dict(f)) == list(f.keys()) == list(SCHEMA)
+    assert ("runs" in f, "run" in f, [] in f, len(f)) == (True, False, False, 2)
+    for name in ("step", ["steps"], 0):
+        with pytest.raises(UsageError, match="expected one of 'runs', 'steps'"):
+            f[name]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("findings", "runkit.one_run.findings(f), f.artifacts"),
+        ("duration_s", 'f.runs["duration_s"], f.steps["duration_s"]'),
+        ("head", "f.runs.head"),
+        ("to_csv", "f.to_excel(path)"),
+        ("nothing", "f.select(run_id)"),
+    ],
+)
+def test_a_name_that_frames_lack_says_where_to_look(name: str, words: str) -> None:
+    f = runkit.frames([])
+    with pytest.raises(AttributeError, match=re.escape(words)):
+        getattr(f, name)
+    assert not hasattr(f, name)
 
 
 def test_frames_are_not_compared() -> None:
