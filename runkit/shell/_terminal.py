@@ -233,7 +233,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
     if steps.empty:
-        yield "No steps." if run["has_steps"] else "The steps were not delivered."
+        yield "The steps were not delivered."
         return
 
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}

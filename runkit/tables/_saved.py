@@ -81,7 +81,13 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
 
 
 def _measured_again(tables: Tables) -> Tables:
-    """Return runs and steps of version 0.3 with today's times, each run up to its `as_of`."""
+    """Return runs and steps of version 0.3 with today's times, each run up to its `as_of`.
+
+    There an empty list of steps was 0 errors and 0 findings.
+    """
+    has_steps = tables["runs"]["n_steps"] > 0
+    known = {name: tables["runs"][name].where(has_steps) for name in ("n_errors", "n_findings")}
+    tables["runs"] = tables["runs"].assign(has_steps=has_steps, **known)
     runs, steps = (from_frame(tables[name], name) for name in ("runs", "steps"))
     run_ids, df = tables["runs"]["run_id"], tables["steps"]
     of, ids, parents = df["run_id"], df["step_id"], df["parent_step_id"]

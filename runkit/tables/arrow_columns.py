@@ -132,7 +132,7 @@ def in_seconds(values: Ints) -> Any:
 
 
 def from_frame(df: pd.DataFrame, frame: str) -> Columns:
-    """Convert the columns of `frame` back; seconds are left out."""
+    """Convert the columns of `frame` back; seconds and counts that may be null are left out."""
     columns: Columns = {}
     for column in COLUMNS[frame]:
         values = df[column.name]
@@ -140,7 +140,7 @@ def from_frame(df: pd.DataFrame, frame: str) -> Columns:
             columns[column.name] = values.dt.tz_localize(None).to_numpy("M8[us]").view(np.int64)
         elif column.kind in ("count", "flag"):
             columns[column.name] = values.to_numpy(np.int64 if column.kind == "count" else np.bool_)
-        elif column.kind != "seconds":
+        elif column.kind not in ("seconds", "known_count"):
             columns[column.name] = pa.array(values.astype("str"), TEXT, from_pandas=True)
     return columns | {"object": [None] * len(df)}
 

@@ -84,7 +84,8 @@ def run_fields(rows: Rows) -> Columns:
         "run_id": columns["id"],
         "status": map_words(columns["status"], contract.current_status),
         "agent": text(rows.agents),
-        "has_steps": np.array(rows.has_steps, np.bool_),
+        # an empty list is what a list of runs shows
+        "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
         # of the whole document, which may be in several batches
         "newest_at": np.full(len(raws), NEVER),
         "has_lines": np.zeros(len(raws), np.bool_),
@@ -344,9 +345,12 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     is_finding = _is_finding(artifacts, steps)
     is_pending = is_word(interrupts["outcome"], PENDING)
     counted = {f"n_{name}": columns["run"] for name, columns in parts.items()}
-    counted["n_errors"] = steps["run"][flags(steps["error"].is_valid())]
     counted["n_pending"] = interrupts["run"][is_pending]
-    counted["n_findings"] = artifacts["run"][is_finding]
+    # of steps that were not read, 0 says nothing
+    of_steps = {
+        "n_errors": steps["run"][flags(steps["error"].is_valid())],
+        "n_findings": artifacts["run"][is_finding],
+    }
 
     confidence = ranks(artifacts["confidence"], contract.CONFIDENCES)
     lowest_first = np.argsort(confidence, kind="stable")
@@ -360,6 +364,10 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
         **budget_columns(runs, steps),
         **{name: bincount(of, n) for name, of in counted.items()},
+        **{
+            name: pa.array(bincount(of, n), mask=~runs["has_steps"])
+            for name, of in of_steps.items()
+        },
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
         "weakest": _weakest(artifacts, is_finding, n),
         "confidence": first_in_group(artifacts["run"], of_outputs, artifacts["confidence"], n),

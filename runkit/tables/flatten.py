@@ -64,15 +64,14 @@ class ArtifactRow(NamedTuple):
 class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
 
-    `records` are the runs as they came, `runs` the same without what breaks the contract; `agents`
-    and `has_steps` (whether steps were delivered) are of each run. `run` and `parent` number a
-    step's run and the row of its parent, -1 at the top; `resolutions` are of its questions.
+    `records` are the runs as they came, `runs` the same without what breaks the contract, `agents`
+    those of the runs. `run` and `parent` number a step's run and the row of its parent, -1 at the
+    top; `resolutions` are of its questions.
     """
 
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
-    has_steps: list[bool] = field(default_factory=list)
     steps: list[Json] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
@@ -104,7 +103,6 @@ def read_runs(records: Iterable[Record], problems: Problems) -> Rows:
         rows.records.append(record)
         rows.runs.append(run)
         rows.agents.append(contract.agent_of(run))
-        rows.has_steps.append(_has_steps(run))
     return rows
 
 
@@ -132,12 +130,6 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     ]
 
 
-def _has_steps(run: Json) -> bool:
-    """Return whether the steps were delivered; the API sends an empty list without them."""
-    steps = run.get("steps")
-    return bool(steps) or (steps == [] and contract.current_status(run["status"]) == "running")
-
-
 def agent_of_step(step: Json) -> str | None:
     """Return the agent of a step; the API's first documentation called it the graph."""
     return step.get("agent") or step.get("graph")
@@ -160,7 +152,7 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
     items = _pending_items(rows, run)
     matched, unmatched = _match_items(items, questions)
-    if rows.has_steps[run]:
+    if len(rows.steps) > first:
         for pending in unmatched:
             detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
             rows.notes.append(RunNote(run, "unpaired_interrupt", detail, ("interrupts",)))

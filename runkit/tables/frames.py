@@ -344,7 +344,7 @@ class Frames:
         runs = self.runs.head(MAX_ROWS)
         table = runs[SHOWN_COLUMNS].assign(
             agent=runs["agent_name"].fillna(runs["agent"]),
-            n_findings=runs["n_findings"].where(runs["has_steps"]),
+            n_findings=runs["n_findings"],
             working_s=runs["working_s"],
             waiting_s=measured_waits(self)[runs.index],
         )

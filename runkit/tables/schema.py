@@ -22,7 +22,7 @@ from runkit.api.contract import (
 )
 from runkit.api.questions import KINDS
 
-Kind = Literal["str", "category", "rank", "time", "seconds", "count", "flag"]
+Kind = Literal["str", "category", "rank", "time", "seconds", "count", "known_count", "flag"]
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
@@ -34,6 +34,7 @@ TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "time": ("datetime64[us, UTC]", TIME, "UTC"),
     "seconds": ("float64", pa.float64(), "s"),
     "count": ("int32", pa.int32(), None),
+    "known_count": ("Int32", pa.int32(), None),  # null where nobody knows
     "flag": ("bool", pa.bool_(), None),
 }
 
@@ -79,7 +80,8 @@ class Column(NamedTuple):
 
 _text, _word, _rank = partial(Column, "str"), partial(Column, "category"), partial(Column, "rank")
 _time, _seconds = partial(Column, "time"), partial(Column, "seconds")
-_count, _flag = partial(Column, "count"), partial(Column, "flag")
+_count, _known_count = partial(Column, "count"), partial(Column, "known_count")
+_flag = partial(Column, "flag")
 
 RUN_ID = _text("run_id", "id of the run; joins all six frames")
 STEP_ID = _text("step_id", "id of the step; null if the row belongs to no step")
@@ -117,14 +119,16 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         ),
         _flag("has_steps", "false if the steps were not delivered; the time budget is then null"),
         _count("n_steps", "rows in steps"),
-        _count("n_errors", "failed steps without a failed child: the causes"),
+        _known_count(
+            "n_errors", "failed steps without a failed child, the causes; null without steps"
+        ),
         _count("n_interrupts", "rows in interrupts"),
         _count("n_pending", "questions waiting for a reviewer"),
         _count("n_artifacts", "rows in artifacts"),
         _count("n_sources", "rows in sources"),
-        _count(
+        _known_count(
             "n_findings",
-            "artifacts that are neither a repeat, nor an output, nor the record of an error",
+            "artifacts that are neither repeat, output nor record of an error; null without steps",
         ),
         _text("outcome", "how it ended: the error, the question, the output or what it returned"),
         _text("weakest", "title of the finding or output with the lowest rating below high"),
