@@ -342,8 +342,9 @@ class Run(Local):
         Run
             The copy.
         """
-        local = contract.local_fields(self._raw) | contract.without_none(**fields)
-        return Run.from_json(contract.with_local_fields(self._raw, **local))
+        local = contract.local_fields(self._clean) | contract.without_none(**fields)
+        clean, raw = (contract.with_local_fields(run, **local) for run in (self._clean, self._raw))
+        return Run(clean, raw)
 
     @property
     def label(self) -> str:

@@ -127,7 +127,8 @@ def _fetch(
     """
     for start in range(0, len(due), BATCH):
         try:
-            runs = client.runs.fetch(due[start : start + BATCH], workers=workers, progress=False)
+            batch = due[start : start + BATCH]
+            runs = client.runs.fetch(batch, workers=workers, progress=False, listed=batch)
         except AuthError as error:
             yield [*records_of(error.runs or [])]
             raise

@@ -63,7 +63,7 @@ def overview(
         source.businesses.identify(runs, progress=progress)
     except ApiError as error:  # names are a help, and not every account has them
         log.info("the runs' businesses are not known: %s", error)
-    f = frames(source.runs.fetch(runs, progress=progress), progress=progress)
+    f = frames(source.runs.fetch(runs, progress=progress, listed=runs), progress=progress)
     host = f"{source.mode.upper()} · {source.host} · "
     return _overview(f, sla_h, n_all=runs.total_count, host=host)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -40,6 +42,47 @@ POLL_GROWTH = 1.5
 POLL_MAX = 5.0
 # seconds of a stream in which only keepalives arrive, before the run is read
 QUIET_TIME = 15.0
+# runs that are kept although nobody holds them: as many as an overview shows, and some more
+KEPT = 256
+
+
+class RunCache:
+    """The newest states of runs that were read with their steps; those in use, and the last ones.
+
+    Threads share it.
+    """
+
+    def __init__(self) -> None:
+        self._in_use: WeakValueDictionary[str, Run] = WeakValueDictionary()
+        self._last: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def add(self, run: Run) -> None:
+        """Keep a run that was read with its steps, unless a newer state is known."""
+        run_id = run.id.lower()
+        with self._lock:
+            known = self._in_use.get(run_id)
+            if known is not None and known.updated_at > run.updated_at:
+                return
+            self._in_use[run_id] = run
+            self._last.pop(run_id, None)
+            self._last[run_id] = run
+            if len(self._last) > KEPT:
+                del self._last[next(iter(self._last))]
+
+    def get(self, current: Run) -> Run | None:
+        """Return the run that was read with its steps in this state, None if it may have changed.
+
+        The API does not promise that `updated_at` changes with every question.
+        """
+        known = self._in_use.get(current.id.lower())
+        if known is None or not contract.is_updated_at_reliable(current.status):
+            return None
+        state, current_state = (
+            (run.updated_at, run.status, run.to_dict().get("interrupts"))
+            for run in (known, current)
+        )
+        return known if state == current_state else None
 
 
 class RunReader:
@@ -47,6 +90,7 @@ class RunReader:
 
     def __init__(self, http: Http, known: KnownBusinesses) -> None:
         self.http = http
+        self.cache = RunCache()
         self._known = known
 
     def parse(self, raw: Json, reply: Reply) -> Run:
@@ -70,7 +114,26 @@ class RunReader:
     def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
         """Request a run; `limits` are those of `Http.get`."""
         query = {"include": "steps"} if steps else None
-        return self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
+        run = self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
+        if steps:
+            self.cache.add(run)
+        return run
+
+    def unchanged(self, listed: Iterable[Run]) -> dict[str, Run]:
+        """Return, by id, the runs with their steps that are still in the state that was listed.
+
+        They are as of the time of the list, which proves it.
+        """
+        unchanged: dict[str, Run] = {}
+        for current in listed:
+            known = self.cache.get(current)
+            if known is not None:
+                times = filter(None, (known.read_at, current.read_at))
+                facts = self._known.for_run(known.id, known.thread_id)
+                run = known.with_local_fields(**facts, read_at=max(times, default=None))
+                unchanged[run.id.lower()] = run
+                self.cache.add(run)
+        return unchanged
 
     def now(self) -> datetime:
         """Read the server's time from the `Date` of a small response, else this machine's."""

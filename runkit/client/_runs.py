@@ -101,9 +101,7 @@ class Runs:
         seconds, because a person waits for it. Raises `NotFound`, and any other `ApiError`.
         """
         run_id = self._reader.resolve(run, self.list)
-        query = {"include": "steps"} if steps else None
-        reply = self._http.get(path_to("runs", run_id), query, retry_for=READ_TIMEOUT)
-        return self._reader.from_reply(reply, run_id)
+        return self._reader.read(run_id, steps=steps, retry_for=READ_TIMEOUT)
 
     @checked
     def list(
@@ -194,6 +192,8 @@ class Runs:
         have: Iterable[Run] = (),
         progress: bool = True,
         workers: Workers = 8,
+        *,
+        listed: Iterable[Run] = (),
     ) -> RunList:
         """Read many runs with their steps, within the client's rate limit.
 
@@ -211,6 +211,10 @@ class Runs:
             Show a progress bar, which leaves nothing in the notebook.
         workers
             How many runs are read at a time.
+        listed
+            What `list` has just returned. A run that is there in the state in which this client
+            read it with its steps is not read again, unless it is `running`; its `read_at` is that
+            of the list.
 
         Returns
         -------
@@ -233,8 +237,11 @@ class Runs:
         known = reusable(have)
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
-        ids = tuple({run_id.lower(): run_id for run_id in resolved}.values())
-        return fetch(self._reader.read, ids, known, workers, progress, self._reader.now)
+        ids = {run_id.lower(): run_id for run_id in resolved}
+        known |= self._reader.unchanged(run for run in listed if run.id.lower() in ids)
+        return fetch(
+            self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
+        )
 
     @checked
     def wait(

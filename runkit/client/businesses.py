@@ -113,6 +113,7 @@ class Businesses:
         self._known = known
         self._unsearched: list[Business] = []  # what a search has left; the last one is next
         self._foreign: set[str] = set()  # threads that were in no business
+        self._read_to: dict[str, datetime] = {}  # by business, see `runs_of`
 
     @checked
     def list(self, limit: PositiveInt | None = None, progress: bool = True) -> ApiList[Business]:
@@ -199,6 +200,40 @@ class Businesses:
         if isinstance(businesses, str | Business):
             businesses = [businesses]
         return dict(concurrently(self._read_threads, list(businesses), "business", progress))
+
+    @checked
+    def runs_of(self, business: str | Business, listed: Iterable[Run]) -> tuple[Run, ...]:
+        """Return those of some runs that are about a business.
+
+        Its threads are read, unless they were read before and no run is newer that may be in
+        another one.
+
+        Parameters
+        ----------
+        business
+            Its id, or a `Business`.
+        listed
+            Runs as `runs.list` returns them.
+
+        Returns
+        -------
+        tuple of Run
+            In their order, with their business.
+
+        Raises
+        ------
+        ApiError
+            If the threads cannot be read.
+        """
+        runs, business_id = tuple(listed), id_of(business)
+        unknown = self._known.unknown_threads(runs)
+        newest = max((run.created_at for run in runs if run.thread_id in unknown), default=None)
+        read_to = self._read_to.get(business_id)
+        if newest is not None and (read_to is None or newest > read_to):
+            self.threads_of(business_id, progress=False)
+            self._read_to[business_id] = newest
+        named = map(self._known.named, runs)
+        return tuple(run for run in named if run.business_id == business_id)
 
     @checked
     def identify(

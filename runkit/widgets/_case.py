@@ -117,12 +117,12 @@ def read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]
     """Read the other runs of a business, the newest with their steps."""
     if run.business_id is None:
         return []
-    [threads] = client.businesses.threads_of(run.business_id, progress=False).values()
-    thread_ids = {thread.id for thread in threads}
-    others = [other for other in list_runs() if other.thread_id in thread_ids]
-    others = [other for other in others if other.id != run.id]
+    runs = client.businesses.runs_of(run.business_id, list_runs())
+    others = [other for other in runs if other.id != run.id]
     others.sort(key=lambda other: other.created_at, reverse=True)
-    with_steps = {run.id: run for run in client.runs.fetch(others[:MAX_RUNS], progress=False)}
+    newest = others[:MAX_RUNS]
+    fetched = client.runs.fetch(newest, progress=False, listed=newest)
+    with_steps = {run.id: run for run in fetched}
     return [with_steps.get(other.id, other) for other in others]
 
 

@@ -1,8 +1,9 @@
 """`InterruptInbox`: everything that waits for a reviewer, over all runs, answered in one place.
 
 The API has no filter for waiting questions. So a full check reads all runs of the last 30 days:
-once at the start, and when a person asks for it. A quick check reads the known runs that have not
-ended and the first page of the list, where new runs appear as far as known. Runs that have ended
+once at the start, and when a person asks for it. A quick check reads the first page of the list,
+where new runs appear as far as known, and the known runs that have not ended, unless they are
+listed there as they were read. Runs that have ended
 are dropped, and their expired questions stay, so that the cost of a check depends on what is
 waiting now.
 
@@ -95,7 +96,9 @@ class InboxController(Forms):
         with self._read_lock:
             listed = self._list(full=full)
             waiting = [run for run in listed if run.status == "interrupted"]
-            fetched = self.client.runs.fetch([*self._runs.values(), *waiting], progress=False)
+            due = [*self._runs.values(), *waiting]
+            fetched = self.client.runs.fetch(due, progress=False, listed=listed)
+            self._recent |= {run.id: run for run in fetched}
             gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
             missing = "; ".join(filter(None, gaps))
             with self._lock:

@@ -137,7 +137,7 @@ def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(
     wire.read.clear()
     second = archive.sync(client)
     assert second.is_complete
-    assert len(wire.read) == second.added.n_new == N_RUNS - first.added.n_new
+    assert len(wire.read) <= second.added.n_new == N_RUNS - first.added.n_new
 
 
 def test_what_arrives_is_written_as_it_goes(

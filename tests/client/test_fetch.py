@@ -53,6 +53,40 @@ def test_fetch_does_not_read_finished_runs_again(
     assert runs[0] is have[0]
 
 
+@pytest.mark.parametrize(
+    ("then", "listed", "n_read"),
+    [
+        ({}, {}, 0),
+        ({}, {"updated_at": "2026-02-03T10:00:41Z"}, 1),
+        ({}, {"status": "error"}, 1),
+        ({}, {"interrupts": [{"id": "asked anew"}]}, 1),
+        ({"status": "interrupted"}, {"status": "interrupted"}, 0),
+        ({"status": "running"}, {"status": "running"}, 1),
+    ],
+)
+def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
+    server: Server, client: Client, run_json: Compose, then: Any, listed: Any, n_read: int
+) -> None:
+    """It is as of the list; without the list it is read."""
+    later = {"Date": "Tue, 03 Feb 2026 11:00:00 GMT"}
+
+    def answer(request: Received) -> Answer:
+        if request.path == "/runs":
+            page = {"data": [run_json(**{**then, **listed})], "has_more": False}
+            return Answer(page, headers=later)
+        return Answer(run_json(**then, steps=[]))
+
+    server.script = answer
+    [first] = client.runs.fetch(["run-1"])
+    runs = client.runs.list()
+    server.requests.clear()
+    [again] = client.runs.fetch(runs, listed=runs)
+    assert (len(server.requests), again.steps) == (n_read, ())
+    assert (again.read_at == first.read_at) == bool(n_read)
+    client.runs.fetch(runs)
+    assert len(server.requests) == n_read + 1
+
+
 def test_a_key_that_is_withdrawn_keeps_what_arrived(
     server: Server, client: Client, run_json: Compose
 ) -> None:

@@ -102,7 +102,7 @@ def test_a_business_that_is_not_known(box: FaultyBox, start: Start) -> None:
 def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client, start: Start) -> None:
     """The case says so, and the question can be answered."""
     form = runkit.InterruptForm(client, start("decision"))
-    box.fault("refuse", on="GET /threads", status=403, times=9)
+    box.fault("refuse", on="GET /runs", status=403, times=9)
     page = Page(form.widget)
     until(lambda: len(page.view["case"]["lines"]) == 2)
     [text] = texts(page.view["case"]["lines"][1])

@@ -11,6 +11,7 @@ from runkit.client import Client
 from runkit.widgets.interrupt_inbox import InterruptInbox
 from support import until
 from tests.faults import FaultyBox
+from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
 
 Start, Show = Callable[[str], Run], Callable[..., tuple[InterruptInbox, Page]]
@@ -62,6 +63,23 @@ def test_the_button_looks_through_everything(
     page.tell(refresh=True)
     until(lambda: not inbox.controller.is_refreshing)
     assert ids(inbox) == [run.id for run in runs]
+
+
+def test_what_has_not_changed_is_not_read_again(
+    client: Client, start: Start, show: Show, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A check takes one request, and so does opening a question again."""
+    run = start(HIT)
+    start(HIT)
+    inbox, page = show()
+    until(lambda: "case" in page.view and len(page.view["case"]["lines"]) > 1)
+    with caplog.at_level("DEBUG", logger="runkit"):
+        inbox.controller.refresh()
+        assert len(caplog.messages) == 1
+        caplog.clear()
+        inbox.controller._open((run.id, run.interrupts[0].id))
+        until(lambda: threads("case") == 0)
+        assert len(caplog.messages) == 1
 
 
 def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, start: Start) -> None:
