@@ -47,7 +47,7 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
         | is_least | it may have waited longer |
         | since | when the first of its open questions was asked, or when it was updated |
         | is_over | it has completed or failed |
-        | steps_s | how long its steps took, where its own times say 0 s; else null |
+        | steps_s | how long its steps took, where its own times do not say it; else null |
     """
     causes = run_rules.causes_of(f).set_index("run_id")[["label", "error"]]
     waits = run_rules.with_waits(f, run_rules.open_questions(f))
@@ -59,7 +59,7 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
     return runs.assign(
         is_over=runs["status"].isin(FINAL_STATUSES),
         is_least=runs["is_least"].eq(True),
-        steps_s=run_rules.contradicting_s(f),
+        steps_s=run_rules.steps_s(f),
     )
 
 
@@ -85,11 +85,10 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
         `whole` is empty where nobody knows how long the run has been waiting.
     """
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
-    if pd.isna(total):
-        return TimeParts("Not started")
     if pd.notna(run["steps_s"]):
-        work = f"its steps took {duration(run['steps_s'])}"
-        return TimeParts("0 s by its own start and end", work)
+        return TimeParts("Duration not known", f"its steps took {duration(run['steps_s'])}")
+    if pd.isna(total):
+        return TimeParts("Duration not known" if run["is_over"] else "Not started")
     is_bound = run["is_least"] and not run["is_over"]
     whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
     words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
@@ -134,13 +133,17 @@ class Facts:
         """Every question, as far as its wait is proved, with `is_late` and `is_soon`."""
         f = self.frames
         settled = f.interrupts[~f.interrupts["outcome"].eq("pending")]
-        waiting = run_rules.open_questions(f)
-        waiting = waiting.assign(is_separate=run_rules.is_separate(waiting))
-        listed = pd.concat([waiting, settled.assign(is_separate=True)], ignore_index=True)
-        listed = run_rules.with_waits(f, listed.astype({"is_separate": "boolean"}))
-        is_late = run_rules.is_late(listed, self.limit_h * HOUR) & listed["is_separate"]
+        listed = pd.concat([run_rules.open_questions(f), settled], ignore_index=True)
+        listed = run_rules.with_waits(f, listed)
+        is_separate = run_rules.is_separate(listed)
+        is_late = run_rules.is_late(listed, self.limit_h * HOUR) & is_separate
         is_soon = flag(listed["wait_s"].le(SOON_S), listed["wait_s"].notna())
-        return listed.assign(is_late=is_late, is_soon=is_soon)
+        return listed.assign(is_separate=is_separate, is_late=is_late, is_soon=is_soon)
+
+    @cached_property
+    def waiting(self) -> pd.DataFrame:
+        """The questions that wait, by kind, then the oldest first."""
+        return self._ended("pending")
 
     @cached_property
     def artifacts(self) -> pd.DataFrame:
@@ -178,17 +181,17 @@ class Facts:
         """The questions that wait for a reviewer."""
         runs = self.frames.runs
         is_bare = runs["status"].eq("interrupted") & ~runs["has_steps"] & runs["n_pending"].eq(0)
-        return count(self._ended("pending")["is_separate"], int(is_bare.sum()))
+        return count(self.waiting["is_separate"], int(is_bare.sum()))
 
     @cached_property
     def late_questions(self) -> Count:
         """Of the open questions those that wait longer than the limit."""
-        return count(self._ended("pending")["is_late"], self.open_questions.unread)
+        return count(self.waiting["is_late"], self.open_questions.unread)
 
     @cached_property
     def oldest(self) -> Span:
         """How long the oldest open question waits."""
-        waiting = self._ended("pending")
+        waiting = self.waiting
         longest, since = waiting["wait_s"].max(), waiting["since"].min()
         is_exact = waiting["wait_s"].notna() & ~waiting["is_least"]
         return Span(
@@ -235,7 +238,7 @@ class Facts:
     @cached_property
     def wait_note(self) -> str:
         """The sentence that says up to when open waits are counted, where the files prove it."""
-        waiting, reads = self._ended("pending"), self.frames.reads
+        waiting, reads = self.waiting, self.frames.reads
         reads = reads[reads["run_id"].isin(waiting.loc[waiting["is_to_newest"], "run_id"])]
         if reads.empty:
             return ""

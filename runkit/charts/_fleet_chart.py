@@ -50,7 +50,7 @@ from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.counts import lasted, short, things
 from runkit.display.status_words import status
 from runkit.display.text import duration, moment, plural, run_label
-from runkit.facts import Facts, wait_of
+from runkit.facts import Facts, time_parts, wait_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -59,8 +59,8 @@ Sort = Literal["attention", "time", "duration"]
 Group = Literal["status", "business", "agent"]
 
 HOVERED = [  # the columns of a hover text
-    *("run_id", "business_name", "agent_name", "status", "outcome"),
-    *("waited", "has_waited", "working_s", "has_steps"),
+    *("run_id", "business_name", "agent_name", "status", "outcome", "is_over", "is_least"),
+    *("duration_s", "working_s", "waiting_s", "idle_s", "steps_s", "wait_s", "since"),
 ]
 ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
@@ -71,7 +71,6 @@ BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, 
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
 TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
 SPLIT = (0.4, 0.44)  # the work ends, and the waits start, at these shares of the width
-NO_STEPS = "the steps were not delivered"
 INDENT = NBSP * 4  # the text of a dot begins so far from its middle
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 
@@ -162,14 +161,12 @@ def _sort_keys(runs: pd.DataFrame, sort: str) -> list[pd.Series[Any]]:
 
 
 def _hover(run: dict[Any, Any]) -> str:
-    """Write the hover text of a run: its label, its state and outcome, its work and its wait."""
+    """Write the hover text of a run: its label, its state and outcome, and where its time went."""
     label = run_label(run["run_id"], run["business_name"], run["agent_name"])
     lines = [bold(plain(label, 80)), plain(status(run["status"]), 30)]
     if isinstance(run["outcome"], str):
         lines.append(plain(run["outcome"], MAX_OUTCOME))
-    wait = f"waited {run['waited']}" if run["has_waited"] else "no wait"
-    work = f"{duration(run['working_s'])} work, {wait}" if run["has_steps"] else NO_STEPS
-    return "<br>".join([*lines, work])
+    return "<br>".join([*lines, ", ".join(filter(None, time_parts(run)))])
 
 
 def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str]]:

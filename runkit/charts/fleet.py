@@ -138,12 +138,13 @@ def outcomes(f: Frames) -> Panel:
     n_runs = len(f.runs)
     completed_s = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
     share = percent(len(completed_s), n_runs)
-    sentence = f"{len(completed_s):,} of {plural(n_runs, 'run')} completed ({share})."
-    if completed_s.notna().any():
+    words = f"{len(completed_s):,} of {plural(n_runs, 'run')} completed ({share})."
+    timed = count(flag(completed_s.notna(), completed_s.notna()))
+    if timed.n:
         median, p90 = lasting(completed_s.median()), lasting(completed_s.quantile(0.9))
-        sentence += f" They took {median} (median), {p90} (p90), with waits."
+        words += f" They took {median} (median), {p90} (p90), with waits{gap(timed)}."
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
-    return Panel("Outcomes", sentence, table, body=body)
+    return Panel("Outcomes", words, table, body=body)
 
 
 @checked
@@ -166,7 +167,8 @@ def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
         waited for nobody and is left out.
     """
     facts = Facts(f, sla_h)
-    questions = facts.questions[facts.questions["outcome"].isin(TO_A_PERSON)]
+    questions = facts.questions[facts.questions["is_separate"].eq(True)]
+    questions = questions[questions["outcome"].isin(TO_A_PERSON)]
     # Of bounds with the same label, the limit stays.
     by_label = {duration(bound): bound for bound in (HOUR / 2, DAY, 3 * DAY, sla_h * HOUR)}
     bounds = sorted(by_label.values())

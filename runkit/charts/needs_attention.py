@@ -123,14 +123,13 @@ def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     questions = questions.assign(reason=endings, since=questions["asked_at"])
     failed = runs[runs["status"].eq("error")]
     causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
-    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
     has_error = f.problems["severity"] == "error"
     unread_rows = f.problems.loc[has_error, ["run_id"]]
     # a record without an id is one
     is_first = unread_rows["run_id"].isna() | ~unread_rows.duplicated()
     damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
     return {
-        "waiting": waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
+        "waiting": facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
         "failed": failed.assign(reason=causes),
         "low": rated[level.eq("low")],
         "not rated": unrated,

@@ -19,12 +19,19 @@ from runkit.charts.step_panel import step
 from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
-from runkit.facts import Facts, number_of, wait_of
+from runkit.facts import Facts, count, wait_of
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT
 from runkit.tables.audit_trail import audit_trail, last_answers, proposed_artifacts, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import NOT_IN_THE_DATA, findings_of, outputs_of, with_waits
+from runkit.tables.run_rules import (
+    NOT_IN_THE_DATA,
+    LinkedFrames,
+    findings_of,
+    is_separate,
+    outputs_of,
+    with_waits,
+)
 
 __all__ = ["findings", "questions", "step"]
 
@@ -96,7 +103,7 @@ def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame
     return outputs[outputs["artifact_no"].isin(sources.loc[is_new, "artifact_no"])]
 
 
-def unfinished(f: Frames) -> pd.DataFrame:
+def unfinished(f: LinkedFrames) -> pd.DataFrame:
     """Return a row for each agent of an ended run that did not finish a step and found nothing."""
     steps = f.steps
     is_over = f.runs["status"].iloc[0] in FINAL_STATUSES
@@ -158,12 +165,14 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
 
 def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, Any]]) -> str:
     """Write how many questions ended how, and the longest wait as far as it is known."""
-    facts = Facts(f)
-    asked = number_of(table, facts.n_unread)
+    facts, is_known = Facts(f), is_separate(table)
+    asked = count(is_known, facts.n_unread)
     if table.empty:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
-    endings = count_words(pd.Series([card["ending"].lower() for card in cards], dtype="str"))
-    parts = [f"{plural(asked.n, 'question')}: {endings}.", unread(asked, "Other questions")]
+    endings = pd.Series([card["ending"].lower() for card in cards], table.index, dtype="str")
+    words = count_words(endings[is_known.eq(True)])
+    number = things(asked._replace(unread=0), "question")
+    parts = [sentence(f"{number}: {words}"), unread(asked, "Other questions")]
     is_least = (table["is_least"] | table["wait_s"].isna()).any()
     longest = Span(table["wait_s"].max(), bool(is_least))
     if longest.is_known:

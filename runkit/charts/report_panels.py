@@ -163,7 +163,8 @@ def _step_events(f: Frames) -> Iterator[Event]:
         time, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
         if step["error"]:
             time = step["completed_at"] or time
-            label, note = f"✕ {label} failed", f"after {note}"
+            verb = "" if step["type"] == "error" else " failed"
+            label, note = f"✕ {label}{verb}", f"after {note}"
         elif step["is_failed"]:
             label, note = f"✕ {label}", f"{note}, did not finish"
         yield time, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]

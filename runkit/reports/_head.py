@@ -12,7 +12,7 @@ from runkit.charts.one_run import unfinished
 from runkit.charts.panel import records, render, when, words_of
 from runkit.charts.report_panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
-from runkit.display.counts import NOT_KNOWN, lasted, number, phrase, sentence, short
+from runkit.display.counts import NOT_KNOWN, lasted, number, phrase, sentence, short, things
 from runkit.display.hide_keys import TEST_KEY
 from runkit.display.status_words import MISSING, OUTCOMES
 from runkit.display.text import (
@@ -25,16 +25,15 @@ from runkit.display.text import (
     short_id,
     shorten,
 )
-from runkit.facts import Facts, run_facts, time_parts, wait_of
+from runkit.facts import Facts, time_parts, wait_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
-    findings_of,
+    LinkedFrames,
     is_rated,
-    open_questions,
     outputs_of,
     returned_by,
-    with_waits,
+    words_of_cause,
 )
 
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
@@ -61,8 +60,10 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
     `missing` says what was not read.
     """
     n_runs, facts = len(f.runs), Facts(f)
-    sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
     is_single = n_runs == 1
+    sides = [facts] if is_single else []
+    if n_runs == 2:
+        sides = [Facts(f.select(run_id)) for run_id in f.runs["run_id"]]
     gaps = _gaps(f, missing)
     return render(
         "head",
@@ -75,7 +76,7 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
         prepared_by=labels.prepared_by,
         sides=[_side(side) for side in sides],
         tiles_=_tiles(facts),
-        needs_a_look=_needs_a_look(f) + gaps if is_single else gaps,
+        needs_a_look=_needs_a_look(facts) + gaps if is_single else gaps,
     )
 
 
@@ -94,10 +95,12 @@ def heading(f: Frames) -> str:
 
 def _headline(facts: Facts) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
-    late = facts.late_questions
-    if not late.of and late.is_whole:
+    late, questions, words = facts.late_questions, facts.open_questions, f"over {facts.limit_h:g} h"
+    if questions.is_none:
         return "No questions waiting"
-    return sentence(phrase(late, f"over {facts.limit_h:g} h", "open question")).rstrip(".")
+    if questions.unknown:  # perhaps fewer than rows
+        return sentence(things(questions, "open question"), short(late, words)).rstrip(".")
+    return sentence(phrase(late, words, "open question")).rstrip(".")
 
 
 def _range(f: Frames) -> str:
@@ -137,10 +140,9 @@ def _modes(f: Frames) -> list[str]:
     return sorted(set(kinds.values()))
 
 
-def _side(f: Frames) -> dict[str, Any]:
+def _side(facts: Facts) -> dict[str, Any]:
     """Describe how a run ended: failed, waiting for a reviewer, or with an output."""
-    [run] = records(run_facts(f))
-    questions = records(with_waits(f, open_questions(f)))
+    f, [run] = facts.frames, records(facts.runs)
     outputs = records(outputs_of(f).tail(1))
     side: dict[str, Any] = {
         "run": run,
@@ -151,8 +153,8 @@ def _side(f: Frames) -> dict[str, Any]:
     }
     if run["status"] == "error":
         return side | _failure(f, run)
-    if questions:
-        return side | _waiting(questions)
+    if facts.open_questions.of:
+        return side | _waiting(facts)
     if run["status"] == "completed":
         side["returned"] = [words_of(value, MAX_QUOTE) for value in returned_by(f)]
     if outputs:
@@ -170,11 +172,9 @@ def _side(f: Frames) -> dict[str, Any]:
     return side | {"headline": headline}
 
 
-def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
+def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
     """Describe a failed run: the agent's own words, else the error, and what was not checked."""
-    errors = f.steps.loc[f.steps["type"].eq("error"), "step_id"]
-    summaries = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "summary"].dropna()
-    summary = summaries.iloc[-1] if len(summaries) else None
+    summary = words_of_cause(f)
     return {
         "headline": "No result: the review failed",
         "quote": _quote(summary),
@@ -183,15 +183,15 @@ def _failure(f: Frames, run: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _waiting(questions: list[dict[Any, Any]]) -> dict[str, Any]:
+def _waiting(facts: Facts) -> dict[str, Any]:
     """Describe the first question that waits, and say how many there are."""
-    first = questions[0]
+    [first, *others] = records(facts.waiting)
     asked = f" on {when(first['asked_at'])}" if first["asked_at"] else ""
     span = wait_of(first)
     wait = f"{lasted(span)} so far" if span.is_known else "" if asked else f"waiting {lasted(span)}"
     text = sentence(f"asked by {agent_title(first['agent'])}{asked}", wait)
-    if len(questions) > 1:
-        text += f" {plural(len(questions), 'question')} waiting."
+    if others:
+        text += f" {sentence(things(facts.open_questions, 'open question'))}"
     return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
 
 
@@ -236,7 +236,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
         answered = f"{answers.n:,} of {asked.n:,}"
         note = plural(asked.n, "question")
     if waiting.n:
-        note = f"{plural(waiting.n, 'question')} waiting"
+        note = f"{things(waiting, 'question')} waiting"
     value, *others = filter(None, time_parts(run))
     sources = facts.sources
     return [
@@ -251,11 +251,11 @@ def _run_tiles(facts: Facts) -> list[Tile]:
     ]
 
 
-def _needs_a_look(f: Frames) -> list[str]:
+def _needs_a_look(facts: Facts) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
-    [run], questions, steps = records(run_facts(f)), f.interrupts, f.steps
-    findings = findings_of(f)
-    bare = findings.loc[findings["n_sources"] == 0, "title"]
+    f, [run], findings = facts.frames, records(facts.runs), facts.artifacts
+    questions, steps = f.interrupts, f.steps
+    bare = findings.loc[findings["is_bare"], "title"]
     times = " (" + f.problems["n"].astype("str") + " times)"
     items = {
         "Question expired": questions.loc[questions["outcome"] == "lapsed", "label"],

@@ -155,8 +155,7 @@ def _ranked(f: Frames) -> pd.DataFrame:
     The age of a run is how long its question waits, else the time since it ended or was created.
     """
     facts = Facts(f)
-    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
-    first = waiting.drop_duplicates("run_id").reset_index(names="position")
+    first = facts.waiting.drop_duplicates("run_id").reset_index(names="position")
     runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
     statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
     is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
@@ -210,8 +209,7 @@ def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
     yield head + styled(f", oldest {lasted(facts.oldest)}  ") + styled(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
-    waiting = facts.questions[facts.questions["outcome"].eq("pending")]
-    named = waiting.merge(names, on="run_id")
+    named = facts.waiting.merge(names, on="run_id")
     yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
     yield Text()
     n_of = named["business_name"].value_counts()
@@ -237,7 +235,8 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
         return
 
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
-    has_path = run["status"] != "error"  # what failed has no critical path
+    # what failed has no critical path
+    has_path = run["status"] != "error" and steps["is_critical"].any()
     table = _grid("Step", "Time", "", right="Time")
     table.show_header = False
     for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
@@ -306,8 +305,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
 
     created = f"created {live_moment(run['created_at'])}"
     if run["status"] == "error":
-        is_known = pd.notna(run["duration_s"]) and pd.isna(run["steps_s"])
-        took = f" after {duration(run['duration_s'])}" if is_known else ""
+        took = f" after {duration(run['duration_s'])}" if pd.notna(run["duration_s"]) else ""
         yield styled(f"No result: the review failed{took}, {created}")
         yield styled(first_text(run["outcome"]) or NO_CAUSE[run["has_steps"]], "fail")
         return

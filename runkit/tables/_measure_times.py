@@ -118,10 +118,17 @@ def step_times(runs: Columns, steps: Columns) -> Columns:
 
 
 def budget_columns(runs: Columns, steps: Columns) -> Columns:
-    """Split each run's time: waiting for a reviewer, working (another step is open), or idle."""
+    """Return how long each run took: waiting for a reviewer, working (another step is open), idle.
+
+    Null for a run that has not started, or whose own start and end leave no time for its steps.
+    """
     is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = time_budget.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
-    is_known = (runs["started_at"] != NEVER) & runs["has_steps"]
-    seconds = budget._asdict().items()
-    return {f"{name}_s": np.where(is_known, values, NEVER) for name, values in seconds}
+    duration, is_long = runs["end"] - runs["start"], steps["end"] > steps["start"]
+    has_time = (duration > 0) | (bincount(steps["run"][is_long], len(duration)) == 0)
+    is_known = has_time & (runs["started_at"] != NEVER)
+    parts = budget._asdict().items()
+    return {"duration_s": np.where(is_known, duration, NEVER)} | {
+        f"{name}_s": np.where(is_known & runs["has_steps"], values, NEVER) for name, values in parts
+    }

@@ -361,7 +361,6 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "requester": text(requester.get("name") for requester in requesters),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
-        "duration_s": np.where(is_started, runs["end"] - runs["start"], NEVER),
         **budget_columns(runs, steps),
         **{name: bincount(of, n) for name, of in counted.items()},
         **{

@@ -22,7 +22,7 @@ from runkit.tables._saved import write_saved
 from runkit.tables.arrow_columns import empty
 from runkit.tables.audit_trail import audit_trail
 from runkit.tables.problems import problem_words
-from runkit.tables.run_rules import measured_waits
+from runkit.tables.run_rules import is_separate, measured_waits
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
@@ -302,15 +302,19 @@ class Frames:
         return [*filter(None, lines), self._completeness()]
 
     def _counts(self) -> str:
-        """Count the rows of each frame; 0 is left out where some are not known."""
-        runs, n_waiting = self.runs, int(self.runs["n_pending"].sum())
+        """Count the rows of each frame; 0 is left out where some are not known.
+
+        An item and a step that could not be paired are perhaps one question.
+        """
+        n_twice = int(is_separate(self.interrupts).isna().sum())
+        runs, n_waiting = self.runs, int(self.runs["n_pending"].sum()) - n_twice
         n_lost = int((runs["status"].eq("interrupted") & runs["n_pending"].eq(0)).sum())
         is_whole = runs["has_steps"].all() and not n_lost
-        parts = [
-            plural(len(self[name]), word)
-            for name, word in COUNTED.items()
-            if len(self[name]) or is_whole
-        ]
+        n_rows = {name: len(self[name]) for name in COUNTED}
+        n_rows["interrupts"] -= n_twice
+        parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n or is_whole]
+        if n_twice:
+            parts[-1] = f"at least {parts[-1]}"
         if n_waiting or is_whole:
             parts[-1] += f" ({n_waiting:,} waiting)"
         if n_lost:
@@ -354,10 +358,14 @@ class Frames:
 
 def status_counts(runs: pd.DataFrame) -> str:
     """Count runs by status, the `MAX_WORDS` most frequent: "3 completed, 1 failed"."""
-    counts = runs["status"].astype("str").value_counts().head(MAX_WORDS)
-    return ", ".join(
-        f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}" for word, n in counts.items()
-    )
+    counts = runs["status"].astype("str").value_counts()
+    words = [
+        f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}"
+        for word, n in counts.head(MAX_WORDS).items()
+    ]
+    if n_others := int(counts[MAX_WORDS:].sum()):
+        words.append(f"{n_others:,} with other words")
+    return ", ".join(words)
 
 
 def _column(rows: Any) -> Any:

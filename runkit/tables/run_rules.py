@@ -151,13 +151,13 @@ def named(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.assign(name=steps["name"].fillna(steps["label"]))
 
 
-def contradicting_s(f: LinkedFrames) -> pd.Series[float]:
-    """Return how long the steps of each run took in all, if the run's own times say 0 s."""
+def steps_s(f: LinkedFrames) -> pd.Series[float]:
+    """Return how long the steps of each run took in all, if its own times do not say it."""
     starts, run_ids = f.steps["started_at"], f.steps["run_id"]
     first = starts.groupby(run_ids).transform("min")
     until_s = (starts - first).dt.total_seconds() + f.steps["duration_s"]
-    steps_s = until_s.groupby(run_ids).max().reindex(f.runs["run_id"]).set_axis(f.runs.index)
-    return steps_s.where(f.runs["duration_s"].eq(0) & steps_s.gt(0))
+    longest_s = until_s.groupby(run_ids).max().reindex(f.runs["run_id"]).set_axis(f.runs.index)
+    return longest_s.where(f.runs["duration_s"].isna())
 
 
 def causes_of(f: LinkedFrames) -> pd.DataFrame:
@@ -170,6 +170,20 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
     ended_at = steps["started_at"] + pd.to_timedelta(steps["duration_s"], "s")
     last = steps.assign(ended_at=ended_at).sort_values("ended_at", kind="stable")
     return last.drop_duplicates("run_id", keep="last")
+
+
+def words_of_cause(f: LinkedFrames) -> str | None:
+    """Return what an agent wrote of the cause of one failed run: the summary of an error step.
+
+    That is the cause itself, or a step that only explains it, and so comes before the next cause.
+    """
+    steps = f.steps
+    is_cause = steps["step_id"].isin(causes_of(f)["step_id"])
+    number = steps["error"].notna().cumsum()  # of the cause before each step
+    is_said = is_cause | ~is_shown(steps) & number.isin(number[is_cause])
+    step_ids = steps.loc[is_said & steps["type"].eq("error"), "step_id"]
+    summaries = f.artifacts.loc[f.artifacts["step_id"].isin(step_ids), "summary"].dropna()
+    return next(reversed([*summaries]), None)
 
 
 # -------------------------------------------------------------------------------- questions
@@ -191,13 +205,17 @@ def open_questions(f: LinkedFrames) -> pd.DataFrame:
 
 
 def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
-    """Flag open questions; null for an item that may be one of the open steps of its run.
+    """Flag questions; null for an item that may be one of the open steps of its run.
 
     An item and a step that could not be paired are two rows, and perhaps one question.
     """
-    has_no_item = questions["interrupt_id"].isna() & questions["step_id"].notna()
-    n_steps = has_no_item.groupby(questions["run_id"]).transform("sum")
-    has_no_step = questions["interrupt_id"].notna() & questions["step_id"].isna()
+    is_open, has_id, has_step = (
+        questions["outcome"].eq("pending"),
+        questions["interrupt_id"].notna(),
+        questions["step_id"].notna(),
+    )
+    n_steps = (is_open & has_step & ~has_id).groupby(questions["run_id"]).transform("sum")
+    has_no_step = is_open & has_id & ~has_step
     rank = has_no_step.groupby(questions["run_id"]).cumsum()
     return flag(questions["run_id"].notna(), ~(has_no_step & (rank <= n_steps)))
 

@@ -109,7 +109,10 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("ended_at", "when the run completed or failed; null while open"),
         _time("as_of", "the time up to which open runs and steps are measured"),
         _seconds("queued_s", "started_at - created_at"),
-        _seconds("duration_s", "(ended_at, or as_of for an open run) - started_at"),
+        _seconds(
+            "duration_s",
+            "(ended_at, or as_of for an open run) - started_at; null if its steps contradict",
+        ),
         _seconds("working_s", "time in which a step was open and no question was waiting"),
         _seconds("waiting_s", "time in which a question to a reviewer was open"),
         _seconds("idle_s", "time in which no step was open; the three add up to duration_s"),

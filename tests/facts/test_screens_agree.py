@@ -12,6 +12,7 @@ import runkit
 import screens
 import strangers
 from strangers import Fleet
+from support import at, question, run, step
 
 READS: dict[str, str] = {  # a fact, and how each screen says it
     "failed": r"Failed: (\d+)|(\d+) failed\b(?! step)",
@@ -42,6 +43,25 @@ def test_screens_say_one_number_of_one_fact(names: list[str]) -> None:
         values = {name: values_in(lines, pattern) for name, lines in texts.items()}
         assert len(set.union(*values.values())) == 1, (fact, values)
         assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens have it
+
+
+def test_screens_say_one_number_of_questions_that_may_be_rows_of_one() -> None:
+    """Two open steps without labels and two items are two to four questions."""
+    asked = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
+    steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(asked)]
+    items = [strangers.item_of(n, item) for n, item in enumerate(asked)]
+    local = {"read_at": at(5 * strangers.HOUR)}
+    waiting = run(*steps, end=None, status="interrupted", interrupts=items, _runkit=local)
+    others = [run(step("s"), run_id=f"other{n}", _runkit=local) for n in range(4)]
+    f = runkit.frames([waiting, *others])
+    for name in ("overview", "report", "chart", "terminal", "waits"):
+        [*numbers] = re.findall(
+            r"(.{9})2 (?:open )?questions?\b(?! a)", " ".join(screens.FLEET[name](f))
+        )
+        assert {number.lower() for number in numbers} == {"at least "}, name
+    table = runkit.fleet.waits(f).table.set_index("kind")
+    assert table.loc["All", ["n_questions", "n_late"]].tolist() == [2, 2]
+    assert runkit.one_run.questions(f.select("r")).sentence.startswith("At least 2 questions: 2 ")
 
 
 def statuses_of(fleet: Fleet) -> Counter[str]:

@@ -189,6 +189,28 @@ def test_a_failed_run_says_what_was_not_checked():
     assert "Not checked</b> <strong>TIN Verification</strong>" in html
 
 
+def test_a_failed_run_quotes_what_was_written_of_its_cause():
+    """The cause ended last, though another failed step comes after it."""
+
+    def failed(name: str, end: int) -> list[dict[str, Any]]:
+        record = artifact(f"Error {name}", summary=f"Words about {name}.")
+        ended = {"type": "error", "status": "error", "label": f"No {name}", "artifacts": [record]}
+        return [
+            step(name, 5, end, status="error"),
+            step(f"{name}-error", end, end, **ended),
+        ]
+
+    data = data_of(run(*failed("register", 60), *failed("owner", 30), status="error"))
+    assert "<strong>Words about register.</strong>" in data._repr_html_()
+    assert data.frames.runs["outcome"].tolist() == ["No register"]
+
+
+def test_what_happened_does_not_say_that_an_error_failed():
+    refused = step("e", 5, 6, type="error", status="error", label="The register refused")
+    events = report_panels.what_happened(data_of(run(refused, status="error")).frames).table
+    assert "✕ The register refused" in events["label"].tolist()
+
+
 def test_what_happened_has_at_most_eight_lines():
     """The start, the end, the questions and the longest steps, in order of time; the rest is counted."""
     steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
