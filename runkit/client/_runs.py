@@ -338,29 +338,34 @@ class Runs:
         who: NonBlank | None = None,
         step_id: str | None = None,
         display: Display | None = None,
+        seen: int | None = None,
+        on_claimed: Callable[[int], object] | None = None,
         on_checking: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and return the outcome: confirmed, unconfirmed or unknown.
 
         Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the
         question, and `display`, when a form showed the question and how many of its sources were
-        opened. `on_checking` is called with the reason before the run is read to check whether the
-        answer arrived. Raises as `resume`, but never `MaybeSent`.
+        opened. `seen` is the newest entry of the log about this question that the person knew of:
+        if there is a newer one, nothing is sent, and the outcome is `taken`. `on_claimed` is called
+        with the number of the new entry, and `on_checking` with the reason before the run is read
+        to check whether the answer arrived. Raises as `resume`, but never `MaybeSent`.
         """
-        return deliver(
-            self._resume_request(run, interrupt_id, on_checking), answer, who, step_id, display
-        )
+        request = self._resume_request(run, interrupt_id, step_id, on_checking)
+        return deliver(request, answer, who, display, seen, on_claimed)
 
     def _resume_request(
         self,
         run: str | Run,
         interrupt_id: str | None,
+        step_id: str | None = None,
         on_checking: Callable[[str], object] | None = None,
     ) -> ResumeRequest:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         known = run if isinstance(run, Run) else None
-        return ResumeRequest(self._reader, self.full_id(run), interrupt_id, known, on_checking)
+        run_id = self.full_id(run)
+        return ResumeRequest(self._reader, run_id, interrupt_id, known, step_id, on_checking)
 
     @checked
     def feedback(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from runkit import errors
@@ -25,7 +26,9 @@ from runkit.local.answer_log import CONFIRMED, UNCONFIRMED, UNKNOWN
 # seconds before each check: most servers finish in 1, proxies in 10
 CHECK_DELAYS = (1.0, 2.0, 7.0)
 CHECK_TIMEOUT = 3.0  # seconds that the read of a check is repeated
+REFUSAL_TIMEOUT = 10.0  # seconds for the read after a refusal, as a rate limit may hold it up
 REFUSALS = (Conflict, Invalid, NotFound)
+TAKEN = "taken"  # not sent: the log has another answer
 Result = TypeVar("Result")
 
 
@@ -33,8 +36,9 @@ class Delivery(NamedTuple):
     """What became of an answer, as far as can be known.
 
     `outcome` is `confirmed` (the API accepted it), `unconfirmed` (the question is closed, and it is
-    unknown whose answer closed it) or `unknown` (it is still open after the last check, or the run
-    could not be read: `run` is None). `message` is a sentence for people.
+    unknown whose answer closed it), `unknown` (it is still open after the last check, or the run
+    could not be read: `run` is None) or `taken` (not sent, as the log has another answer).
+    `message` is a sentence for people.
     """
 
     outcome: str
@@ -47,15 +51,28 @@ class Delivery(NamedTuple):
 class ResumeRequest:
     """A request that answers a question.
 
-    `known` is the run as the caller has it, if at all. `on_checking` is called with the reason
-    before the run is read to check whether the answer arrived.
+    `known` is the run as the caller has it, if at all, and `step_id` the step of the question,
+    which tells two askings of one id apart. `on_checking` is called with the reason before the run
+    is read to check whether the answer arrived.
     """
 
     reader: RunReader
     run_id: str
     id: str
     known: Run | None
+    step_id: str | None = None
     on_checking: Callable[[str], object] | None = None
+
+    @cached_property
+    def asked_by(self) -> str | None:
+        """The step of the question, if no other step could be meant."""
+        run = self.known
+        if self.step_id is not None or run is None or self.interrupt is None:
+            return self.step_id
+        steps = [
+            step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None
+        ]
+        return steps[0] if len(steps) == len(run.interrupts) == 1 else None
 
     @property
     def interrupt(self) -> Interrupt | None:
@@ -75,8 +92,9 @@ class ResumeRequest:
             why = f"the API accepted the answer, but {doubt}."
         except (errors.MaybeSent, ContractError) as error:
             why = str(error)
-        except REFUSALS as error:
-            self._explain(error)
+        except ApiError as error:
+            if error.status is not None and 400 <= error.status < 500:
+                self._explain(error)
             raise
 
         if self.on_checking is not None:
@@ -90,7 +108,8 @@ class ResumeRequest:
         """Return why a run does not show that the question is closed; None if it does."""
         if self._is_stale(run):
             return "an older state of the run is shown"
-        return f"the question {self.id!r} is still open" if is_pending(run, self.id) else None
+        is_open = is_pending(run, self.id, self.asked_by)
+        return f"the question {self.id!r} is still open" if is_open else None
 
     def _is_stale(self, run: Run) -> bool:
         """Return whether a run is an older state than the one in which the question was open."""
@@ -99,10 +118,13 @@ class ResumeRequest:
 
     def _explain(self, refusal: ApiError) -> None:
         """Read the run again and raise the error that the refusal means, if the run shows it."""
+        deadline = self.reader.http.clock() + REFUSAL_TIMEOUT
         try:
-            run = self._read_run()
+            run = self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT, deadline=deadline)
         except NotFound:
-            raise
+            if isinstance(refusal, REFUSALS):
+                raise
+            return
         except ApiError:
             return
         if self._is_stale(run):
@@ -111,6 +133,8 @@ class ResumeRequest:
         facts: Any = {name: getattr(refusal, name) for name in ("status", "messages", "parameter")}
         doubt = self._doubt(run)
         if doubt is not None:
+            if not isinstance(refusal, REFUSALS):
+                return
             raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
         conflict = Conflict(
             f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the "
@@ -147,32 +171,24 @@ class ResumeRequest:
         advice = "It was sent once and may still arrive: check again before you answer again."
         return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")
 
-    def columns(self, step_id: str | None) -> dict[str, str | None]:
-        """Return the columns of the log; a step only if no other step could be meant."""
+    def columns(self) -> dict[str, str | None]:
+        """Return the columns of the log."""
         target = self.reader.http.target
         columns: dict[str, str | None] = {
             "host": target.host,
             "mode": target.mode,
             "run_id": self.run_id,
             "interrupt_id": self.id,
-            "step_id": step_id,
+            "step_id": self.asked_by,
         }
         run, interrupt = self.known, self.interrupt
-        if run is None:
-            return columns
-        columns["run_created_at"] = run.created_at.isoformat()
-        if interrupt is None:
-            return columns
-
-        columns["agent"] = interrupt.agent
-        columns["kind"] = interrupt_kind(interrupt.value)
-        columns["label"] = interrupt.label
-        columns["question_digest"] = answer_log.digest(interrupt.value)
-        open_steps = [
-            step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None
-        ]
-        if step_id is None and len(open_steps) == len(run.interrupts) == 1:
-            columns["step_id"] = open_steps[0]
+        if run is not None:
+            columns["run_created_at"] = run.created_at.isoformat()
+        if interrupt is not None:
+            columns["agent"] = interrupt.agent
+            columns["kind"] = interrupt_kind(interrupt.value)
+            columns["label"] = interrupt.label
+            columns["question_digest"] = answer_log.digest(interrupt.value)
         return columns
 
 
@@ -180,8 +196,9 @@ def deliver(
     request: ResumeRequest,
     answer: Mapping[str, Any],
     who: str | None,
-    step_id: str | None = None,
     display: answer_log.Display | None = None,
+    seen: int | None = None,
+    on_claimed: Callable[[int], object] | None = None,
 ) -> Delivery:
     """Log an answer, send it, and log its outcome.
 
@@ -191,16 +208,22 @@ def deliver(
     """
     if request.interrupt is not None:
         check_answer(request.interrupt.value, answer)
-    columns = request.columns(step_id)
-    number = _try_log(lambda: answer_log.begin(answer, who, columns, display))
+    number = _try_log(lambda: answer_log.claim(answer, who, request.columns(), display, seen))
+    if number is None:
+        return Delivery(TAKEN, request.known, "the log has another answer to this question")
+    if on_claimed is not None:
+        on_claimed(number)
 
     def settle(outcome: str, message: str, run: Run | None = None) -> None:
         created_at = run.created_at if run else None
-        if number is not None:
+        if number:
             _try_log(lambda: answer_log.settle(number, outcome, message, created_at))
 
     try:
         delivery = request.send(answer)
+    except Conflict as error:  # closed though refused: nobody knows whose answer closed it
+        settle(UNCONFIRMED if error.run else answer_log.REFUSED, str(error), error.run)
+        raise
     except REFUSALS as error:
         settle(answer_log.REFUSED, str(error))
         raise
@@ -208,15 +231,18 @@ def deliver(
         settle(answer_log.FAILED, str(error))
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
-    return delivery._replace(is_logged=number is not None)
+    return delivery._replace(is_logged=bool(number))
 
 
-def is_pending(run: Run, interrupt_id: str) -> bool:
+def is_pending(run: Run, interrupt_id: str, step_id: str | None = None) -> bool:
     """Return whether the question is still open in this run, as far as can be read.
 
-    Reads the JSON itself: a question that cannot be parsed does not count as answered, nor does an
+    A question whose step has ended is closed, even if another one is asked with the same id. Reads
+    the JSON itself: a question that cannot be parsed does not count as answered, nor does an
     interrupted run that lists no questions.
     """
+    if any(step.id == step_id and step.completed_at is not None for step in run.walk()):
+        return False
     interrupts = run.to_dict().get("interrupts")
     if run.is_finished or not interrupts or not isinstance(interrupts, list):
         return run.status == "interrupted"
@@ -229,10 +255,11 @@ def is_stale(run: Run, known: Run | None) -> bool:
     return known is not None and run.updated_at < known.updated_at
 
 
-def _try_log(write: Callable[[], Result]) -> Result | None:
+def _try_log(write: Callable[[], Result]) -> Result | int:
+    """Write to the log and return the result, 0 if that cannot be done."""
     try:
         return write()
     except (TypeError, ValueError) as error:
         # an answer that is not JSON is refused when it is sent
         log.warning("the answer log was not written: %s", error)
-        return None
+        return 0

@@ -46,6 +46,10 @@ UNKNOWN = "unknown"  # it may have arrived, or may still arrive
 REFUSED = "refused"  # the API refused it: it does not fit, or the question was already answered
 FAILED = "failed"  # not delivered
 IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
+# What tells two askings apart; a column that is null on either side tells nothing.
+_ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
+_SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in _ASKING)
+_SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 SELF_DECLARED = "self-declared"
 _TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
 _COUNT = "n_sources_opened"
@@ -121,17 +125,22 @@ def digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def begin(
+def claim(
     answer: Mapping[str, Any],
     by: str | None,
     columns: Mapping[str, str | None],
     display: Display | None = None,
-) -> int:
+    seen: int | None = None,
+) -> int | None:
     """Log that an answer is about to be sent, and return the number of the entry.
 
-    `columns` are the other columns of the entry.
+    `columns` are the other columns of the entry. `seen` is the newest entry about this asking that
+    the person knew of: if the log has a newer one, nothing is written and the result is None. One
+    statement does both, so that of several kernels one gets the number. Without `seen` nothing is
+    compared.
     """
     row: dict[str, object] = {
+        **dict.fromkeys(_ASKING),
         **columns,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
@@ -142,9 +151,13 @@ def begin(
     if display:
         row["shown_at"] = display.shown_at.astimezone(UTC).isoformat()
         row[_COUNT] = display.n_sources_opened
-    insert = f"INSERT INTO answers ({', '.join(row)}) VALUES (:{', :'.join(row)})"  # noqa: S608
+    insert = (
+        f"INSERT INTO answers ({', '.join(row)}) SELECT :{', :'.join(row)} WHERE :seen IS NULL "  # noqa: S608
+        f"OR NOT EXISTS (SELECT 1 FROM answers WHERE answer_id > :seen AND {_SENT})"
+    )
     with open_database() as db:
-        return int(db.execute(insert, row).lastrowid or 0)
+        done = db.execute(insert, {**row, "seen": seen})
+        return done.lastrowid if done.rowcount else None
 
 
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
@@ -170,6 +183,19 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
     )
     with open_database() as db:
         rows = db.execute(select, {"ids": ids}).fetchall()
+    return [_entry(row) for row in rows]
+
+
+def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
+    """Return the answers to one asking, oldest first, without those refused or not delivered.
+
+    `asking` may have the columns that tell two askings apart; what it lacks tells nothing.
+    """
+    if not exists():
+        return []
+    select = f"SELECT * FROM answers WHERE {_SENT} ORDER BY answer_id"  # noqa: S608
+    with open_database() as db:
+        rows = db.execute(select, {**dict.fromkeys(_ASKING), **asking}).fetchall()
     return [_entry(row) for row in rows]
 
 

@@ -27,9 +27,9 @@ from typing import Any
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.client.resume import is_stale
+from runkit.client.resume import TAKEN, is_stale
 from runkit.display.log import log
-from runkit.display.text import live_moment
+from runkit.display.text import live_moment, shorten
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, Display, declared_name
@@ -37,7 +37,6 @@ from runkit.widgets import _case, _drafts, _threads
 from runkit.widgets._drafts import draft_key
 from runkit.widgets._question import (
     ACCEPTED,
-    Key,
     Outcome,
     Question,
     Receipt,
@@ -52,6 +51,7 @@ MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive cou
 CHECKING = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
 UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
+UNSENT = "Your answer was not sent."
 READ_ONLY = "Read-only. This client can read runs but not answer."
 NO_NAME = "Type your name first."
 NO_ID = "This question has no id; answer it in Middesk."
@@ -146,7 +146,8 @@ class AnswerController(Controller):
         self._is_sending = False  # a job has the answer
         self._sent: Sent | None = None  # being sent
         self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
-        self._warned_ids: set[int] = set()  # log entries that the person was warned of
+        self._seen = 0  # the newest entry of the log that the person knows of, one's own included
+        self._own = 0  # one's own newest entry
         self._shown_at: datetime | None = None
         self._n_opened = 0  # sources of the question that were opened before the answer
         message = f"{self._restore_draft()} {self._warning()}".strip()
@@ -247,7 +248,9 @@ class AnswerController(Controller):
             self._replace_message("", OFFLINE)
             raise
         self._replace_message(OFFLINE, "")
-        if self.question.outcome(run).word != "open" or self.snapshot.state is State.UNKNOWN:
+        is_open = self.question.outcome(run).word == "open"
+        is_same = is_open and run.updated_at == self.run.updated_at
+        if not is_same or self.snapshot.state is State.UNKNOWN:
             self.update_run(self.client.runs.get(self.question.run))
 
     def _replace_message(self, old: str, new: str) -> None:
@@ -280,8 +283,9 @@ class AnswerController(Controller):
             if state is State.UNKNOWN:
                 self._resolve(run)
             elif outcome.word != "open":
-                self._close(run, outcome, "Your answer was not sent." if self.is_edited else "")
+                self._close(run, outcome, UNSENT if self.is_edited else "")
             else:
+                self.run = run
                 return
         self._notify()
 
@@ -293,10 +297,7 @@ class AnswerController(Controller):
         run = self._read()
         outcome = question.outcome(run)
         if outcome.word != "open":
-            self._close(run, outcome, "Your answer was not sent.")
-            return
-        if warning := self._warning():  # sent from another card or notebook in the meantime
-            self._change(State.OPEN, self._not_sent(warning))
+            self._close(run, outcome, UNSENT)
             return
         # on the server's clock, as all times of a receipt
         self._sent = Sent(run.read_at or datetime.now(UTC), who, answer)
@@ -308,6 +309,8 @@ class AnswerController(Controller):
                 who=who,
                 step_id=question.step_id,
                 display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
+                seen=self._seen,
+                on_claimed=self._on_claimed,
                 on_checking=self._on_unconfirmed,
             )
         except Conflict as error:
@@ -315,7 +318,7 @@ class AnswerController(Controller):
             run = error.run or run  # it is closed; when and by whom may be unknown
             outcome = question.outcome(run)
             outcome = Outcome("closed") if outcome.word == "open" else outcome
-            self._close(run, outcome, "Your answer was not accepted.")
+            self._close(run, outcome, "The API refused your answer.")
         except Invalid as error:
             self._sent = None
             is_json = self.entries["0"]["decision"] == "raw"
@@ -325,7 +328,10 @@ class AnswerController(Controller):
             self._sent = None
             raise
         else:
-            if delivery.run is None:
+            if delivery.outcome == TAKEN:
+                self._sent = None
+                self._take_newer(self._read())
+            elif delivery.run is None:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
             elif delivery.outcome == CONFIRMED:
                 outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
@@ -333,6 +339,17 @@ class AnswerController(Controller):
                 self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
             else:
                 self._resolve(delivery.run)
+
+    def _on_claimed(self, number: int) -> None:
+        self._own, self._seen = number, max(number, self._seen)
+
+    def _take_newer(self, run: Run) -> None:
+        """Take the run after another answer from this machine was sent first."""
+        outcome = self.question.outcome(run)
+        if outcome.word == "open":
+            self._change(State.OPEN, self._not_sent(self._warning(), "Your answer was not sent"))
+        else:
+            self._close(run, outcome, UNSENT)
 
     def _read(self) -> Run:
         run = self.client.runs.get(self.question.run)
@@ -349,7 +366,6 @@ class AnswerController(Controller):
             self._close(run, outcome)
             return
         self.run = run
-        self._warning()  # so that the log does not warn of the same answer again
         message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
         self._change(State.OPEN, message)
 
@@ -370,7 +386,7 @@ class AnswerController(Controller):
                 self._doubtful = self._sent
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
             else:
-                self._change(State.FAILED, self._not_sent(message, "delivered"))
+                self._change(State.FAILED, self._not_sent(message, "Not delivered"))
         self._is_sending = False
         self._notify()
 
@@ -379,12 +395,12 @@ class AnswerController(Controller):
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed; an answer from here may have closed it."""
         logged = self.question.logged_answers(self.client.host)
-        last = sent_of(logged[-1]) if logged else None
-        if last is None or not last.is_confirmed:
-            last = self._doubtful or last
-        elif outcome.word != "closed":  # it was confirmed, so it was about an earlier question
-            last = self._doubtful
-        self._end(run, outcome, last, unsent=unsent)
+        others = [sent_of(entry) for entry in reversed(logged) if entry.answer_id != self._own]
+        # one that was confirmed closed this question, or else was about an earlier one
+        confirmed = [sent for sent in others if sent.is_confirmed and outcome.word == "closed"]
+        doubtful = [sent._replace(is_mine=False) for sent in others if not sent.is_confirmed]
+        sent = next(iter([*confirmed, *filter(None, [self._doubtful]), *doubtful]), None)
+        self._end(run, outcome, sent, unsent=unsent)
 
     def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
         more |= {"has_reason": self._has_reason}
@@ -402,19 +418,20 @@ class AnswerController(Controller):
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
-        sent = self.question.logged_answers(self.client.host)
-        new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
-        self._warned_ids.update(entry.answer_id for entry in new)
-        if not new:
+        logged = self.question.logged_answers(self.client.host)
+        if not logged or logged[-1].answer_id <= self._seen:
             return ""
-        return f"An answer sent from here at {live_moment(new[-1].sent_at)} {MAY_ARRIVE}"
+        last = logged[-1]
+        self._seen = last.answer_id
+        signer, sent_at = shorten(last.answered_by, MAX_NAME), live_moment(last.sent_at)
+        return f"An answer signed {signer}, sent from here at {sent_at}, {MAY_ARRIVE}"
 
-    def _not_sent(self, reason: str, verb: str = "sent") -> str:
+    def _not_sent(self, reason: str, lead: str = "Not sent") -> str:
         """Describe why an answer was not sent, and that an earlier one may have been."""
         if self._doubtful is None:
-            return f"Not {verb}. {reason}"
+            return f"{lead}. {reason}"
         earlier = f"Your answer of {live_moment(self._doubtful.at)} may still arrive."
-        return f"Not {verb} this time. {reason} {earlier}"
+        return f"{lead} this time. {reason} {earlier}"
 
     # -- entries and drafts
 
@@ -459,7 +476,7 @@ class Forms(Controller):
         super().__init__()
         self.client = client
         self.options = options
-        self.forms: dict[Key, AnswerController] = {}  # entries survive opening another question
+        self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
 
     def form_of(self, question: Question) -> AnswerController:

@@ -24,7 +24,7 @@ from runkit.local import answer_log
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import findings_of
-from runkit.widgets._question import Question, age_of, rows_of
+from runkit.widgets._question import Question, age_of, asking_key, rows_of
 from runkit.widgets._questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
@@ -158,7 +158,7 @@ def lines_about_others(question: Question, others: Sequence[Run], host: str) -> 
 
 def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
     """Describe each other open question about the business; these are never folded."""
-    keys = [(row.run_id, row.interrupt_id or "") for row in questions]
+    keys = [asking_key(row.run_id, row.interrupt_id, row.step_id) for row in questions]
     position = keys.index(question.key)
     rows: list[Json] = []
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
@@ -170,7 +170,7 @@ def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
         if not rows:
             text = f"{ordinal(position)} question about this business; {text}"
             pill = f"◷ {len(questions):,} open"
-        rows.append(_row(text, (pill, "attention"), key=" ".join(key)))
+        rows.append(_row(text, (pill, "attention"), key=key))
     return rows
 
 

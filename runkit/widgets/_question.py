@@ -40,8 +40,6 @@ UNIDENTIFIED = "Business not identified yet"
 if TYPE_CHECKING:
     import pandas as pd
 
-Key = tuple[str, str]  # ids of a run and of its question, which is empty if there is none
-
 
 class Outcome(NamedTuple):
     """The outcome of a question: `open`, `changed`, `expired` or `closed`.
@@ -96,7 +94,7 @@ class Question:
     def shown_digest(self) -> str:
         """The SHA-256 of what identifies this question; the time tells sandboxes apart."""
         created_at = self.run.created_at.isoformat()
-        return answer_log.digest({"question": [*self.key, created_at, self.digest]})
+        return answer_log.digest({"question": [self.key, created_at, self.digest]})
 
     @cached_property
     def frames(self) -> Frames:
@@ -114,9 +112,9 @@ class Question:
         return proposals_of(self.value)
 
     @property
-    def key(self) -> Key:
-        """The ids of the run and of the question."""
-        return self.run.id, self.interrupt_id or ""
+    def key(self) -> str:
+        """The asking: ids of the run, of the question and of its step; one id is asked again."""
+        return asking_key(self.run.id, self.interrupt_id, self.step_id)
 
     @property
     def wait_s(self) -> float | None:
@@ -140,7 +138,8 @@ class Question:
 
     def outcome(self, run: Run) -> Outcome:
         """Find the outcome in a newer state of the run, read with its steps."""
-        if is_pending(run, self.interrupt_id or "") and not run.is_finished:
+        is_open = is_pending(run, self.interrupt_id or "", self.step_id)
+        if is_open and not run.is_finished:
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
             is_same = current is None or answer_log.digest(current.value) == self.digest
             return Outcome("open" if is_same else "changed")
@@ -153,13 +152,8 @@ class Question:
 
     def logged_answers(self, host: str) -> list[Entry]:
         """Return the answers from this machine to this question, oldest first."""
-        return [
-            entry
-            for entry in logged_answers(self.run, host)
-            if entry.interrupt_id == self.interrupt_id
-            and entry.question_digest in (None, self.digest)
-            and (entry.step_id == self.step_id or None in (entry.step_id, self.step_id))
-        ]
+        step_id, digest = self.step_id, self.digest
+        return logged_answers(self.run, host, self.interrupt_id, step_id, digest)
 
     def documents(self, client: Client) -> list[Document]:
         """List the business's documents if the question asks for one."""
@@ -170,6 +164,11 @@ class Question:
             return [*client.documents.list(self.run.business_id)]
         except RunkitError:
             return []
+
+
+def asking_key(run_id: str, interrupt_id: str | None, step_id: str | None) -> str:
+    """Build the key of an asking."""
+    return f"{run_id} {interrupt_id or ''} {step_id or ''}"
 
 
 def age_of(seconds: float) -> str:
@@ -187,8 +186,9 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
     """Return the pending questions of runs that were read with their steps, in the one order."""
     by_id = {run.id: run for run in runs}
     interrupts = frames([*by_id.values()], progress=False).interrupts
-    questions: dict[Key, Question] = {}
-    for row in rows_of(interrupts[interrupts["outcome"] == "pending"]):
+    pending = interrupts[interrupts["outcome"] == "pending"].sort_values("asked_at", kind="stable")
+    questions: dict[tuple[str, str], Question] = {}  # of several askings of one id the last
+    for row in rows_of(pending):
         run = by_id[row.run_id]
         value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
         if value is not None:
@@ -201,7 +201,7 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
                 step_id=row.step_id,
                 asked_at=row.asked_at,
             )
-            questions.setdefault(question.key, question)
+            questions[run.id, row.interrupt_id or ""] = question
     return in_order(questions.values())
 
 
@@ -221,7 +221,9 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     Without an id it is the only pending question. Raises `UsageError` if there are several. An
     empty id is that of a question that has none.
     """
-    waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.key[1])]
+    waiting = [
+        item for item in questions_of([run]) if interrupt_id in (None, item.interrupt_id or "")
+    ]
     if len(waiting) > 1:
         choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(
@@ -231,24 +233,32 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     return waiting[0] if waiting else None
 
 
-def logged_answers(run: Run, host: str) -> list[Entry]:
-    """Return the answers from this machine to a run's questions, oldest first.
+def logged_answers(
+    run: Run,
+    host: str,
+    interrupt_id: str | None = None,
+    step_id: str | None = None,
+    digest: str | None = None,
+) -> list[Entry]:
+    """Return the answers from this machine to one asking or all of a run, oldest first.
 
     Refused and undelivered answers are left out. A log that cannot be read causes a warning and
     gives none.
     """
     try:
-        entries = answer_log.entries([run.id])
+        return answer_log.entries_about(
+            {
+                "host": host,
+                "run_id": run.id,
+                "run_created_at": run.created_at.isoformat(),
+                "interrupt_id": interrupt_id,
+                "step_id": step_id,
+                "question_digest": digest,
+            }
+        )
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
-    unsent = (answer_log.FAILED, answer_log.REFUSED)
-    same_run = (None, run.created_at)
-    return [
-        entry
-        for entry in entries
-        if entry.delivery not in unsent and entry.host == host and entry.run_created_at in same_run
-    ]
 
 
 # -------------------------------------------------------------------------------- end and receipt
@@ -268,24 +278,35 @@ class State(StrEnum):
 
 
 ACCEPTED = "accepted"  # the question: the API took this answer
-CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this machine
+# an answer from this machine: the API took it, or it is in doubt, the card's or another one
+CLEAR, DOUBTFUL, THEIRS, NONE = "confirmed", "doubtful", "theirs", "none"
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{answer}, {at} · signed {who}"
-_ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
+_ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}. {{unsent}}"
+_MAYBE = (
+    "Closed{by}{when}, maybe by the answer sent from this machine at {sent_at}, signed {signer}."
+)
 _EXPIRED = f"{status_words.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     # the question, an answer from here: state, tone, title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
     ("closed", CLEAR): (State.CONFLICT, "attention", _ELSEWHERE),
     ("closed", DOUBTFUL): (State.SETTLED, "attention", "Closed. {doubt}"),
+    ("closed", THEIRS): (State.CONFLICT, "attention", f"{_MAYBE} {{unsent}}"),
     ("closed", NONE): (State.CONFLICT, "attention", "Already answered{by}{when}. {unsent}"),
     ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
     ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
+    ("changed", THEIRS): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
     ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
     ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
+    ("expired", THEIRS): (
+        State.EXPIRED,
+        "neutral",
+        f"{_EXPIRED} This doesn't count as a rejection.",
+    ),
 }
 LOGGED = "in runkit.answer_log() on the machine that sent it"
-DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell whose answer it took"}
+UNCONFIRMED = "unconfirmed: the API doesn't tell whose answer it took"
 
 
 @dataclass(frozen=True)
@@ -310,6 +331,7 @@ class Sent(NamedTuple):
     by: str
     answer: Json
     is_confirmed: bool = False
+    is_mine: bool = True  # sent by this card
 
 
 def sent_of(entry: Entry) -> Sent:
@@ -340,7 +362,9 @@ def verdict(
     an answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the
     typed text.
     """
-    certainty = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
+    certainty = NONE
+    if sent is not None:
+        certainty = CLEAR if sent.is_confirmed else DOUBTFUL if sent.is_mine else THEIRS
     state, tone, title = VERDICTS[outcome.word, certainty]
     by = shorten(outcome.by or "", 80)
     facts = receipt_facts(question.run, client) | {"question": shorten(question.label, 300)}
@@ -361,6 +385,8 @@ def verdict(
         "answer": answer,
         "at": moment(outcome.at or sent.at),
         "who": by or sent.by,
+        "sent_at": moment(sent.at),
+        "signer": sent.by,
         "doubt": f"We couldn't confirm that your answer of {moment(sent.at)} arrived.",
     }
     title = title.format(**values).strip()
@@ -376,7 +402,7 @@ def _answer_facts(answer: str, sent: Sent, certainty: str, *, is_logged: bool) -
     return {
         "answer": f"{answer} (SHA-256 {digest}…)",
         "signed": f"{sent.by} ({SELF_DECLARED}: the API records only the account)",
-        "delivery": DELIVERY[certainty],
+        "delivery": "confirmed" if certainty == CLEAR else UNCONFIRMED,
         "full answer": LOGGED if is_logged else unlogged,
     }
 
@@ -396,11 +422,7 @@ def closed_receipt(
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     _drafts.drop_closed(run, client.host)
-    entries = [
-        entry
-        for entry in logged_answers(run, client.host)
-        if interrupt_id in (None, entry.interrupt_id)
-    ]
+    entries = logged_answers(run, client.host, interrupt_id)
     if not entries:
         subject = (
             f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"

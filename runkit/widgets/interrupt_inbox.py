@@ -35,7 +35,7 @@ from runkit.errors import NotFound, RunkitError
 from runkit.widgets import _static_form, _threads
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms, Reasons
 from runkit.widgets._card import CellOutput
-from runkit.widgets._question import Key, Question, Row, State, age_of, in_order, questions_of
+from runkit.widgets._question import Question, Row, State, age_of, in_order, questions_of
 
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
@@ -60,13 +60,13 @@ class InboxController(Forms):
     def __init__(self, client: Client, **options: Any) -> None:
         super().__init__(client, list_runs=lambda: [*self._recent.values()], **options)
         self.form: AnswerController | None = None  # the open one
-        self.following: Key | None = None
+        self.following: str | None = None
         self.expired: list[Question] = []
         self.coverage = self.error = self.message = ""
         self.is_refreshing = self.is_opening = False
         self.read_at = self._full_check_at = datetime.now(UTC)
-        self._later: list[Key] = []  # put to the end of the list, for this session
-        self._wanted: Key | None = None  # the question that was clicked last
+        self._later: list[str] = []  # put to the end of the list, for this session
+        self._wanted: str | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # the runs that have not ended
         self._recent: dict[str, Run] = {}  # the runs of the last 30 days, without steps
@@ -214,7 +214,7 @@ class InboxController(Forms):
         if last is None or (last.updated_at, last.status) != (run.updated_at, run.status):
             return False
         # the API does not promise that `updated_at` changes with every question
-        last_ids = {question.key[1] for question in self._questions.get(run.id, ())}
+        last_ids = {question.interrupt_id or "" for question in self._questions.get(run.id, ())}
         return last_ids == {item.id or "" for item in run.interrupts}
 
     def _drop(self, run_id: str) -> None:
@@ -223,7 +223,7 @@ class InboxController(Forms):
 
     # -- answering
 
-    def open(self, key: Key | None) -> None:
+    def open(self, key: str | None) -> None:
         """Open the form of a question, as a job; the form that was open keeps its entries."""
         if key is None:
             return
@@ -237,7 +237,7 @@ class InboxController(Forms):
         if self._wanted is None:
             self.open(next((question.key for question in self.listed), None))
 
-    def put_off(self, key: Key) -> None:
+    def put_off(self, key: str) -> None:
         """Move a question to the end of the list, and open `following`, if there is one."""
         with self._lock:
             self._later = [other for other in self._later if other != key] + [key]
@@ -251,9 +251,10 @@ class InboxController(Forms):
         for form in tuple(self.forms.values()):
             form.sign(name)
 
-    def _open(self, key: Key) -> None:
+    def _open(self, key: str) -> None:
         try:
-            run = self.client.runs.get(self._runs.get(key[0], key[0]))
+            run_id = key.partition(" ")[0]
+            run = self.client.runs.get(self._runs.get(run_id, run_id))
             self._update([run])
             self.update_forms([run])
             # another check may have read a newer state meanwhile
@@ -375,11 +376,11 @@ class InterruptInbox(CellOutput):
 
     def _receive(self, content: Json) -> None:
         controller, form = self.controller, self.controller.form
-        controller.following = key_of(content.get("next"))
+        controller.following = content.get("next")
         if content.get("refresh"):
             controller.refresh_all()
-        controller.open(key_of(content.get("open")))
-        if later := key_of(content.get("later")):
+        controller.open(content.get("open"))
+        if later := content.get("later"):
             controller.put_off(later)
         if isinstance(content.get("who"), str):
             controller.sign(content["who"])
@@ -402,7 +403,7 @@ class InterruptInbox(CellOutput):
             "error": f"{controller.error} {controller.message}".strip(),
             "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
             "rows": rows_of(controller, questions),
-            "open": page_key(form.question) if form else None,
+            "open": form.question.key if form else None,
             "is_opening": controller.is_opening,
             # what is spoken has no times and ages, which change all the time
             "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
@@ -424,17 +425,6 @@ def _unreadable(runs: RunList) -> str:
         return ""
     n_runs, names = plural(len(labels), "run"), ", ".join(labels[:MAX_NAMED])
     return f"the questions of {n_runs} can't be read ({names})"
-
-
-def page_key(question: Question) -> str:
-    """Return the page's name of a question."""
-    return " ".join(question.key)
-
-
-def key_of(text: object) -> Key | None:
-    """Return the key of the question that the page named."""
-    run_id, _, interrupt_id = str(text or "").partition(" ")
-    return (run_id, interrupt_id) if run_id else None
 
 
 def summary(controller: InboxController) -> str:
@@ -481,7 +471,7 @@ def _row(question: Question, **more: Any) -> Json:
     """Describe a line of the list."""
     run, wait_s = question.run, question.wait_s or 0
     return {
-        "key": page_key(question),
+        "key": question.key,
         "business": shorten(run.business_name or "", 100),
         "run": short_id(run.id),
         "question": shorten(question.label, MAX_LABEL),

@@ -41,8 +41,9 @@ def resume(client: Client) -> None:
         (DROP, True, "unknown"),
         (Answer(status=500), True, "unknown"),
         (Answer(status=422), True, "refused"),
-        (Answer(status=422), False, "refused"),
+        (Answer(status=422), False, "unconfirmed"),
         (Answer(status=401), True, "failed"),
+        (Answer(status=401), False, "unconfirmed"),
         (Answer(status=307), True, "unknown"),
     ],
 )
@@ -75,7 +76,8 @@ def test_the_answer_log_is_a_typed_frame(
 ) -> None:
     """One row an answer, oldest first; an empty log has the same columns and types."""
     empty = runkit.answer_log()
-    server.say(Answer(run_json()), Answer(status=401), Answer(status=422), pending)
+    refused = Answer(status=401)
+    server.say(Answer(run_json()), refused, pending, Answer(status=422), pending)
     for _ in range(3):
         resume(client)
     frame = runkit.answer_log()
@@ -117,7 +119,7 @@ def test_the_declared_name_is_that_of_the_hub_or_of_the_login(
 def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str]) -> None:
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
-    answer_log.settle(answer_log.begin(YES, "Ada", known), "confirmed", None, None)
+    answer_log.settle(answer_log.claim(YES, "Ada", known), "confirmed", None, None)
     named = {"interrupt_id": "int-1"}
     pauses = (
         support.question("s1", 10, 15, result=named),

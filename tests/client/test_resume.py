@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import runkit
+import support
 from runkit.api.models import Run
 from runkit.client import Client
 from runkit.errors import (
@@ -17,6 +18,7 @@ from runkit.errors import (
     RateLimited,
     UsageError,
 )
+from runkit.local import answer_log
 from tests.client.conftest import DROP, Answer, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -126,14 +128,35 @@ def test_refusal_of_an_open_question_is_invalid(
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)]
 )
-def test_a_refused_key_and_a_rate_limit_are_raised_as_they_are(
-    server: Server, client: Client, status: int, kind: type[Exception]
+def test_after_a_refused_key_or_a_rate_limit_the_run_is_read(
+    server: Server,
+    client: Client,
+    run_json: Compose,
+    pending: Answer,
+    status: int,
+    kind: type[Exception],
 ) -> None:
-    """A wrong key and a limit say nothing about the question; nothing is looked at."""
-    server.script = lambda request: Answer(status=status, headers={"Retry-After": "100"})
-    with pytest.raises(kind):
-        client.runs.resume("run-1", "int-1", YES)
-    assert server.lines == ["POST /runs/run-1/resume"]
+    """The refusal is raised as it is, unless the question is closed by then."""
+    refusal = Answer(status=status, headers={"Retry-After": "1"})
+    for after, error in ((pending, kind), (Answer(run_json()), Conflict)):
+        server.script = lambda request, after=after: refusal if request.method == "POST" else after
+        server.requests.clear()
+        with pytest.raises(error):
+            client.runs.resume("run-1", "int-1", YES)
+        assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
+
+
+def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
+    server: Server, client: Client, run_json: Compose, question: dict[str, Any]
+) -> None:
+    """The step of the question has ended; another one waits under the same id."""
+    first = support.question("s1", 1, None)
+    asked = run_json(status="interrupted", interrupts=[question], steps=[first])
+    again = [support.question("s1", 1, 2), support.question("s2", 3, None)]
+    server.script = lambda request: Answer(asked | {"steps": again})
+    delivery = client.runs.deliver(Run.from_json(asked), "int-1", YES | {"note": "not him"})
+    assert delivery.outcome == "confirmed"
+    assert [entry.step_id for entry in answer_log.entries()] == ["s1"]
 
 
 @pytest.mark.parametrize(("interrupt_id", "answer"), [("", YES), (None, YES), ("int-1", "approve")])

@@ -23,7 +23,15 @@ from runkit.local import answer_log
 from runkit.widgets import _drafts
 for n in range(15):
     _drafts.save(_drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
-    answer_log.settle(answer_log.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
+    answer_log.settle(answer_log.claim({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
+"""
+CLAIMER = """
+from concurrent.futures import ThreadPoolExecutor
+from runkit.local import answer_log
+asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
+with ThreadPoolExecutor(30) as pool:
+    claims = [pool.submit(answer_log.claim, {}, "Ada", asked, seen=0) for _ in range(30)]
+print(*[claim.result() for claim in claims])
 """
 
 
@@ -69,6 +77,29 @@ def test_processes_at_once_lose_nothing() -> None:
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
 
+def test_of_many_processes_and_threads_one_claims_an_asking() -> None:
+    """Whoever knew of the newest entry gets a number; one that was refused does not count."""
+    asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
+    command = [sys.executable, "-c", CLAIMER]
+    with ExitStack() as stack:
+        claimers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        processes = [stack.enter_context(claimer) for claimer in claimers]
+        claims = [number for process in processes for number in process.communicate()[0].split()]
+    assert len(claims) == 60
+    [first] = {int(number) for number in claims if number != "None"}
+    assert len(answer_log.entries(["run-2"])) == 1
+
+    def claim(seen: int | None, **columns: str) -> int | None:
+        return answer_log.claim({}, "Ada", asked | columns, seen=seen)
+
+    assert claim(0) is claim(0, step_id=None) is None
+    second, other, script = claim(first), claim(0, step_id="s2"), claim(None)
+    assert None not in (second, other, script)
+    assert claim(second) is None
+    answer_log.settle(script, "refused", None, None)
+    assert claim(second) is not None
+
+
 def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
     """It is refused, and the error says what to do."""
     state_dir.mkdir()
@@ -81,7 +112,7 @@ def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
 def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it may hold is unknown, so reading says it as well as writing."""
     monkeypatch.setenv(answer_log.DIR_NAME, "/dev/null/state")
-    for use in (answer_log.answer_log, lambda: answer_log.begin({}, "Ada", {})):
+    for use in (answer_log.answer_log, lambda: answer_log.claim({}, "Ada", {})):
         with pytest.raises(UsageError, match="/dev/null/state"):
             use()
     _drafts.save(A, TYPED)

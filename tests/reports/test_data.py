@@ -89,7 +89,7 @@ def test_data_are_redacted_here_too(client, completed):
 def test_there_is_no_digest_of_an_answer():
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
-    answer_log.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    answer_log.claim({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
     data = redact_source(read_source(run(question("q", 10, 20))), make_masker())
     [row] = data.answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}

@@ -20,7 +20,7 @@ def log(
     answer: dict[str, Any], by: str = "Ada", *, delivery: str = "confirmed", **known: str | None
 ) -> None:
     """Note an answer to the question of `answered()`."""
-    entry = answer_log.begin(
+    entry = answer_log.claim(
         answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known
     )
     answer_log.settle(entry, delivery, None, None)

@@ -54,6 +54,13 @@ def another_notebook(asking: Asking, controller: AnswerController) -> None:
     asking.another().runs.resume(run, interrupt_id, {"decision": "reject"}, who="Bob")
 
 
+def dead_kernel(asking: Asking, controller: AnswerController) -> None:
+    """Leave the entry of a kernel that died while it sent an answer."""
+    run, interrupt_id = controller.question.run, controller.question.interrupt_id
+    known = {"host": asking.client.host, "run_id": run.id, "interrupt_id": interrupt_id}
+    answer_log.claim({"decision": "reject"}, "Bob", known)
+
+
 def client_error(asking: Asking, _: AnswerController) -> None:
     asking.wire.broken = ZeroDivisionError()
 
@@ -113,6 +120,13 @@ PRESSES = {
         ["confirmed"],
         "Answered from another notebook on this machine: Hit kept",
     ),
+    "another kernel died, then answered elsewhere": Case(
+        both(dead_kernel, elsewhere),
+        State.CONFLICT,
+        0,
+        ["sending"],
+        "Closed by Priya Raman, ",
+    ),
     "an error in the client": Case(client_error, State.UNKNOWN, 1, ["sending"], UNKNOWN),
 }
 
@@ -136,6 +150,8 @@ def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
         assert (receipt.reason, dict(receipt.facts).get("delivery") == "confirmed") == (
             (NOTE, True) if is_ours else ("", "another notebook" in name)
         )
+        is_unsent = case.posts == 0 and case.state is State.CONFLICT
+        assert pressed.message.endswith("Your answer was not sent.") is is_unsent
         controller.edit(NO)  # typed right before the receipt came
         assert saved(controller) is None
     elif pressed.state is State.FAILED:
@@ -183,7 +199,7 @@ def test_a_refresh_closes_a_question_closed_elsewhere(
     happens(asking, controller)
     controller.refresh()
     assert controller.snapshot.state is (State.EXPIRED if happens is end else State.CONFLICT)
-    assert controller.snapshot.message.endswith("not sent.") is (is_typed and happens is elsewhere)
+    assert controller.snapshot.message.endswith("not sent.") is (is_typed and happens is not end)
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
@@ -223,6 +239,25 @@ def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
 
 
+def test_two_forms_pressed_at_once_send_one_answer(asking: Asking) -> None:
+    """Whoever was second learns that the answer was not sent, and whose was."""
+    for _ in range(4):
+        question, posts = asking.question(), asking.wire.posts
+        forms = [AnswerController(asking.client, question, who=who) for who in ("Ana", "Bob")]
+        for form in forms:
+            form.edit(NO)
+        gate = threading.Barrier(2)
+        with ThreadPoolExecutor(2) as pool:
+            for form in forms:
+                pool.submit(lambda form=form, gate=gate: (gate.wait(), form.submit()))
+        finish()
+        assert asking.wire.posts == posts + 1
+        sender, other = sorted(forms, key=lambda form: form.snapshot.state is not State.SETTLED)
+        assert sender.snapshot.state is State.SETTLED
+        assert "our answer was not sent" in other.snapshot.message
+        assert f"signed {sender.who}" in other.snapshot.message
+
+
 def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
     """A client that may not write says at once that it cannot answer."""
     controller = AnswerController(asking.another(read_only=True), asking.question())
@@ -238,11 +273,11 @@ def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> Non
     answer(first)
     warned = answer(second)
     assert (warned.state, asking.wire.posts) == (State.OPEN, 1)
-    assert warned.message.startswith("Not sent. An answer sent from here at ")
+    assert warned.message.startswith("Your answer was not sent. An answer signed ")
     submit(second)
     warned = submit(first)
     assert (warned.state, asking.wire.posts) == (State.OPEN, 2)
-    assert warned.message.startswith("Not sent this time. An answer sent from here at ")
+    assert warned.message.startswith("Your answer was not sent this time. An answer signed ")
     third = AnswerController(asking.client, first.question)
     assert "may still arrive" in third.snapshot.message
 

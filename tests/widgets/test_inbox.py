@@ -43,7 +43,7 @@ def wait_for(page: Page, run: Run) -> None:
 
 
 def open_question(page: Page, run: Run) -> None:
-    page.tell(open=f"{run.id} {run.interrupts[0].id}")
+    page.tell(open=next(row["key"] for row in page.view["rows"] if row["run"] == run.id[:8]))
     wait_for(page, run)
 
 

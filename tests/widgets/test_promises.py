@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import runkit
+import support
 from support import until
 from tests.client.conftest import DROP, KEY, Answer, Received, Server
 from tests.widgets.pages import Page
@@ -138,6 +139,21 @@ def test_a_question_that_changed_is_not_answered(
     assert posts(server) == []
 
 
+def test_a_question_that_is_asked_again_gets_its_own_answer(
+    show: Show, server: Server, waiting: dict[str, Any]
+) -> None:
+    """The same id and the same question, by another step: what was pressed answers the first only."""
+    first, second = support.question("s1", 1, 2), support.question("s2", 3, None)
+    server.script = lambda request: Answer({**waiting, "steps": [support.question("s1", 1, None)]})
+    shown = show()
+    server.script = lambda request: Answer({**waiting, "steps": [first, second]})
+    assert shown.answer("reject") == "conflict"
+    assert posts(server) == []
+    again = show()
+    assert again.form.state == "open"
+    assert again.page.view["question"]["digest"] != shown.page.view["question"]["digest"]
+
+
 def test_a_question_that_is_closed_is_not_answered(
     show: Show, server: Server, run_json: Compose
 ) -> None:
@@ -233,6 +249,7 @@ def test_every_question_that_waits_is_there() -> None:
             assert times == sorted(times)
         waits = [row.wait_s for row in rows]
         top = Page(inbox.widget).view
+        inbox.close()
         assert top["title"].startswith(f"{len(rows)} questions waiting")
         assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
         assert top["oldest"].endswith(" over 4 h")
