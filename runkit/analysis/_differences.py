@@ -65,7 +65,7 @@ BUSINESS = ("business_id", "business_name", "business_status")
 # Columns of a run that do not depend on its steps.
 OWN = {
     *("run_id", "thread_id", *BUSINESS, "status", "requester", "prompt", "created_at"),
-    *("updated_at", "started_at", "ended_at", "queued_s", "duration_s"),
+    *("updated_at", "started_at", "ended_at", "queued_s"),
 }
 # Columns that follow from a change that has a name of its own.
 FOLLOWING = {
@@ -174,7 +174,8 @@ def _cells(
         if column in NEVER_COMPARED[name]:
             continue
         before, after = old[column], new[column]
-        differs = ~(before.eq(after) | (before.isna() & after.isna()))
+        is_same = before.eq(after).astype("boolean").fillna(False)
+        differs = ~(is_same.astype("bool") | (before.isna() & after.isna()))
         if column.endswith("_s") or column == "is_critical":
             differs &= ~is_unmeasured
         if column in TEXT_OF:  # else its category says so

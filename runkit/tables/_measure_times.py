@@ -120,14 +120,15 @@ def step_times(runs: Columns, steps: Columns) -> Columns:
 def budget_columns(runs: Columns, steps: Columns) -> Columns:
     """Return how long each run took: waiting for a reviewer, working (another step is open), idle.
 
-    Null for a run that has not started, or whose own start and end leave no time for its steps.
+    Null for a run that has not started or ends before it, or that has no time for its steps.
     """
     is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
     spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
     budget = time_budget.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
     duration, is_long = runs["end"] - runs["start"], steps["end"] > steps["start"]
+    started, ended = runs["started_at"], runs["ended_at"]
     has_time = (duration > 0) | (bincount(steps["run"][is_long], len(duration)) == 0)
-    is_known = has_time & (runs["started_at"] != NEVER)
+    is_known = has_time & (started != NEVER) & ((ended == NEVER) | (ended >= started))
     parts = budget._asdict().items()
     return {"duration_s": np.where(is_known, duration, NEVER)} | {
         f"{name}_s": np.where(is_known & runs["has_steps"], values, NEVER) for name, values in parts
