@@ -35,6 +35,7 @@ UNCHECKED = (
     "Source",
     "Source | None",
     "Client | Source",
+    "Client | pd.DataFrame | None",
     "sources.Source",
     "sources.Source | None",
     "str | Run | Iterable[str | Run] | Iterable[bool] | pd.DataFrame",

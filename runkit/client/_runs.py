@@ -27,7 +27,7 @@ from runkit.client._reader import RunReader
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
 from runkit.client.fetch import fetch, reusable
 from runkit.client.resume import Delivery, ResumeRequest, deliver
-from runkit.client.run_list import RunList
+from runkit.client.run_list import RunList, runs_in
 from runkit.display.text import plural
 from runkit.errors import MaybeSent, UsageError
 from runkit.local.answer_log import UNKNOWN, Display
@@ -112,6 +112,8 @@ class Runs:
         until: Moment | None = None,
         business_id: str | Business | Iterable[str | Business] | None = None,
         progress: bool = True,
+        *,
+        with_businesses: bool = False,
     ) -> RunList:
         """List runs without steps, in the API's order (newest first, as far as known).
 
@@ -132,6 +134,9 @@ class Runs:
             business.
         progress
             Show a counter if it takes longer than 2 seconds.
+        with_businesses
+            Find the business of each run by the threads of the businesses, at most a request for
+            each; runs that no thread leads to stay without one.
 
         Returns
         -------
@@ -177,8 +182,12 @@ class Runs:
         is_cut_only = listed.is_cut_only and not reasons
         if listed.why is not None:
             reasons.append(listed.why)
+        items = listed.items
+        if with_businesses:
+            self._businesses.of_threads({run.thread_id for run in items if run.thread_id}, progress)
+            items = tuple(map(self._known.named, items))
         return RunList(
-            listed.items,
+            items,
             "; ".join(reasons) or None,
             listed.total_count,
             is_cut_only=is_cut_only,
@@ -238,7 +247,8 @@ class Runs:
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = {run_id.lower(): run_id for run_id in resolved}
-        known |= self._reader.unchanged(run for run in listed if run.id.lower() in ids)
+        current = [run for run in runs_in("listed", listed) if run.id.lower() in ids]
+        known |= self._reader.unchanged(current)
         return fetch(
             self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
         )

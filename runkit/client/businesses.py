@@ -7,6 +7,7 @@ run, and the name and status of each business. Nothing is guessed from texts.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,12 +18,12 @@ from pydantic import PositiveInt
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
-from runkit.arguments import checked
+from runkit.arguments import Words, checked, one_or_several
 from runkit.client._http import Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
 from runkit.client._resources import Threads
-from runkit.client.run_list import ApiList, RunList
+from runkit.client.run_list import ApiList, RunList, runs_in
 from runkit.display.log import log
 from runkit.display.progress import Bar
 from runkit.display.text import plural
@@ -87,8 +88,16 @@ class KnownBusinesses:
     def for_run(self, run_id: object, thread_id: object) -> Json:
         """Return what is known about the business of a run, and remember the id of the run."""
         self.run_ids.add(str(run_id))
-        business_id = self.of_run.get(str(run_id).lower()) or self.of_thread.get(str(thread_id))
-        return self.facts.get(business_id, {"business_id": business_id}) if business_id else {}
+        business_id = self.of_run.get(str(run_id).lower())
+        return self._facts_of(business_id) if business_id else self.for_thread(thread_id)
+
+    def for_thread(self, thread_id: object) -> Json:
+        """Return what is known about the business of a thread."""
+        business_id = self.of_thread.get(str(thread_id))
+        return self._facts_of(business_id) if business_id else {}
+
+    def _facts_of(self, business_id: str) -> Json:
+        return self.facts.get(business_id, {"business_id": business_id})
 
     def named(self, run: Run) -> Run:
         """Return a run with what is known about its business."""
@@ -225,7 +234,7 @@ class Businesses:
         ApiError
             If the threads cannot be read.
         """
-        runs, business_id = tuple(listed), id_of(business)
+        runs, business_id = runs_in("listed", listed), id_of(business)
         unknown = self._known.unknown_threads(runs)
         newest = max((run.created_at for run in runs if run.thread_id in unknown), default=None)
         read_to = self._read_to.get(business_id)
@@ -265,34 +274,62 @@ class Businesses:
         ApiError
             If the businesses or their threads cannot be read.
         """
-        runs = tuple(runs)
-        if not all(isinstance(run, Run) for run in runs):
-            raise UsageError(
-                "runs= holds something else; expected runs, such as those of a RunList"
-            )
-        missing = self._known.unknown_threads(runs) - self._foreign
-        if missing and not self._unsearched:
+        runs = runs_in("runs", runs)
+        why = self._search(self._known.unknown_threads(runs), at_most, progress)
+        return RunList(tuple(map(self._known.named, runs)), why)
+
+    @checked
+    def of_threads(self, threads: Words, progress: bool = True) -> dict[str, Json]:
+        """Find the businesses of threads, as `identify` does, however many there are.
+
+        Parameters
+        ----------
+        threads
+            Ids of threads, one or several.
+        progress
+            As in `list`.
+
+        Returns
+        -------
+        dict of str to dict
+            By thread, as far as known: its `business_id`, `business_name`, `business_status` and
+            `business_status_at`.
+
+        Raises
+        ------
+        ApiError
+            If the businesses or their threads cannot be read.
+        """
+        wanted = one_or_several("threads", threads) or frozenset()
+        self._search(wanted, sys.maxsize, progress)
+        facts = {thread_id: self._known.for_thread(thread_id) for thread_id in wanted}
+        return {thread_id: known for thread_id, known in facts.items() if known}
+
+    def _search(self, threads: Collection[str], at_most: int, progress: bool) -> str | None:
+        """Read the threads of businesses until some threads have theirs; return what is left."""
+
+        def unknown() -> set[str]:
+            return {*threads} - self._known.of_thread.keys() - self._foreign
+
+        if unknown() and not self._unsearched:
             listed = self.list(progress=progress)
             self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
-
         n_left = at_most
-        while missing and self._unsearched and n_left:
+        while unknown() and self._unsearched and n_left:
             n = min(n_left, AT_ONCE)
             batch, self._unsearched = self._unsearched[-n:], self._unsearched[:-n]
             self.threads_of(batch, progress)
             n_left -= n
-            missing = self._known.unknown_threads(runs) - self._foreign
 
-        why = None
+        missing = unknown()
         if missing and self._unsearched:
-            why = (
+            return (
                 f"the businesses of {plural(len(missing), 'thread')} are not known, "
                 f"{len(self._unsearched):,} businesses were not searched"
             )
-        else:
-            self._foreign |= missing
-            self._unsearched = []
-        return RunList(tuple(map(self._known.named, runs)), why)
+        self._foreign |= missing
+        self._unsearched = []
+        return None
 
     @checked
     def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:

@@ -14,10 +14,10 @@ from datetime import datetime
 from itertools import islice
 
 from runkit.api.models import Run
-from runkit.client.run_list import RunList
+from runkit.client.run_list import RunList, runs_in
 from runkit.display.progress import Bar
 from runkit.display.text import plural, shorten
-from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
+from runkit.errors import ApiError, AuthError, RateLimited, Unavailable
 
 TASKS_PER_WORKER = 4
 """Ids in flight or waiting to be taken, for each worker."""
@@ -132,11 +132,8 @@ def error_reasons(errors: Mapping[str, ApiError]) -> list[str]:
 
 def reusable(have: Iterable[Run]) -> dict[str, Run]:
     """Return the runs that need not be read again, by id: finished, and with their steps."""
-    runs = tuple(have)
-    if not all(isinstance(run, Run) for run in runs):
-        raise UsageError("have= holds something else; expected runs, such as those of a RunList")
     return {
         run.id.lower(): run
-        for run in runs
+        for run in runs_in("have", have)
         if run.is_finished and run.to_dict().get("steps") is not None
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
@@ -19,11 +19,19 @@ from runkit.display.text import (
     short_id,
     shorten,
 )
-from runkit.errors import ApiError
+from runkit.errors import ApiError, UsageError
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
 MAX_NAMES = 3  # runs that the repr names on its one line
+
+
+def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Return the runs of an argument. Raises `UsageError` if it holds something else."""
+    items = tuple(runs)
+    if not all(isinstance(item, Run) for item in items):
+        raise UsageError(f"{name}= holds something else; expected runs, such as those of a RunList")
+    return items
 
 
 @dataclass(frozen=True, eq=False, repr=False)

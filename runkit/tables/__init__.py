@@ -12,6 +12,7 @@ frames          the class `Frames`
 run_rules       the rules of a run: what is a finding, what waits and for how long, why it failed
 compare         `compare`: two runs, step by step
 audit_trail     the answer log beside the questions
+_business_names  businesses of runs, from a client or a table
 _saved          frames in a folder of Parquet files
 _excel          frames in a workbook
 

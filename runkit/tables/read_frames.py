@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.display.progress import Bar
 from runkit.display.text import plural
 from runkit.errors import DataError, UsageError
+from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast, micros
 from runkit.tables.audit_trail import with_answers
@@ -40,6 +41,9 @@ from runkit.tables.sources import (
 )
 from runkit.time_budget import Flags
 
+if TYPE_CHECKING:
+    from runkit.client import Client
+
 SHOWN_PROBLEMS = 5
 # How an archive is opened. `runkit.archive.archive` registers it, in a package above this one, and
 # needs the extra `[scale]`: it is loaded when a folder has a Delta log.
@@ -55,6 +59,7 @@ def frames(
     on_error: Literal["collect", "raise"] = "collect",
     as_of: Moment | None = None,
     answers: pd.DataFrame | None = None,
+    businesses: Client | pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Frames:
     """Turn runs into six linked, typed DataFrames.
@@ -71,8 +76,8 @@ def frames(
         or of an archive. In files and bytes, the content decides whether they are one document or
         one on each line.
 
-        `Frames` are returned as they are, except for `answers`. A list of several `Frames` is
-        combined; of a run that several have, the newest copy is kept.
+        `Frames` are returned as they are, except for `answers` and `businesses`. A list of several
+        `Frames` is combined; of a run that several have, the newest copy is kept.
     on_error
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one
         `DataError` with that frame, if any record was refused or any value could not be read.
@@ -85,6 +90,11 @@ def frames(
         `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names
         nobody, `answered_by` in the interrupts frame. Without it, the frames are the same on every
         machine.
+    businesses
+        The businesses of the runs, if the source does not know them. A `Client` looks for them by
+        the threads of each business of its account, within its rate limit; runs without a
+        `thread_id` stay unknown. Or a table with `run_id`, `thread_id` or `business_id`, and
+        `business_name` (or `name`); rows that match no run are counted in `problems`.
     progress
         Show a progress bar after 2 seconds; it is removed at the end.
 
@@ -97,6 +107,8 @@ def frames(
     ------
     UsageError
         For a source that cannot hold runs, a missing file, and an invalid argument.
+    ApiError
+        If a client cannot read the businesses.
     DataError
         If all records of files were refused, and with `on_error="raise"`. Its `problems` are the
         frame.
@@ -113,6 +125,8 @@ def frames(
     if on_error == "raise" and (f.problems["severity"] == "error").any():
         advice = 'Use on_error="collect" to keep the valid data.'
         raise _data_error(f.problems, "in the data", advice)
+    if businesses is not None:
+        f = with_businesses(f, businesses, progress)
     if answers is None:
         return f
     return replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))

@@ -63,6 +63,7 @@ PROBLEMS = (
     "unpaired_interrupt",
     "truncated",
     "contradiction",
+    "unmatched_row",
 )
 
 

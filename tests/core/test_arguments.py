@@ -159,12 +159,14 @@ def _valid() -> dict[str, Any]:
         **dict.fromkeys(["source", "f", "a", "b", "before", "after"], runkit.frames(RUN)),
         **dict.fromkeys(["run", "ids_or_runs"], runkit.Run.from_json(RUN)),
         **dict.fromkeys(
-            [*names, "document_id", "business", "businesses", "text", "directory"], "x"
+            [*names, "document_id", "business", "businesses", "text", "threads", "directory"],
+            "x",
         ),
         **dict.fromkeys(["run_ids", "runs", "run_id"], RUN["id"]),
         "client": _client(),
         "name": RUN["steps"][0]["id"],
         "kind": "limit",
+        "listed": [],
         "path": "out.html",
         "interrupt_id": "int-7",
         "rating": "positive",

@@ -1,0 +1,91 @@
+"""Add the businesses of runs to their frames: from a client, or from a table of names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from runkit.api.contract import BUSINESS_FIELDS
+from runkit.arguments import full_id
+from runkit.display.text import brief, plural, shorten
+from runkit.errors import UsageError
+from runkit.tables.arrow_columns import cast
+from runkit.tables.frames import Frames
+
+if TYPE_CHECKING:
+    from runkit.client import Client
+
+KEYS = ("run_id", "thread_id", "business_id")  # the first that a table has is used
+FIELDS = ("business_id", "business_name", "business_status")  # that a table may have
+MAX_NAMED = 5  # rows that a problem names
+EXPECTED = (
+    "expected a Client, or a DataFrame with a column run_id, thread_id or business_id, and one "
+    "business_name or name."
+)
+
+
+def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool) -> Frames:
+    """Fill the business columns of `runs`; rows of a table that match no run are a problem.
+
+    Raises `UsageError` for a table without the columns, or with two businesses for one key.
+    """
+    if isinstance(businesses, pd.DataFrame):
+        return _joined(f, *_read_table(businesses))
+    client = getattr(businesses, "businesses", None)
+    if client is None:
+        raise UsageError(f"businesses={brief(businesses)}; {EXPECTED}")
+    unnamed = f.runs.loc[f.runs["business_name"].isna(), "thread_id"].dropna()
+    found = client.of_threads(set(unnamed), progress=progress)
+    return _joined(f, "thread_id", pd.DataFrame.from_dict(found, "index"))
+
+
+def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the name of the key of a table, and its business columns by the key."""
+    if table.index.name in KEYS and table.index.name not in table:
+        table = table.reset_index()
+    if "business_name" not in table:
+        table = table.rename(columns={"name": "business_name"})
+    key = next((name for name in KEYS if name in table), None)
+    if key is None or "business_name" not in table or not table.columns.is_unique:
+        columns = shorten(", ".join(map(str, table.columns)), 200)
+        raise UsageError(f"businesses is a DataFrame with the columns {columns}; {EXPECTED}")
+    names = [name for name in (key, *FIELDS) if name in table]
+    rows = table[[*dict.fromkeys(names)]].astype("str")
+    rows = rows.dropna(subset=[key, "business_name"]).drop_duplicates()
+    is_shared = rows[key].duplicated()
+    if is_shared.any():
+        value = rows.loc[is_shared, key].iloc[0]
+        raise UsageError(
+            f"businesses has several businesses for {key} {brief(value)}; expected one for each."
+        )
+    return key, rows.set_index(key, drop=False)
+
+
+def _joined(f: Frames, key: str, table: pd.DataFrame) -> Frames:
+    """Join businesses to the runs by a key; what is not in the table stays.
+
+    A table of a person has the key as a column, too; what a client found is not checked.
+    """
+    if key == "run_id":  # the first characters of an id will do
+        run_ids = set(f.runs["run_id"])
+        table.index = pd.Index([full_id(name, run_ids) or name for name in table.index])
+    fields = [name for name in BUSINESS_FIELDS if name in table]
+    new = pd.DataFrame({name: f.runs[key].map(table[name]) for name in fields}, dtype=object)
+    runs = f.runs.assign(**new.where(new.notna(), f.runs[fields].astype(object)))
+    unmatched = table.index[~table.index.isin(f.runs[key])]
+    problems = f.problems
+    if key in table and len(unmatched):
+        names = ", ".join(map(brief, islice(unmatched, MAX_NAMED)))
+        rows: dict[str, Any] = {
+            "location": "businesses",
+            "problem": "unmatched_row",
+            "n": len(unmatched),
+            "detail": f"{len(unmatched):,} of {plural(len(table), 'row')} without a run of this "
+            f"{key}, such as {names}",
+            "severity": "warning",
+        }
+        problems = pd.concat([problems, cast(pd.DataFrame([rows]), "problems")], ignore_index=True)
+    return replace(f, runs=cast(runs, "runs"), problems=cast(problems, "problems"))

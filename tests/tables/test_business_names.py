@@ -1,0 +1,82 @@
+"""Frames of a file that names no business, and where the names come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+from runkit.errors import UsageError
+from support import run
+
+RUNS = [
+    run(run_id="aaaaaaaa-1") | {"thread_id": "t-1"},
+    run(run_id="bbbbbbbb-1") | {"thread_id": "t-1"},
+    run(run_id="cccccccc-1") | {"thread_id": "t-2"},
+    run(run_id="dddddddd-1"),
+]
+NAMES = {"t-1": "Acme LLC", "t-2": "Beta Inc", "t-9": "Other LLC"}
+
+
+def table(key: str, rows: dict[str, str], name: str = "business_name") -> pd.DataFrame:
+    return pd.DataFrame(list(rows.items()), columns=[key, name])
+
+
+@pytest.mark.parametrize(
+    ("businesses", "names", "unmatched"),
+    [
+        (table("thread_id", NAMES), ["Acme LLC", "Acme LLC", "Beta Inc", None], "1 of 3 rows"),
+        (table("thread_id", NAMES, "name").set_index("thread_id")[:2], [*"xxx", None], ""),
+        (table("run_id", {"dddddddd": "Delta"}), [None, None, None, "Delta"], ""),
+        (table("run_id", {"aaaaaaaa-1": "A", "eeee": "E"}), ["A", None, None, None], "1 of 2 rows"),
+        (table("business_id", {"b": "B"}), [None] * 4, "1 of 1 row"),
+        (table("thread_id", {}), [None] * 4, ""),
+    ],
+)
+def test_names_of_a_table(businesses: Any, names: list[str | None], unmatched: str) -> None:
+    """Rows that match no run are counted and named."""
+    f = runkit.frames(RUNS, businesses=businesses)
+    found = f.runs["business_name"]
+    assert found.notna().tolist() == [name is not None for name in names]
+    assert "x" in names or found.dropna().tolist() == [name for name in names if name]
+    details = f.problems.loc[f.problems["problem"] == "unmatched_row", "detail"].tolist()
+    assert [detail[: len(unmatched)] for detail in details] == [unmatched] * bool(unmatched)
+    assert f.is_complete
+    assert f.runs.dtypes.equals(runkit.frames([]).runs.dtypes)
+
+
+def test_a_table_has_more_than_names() -> None:
+    """Its ids and statuses are filled in; frames that know a business keep what it lacks."""
+    rows = table("thread_id", NAMES).assign(business_id=["b-1", "b-2", "b-9"])
+    f = runkit.frames(RUNS, businesses=rows)
+    later = pd.DataFrame({"business_id": ["b-1"], "name": ["Acme"], "business_status": ["open"]})
+    again = runkit.frames(f, businesses=later).runs
+    assert again["business_name"].tolist()[:3] == ["Acme", "Acme", "Beta Inc"]
+    assert again["business_status"].tolist()[:2] == ["open"] * 2
+    assert again["business_id"].tolist()[:3] == ["b-1", "b-1", "b-2"]
+
+
+@pytest.mark.parametrize(
+    ("businesses", "words"),
+    [
+        (pd.DataFrame({"id": ["a"], "name": ["b"]}), "the columns id, business_name; expected a"),
+        (pd.DataFrame({"run_id": ["a"]}), "the columns run_id; expected"),
+        (pd.DataFrame({"thread_id": ["a", "a"], "name": ["b", "c"]}), "several .* thread_id 'a'"),
+        ("names.csv", "businesses='names.csv'; expected a Client, or a DataFrame"),
+    ],
+)
+def test_other_names_are_a_clear_error(businesses: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        runkit.frames(RUNS, businesses=businesses)
+
+
+def test_a_client_names_the_businesses_of_a_file() -> None:
+    """Those of `runs.list(with_businesses=True)`; what is known takes no request."""
+    with runkit.sandbox(history=6, speed=3000) as box, box.client(rate=None) as client:
+        data = [raw | {"_runkit": None} for raw in map(runkit.Run.to_dict, client.runs.list())]
+        listed = client.runs.list(with_businesses=True)
+        f = runkit.frames(data, businesses=client)
+    assert f.runs["business_name"].tolist() == [item.business_name for item in listed]
+    assert f.runs["business_status_at"].notna().all()
