@@ -12,32 +12,37 @@ from runkit.analysis.actions import DTYPES as ACTION_DTYPES
 from runkit.analysis.actions import fully_known
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
+from runkit.display.counts import DAY, sentence, things, unread
+from runkit.display.status_words import OUTCOMES
 from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.tables.audit_trail import last_answers
-from runkit.tables.frames import Frames
+from runkit.facts import Facts, count
+from runkit.tables.audit_trail import joined_answers, match, use_words, with_answers
 from runkit.tables.read_frames import frames
-from runkit.tables.schema import DECISIONS
+from runkit.tables.run_rules import is_late
 from runkit.tables.sources import Source
 
 UNKNOWN = "unknown"
 NOT_DONE = "not_done"
 DECIDED = {"approved", "rejected"}
 MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest wait
-DAY_S = 86_400
 OVER_DAYS = (1, 3, 7)
 OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
-COUNTS = ["n_asked", "n_pending", "n_auto", "n_lapsed", "n_answered", "n_unknown"]  # never null
+ENDINGS = ["n_pending", "n_auto", "n_lapsed", "n_answered"]
+RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
+WORDS = {  # how the questions ended; the parts add up to all
+    "n_pending": OUTCOMES["pending"].lower(),
+    "n_auto": "decided by policy",
+    "n_lapsed": OUTCOMES["lapsed"].partition(":")[0].lower(),
+    "n_approved": "approved",
+    "n_rejected": "rejected",
+    "n_not_done": "answered, but not done",
+    "n_unknown": "answered, not known how",
+}
 COLUMNS = [
     "n_asked",
-    "n_pending",
-    "n_auto",
-    "n_lapsed",
-    "n_answered",
-    "n_approved",
-    "n_rejected",
-    "n_not_done",
-    "n_unknown",
+    *ENDINGS,
+    *RESULTS,
     "n_edited",
     "wait_p50_s",
     "wait_p90_s",
@@ -67,8 +72,8 @@ def decisions(
         "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the
         Monday of the week in which it was asked, in UTC).
     answers
-        `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames
-        that have it already.
+        `runkit.answer_log()`, or a table of your own, as for `runkit.frames`: the API keeps no
+        answer. Not needed for frames that have it already.
     actions
         `runkit.actions(f, client)`: what became of questions whose answer is not known, because
         somebody answered in Middesk's own screens. A decision is read from the status that its
@@ -81,8 +86,12 @@ def decisions(
     -------
     pandas.DataFrame
         One row per group, the largest first, or the weeks in order; questions without a group are
-        "unknown". Unknown is null, not 0: without `answers`, `actions` and decisions in the data,
-        no result is known. Counts are int32, those that can be null Int32; seconds are float64.
+        "unknown". Counts are Int32, seconds float64. What the data has is counted, and 0 is null
+        where some are not known: without `answers`, `actions` and decisions in the data, no result
+        is known. Of runs whose steps were not read, only open questions are counted.
+
+        `attrs["sentence"]` counts all questions by how they ended, the runs whose steps were not
+        read, and the rows of `answers` by what became of them, also those that match no question.
 
         | column | meaning |
         | --- | --- |
@@ -91,17 +100,17 @@ def decisions(
         | n_pending, n_auto | waiting; resolved by policy |
         | n_lapsed, n_answered | the run ended first; answered |
         | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
-        | n_edited | of n_approved, those with changes; null if no answer is known, only actions |
+        | n_edited | of n_approved, those with changes, which actions do not tell |
         | wait_p50_s, wait_p90_s | median and 90th percentile of waits; p90 needs 10 answers |
-        | oldest_pending_s | the longest known wait of a pending question |
-        | n_over_1d, n_over_3d, n_over_7d | pending for longer; null if no wait is known |
+        | oldest_pending_s | the longest wait of a pending question, as far as the data proves it |
+        | n_over_1d, n_over_3d, n_over_7d | pending for longer |
         | n_shown | answers given in a form that logged when it was shown; null without `answers` |
         | n_quick | of those, within `quick_s` and with no source opened; null if there are none |
 
         `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a
         hit that led to no action: rejected, or not carried out. This is known of runs that had
         ended when `actions` was read, if it has all actions on the object. The rest is in
-        `n_unknown`; where that is all of `n_answered`, the other three are null.
+        `n_unknown`.
 
     Raises
     ------
@@ -123,15 +132,70 @@ def decisions(
         raise UsageError(
             f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
         )
-    f = frames(f, answers=answers)
-    questions = f.interrupts
+    facts = Facts(frames(f))
+    questions, log = facts.questions, None
+    if answers is not None:
+        log = match(facts.frames, questions, answers)
+        questions = with_answers(questions, log)
     group = _groups(questions, by)
-    flags = _flags(questions, actions) | _attention(f, answers, quick_s)
-    numbers = pd.DataFrame(flags, questions.index).astype("Int32")
-    counts = numbers.groupby(group).sum(min_count=1).astype(dict.fromkeys(COUNTS, "int32"))
-    counts.loc[counts["n_pending"] == 0, OVER_COUNTS] = 0
-    table = counts.join(_waits(questions, group))[COLUMNS]
-    return _ordered(table.rename_axis(by).reset_index(), by)
+    flags = _flags(questions, actions) | _attention(questions, log, quick_s)
+    numbers = pd.DataFrame(flags, questions.index).astype("boolean")
+    counts = _counts(numbers, group, facts).join(_waits(questions, group))[COLUMNS]
+    table = _ordered(counts.rename_axis(by).reset_index(), by)
+    table.attrs["sentence"] = _sentence(facts, numbers, log)
+    return table
+
+
+def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.DataFrame:
+    """Count the flags of each group; 0 is null where some are not known or were not read."""
+    by_group = flags.groupby(group)
+    counts = by_group.sum().astype("Int32")
+    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited"], facts.n_unread)
+    n_unread |= dict.fromkeys(["n_pending", *OVER_COUNTS], facts.open_questions.unread)
+    is_unread = [n_unread.get(str(name), 0) > 0 for name in counts]
+    is_doubtful = by_group.count().lt(by_group.size(), axis=0) | is_unread
+    counts = counts.mask(counts.eq(0) & is_doubtful)
+    counts["n_quick"] = counts["n_quick"].mask(counts["n_shown"].eq(0))
+    return counts
+
+
+def _sentence(facts: Facts, flags: pd.DataFrame, log: pd.DataFrame | None) -> str:
+    """Write how the questions ended, in parts that add up, and what is not known."""
+    n_of = flags.sum()
+    asked = count(flags["n_asked"], facts.n_unread)
+    endings = ", ".join(f"{n_of[name]:,} {words}" for name, words in WORDS.items() if n_of[name])
+    head = things(asked._replace(unread=0) if asked.of else asked, "question")
+    parts = [
+        sentence(": ".join(filter(None, [head, endings]))),
+        unread(asked, "Other questions") if asked.of else "",
+        facts.wait_note,
+        "" if log is None else f"{use_words(log)}.",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the columns that count endings, results and long waits, as flags of three values."""
+    outcome, is_question = questions["outcome"], questions["is_separate"]
+    is_pending, is_answered = outcome.eq("pending") & is_question, outcome.eq("answered")
+    known = questions["decision"].astype("string").where(is_answered)
+    result = known.replace("edited", "approved")
+    if actions is not None:
+        result = result.fillna(_effects(questions, actions))
+    flags: dict[str, Any] = {
+        "n_asked": is_question,
+        "n_pending": is_pending,
+        "n_auto": outcome.isin(RESOLUTIONS),
+        "n_lapsed": outcome.eq("lapsed"),
+        "n_answered": is_answered,
+        "n_unknown": is_answered & result.isna(),
+        "n_edited": is_answered & (result == "approved") & (known == "edited"),
+    }
+    for word in ("approved", "rejected", NOT_DONE):
+        flags[f"n_{word}"] = is_answered & (result == word)
+    for days in OVER_DAYS:
+        flags[f"n_over_{days}d"] = is_pending & is_late(questions, days * DAY)
+    return flags
 
 
 def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
@@ -145,30 +209,6 @@ def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
             "oldest_pending_s": wait.where(outcome == "pending").groupby(group).max(),
         }
     )
-
-
-def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
-    """Return the columns that count outcomes, long waits and results, as flags; unknown is null."""
-    outcome, decision = questions["outcome"], questions["decision"].astype("str")
-    pending_s = questions["wait_s"].where(outcome == "pending").astype("Float64")
-    known = decision.where((outcome == "answered") & decision.isin(DECISIONS))
-    result = known.replace("edited", "approved")
-    if actions is not None:
-        result = result.fillna(_effects(questions, actions).where(outcome == "answered"))
-    result = result.astype("string")  # comparing text with null gives null
-    flags: dict[str, Any] = {
-        "n_asked": outcome.notna(),
-        "n_auto": outcome.isin(RESOLUTIONS),
-        "n_unknown": (outcome == "answered") & result.isna(),
-        "n_edited": known.astype("string") == "edited",
-    }
-    for word in ("pending", "lapsed", "answered"):
-        flags[f"n_{word}"] = outcome == word
-    for word in ("approved", "rejected", NOT_DONE):
-        flags[f"n_{word}"] = result == word
-    for days in OVER_DAYS:
-        flags[f"n_over_{days}d"] = pending_s > days * DAY_S
-    return flags
 
 
 def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
@@ -197,21 +237,14 @@ def _status_after(effects: str) -> str | None:
     return statuses.pop() if len(statuses) == 1 and statuses <= DECIDED else None
 
 
-def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[str, Any]:
+def _attention(questions: pd.DataFrame, log: pd.DataFrame | None, quick_s: float) -> dict[str, Any]:
     """Flag the questions whose form logged when it was shown, and of those the quick answers."""
-    if answers is None:
+    if log is None:
         return {"n_shown": None, "n_quick": None}
-    questions = f.interrupts
-    entries = [entry or {} for entry in last_answers(questions, f.runs, answers)]
-    log = pd.DataFrame(entries, questions.index, ["sent_at", "shown_at", "n_sources_opened"])
-    sent_at = pd.to_datetime(log["sent_at"], utc=True)
-    shown_at = pd.to_datetime(log["shown_at"], utc=True)
-    seconds = (sent_at - shown_at).dt.total_seconds().where(questions["outcome"] == "answered")
-    is_quick = (seconds <= quick_s) & (log["n_sources_opened"] == 0)
-    return {
-        "n_shown": seconds.notna(),
-        "n_quick": is_quick.astype("boolean").where(seconds.notna()),
-    }
+    last = joined_answers(questions, log)
+    seconds = (last["sent_at"] - last["shown_at"]).dt.total_seconds()
+    is_quick = seconds.le(quick_s) & last["n_sources_opened"].eq(0)
+    return {"n_shown": seconds.notna(), "n_quick": is_quick}
 
 
 def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:

@@ -20,8 +20,8 @@ from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
 from runkit.facts import Facts, count, wait_of
-from runkit.local.answer_log import CONFIRMED, IN_DOUBT
-from runkit.tables.audit_trail import audit_trail, last_answers, proposed_artifacts, with_answers
+from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
+from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
@@ -131,7 +131,8 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     f
         Frames of exactly one run.
     answers
-        The frame of `runkit.answer_log()`; the API keeps no answer.
+        `runkit.answer_log()`, or a table of your own, as for `runkit.frames`; the API keeps no
+        answer.
 
     Returns
     -------
@@ -146,11 +147,12 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
-    table, signers = f.interrupts, set()
+    table, log, signers = f.interrupts, None, set()
     if answers is not None:
-        table = with_answers(table, f.runs, answers)
-        signers = set(answers["answered_by"].dropna())
-    answered = _logged(f, table, answers)
+        log = match(f, table, answers)
+        table = with_answers(table, log)
+        signers = {*log.loc[log["answered_by_source"].eq(SELF_DECLARED), "answered_by"]}
+    answered = _logged(table, log)
     proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
     table = with_waits(f, table).join([answered, titles])
@@ -158,7 +160,7 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
 
     cards = [row | _card(f, row, signers) for row in records(table)]
     columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
-    trail = audit_trail(f.runs, f.artifacts, f.interrupts, answers).join(columns)
+    trail = audit_trail(f, log).join(columns)
     body = render("questions", rows=cards)
     return Panel("Questions to reviewers", _questions_sentence(f, table, cards), trail, body=body)
 
@@ -180,33 +182,35 @@ def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, An
     return " ".join(filter(None, parts))
 
 
-def _logged(f: Frames, table: pd.DataFrame, answers: pd.DataFrame | None) -> pd.DataFrame:
-    """Return what the log has of each question: `answer`, `delivery`, and what came `later`.
+def _logged(table: pd.DataFrame, log: pd.DataFrame | None) -> pd.DataFrame:
+    """Return what is known of the answer to each question: `answer`, `delivery`, and what is later.
 
     An answer that the data does not have yet is no part of it: the question stays open.
     """
     columns = ["answer", "delivery", "later"]
-    if answers is None:
+    if log is None:
         return pd.DataFrame(index=table.index, columns=columns, dtype="str")
-    log = last_answers(table, f.runs, answers, (CONFIRMED, *IN_DOUBT))
-    rows: list[dict[str, Any]] = []
-    for entry, outcome in zip(log, table["outcome"], strict=True):
-        if entry is None or outcome in RESOLUTIONS:
-            rows.append({})
-        elif outcome == "pending" and entry["delivery"] == CONFIRMED:
-            rows.append({"later": _after_reading(f, entry)})
-        else:
-            rows.append({"answer": _answer(entry["answer"]), "delivery": entry["delivery"]})
-    return pd.DataFrame(rows, table.index, columns, dtype="str")
+    is_sent = log["delivery"].fillna(CONFIRMED).isin((CONFIRMED, *IN_DOUBT))
+    last = log[is_sent].dropna(subset="question").drop_duplicates("question", keep="last")
+    last = last.set_index("question").reindex(table.index)
+    is_open = table["outcome"].eq("pending") & ~last["delivery"].isin(IN_DOUBT)
+    is_known = ~is_open & ~table["outcome"].isin(RESOLUTIONS)
+    later = [_after_reading(row) if row["use"] == LATER else None for row in records(last)]
+    return pd.DataFrame(
+        {
+            "answer": last["answer"].where(is_known).map(_answer, na_action="ignore"),
+            "delivery": last["delivery"].where(is_known),
+            "later": later,
+        },
+        dtype="str",
+    )
 
 
-def _after_reading(f: Frames, entry: dict[Any, Any]) -> str | None:
-    """Write that an open question was answered after the data was read, if so."""
-    read_at = f.reads["read_at"].fillna(f.runs["updated_at"]).iloc[0]
-    if entry["sent_at"] <= read_at:
-        return None
-    by_whom = f"Answered by {entry['answered_by']}, {moment(entry['sent_at'])}"
-    return f"{by_whom}, after this data was read; fetch the run again."
+def _after_reading(row: dict[Any, Any]) -> str:
+    """Write that an open question was answered after the data was read."""
+    by = f" by {row['answered_by']}" if row["answered_by"] else ""
+    when = moment(row["answered_at"])
+    return f"Answered{by}, {when}, after this data was read; fetch the run again."
 
 
 def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
@@ -243,12 +247,12 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     }
 
 
-def _answer(answer: object) -> str | None:
+def _answer(answer: str) -> str:
     """Write an answer of the log, which is JSON, as text: `decision: approve; note: seen`."""
     try:
-        return shorten(_plain(json.loads(answer)), MAX_ANSWER) if isinstance(answer, str) else None
+        return shorten(_plain(json.loads(answer)), MAX_ANSWER)
     except ValueError:
-        return shorten(str(answer), MAX_ANSWER)
+        return shorten(answer, MAX_ANSWER)
 
 
 def _plain(value: object) -> str:

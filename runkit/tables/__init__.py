@@ -11,7 +11,7 @@ schema          every column with its dtype, unit and meaning
 frames          the class `Frames`
 run_rules       the rules of a run: what is a finding, what waits and for how long, why it failed
 compare         `compare`: two runs, step by step
-audit_trail     the answer log beside the questions
+audit_trail     answers beside the questions
 _business_names  businesses of runs, from a client or a table
 _saved          frames in a folder of Parquet files
 _excel          frames in a workbook

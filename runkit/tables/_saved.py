@@ -36,6 +36,7 @@ class Saved(pydantic.BaseModel):
     refused: int
     why: str | None
     version: int | None
+    answers: str | None = None  # not written by version 0.3
 
 
 def is_saved(folder: Path) -> bool:

@@ -1,22 +1,26 @@
-"""Join the answer log to the interrupts frame: decisions, and who made them."""
+"""Join answers to the questions of frames: what was decided, by whom, and on which evidence.
+
+Answers are rows of `runkit.answer_log()`, also of several reviewers, or of a table of one's own.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from runkit.api.questions import decision_of
-from runkit.display.text import brief
+from runkit.api.questions import DECIDED, decision_of
+from runkit.display.text import brief, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
+from runkit.tables.run_rules import LinkedFrames, lost_questions
 from runkit.tables.schema import DECISIONS
 
-Entry = dict[Any, Any]  # a row of the answer log
-KEY = ["run_id", "interrupt_id"]
-COLUMNS = [*KEY, "step_id", "run_created_at", "delivery", "answer", "answered_by"]
+IDS = ("run_id", "step_id", "interrupt_id")
+TEXTS = (*IDS, "decision", "answer", "answered_by", "answered_by_source", "delivery")
+TIMES = ("answered_at", "sent_at", "shown_at", "run_created_at")
 AUDIT = (
     "asked_at",
     "business_name",
@@ -31,94 +35,152 @@ AUDIT = (
     "wait_s",
     "reason",
 )
-TIMES = ("run_created_at", "sent_at", "shown_at")
+JOINED, LATER = "joined", "later"
+USES = {  # what became of the rows of `answers`, in the words of a sentence
+    JOINED: "joined",
+    "older": "followed by a later one",
+    "unconfirmed": "not confirmed",
+    "unused": "to a question that nobody answered in the data",
+    "unmatched": "without a matching question",
+    "elsewhere": "of other runs",
+    LATER: "newer than the data; fetch the runs again",
+}
 
 
-def with_answers(
-    interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataFrame
-) -> pd.DataFrame:
-    """Fill `decision` from the confirmed answers, and `answered_by` where the API names nobody.
+def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of answers, and return it with all columns, the oldest answer first.
 
-    An answer joins by its step. One without a step joins by its interrupt id, if that is unique in
-    the run. Two sandboxes with the same seed have equal ids; the creation time tells their runs
-    apart.
+    `decision` and `note` are read from the `answer` of a log. Raises `UsageError`.
     """
-    decisions, names = interrupts["decision"].tolist(), interrupts["answered_by"].tolist()
-    outcomes = interrupts["outcome"].tolist()
-    for row, entry in enumerate(last_answers(interrupts, runs, answers)):
-        if entry is None or outcomes[row] != "answered":
-            continue
-        decisions[row] = _decision(entry["answer"])
-        if pd.isna(names[row]):
-            names[row] = entry["answered_by"]
-    return interrupts.assign(
-        decision=pd.Categorical(decisions, categories=list(DECISIONS)),
-        answered_by=pd.Series(names, interrupts.index, "str"),
-    )
-
-
-def last_answers(
-    interrupts: pd.DataFrame,
-    runs: pd.DataFrame,
-    answers: pd.DataFrame,
-    deliveries: Collection[str] = (CONFIRMED,),
-) -> list[Entry | None]:
-    """Return the last answer with one of these deliveries to each interrupt, None without one."""
-    dtypes = [answers[name].dtype for name in TIMES if name in answers]
-    are_times = all(isinstance(dtype, pd.DatetimeTZDtype) for dtype in dtypes)
-    if not are_times or not set(COLUMNS) <= set(answers):
+    has_ids = "run_id" in answers and {"step_id", "interrupt_id"} & {*answers}
+    if not has_ids or not {"answer", "decision"} & {*answers}:
         raise UsageError(
-            f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), with its "
-            "columns and its times in UTC. To store it, use Parquet: CSV has no types."
+            f"answers is {brief(answers)}; expected the frame from runkit.answer_log(), or a table "
+            "with the columns run_id, step_id or interrupt_id, decision, answered_by and "
+            "answered_at."
         )
+    columns = [*TEXTS, *TIMES, "n_sources_opened"]
+    log = answers.reset_index(drop=True).reindex(columns=columns)
+    log = log.astype(dict.fromkeys([*TEXTS, *TIMES], "str"))
+    try:
+        times = log[[*TIMES]].apply(pd.to_datetime, utc=True, format="ISO8601")
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"answers has a time that cannot be read: {shorten(str(error), 200)}; expected "
+            "datetimes or ISO 8601."
+        ) from None
+    log[[*TIMES]] = times.astype("datetime64[us, UTC]")
+    log["answered_at"] = log["answered_at"].fillna(log["sent_at"])
 
-    created = runs.set_index("run_id")["created_at"]
-    is_delivered = answers["delivery"].isin(list(deliveries))
-    log = answers[is_delivered & answers["run_id"].isin(created.index)]
-    log = log[(log["run_created_at"] == log["run_id"].map(created)) | log["run_created_at"].isna()]
-    entries: dict[tuple[object, object], Entry] = {}
-    for question_id, entry in zip(_question_id(log), log.to_dict("records"), strict=True):
-        entries[entry["run_id"], question_id] = entry
+    values = [_read(answer) for answer in log["answer"]]
+    sent = [decision_of(value) if value else None for value in values]
+    decisions = log["decision"].str.lower().map(DECIDED | {"edited": "edited"})
+    wrong = log["decision"][log["decision"].notna() & decisions.isna()]
+    if len(wrong):
+        raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
+    log["decision"] = decisions.fillna(pd.Series(sent, dtype="str"))
+    log["note"] = pd.Series([value.get("note") for value in values], dtype="str")
+    return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
-    logged: list[Entry | None] = []
-    rows = interrupts[["run_id", "step_id", "interrupt_id"]].assign(
-        is_shared=interrupts.duplicated(KEY, keep=False)
+
+def _read(answer: object) -> dict[str, Any]:
+    try:
+        value = json.loads(str(answer))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers with their `question`, a row of questions, and their `use` (`USES`).
+
+    An answer belongs to the question of its step; where one of the two names no step, to the only
+    question of its run with its interrupt id. Two sandboxes with the same seed have equal ids; the
+    creation time tells their runs apart.
+    """
+    log = read_answers(answers)
+    runs = f.runs[["run_id", "created_at", "updated_at"]]
+    runs = runs.merge(f.reads[["run_id", "read_at"]], "left", "run_id").set_index("run_id")
+    runs = runs.reindex(log["run_id"]).set_axis(log.index)
+    created_at = log["run_created_at"].fillna(runs["created_at"])
+    is_here = created_at.eq(runs["created_at"])
+
+    by_step, by_interrupt = (_look_up(log, questions, name) for name in IDS[1:])
+    step_ids = questions["step_id"].reindex(by_interrupt).set_axis(log.index)
+    is_free = log["step_id"].isna() | step_ids.isna()
+    question = by_step.fillna(by_interrupt.where(is_free)).where(is_here)
+    outcome = questions["outcome"].astype("str").reindex(question).set_axis(log.index)
+    is_later = log["answered_at"] > runs["read_at"].fillna(runs["updated_at"])
+    conditions = {
+        "elsewhere": ~is_here,
+        "unmatched": question.isna(),
+        "unconfirmed": ~log["delivery"].fillna(CONFIRMED).eq(CONFIRMED),
+        JOINED: outcome.eq("answered"),
+        LATER: outcome.eq("pending") & is_later,
+    }
+    use = pd.Series(np.select([*conditions.values()], [*conditions], "unused"), log.index)
+    is_older = log.assign(question=question, use=use).duplicated(["question", "use"], keep="last")
+    use = use.mask(is_older & use.isin([JOINED, LATER]), "older")
+    return log.assign(question=question, use=use)
+
+
+def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Return the label of the only question with the run and the id of each answer, else null."""
+    key = ["run_id", name]
+    known = questions.loc[questions[name].notna(), key]
+    known = known[~known.duplicated(keep=False)].rename_axis("question").reset_index()
+    labels: pd.Series[Any] = log[key].merge(known, "left", key)["question"]
+    return labels
+
+
+def use_words(log: pd.DataFrame) -> str:
+    """Write what became of the rows of `answers`: `3 answers: 2 joined, 1 of other runs`."""
+    n_of = log["use"].value_counts()
+    parts = [f"{n_of[use]:,} {words}" for use, words in USES.items() if use in n_of]
+    return ": ".join(filter(None, [plural(len(log), "answer"), ", ".join(parts)]))
+
+
+def with_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
+    """Fill `decision` from the matched answers, and `answered_by` where the API names nobody."""
+    last = joined_answers(questions, log)
+    decision = last["decision"].fillna(questions["decision"].astype("str"))
+    return questions.assign(
+        decision=pd.Categorical(decision, categories=list(DECISIONS)),
+        answered_by=questions["answered_by"].fillna(last["answered_by"]),
     )
-    for run_id, step_id, interrupt_id, is_shared in rows.itertuples(index=False):
-        by_interrupt = None if is_shared else entries.get((run_id, interrupt_id))
-        logged.append(entries.get((run_id, step_id), by_interrupt))
-    return logged
 
 
-def audit_trail(
-    runs: pd.DataFrame,
-    artifacts: pd.DataFrame,
-    interrupts: pd.DataFrame,
-    answers: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def joined_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
+    """Return the answer that counts of each question, null where none is known."""
+    joined = log[log["use"].eq(JOINED)]
+    return joined.set_index("question").reindex(questions.index)
+
+
+def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row for each question: on which evidence it was asked, and who decided what.
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
-    `reason` is the note of the answer, which only the answer log has.
+    `reason` is the note of the answer, which only the answer log has. A run that waits for a
+    question that is not in the data has a row, too.
     """
-    questions, reasons = interrupts, None
-    if answers is not None:
-        questions = with_answers(questions, runs, answers)
-        entries = last_answers(questions, runs, answers)
-        reasons = [_read(entry["answer"]).get("note") if entry else None for entry in entries]
+    questions, reasons = f.interrupts, None
+    if log is not None:
+        questions, reasons = with_answers(questions, log), joined_answers(questions, log)["note"]
 
-    cited = proposed_artifacts(interrupts, artifacts)
+    cited = proposed_artifacts(questions, f.artifacts)
     tiers = (
         cited["best_tier_text"].fillna("tier not known").mask(cited["n_sources"].eq(0), "no source")
     )
     texts = (cited["title"] + " (" + tiers + ")").groupby(cited["question"]).agg("; ".join)
 
     table = questions.assign(
-        question=questions["label"],
         reason=pd.Series(reasons, questions.index, "str"),
         evidence=texts.reindex(questions.index),
     )
-    table = table.merge(runs[["run_id", "business_name"]], on="run_id")
+    lost = lost_questions(f)
+    table = pd.concat([table, lost], ignore_index=True) if len(lost) else table
+    table = table.rename(columns={"label": "question"})
+    table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
 
 
@@ -139,16 +201,3 @@ def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.D
 
 def _question_id(rows: pd.DataFrame) -> pd.Series[str]:
     return rows["step_id"].fillna(rows["interrupt_id"])
-
-
-def _read(answer: object) -> dict[str, Any]:
-    try:
-        value = json.loads(str(answer))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _decision(answer: object) -> str | None:
-    value = _read(answer)
-    return decision_of(value) if value else None

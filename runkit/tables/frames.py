@@ -87,7 +87,8 @@ class Frames:
     `f["steps"]` is `f.steps`, `dict(f)` has all six, and `len(f)` is the number of runs.
 
     `version` is the version of the archive that the runs were read from, else None. `reads` has the
-    time and host of each run's read; `read_at` and `read_from` summarize them.
+    time and host of each run's read; `read_at` and `read_from` summarize them. `answers` counts the
+    rows of `answers=` by what became of them, None if none were given.
     """
 
     runs: pd.DataFrame
@@ -99,6 +100,7 @@ class Frames:
     coverage: Coverage
     version: int | None = None
     reads: pd.DataFrame = field(default_factory=partial(empty, "reads"))
+    answers: str | None = None
 
     @property
     def schema(self) -> pd.DataFrame:
@@ -251,7 +253,7 @@ class Frames:
         UsageError
             For a path that is a file or named as one, and a folder that cannot be written.
         """
-        coverage = self.coverage._asdict() | {"version": self.version}
+        coverage = self.coverage._asdict() | {"version": self.version, "answers": self.answers}
         return write_saved(directory, dict(self.items()) | {"reads": self.reads}, coverage)
 
     @checked
@@ -284,8 +286,7 @@ class Frames:
         """
         from runkit.tables._excel import write_workbook
 
-        audit = audit_trail(self.runs, self.artifacts, self.interrupts)
-        return write_workbook(dict(self.items()) | {"audit": audit}, path)
+        return write_workbook(dict(self.items()) | {"audit": audit_trail(self)}, path)
 
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines; the last says how complete they are."""
@@ -299,7 +300,7 @@ class Frames:
             verb = "has" if n_undated == 1 else "have"
             subject = plural(n_undated, "open run")
             lines.append(f'{subject} {verb} no time of reading; pass as_of="now" or a time')
-        return [*filter(None, lines), self._completeness()]
+        return [*filter(None, [*lines, self.answers]), self._completeness()]
 
     def _counts(self) -> str:
         """Count the rows of each frame; 0 is left out where some are not known.

@@ -24,7 +24,7 @@ from runkit.errors import DataError, UsageError
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast, micros
-from runkit.tables.audit_trail import with_answers
+from runkit.tables.audit_trail import match, use_words, with_answers
 from runkit.tables.build_columns import tables
 from runkit.tables.flatten import flatten, read_runs
 from runkit.tables.frames import Coverage, Frames
@@ -87,9 +87,13 @@ def frames(
         machine's). It is in UTC if it has no offset. By default, each run is measured up to the
         time when it was read, else up to its own newest time.
     answers
-        `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names
-        nobody, `answered_by` in the interrupts frame. Without it, the frames are the same on every
-        machine.
+        `runkit.answer_log()`, some of its rows, or those of several reviewers (`pd.concat`). Or a
+        table of your own with `run_id`, `step_id` or `interrupt_id`, `decision` (approved, rejected
+        or edited), `answered_by` and `answered_at`. Fills `decision` and, where the API names
+        nobody, `answered_by` in the interrupts frame; the newest answer to a question counts. A
+        question that is open in the data stays open. `f.answers`, which the frames print, counts
+        all rows, also those that match no question. Without answers, the frames are the same on
+        every machine.
     businesses
         The businesses of the runs, if the source does not know them. A `Client` looks for them by
         the threads of each business of its account, within its rate limit; runs without a
@@ -129,7 +133,8 @@ def frames(
         f = with_businesses(f, businesses, progress)
     if answers is None:
         return f
-    return replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))
+    log = match(f, f.interrupts, answers)
+    return replace(f, interrupts=with_answers(f.interrupts, log), answers=use_words(log))
 
 
 def open_source(source: Source) -> Any:
@@ -148,7 +153,9 @@ def open_source(source: Source) -> Any:
         if is_saved(path):
             dataframes, saved = read_saved(path)
             coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
-            return Frames(**dataframes, coverage=coverage, version=saved.version)
+            return Frames(
+                **dataframes, coverage=coverage, version=saved.version, answers=saved.answers
+            )
         if (path / "_delta_log").is_dir():
             import_module(ARCHIVE)
             return OPENERS[ARCHIVE](path)

@@ -199,9 +199,13 @@ def open_questions(f: LinkedFrames) -> pd.DataFrame:
     order = ["rank", "asked_at", "wait_s"]
     pending = pending.assign(rank=rank).sort_values(order, ascending=[True, True, False])
 
-    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
-    unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_IN_THE_DATA, outcome="pending")
-    return pd.concat([pending.drop(columns="rank"), unread], ignore_index=True)
+    return pd.concat([pending.drop(columns="rank"), lost_questions(f)], ignore_index=True)
+
+
+def lost_questions(f: LinkedFrames) -> pd.DataFrame:
+    """Return a row for each waiting run whose question is not in the data."""
+    is_lost = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
+    return f.runs.loc[is_lost, ["run_id"]].assign(label=NOT_IN_THE_DATA, outcome="pending")
 
 
 def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:

@@ -61,8 +61,9 @@ def run_of(number: int, case: Case) -> dict[str, Any]:
     )
     statuses = {"pending": "interrupted", "lapsed": "error"}
     status = statuses.get(case.outcome, "running" if is_open else "completed")
-    local = {"read_at": (START + timedelta(seconds=ended_s)).isoformat()}
-    local |= {"business_id": "b"} if case.is_listed else {}
+    local = {"business_id": "b"} if case.is_listed else {}
+    if case.has_wait:
+        local["read_at"] = (START + timedelta(seconds=ended_s)).isoformat()
     return run(
         pause,
         run_id=f"run-{number}",
@@ -73,10 +74,7 @@ def run_of(number: int, case: Case) -> dict[str, Any]:
 
 
 def frames_of(cases: list[Case]) -> runkit.Frames:
-    f = runkit.frames([run_of(number, case) for number, case in enumerate(cases)])
-    is_untimed = [not case.has_wait and case.outcome == "pending" for case in cases]
-    f.interrupts["wait_s"] = f.interrupts["wait_s"].mask(is_untimed)
-    return f
+    return runkit.frames([run_of(number, case) for number, case in enumerate(cases)])
 
 
 def log_of(cases: list[Case]) -> pd.DataFrame:
@@ -207,26 +205,43 @@ def expected_result(case: Case, has_hit: bool | None) -> str | None:
 def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool) -> dict[str, Any]:
     outcomes = Counter(case.outcome for case, _, _ in rows)
     waits = [wait for case, wait, _ in rows if case.outcome == "answered"]
-    pending = [wait for case, wait, _ in rows if case.outcome == "pending" and case.has_wait]
+    waiting = [case for case, _, _ in rows if case.outcome == "pending"]
+    pending = [wait for case, wait, _ in rows if case in waiting and case.has_wait]
     results = Counter(result for case, _, result in rows if case.outcome == "answered")
-    edits = [case.answer == "edited" for case, _, _ in rows if case.answer not in (None, "unknown")]
+    n_edited = sum(result == "approved" and case.answer == "edited" for case, _, result in rows)
+    may_be_edited = any(
+        case.outcome == "answered"
+        and case.answer in (None, "unknown")
+        and result in (None, "approved")
+        for case, _, result in rows
+    )
     shown = [case for case, _, _ in rows if case.shown_s is not None]
     n_quick = sum(case.shown_s <= 10 and case.n_opened == 0 for case in shown)
-    over = {f"n_over_{days}d": sum(wait > days * DAY for wait in pending) for days in (1, 3, 7)}
-    known = ("approved", "rejected", "not_done")
+
+    def known(n: int, is_known: bool) -> int | None:
+        return n if n or is_known else None
+
     return {
         "n_asked": len(rows),
         "n_pending": outcomes["pending"],
         "n_auto": outcomes["auto_approve"] + outcomes["skip"],
         "n_lapsed": outcomes["lapsed"],
         "n_answered": len(waits),
-        **{f"n_{name}": results[name] if {*results} - {None} else None for name in known},
+        **{
+            f"n_{name}": known(results[name], not results[None])
+            for name in ("approved", "rejected", "not_done")
+        },
         "n_unknown": results[None],
-        "n_edited": sum(edits) if edits else None,
+        "n_edited": known(n_edited, not may_be_edited),
         "wait_p50_s": np.median(waits) if waits else None,
         "wait_p90_s": np.quantile(waits, 0.9) if len(waits) >= 10 else None,
         "oldest_pending_s": max(pending, default=None),
-        **(over if pending or not outcomes["pending"] else dict.fromkeys(over)),
+        **{
+            f"n_over_{days}d": known(
+                sum(wait > days * DAY for wait in pending), len(pending) == len(waiting)
+            )
+            for days in (1, 3, 7)
+        },
         "n_shown": len(shown) if is_logged else None,
         "n_quick": n_quick if shown else None,
     }

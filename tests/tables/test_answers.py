@@ -103,3 +103,77 @@ def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
     shown = ["Hit (government); Other (no source)", "rejected", "Ada", "no", 10]
     assert trail.loc[0, columns].tolist() == shown
     assert trail.loc[0, "answered_at"] == f.interrupts["answered_at"].iloc[1]
+
+
+def own(**more: Any) -> pd.DataFrame:
+    """A table of one's own with one answer to the question of `answered()`."""
+    one = {"run_id": "r", "step_id": "q", "decision": "rejected", "answered_by": "Bo"} | more
+    return pd.DataFrame([one])
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (own(), ["rejected", "Bo"]),
+        (own(decision="Approve", answered_at="2026-01-02"), ["approved", "Bo"]),
+        (own(step_id=None, interrupt_id="int-1", decision="edited"), ["edited", "Bo"]),
+        (own(step_id="other", interrupt_id="int-1"), [None, None]),
+        (own(decision=None), [None, "Bo"]),
+        (own(run_id="elsewhere"), [None, None]),
+    ],
+)
+def test_a_table_of_ones_own_has_answers(answers: pd.DataFrame, expected: list[Any]) -> None:
+    assert row(answered(), answers=answers) == expected
+
+
+def test_of_several_logs_the_newest_answer_counts() -> None:
+    """In any order of the logs, and beside a table of one's own."""
+    log(REJECT, "Ada")
+    first = runkit.answer_log()
+    newer = own(decision="approved", answered_at=first["sent_at"].iloc[0] + pd.Timedelta("1h"))
+    for answers in (pd.concat([first, newer]), pd.concat([newer, first, first])):
+        assert row(answered(), answers=answers) == ["approved", "Bo"]
+
+
+def test_every_row_of_the_answers_is_counted_by_what_became_of_it() -> None:
+    asking = run(question("p", 10, None), run_id="w", end=None, status="interrupted")
+    answers = [
+        own(),
+        own(answered_at="2026-01-01"),
+        own(step_id="nowhere"),
+        own(run_id="elsewhere"),
+        own(delivery="failed"),
+        own(run_id="w", step_id="p", answered_at="2036-01-01"),
+        own(run_id="w", step_id="p", answered_at="2016-01-01"),
+    ]
+    f = runkit.frames([answered(), asking], answers=pd.concat(answers))
+    words = (
+        "7 answers: 1 joined, 1 followed by a later one, 1 not confirmed, 1 to a question that "
+        "nobody answered in the data, 1 without a matching question, 1 of other runs, "
+        "1 newer than the data; fetch the runs again"
+    )
+    assert f.answers == words
+    assert words in f.summary()
+    assert f.interrupts["outcome"].tolist() == ["answered", "pending"]
+    assert words in runkit.decisions(f, answers=pd.concat(answers)).attrs["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"decision": "perhaps"}, "decision='perhaps' is not known"),
+        ({"answered_at": "yesterday"}, "a time that cannot be read"),
+        ({"answered_at": 1.5}, "a time that cannot be read"),
+    ],
+)
+def test_a_table_with_other_values_is_a_usage_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        runkit.frames(answered(), answers=own(**wrong))
+
+
+def test_an_item_of_a_list_takes_the_answer_by_its_interrupt_id() -> None:
+    """The list of runs has no steps; the log knows the step."""
+    item = {"id": "int-1", "value": {"type": "decision", "label": "Approve?"}}
+    listed = run(end=None, status="interrupted", interrupts=[item])
+    answers = own(interrupt_id="int-1", answered_at="2036-01-01")
+    assert runkit.frames(listed, answers=answers).answers.endswith("fetch the runs again")
