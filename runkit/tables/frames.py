@@ -195,7 +195,7 @@ class Frames:
             rows = np.argsort(positions, kind="stable")
             return df.iloc[rows[positions[rows] >= 0]].reset_index(drop=True)
 
-        selected = {name: rows_of(df) for name, df in self.items()}
+        selected: dict[str, Any] = {name: rows_of(df) for name, df in self.items()}
         n_older = int(selected["problems"]["problem"].eq("duplicate_run").sum())
         coverage = Coverage(len(ids) + n_older, len(ids), n_older, self.coverage.why)
         return Frames(
