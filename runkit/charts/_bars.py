@@ -1,7 +1,6 @@
 """What a Gantt chart shows, as one DataFrame: a row for each bar, with its times and texts.
 
-This module also decides which steps a chart shows, in which rows (a tree, or bands of agents), and
-where the critical path runs.
+This module also decides which steps a chart shows, and in which rows: a tree, or bands of agents.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import pandas as pd
 from runkit.api.jsontext import leaves
 from runkit.charts._axis import Fold, TimeAxis
 from runkit.charts.theme import bold, plain
-from runkit.critical_path import critical_path, put_waits_back
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
@@ -42,16 +40,6 @@ INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
 MAX_INDENT = 6  # levels; beyond, the indentation would eat the label
 ROW_PX, LOW_ROW_PX = 22, 17  # the height of a row, and of one of many
 BAR_SHARE = 14 / 22  # the height of a bar, as a share of its row
-MIN_GROUP_PX = 8  # shorter parts of a group are left out of the critical path
-
-
-class PathPart(NamedTuple):
-    """A part of the critical path: from `x0` to `x1` in the row of a bar of some kind."""
-
-    x0: float
-    x1: float
-    row: float
-    kind: int
 
 
 class Scene(NamedTuple):
@@ -84,10 +72,7 @@ class RowLayout(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """All that is needed to draw: the `bars` of `bars_of`, their rows, the axis, names and colors.
-
-    `path` is empty where no critical path is drawn.
-    """
+    """What is drawn: the `bars` of `bars_of`, their rows, the axis, names and colors."""
 
     runs: pd.DataFrame
     bars: pd.DataFrame
@@ -95,7 +80,6 @@ class Picture(NamedTuple):
     rows: RowLayout
     axis: TimeAxis
     theme: Theme
-    path: list[PathPart]
 
 
 def scene_of(f: Frames) -> Scene:
@@ -350,22 +334,3 @@ def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
             ends[lane] = bar.end
         lanes[bar.Index] = lane
     return pd.Series(lanes, bars.index, "int64")
-
-
-def path_parts(bars: pd.DataFrame, runs: pd.DataFrame, axis: TimeAxis) -> list[PathPart]:
-    """Return the critical path of a run of which all steps are shown, in order of time.
-
-    Short parts of groups are left out.
-    """
-    edges = bars["start"], bars["end"], [0.0], runs["duration_s"]
-    start, end, *bounds = (np.rint(np.asarray(edge) * 1e6).astype(np.int64) for edge in edges)
-    parent = pd.Index(bars["step_id"]).get_indexer(pd.Index(bars["parent_step_id"]))
-    tree = parent, bars["depth"].to_numpy(np.int64), np.zeros(len(bars), np.int64)
-    found = critical_path(start, end, *tree, *bounds, is_waiting=bars["is_wait"].to_numpy())
-    rows, kinds = bars["row"].tolist(), bars["kind"].tolist()
-    path = []
-    for step, *micros in put_waits_back(found):
-        x0, x1 = axis.at(np.array(micros) / 1e6).tolist()
-        if kinds[step] != GROUP or x1 - x0 >= MIN_GROUP_PX / axis.scale:
-            path.append(PathPart(x0, x1, rows[step], kinds[step]))
-    return path

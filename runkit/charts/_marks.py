@@ -5,15 +5,13 @@ Positions are seconds, rows count from the top.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from runkit.charts._axis import Floats
-from runkit.charts._bars import GROUP, STEP, WAIT, PathPart, Picture, each
+from runkit.charts._bars import GROUP, STEP, WAIT, Picture, each
 from runkit.charts.theme import (
     HOVER,
     TRANSPARENT,
@@ -44,7 +42,6 @@ MIN_PLOT_PX = 400  # the width of the axis in a narrow figure
 MAX_RIGHT_PX = 340  # how far texts may reach behind the axis
 LETTER_PX = 6.0  # the mean width of a letter of an error
 TEXT_SCALE = 0.88  # durations have 11 px, `width_px` is for 12 px
-PATH_GAP_PX = 5  # a text so close to the critical path is moved behind it
 BELOW: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}
 WAIT_LABEL_PX = 140  # the least distance between the labels of two waits
 NOTE_PX = 66  # a fold of this width has room for "not to scale"
@@ -52,7 +49,7 @@ NOTE_PX = 66  # a fold of this width has room for "not to scale"
 
 def traces(picture: Picture) -> list[Trace]:
     """Draw what lies in the rows, from the bottom up."""
-    layers = (_bars, _brackets, _path, _waits, _stubs, _instants)
+    layers = (_bars, _brackets, _waits, _stubs, _instants)
     return [trace for draw in layers for trace in draw(picture)]
 
 
@@ -114,25 +111,6 @@ def _instants(picture: Picture) -> list[Trace]:
     return [line_trace(instants["x0"].tolist(), instants["row"].tolist(), **hover)]
 
 
-def _path(picture: Picture) -> list[Trace]:
-    """Draw the critical path along the lower edge of bars; it changes rows where one part ends."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    edge = picture.rows.bar_px / picture.rows.px / 2
-    for start, end, row, kind in picture.path:
-        if x and x[-1] != start:
-            x.append(start)
-            y.append(y[-1])
-        gap = [None] if kind == WAIT else []  # the dotted line of the wait is there
-        x += [start, *gap, end]
-        y += [row + edge, *gap, row + edge]
-    if not x:
-        return []
-    halo = line_trace(x, y, line={"color": picture.theme.ground, "width": 4.2})
-    path = line_trace(x, y, line={"color": picture.theme.text, "width": 1.7}, name="critical path")
-    return [halo, path]
-
-
 def _waits(picture: Picture) -> list[Trace]:
     """Draw a dotted line from each question to its answer; an open one ends in an open circle."""
     waits, color = picture.bars[picture.bars["kind"] == WAIT], picture.theme.wait
@@ -164,51 +142,27 @@ def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
 def durations(picture: Picture) -> tuple[list[Trace], float]:
     """Write each bar's duration at its end; return also how far texts reach behind the axis in px.
 
-    A text that the critical path would cross stands right of it. Where several bars share a row, a
-    text without room is left out.
+    Where several bars share a row, a text without room is left out.
     """
     bars, axis, theme = picture.bars, picture.axis, picture.theme
     next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
     room_px = ((next_start - bars["x1"]) * axis.scale).fillna(np.inf)
     ends = bars["x1"] + STUB * axis.length * is_stub(bars)
-    verticals = _verticals(picture.path)
+    has_path = bars["is_critical"].any()
 
     labels, reach = [], 0.0
     for bar, room, end in zip(each(bars), room_px, ends, strict=True):
         right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
         text = _end_text(bar, theme, right_px + MAX_RIGHT_PX)
         width = width_px(text) * TEXT_SCALE
-        x = _behind_path(end, bar.row, width, axis.scale, verticals)
-        if text and (x - bar.x1) * axis.scale + width <= room:
-            color = theme.muted if picture.path and not bar.is_critical else theme.text
-            labels.append((x, bar.row, f"\u00a0{text}", color))
+        if text and (end - bar.x1) * axis.scale + width <= room:
+            color = theme.muted if has_path and not bar.is_critical else theme.text
+            labels.append((end, bar.row, f"\u00a0{text}", color))
             reach = max(reach, width - right_px)
     if not labels:
         return [], reach
     x_values, rows, label_texts, colors = zip(*labels, strict=True)
     return [text_trace(x_values, rows, label_texts, list(colors), name="durations")], reach
-
-
-Vertical = tuple[float, float, float]  # a vertical line of the path: x, the upper and the lower row
-
-
-def _verticals(path: list[PathPart]) -> list[Vertical]:
-    """Return where the critical path changes rows, in order of time."""
-    changes = ((after[0], before[2], after[2]) for before, after in pairwise(path))
-    return sorted((x, min(rows), max(rows)) for x, *rows in changes)
-
-
-def _behind_path(
-    x: float, row: float, width_px: float, scale: float, verticals: list[Vertical]
-) -> float:
-    """Return where a text at `x` begins so that the critical path does not cross it."""
-    first = bisect_left(verticals, (x - PATH_GAP_PX / scale,))
-    for line_x, top, bottom in verticals[first:]:
-        if line_x >= x + (width_px + 4) / scale:
-            break
-        if top <= row <= bottom:
-            x = max(x, line_x)
-    return x
 
 
 def _end_text(bar: Any, theme: Theme, room_px: float) -> str:
@@ -240,9 +194,6 @@ def legend(picture: Picture) -> list[Trace]:
     bars, theme = picture.bars, picture.theme
     used = set(bars.loc[bars["kind"] != WAIT, "color"])
     entries = [entry(name, color) for color, name in picture.legend.items() if color in used]
-    if any(kind != WAIT for *_, kind in picture.path):
-        line = {"color": theme.text, "width": 2}
-        entries.append(line_trace([None], [None], line=line, name="critical path", showlegend=True))
     is_pale = bars["kind"].eq(STEP) & ~bars["is_critical"]
     if bars["is_critical"].any() and is_pale.any():
         entries.append(entry("off the critical path", faded(theme.muted), theme.muted))

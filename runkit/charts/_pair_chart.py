@@ -87,7 +87,7 @@ def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture,
     longest = max(axes, key=lambda axis: axis.length)
     ends = longest.positions[[0, -1]]
     axis = TimeAxis(ends, ends, [])
-    picture = Picture(scene.runs, bars, scene.legend, rows, axis, theme, [])
+    picture = Picture(scene.runs, bars, scene.legend, rows, axis, theme)
     traces = [*_columns(steps, pairs, row, theme), *_legend(picture, different)]
     return picture, traces, _layout(axes, longest, rule, theme)
 

@@ -22,7 +22,6 @@ from runkit.charts._bars import (
     agent_rows,
     bars_of,
     blocked,
-    path_parts,
     scene_of,
     tree_rows,
     visible_steps,
@@ -181,7 +180,7 @@ def _refuse(default: object, n_runs: int, applies_to: str, **options: object) ->
 
 
 def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Picture:
-    """Place the visible steps on the axis, in rows, and if all are visible on the critical path."""
+    """Place the visible steps on the axis and in rows."""
     steps, runs = scene.steps[is_visible], scene.runs
     axis, is_tree = _axis(steps, runs, compress_waits), len(runs) == 1
     row: Any = np.arange(len(steps))
@@ -194,9 +193,7 @@ def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Pic
     is_solid = steps["is_critical"] if has_path else not runs["status"].eq("error").all()
     x0, x1 = (axis.at(steps[edge].to_numpy()) for edge in ("start", "end"))
     bars = bars_of(scene, steps, row=row, x0=x0, x1=x1, is_solid=steps["is_failing"] | is_solid)
-    has_line = is_tree and has_path and is_visible.all()
-    path = path_parts(bars, runs, axis) if has_line else []
-    return Picture(runs, bars, scene.legend, rows, axis, chosen_theme(), path)
+    return Picture(runs, bars, scene.legend, rows, axis, chosen_theme())
 
 
 def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> TimeAxis:

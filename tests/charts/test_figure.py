@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-import numpy as np
 import plotly.io
 import pytest
 
@@ -27,37 +24,9 @@ def test_the_title_names_business_agent_and_state():
 
 
 def test_steps_off_the_critical_path_are_pale():
-    """The path is one line along the lower edge of the bars."""
     chart = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
     fills = {trace["marker"]["color"][:4]: values(trace["x"]).tolist() for trace in chart.bars}
     assert fills == {"rgba": [10], colors.AGENT_COLORS[0][:4]: [50]}
-    path = chart.trace("critical path")
-    assert path["x"] == [0, 50]
-    assert path["y"] == pytest.approx([1 + 7 / 22] * 2)
-
-
-def test_the_path_has_as_much_time_of_each_step_as_the_frames():
-    read = frames(example("completed"))
-    path = draw(read, compress_waits=False).trace("critical path")
-    spent = dict.fromkeys(range(8), 0.0)
-    points = list(zip(path["x"], path["y"], strict=True))
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if y0 == y1 and y0 is not None:
-            spent[int(y0)] += x1 - x0
-    leaves = np.flatnonzero((read.steps["n_children"] == 0) & ~read.steps["is_wait"])
-    critical_s = read.steps["critical_s"].iloc[leaves].tolist()
-    assert [spent[number] for number in leaves] == pytest.approx(critical_s, abs=2)
-
-
-def test_the_path_of_a_group_is_its_own_time_without_waits():
-    """A group of 100 s has a step of 20 s, and a question of 40 s beside it is open meanwhile."""
-    group = step("g", 0, 100, steps=[step("a", 10, 30)])
-    chart = draw(run(group, question("q", 40, 80)), compress_waits=False)
-    path = chart.trace("critical path")
-    points = pairwise(zip(path["x"], path["y"], strict=True))
-    lines = [(round(y), x, x1) for (x, y), (x1, y1) in points if y is not None and y == y1]
-    assert lines == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
-    assert "1 min work, 40 s waiting" in chart.title
 
 
 def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
@@ -147,4 +116,3 @@ def test_the_ground_follows_plotlys_own_switch(monkeypatch):
         monkeypatch.setattr(plotly.io.templates, "default", template)
         chart = draw(example("completed"))
         assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
-        assert chart.trace("critical path")["line"]["color"] == theme.text
