@@ -6,13 +6,12 @@ Arrays are those of `runkit.time_budget`.
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import accumulate, pairwise
-from operator import itemgetter
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from runkit.time_budget import Flags, Ints, Waits, _waited, find_waits, levels
+from runkit.time_budget import Flags, Ints, Waits, _search, _waited, find_waits, levels
 
 
 class CriticalPath(NamedTuple):
@@ -105,15 +104,25 @@ def _walk(start: Ints, end: Ints, owner: Ints) -> tuple[list[int], Ints]:
     return on, np.array(parts, np.int64).reshape(-1, 3)
 
 
-def put_waits_back(path: CriticalPath) -> list[list[int]]:
-    """Return the step, start and end of each stretch of one run's path, in order of time."""
-    waits = path.waits
-    length = waits.end - waits.start
-    cut_at = waits.start - np.cumsum(length) + length
-    stretches = np.column_stack([waits.step, waits.start, waits.end]).tolist()
-    for step, since, until in path.parts.tolist():
-        inside = np.unique(cut_at[(cut_at > since) & (cut_at < until)]).tolist()
-        for first, last in pairwise([since, *inside, until]):
-            before = int(length[cut_at <= first].sum())
-            stretches.append([step, first + before, last + before])
-    return sorted(stretches, key=itemgetter(1))
+def stretches(path: CriticalPath, run: Ints) -> Ints:
+    """Return the step, start and end of each stretch of the path, with the waits put back.
+
+    One that a wait interrupts becomes two. Those of a step add up to its `length`.
+    """
+    waits, (step, since, until) = path.waits, path.parts.T
+    waited = np.append(0, np.cumsum(waits.end - waits.start))
+    before = waited[np.searchsorted(waits.run, run[step])]  # by earlier runs
+    cut_at = waits.start - _waited(waits, waits.run, waits.start)
+    first = _search(waits.run, cut_at, run[step], since, "right")
+    last = _search(waits.run, cut_at, run[step], until, "left")
+
+    n_pieces = np.maximum(last - first, 0) + 1
+    begin = np.cumsum(n_pieces) - n_pieces
+    piece = np.arange(n_pieces.sum())
+    wait = np.repeat(first - begin, n_pieces) + piece  # the one behind each piece
+    start, end = np.append(0, waits.end)[wait], np.append(waits.start, 0)[wait]
+    start[begin] = since + waited[first] - before
+    end[begin + n_pieces - 1] = until + waited[last] - before
+    pieces = np.repeat(step, n_pieces), start, end
+    found = np.concatenate([np.column_stack(pieces), np.column_stack(waits)[:, [4, 1, 2]]])
+    return found[found[:, 1] < found[:, 2]]

@@ -223,6 +223,17 @@ def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[fl
     """Return the ranges of time, in order, in which a wait is open and no work is."""
     pieces = _cut(np.zeros(len(start), np.int64), start, end, is_waiting)
     is_blocked = pieces.state == WAITING
-    edges = np.diff(is_blocked, prepend=False, append=False)
-    first, last = pieces.start[edges[:-1] & is_blocked], pieces.end[edges[1:] & is_blocked]
+    _, first, last = _joined(*(values[is_blocked] for values in pieces[:3]))
     return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def unions(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
+    """Return group, start and end of the ranges that the intervals of each group cover."""
+    pieces = _cut(group, start, end, np.zeros(len(group), np.bool_))
+    return _joined(*(values[pieces.state == WORKING] for values in pieces[:3]))
+
+
+def _joined(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
+    """Join the pieces of a group that touch; they are in order of group and time."""
+    is_first = (np.diff(group, prepend=-1) != 0) | (start != np.roll(end, 1))
+    return group[is_first], start[is_first], end[np.roll(is_first, -1)]

@@ -55,13 +55,31 @@ class Chart:
         return [
             trace
             for trace in self.json["data"]
-            if trace["type"] == "bar" and trace["name"] != "run"
+            if trace["type"] == "bar" and trace["name"] not in ("run", "solid")
         ]
 
     @property
     def legend(self) -> list[str]:
-        """What the legend says."""
-        return [trace["name"] for trace in self.json["data"] if trace.get("showlegend")]
+        """What the legend says, without its marks."""
+        notes = [note for note in self.layout["annotations"] if note.get("name") == "legend"]
+        texts = re.split("[■□●○✕◆]", words("".join(note["text"] for note in notes)))
+        return [text.strip(", ") for text in texts if text]
+
+    @property
+    def solid(self) -> list[tuple[float, float, float]]:
+        """Row, start and end of what is solid, in order of time."""
+        traces = [trace for trace in self.json["data"] if trace.get("name") == "solid"]
+        columns = ([values(trace[key]) for trace in traces] for key in ("y", "base", "x"))
+        rows, starts, lengths = (np.concatenate([*parts, np.array([])]) for parts in columns)
+        parts = zip(rows.tolist(), starts.tolist(), (starts + lengths).tolist(), strict=True)
+        return sorted(parts, key=lambda part: part[1:])
+
+    @property
+    def slivers(self) -> list[tuple[float, float, float]]:
+        """Row, start and end of what has no row of its own."""
+        paths = [shape["path"] for shape in self.layout["shapes"] if shape.get("line", {})["width"]]
+        parts = re.findall("M(.*?),(.*?)H([^M]*)", "".join(path for path in paths if path))
+        return sorted((float(row), float(start), float(end)) for start, row, end in parts)
 
     def trace(self, name: str) -> dict[str, Any]:
         """The one trace of that name that is no entry of the legend."""
@@ -98,7 +116,8 @@ class Chart:
     @property
     def notes(self) -> list[str]:
         """The words in the drawing."""
-        return [words(note["text"]) for note in self.layout.get("annotations", [])]
+        notes = self.layout.get("annotations", [])
+        return [words(note["text"]) for note in notes if note.get("name") != "legend"]
 
     @property
     def rows(self) -> dict[str, float]:

@@ -19,18 +19,17 @@ Fold = tuple[float, float]  # a range of time [from, to)
 
 DAY = 86_400  # seconds
 PLOT_PX = 600  # the width that labels are laid out for; they also fit in wider figures
-MAX_TICKS = 8
-TICK_GAP_PX = 14  # between two labels
+MAX_TICKS = 12
+TICK_GAP_PX = 12  # between two labels
 # Up to so many seconds plotly's own ticks (at 1, 2, 5, 10 and 20 s) read well as durations.
-REFINED = 200
+REFINED = 240
 FOLD_PX = 130  # the width of a folded wait, which has room for its label
 MAX_FOLDED = 0.6  # all folds together take no more than this share of the width
 SPILL_PX = 26  # how far a label may reach into a fold, whose middle holds the fold's label
 MIN_LENGTH = 0.01  # seconds of an axis
 INTERVALS = (  # between ticks, in seconds
     *(k * 10.0**power for power in (-3, -2, -1) for k in (1, 2, 5)),
-    *(1, 2, 5, 10, 15, 30),
-    *(60 * k for k in (1, 2, 5, 10, 15, 30)),
+    *(k * unit for unit in (1, 60) for k in (1, 2, 5, 10, 15, 20, 30)),
     *(3_600 * k for k in (1, 2, 3, 6, 12)),
     *(DAY * k for k in (1, 2, 7, 14, 28, 91, 182)),
     *(DAY * 364 * k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)),
@@ -108,7 +107,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
         first = 1 if number else int(np.ceil(start / interval))  # no tick at the end of a fold
         last = int((stop - zero) / interval + 1e-9)
         for count in range(first, last + 1):
-            text = "+" * bool(number) + (duration(count * interval) if count else "0")
+            text = "+" * bool(number) + (_tick(count * interval) if count else "0")
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
             has_room = stop == axis.times[-1] or edge <= end + SPILL_PX / axis.scale
@@ -118,18 +117,26 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     options = array_ticks([*ticks], [*ticks.values()])
     if axis.folds or until < np.inf or not 4 < axis.length <= REFINED:
         return options
-    aliases = {f"{seconds} s": duration(seconds) for seconds in range(60, REFINED + 1)}
+    aliases = {f"{seconds} s": _tick(seconds) for seconds in range(60, REFINED + 1)}
     return options | {
         "tickmode": "auto",
+        "nticks": max(MAX_TICKS, int(axis.length / 20) + 1),  # or plotly would go on with 50 s
         "ticksuffix": " s",
         "labelalias": {"0 s": "0"} | aliases,
     }
 
 
+def _tick(seconds: float) -> str:
+    """Write a time at a tick; between whole minutes it is short: `1:20`."""
+    if 60 < seconds <= REFINED and seconds % 60:
+        return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
+    return duration(seconds)
+
+
 def _interval(axis: TimeAxis, open_s: float) -> float:
     """Return the shortest interval between ticks at which their labels stand apart."""
     for interval in INTERVALS:
-        labels = (duration(interval), duration(open_s // interval * interval))
+        labels = map(_tick, (interval, open_s // interval * interval))
         label_px = max(map(width_px, labels)) + TICK_GAP_PX
         if interval * axis.scale >= max(open_s * axis.scale / MAX_TICKS, label_px):
             return interval

@@ -1,45 +1,39 @@
 """What a Gantt chart shows, as one DataFrame: a row for each bar, with its times and texts.
 
-This module also decides which steps a chart shows, and in which rows: a tree, or bands of agents.
+Whatever is drawn is a function of this frame.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import compress, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from runkit.api.jsontext import leaves
-from runkit.charts._axis import Fold, TimeAxis
-from runkit.charts.theme import bold, plain
+from runkit.charts._axis import Floats, Fold, TimeAxis
+from runkit.charts._rows import GROUP, LETTERS, OTHERS, STEP, WAIT, RowLayout, parents
+from runkit.charts.theme import bold, chosen_theme, plain
+from runkit.critical_path import critical_path, stretches
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
 from runkit.facts import run_facts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown
-from runkit.time_budget import Flags, Ints, find_waits, parts_beside, waiting_ranges
+from runkit.time_budget import Flags, Ints, find_waits, parts_beside, unions, waiting_ranges
 
-STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
-FAILING = "✕ failing step"
-LETTERS = "ABCD"  # a letter distinguishes two to four runs
+FAILING, WAITING = "✕ failing step", "waiting for a reviewer"
 MAX_RUN_LABEL = 36  # characters
-MIN_CUT = 3  # a group says how many of its steps are shown if more than this many are left out
 EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
 MAX_TEXT, MAX_NAME, MAX_VALUE = 60, 40, 50  # characters in a hover text
 STEP_KEY = ["run_id", "step_id"]
-MAX_ROWS = 60  # a tree of up to 60 rows zooms as fast as `px.timeline` of 1,000 steps
-MAX_BARS = 2_000  # any other chart has no more bars
-MAX_LABEL = 40  # characters of a row's label
-INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
-MAX_INDENT = 6  # levels; beyond, the indentation would eat the label
-ROW_PX, LOW_ROW_PX = 22, 17  # the height of a row, and of one of many
-BAR_SHARE = 14 / 22  # the height of a bar, as a share of its row
+MIN_PART_PX = 3  # a shorter part of the critical path is drawn if it is half of its bar
+MIN_GAP_PX = 0.5  # slivers so close to each other are joined
+PALE, PALER = 0.4, 0.15  # the opacity of slivers off the critical path: of steps, of groups
 
 
 class Scene(NamedTuple):
@@ -51,42 +45,42 @@ class Scene(NamedTuple):
     - `agent_name`, `agent_no`; `color`, which `legend` names
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
-    `runs` are those of `run_facts` with `label` and `origin`.
+    `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
+    of `run_facts` with `label` and `origin`.
     """
 
     frames: Frames
     steps: pd.DataFrame
+    path: pd.DataFrame
     runs: pd.DataFrame
     legend: dict[str, str]
-
-
-class RowLayout(NamedTuple):
-    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges."""
-
-    n: int
-    px: float
-    bar_px: float
-    ticks: list[float]
-    texts: list[str]
-    bands: list[tuple[float, float]]
+    theme: Theme
 
 
 class Picture(NamedTuple):
-    """What is drawn: the `bars` of `bars_of`, their rows, the axis, names and colors."""
+    """What is drawn of a scene: all frames have a `row`, `x0` and `x1` (seconds, folded).
 
-    runs: pd.DataFrame
+    - `bars`: the steps with a row of their own, with their `hover` text
+    - `parts`: what is solid of them
+    - `slivers`: the others, joined, with `color` and the `alpha` of it
+    """
+
+    scene: Scene
     bars: pd.DataFrame
-    legend: dict[str, str]
+    parts: pd.DataFrame
+    slivers: pd.DataFrame
     rows: RowLayout
     axis: TimeAxis
-    theme: Theme
 
 
 def scene_of(f: Frames) -> Scene:
     """Read the steps and runs out of frames."""
-    runs, steps = _runs(f), f.steps[is_shown(f.steps)]
-    run = pd.Index(runs["run_id"]).get_indexer(pd.Index(steps["run_id"]))
-    steps = steps.assign(run=run).sort_values(["run", "step_no"], kind="stable", ignore_index=True)
+    runs, theme = _runs(f), chosen_theme()
+    run, order = (
+        pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"])),
+        ["run", "step_no"],
+    )
+    steps = f.steps.assign(run=run).sort_values(order, kind="stable", ignore_index=True)
     runs_of_steps = runs[["origin", "status"]].iloc[steps["run"]].set_axis(steps.index)
     since = steps["started_at"].array - runs_of_steps["origin"].array
     start = pd.Series(np.nan_to_num(since.total_seconds()), steps.index)
@@ -96,7 +90,7 @@ def scene_of(f: Frames) -> Scene:
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     legend = dict(zip(AGENT_COLORS, agents, strict=False))
     if len(agents) > len(AGENT_COLORS):
-        legend[OTHER_COLOR] = "Other agents"
+        legend[OTHER_COLOR] = OTHERS
 
     steps = steps.assign(
         start=start,
@@ -106,10 +100,26 @@ def scene_of(f: Frames) -> Scene:
         is_critical=steps["is_critical"] & runs_of_steps["status"].ne("error"),
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],
-        color=np.where(is_failing, FAILED_COLOR, colors),
+        color=np.select([steps["is_wait"], is_failing], [theme.wait, FAILED_COLOR], colors),
         note=_notes(f, steps, runs_of_steps["status"]),
     )
-    return Scene(f, steps, runs, legend | {FAILED_COLOR: FAILING})
+    path, steps = _critical_parts(steps, runs), steps[is_shown(steps)]
+    path.index = steps.index.get_indexer(path.index)
+    legend |= {FAILED_COLOR: FAILING, theme.wait: WAITING}
+    return Scene(f, steps.reset_index(drop=True), path[path.index >= 0], runs, legend, theme)
+
+
+def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row of its step for each stretch of the critical path, from `start` to `end`."""
+    last = steps.groupby("run")["end"].max().reindex(runs.index, fill_value=0)
+    edges = steps["start"], steps["end"], 0 * last, runs["duration_s"].fillna(last)
+    start, end, *bounds = (np.rint(edge.to_numpy() * 1e6).astype(np.int64) for edge in edges)
+    run, depth = (steps[name].to_numpy(np.int64) for name in ("run", "depth"))
+    tree = np.array(parents(depth.tolist()), np.int64), depth, run
+    found = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
+    step, since, until = stretches(found, run).T
+    parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
+    return parts[parts["is_critical"]]
 
 
 def _is_group(steps: pd.DataFrame) -> pd.Series[bool]:
@@ -161,38 +171,49 @@ def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
     return answers
 
 
-def visible_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Flags:
-    """Flag the steps of the first `depth` levels that are shown, at most `limit`.
+def picture_of(
+    scene: Scene,
+    layout: tuple[RowLayout, Floats, Flags],
+    axes: list[TimeAxis],
+    axis: TimeAxis,
+    is_solid: Flags,
+) -> Picture:
+    """Place the steps of a scene, each on the axis of its run; `axis` is that of the chart.
 
-    Those that matter most come first: failed steps, waits, the top level, then the longest.
+    `layout` are the rows, the row of each step, and whether the step has it for itself. All of the
+    bar is solid where `is_solid`, else what is on the critical path.
     """
-    is_deep = steps["depth"] >= (depth if isinstance(depth, int) else np.inf)
-    is_top = steps["depth"] == 0
-    conditions = [is_deep, steps["is_failing"], steps["is_wait"], is_top]
-    rank: Ints = np.select(conditions, [4, 0, 1, 2], 3)
-    is_visible = ~is_deep.to_numpy()
-    is_visible[np.lexsort((steps["start"] - steps["end"], rank))[limit:]] = False
-    return is_visible
+    rows, row, has_row = layout
+
+    def placed(steps: pd.DataFrame) -> pd.DataFrame:
+        of = steps["run"].to_numpy(), np.arange(len(steps))
+        x0, x1 = (
+            np.stack([axis.at(steps[edge].to_numpy()) for axis in axes])[of]
+            for edge in ("start", "end")
+        )
+        at = steps.index
+        return steps.assign(x0=x0, x1=x1, row=row[at], has_row=has_row[at], alpha=1.0)
+
+    bars, path = placed(scene.steps), placed(scene.path)
+    px = (bars["x1"] - bars["x0"]) * axis.scale
+    is_long = (path["x1"] - path["x0"]) * axis.scale >= (px / 2).clip(upper=MIN_PART_PX)[path.index]
+    solid = bars[is_solid & has_row & bars["kind"].eq(STEP)]
+    parts = pd.concat([solid, path[path["has_row"] & is_long & path["kind"].ne(WAIT)]])
+    hidden = bars[~has_row].assign(alpha=np.where(bars["kind"].eq(GROUP), PALER, PALE)[~has_row])
+    slivers = _slivers(pd.concat([hidden, path[~path["has_row"]]]), axis)
+    bars = bars[has_row]
+    return Picture(scene, bars.assign(hover=_hovers(scene, bars)), parts, slivers, rows, axis)
 
 
-def bars_of(scene: Scene, steps: pd.DataFrame, **columns: Any) -> pd.DataFrame:
-    """Return the steps that have a row, with `columns` and the texts `hover` and `cut`.
-
-    The columns are `row`, `x0` and `x1` (seconds where waits may be folded), and `is_solid`.
-    """
-    bars = steps.assign(**columns).dropna(subset="row")
-    cuts = _cuts(bars) if len(scene.runs) == 1 else ""
-    return bars.assign(hover=_hovers(scene, bars), cut=cuts)
-
-
-def _cuts(bars: pd.DataFrame) -> list[str]:
-    """Write for each group of one run how many of its steps are among the bars, if not all are."""
-    number, end = bars["step_no"].to_numpy(), bars["subtree_end"].to_numpy()
-    n_inside = end - number - 1
-    n_shown = np.searchsorted(number, end) - np.arange(len(bars)) - 1
-    is_cut = bars["kind"].eq(GROUP) & (n_inside - n_shown > MIN_CUT)
-    counts = zip(is_cut, n_shown.tolist(), n_inside.tolist(), strict=True)
-    return [f" · {part:,} of {whole:,} steps shown" if cut else "" for cut, part, whole in counts]
+def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
+    """Join steps of one look in one row where a reader could not tell them apart."""
+    looks = steps.groupby(["alpha", "color", "row"])
+    gap = MIN_GAP_PX / axis.scale
+    ends = steps["x1"].clip(lower=steps["x0"] + gap) + gap
+    of, x0, x1 = unions(
+        looks.ngroup().to_numpy().astype(np.int64), steps["x0"].to_numpy(), ends.to_numpy()
+    )
+    return looks.size().index.to_frame(index=False).iloc[of].assign(x0=x0, x1=x1 - gap)
 
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
@@ -275,62 +296,3 @@ def blocked(bars: pd.DataFrame) -> list[Fold]:
     _, since, until = parts_beside(waits, run[is_leaf], start[is_leaf], end[is_leaf])
     is_wait = np.arange(len(waits.run) + len(since)) < len(waits.run)
     return waiting_ranges(np.append(waits.start, since), np.append(waits.end, until), is_wait)
-
-
-def tree_rows(bars: pd.DataFrame, row: Ints) -> RowLayout:
-    """Describe a tree with a row for each bar.
-
-    Steps in a group are indented, every other group is shaded.
-    """
-    texts = []
-    for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
-        text = plain(label, MAX_LABEL)
-        texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
-    top = np.flatnonzero(bars["depth"] == 0)
-    # where top-level steps begin, and the end
-    edges = np.append(row[top], row[-1:] + 1).tolist()
-    is_group = bars["kind"].iloc[top] == GROUP
-    groups: list[tuple[float, float]] = list(compress(pairwise(edges), is_group))
-    px = ROW_PX if len(bars) < MAX_ROWS else LOW_ROW_PX
-    return RowLayout(len(bars), px, BAR_SHARE * px, row.tolist(), texts, groups[::2])
-
-
-def agent_rows(bars: pd.DataFrame) -> tuple[RowLayout, pd.Series[int]]:
-    """Build a band for each agent, divided into bands for runs, with rows for the bars."""
-    bars = bars.assign(lane=_lanes(bars))
-    bands = bars.groupby(["agent_no", "run"])
-    height = bands["lane"].max() + 1
-    top = height.cumsum() - height
-    is_first = ~top.index.get_level_values(0).duplicated()
-
-    texts = []
-    names = bands["agent_name"].first()
-    for (_, run), name, is_bold in zip(top.index, names, is_first, strict=True):
-        text = plain(name, MAX_LABEL - 4)
-        texts.append(f"{bold(text) if is_bold else text} · {LETTERS[run]}")
-
-    edges = [*top[is_first].tolist(), int(height.sum())]
-    ticks = (top + (height - 1) / 2).tolist()
-    shaded = list(pairwise(edges))[1::2]
-    rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
-    return rows, bars["lane"] + top.to_numpy()[bands.ngroup()]
-
-
-def _lanes(bars: pd.DataFrame) -> pd.Series[int]:
-    """Return the lowest free lane of its band for each bar, in order of start.
-
-    Of two that start together the outer step comes first. A bar may begin where another ends in the
-    same lane.
-    """
-    lanes: dict[int, int] = {}
-    ends_of: dict[tuple[int, int], list[float]] = defaultdict(list)
-    ordered = bars[["agent_no", "run", "start", "end"]].sort_values("start", kind="stable")
-    for bar in each(ordered):
-        ends = ends_of[bar.agent_no, bar.run]
-        lane = next((n for n, end in enumerate(ends) if end <= bar.start), len(ends))
-        if lane == len(ends):
-            ends.append(bar.end)
-        else:
-            ends[lane] = bar.end
-        lanes[bar.Index] = lane
-    return pd.Series(lanes, bars.index, "int64")

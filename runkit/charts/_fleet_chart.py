@@ -15,18 +15,19 @@ from runkit.charts._axis import INTERVALS
 from runkit.charts._fleet_points import (
     MAX_POINTS,
     MIN_WAIT,
-    NBSP,
     TICKS,
     is_drawn,
     points,
     points_layout,
     sla_band,
 )
+from runkit.charts._rows import MAX_PX
 from runkit.charts.panel import DAY, HOUR, short_ids
 from runkit.charts.theme import (
     FONT_PX,
     HOVER,
     MAX_TITLE,
+    NBSP,
     Heading,
     Json,
     Trace,
@@ -65,7 +66,9 @@ HOVERED = [  # the columns of a hover text
 ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
-ROW_PX, HEAD_PX, TICKS_PX, BOTTOM_PX = 20, 34, 16, 14  # heights
+ROW_PX, MIN_ROW_PX = 20, 13  # the height of a row; if many do not fit, points are drawn
+ROW_EDGES = 1.4  # rows more above the first one and below the last one
+HEAD_PX, TICKS_PX, BOTTOM_PX = 34, 16, 14  # heights
 RIGHT_PX = 190  # the width of status and confidence
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
@@ -108,12 +111,14 @@ def fleet_chart(
 
     runs, theme, sla_h = _runs(facts, sort), chosen_theme(), facts.limit_h
     heading = heading_of(theme, *_title(facts, runs, title))
-    if len(runs) > MAX_ROWS or is_small:
-        layout = points_layout(runs, heading, theme, sla_h, is_small=is_small)
-        return RunFigure(points(runs, theme), layout)
-    runs = _in_rows(runs, group)
-    layout = _layout(runs, group, heading, theme, sla_h)
-    return RunFigure([*_work(runs, theme), *_waits(runs, theme)], layout)
+    rows = _in_rows(runs, group)
+    row_px = min(ROW_PX, MAX_PX / (rows["y"].max() + ROW_EDGES))
+    if len(runs) > MAX_ROWS or row_px < MIN_ROW_PX or is_small:
+        data, names = points(runs, theme)
+        layout = points_layout(runs, names, heading, theme, sla_h, is_small=is_small)
+        return RunFigure(data, layout)
+    layout = _layout(rows, group, heading, theme, sla_h, row_px)
+    return RunFigure([*_work(rows, theme), *_waits(rows, theme)], layout)
 
 
 def _runs(facts: Facts, sort: str) -> pd.DataFrame:
@@ -203,7 +208,9 @@ def _in_rows(runs: pd.DataFrame, group: str) -> pd.DataFrame:
     return runs.assign(y=np.arange(len(runs)) + n_heads * (AFTER_HEAD + BEFORE_HEAD) - BEFORE_HEAD)
 
 
-def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float) -> Json:
+def _layout(
+    runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_h: float, row_px: float
+) -> Json:
     """Build the layout of a row per run, in groups with a heading."""
     names = [
         f"{name} {colored(short_id, theme.muted)}"
@@ -225,7 +232,7 @@ def _layout(runs: pd.DataFrame, group: str, heading: Heading, theme: Theme, sla_
         "b": BOTTOM_PX,
     }
     band, label = _band(theme, sla_h)
-    return figure_layout(theme, heading, int(ROW_PX * (y[-1] + 1.4)), margin) | {
+    return figure_layout(theme, heading, int(row_px * (y[-1] + ROW_EDGES)), margin) | {
         "xaxis": _work_axis(runs),
         "xaxis2": _wait_axis(runs),
         "yaxis": rows,

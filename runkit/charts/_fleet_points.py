@@ -10,11 +10,9 @@ import pandas as pd
 from runkit.charts._axis import INTERVALS
 from runkit.charts.panel import DAY, HOUR, aged
 from runkit.charts.theme import (
-    AXIS_PX,
     FONT_PX,
     HOVER,
-    LEGEND_EDGE_PX,
-    LEGEND_PX,
+    NBSP,
     Heading,
     Json,
     Trace,
@@ -22,9 +20,10 @@ from runkit.charts.theme import (
     array_ticks,
     bold,
     colored,
+    entry,
     faded,
     figure_layout,
-    legend_at,
+    legend_below,
     line_trace,
     plain,
     row_axis,
@@ -45,7 +44,6 @@ TICKS = {
     DAY: "1 d",
     10 * DAY: "10 d",
 }
-NBSP = "\u00a0"  # plotly leaves out empty lines
 MAX_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 HEIGHT_PX = 320
 LEFT_PX, RIGHT_PX = 76, 24
@@ -86,13 +84,13 @@ def is_drawn(runs: pd.DataFrame) -> pd.Series[bool]:
     return has_wait & runs["day"].notna()
 
 
-def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
-    """Draw a marker per run, a trace per status, the urgent ones on top."""
+def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
+    """Draw a marker per run, a trace per status, the urgent ones on top; with their legend."""
     styles = {
-        "completed": (OTHER_COLOR, "circle", 0.6),
-        "running": (theme.accent, "circle", 0.8),
-        "interrupted": (theme.wait, "circle-open", 1.0),
-        "error": (FAILED_COLOR, "x-thin", 1.0),
+        "completed": (OTHER_COLOR, "circle", 0.6, "●"),
+        "running": (theme.accent, "circle", 0.8, "●"),
+        "interrupted": (theme.wait, "circle-open", 1.0, "○"),
+        "error": (FAILED_COLOR, "x-thin", 1.0, "✕"),
     }
     n_of = runs["status"].value_counts()
     # Runs without a wait are spread over their lane, so that points do not hide each other.
@@ -101,41 +99,37 @@ def points(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     drawn = runs.assign(y=y)[is_drawn(runs)].sort_values("rank", kind="stable")
 
     traces: list[Trace] = []
+    names: list[str] = []
     for _, group in drawn.head(MAX_POINTS).groupby(["rank", "status"]):
         word = group["status"].iloc[0]
-        color, symbol, opacity = styles.get(word, (OTHER_COLOR, "diamond", 0.8))
+        color, symbol, opacity, icon = styles.get(word, (OTHER_COLOR, "diamond", 0.8, "◆"))
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
-        mark = {
-            "size": 7,
-            "color": color,
-            "symbol": symbol,
-            "opacity": opacity,
-            "line": edge,
-        }
+        mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
         name = f"{plain(status(word), 30)} {n_of[word]:,}"
-        options = {
-            "mode": "markers",
-            "name": name,
-            "marker": mark,
-            "showlegend": True,
-        }
-        hover = HOVER | options | {"customdata": group["hover"].tolist()}
-        traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **hover))
-    return traces
+        options = HOVER | {"mode": "markers", "name": name, "marker": mark}
+        options |= {"customdata": group["hover"].tolist()}
+        traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **options))
+        names.append(entry(icon, color, name))
+    return traces, names
 
 
 def points_layout(
-    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, *, is_small: bool
+    runs: pd.DataFrame,
+    names: list[str],
+    heading: Heading,
+    theme: Theme,
+    sla_h: float,
+    *,
+    is_small: bool,
 ) -> Json:
-    """Build the layout of a point per run."""
+    """Build the layout of a point per run; `names` are the entries of its legend."""
     is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
     ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
     dates = _dates(runs)
     longest = max(MIN_SCALE, runs["wait_s"].max())
     waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
 
-    # beside a list the legend has two lines
-    bottom = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * (1 if is_small else 2)
+    legend, bottom = legend_below(names, theme, LEFT_PX)
     margin = {
         "l": LEFT_PX,
         "r": RIGHT_PX if is_small else LIST_PX,
@@ -166,9 +160,8 @@ def points_layout(
     return figure_layout(theme, heading, HEIGHT_PX, margin) | {
         "xaxis": dates,
         "yaxis": rows | {"showgrid": True, "type": "log", "range": waits},
-        "legend": legend_at(HEIGHT_PX),
         "shapes": [band, SHADE | across | lane],
-        "annotations": [label, *notes],
+        "annotations": [label, *legend, *notes],
     }
 
 

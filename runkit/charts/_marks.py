@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts._axis import Floats
-from runkit.charts._bars import GROUP, STEP, WAIT, Picture, each
+from runkit.charts._bars import MIN_GAP_PX, Picture, each
+from runkit.charts._rows import GROUP, MAX_LABEL, STEP, WAIT
 from runkit.charts.theme import (
     HOVER,
     TRANSPARENT,
@@ -22,24 +23,26 @@ from runkit.charts.theme import (
     bold,
     colored,
     cross,
+    entry,
     faded,
     line_trace,
     plain,
     text_trace,
     width_px,
 )
-from runkit.display.colors import Theme
-from runkit.display.text import duration
-from runkit.time_budget import waiting_ranges
+from runkit.display.text import duration, plural
+from runkit.time_budget import unions
 
 MANY_BARS = 59  # with more bars, short ones are drawn `MIN_BAR_PX` long to be seen
 MIN_BAR_PX = 3
 MARK_PX = 9  # the size of the marks at the ends of waits and groups
+GROUP_PX, SLIVER_PX = 7, 8  # the height of the own time of groups, and of slivers
 TICK_PX = 3  # the width of a step without duration
 STUB = 0.02  # the length of the stub of an open step, as a share of the axis
 MAX_ERROR, MIN_ERROR = 60, 12  # characters of an error beside its bar
 MIN_PLOT_PX = 400  # the width of the axis in a narrow figure
 MAX_RIGHT_PX = 340  # how far texts may reach behind the axis
+SOLID = "on the critical path"
 LETTER_PX = 6.0  # the mean width of a letter of an error
 TEXT_SCALE = 0.88  # durations have 11 px, `width_px` is for 12 px
 BELOW: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}
@@ -49,31 +52,44 @@ NOTE_PX = 66  # a fold of this width has room for "not to scale"
 
 def traces(picture: Picture) -> list[Trace]:
     """Draw what lies in the rows, from the bottom up."""
-    layers = (_bars, _brackets, _waits, _stubs, _instants)
+    layers = (_bars, _parts, _brackets, _waits, _stubs, _instants)
     return [trace for draw in layers for trace in draw(picture)]
 
 
 def _bars(picture: Picture) -> list[Trace]:
-    """Draw one trace for each color and fill; groups and waits have marks over them."""
+    """Draw one pale trace for each color; groups and waits have marks over them."""
     bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
-    is_step = bars["kind"].eq(STEP)
-    edges = bars["color"].where(is_step, TRANSPARENT)
-    min_length = MIN_BAR_PX / picture.axis.scale if len(bars) > MANY_BARS else 0
-    height = picture.rows.bar_px / picture.rows.px
-
     result = []
-    for key, group in bars.groupby([bars["kind"], edges, bars["is_solid"] & is_step]):
-        kind, edge, is_solid = cast(tuple[int, str, bool], key)
-        name, fill = picture.legend.get(edge, "group"), edge
-        if kind == WAIT:
-            name, fill = "waiting for a reviewer", faded(picture.theme.wait)
-        elif kind == STEP and not is_solid:
-            fill = faded(edge)
-        mark = {"color": fill, "cornerradius": 3.5, "line": {"color": edge, "width": 1.25}}
-        length = (group["x1"] - group["x0"]).clip(lower=min_length)
-        hover = HOVER | {"name": plain(name), "customdata": group["hover"].tolist()}
-        result.append(bar_trace(group["x0"], length, group["row"], height, mark, **hover))
+    for key, group in bars.groupby(["kind", "color"]):
+        kind, color = cast(tuple[int, str], key)
+        name = "group" if kind == GROUP else plain(picture.scene.legend[color])
+        fill = TRANSPARENT if kind == GROUP else faded(color)
+        edge = color if kind == STEP else TRANSPARENT
+        hover = HOVER | {"name": name, "customdata": group["hover"].tolist()}
+        result.append(_boxes(picture, group, fill, edge, picture.rows.bar_px, **hover))
     return result
+
+
+def _parts(picture: Picture) -> list[Trace]:
+    """Draw what is solid: of steps all of the bar's height, the own time of groups thinner."""
+    parts = picture.parts
+    result = []
+    for key, group in parts.groupby([parts["kind"].eq(GROUP), "color"]):
+        is_group, color = cast(tuple[bool, str], key)
+        height = GROUP_PX if is_group else picture.rows.bar_px
+        result.append(_boxes(picture, group, color, color, height, hoverinfo="skip", name="solid"))
+    return result
+
+
+def _boxes(
+    picture: Picture, steps: pd.DataFrame, fill: str, edge: str, height: float, **options: Any
+) -> Trace:
+    """Draw a bar for each step; among many, short ones are drawn longer."""
+    least = MIN_BAR_PX / picture.axis.scale if len(picture.bars) > MANY_BARS else 0
+    mark = {"color": fill, "cornerradius": 3.5, "line": {"color": edge, "width": 1.25}}
+    length = (steps["x1"] - steps["x0"]).clip(lower=least)
+    width = height / picture.rows.px
+    return bar_trace(steps["x0"], length, steps["row"], width, mark, **options)
 
 
 def _segments(x: list[Any], y: list[Any], line: Json, **options: Any) -> Trace:
@@ -86,15 +102,12 @@ def _segments(x: list[Any], y: list[Any], line: Json, **options: Any) -> Trace:
 def _brackets(picture: Picture) -> list[Trace]:
     """Draw a thin bracket for each group, as a path: markers at its ends would be slow to zoom."""
     half = MARK_PX / 2 / picture.rows.px
-    groups = picture.bars[picture.bars["kind"] == GROUP]
-
     result = []
-    for key, group in groups.groupby(["color", "is_solid"]):
-        color, is_solid = cast(tuple[str, bool], key)
+    for color, group in picture.bars[picture.bars["kind"] == GROUP].groupby("color"):
         start, end, row = group["x0"], group["x1"], group["row"]
         x = [start, start, start, end, end, end]
         y = [row - half, row + half, row, row, row - half, row + half]
-        result.append(_segments(x, y, {"color": color, "width": 2 if is_solid else 1.6}))
+        result.append(_segments(x, y, {"color": color, "width": 1.6}))
     return result
 
 
@@ -113,10 +126,10 @@ def _instants(picture: Picture) -> list[Trace]:
 
 def _waits(picture: Picture) -> list[Trace]:
     """Draw a dotted line from each question to its answer; an open one ends in an open circle."""
-    waits, color = picture.bars[picture.bars["kind"] == WAIT], picture.theme.wait
+    waits, color = picture.bars[picture.bars["kind"] == WAIT], picture.scene.theme.wait
     if waits.empty:
         return []
-    ends = np.where(waits["is_open"], picture.theme.ground, color)
+    ends = np.where(waits["is_open"], picture.scene.theme.ground, color)
     fills = [fill for end in ends.tolist() for fill in (color, end, TRANSPARENT)]
     mark = {"size": MARK_PX, "color": fills, "line": {"width": 2, "color": color}}
     dotted = {"color": color, "width": 3, "dash": "dot"}
@@ -129,7 +142,7 @@ def _stubs(picture: Picture) -> list[Trace]:
     steps = picture.bars[is_stub(picture.bars)]
     if steps.empty:
         return []
-    line = {"color": picture.theme.muted, "width": 2, "dash": "dot"}
+    line = {"color": picture.scene.theme.muted, "width": 2, "dash": "dot"}
     x = [steps["x1"], steps["x1"] + STUB * picture.axis.length]
     return [_segments(x, [steps["row"]] * 2, line, name="open step")]
 
@@ -142,21 +155,23 @@ def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
 def durations(picture: Picture) -> tuple[list[Trace], float]:
     """Write each bar's duration at its end; return also how far texts reach behind the axis in px.
 
-    Where several bars share a row, a text without room is left out.
+    Where several bars share a row, a step's name follows, and a text without room is left out.
     """
-    bars, axis, theme = picture.bars, picture.axis, picture.theme
+    bars, axis, theme = picture.bars, picture.axis, picture.scene.theme
     next_start = bars.sort_values("x0").groupby("row")["x0"].shift(-1)
-    room_px = ((next_start - bars["x1"]) * axis.scale).fillna(np.inf)
+    scale = MIN_PLOT_PX / axis.length
+    room_px = ((next_start - bars["x1"]) * scale).fillna(np.inf)
     ends = bars["x1"] + STUB * axis.length * is_stub(bars)
-    has_path = bars["is_critical"].any()
 
     labels, reach = [], 0.0
     for bar, room, end in zip(each(bars), room_px, ends, strict=True):
         right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
-        text = _end_text(bar, theme, right_px + MAX_RIGHT_PX)
-        width = width_px(text) * TEXT_SCALE
-        if text and (end - bar.x1) * axis.scale + width <= room:
-            color = theme.muted if has_path and not bar.is_critical else theme.text
+        most = min(room - (end - bar.x1) * scale, right_px + MAX_RIGHT_PX)
+        texts = _end_texts(bar, picture, right_px + MAX_RIGHT_PX)
+        widths = [width_px(text) * TEXT_SCALE for text in texts]
+        fitting = [pair for pair in zip(texts, widths, strict=True) if pair[1] <= most]
+        for text, width in fitting[:1]:
+            color = theme.text if bar.is_critical or picture.scene.path.empty else theme.muted
             labels.append((end, bar.row, f"\u00a0{text}", color))
             reach = max(reach, width - right_px)
     if not labels:
@@ -165,20 +180,26 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     return [text_trace(x_values, rows, label_texts, list(colors), name="durations")], reach
 
 
-def _end_text(bar: Any, theme: Theme, room_px: float) -> str:
-    """Write the text at the end of a bar; an error is cut to fit into the room."""
+def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
+    """Write the text at the end of a bar, long and short; an error is cut to fit into the room."""
     if bar.kind == WAIT:
-        return _wait_text(bar)
-    if pd.isna(bar.duration_s) and not bar.is_failed:
-        return "not started"
-    text = "instant" if bar.end <= bar.start else duration(bar.end - bar.start)
-    text += f" · {bar.note}" if bar.is_open else bar.cut
-    if not bar.is_failed:
-        return text
-    limit = min(int((room_px - width_px(text) - 30) / LETTER_PX), MAX_ERROR)
-    has_error = bar.note and not bar.is_open and limit >= MIN_ERROR
-    error = " · " + colored(plain(bar.note, limit), theme.fail) if has_error else ""
-    return f"{cross(theme)} {text}{error}"
+        return list(filter(None, [_wait_text(bar)]))
+    text, more, theme = duration(bar.end - bar.start), "", picture.scene.theme
+    if bar.end <= bar.start:
+        text = "not started" if pd.isna(bar.duration_s) and not bar.is_failed else "instant"
+    if bar.is_open:
+        text += f" · {bar.note}"
+    elif bar.is_failed:
+        limit = min(int((room_px - width_px(text) - 30) / LETTER_PX), MAX_ERROR)
+        if bar.note and limit >= MIN_ERROR:
+            more = " · " + colored(plain(bar.note, limit), theme.fail)
+    elif len(picture.scene.runs) > 1:
+        more = f" · {plain(bar.label, MAX_LABEL)}"
+    elif bar.kind == GROUP and len(picture.slivers):
+        more = f" · {plural(bar.subtree_end - bar.step_no - 1, 'step')}"
+    if bar.is_failed:
+        text = f"{cross(theme)} {text}"
+    return [text + more, text]
 
 
 def _wait_text(bar: Any) -> str:
@@ -189,55 +210,45 @@ def _wait_text(bar: Any) -> str:
     return f"\u00a0\u00a0{text}"
 
 
-def legend(picture: Picture) -> list[Trace]:
-    """Build the entries of the legend, which are traces of their own, so that all look alike."""
-    bars, theme = picture.bars, picture.theme
+def legend(picture: Picture) -> list[str]:
+    """Build the entries of the legend: the colors of agents, and what is solid."""
+    bars, scene = picture.bars, picture.scene
     used = set(bars.loc[bars["kind"] != WAIT, "color"])
-    entries = [entry(name, color) for color, name in picture.legend.items() if color in used]
-    is_pale = bars["kind"].eq(STEP) & ~bars["is_critical"]
-    if bars["is_critical"].any() and is_pale.any():
-        entries.append(entry("off the critical path", faded(theme.muted), theme.muted))
+    entries = [entry("■", color, name) for color, name in scene.legend.items() if color in used]
+    if len(scene.path):
+        muted = scene.theme.muted
+        entries.append(f"{entry('■', muted, SOLID)}, {entry('□', muted, 'off it')}")
     return entries
 
 
-def entry(name: str, color: str, edge: str = TRANSPARENT) -> Trace:
-    """Build an entry of the legend."""
-    mark = {
-        "symbol": "square",
-        "size": 11,
-        "color": color,
-        "line": {"width": 1.25, "color": edge},
-    }
-    return line_trace(
-        [None], [None], mode="markers", marker=mark, name=plain(name, 40), showlegend=True
-    )
-
-
 def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
-    """Shade rows from edge to edge of the figure, and waits over all rows.
+    """Shade rows from edge to edge of the figure, and waits over all rows; draw the slivers.
 
-    The shades of waits do not overlap: text on two shades could not be read.
+    The shades of waits do not overlap: text on two shades could not be read. One path is made and
+    drawn much faster than a shape or a point for each of its parts.
     """
-    ground: Json = {"line": {"width": 0}, "layer": "below"}
-    shapes: list[Json] = []
-    if picture.rows.bands:
-        # One path is made and drawn much faster than a shape for each of the rows.
-        bands = picture.rows.bands
-        edges = ((first - 0.5, last - 0.5) for first, last in bands)
-        path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
-        rows = {
-            "type": "path",
-            "path": path,
-            "xref": "paper",
-            "fillcolor": picture.theme.band,
-        }
-        shapes.append(ground | rows)
+    rows, theme, base = picture.rows, picture.scene.theme, {"layer": "below"}
+    ground: Json = base | {"line": {"width": 0}}
+    edges = ((first - 0.5, last - 0.5) for first, last in rows.bands)
+    path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
+    shapes = [ground | {"type": "path", "path": path, "xref": "paper", "fillcolor": theme.band}]
 
-    band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5}
-    band |= {"fillcolor": faded(picture.theme.wait, 0.12)}
-    is_wait = np.ones(len(waits), np.bool_)
-    ranges = waiting_ranges(waits["x0"].to_numpy(), waits["x1"].to_numpy(), is_wait)
-    return [*shapes, *(ground | band | {"x0": start, "x1": end} for start, end in ranges)]
+    band = ground | {"type": "rect", "y0": top, "y1": rows.n - 0.5}
+    band |= {"fillcolor": faded(theme.wait, 0.12)}
+    x0, x1 = (waits[edge].to_numpy() for edge in ("x0", "x1"))
+    _, *ranges = unions(np.zeros(len(waits), np.int64), x0, x1)
+    shapes += [band | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()]
+
+    digits = int(np.ceil(np.log10(picture.axis.scale / MIN_GAP_PX)))
+    for key, group in picture.slivers.round({"x0": digits, "x1": digits}).groupby(
+        ["alpha", "color"]
+    ):
+        alpha, color = cast(tuple[float, str], key)
+        line = {"color": faded(color, alpha), "width": SLIVER_PX}
+        columns = zip(group["x0"], group["row"], group["x1"], strict=True)
+        path = "".join(f"M{start:g},{row:g}H{end:g}" for start, row, end in columns)
+        shapes.append(base | {"type": "path", "path": path, "line": line})
+    return shapes if rows.bands else shapes[1:]
 
 
 def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
@@ -249,7 +260,7 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
         distances = [abs(x - other["x"]) * picture.axis.scale for other in labels]
         if all(distance >= WAIT_LABEL_PX for distance in distances):
             text = f"{bold(length)}<br>waiting for a reviewer"
-            labels.append(annotation(text, picture.theme.attention, x=x, y=top, **BELOW))
+            labels.append(annotation(text, picture.scene.theme.attention, x=x, y=top, **BELOW))
     return labels
 
 
@@ -257,7 +268,7 @@ def fold_labels(picture: Picture) -> list[Json]:
     """Write below the axis of each fold that it is not to scale."""
     edges: Floats = picture.axis.positions[1:-1].reshape(-1, 2)
     is_wide = np.diff(edges)[:, 0] * picture.axis.scale > NOTE_PX
-    label = annotation("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **BELOW)
+    label = annotation("not to scale", picture.scene.theme.muted, y=picture.rows.n - 0.5, **BELOW)
     return [label | {"x": x} for x in edges.mean(axis=1)[is_wide].tolist()]
 
 
@@ -266,10 +277,12 @@ def empty_labels(picture: Picture) -> list[Json]:
     if len(picture.bars):
         return []
     text = "There are no steps."
-    if not picture.runs["has_steps"].any():
+    if not picture.scene.runs["has_steps"].any():
         text = "The steps were not delivered: fetch the run with its steps to see them."
-    if picture.runs["started_at"].isna().all():
+    if picture.scene.runs["started_at"].isna().all():
         text = "Not started yet."
     return [
-        annotation(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)
+        annotation(
+            text, picture.scene.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n
+        )
     ]

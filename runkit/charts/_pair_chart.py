@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts._axis import TimeAxis, axes_of, relative_axis
-from runkit.charts._bars import Picture, RowLayout, Scene, bars_of, blocked, tree_rows
-from runkit.charts._marks import entry
+from runkit.charts._bars import Picture, Scene, blocked, picture_of
+from runkit.charts._rows import RowLayout, rows_of_all, steps_with_rows, tree_rows
 from runkit.charts.theme import (
     FONT_PX,
     Json,
     Trace,
     annotation,
     bold,
-    chosen_theme,
     colored,
     cross,
-    faded,
+    entry,
     line_trace,
     text_trace,
+    width_px,
 )
 from runkit.display.colors import Theme
-from runkit.display.status_words import MISSING
 from runkit.display.text import duration, plural
 from runkit.tables.compare import first_difference
 from runkit.tables.run_rules import named
-from runkit.time_budget import Flags
 
 # shape (rows, 2): positions among the steps for A and B, -1 where there is none
 Pairs = NDArray[np.int64]
 
 COMPARED = ["depth", "agent", "name", "type"]  # two steps in one row agree in these columns
 PAIR_PX, BAR_PX = 27.0, 9.0  # the height of a row and of a bar
-OFFSETS = (-0.205, 0.205)  # rows from the middle of a row to the bars of A and B
+OFFSETS = np.array([-0.205, 0.205])  # rows from the middle of a row to the bars of A and B
 MAX_PAIRS = 250_000  # pairs of steps to be compared: larger runs are not matched step by step
 BIG_S = 10  # seconds: a difference that is emphasized
-DOMAIN = 0.55  # the share of the width that bars have; the numbers stand right of it
+COLUMN_GAP_PX = 24  # between two columns of numbers
+NARROW_PX = 500  # the width of bars and numbers together that the columns are laid out for
+MAX_SHARE = 0.6  # the numbers take no more than this share of it
 HEAD_ROW = -0.95  # the row of the heads of the columns
 ABOVE = 0.1 - HEAD_ROW  # rows over the first one
 RULE = 0.42  # rows from the label of the first difference to the line below it
@@ -51,7 +52,9 @@ def can_pair(steps: pd.DataFrame) -> bool:
     return 0 < n_a * n_b <= MAX_PAIRS
 
 
-def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture, list[Trace], Json]:
+def pair_chart(
+    scene: Scene, depth: int | str | None, *, fold: bool
+) -> tuple[Picture, list[Trace], Json]:
     """Place two runs, each wait of each run folded to a fixed width.
 
     Returns
@@ -59,37 +62,47 @@ def pair_chart(scene: Scene, is_visible: Flags, *, fold: bool) -> tuple[Picture,
     Picture
         The bars of the rows of which a step is visible.
     list
-        The columns of numbers, and what the legend has beside the colors.
+        The columns of numbers.
     dict
         What the layout has beside that of other charts.
     """
-    theme, steps = chosen_theme(), scene.steps
+    theme, steps = scene.theme, scene.steps
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     pairs = _matched(*sides)
-    pairs = pairs[np.append(is_visible, False)[pairs].any(axis=1)]  # the last flag is for -1
+    seconds = np.append(steps["end"] - steps["start"], np.nan)[pairs]
+    is_failing = np.logical_or(*np.append(steps["is_failing"], False)[pairs].T)
+    tree = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])].reset_index(drop=True)
+    tree = tree.assign(start=0.0, end=np.nanmax(seconds, axis=1), is_failing=is_failing)
+    has_row = steps_with_rows(tree, depth, PAIR_PX)
+    n_more = int((tree["depth"].eq(0) & ~has_row).sum())
+    pairs, tree = pairs[has_row], tree[has_row]
+
     difference = first_difference(*sides) or (None, None)
     different = _positions(difference, sides)
     is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
     row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
-
-    axes = _axes(sides, fold=fold)
-    row_of_step = np.full(len(steps) + 1, np.nan)
-    row_of_step[pairs] = row[:, None] + OFFSETS
-    x0, x1 = (_on_axes(axes, sides, edge) for edge in ("start", "end"))
-    is_solid = steps["run"].eq(0)
-    bars = bars_of(scene, steps, row=row_of_step[:-1], x0=x0, x1=x1, is_solid=is_solid)
-    bars = bars.assign(is_critical=False)
-
-    rows, rule = _rows(steps, pairs, row, theme), None
+    rows, rule = _rows(tree, pairs, row, n_more, theme), None
     if is_after.any():
         rule = int(np.argmax(is_after))
         rows = _with_rule(rows, rule, difference)
+
+    own = np.full(len(steps) + 1, np.nan)
+    own[pairs] = row[:, None] + OFFSETS
+    is_own = ~np.isnan(own[:-1])
+    rest = rows.n - 1 + OFFSETS[steps["run"]]
+    layout = rows, rows_of_all(steps, own[:-1], rest), is_own
+    axes = _axes(sides, fold=fold)
     longest = max(axes, key=lambda axis: axis.length)
     ends = longest.positions[[0, -1]]
-    axis = TimeAxis(ends, ends, [])
-    picture = Picture(scene.runs, bars, scene.legend, rows, axis, theme)
-    traces = [*_columns(steps, pairs, row, theme), *_legend(picture, different)]
-    return picture, traces, _layout(axes, longest, rule, theme)
+    scene = scene._replace(path=scene.path[:0])  # A is solid
+    is_a = steps["run"].eq(0).to_numpy()
+    picture = picture_of(scene, layout, axes, TimeAxis(ends, ends, []), is_a)
+    columns, numbers_px = _columns(steps, pairs, row, theme)
+    marks = _diamonds(picture.bars[picture.bars.index.isin(different)], theme)
+    more = _layout(axes, longest, rule, theme, numbers_px)
+    names = [("■", "A, above"), ("□", "B, below"), ("◆", "first difference")][: 2 + len(marks)]
+    more["legend"] = [entry(mark, theme.muted, name) for mark, name in names]
+    return picture, [*columns, *marks], more
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
@@ -127,21 +140,13 @@ def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
     return axes_of(start, ends, [blocked(side) if fold else [] for side in sides])
 
 
-def _on_axes(axes: list[TimeAxis], sides: list[pd.DataFrame], edge: str) -> NDArray[np.float64]:
-    """Return the positions of the starts or ends of all steps, each on the axis of its run."""
-    pairs = zip(axes, sides, strict=True)
-    return np.concatenate([axis.at(side[edge].to_numpy()) for axis, side in pairs])
-
-
-def _rows(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> RowLayout:
+def _rows(tree: pd.DataFrame, pairs: Pairs, row: Pairs, n_more: int, theme: Theme) -> RowLayout:
     """Describe the rows, each with the name of its step once."""
-    only_in_a, only_in_b = pairs[:, 1] < 0, pairs[:, 0] < 0
-    named = steps.iloc[np.where(only_in_b, pairs[:, 1], pairs[:, 0])]
-    rows = tree_rows(named, row)
-    notes = np.select([only_in_b, only_in_a], [" · only B", " · only A"], "").tolist()
+    rows = tree_rows(tree, row, n_more)
+    notes = np.select([pairs[:, 0] < 0, pairs[:, 1] < 0], [" · only B", " · only A"], "").tolist()
     texts = [
         text + colored(note, theme.muted) if note else text
-        for text, note in zip(rows.texts, notes, strict=True)
+        for text, note in zip_longest(rows.texts, notes)
     ]
     return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts)
 
@@ -151,66 +156,64 @@ def _with_rule(rows: RowLayout, rule: int, difference: tuple[int | None, int | N
     n_same = next(position for position in difference if position is not None)
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
     texts = [*rows.texts, bold(f"◆ {text}")]
-    return rows._replace(n=rows.n + 1, ticks=[*rows.ticks, rule], texts=texts)
+    return rows._replace(ticks=[*rows.ticks, rule], texts=texts)
 
 
-def _columns(steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme) -> list[Trace]:
-    """Write the durations in A and B and their difference, as columns of texts."""
+def _columns(
+    steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme
+) -> tuple[list[Trace], float]:
+    """Write the durations in A and B and their difference; return their width, too."""
     seconds = np.append(steps["end"] - steps["start"], np.nan)[pairs]
     has_failed = np.append(steps["is_failed"], False)[pairs]
-    failed = f"{cross(theme)} "
     in_a, in_b = (
-        [failed * bool(bad) + _signed(length, "") for length, bad in zip(*side, strict=True)]
+        [
+            _signed(length, "") + f" {cross(theme)}" * bool(bad)
+            for length, bad in zip(*side, strict=True)
+        ]
         for side in zip(seconds.T, has_failed.T, strict=True)
     )
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
-        for more in seconds[:, 1] - seconds[:, 0]
+        for more in np.diff(np.nan_to_num(seconds))[:, 0].tolist()
     ]
     y = [HEAD_ROW, *row.tolist()]
-    options: Json = {"xaxis": "x2", "textposition": "middle left"}
     columns = (
-        ("A", 1, in_a, theme.muted),
-        ("B", 2, in_b, theme.muted),
-        ("B − A", 3.15, differences, theme.text),
+        ("A", in_a, theme.muted),
+        ("B", in_b, theme.muted),
+        ("B − A", differences, theme.text),
     )
-    traces = []
-    for name, x, labels, color in columns:
-        options |= {"name": name, "textfont": {"size": FONT_PX, "color": color}}
+    traces, x = [], 0.0
+    for name, labels, color in columns:
+        x += max(map(width_px, [name, *labels])) + COLUMN_GAP_PX
+        options: Json = {"xaxis": "x2", "textposition": "middle left", "name": name}
+        options |= {"textfont": {"size": FONT_PX, "color": color}}
         traces.append(text_trace([x] * len(y), y, [name, *labels], color, **options))
-    return traces
+    return traces, x
 
 
 def _signed(seconds: float, plus: str = "+") -> str:
-    """Write a difference of durations with its sign; a dash if it is missing."""
+    """Write a difference of durations with its sign; nothing if it is missing."""
     if np.isnan(seconds):
-        return MISSING
+        return ""
     return ("−" if seconds < 0 else plus) + duration(abs(seconds))
 
 
-def _legend(picture: Picture, different: tuple[float, float]) -> list[Trace]:
-    """Build entries for the two runs, and draw a diamond at the first difference in each."""
-    gray = picture.theme.muted
-    entries = [entry("A, above", gray), entry("B, below", faded(gray), gray)]
-    bars = picture.bars[picture.bars.index.isin(different)]
-    if bars.empty:
-        return entries
-    mark = {"symbol": "diamond", "size": 10, "color": picture.theme.text}
-    options = {
-        "name": "first difference",
-        "mode": "markers",
-        "marker": mark,
-        "cliponaxis": False,
-    }
+def _diamonds(bars: pd.DataFrame, theme: Theme) -> list[Trace]:
+    """Draw a diamond at the first difference in each run."""
+    mark = {"symbol": "diamond", "size": 10, "color": theme.text}
+    options = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
     x, y = bars["x0"].tolist(), bars["row"].tolist()
-    return [*entries, line_trace(x, y, legendrank=2_000, showlegend=True, **options)]
+    return [line_trace(x, y, **options)] if x else []
 
 
-def _layout(axes: list[TimeAxis], longest: TimeAxis, rule: int | None, theme: Theme) -> Json:
+def _layout(
+    axes: list[TimeAxis], longest: TimeAxis, rule: int | None, theme: Theme, numbers_px: float
+) -> Json:
     """Return what the layout of two runs has beside that of other charts."""
     # The ticks hold for both runs, so they end where the first fold begins.
     until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
-    ticks = relative_axis(longest._replace(px=DOMAIN * longest.px), until)
+    share = 1 - min(MAX_SHARE, numbers_px / NARROW_PX)
+    ticks = relative_axis(longest._replace(px=share * longest.px), until)
     head = "Time since start" + "; each wait is folded" * (until < np.inf)
     at_left = {
         "xref": "paper",
@@ -231,10 +234,10 @@ def _layout(axes: list[TimeAxis], longest: TimeAxis, rule: int | None, theme: Th
         shapes = [line]
     return {
         "above": ABOVE,
-        "xaxis": {"domain": [0, DOMAIN]} | ticks,
+        "xaxis": {"domain": [0, share]} | ticks,
         "xaxis2": {
-            "domain": [DOMAIN, 1],
-            "range": [0, 3.2],
+            "domain": [share, 1],
+            "range": [0, numbers_px + 4],
             "visible": False,
             "fixedrange": True,
         },

@@ -11,21 +11,7 @@ from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
 from runkit.charts._axis import PLOT_PX, TimeAxis, axes_of, relative_axis
-from runkit.charts._bars import (
-    GROUP,
-    LETTERS,
-    MAX_BARS,
-    MAX_ROWS,
-    WAIT,
-    Picture,
-    Scene,
-    agent_rows,
-    bars_of,
-    blocked,
-    scene_of,
-    tree_rows,
-    visible_steps,
-)
+from runkit.charts._bars import Picture, Scene, blocked, picture_of, scene_of
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts._marks import (
     STUB,
@@ -39,25 +25,30 @@ from runkit.charts._marks import (
     wait_labels,
 )
 from runkit.charts._pair_chart import can_pair, pair_chart
+from runkit.charts._rows import (
+    LETTERS,
+    LOW_ROW_PX,
+    MAX_BARS,
+    MAX_ROWS,
+    WAIT,
+    agent_rows,
+    chosen_steps,
+    steps_with_rows,
+    tree_of,
+)
 from runkit.charts.panel import SLA_H, short_ids
 from runkit.charts.theme import (
-    AXIS_PX,
     EDGE_PX,
-    LEGEND_EDGE_PX,
-    LEGEND_PX,
     MAX_TITLE,
     WIDTH,
     Heading,
     Json,
-    Trace,
     annotation,
     bold,
-    chosen_theme,
     colored,
-    entry_px,
     figure_layout,
     heading_of,
-    legend_at,
+    legend_below,
     level,
     pill,
     plain,
@@ -70,14 +61,12 @@ from runkit.errors import UsageError
 from runkit.facts import Facts, time_parts
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.time_budget import Flags
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
 MAX_NAME = 30  # characters of a name in the line of one of a few runs
-NARROW_PX = 800  # the width of a narrow figure, for which the legend is laid out
 MIN_BAND_PX = 1  # a narrower wait would not be seen
 STRIP = 1.6  # rows above the first one, for the labels of waits
 
@@ -104,10 +93,12 @@ def gantt(
     source
         `Frames`, or anything that `frames()` takes.
     depth
-        Levels of steps to show. `auto` shows a whole tree up to 60 rows, and of a larger one the 60
-        that matter most: failed steps, waits, the top level, then the longest. None shows all
-        levels. No chart has more than 2,000 bars, chosen in the same order; the figure says how
-        many steps it shows.
+        Levels of steps that have a row. `auto` is all of a tree up to 60 rows, and of a larger one
+        the 60 that matter most: failed steps, waits, the 15 longest, the top level, then the
+        longest, each with the groups around it. Every other step is a sliver in the row of its
+        group (those closer than half a pixel are one, also when you zoom), and the figure says how
+        many they are. None is all levels, and refused where they have no room. Three or four runs
+        have up to 45 lanes and 2,000 bars; the others are slivers in the last lane of their agent.
     compress_waits
         Whether times in which everything shown waits for a reviewer are folded to a fixed width.
         `auto` folds them if they take more than half of the width, and always where two runs stand
@@ -152,21 +143,16 @@ def gantt(
     many = f"more than {len(LETTERS)} runs"
     _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
 
-    scene, reach = scene_of(f), 0.0
-    layout: Json = {}
-    is_pair = n_runs == 2 and can_pair(scene.steps)
-    n_sides = 2 if is_pair else 1  # bars in a row
-    is_bounded = depth == "auto" and n_runs == n_sides
-    limit = MAX_ROWS * n_sides if is_bounded else MAX_BARS // n_sides
-    is_visible = visible_steps(scene.steps, depth, limit)
-    if is_pair:
-        picture, labels, layout = pair_chart(scene, is_visible, fold=bool(compress_waits))
+    scene, layout = scene_of(f), Json()
+    if n_runs == 2 and can_pair(scene.steps):
+        picture, data, layout = pair_chart(scene, depth, fold=bool(compress_waits))
+        reach = 0.0
     else:
-        picture = _picture(scene, is_visible, compress_waits)
-        labels, reach = durations(picture)
-    data = [*traces(picture), *legend(picture), *labels]
-    heading = run_heading(scene.runs, picture.theme, title, *_notes(scene, picture.bars, depth))
-    return RunFigure(data, _layout(picture, data, heading, reach, layout))
+        picture = _picture(scene, depth, compress_waits)
+        data, reach = durations(picture)
+    notes = _notes(picture, depth, has_lanes=n_runs > 1 and not layout)
+    heading = run_heading(scene.runs, scene.theme, title, *notes)
+    return RunFigure([*traces(picture), *data], _layout(picture, heading, reach, layout))
 
 
 def _refuse(default: object, n_runs: int, applies_to: str, **options: object) -> None:
@@ -179,21 +165,15 @@ def _refuse(default: object, n_runs: int, applies_to: str, **options: object) ->
             )
 
 
-def _picture(scene: Scene, is_visible: Flags, compress_waits: bool | str) -> Picture:
-    """Place the visible steps on the axis and in rows."""
-    steps, runs = scene.steps[is_visible], scene.runs
-    axis, is_tree = _axis(steps, runs, compress_waits), len(runs) == 1
-    row: Any = np.arange(len(steps))
-    if is_tree:
-        rows = tree_rows(steps, row)
+def _picture(scene: Scene, depth: int | str | None, compress_waits: bool | str) -> Picture:
+    """Place the steps of one run in a tree, or of several runs in bands of their agents."""
+    steps, runs = scene.steps, scene.runs
+    axis = _axis(steps, runs, compress_waits)
+    if len(runs) == 1:
+        layout = tree_of(steps, steps_with_rows(steps, depth, LOW_ROW_PX))
     else:
-        rows, row = agent_rows(steps)
-
-    has_path = scene.steps["is_critical"].any()
-    is_solid = steps["is_critical"] if has_path else not runs["status"].eq("error").all()
-    x0, x1 = (axis.at(steps[edge].to_numpy()) for edge in ("start", "end"))
-    bars = bars_of(scene, steps, row=row, x0=x0, x1=x1, is_solid=steps["is_failing"] | is_solid)
-    return Picture(runs, bars, scene.legend, rows, axis, chosen_theme())
+        layout = agent_rows(steps, chosen_steps(steps, depth, MAX_BARS))
+    return picture_of(scene, layout, [axis] * len(runs), axis, steps["is_failing"].to_numpy())
 
 
 def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -> TimeAxis:
@@ -208,28 +188,31 @@ def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -
     return axis
 
 
-def _notes(scene: Scene, bars: pd.DataFrame, depth: int | str | None) -> list[str]:
-    """Write in which step a run failed, which steps are shown, and what set the total time."""
-    steps, runs, notes = scene.steps, scene.runs, []
-    is_tree, hidden = len(runs) == 1, steps.drop(bars.index)
+def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> list[str]:
+    """Write in which step a run failed, and which steps have no row of their own."""
+    scene, steps = picture.scene, picture.scene.steps
+    is_tree, hidden = len(scene.runs) == 1, steps.drop(picture.bars.index)
+    notes = []
     if is_tree:
-        notes = ["".join(f". Failed in {bold(plain(cause))}" for cause in runs["cause"].dropna())]
+        notes = [
+            "".join(f". Failed in {bold(plain(cause))}" for cause in scene.runs["cause"].dropna())
+        ]
     if hidden.empty:
         return notes
 
-    n_steps = len(scene.frames.steps)
-    text = f"{n_steps - len(hidden):,} of {n_steps:,} steps shown"
-    if not isinstance(depth, int):
-        n_top, n_failed = int(bars["depth"].eq(0).sum()), int(bars["is_failing"].sum())
-        longest = (hidden["end"] - hidden["start"]).max()
-        text += f": failed steps, waits, {plural(n_top, 'top step')}, then the longest. "
-        text += f"The others took {duration(longest)} or less. {n_failed or 'None'} failed."
-    notes.append(text)
-    if is_tree and steps["is_critical"].any():
-        top_groups = steps[steps["depth"].eq(0) & steps["kind"].eq(GROUP)]
-        last = top_groups.nlargest(1, "end")
-        notes += [f"{bold(plain(label))} is the group that ended last" for label in last["label"]]
-    return notes
+    n_steps, n_failed = len(scene.frames.steps), int(steps["is_failing"].sum())
+    have, last = "a row: failed steps, waits, the longest, and groups", "row of their group"
+    if isinstance(depth, int):
+        have = f"a row, down to level {depth}"
+    if has_lanes:
+        have, last = "a lane", "last lane of their agent"
+    longest = (hidden["end"] - hidden["start"]).max()
+    rest = f"The others are slivers in the {last}; they took {duration(longest)} or less."
+    return [
+        *notes,
+        f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}.",
+        rest + f" {n_failed:,} failed." * (n_failed > 0),
+    ]
 
 
 def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str) -> Heading:
@@ -284,42 +267,36 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     return ": ".join(filter(None, [whole if has_total else "", parts])) or whole
 
 
-def _layout(
-    picture: Picture, data: list[Trace], heading: Heading, reach: float, layout: Json
-) -> Json:
+def _layout(picture: Picture, heading: Heading, reach: float, layout: Json) -> Json:
     """Build the figure's layout; `layout` is what a chart of two runs adds.
 
     Texts reach `reach` pixels behind the axis.
     """
-    rows, axis, theme = picture.rows, picture.axis, picture.theme
+    rows, axis, theme = picture.rows, picture.axis, picture.scene.theme
     bands, empty = _bands(picture), empty_labels(picture)
     top = -0.5 - layout.pop("above", 0.15 if bands.empty else STRIP)
     bottom = rows.n - 0.5 + len(empty)
     height = round((bottom - top) * rows.px)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0))}
-    entries_px = sum(entry_px(trace["name"]) for trace in data if trace.get("showlegend"))
-    n_lines = -int(-entries_px // (NARROW_PX - margin["r"]))
-    margin["b"] = AXIS_PX + LEGEND_EDGE_PX + LEGEND_PX * n_lines
+    left, right = labels_px + EDGE_PX, EDGE_PX + round(max(reach, 0))
+    notes, below = legend_below([*legend(picture), *layout.pop("legend", ())], theme, left)
 
-    plot_px = min(WIDTH - margin["l"] - margin["r"], PLOT_PX)
+    plot_px = min(WIDTH - left - right, PLOT_PX)
     stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
     time = relative_axis(axis._replace(px=plot_px)) | {"range": span, "tickangle": 0}
     time |= {"showgrid": True} | layout.get("xaxis", {})
-    labels = [*wait_labels(picture, bands, top), *fold_labels(picture), *empty]
+    labels = [*notes, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
     if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
         for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
             labels.append(annotation(text, theme.muted, x=tick, y=top, yanchor="bottom"))
 
     row_ticks = row_axis(theme, labels_px, rows.ticks, rows.texts)
-    # The entries of the legend are traces of their own, which a click would hide alone.
-    inert = {"itemclick": False, "itemdoubleclick": False}
+    margin = {"l": left, "r": right, "b": below}
     return figure_layout(theme, heading, height, margin) | {
         **layout,
         "xaxis": time,
         "yaxis": row_ticks | {"range": [bottom, top]},
-        "legend": legend_at(height) | inert,
         "shapes": [*shades(picture, bands, top), *layout.get("shapes", ())],
         "annotations": [*labels, *layout.get("annotations", ())],
     }
@@ -327,7 +304,7 @@ def _layout(
 
 def _bands(picture: Picture) -> pd.DataFrame:
     """Return the waits of a chart of one run that are wide enough for a band, the widest first."""
-    bars = picture.bars
-    bars = bars.assign(px=(bars["x1"] - bars["x0"]) * picture.axis.scale)
-    is_band = bars["kind"].eq(WAIT) & (bars["px"] >= MIN_BAND_PX) & (len(picture.runs) == 1)
-    return bars[is_band].sort_values("px", ascending=False, kind="stable")
+    waits = picture.bars[picture.bars["kind"] == WAIT]
+    waits = waits.assign(px=(waits["x1"] - waits["x0"]) * picture.axis.scale)
+    least = MIN_BAND_PX if len(picture.scene.runs) == 1 else np.inf
+    return waits[waits["px"] >= least].sort_values("px", ascending=False, kind="stable")

@@ -1,8 +1,8 @@
 """A figure of ours as a static SVG that needs no script, and follows a page's light or dark.
 
 It draws the part of plotly that runkit's figures use and refuses the rest by name: flat bars,
-lines, marks and texts on axes with a range, shapes and annotations of straight lines and words, one
-legend below. Values become pixels by range, domain and margin, so that no mark depends on a font.
+lines, marks and texts on axes with a range, shapes and annotations of straight lines and words.
+Values become pixels by range, domain and margin, so that no mark depends on a font.
 
 Colors are attributes, those of the light theme, so that the picture is right where styles are
 stripped; one rule for each color exchanges it in the dark (`light-dark()` follows the page's
@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain, compress, repeat
+from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ from runkit.charts._svg_elements import (
     text_at,
     title_of,
 )
-from runkit.charts.theme import GRIDS, LEGEND_PX, WIDTH, entry_px
+from runkit.charts.theme import GRIDS, WIDTH
 from runkit.display.colors import DARK, LIGHT
 from runkit.display.text import Markup
 
@@ -44,21 +44,22 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
-SYMBOL_PX = 40  # the symbol of an entry of the legend takes so much before its text
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
+LETTERS_OF = {"H": "x", "V": "y", "Z": ""}  # the coordinates of a command; of others x and y
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
 # Light and dark colors; of names with one light color the first counts.
 PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is refused
-    "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta "
+    "figure": "annotations autosize barmode dragmode font height hovermode margin meta "
     "modebar paper_bgcolor shapes showlegend template title uirevision width xaxis xaxis2 yaxis "
     "yaxis2",
-    "axis": "anchor autorange domain fixedrange labelalias position range showgrid side tickangle "
-    "tickfont ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
-    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext legendrank line marker "
+    "axis": "anchor autorange domain fixedrange labelalias nticks position range showgrid side "
+    "tickangle tickfont ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
+    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext line marker "
     "mode name orientation showlegend text textfont textposition type width x xaxis y yaxis",
     "shape": "fillcolor layer line path type x0 x1 xref y0 y1 yref",
-    "annotation": "align borderpad font showarrow text x xanchor xref xshift y yanchor yref yshift",
+    "annotation": "align borderpad font name showarrow text x xanchor xref xshift y yanchor yref "
+    "yshift",
     "marker": "color cornerradius line opacity size symbol",
     "line": "color dash width",
     "font": "color family size",
@@ -209,16 +210,16 @@ class Chart:
         length = last - first
         return Axis(options, first + start * length, first + end * length)
 
-    def _pixel(self, letter: str, mark: Json, value: float, *, is_power: bool = False) -> float:
-        """Return the pixel of a value of a shape or an annotation."""
+    def _pixels(self, letter: str, mark: Json, values: Any, *, is_power: bool = False) -> Any:
+        """Return the pixels of values of a shape or an annotation."""
         ref = mark.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
             # plotly takes logarithms where an annotation is on a log axis
             is_log = is_power and axis.options.get("type") == "log"
-            return float(axis.within(10**value if is_log else value))
+            return axis.within(10**values if is_log else values)
         first, last = (axis.first, axis.last) if axis else self.ends[letter]
-        return first + value * (last - first)
+        return first + values * (last - first)
 
     def marks(self) -> Iterator[Markup]:
         """Draw all marks from the bottom up: plotly draws all bars below all lines."""
@@ -238,22 +239,20 @@ class Chart:
             text, font, pad = title["text"], self.font | title["font"], title["pad"]
             shift = 0 if "<br>" in text else 0.7 * font["size"]
             yield text_at(pad["l"], pad["t"] + shift, text, font)
-        if self.layout.get("showlegend", True):
-            yield element("g", Markup("").join(self._legend()))
 
     def _shape(self, shape: Json) -> Markup:
         """Draw a rectangle, a line, or a path of straight lines."""
         kind = shape["type"]
         path = shape["path"] if kind == "path" else SHAPES[kind].format(**shape)
-        commands = []
-        for pen, values in re.findall("([MLHVZ])([^MLHVZ]*)", path):
-            letters = {"H": "x", "V": "y"}.get(pen, "xy")
-            pixels = [
-                coordinate(self._pixel(letter, shape, float(value)))
-                for letter, value in zip(letters, values.split(","), strict=False)
-                if value
-            ]
-            commands.append(pen + ",".join(pixels))
+        steps = re.findall("([MLHVZ])([^MLHVZ]*)", path)
+        letters = "".join(LETTERS_OF.get(pen, "xy") for pen, _ in steps)
+        values = np.array(",".join(numbers for _, numbers in steps if numbers).split(","), float)
+        is_x = np.array(list(letters)) == "x"
+        pixels = np.where(is_x, *(self._pixels(letter, shape, values) for letter in "xy"))
+        texts = map(coordinate, pixels.tolist())
+        commands = (
+            pen + ",".join(islice(texts, len(LETTERS_OF.get(pen, "xy")))) for pen, _ in steps
+        )
         fill, stroke = color_attributes("fill", shape.get("fillcolor")), edge(**shape["line"])
         return element("path", d="".join(commands), **fill, **stroke)
 
@@ -340,33 +339,13 @@ class Chart:
         if note.get("showarrow", True):
             raise Unsupported("an annotation with an arrow")
         font, pad = self.font | note["font"], note.get("borderpad", 1) + 1
-        x = self._pixel("x", note, note["x"], is_power=True) + note.get("xshift", 0)
-        y = self._pixel("y", note, note["y"], is_power=True) - note.get("yshift", 0)
+        x = self._pixels("x", note, note["x"], is_power=True) + note.get("xshift", 0)
+        y = self._pixels("y", note, note["y"], is_power=True) - note.get("yshift", 0)
         height = (1.17 + (len(lines_of(note["text"])) - 1) * LINE) * font["size"]
         tops = {"top": y + pad, "bottom": y - pad - height}
         side, anchor = ANCHORS[note.get("xanchor", "center")]
         base = tops.get(note.get("yanchor", "middle"), y - height / 2) + 0.93 * font["size"]
         return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
-
-    def _legend(self) -> Iterator[Markup]:
-        """Draw the legend in lines below; the position of an entry depends on estimated widths."""
-        legend, (left, right) = self.layout["legend"], self.ends["x"]
-        entries = [trace for trace in self.traces if trace.get("showlegend", True)]
-        font = self.font | legend["font"]
-        top = self.bottom - legend.get("y", 0) * (self.bottom - self.top)
-        widths = [entry_px(trace["name"]) for trace in entries]
-        first = max(0, min(left, right - sum(widths)))
-        x, y = first, top + 0.5 * LEGEND_PX + 5.5
-        for trace, width in zip(entries, widths, strict=True):
-            if x > first and x + width > right + 0.5:
-                x, y = first, y + LEGEND_PX
-            if "markers" in trace["mode"]:
-                mark = trace | {"hoverinfo": "skip"}
-                yield from _markers(mark, {"x": [x + 20], "y": [y], "is_shown": True})
-            else:
-                yield polyline((x + 5, x + 35), (y, y), **edge(**trace["line"]))
-            yield text_at(x + SYMBOL_PX, y + 0.35 * font["size"], trace["name"], font)
-            x += width
 
 
 def _each(trace: Json, columns: Json) -> list[Json]:

@@ -46,9 +46,9 @@ LINE_PX = 22  # the height of a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # the space over the title
 AXIS_PX = 30  # the height of the ticks below the rows
-LEGEND_PX = 19  # the height of a line of the legend
-LEGEND_EDGE_PX = 24  # the space that plotly keeps free around all lines of the legend
-ENTRY_PX = 48  # the width of an entry of the legend without its text
+LEGEND_PX = 880  # of the widest fonts, so that the legend fits into a narrow output
+LEGEND_LINE_PX = 16  # the height of a line of it
+NBSP = "\u00a0"  # plotly leaves out empty lines and folds spaces
 Json = dict[str, Any]
 Trace = Json
 HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "hoverinfo": "all"}
@@ -95,7 +95,6 @@ def template(theme: Theme) -> dict[str, Any]:
             "plot_bgcolor": theme.ground,
             "xaxis": axis,
             "yaxis": axis,
-            "legend": {"font": {"color": theme.muted}},
             "hoverlabel": hover,
             "modebar": {"bgcolor": TRANSPARENT, "color": theme.muted, "activecolor": theme.text},
         },
@@ -174,19 +173,25 @@ def array_ticks(positions: Sequence[object], texts: Sequence[str]) -> Json:
     return {"tickmode": "array", "tickvals": positions, "ticktext": texts}
 
 
-def legend_at(height: float) -> Json:
-    """Place the legend below an axis under a drawing of this height, as wide as the figure."""
-    return {
-        "orientation": "h",
-        "x": -0.001,
-        "yanchor": "top",
-        "y": -AXIS_PX / height,
-    }
+def entry(mark: str, color: str, name: str) -> str:
+    """Write an entry of a legend: a mark in its color, and its name."""
+    return f"{colored(mark, color)}{NBSP}{plain(name, 40)}"
 
 
-def entry_px(name: str) -> float:
-    """Return about how wide an entry of the legend is."""
-    return width_px(name) * 0.9 + ENTRY_PX
+def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[list[Json], int]:
+    """Write a legend below the ticks, and how much room both need.
+
+    It is one text, which begins where the labels of rows do; `left` is the margin of these.
+    """
+    lines = [""]
+    for text in entries:
+        if lines[-1] and width_px(lines[-1] + NBSP * 5 + text) > LEGEND_PX:
+            lines.append("")
+        lines[-1] += NBSP * 5 * bool(lines[-1]) + text
+    below = {"xref": "paper", "x": 0, "xanchor": "left", "xshift": EDGE_PX - left, "align": "left"}
+    below |= {"yref": "paper", "y": 0, "yanchor": "top", "yshift": -AXIS_PX, "name": "legend"}
+    note = annotation("<br>".join(lines), theme.muted, FONT_PX, **below)
+    return [note] if entries else [], AXIS_PX + EDGE_PX + LEGEND_LINE_PX * len(lines)
 
 
 def line_trace(x: Any, y: Any, **options: Any) -> Trace:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 import plotly.io
 import pytest
 
 from chart import FAILING, WAIT, draw, values, words
 from runkit.display import colors
 from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import is_shown
+from strangers import strangers_of
 from support import at, example, question, run, step
 
 
@@ -23,10 +28,38 @@ def test_the_title_names_business_agent_and_state():
     assert words(chart.layout["title"]["text"].split("<br>")[1]) in chart.layout["meta"]["alt"]
 
 
-def test_steps_off_the_critical_path_are_pale():
-    chart = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
-    fills = {trace["marker"]["color"][:4]: values(trace["x"]).tolist() for trace in chart.bars}
-    assert fills == {"rgba": [10], colors.AGENT_COLORS[0][:4]: [50]}
+def test_only_the_critical_part_of_a_bar_is_solid():
+    """A step of 30 s has 20 s on the path, two questions none, and a group its own time."""
+    inner = [step("a", 0, 30), step("b", 20, 50)]
+    chart = draw(run(step("g", 0, 60, steps=inner), question("q", 60, 90), step("c", 90, 100)))
+    assert {trace["marker"]["color"][:4] for trace in chart.bars} == {"rgba"}
+    assert chart.solid == [(1, 0, 20), (2, 20, 50), (0, 50, 60), (4, 90, 100)]
+    assert chart.legend[-2:] == ["on the critical path", "off it"]
+
+
+def test_the_solid_parts_of_steps_are_their_time_on_the_critical_path():
+    """Of runs in any form, in order of time and without overlap; parts of a few pixels are left out."""
+    for source in [example("completed"), *(made.raw for made in strangers_of())]:
+        f = frames(source)
+        if len(f.steps) > 60 or f.runs["status"].eq("error").all():
+            continue
+        solid = draw(f, compress_waits=False).solid
+        assert all(before[2] <= after[1] + 1e-6 for before, after in pairwise(solid))
+        spent = Counter()
+        for row, start, end in solid:
+            spent[row] += end - start
+        steps = f.steps[is_shown(f.steps)].reset_index(drop=True)
+        critical_s = steps["critical_s"].where(~steps["is_wait"], 0)
+        few_pixels = 0.02 * f.runs["duration_s"].max()
+        assert [spent[row] for row in steps.index] == pytest.approx(critical_s, abs=few_pixels)
+
+
+def test_a_step_that_spans_a_question_has_two_solid_parts():
+    """A group of 100 s has a step of 20 s, and a question of 40 s beside it is open meanwhile."""
+    group = step("g", 0, 100, steps=[step("a", 10, 30)])
+    chart = draw(run(group, question("q", 40, 80)), compress_waits=False)
+    assert chart.solid == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
+    assert "1 min work, 40 s waiting" in chart.title
 
 
 def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
@@ -49,9 +82,8 @@ def test_a_failed_run_has_no_critical_path():
     group = step("g", 10, 90, status="error", label="Group", steps=inner)
     chart = draw(run(group, status="error"))
     assert "critical path" not in chart.legend
-    fills = {trace["name"]: trace["marker"]["color"] for trace in chart.bars}
-    assert fills.pop(FAILING) == colors.FAILED_COLOR
-    assert all(fill.startswith("rgba") for fill in fills.values())
+    assert chart.solid == [(2, 20, 90)]
+    assert chart.numbers("y", FAILING).tolist() == [2]
     assert chart.durations[0] == "✕ 1 min 20 s"
     assert chart.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
     assert "Failed in Asking the registry" in chart.title

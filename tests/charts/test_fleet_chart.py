@@ -112,11 +112,11 @@ def test_more_than_rows_are_points() -> None:
     figure = chart(*many(n))
     assert sum(len(trace.x) for trace in figure.data) == n
     assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
-    notes = figure.layout.annotations[1:]  # the first one is of the band
+    notes = figure.layout.annotations[2:]  # the first ones are of the band and the legend
     assert [len(re.findall(r"\d{8}", note.text)) for note in notes] == [0, 16, 0]
     figure = chart(*many(n), run(run_id="bare", steps=None), is_small=True)
     assert sum(len(trace.x) for trace in figure.data) == n  # how the other waited is not known
-    assert len(figure.layout.annotations) == 1
+    assert len(figure.layout.annotations) == 2
     assert len(figure.layout.xaxis.tickvals) > 1
 
 

@@ -69,17 +69,17 @@ def test_a_page_follows_the_reader_and_fits_the_screen(opened, width, scheme, th
 
 @pytest.mark.browser
 def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
-    """Ground, path and muted words have JupyterLab's colors beside a panel, and in the monitor."""
+    """Ground, marks and muted words have JupyterLab's colors beside a panel, and in the monitor."""
     page = browser.new_page()
     colors = "--jp-layout-color0: #111; --jp-ui-font-color1: #fff; --jp-ui-font-color2: #ccc"
     output = f'<div class="jp-OutputArea"><div class="runkit-static">{STYLE}</div><div id="plot"></div></div>'
     page.set_content(f'<body data-jp-theme-light="false" style="{colors}">{output}</body>')
     page.add_script_tag(content=get_plotlyjs())
     draw = "([data, layout]) => Plotly.newPlot('plot', data, layout)"
-    figure = json.loads(gantt(example("completed")).to_json())
+    figure = json.loads(gantt([run(step("b")), run(step("a", name="b"), run_id="s")]).to_json())
     page.evaluate(draw, [figure["data"], figure["layout"]])
     look = "([mark, name]) => getComputedStyle(document.querySelector(mark)).getPropertyValue(name)"
-    marks = {".bg": "fill", ".legend .js-line": "stroke", '.gtitle [style*="59636E"]': "fill"}
+    marks = {".bg": "fill", ".point[style*='31, 35']": "fill", '.gtitle [style*="59636E"]': "fill"}
     assert [page.evaluate(look, [*mark]) for mark in marks.items()] == [
         "rgb(17, 17, 17)",
         "rgb(255, 255, 255)",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chart import FAILING, GROUP, WAIT, draw
+from runkit.errors import UsageError
 from support import example, question, run, step
 
 
@@ -43,46 +46,81 @@ def test_three_runs_stand_agent_under_agent():
     assert "A  run r" in chart.title
 
 
-def test_a_large_tree_shows_what_matters_and_says_so():
-    """Over 60 rows: failed steps, waits, the top level and the longest, and the number of steps."""
+def test_a_large_tree_has_rows_for_what_matters():
+    """Failed steps, waits, the longest, and the groups around them; the sentences are counted."""
     chart = draw(large())
+    assert len(chart.rows) == 60
     assert sum(label.startswith("Group") for label in chart.rows) == 20
     assert "Broken" in chart.rows
     assert not any("short" in label for label in chart.rows)
-    assert len(chart.rows) == 60
-    assert "60 of 221 steps shown: failed steps, waits" in chart.title
-    assert "critical path" not in chart.legend
+    assert "60 of 221 steps have a row: failed steps, waits, the longest" in chart.title
+    assert "they took 1 s or less. 1 failed." in chart.title
+    assert chart.durations[chart.rows["Group 0"]] == "9 s · 10 steps"
+
+
+def test_every_other_step_is_a_sliver_in_the_row_of_its_group():
+    """Steps at the top without a row share the last one; what is critical is drawn again, solid."""
+    steps = [step(f"{n}", 10 * n, 10 * n + 9) for n in range(60)]
+    inner = [step("long", 600, 700), step("b", 700, 704), step("c", 704, 709)]
+    chart = draw(run(*steps, step("g", 600, 709, label="Group", steps=inner), end=709))
+    group, last = chart.rows["Group"], chart.rows["2 other top steps"]
+    assert last == 60
+    assert [part for part in chart.slivers if part[0] == group] == [(group, 700, 709)] * 2
+    assert sum(end - start for row, start, end in chart.slivers if row == last) == 2 * 2 * 9
 
 
 def test_the_longest_that_is_left_out_may_be_a_group():
     """59 top steps and a question leave no row for a group of 92 s and its step of 2 s."""
     inner = step("g", 0, 92, steps=[step("i", 0, 2)])
     outer = step("o", 0, 100, steps=[inner])
-    steps = [step(f"{n}", n, n + 1) for n in range(58)]
+    steps = [step(f"{n}", n, n + 3) for n in range(58)]
     chart = draw(run(outer, *steps, question("q", 99, 100)))
-    assert "60 of 62 steps shown" in chart.title
-    assert "The others took 1 min 32 s or less" in chart.title
+    assert "60 of 62 steps have a row" in chart.title
+    assert "they took 1 min 32 s or less" in chart.title
 
 
-def test_depth_says_how_much_of_a_tree_is_shown():
-    assert len(draw(large(), depth=None).numbers("x")) == 221
-    assert "21 of 221 steps shown" in draw(large(), depth=1).title
+def test_depth_says_how_much_of_a_tree_has_a_row():
+    assert len(draw(large(n_groups=11), depth=None).rows) == 122
+    with pytest.raises(UsageError, match="depth=None draws a row for each of 221 steps"):
+        draw(large(), depth=None)
+    assert "21 of 221 steps have a row, down to level 1." in draw(large(), depth=1).title
 
 
-def test_a_chart_has_at_most_2000_bars_and_says_so():
-    """Failed steps and waits are among them, however short, in a tree of all levels as in bands of agents."""
+def test_a_chart_of_several_runs_has_at_most_45_lanes():
+    """Of 200 steps at once, most are in the last lane of their agent; a name stands where there is room."""
+    steps = [step(f"{n}", n / 100, 5 + n, agent=f"agent {n % 2}") for n in range(200)]
+    chart = draw([run(*steps, run_id=run_id) for run_id in "rst"])
+    assert len(chart.rows) == 6
+    assert chart.layout["yaxis"]["range"][0] - chart.layout["yaxis"]["range"][1] < 46
+    assert "100 at once" in next(iter(chart.rows))
+    assert "36 of 600 steps have a lane." in chart.title
+    assert len({row for row, *_ in chart.slivers}) == 6
+    assert chart.durations[0] == "5 s · Step 0"
 
-    def long(n, run_id="r"):
-        steps = [step(f"{k}", k, k + 0.5, agent=f"agent {k % 3}") for k in range(n)]
-        steps[n // 2] |= {"type": "error", "status": "error"}
-        steps[n // 3] = question("q", n // 3, n // 3 + 0.1)
-        return run(*steps, run_id=run_id, end=n)
 
-    bands = [long(2_000, run_id) for run_id in "rst"]
-    for chart, n_steps, n_runs in (
-        (draw(long(5_000), depth=None), "5,000", 1),
-        (draw(bands), "6,000", 3),
+def test_a_chart_of_several_runs_has_at_most_2000_bars():
+    """Failed steps and waits are among them, however short."""
+
+    def long(run_id):
+        steps = [step(f"{k}", k, k + 0.5, agent=f"agent {k % 3}") for k in range(2_000)]
+        steps[1_000] |= {"type": "error", "status": "error"}
+        steps[666] = question("q", 666, 666.1)
+        return run(*steps, run_id=run_id, end=2_000)
+
+    chart = draw([long(run_id) for run_id in "rst"])
+    assert len(chart.numbers("x")) == 2_000
+    assert "2,000 of 6,000 steps have a lane" in chart.title
+    assert len(chart.numbers("x", FAILING)) == len(chart.numbers("x", WAIT)) == 3
+
+
+def test_no_chart_is_taller_than_2400_px():
+    """Of a large tree, of two runs that have little in common, of many runs in as many groups."""
+    sides = [[step(f"{side}{n}", n, n + 1, name=f"{side}{n}") for n in range(200)] for side in "ab"]
+    pair = [run(*steps, run_id=f"{n}") for n, steps in enumerate(sides)]
+    fleet = [run(step("a"), run_id=f"{n:08d}") for n in range(150)]
+    for chart in (
+        *(draw(large(30), depth=depth) for depth in ("auto", 2)),
+        *(draw(pair, depth=depth) for depth in ("auto", 2)),
+        *(draw(fleet, group=group) for group in ("status", "business")),
     ):
-        assert len(chart.numbers("x")) == 2_000
-        assert f"2,000 of {n_steps} steps shown" in chart.title
-        assert len(chart.numbers("x", FAILING)) == len(chart.numbers("x", WAIT)) == n_runs
+        assert chart.layout["height"] <= 2_400

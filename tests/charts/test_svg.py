@@ -154,9 +154,6 @@ def test_json_of_a_figure_gives_the_same_picture() -> None:
     "change",
     [
         lambda figure: figure.add_pie(values=[1, 2]),
-        lambda figure: figure.add_trace(
-            Scatter(x=[1], y=[1], mode="markers", marker={"symbol": "star"})
-        ),
         lambda figure: figure.add_annotation(text="Here", x=1, y=1, showarrow=False, textangle=45),
         lambda figure: figure.add_vrect(x0=1, x1=2, opacity=0.2),
         lambda figure: figure.update_xaxes(range=None),

@@ -70,14 +70,19 @@ def test_critical_path_follows_the_rule(forest: Forest) -> None:
     assert got.is_on.tolist() == slow_times.on_path(forest, path)
 
 
-@given(forests(n_runs=1))
+@given(forests())
 def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest: Forest) -> None:
-    """With the waits put back, each instant of the run has the step of the walk by the rule."""
-    owner = {
-        instant: step
-        for step, since, until in critical_path.put_waits_back(path_of(forest))
+    """With the waits put back, each instant of a run has the step of the walk by the rule."""
+    stretches = critical_path.stretches(path_of(forest), forest.run)
+    owner = Counter(
+        (forest.run[step], instant, step)
+        for step, since, until in stretches.tolist()
         for instant in range(since, until)
+    )
+    paths = zip(forest.run_start, slow_times.critical_path(forest), strict=True)
+    assert owner == {
+        (run, instant, step): 1
+        for run, (start, path) in enumerate(paths)
+        for instant, step in enumerate(path, start)
+        if step >= 0
     }
-    span = range(forest.run_start[0], forest.run_end[0])
-    [path] = slow_times.critical_path(forest)
-    assert [owner.get(instant, -1) for instant in span] == path

@@ -1,0 +1,194 @@
+"""Which steps of a Gantt chart have a row: those of a tree, or lanes in bands of agents.
+
+Every other step is drawn in the row of its group, or in the last lane of its agent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from itertools import compress, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from runkit.charts._axis import Floats
+from runkit.charts.theme import bold, plain
+from runkit.display.colors import AGENT_COLORS
+from runkit.display.text import plural
+from runkit.errors import UsageError
+from runkit.time_budget import Flags, Ints
+
+STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
+LETTERS = "ABCD"  # a letter distinguishes two to four runs
+OTHERS = "Other agents"  # which share a color, and a band
+MAX_ROWS = 60  # a tree of up to 60 rows zooms as fast as `px.timeline` of 1,000 steps
+MAX_BARS = 2_000  # any other chart has no more bars
+MAX_LANES = 45  # of all bands of agents together
+MAX_PX = 2_100  # the height of all rows, of at most 2,400 of a figure
+N_LONGEST = 15  # so many of the longest steps have a row before the groups at the top
+MAX_LABEL = 40  # characters of a row's label
+INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
+MAX_INDENT = 6  # levels; beyond, the indentation would eat the label
+ROW_PX, LOW_ROW_PX = 22, 17  # the height of a row, and of one of many
+BAR_SHARE = 14 / 22  # the height of a bar, as a share of its row
+
+
+class RowLayout(NamedTuple):
+    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges."""
+
+    n: int
+    px: float
+    bar_px: float
+    ticks: list[float]
+    texts: list[str]
+    bands: list[tuple[float, float]]
+
+
+def parents(depths: Iterable[int]) -> list[int]:
+    """Return the position of the parent of each step of a tree in order, -1 at the top."""
+    found, last = [], {-1: -1}
+    for step, depth in enumerate(depths):
+        found.append(last.get(depth - 1, -1))
+        last[depth] = step
+    return found
+
+
+def steps_with_rows(steps: pd.DataFrame, depth: int | str | None, row_px: float) -> Flags:
+    """Flag the steps of a tree that have a row.
+
+    Raises `UsageError` if `depth` is None, and not every step has room.
+    """
+    limit = MAX_ROWS if depth == "auto" else int(MAX_PX // row_px)
+    if depth is None and len(steps) > limit:
+        raise UsageError(
+            f"depth=None draws a row for each of {len(steps):,} steps, and a figure has room for "
+            f"{limit}. Leave it out, or give a number of levels; the frames have all steps."
+        )
+    return chosen_steps(steps, depth, limit)
+
+
+def chosen_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Flags:
+    """Flag at most `limit` steps of the first `depth` levels, each with the groups around it.
+
+    Failed steps come first, then waits, the longest, the top level, and the longest of the others.
+    """
+    seconds = steps["end"] - steps["start"]
+    longest = seconds[steps["kind"] == STEP].nlargest(N_LONGEST).index
+    is_long, is_top = steps.index.isin(longest), steps["depth"] == 0
+    conditions: list[Any] = [steps["is_failing"], steps["is_wait"], is_long, is_top]
+    order = np.lexsort((-seconds.to_numpy(), np.select(conditions, [0, 1, 2, 3], 4)))
+    if isinstance(depth, int):
+        order = order[(steps["depth"] < depth).to_numpy()[order]]
+
+    groups, chosen = parents(steps["depth"]), set[int]()
+    for step in order.tolist():
+        family = []
+        while step >= 0 and step not in chosen:
+            family.append(step)
+            step = groups[step]
+        if len(chosen) + len(family) <= limit:
+            chosen.update(family)
+    return np.isin(np.arange(len(steps)), [*chosen])
+
+
+def tree_of(steps: pd.DataFrame, has_row: Flags) -> tuple[RowLayout, Floats, Flags]:
+    """Return the rows of a tree, the row of each step, and whether the step has it for itself."""
+    row = np.where(has_row, np.cumsum(has_row) - 1.0, np.nan)
+    n_more = int((steps["depth"].eq(0) & ~has_row).sum())
+    rows = tree_rows(steps[has_row], np.arange(has_row.sum()), n_more)
+    return rows, rows_of_all(steps, row, np.full(len(steps), rows.n - 1.0)), has_row
+
+
+def rows_of_all(steps: pd.DataFrame, row: Floats, rest: Floats) -> Floats:
+    """Return each step's own row, else that of the nearest group that has one, else `rest`."""
+    rows: list[float] = []
+    groups = parents(steps["depth"])
+    for own, group, last in zip(row.tolist(), groups, rest.tolist(), strict=True):
+        shared = rows[group] if group >= 0 else last
+        rows.append(shared if np.isnan(own) else own)
+    return np.array(rows)
+
+
+def tree_rows(bars: pd.DataFrame, row: Ints, n_more: int) -> RowLayout:
+    """Describe a tree with a row for each bar, and a last one for `n_more` steps at the top.
+
+    Steps in a group are indented, every other group is shaded.
+    """
+    texts = []
+    for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
+        text = plain(label, MAX_LABEL)
+        texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
+    top = np.flatnonzero(bars["depth"] == 0)
+    # where top-level steps begin, and the end
+    edges = np.append(row[top], row[-1:] + 1).tolist()
+    is_group = bars["kind"].iloc[top] == GROUP
+    groups: list[tuple[float, float]] = list(compress(pairwise(edges), is_group))
+
+    n = int(row.max(initial=-1)) + 1
+    rest = [n] if n_more else []
+    texts += [plural(n_more, "other top step") for _ in rest]
+    px = ROW_PX if n < MAX_ROWS else LOW_ROW_PX
+    return RowLayout(n + len(rest), px, BAR_SHARE * px, [*row.tolist(), *rest], texts, groups[::2])
+
+
+def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats, Flags]:
+    """Divide bands of agents into bands of runs, with lanes for the steps that are chosen.
+
+    Returns also the row of each step, and whether the step has it for itself: in a band with too
+    many steps at once the last lane is for all others.
+    """
+    band = steps["agent_no"].clip(upper=len(AGENT_COLORS))
+    steps = steps.assign(band=band, lane=_lanes(steps, band), is_left=~is_chosen)
+    bands = steps.groupby(["band", "run"])
+    n_at_once, has_rest = bands["lane"].max() + 1, bands["is_left"].any()
+    needed = n_at_once + has_rest
+    height = needed.clip(upper=_most_lanes(needed))
+    n_free = height - (has_rest | (height < needed))
+    top = height.cumsum() - height
+    is_first = ~top.index.get_level_values(0).duplicated()
+
+    texts = []
+    names = bands["agent_name"].first().where(bands["agent_no"].nunique() < 2, OTHERS)
+    columns = zip(top.index, names, is_first, n_at_once, n_free, strict=True)
+    for (_, run), name, is_bold, n_steps, n_lanes in columns:
+        text = plain(name, MAX_LABEL - 4)
+        text = f"{bold(text) if is_bold else text} · {LETTERS[run]}"
+        texts.append(text + f" · {n_steps:,} at once" * (n_steps > n_lanes))
+
+    edges = [*top[is_first].tolist(), int(height.sum())]
+    ticks = (top + (height - 1) / 2).tolist()
+    shaded = list(pairwise(edges))[1::2]
+    rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
+    of, lane = bands.ngroup().to_numpy(), steps["lane"].to_numpy()
+    has_row = is_chosen & (lane < n_free.to_numpy()[of])
+    last = (height - 1).to_numpy()[of]
+    return rows, top.to_numpy()[of] + np.where(has_row, lane, last), has_row
+
+
+def _most_lanes(needed: pd.Series[int]) -> int:
+    """Return the most lanes that a band can have so that all together have at most `MAX_LANES`."""
+    sizes = range(MAX_LANES, 1, -1)
+    return next((n for n in sizes if needed.clip(upper=n).sum() <= MAX_LANES), 1)
+
+
+def _lanes(steps: pd.DataFrame, band: pd.Series[int]) -> list[int]:
+    """Return the lowest free lane of its band for each step, in order of start.
+
+    Of two that start together the outer step comes first. A step may begin where another ends in
+    the same lane.
+    """
+    lanes = np.zeros(len(steps), np.int64)
+    busy: dict[Any, list[tuple[float, int]]] = defaultdict(list)
+    free: dict[Any, list[int]] = defaultdict(list)
+    start, end = steps["start"].to_numpy(), steps["end"].to_numpy()
+    keys = list(zip(band, steps["run"], strict=True))
+    for step in np.argsort(start, kind="stable").tolist():
+        key = keys[step]
+        while busy[key] and busy[key][0][0] <= start[step]:
+            heappush(free[key], heappop(busy[key])[1])
+        lanes[step] = heappop(free[key]) if free[key] else len(busy[key])
+        heappush(busy[key], (end[step], lanes[step]))
+    return lanes.tolist()
