@@ -1,9 +1,10 @@
 """Charts of runs, and panels of one run (`one_run`) and of many (`fleet`).
 
 gantt             `gantt`: what runs did and when
-_bars             what a chart shows, as one DataFrame: a row for each bar
+_bars             what a chart shows, as one DataFrame: a row for each step
+_rows             which steps have a row, in a tree or in bands of agents
 _axis             the time axis, which folds long waits
-_marks            bars, waits, the critical path and labels as plotly's dicts
+_marks            bars, what is solid of them, waits and labels as plotly's dicts
 _pair_chart       two runs, step under step
 _fleet_chart      many runs, a row for each
 _fleet_points     many runs, a point for each
@@ -24,9 +25,9 @@ page              one HTML file that runs no script
 `runkit.gantt(f)`, for the chart of one run:
 
 1. `gantt` chooses by the number of runs: a tree, a pair, agents, or a fleet.
-2. `_bars` makes one DataFrame: a bar for each step, with its row, label, hover text and state.
-3. `_axis` folds long waits, and maps times to positions.
-4. `_marks` turns bars, waits, the critical path and labels into plotly's dicts.
+2. `_rows` chooses the steps with a row of their own, and `_axis` folds long waits.
+3. `_bars` makes one DataFrame: each step with its row, position, label, hover text and state.
+4. `_marks` turns it into plotly's dicts: bars, what is solid of them, waits and labels.
 5. `gantt` adds the heading and the notes of what is left out, and returns a `RunFigure`.
 6. In a notebook, `RunFigure` shows plotly's figure, and the picture that `svg` draws of it for
    exports.
