@@ -10,16 +10,17 @@ _app               the endpoints
 _web               bodies of requests, and the format of refusals
 _store             what clients sent, and the clock
 _clock             virtual time
-_scenarios         agents, businesses, and what an agent finds there
-_plan              every step of a scenario with its start and end
-_state             the state of a run at a time, and its stream of events
+_accounts          the account, the second reviewer, ids and times
+_recordings        finished runs in the API's form, and their businesses
+_replay            a run that is made from a recording, and its state at a time
+_stream            its stream of events
 _answer_effects    what an answer says
 _business_actions  businesses and their actions
 
-A run is a pure function of its scenario, seed, answers and the time (`_state.state`).
+A run is a pure function of its recordings, seed, answers and the time (`_replay.cut`).
 """
 
-from runkit.server._scenarios import Business
+from runkit.server._recordings import Business
 from runkit.server.sandbox import Sandbox, sandbox, serve
 
 __all__ = ["Business", "Sandbox", "sandbox", "serve"]

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runkit.api.questions import answer_errors
+from runkit.server._accounts import Json
 from runkit.server._business_actions import check_payload
-from runkit.server._plan import VERDICTS_WITH_ACTION, Answer, Interrupt
-from runkit.server._scenarios import LETTER, Json
+from runkit.server._replay import Answer, PlacedInterrupt
 from runkit.server._web import Input, RequestError
+
+LETTER = "irs_letter"
+VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # the agent acts after these
 
 
 def read_answer(
-    interrupt: Interrupt, value: Input, documents: list[Json], at: int, person: str | None
+    interrupt: PlacedInterrupt, value: Input, documents: list[Json], at: int, person: str | None
 ) -> Answer:
     """Parse an input into one verdict for each question. `documents` are those of the business.
 

@@ -19,20 +19,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from runkit.local.secret import Secret
-from runkit.server import _state, _web
+from runkit.server import _web
+from runkit.server._accounts import Json, actors, iso, user_of
 from runkit.server._answer_effects import read_answer
-from runkit.server._business_actions import OBJECTS, actions_on, business_now, check_action
-from runkit.server._scenarios import (
-    AGENTS,
-    BUSINESSES,
-    BY_ID,
-    Json,
-    actors,
-    business_of,
-    iso,
-    user_of,
+from runkit.server._business_actions import (
+    actions_on,
+    business_now,
+    check_action,
+    object_business,
 )
+from runkit.server._replay import pending, status_at, visible_artifacts
 from runkit.server._store import Store, get_or_404
+from runkit.server._stream import stream
 from runkit.server._web import (
     AccessMiddleware,
     PaceMiddleware,
@@ -91,7 +89,7 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
     """Build the app of a sandbox. `limit` is requests per second, `latency` seconds for each."""
     access = Middleware(AccessMiddleware, clock=store.clock, key=key)
     app = FastAPI(
-        title="runkit sandbox: Middesk's Agents API, served from scenarios",
+        title="runkit sandbox: Middesk's Agents API, served from recordings",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -127,10 +125,10 @@ def paged(items: Sequence[Item], page: int, per_page: int, to_json: Callable[[It
     return {"object": "list", "has_more": has_more, "data": data, "total_count": len(items)}
 
 
-def check_agent(kind: str) -> None:
+def check_agent(store: Store, kind: str) -> None:
     """Refuse an unknown type of agent."""
-    if kind not in AGENTS:
-        message = f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}"
+    if kind not in store.agents:
+        message = f"agent type not found: {kind[:80]!r}; expected {or_list(store.agents)}"
         raise RequestError(404, message, "type")
 
 
@@ -143,15 +141,15 @@ def has_steps(include: str) -> bool:
 
 
 @router.get("/v1/agents")
-async def list_agents() -> Json:
+async def list_agents(store: Db) -> Json:
     """List the agents. [A] 29: with `object`."""
-    return {"object": "list", "data": list(AGENTS.values())}
+    return {"object": "list", "data": list(store.agents.values())}
 
 
 @router.get("/v1/agents/{id}")
-async def get_agent(agent_id: Id) -> Json:
+async def get_agent(store: Db, agent_id: Id) -> Json:
     """Get an agent."""
-    return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
+    return get_or_404({agent["id"]: agent for agent in store.agents.values()}, "agent", agent_id)
 
 
 @router.get("/v1/threads")
@@ -167,7 +165,7 @@ async def list_agent_threads(
 @router.post("/v1/threads", status_code=201)
 async def create_agent_thread(store: Db, body: _web.NewThread, request: Request) -> Json:
     """Create a thread; 404 for an unknown agent type."""
-    check_agent(body.type)
+    check_agent(store, body.type)
     return store.thread(store.add_thread(body.business, person_of(request), store.clock.now()))
 
 
@@ -193,7 +191,7 @@ async def create_agent_run(store: Db, body: _web.NewRun, request: Request) -> Js
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
     business in audit; [A] 20: any other status is accepted.
     """
-    check_agent(body.type)
+    check_agent(store, body.type)
     business_id = body.business
     if body.thread_id:
         thread = get_or_404(store.threads, "thread", body.thread_id)
@@ -203,7 +201,7 @@ async def create_agent_run(store: Db, body: _web.NewRun, request: Request) -> Js
             "business_id, or context_type and context_id, is required unless the thread has one"
         )
         raise RequestError(400, message, "business_id")
-    if business_of(business_id).status == "in_audit":
+    if store.business(business_id).status == "in_audit":
         message = "the business is in audit; an agent cannot work on it"
         raise RequestError(422, message, "business_id")
 
@@ -227,15 +225,15 @@ async def resume_agent_run(
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
     """
-    run_plan, now = store.plan_of(run_id), store.clock.now()
-    pending = {item.item["id"]: item for item in _state.pending(run_plan, now)}
-    if body.interrupt_id not in pending:
-        status = f"waiting for {' and '.join(pending)}" if pending else _state.status(run_plan, now)
-        message = f"{body.interrupt_id[:80]!r} is not pending: the run is {status}"
+    run, now = store.placed(run_id), store.clock.now()
+    waiting = {interrupt.item["id"]: interrupt for interrupt in pending(run, now)}
+    if body.interrupt_id not in waiting:
+        state = f"waiting for {' and '.join(waiting)}" if waiting else status_at(run, now)
+        message = f"{body.interrupt_id[:80]!r} is not pending: the run is {state}"
         raise RequestError(422, message, "interrupt_id")
 
-    documents = business_of(run_plan.spec.business_id).documents
-    answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person_of(request))
+    documents = store.business(run.spec.business_id).documents
+    answer = read_answer(waiting[body.interrupt_id], body.input, documents, now, person_of(request))
     store.add_answer(run_id, answer)
     return store.run(run_id, has_steps(include))
 
@@ -247,7 +245,7 @@ async def submit_agent_run_feedback(
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
     now, person = store.clock.now(), person_of(request)
     reviewer = user_of(person)["id"]
-    if body.artifact_id not in _state.visible_artifacts(store.plan_of(run_id), now):
+    if body.artifact_id not in visible_artifacts(store.placed(run_id), now):
         raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
     row = {
         "object": "run_feedback",
@@ -271,11 +269,10 @@ async def submit_agent_run_feedback(
 )
 async def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
-    ended = store.plan_of(run_id).ended
-    if ended is not None and store.clock.now() > ended + STREAM_KEPT:
+    if store.clock.now() > store.placed(run_id).ended + STREAM_KEPT:
         message = "the stream of this run is no longer available; get the run instead"
         raise RequestError(404, message)
-    events = _state.stream(lambda: store.plan_of(run_id), store.clock, lambda: store.is_closing)
+    events = stream(lambda: store.placed(run_id), store.clock, lambda: store.is_closing)
     return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 
 
@@ -296,7 +293,9 @@ async def create_action(store: Db, body: _web.NewAction, request: Request) -> Js
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
     """
     run_id = body.run_id
-    business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
+    business = object_business(store, body.object_type, body.object_id)
+    if business is None:
+        raise RequestError(404, f"{body.object_type} not found: {body.object_id!r}")
     check_action(store, business, body)
     if body.thread_id:
         get_or_404(store.threads, "thread", body.thread_id)
@@ -326,26 +325,26 @@ async def get_action(
 @router.get("/v1/businesses")
 async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
-    return paged(BUSINESSES, page, per_page, partial(business_now, store))
+    return paged(store.businesses, page, per_page, partial(business_now, store))
 
 
 @router.get("/v1/businesses/{business_id}")
 async def get_business(store: Db, business_id: BusinessId) -> Json:
     """Get a seeded business."""
-    return business_now(store, get_or_404(BY_ID, "business", business_id))
+    return business_now(store, get_or_404(store.by_id, "business", business_id))
 
 
 @router.get("/v1/businesses/{business_id}/documents")
-async def list_documents(business_id: BusinessId) -> Json:
+async def list_documents(store: Db, business_id: BusinessId) -> Json:
     """List all documents of a business, in one page. [A] 25: they are on file from the start."""
-    documents = get_or_404(BY_ID, "business", business_id).documents
+    documents = get_or_404(store.by_id, "business", business_id).documents
     return paged(documents, 1, len(documents) + 1, lambda document: document)
 
 
 @router.get("/v1/documents/{id}")
-async def get_document(document_id: Id) -> Json:
+async def get_document(store: Db, document_id: Id) -> Json:
     """Get a document."""
-    documents = {item["id"]: item for business in BUSINESSES for item in business.documents}
+    documents = {item["id"]: item for business in store.businesses for item in business.documents}
     return get_or_404(documents, "document", document_id)
 
 
@@ -361,8 +360,8 @@ async def sandbox_clock(store: Db) -> Json:
 @router.post("/sandbox/runs/{id}/end")
 async def sandbox_end_run(store: Db, run_id: Id) -> Json:
     """End a run now, in error, so that its question expires; 422 if it has ended."""
-    run_plan, now = store.plan_of(run_id), store.clock.now()
-    if run_plan.ended is not None and run_plan.ended <= now:
-        raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
+    run, now = store.placed(run_id), store.clock.now()
+    if run.ended <= now:
+        raise RequestError(422, f"the run has already ended: it is {status_at(run, now)}")
     store.end_run(run_id, now)
     return store.run(run_id)

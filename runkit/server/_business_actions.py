@@ -12,7 +12,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from runkit.display.text import brief
-from runkit.server._scenarios import BY_HIT, BY_ID, Business, Json, business_json, id_in, iso
+from runkit.server._accounts import Json, id_in, iso
+from runkit.server._recordings import Business
 from runkit.server._store import Store
 from runkit.server._web import (
     Attributes,
@@ -27,8 +28,8 @@ from runkit.server._web import (
 )
 
 Fields = dict[str, str | None]
-OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
-"""Object type in requests: its name in responses, which differs, and the objects by id."""
+OBJECTS = {"businesses": "Business", "watchlist_result": "Watchlist::Result"}
+"""Object type in requests: its name in responses, which differs."""
 PAYLOADS: dict[str, type[BaseModel]] = {
     "add_sources": Sources,
     "add_attributes": Attributes,
@@ -58,12 +59,28 @@ class History(NamedTuple):
 def business_now(store: Store, business: Business) -> Json:
     """Return the JSON of a business with what actions changed."""
     fields = history_of(store, business).fields
-    return business_json(business, fields[business.id], fields[business.hit_id])
+    own, body = fields[business.id], business.body | {"status": fields[business.id]["status"]}
+    if "tin" in body:
+        body["tin"] = body["tin"] | {"verified_by": own["verified_by"]}
+    if business.hit_id:
+        hit = fields[business.hit_id]
+        lists = [
+            row | {"results": [result | hit for result in row["results"]]}
+            for row in body["watchlist"]["lists"]
+        ]
+        body["watchlist"] = body["watchlist"] | {"lists": lists}
+    return body
+
+
+def object_business(store: Store, object_type: str, object_id: str) -> Business | None:
+    """Return the business of an object of an action, None if there is none."""
+    objects = store.by_id if object_type == "businesses" else store.by_hit
+    return objects.get(object_id) if object_id else None
 
 
 def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json]:
     """Return the actions on an object up to now, by id, in order; none on an unknown object."""
-    business = OBJECTS[object_type][1].get(object_id)
+    business = object_business(store, object_type, object_id)
     actions = history_of(store, business).actions[object_id] if business else []
     return {action["id"]: action for action in actions}
 
@@ -99,7 +116,7 @@ def _action_json(row: Json, object_id: str, fields: Fields, changed: dict[str, s
     object_type = _object_type(row["type"])
     return {
         **{key: row[key] for key in ("id", "type", "note", "actors")},
-        "object_type": OBJECTS[object_type][0],
+        "object_type": OBJECTS[object_type],
         "object_id": object_id,
         "created_at": iso(row["at"]),
         "metadata": {},

@@ -1,7 +1,7 @@
 """The server's virtual clock, without a background task.
 
 It runs at `speed` while any run is working, and at real speed while every open run waits for a
-reviewer. The plan of a run says when it will next stop (at a question or at its end), so the latest
+reviewer. What a run will do says when it next stops (at a question or at its end), so the latest
 stop, `busy_until`, is all the clock needs: virtual time is a piecewise linear function of real
 time. A run that the operator ends early does not change `busy_until`.
 

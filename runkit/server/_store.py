@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 from typing import Annotated, Any, TypeVar
@@ -13,29 +14,27 @@ from pydantic import Field
 
 from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
-from runkit.server import _state
+from runkit.server._accounts import SPACE, Json, id_in, iso, user_of
 from runkit.server._clock import Clock, ClockState
-from runkit.server._plan import Answer, Interrupt, Plan, RunSpec, plan_run
-from runkit.server._scenarios import (
-    BUSINESSES,
-    ORCHESTRATOR,
-    QUESTIONS,
-    SPACE,
-    Json,
-    id_in,
-    iso,
-    user_of,
+from runkit.server._recordings import AGENTS, ORCHESTRATOR, Business, packaged
+from runkit.server._replay import (
+    Answer,
+    PlacedInterrupt,
+    PlacedRun,
+    RunSpec,
+    cut,
+    next_stop,
+    pending,
+    place,
 )
-from runkit.server._web import RequestError
+from runkit.server._web import RequestError, or_list
 
-# kept in memory; a run of 16 steps has some 20 kB, and is planned in 0.6 ms
-MAX_PLANS = 2_000
+# kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
+MAX_RUNS = 2_000
+SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
-NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes", "object_page")
-# in history; others have 2
-WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}
 LAST_YEAR = 9000  # the last start, as a datetime ends with the year 9999
 Item = TypeVar("Item")
 
@@ -55,6 +54,11 @@ class Store:
         real_time: Callable[[], float] = time.time,
     ) -> None:
         self.is_closing = False  # ends all streams
+        self.unknown, *self.businesses = packaged()
+        self.by_id = {business.id: business for business in self.businesses}
+        self.by_hit = {business.hit_id: business for business in self.businesses}
+        self.agents = AGENTS
+        self.spread = SPREAD
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, RunSpec] = {}
@@ -63,7 +67,7 @@ class Store:
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.actions: dict[str, list[Json]] = defaultdict(list)  # people's, by business
         self.agent_actions: dict[str, list[Json]] = {}  # agents' in all runs: they are small
-        self._plan = lru_cache(MAX_PLANS)(self._make_plan)
+        self._place = lru_cache(MAX_RUNS)(self._place_run)
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
 
@@ -74,7 +78,11 @@ class Store:
 
     def run(self, run_id: str, steps: bool = False) -> Json:
         """Return a run now; 404 if there is none."""
-        return _state.state(self.plan_of(run_id), self.clock.now(), steps)
+        return cut(self.placed(run_id), self.clock.now(), steps)
+
+    def business(self, business_id: str) -> Business:
+        """Return the business of an id; an unknown one is a clean pass without details."""
+        return self.by_id.get(business_id) or replace(self.unknown, id=business_id)
 
     def thread(self, thread_id: str) -> Json:
         """Return a thread now; 404 if there is none.
@@ -107,6 +115,12 @@ class Store:
 
     def add_run(self, agent: str, business_id: str, thread_id: str, now: int, **more: Any) -> str:
         """Add a run and return its id; without a thread it gets a new one."""
+        recorded = {recording.agent for recording in self.business(business_id).recordings}
+        if agent not in recorded:
+            message = (
+                f"no run of {agent} on this business is recorded; expected {or_list(recorded)}"
+            )
+            raise RequestError(422, message, "type")
         thread_id = thread_id or self.add_thread(business_id, more.get("person"), now)
         run_id = self.new_id("runs")
         seed = f"{self.seed}/{self.counts['runs']}"
@@ -122,23 +136,24 @@ class Store:
         self._expect(run_id)
 
     def end_run(self, run_id: str, at: int) -> None:
-        """End a run before its plan does."""
+        """End a run early."""
         self.runs[run_id] = self.runs[run_id]._replace(stopped_at=at)
         self._expect(run_id)
 
     def _expect(self, run_id: str) -> None:
         """Let the clock know until when a run works."""
-        self.clock.expect(_state.next_stop(self.plan_of(run_id), self.clock.now()))
+        self.clock.expect(next_stop(self.placed(run_id), self.clock.now()))
 
-    def plan_of(self, run_id: str) -> Plan:
-        """Return the plan of a run with its answers so far; 404 if there is no such run."""
+    def placed(self, run_id: str) -> PlacedRun:
+        """Return all that a run does with its answers so far; 404 if there is no such run."""
         spec = get_or_404(self.runs, "run", run_id)
-        return self._plan(spec, len(self.answers[run_id]))
+        return self._place(spec, len(self.answers[run_id]))
 
-    def _make_plan(self, spec: RunSpec, _: int) -> Plan:
-        plan = plan_run(spec, self.answers[spec.id])
-        self.agent_actions[spec.id] = plan.actions
-        return plan
+    def _place_run(self, spec: RunSpec, _: int) -> PlacedRun:
+        recordings = self.business(spec.business_id).of_agent(spec.agent)
+        placed = place(recordings, spec, self.answers[spec.id], self.spread)
+        self.agent_actions[spec.id] = placed.actions
+        return placed
 
 
 def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
@@ -164,29 +179,26 @@ def _start(now: Moment | None, real: float) -> int:
 def add_history(store: Store, count: int) -> None:
     """Add runs of the last two weeks, with answers; they do not change the businesses."""
     now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
-    weights = [WEIGHTS.get(business.scenario, 2) for business in BUSINESSES]
+    weights = [business.weight for business in store.businesses]
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
     for created in sorted(random.choice(days) for _ in range(count)):
-        business = random.choices(BUSINESSES, weights)[0]
+        business = random.choices(store.businesses, weights)[0]
         run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past_until=now)
-        while pending := _state.pending(store.plan_of(run_id), now):
-            answer = _history_answer(pending[0], random)
+        while interrupts := pending(store.placed(run_id), now):
+            answer = _history_answer(interrupts[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
                 break
             store.add_answer(run_id, answer)
 
 
-def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
+def _history_answer(interrupt: PlacedInterrupt, random: Random) -> Answer:
     """Build an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
     is_no = random.random() < 0.25
-    verdicts = {
-        agent: list(QUESTIONS[question].outcomes)[is_no]
-        for agent, question in interrupt.questions.items()
-    }
+    verdicts = {agent: words[is_no] for agent, words in interrupt.verdicts.items()}
     note = random.choice((None, "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note) if note else {}
-    answered_at = interrupt.asked_at + round(minutes * MINUTE)
+    answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
     return Answer(interrupt.item["id"], answered_at, verdicts, notes, {})

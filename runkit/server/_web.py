@@ -31,8 +31,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.api.contract import MAX_COMMENT
 from runkit.local.secret import Secret
+from runkit.server._accounts import SECOND_REVIEWER, Json, second_key
 from runkit.server._clock import Clock
-from runkit.server._scenarios import SECOND_REVIEWER, Json, second_key
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # any port, as it may be a tunnel's

@@ -14,7 +14,8 @@ from runkit.arguments import Moment, checked
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.local.secret import Secret
-from runkit.server._scenarios import BUSINESSES, Business, second_key
+from runkit.server._accounts import second_key
+from runkit.server._recordings import Business
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -36,7 +37,7 @@ class Sandbox:
 
     def __init__(self, server: SandboxServer, speed: float) -> None:
         self.url, self._key, self.speed = server.url, server.key, speed
-        self.businesses: tuple[Business, ...] = BUSINESSES
+        self.businesses: tuple[Business, ...] = tuple(server.store.businesses)
         self._server = server
         atexit.register(self.close)
 

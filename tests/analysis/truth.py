@@ -2,75 +2,110 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
 import pandas as pd
 import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.server import _scenarios, _store
+from runkit.server import _store
+from runkit.server._accounts import Json
 from runkit.server._launch import SandboxServer
-from runkit.server._plan import VERDICTS_WITH_ACTION, Plan, id_in
-from runkit.server._scenarios import QUESTIONS, TABLES
+from runkit.server._recordings import Business, Recording, packaged
+from runkit.server._replay import PlacedRun, TimedStep
+from support import at, question, run, step
 
 KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
 
 
-def planned(plan: Plan) -> Iterator[tuple[object, ...]]:
+def planned(placed: PlacedRun) -> Iterator[tuple[object, ...]]:
     """The actions of a run in order.
 
     Each with the step, the interrupt and the proposal that led to it.
     """
-    agents = {interrupt.item["id"]: interrupt.questions for interrupt in plan.interrupts}
-    number = 0
-    for step in [step for step in plan.steps if step.type == "interrupt"]:
-        interrupt_id, mode = step.result.get("interrupt_id"), step.result.get("resolution")
-        if mode:
-            name = step.name.removeprefix("await_")
-            verdicts = [(name, getattr(QUESTIONS[name], mode))]
-        elif interrupt_id in plan.answers:
-            given = plan.answers[interrupt_id].verdicts
-            verdicts = [(name, given[agent]) for agent, name in agents[interrupt_id].items()]
-        else:
-            return
-        for proposal_no, (name, verdict) in enumerate(verdicts):
-            if QUESTIONS[name].payload is not None and verdict in VERDICTS_WITH_ACTION:
-                settled_by = "policy" if mode else "reviewer"
-                yield (
-                    id_in(plan.spec.id, f"action/{number}"),
-                    step.id,
-                    interrupt_id,
-                    proposal_no,
-                    settled_by,
-                )
-                number += 1
+    steps: dict[str | None, TimedStep] = {}
+    for item in placed.steps:
+        if item.running["type"] == "interrupt":
+            steps[item.interrupt and item.interrupt.item["id"]] = item
+    for action in placed.actions:
+        interrupt_id = action.get("interrupt_id")
+        asked = steps[interrupt_id]
+        agents = [*asked.interrupt.questions] if asked.interrupt else [action.get("agent")]
+        number = agents.index(action.get("agent"))
+        settled_by = "reviewer" if asked.interrupt else "policy"
+        yield action["id"], asked.done["id"], interrupt_id, number, settled_by
+
+
+def dismissal(agent: str) -> Json:
+    """A proposal, the same for each agent."""
+    proposal = {"title": "Another person", "type": "dismissal", "sources": []}
+    return {"type": "dismissal", "agent": agent, "label": "Dismiss?", "artifacts": [proposal]}
+
+
+def recording(groups: list[list[str]], verdicts: list[str], policy: bool) -> Recording:
+    """A run whose agents propose dismissals, group after group; the policy may settle the first."""
+    steps, actions, answers = [], [], {}
+    words = iter(verdicts)
+    for number, agents in enumerate(groups):
+        start = 100 * number
+        is_policy = policy and number == 0
+        interrupt_id = f"q{number}"
+        value = dismissal(agents[0])
+        if len(agents) > 1:
+            value = {"type": "combined_proposal", "proposals": [*map(dismissal, agents)]}
+        asked = question(interrupt_id, start, start + 50, label="Dismiss?")
+        asked["artifacts"] = [item["artifacts"][0] for item in map(dismissal, agents)]
+        asked["result"] = {"resolution": "auto_approve"}
+        if not is_policy:
+            asked["result"] = {"interrupt_id": interrupt_id}
+            asked["asked"] = {"id": interrupt_id, "value": value}
+            answers[interrupt_id] = {agent: next(words) for agent in agents}
+        steps += [asked, step(f"s{number}", start + 55, start + 90)]
+        for agent in agents:
+            if is_policy or answers[interrupt_id][agent] == "approve":
+                row = {"id": f"{interrupt_id}{agent}", "at": at(start + 60 + len(actions))}
+                row |= {"type": "dismissal", "payload": {}, "note": "", "agent": agent}
+                actions.append(row if is_policy else row | {"interrupt_id": interrupt_id})
+    return Recording(run(*steps, start=0, end=100 * len(groups), thread_id="t"), answers, actions)
+
+
+def business(number: int, groups: list[list[str]], policy: bool) -> Business:
+    """A business of the sandbox with the paths of all verdicts."""
+    n_asked = sum(map(len, groups[policy:]))
+    seeded = next(item for item in packaged() if item.hit_id)
+    ids = {name: name[:-3] + str(number) for name in (seeded.id, seeded.hit_id)}
+    text = orjson.dumps(seeded.body).decode()
+    for old, new in ids.items():
+        text = text.replace(old, new)
+    paths = itertools.product(("approve", "reject"), repeat=n_asked)
+    recordings = [recording(groups, [*path], policy) for path in paths]
+    return dataclasses.replace(
+        seeded, id=ids[seeded.id], body=orjson.loads(text), recordings=recordings
+    )
 
 
 @contextmanager
-def equal_proposals(
-    monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]
-) -> Iterator[SandboxServer]:
+def equal_proposals(monkeypatch: pytest.MonkeyPatch, policy: bool) -> Iterator[SandboxServer]:
     """Start a sandbox whose agents propose the same twice: in one question, and in two of a run.
 
-    And they propose more often than usual. `policy` resolves questions of the combined proposal.
+    The policy may settle the first question of a run.
     """
-    tin, combined = TABLES.parts["tin"], TABLES.scenarios["combined_proposal"]
-    part = tin.model_copy(update={"tasks": tin.tasks[:1], "question": "dismissal"})
-    monkeypatch.setitem(TABLES.parts, "hit_twice", part)
-    monkeypatch.setattr(combined, "parts", ["hit_twice", "address", "hit"])
-    monkeypatch.setattr(TABLES.scenarios["two_questions"], "question", "dismissal")
-    for scenario in ("clean_pass", "long_200", "specialist_fails", "tin_mismatch"):
-        monkeypatch.setitem(_store.WEIGHTS, scenario, 0)
-    monkeypatch.setattr(combined, "policy", policy)
-    _scenarios.parts_of.cache_clear()
+    agents = ["tin_verification", "watchlist_resolution"]
+    one = business(501, [agents[:1]], False)
+    businesses = [business(503, [agents[:1], agents[1:]], policy)]
+    if not policy:
+        businesses.append(business(502, [agents], policy))
+    monkeypatch.setattr(_store, "packaged", lambda: (one, *businesses))
     server = SandboxServer(history=60, seed=71, now="2026-11-02T10:00:00Z")
     try:
         yield server
     finally:
         server.close()
-        _scenarios.parts_of.cache_clear()
 
 
 def actions_and_truth(server: SandboxServer) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -79,5 +114,5 @@ def actions_and_truth(server: SandboxServer) -> tuple[pd.DataFrame, pd.DataFrame
         listed = client.runs.list(business_id=client.businesses.list(), progress=False)
         f = runkit.frames(client.runs.fetch(listed, progress=False))
         found = runkit.actions(f, client, progress=False)
-    rows = [row for run_id in f.runs["run_id"] for row in planned(server.store.plan_of(run_id))]
+    rows = [row for run_id in f.runs["run_id"] for row in planned(server.store.placed(run_id))]
     return found, pd.DataFrame(rows, columns=KEY).astype(found[KEY].dtypes)

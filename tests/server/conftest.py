@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from runkit.server._launch import SandboxServer
-from runkit.server._scenarios import BUSINESSES
+from runkit.server._recordings import packaged
 
 KEY = "mk_test_sandbox_for_tests"
 NOON = "2026-02-03T12:00:00Z"
 ENDING = ThreadPoolExecutor()  # a server takes 0.2 s to end, for which the next test need not wait
-BUSINESS = {business.scenario: business for business in BUSINESSES}
+BUSINESS = {business.scenario: business for business in packaged()}
 
 
 @dataclass

@@ -27,6 +27,7 @@ def origin(server: Server) -> str:
         ({"type": "nobody", "business_id": BUSINESS["clean_pass"].id}, 404),
         ({"type": "cip_orchestrator", "thread_id": "00000000-0000-4000-8000-00000000abcd"}, 404),
         ({"type": "cip_orchestrator", "business_id": BUSINESS["in_audit"].id}, 422),
+        ({"type": "tin_verification", "business_id": BUSINESS["clean_pass"].id}, 422),
         ([], 422),
     ],
 )

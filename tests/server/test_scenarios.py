@@ -128,16 +128,6 @@ def test_a_policy_approves_without_a_question(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "agent", ["address_verification", "watchlist_resolution", "tin_verification"]
-)
-def test_a_run_of_a_specialist_has_its_steps_only(server: Server, agent: str) -> None:
-    """A specialist's run is its part of the review, without an orchestrator around it."""
-    run = server.reach("clean_pass", agent=agent)
-    assert {step["agent"] for step in run["steps"]} == {agent}
-    assert run["output"]["artifacts"][0]["type"] == f"{agent}_summary"
-
-
-@pytest.mark.parametrize(
     ("scenario", "given", "parameter"),
     [
         ("watchlist_hit", {}, "input.decision"),

@@ -39,7 +39,7 @@ def test_a_finished_run_is_replayed(server: Server) -> None:
     messages = replay(server, run["id"])
     assert [word for word, _ in messages[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
     assert all(word == data["type"] and data["run_id"] == run["id"] for word, data in messages)
-    assert len(messages) == len(server.running.store.plan_of(run["id"]).changes) + 1
+    assert len(messages) == len(server.running.store.placed(run["id"]).changes) + 1
     times = [data["timestamp"] for _, data in messages]
     assert times == sorted(times)
     assert messages[-2][1]["snapshot"] == run

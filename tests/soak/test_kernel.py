@@ -27,8 +27,8 @@ import asyncio, gc, threading, time, tracemalloc
 import psutil
 from comm import get_comm_manager
 import runkit
-from runkit.server._scenarios import BUSINESSES
-businesses = {item.scenario: item.id for item in BUSINESSES}
+from runkit.server._recordings import packaged
+businesses = {item.scenario: item.id for item in packaged()}
 me = psutil.Process()
 
 def ours():
@@ -53,7 +53,7 @@ client = runkit.Client(KEY, URL, rate=None)
 kinds = ["watchlist_hit", "address_gap", "clean_pass"]
 runs = [client.runs.create("cip_orchestrator", businesses[kinds[n % 3]]) for n in range({n})]
 # so that time goes on quickly
-keeper = client.runs.create("cip_orchestrator", businesses["long_5000"])
+keeper = client.runs.create("cip_orchestrator", businesses["long_200"])
 monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
 """
 IS_OVER = "all(item.run.is_finished for item in monitors)"

@@ -12,7 +12,7 @@ import pytest
 
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.server._scenarios import second_key
+from runkit.server._accounts import second_key
 from runkit.widgets._answer_states import AnswerController
 from runkit.widgets._question import Question, question_of
 from support import until

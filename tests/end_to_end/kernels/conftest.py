@@ -26,8 +26,8 @@ TIMEOUT = 120  # seconds; a busy machine is slow
 START = """
 import asyncio, json, threading, time
 import runkit
-from runkit.server._scenarios import BUSINESSES
-businesses = {item.scenario: item.id for item in BUSINESSES}
+from runkit.server._recordings import packaged
+businesses = {item.scenario: item.id for item in packaged()}
 client = runkit.Client(KEY, URL)
 def ask(scenario="decision"):
     run = client.runs.create("cip_orchestrator", businesses[scenario])

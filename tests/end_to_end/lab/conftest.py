@@ -293,8 +293,8 @@ def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..
         (folder / "session.py").write_text(f"""import os
 os.environ["RUNKIT_STATE_DIR"] = {str(folder / "state")!r}
 import runkit
-from runkit.server._scenarios import BUSINESSES
-businesses = {{item.scenario: item.id for item in BUSINESSES}}
+from runkit.server._recordings import packaged
+businesses = {{item.scenario: item.id for item in packaged()}}
 {setup}
 client = runkit.Client({box.key!r}, {box.url!r}, {options})
 run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id!r})

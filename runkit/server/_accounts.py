@@ -1,0 +1,60 @@
+"""The sandbox's account, its second reviewer, and the ids and times that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from runkit.api.contract import parse_time
+
+Json = dict[str, Any]
+# namespace of all ids made here
+SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def id_in(space: str, name: str) -> str:
+    """Return an id for a name in a namespace; equal names have equal ids."""
+    return str(uuid5(UUID(space), name))
+
+
+def iso(ms: int) -> str:
+    """Write a virtual time, in milliseconds since 1970, as the API does."""
+    when = EPOCH + timedelta(milliseconds=ms)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(100_000)
+def ms_of(text: str) -> int:
+    """Read a time of the API as virtual milliseconds. Raises `ValueError`."""
+    return round((parse_time(text) - EPOCH) / timedelta(milliseconds=1))
+
+
+ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
+"""The account of the key: requester, reviewer and actor of all its requests."""
+SECOND_REVIEWER = "Priya Raman"
+
+
+def second_key(key: str) -> str:
+    """Derive the second reviewer's key from the account's."""
+    return f"{key}.second"
+
+
+def user_of(person: str | None) -> Json:
+    """Return the requester of a run: the account, or the user of that name."""
+    if person is None:
+        return ACCOUNT
+    return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None}
+
+
+def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
+    """Return the actors of an action: the user or the account, and the run that it is for."""
+    user = {key: user_of(person)[key] for key in ("id", "name")}
+    actors: list[Json] = [{"actor_type": "user" if person else "account", "data": user}]
+    if run:
+        data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
+        actors.append({"actor_type": "run", "data": data})
+    return actors

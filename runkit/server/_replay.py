@@ -1,0 +1,446 @@
+"""A run that is made from a recording: `place` gives it ids, times and answers, `cut` its state.
+
+Both are pure functions. An answer does not change what happened before it, because recordings that
+differ by an answer are equal until then, and random numbers come in the order of time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from runkit.api.contract import interrupt_value, objects
+from runkit.api.questions import interrupt_kind, questions_in
+from runkit.server._accounts import Json, actors, id_in, iso, ms_of, user_of
+from runkit.server._recordings import Recording, walk
+
+NEVER = math.inf  # the time of what follows an open question
+ENDED_BY = "ended by the sandbox's operator"
+
+
+class RunSpec(NamedTuple):
+    """What a run is made from, besides recordings and answers.
+
+    Times are virtual milliseconds since 1970.
+    """
+
+    id: str
+    thread_id: str
+    agent: str
+    business_id: str
+    seed: str
+    created: int
+    prompt: str | None = None
+    past_until: int = 0  # what happens before is made up, and does not change the business
+    person: str | None = None  # the user who requested it; None is the account
+    stopped_at: int | None = None  # when the sandbox's operator ended it
+
+
+class Answer(NamedTuple):
+    """A parsed answer: the verdicts, notes and edited payloads by the agents that asked."""
+
+    interrupt_id: str
+    at: int
+    verdicts: dict[str, str]
+    notes: dict[str, str]
+    payloads: dict[str, Json]
+    person: str | None = None  # the user who answered; the account is not named, as in the API
+
+
+class PlacedInterrupt(NamedTuple):
+    """An interrupt: the item as the API shows it, and the kinds of its questions by agent.
+
+    `verdicts` are those of the recordings by agent, in order.
+    """
+
+    asked_at: float
+    answered_at: float
+    item: Json
+    questions: dict[str, str]
+    verdicts: dict[str, list[str]]
+
+
+class TimedStep(NamedTuple):
+    """A step with its times, as it is while it runs and once it has ended."""
+
+    start: float
+    end: float
+    running: Json
+    done: Json
+    children: list[TimedStep]
+    interrupt: PlacedInterrupt | None
+
+
+class PlacedRun(NamedTuple):
+    """All that a run will do; `run` is its JSON at the end, without steps.
+
+    `changes` are the times at which a reader sees a change.
+    """
+
+    spec: RunSpec
+    run: Json
+    steps: list[TimedStep]
+    interrupts: list[PlacedInterrupt]
+    actions: list[Json]
+    started: float
+    ended: float
+    changes: list[int]
+
+
+# -- place
+
+
+def place(
+    recordings: Sequence[Recording], spec: RunSpec, answers: Sequence[Answer], spread: float
+) -> PlacedRun:
+    """Return the recording that was answered like this, as the run of a spec.
+
+    Work takes up to the share `spread` more or less than recorded, and a wait until its answer.
+    """
+    by_id = {answer.interrupt_id: answer for answer in answers}
+    recording = max(recordings, key=lambda recording: _n_equal(recording, spec, by_id))
+    waits = _waits(recording, spec, by_id)
+    last = max(_moments(recording.run) | {end for _, end, _ in waits})
+    times = _times(recording, spec, waits, spread)
+    parts = _Parts(spec, times, by_id, recordings, last)
+    run, steps = parts.run(recording.run), parts.steps(recording.run["steps"])
+    started = parts.at(recording.run.get("started_at") or recording.run["created_at"])
+    ended = times.get(last, NEVER)
+    flat = [*_walk(steps)]
+    known = {spec.created, started, ended, *(at for step in flat for at in (step.start, step.end))}
+    placed = PlacedRun(
+        spec,
+        run,
+        steps,
+        [step.interrupt for step in flat if step.interrupt],
+        [parts.action(row) for row in recording.actions if ms_of(row["at"]) in times],
+        started,
+        ended,
+        sorted(int(at) for at in known if at < NEVER),
+    )
+    return placed if spec.stopped_at is None else _stopped(placed, spec.stopped_at)
+
+
+def _interrupt_id(spec: RunSpec, recorded: str) -> str:
+    """Return the id of an interrupt; [A] 28: any text."""
+    return f"int-{id_in(spec.id, recorded)[:8]}"
+
+
+def _n_equal(recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]) -> int:
+    """Count the answers that a recording got, too."""
+    answers = ((by_id.get(_interrupt_id(spec, key)), key) for key in recording.answers)
+    return sum(answer.verdicts == recording.answers[key] for answer, key in answers if answer)
+
+
+def _moments(run: Json) -> set[int]:
+    """Return the times of a recorded run and its steps; those in results are data."""
+    names = ("created_at", "started_at", "completed_at", "ended_at")
+    holders = (run, *walk(run["steps"]))
+    return {ms_of(holder[name]) for holder in holders for name in names if holder.get(name)}
+
+
+def _waits(
+    recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]
+) -> list[tuple[int, int, float]]:
+    """Return the recorded start and end of each wait for an answer, and when the answer came."""
+    waits = []
+    for step in walk(recording.run["steps"]):
+        if item := step.get("asked"):
+            start, closed = ms_of(step["started_at"]), step.get("completed_at")
+            answer = by_id.get(_interrupt_id(spec, item["id"]))
+            end = max(start + 1, ms_of(closed) if closed else 0)
+            waits.append((start, end, answer.at if answer else NEVER))
+    return waits
+
+
+def _times(
+    recording: Recording, spec: RunSpec, waits: list[tuple[int, int, float]], spread: float
+) -> dict[int, int]:
+    """Return when each recorded time is. What follows an open question is left out."""
+    created = ms_of(recording.run["created_at"])
+    moments = _moments(recording.run) | {ms_of(row["at"]) for row in recording.actions}
+    random = Random(spec.seed)  # noqa: S311 - durations, no secrets
+    times: dict[int, int] = {}
+    now, last, answered = float(spec.created), created, -NEVER
+    for moment in sorted(moments | {end for _, end, _ in waits}):
+        if moment <= created:
+            times[moment] = spec.created + moment - created
+            continue
+        now, last = now + (moment - last) * random.uniform(1 - spread, 1 + spread), moment
+        # what went on meanwhile is done when the answer comes
+        latest = min((at for start, end, at in waits if start < moment <= end), default=NEVER)
+        answered = max([answered, *(at for _, end, at in waits if end == moment)])
+        if answered == NEVER:
+            break
+        now = max(min(now, latest), answered)
+        times[moment] = int(now)
+    return times
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Give the parts of a recorded run the ids, times and answers of a spec's run."""
+
+    spec: RunSpec
+    times: Mapping[int, int]
+    answers: Mapping[str, Answer]
+    recordings: Sequence[Recording]
+    last: int  # when the recorded run ended
+
+    def run(self, recorded: Json) -> Json:
+        """Return the run at its end, without steps."""
+        run = {key: value for key, value in recorded.items() if key != "steps"}
+        run.setdefault("interrupts", [])
+        known = {
+            "id": self.spec.id,
+            "thread_id": self.spec.thread_id,
+            "created_at": iso(self.spec.created),
+            "requester": user_of(self.spec.person),
+            "prompt": self.spec.prompt,
+        }
+        run |= {key: value for key, value in known.items() if key in run}
+        for key in ("started_at", "ended_at"):
+            if run.get(key) and ms_of(run[key]) in self.times:
+                run[key] = iso(self.times[ms_of(run[key])])
+        if isinstance(run.get("output"), dict):
+            run["output"] = self.with_artifacts(run["output"])
+        return run
+
+    def steps(self, recorded: object) -> list[TimedStep]:
+        """Return the steps that begin."""
+        return [
+            self.step(step) for step in objects(recorded) if self.at(step["started_at"]) < NEVER
+        ]
+
+    def step(self, recorded: Json) -> TimedStep:
+        """Return a step; one that was never closed ends with the run."""
+        step = self.with_artifacts({key: recorded[key] for key in recorded if key != "asked"})
+        start, completed_at = self.times[ms_of(step["started_at"])], step.get("completed_at")
+        end = self.at(completed_at) if completed_at else self.times.get(self.last, NEVER)
+        own = {"id": self.id(step["id"]), "run_id": self.spec.id, "started_at": iso(start)}
+        if parent := step.get("parent_step_id"):
+            own["parent_step_id"] = self.id(parent)
+        if completed_at and end < NEVER:
+            own["completed_at"] = iso(int(end))
+        step |= {key: value for key, value in own.items() if key in step}
+        result = step.get("result")
+        interrupt = None
+        if item := recorded.get("asked"):
+            interrupt = self.interrupt(item, start)
+            end = interrupt.answered_at
+            result = result if isinstance(result, dict) else {}
+            step |= self.answered(interrupt, result) if end < NEVER else {}
+        kept = {}
+        if isinstance(result, dict) and "interrupt_id" in result:
+            kept = {"interrupt_id": interrupt.item["id"] if interrupt else result["interrupt_id"]}
+        changed: Json = {"status": "running", "completed_at": None, "result": kept}
+        if step["type"] != "interrupt":
+            changed["artifacts"] = []
+        running = step | {key: value for key, value in changed.items() if key in step}
+        return TimedStep(start, end, running, step, self.steps(step.get("steps")), interrupt)
+
+    def answered(self, interrupt: PlacedInterrupt, result: Json) -> Json:
+        """Return the fields of the step of an answered interrupt."""
+        answer = self.answers[interrupt.item["id"]]
+        known: Json = {"interrupt_id": answer.interrupt_id} if "interrupt_id" in result else {}
+        if answer.person:
+            known["answered_by"] = user_of(answer.person)
+        result = {key: value for key, value in result.items() if key != "answered_by"} | known
+        return {"status": "completed", "completed_at": iso(answer.at), "result": result}
+
+    def interrupt(self, recorded: Json, asked_at: int) -> PlacedInterrupt:
+        """Return an interrupt."""
+        value = interrupt_value(recorded)
+        questions = {
+            str(part.get("agent") or ""): interrupt_kind(part) for part in questions_in(value)
+        }
+        given = [recording.answers.get(recorded["id"], {}) for recording in self.recordings]
+        verdicts = {
+            agent: [*dict.fromkeys(row[agent] for row in given if agent in row)]
+            for agent in questions
+        }
+        placed = self.with_artifacts(value)
+        if "proposals" in value:
+            placed["proposals"] = [
+                self.with_artifacts(part) for part in objects(value["proposals"])
+            ]
+        fields = {"value": placed} if "value" in recorded else placed
+        item = {**recorded, **fields, "id": _interrupt_id(self.spec, recorded["id"])}
+        answer = self.answers.get(item["id"])
+        return PlacedInterrupt(asked_at, answer.at if answer else NEVER, item, questions, verdicts)
+
+    def action(self, recorded: Json) -> Json:
+        """Return an action of the agent, with the note and the payload of the answer."""
+        answer = self.answers.get(_interrupt_id(self.spec, recorded.get("interrupt_id", "")))
+        notes, payloads = (answer.notes, answer.payloads) if answer else ({}, {})
+        agent, at = recorded.get("agent", ""), self.times[ms_of(recorded["at"])]
+        return recorded | {
+            "id": self.id(recorded["id"]),
+            "at": at,
+            "interrupt_id": answer.interrupt_id if answer else None,
+            "payload": payloads.get(agent, recorded["payload"]),
+            "note": notes.get(agent, recorded["note"]),
+            "actors": actors(None, self.spec._asdict() | {"status": "running"}),
+            "is_past": at <= self.spec.past_until,
+        }
+
+    def with_artifacts(self, holder: Json) -> Json:
+        """Return an object with the artifacts of this run."""
+        if not isinstance(holder.get("artifacts"), list):
+            return {**holder}
+        return {
+            **holder,
+            "artifacts": [self.artifact(item) for item in objects(holder["artifacts"])],
+        }
+
+    def artifact(self, recorded: Json) -> Json:
+        """Return an artifact; [A] 17: with an id, where the recording has one."""
+        artifact = {**recorded}
+        if "id" in artifact:
+            artifact["id"] = self.id(artifact["id"])
+        if "{notes" in str(artifact.get("summary")):
+            artifact["summary"] = re.sub(r"\{notes (.*?)\}", self.noted, artifact["summary"])
+        return artifact
+
+    def noted(self, match: re.Match[str]) -> str:
+        """Return what a summary says of the notes of an answer."""
+        answer = self.answers.get(_interrupt_id(self.spec, match[1]))
+        notes = dict.fromkeys(answer.notes.values()) if answer else {}
+        return "".join(f" The reviewer noted: \u201c{note}\u201d." for note in notes)
+
+    def at(self, text: str) -> float:
+        """Return when a recorded time is."""
+        return self.times.get(ms_of(text), NEVER)
+
+    def id(self, recorded: str) -> str:
+        """Return the id of a part of the run."""
+        return id_in(self.spec.id, recorded)
+
+
+def _walk(steps: list[TimedStep]) -> Iterator[TimedStep]:
+    """Yield steps and all below them."""
+    for step in steps:
+        yield step
+        yield from _walk(step.children)
+
+
+# -- end early
+
+
+def _stopped(placed: PlacedRun, at: int) -> PlacedRun:
+    """Return a run that ended early: running steps fail, an open question stays open. [A] 23."""
+    spec = placed.spec
+    summary = f"The run failed: {ENDED_BY}. The review is incomplete. Start it again later."
+    cause = {"title": "Step failed", "type": "error", "confidence": "high", "summary": summary}
+    error: Json = {
+        "id": id_in(spec.id, "stopped"),
+        "run_id": spec.id,
+        "agent": spec.agent,
+        "type": "error",
+        "name": "run_failed",
+        "label": ENDED_BY,
+        "parent_step_id": None,
+        "status": "error",
+        "started_at": iso(at),
+        "completed_at": iso(at),
+        "steps": [],
+        "result": {},
+        "artifacts": [{"id": id_in(spec.id, "cause"), **cause, "sources": []}],
+    }
+    steps = [_failed(step, at) for step in placed.steps if step.start <= at]
+    changed = {"status": "error", "output": None, "ended_at": iso(at)}
+    return placed._replace(
+        run=placed.run | {key: value for key, value in changed.items() if key in placed.run},
+        steps=[*steps, TimedStep(at, at, error, error, [], None)],
+        actions=[action for action in placed.actions if action["at"] <= at],
+        started=min(placed.started, at),
+        ended=at,
+        changes=[*(change for change in placed.changes if change < at), at],
+    )
+
+
+def _failed(step: TimedStep, at: int) -> TimedStep:
+    """Return a step of a run that ended early."""
+    children = [_failed(child, at) for child in step.children if child.start <= at]
+    if step.end <= at or step.end == NEVER:
+        return step._replace(children=children)
+    done = step.running | {"status": "error", "completed_at": iso(at)}
+    return step._replace(end=at, done=done, children=children)
+
+
+# -- cut
+
+
+def cut(placed: PlacedRun, at: int, steps: bool = True) -> Json:
+    """Return a run at a virtual time, in milliseconds, with or without its steps.
+
+    A run in the object page's form has an empty list of steps where it is read without them.
+    """
+    run, has_ended = placed.run, placed.ended <= at
+    changing = {
+        "status": status_at(placed, at),
+        "updated_at": iso(updated(placed, at)),
+        "started_at": run.get("started_at") if placed.started <= at else None,
+        "ended_at": run.get("ended_at") if has_ended else None,
+        "output": run.get("output") if has_ended else None,
+        "interrupts": [interrupt.item for interrupt in pending(placed, at)],
+    }
+    state = run | {key: value for key, value in changing.items() if key in run}
+    if steps:
+        state["steps"] = _cut_steps(placed.steps, at)
+    elif "thread_id" not in run:
+        state["steps"] = []
+    return state
+
+
+def _cut_steps(steps: list[TimedStep], at: int) -> list[Json]:
+    nodes = []
+    for step in steps:
+        if step.start <= at:
+            node = step.done if step.end <= at else step.running
+            below = {"steps": _cut_steps(step.children, at)} if "steps" in node else {}
+            nodes.append(node | below)
+    return nodes
+
+
+def status_at(placed: PlacedRun, at: int) -> str:
+    """Return the status at `at`: `running`, `interrupted`, or the final status."""
+    if placed.ended <= at:
+        return str(placed.run["status"])
+    return "interrupted" if pending(placed, at) else "running"
+
+
+def pending(placed: PlacedRun, at: int) -> list[PlacedInterrupt]:
+    """Return the open interrupts at `at`. [A] 26: none expires before its run ends."""
+    return [
+        interrupt
+        for interrupt in placed.interrupts
+        if interrupt.asked_at <= at < min(interrupt.answered_at, placed.ended)
+    ]
+
+
+def updated(placed: PlacedRun, at: int) -> int:
+    """Return the time of the last change up to `at`."""
+    return placed.changes[max(0, bisect_right(placed.changes, at) - 1)]
+
+
+def next_stop(placed: PlacedRun, at: int) -> int | None:
+    """Return when a run that is running at `at` will wait or end; None if it waits or has ended."""
+    if status_at(placed, at) != "running":
+        return None
+    stops = [interrupt.asked_at for interrupt in placed.interrupts if interrupt.asked_at > at]
+    stop = min(stops, default=placed.ended)
+    return None if stop == NEVER else int(stop)
+
+
+def visible_artifacts(placed: PlacedRun, at: int) -> set[str]:
+    """Return the ids of the artifacts that the run shows at `at`."""
+    state = cut(placed, at)
+    holders = [*walk(state["steps"]), state.get("output") or {}]
+    artifacts = [item for holder in holders for item in objects(holder.get("artifacts"))]
+    return {artifact["id"] for artifact in artifacts if "id" in artifact}
