@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES
@@ -16,28 +15,30 @@ from runkit.tables.schema import SCHEMA, TEXT_OF
 # Columns that depend on how, when or in which order the runs were read; in a run that was open on
 # both sides so do durations.
 NEVER_COMPARED = {
-    "runs": {"as_of", "business_status_at", "agent_name"},
-    "steps": {"step_no", "subtree_end"},
-    "artifacts": {"artifact_no"},
-    "sources": {"artifact_no", "source_no"},
-    "interrupts": set[str](),
-    "problems": {"location"},
+    "runs": ["as_of", "business_status_at", "agent_name"],
+    "steps": ["step_no", "subtree_end"],
+    "artifacts": ["artifact_no"],
+    "sources": ["artifact_no", "source_no"],
+    "interrupts": [],
+    "problems": ["location"],
 }
-# What makes two rows of a run the same row; `owner` is the step, or what stands for it without one.
+# What makes two rows of a run the same row; `owner` is the first of its columns that is known.
 KEYS = {
     "runs": ["run_id"],
     "steps": ["run_id", "step_id"],
-    "artifacts": ["run_id", "owner", "type", "title"],
-    "sources": ["run_id", "owner", "type", "title", "url"],
+    "artifacts": ["run_id", "origin", "owner", "type", "title"],
+    "sources": ["run_id", "origin", "step_id", "url"],
     "interrupts": ["run_id", "owner"],
     "problems": ["run_id", "step_id", "problem"],
 }
-LABELS = {  # the column that names a row, and the word for a row
-    "steps": ("label", "step"),
-    "artifacts": ("title", "finding"),
-    "sources": ("url", "source"),
-    "interrupts": ("label", "question"),
-    "problems": ("problem", "problem"),
+OWNERS = {"artifacts": ["step_id", "agent"], "interrupts": ["step_id", "interrupt_id", "label"]}
+LABELS = {  # the column that names a row
+    "runs": "run_id",
+    "steps": "label",
+    "artifacts": "title",
+    "sources": "url",
+    "interrupts": "label",
+    "problems": "problem",
 }
 RESULT, FINDING, SOURCES, STEPS, OTHERWISE = (
     "result changed",
@@ -46,220 +47,149 @@ RESULT, FINDING, SOURCES, STEPS, OTHERWISE = (
     "steps changed",
     "otherwise changed",
 )
-FRAME_CHANGES = {"steps": STEPS, "artifacts": FINDING, "sources": SOURCES}
-COLUMN_CHANGES = {
-    ("runs", "outcome"): RESULT,
-    ("runs", "confidence"): RESULT,
-    ("runs", "weakest"): FINDING,
-    ("runs", "n_findings"): FINDING,
-    ("runs", "n_artifacts"): FINDING,
-    ("runs", "n_sources"): SOURCES,
-    ("runs", "n_steps"): STEPS,
-    ("runs", "n_errors"): STEPS,
-    ("steps", "result"): RESULT,
-    ("steps", "n_artifacts"): FINDING,
-    **{("artifacts", name): SOURCES for name in ("n_sources", "n_hosts")},
-    **{("artifacts", name): SOURCES for name in ("best_tier", "best_tier_text")},
+FOLLOWS = "follows"  # from a change that has a name of its own, as counts and durations do
+KINDS = {  # of a change, by frame, and by column where it has another; `row` is a whole row
+    **dict.fromkeys(("runs", "interrupts", "problems"), OTHERWISE),
+    "steps": STEPS,
+    "artifacts": FINDING,
+    "sources": SOURCES,
+    **dict.fromkeys(("runs.outcome", "runs.confidence", "steps.result"), RESULT),
+    **dict.fromkeys(("artifacts.best_tier", "artifacts.best_tier_text"), SOURCES),
+    **dict.fromkeys(("runs.status", "runs.weakest"), FOLLOWS),
+    **dict.fromkeys(("runs.updated_at", "runs.started_at", "runs.ended_at"), FOLLOWS),
+    **dict.fromkeys(("interrupts.row", "interrupts.outcome", "interrupts.answered_at"), FOLLOWS),
+    **dict.fromkeys(("interrupts.interrupt_id", "interrupts.step_id"), FOLLOWS),
 }
 BUSINESS = ("business_id", "business_name", "business_status")
 # Columns of a run that do not depend on its steps.
-OWN = {
+OWN = (
     *("run_id", "thread_id", *BUSINESS, "status", "requester", "prompt", "created_at"),
     *("updated_at", "started_at", "ended_at", "queued_s"),
-}
-# Columns that follow from a change that has a name of its own.
-FOLLOWING = {
-    "runs": {"status", "updated_at", "started_at", "ended_at", "n_interrupts", "n_pending"},
-    "interrupts": {"interrupt_id", "step_id", "outcome", "asked_at", "answered_at"},
-}
-# Why something is not compared.
-UNREAD, UNKNOWN, MASKED, LOST = (
-    "steps",
-    "businesses",
-    "masked texts",
-    "words that version 0.3 did not save",
 )
-
-
-class Sides(NamedTuple):
-    """Rows of one frame, matched: a row of `old` and the row of `new` at the same position."""
-
-    old: pd.DataFrame
-    new: pd.DataFrame
+# Why something is not compared.
+UNREAD, UNKNOWN, MASKED, OLD = "steps", "businesses", "masked texts", "values of version 0.3"
+# What version 0.3 worked out by other rules.
+OLD_RULES = (
+    *("runs.outcome", "runs.weakest", "runs.confidence"),
+    *("steps.error", "interrupts.n_proposals"),
+)
 
 
 def differences(old: Frames, new: Frames) -> pd.DataFrame:
     """Compare everything that two states of the same runs hold.
 
-    Returns a row for each cell that differs, each row that only one side has, and each cell that
-    cannot be compared. `doubt` says why it cannot, else null. `is_minor`: it follows from another
-    change, such as the number of rows of another frame.
+    Returns a row for each cell that differs, for each row that only one side has, and for what
+    cannot be compared: then `doubt` says why, else it is null. Values are text.
     """
-    run_ids = old.runs.loc[old.runs["run_id"].isin(new.runs["run_id"]), "run_id"]
-    runs = Sides(*(f.runs.set_index("run_id").loc[run_ids] for f in (old, new)))
-    is_read = runs.old["has_steps"].eq(runs.new["has_steps"])
-    is_unread = ~(runs.old["has_steps"] & runs.new["has_steps"])
-    is_open = pd.Series(True, run_ids)
-    for df in runs:
-        is_open &= df["ended_at"].isna() | ~df["status"].isin(FINAL_STATUSES)
-    unread_ids = run_ids[is_unread.to_numpy()].reset_index(drop=True)
-    parts = [pd.DataFrame({"run_id": unread_ids, "doubt": UNREAD})]
-    for name in SCHEMA:
-        compared_ids = run_ids if name == "runs" else run_ids[is_read.to_numpy()]
-        sides = Sides(*(_rows_of(f, name, compared_ids) for f in (old, new)))
-        matched, single = _match(sides, KEYS[name])
-        parts += _cells(name, matched, is_open, is_read)
-        parts += _single_rows(name, single)
-    columns = ["run_id", "change", "what", "before", "after", "is_minor", "doubt"]
-    found = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-    return found.astype(dict.fromkeys(columns, "str") | {"is_minor": "boolean"})
+    runs = _runs_of_both(old, new)
+    unread = pd.DataFrame({"run_id": runs.index[~runs["is_read"]], "doubt": UNREAD})
+    cells = pd.concat([cell for name in KEYS for cell in _cells(name, old, new, runs)])
+    cells = cells.reset_index(drop=True).join(runs, on="run_id")
+    column, has_none = cells["column"], cells["before"].isna() | cells["after"].isna()
+    is_measured = column.str.endswith("_s") | column.eq("is_critical")
+    is_answer = column.isin(["decision", "answered_by"]) & has_none
+    is_derived = cells["frame"].eq("runs") & ~column.isin(OWN)
+    is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_one_log"]
+    cells = cells[~(is_left_out | is_derived & cells["is_split"])]
+    return pd.concat([unread, cells.assign(change=_kinds(cells), doubt=_doubts(cells))])
 
 
-def _rows_of(f: Frames, name: str, run_ids: pd.Series[str]) -> pd.DataFrame:
-    """Return the rows of some runs with the columns of their key."""
-    df = f[name]
-    if name == "sources":
-        owners = _with_owner(f.artifacts)[["run_id", "artifact_no", "owner", "type"]]
-        df = df.merge(owners, on=["run_id", "artifact_no"], how="left")
-    elif name in ("artifacts", "interrupts"):
-        df = _with_owner(df)
-    elif name == "problems":  # the detail of a duplicate is the location of the other record
-        df = df[~df["problem"].eq("duplicate_run")]
-    df = df[df["run_id"].isin(run_ids)]
-    return df.astype(dict.fromkeys(df.select_dtypes("category"), "str"))
+def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
+    """Return the runs that both sides have, and how each can be compared."""
+    names = ["has_steps", "is_old", "is_open", "has_log"]
+    was, now = (
+        f.runs.merge(f.reads, "left", on="run_id")
+        .set_index("run_id")
+        .assign(
+            is_old=lambda df: df["is_of_0_3"].eq(True),
+            is_open=lambda df: ~df["status"].isin(FINAL_STATUSES) | df["ended_at"].isna(),
+            has_log=bool(f.interrupts["decision"].notna().any()),
+        )[names]
+        for f in (old, new)
+    )
+    was = was[was.index.isin(now.index)]
+    now = now.loc[was.index]
+    unlike = was.ne(now)
+    return was.assign(
+        is_read=was["has_steps"] & now["has_steps"],
+        is_split=unlike["has_steps"],
+        is_old=unlike["is_old"],
+        was_open=was["is_open"],
+        is_open=was["is_open"] & now["is_open"],
+        has_one_log=unlike["has_log"],
+    )
 
 
-def _with_owner(df: pd.DataFrame) -> pd.DataFrame:
-    stands_for = df["interrupt_id"].fillna(df["label"]) if "label" in df else df["agent"]
-    return df.assign(owner=df["step_id"].fillna(stands_for))
+def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the cells of a frame that differ, by column, and the rows that only one side has."""
+    run_ids = runs.index[~runs["is_split"] | (name == "runs")]
+    pairs = _pairs(_rows_of(old[name], name, run_ids), _rows_of(new[name], name, run_ids), name)
+    is_pair, label = pairs["side"].eq("both"), pairs["row_now"].fillna(pairs["row"])
+    columns = [str(column) for column in pairs if f"{column}_now" in pairs]  # without the key
+    for column in sorted(columns, key=lambda column: column not in TEXT_OF):
+        before, after = pairs[column], pairs[f"{column}_now"]
+        is_same = before.eq(after) | before.isna() & after.isna()
+        shown = TEXT_OF.get(column, column)
+        what: Any = name if column == "row" else shown
+        if name != "runs" and column != "row":
+            what = (f"{shown} of " + label).fillna(shown)
+        cell = {"run_id": pairs["run_id"], "before": before, "after": after}
+        texts = {"frame": name, "column": column, "what": what, "origin": pairs.get("origin")}
+        yield pd.DataFrame(cell | texts)[~is_same & is_pair.ne(column == "row")]
 
 
-def _match(sides: Sides, key: list[str]) -> tuple[Sides, Sides]:
-    """Return the rows with equal keys, and those that only one side has.
+def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFrame:
+    """Return what is compared of some runs, with the owner of a row and its name."""
+    if name == "problems":  # the detail of a duplicate is the location of the other record
+        df = df[df["problem"].ne("duplicate_run")]
+    columns = [column.name for column in SCHEMA[name] if column.name not in NEVER_COMPARED[name]]
+    df = df.loc[df["run_id"].isin(run_ids), columns]
+    df = df.assign(row=df[LABELS[name]])
+    if name in OWNERS:
+        df["owner"] = df[OWNERS[name]].bfill(axis=1).iloc[:, 0]
+    return df
 
-    Of several rows with one key the first in order of their content are the same.
+
+def _pairs(old: pd.DataFrame, new: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the rows that are not the same on both sides, as text, those with equal keys paired.
+
+    The columns of the second side end in `_now`; `side` says which of the two has the row.
     """
-    old, new = (_in_order(df, key) for df in sides)
-    pairs = old[[*key, "number", "row"]].merge(
-        new[[*key, "number", "row"]], "outer", on=[*key, "number"]
+    key = KEYS[name]
+    hashes = [pd.util.hash_pandas_object(df, index=False) for df in (old, new)]
+    # the second of equal rows has another number
+    first, second = (rows + rows.groupby(rows).cumcount().astype("uint64") for rows in hashes)
+    old, new = (
+        df.map(str, na_action="ignore")
+        .astype("str")
+        .assign(number=df.groupby(key, dropna=False).cumcount())
+        for df in (old[~first.isin(second)], new[~second.isin(first)])
     )
-    rows = [pairs["row_x"], pairs["row_y"]]
-    is_pair = rows[0].notna() & rows[1].notna()
-    matched, single = (
-        [
-            df.iloc[row[is_here & row.notna()].to_numpy(np.int64)].reset_index(drop=True)
-            for df, row in zip((old, new), rows, strict=True)
-        ]
-        for is_here in (is_pair, ~is_pair)
-    )
-    return Sides(*matched), Sides(*single)
+    key = [*key, "number"]
+    return old.merge(new, "outer", key, suffixes=("", "_now"), indicator="side")
 
 
-def _in_order(df: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Sort the rows that share a key, and add the `number` of each among them, and of its `row`."""
-    is_repeated = df.duplicated(key, keep=False)
-    repeated = df[is_repeated].sort_values([*df.columns])
-    df = pd.concat([df[~is_repeated], repeated], ignore_index=True)
-    return df.assign(number=df.groupby(key, dropna=False).cumcount(), row=np.arange(len(df)))
+def _kinds(cells: pd.DataFrame) -> pd.Series[str]:
+    """Return what kind of change each cell is."""
+    column, frame = cells["column"], cells["frame"]
+    of_frame = frame.map(KINDS).mask(column.str.match("n_|.*_s$"), FOLLOWS)
+    kinds = (frame + "." + column).map(KINDS).fillna(of_frame)
+    kinds = kinds.mask(kinds.eq(FINDING) & cells["origin"].eq("output"), RESULT)
+    # an open run has no result yet
+    return kinds.mask(kinds.eq(RESULT) & frame.eq("runs") & cells["was_open"], FOLLOWS)
 
 
-def _cells(
-    name: str, sides: Sides, is_open: pd.Series[bool], is_read: pd.Series[bool]
-) -> Iterator[pd.DataFrame]:
-    """Yield the cells of matched rows that differ or cannot be compared, by column."""
-    old, new = sides
-    run_ids = old["run_id"]
-    is_unmeasured, is_whole = (flags.loc[run_ids].to_numpy() for flags in (is_open, is_read))
-    for column in (column.name for column in SCHEMA[name]):
-        if column in NEVER_COMPARED[name]:
-            continue
-        before, after = old[column], new[column]
-        is_same = before.eq(after).astype("boolean").fillna(False)
-        differs = ~(is_same.astype("bool") | (before.isna() & after.isna()))
-        if column.endswith("_s") or column == "is_critical":
-            differs &= ~is_unmeasured
-        if column in TEXT_OF:  # else its category says so
-            differs &= old[TEXT_OF[column]].fillna("").eq(new[TEXT_OF[column]].fillna(""))
-        if name == "runs" and column not in OWN:
-            differs &= is_whole
-        if column in ("decision", "answered_by") and _knows_answers(old) != _knows_answers(new):
-            differs &= before.notna() & after.notna()
-        doubts = _doubts(column, sides, differs)
-        rows = differs & doubts.isna()
-        if doubts.notna().any():
-            yield pd.DataFrame({"run_id": run_ids, "doubt": doubts}).dropna(subset="doubt")
-        if rows.any():
-            yield _changed_cells(name, column, Sides(old[rows], new[rows]), is_unmeasured[rows])
-
-
-def _knows_answers(interrupts: pd.DataFrame) -> bool:
-    """Return whether decisions are known, from an answer log or the data."""
-    return bool(interrupts["decision"].notna().any())
-
-
-def _changed_cells(
-    name: str, column: str, sides: Sides, is_open: np.ndarray[Any, Any]
-) -> pd.DataFrame:
-    old, new = sides
-    change: Any = COLUMN_CHANGES.get((name, column), FRAME_CHANGES.get(name, OTHERWISE))
-    if name == "artifacts" and change == FINDING:
-        change = new["origin"].map({"output": RESULT}).fillna(FINDING)
-    what: Any = column
-    if name in LABELS:
-        what = column + " of " + new[LABELS[name][0]].fillna(LABELS[name][1])
-    is_minor: Any = column in FOLLOWING.get(name, ()) or column.endswith("_s")
-    is_minor = is_minor or (name == "runs" and column.startswith(("n_", "weakest")))
-    if (name, column) == ("runs", "outcome"):
-        is_minor = is_open | (old["status"] != new["status"]).to_numpy()
-    texts = {"before": old[column].astype("str"), "after": new[column].astype("str")}
-    found = {"run_id": old["run_id"], "change": change, "what": what, "is_minor": is_minor}
-    return pd.DataFrame(found | texts)
-
-
-def _single_rows(name: str, sides: Sides) -> Iterator[pd.DataFrame]:
-    """Yield the rows that only one side has; where one side is masked they may be the same."""
-    label, word = LABELS.get(name, ("run_id", "run"))
-    has_rows, has_masks = ([], [])
-    for df in sides:
-        keys = df[KEYS[name]].apply(_is_masked)
-        has_rows.append({*df["run_id"]})
-        has_masks.append({*df.loc[keys.any(axis=1), "run_id"]})
-    unlike = (has_masks[0] ^ has_masks[1]) & has_rows[0] & has_rows[1]
-    whats = (f"{word} gone", f"new {word}")
-    for rows, what, column in zip(sides, whats, ("before", "after"), strict=True):
-        change: Any = FRAME_CHANGES.get(name, OTHERWISE)
-        if name == "artifacts":
-            change = rows["origin"].map({"output": RESULT}).fillna(FINDING)
-        found = {
-            "run_id": rows["run_id"],
-            "change": change,
-            "what": what,
-            column: rows[label].astype("str"),
-            "is_minor": name == "interrupts",
-            "doubt": _noted(rows["run_id"].isin(unlike), MASKED),
-        }
-        yield pd.DataFrame(found)
-
-
-def _doubts(column: str, sides: Sides, differs: pd.Series[bool]) -> pd.Series[str]:
-    """Return why cells cannot be compared, null for those that can."""
-    befores, afters = (df[column] for df in sides)
-    if column in TEXT_OF:
-        lost = [df[column].isna() & df[TEXT_OF[column]].eq("other") for df in sides]
-        doubts = _noted(lost[0] | lost[1], LOST)
-    else:
-        is_unknown = befores.isna() != afters.isna()
-        doubts = _noted(is_unknown & (column in BUSINESS), UNKNOWN)
-    if befores.dtype == "str" and differs.any():
-        is_masked = [_is_masked(df[column].where(differs)) for df in sides]
-        doubts = doubts.mask(is_masked[0] != is_masked[1], MASKED)
-    return doubts
-
-
-def _noted(is_so: pd.Series[bool], words: str) -> pd.Series[str]:
-    """Return words where something is so, else null."""
-    return pd.Series(words, is_so.index, "str").where(is_so)
-
-
-def _is_masked(texts: pd.Series[str]) -> pd.Series[bool]:
-    return texts.map(MASK.search, na_action="ignore").notna()
+def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
+    """Return why cells and rows cannot be compared, null for those that can."""
+    column, frame, sides = cells["column"], cells["frame"], cells[["before", "after"]]
+    has_none = sides.isna().any(axis=1)
+    masks = sides.apply(lambda texts: texts.map(MASK.search, na_action="ignore").notna())
+    is_masked = masks["before"].ne(masks["after"])
+    # where a name is masked, each row of one side may be one of the other
+    of_rows = is_masked.groupby([cells["run_id"], frame, column]).transform("any")
+    is_masked |= of_rows & column.eq("row")
+    is_old = (frame + "." + column).isin(OLD_RULES) | frame.eq("problems")
+    is_old |= has_none & column.isin(TEXT_OF)
+    doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
+    doubts = doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)
+    return doubts.mask(is_old & cells["is_old"], OLD)

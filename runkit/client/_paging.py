@@ -44,6 +44,7 @@ def read_pages(
     kept: list[Listed] = []
     items: dict[str, Listed | None] = {}  # all, by id; None for one that cannot be read
     total: int | None = None
+    read_at: datetime | None = None
     number, has_more, is_new, is_past = 0, True, True, False
     with Bar(unit="run", disable=not progress) as bar:
         while has_more and is_new and not is_past and (limit is None or len(kept) < limit):
@@ -63,6 +64,7 @@ def read_pages(
 
             if number == 1:
                 bar.total = total = page.total_count
+                read_at = reply.read_at
             bar.update(len(items) - n_before)
             is_new, has_more = len(items) > n_before, bool(page.has_more)
             is_past = since is not None and _is_past(since, items)
@@ -84,6 +86,7 @@ def read_pages(
         "; ".join(reasons) or None,
         total,
         is_cut_only=is_cut and not n_unreadable,
+        read_at=read_at,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -192,6 +193,7 @@ class Runs:
             listed.total_count,
             is_cut_only=is_cut_only,
             clock=self._reader.now,
+            read_at=listed.read_at,
         )
 
     @checked
@@ -249,9 +251,10 @@ class Runs:
         ids = {run_id.lower(): run_id for run_id in resolved}
         current = [run for run in runs_in("listed", listed) if run.id.lower() in ids]
         known |= self._reader.unchanged(current)
-        return fetch(
+        fetched = fetch(
             self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
         )
+        return replace(fetched, read_at=getattr(several, "read_at", None))
 
     @checked
     def wait(

@@ -42,7 +42,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     filter, or None. `requested` are the ids that were requested one by one, None for a list;
     `errors` holds, by id, why some of them could not be read, and `stopped` what ended reading
     early. `is_cut_only` says that only `limit` cut the list: nothing else may be missing. `items`
-    are the objects as a tuple, `clock` asks the server for its time.
+    are the objects as a tuple, `clock` asks the server for its time, `read_at` is when its first
+    page was read, by the server's clock, None if not known.
     """
 
     items: tuple[Item_co, ...] = ()
@@ -53,6 +54,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     is_cut_only: bool = field(default=False, kw_only=True)
     stopped: str | None = field(default=None, kw_only=True)
     clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
+    read_at: datetime | None = field(default=None, kw_only=True)
 
     def now(self) -> datetime:
         """The server's time if the list came from a client (one request), else this machine's."""

@@ -118,7 +118,8 @@ class _Records(list[Any]):
 
     def __init__(self, source: sources.Source) -> None:
         super().__init__(sources.records_of(source))
-        self.why, self.version = getattr(source, "why", None), getattr(source, "version", None)
+        names = ("why", "version", "read_at")
+        self.why, self.version, self.read_at = (getattr(source, name, None) for name in names)
 
 
 class ReportSource(NamedTuple):

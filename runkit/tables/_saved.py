@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from runkit.tables.schema import COLUMNS, TEXT_OF
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 # Columns that version 0.3 did not write.
-NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
+NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines", "is_of_0_3"}
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -37,6 +38,7 @@ class Saved(pydantic.BaseModel):
     why: str | None
     version: int | None
     answers: str | None = None  # not written by version 0.3
+    listed_at: datetime | None = None
 
 
 def is_saved(folder: Path) -> bool:
@@ -61,7 +63,7 @@ def write_saved(
         with files.replacing(folder / f"{name}.parquet") as part:
             df.to_parquet(part, index=False)
     with files.replacing(folder / COVERAGE_FILE) as part:
-        part.write_text(json.dumps(coverage))
+        part.write_text(json.dumps(coverage, default=str))
     return folder
 
 
@@ -113,6 +115,8 @@ def _read_frame(name: str, file: Path) -> pd.DataFrame:
     for column in COLUMNS[name]:
         if column.name not in df and column.name not in NEW_COLUMNS:
             raise ValueError(f"it has no column {column.name}")
+    if name == "reads" and "is_of_0_3" not in df:
+        df["is_of_0_3"] = True
     for text, category in TEXT_OF.items():
         if category in df and text not in df:  # other words are lost, and null
             words = df[category].astype("str")

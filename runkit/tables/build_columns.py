@@ -89,6 +89,7 @@ def run_fields(rows: Rows) -> Columns:
         # of the whole document, which may be in several batches
         "newest_at": np.full(len(raws), NEVER),
         "has_lines": np.zeros(len(raws), np.bool_),
+        "is_of_0_3": np.zeros(len(raws), np.bool_),
     }
 
 

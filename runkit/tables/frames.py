@@ -88,7 +88,8 @@ class Frames:
 
     `version` is the version of the archive that the runs were read from, else None. `reads` has the
     time and host of each run's read; `read_at` and `read_from` summarize them. `answers` counts the
-    rows of `answers=` by what became of them, None if none were given.
+    rows of `answers=` by what became of them, None if none were given. `listed_at` is when the list
+    of the runs was read, None if not known: a list without runs was read, too.
     """
 
     runs: pd.DataFrame
@@ -101,6 +102,7 @@ class Frames:
     version: int | None = None
     reads: pd.DataFrame = field(default_factory=partial(empty, "reads"))
     answers: str | None = None
+    listed_at: datetime | None = None
 
     @property
     def schema(self) -> pd.DataFrame:
@@ -114,10 +116,13 @@ class Frames:
 
     @property
     def read_at(self) -> tuple[datetime, datetime] | None:
-        """When the first and the last of the runs were read, by the server's clock, if known."""
+        """When the first and the last of the runs were read, by the server's clock, if known.
+
+        Without runs, it is when their list was read.
+        """
         times = self.reads["read_at"].dropna()
         if times.empty:
-            return None
+            return None if self.listed_at is None else (self.listed_at, self.listed_at)
         return times.min().to_pydatetime(), times.max().to_pydatetime()
 
     @property
@@ -199,7 +204,11 @@ class Frames:
         n_older = int(selected["problems"]["problem"].eq("duplicate_run").sum())
         coverage = Coverage(len(ids) + n_older, len(ids), n_older, self.coverage.why)
         return Frames(
-            **selected, coverage=coverage, version=self.version, reads=rows_of(self.reads)
+            **selected,
+            coverage=coverage,
+            version=self.version,
+            reads=rows_of(self.reads),
+            listed_at=self.listed_at,
         )
 
     def _run_ids(self, runs: Any) -> Iterable[object]:
@@ -254,6 +263,7 @@ class Frames:
             For a path that is a file or named as one, and a folder that cannot be written.
         """
         coverage = self.coverage._asdict() | {"version": self.version, "answers": self.answers}
+        coverage |= {"listed_at": self.listed_at}
         return write_saved(directory, dict(self.items()) | {"reads": self.reads}, coverage)
 
     @checked

@@ -154,7 +154,11 @@ def open_source(source: Source) -> Any:
             dataframes, saved = read_saved(path)
             coverage = Coverage(saved.seen, saved.kept, saved.refused, saved.why)
             return Frames(
-                **dataframes, coverage=coverage, version=saved.version, answers=saved.answers
+                **dataframes,
+                coverage=coverage,
+                version=saved.version,
+                answers=saved.answers,
+                listed_at=saved.listed_at,
             )
         if (path / "_delta_log").is_dir():
             import_module(ARCHIVE)
@@ -228,7 +232,12 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
         advice = "Nothing in it is a run."
         raise _data_error(dataframes["problems"], "in the data; all records were refused", advice)
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
-    return Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
+    return Frames(
+        **dataframes,
+        coverage=coverage,
+        version=getattr(source, "version", None),
+        listed_at=getattr(source, "read_at", None),
+    )
 
 
 def _data_error(problems: pd.DataFrame, where: str, advice: str) -> DataError:

@@ -66,7 +66,7 @@ def test_saved_frames_have_the_times_of_today(old: Path) -> None:
         assert steps[name].tolist() == steps[f"{name}_archived"].tolist(), name
 
 
-def test_a_word_that_the_saved_frames_lost_is_null_and_no_change(old: Path) -> None:
+def test_what_the_saved_frames_lost_or_rules_changed_is_no_change(old: Path) -> None:
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     is_other = f.sources["source_tier"].eq("other")
     assert is_other.sum() == 4
@@ -76,5 +76,6 @@ def test_a_word_that_the_saved_frames_lost_is_null_and_no_change(old: Path) -> N
     words = archived.sources.loc[archived.sources["run_id"].eq("own-time"), "source_tier_text"]
     assert words.tolist() == ["web", "commercial", "government", "web", "secondary"]
     found = runkit.changes(f, archived)
-    assert not found["change"].isin(["finding changed", "sources changed"]).any()
-    assert "words that version 0.3 did not save of 2 runs" in found.attrs["sentence"]
+    assert found.empty
+    assert "3 unchanged; 6 unchanged as far as" in found.attrs["sentence"]
+    assert "Not comparable: values of version 0.3 of 6 runs." in found.attrs["sentence"]
