@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 
 import runkit
@@ -42,6 +42,21 @@ def _sentence(name: str) -> Show:
     return lambda f: [plain(getattr(runkit.fleet, name)(f).sentence)]
 
 
+def _chart(f: runkit.Frames) -> list[str]:
+    """What a chart says to somebody who does not see it, and its hover texts."""
+    figure = runkit.gantt(f)
+    hovers = {text for trace in figure.data for text in _texts(trace.customdata)}
+    return [plain(figure.layout.meta["alt"]), *(plain(line) for text in hovers for line in text.split("<br>"))]
+
+
+def _texts(values: object) -> Iterator[str]:
+    if isinstance(values, str):
+        yield values
+    elif values is not None:
+        for value in values:
+            yield from _texts(value)
+
+
 def _lines(lines: Iterable[object]) -> list[str]:
     return [plain(line) for line in lines if not hasattr(line, "columns")]
 
@@ -50,11 +65,11 @@ FLEET: dict[str, Show] = {
     "print of the frames": lambda f: f.summary(),
     "overview": lambda f: of_panel(runkit.overview(f)),
     "report": lambda f: units(head(f, Labels(), None)),
-    "chart": lambda f: [plain(runkit.gantt(f).layout.meta["alt"])],
+    "chart": _chart,
     "terminal": lambda f: _lines([*_terminal.run_table(f), *_terminal.inbox(f, "")]),
     **{
         name: _sentence(name)
-        for name in ("waits", "failed_steps", "weak_findings", "slowest_steps", "variants")
+        for name in ("outcomes", "waits", "failed_steps", "weak_findings", "slowest_steps", "variants")
     },
 }
 """Of many runs."""
@@ -66,8 +81,18 @@ RUN: dict[str, Show] = {
     "findings": lambda f: [plain(runkit.one_run.findings(f).sentence)],
     "questions": lambda f: of_panel(runkit.one_run.questions(f)),
     "terminal": lambda f: _lines(_terminal.run_tree(f)),
+    "chart": _chart,
 }
 """Of one run."""
+
+PAIR: dict[str, Show] = {
+    "report": lambda f: units(head(f, Labels(), None)),
+    "facts": lambda f: of_panel(report_panels.different_facts(f)),
+    "findings": lambda f: of_panel(report_panels.different_findings(f)),
+    "comparison": lambda f: [plain(runkit.compare(f).attrs["sentence"])],
+    "chart": _chart,
+}
+"""Of two runs."""
 
 
 def clauses(texts: list[str]) -> list[str]:

@@ -168,7 +168,8 @@ def _side(facts: Facts) -> dict[str, Any]:
         return side | {"headline": RETURNED}
     headline = "No result yet"
     if run["status"] in FINAL_STATUSES:
-        headline = "No output" if run["has_steps"] else "The output is not known"
+        is_whole = run["has_steps"] and not f.steps["type"].eq("output").any()
+        headline = "No output" if is_whole else "The output is not known"
     return side | {"headline": headline}
 
 
