@@ -46,7 +46,10 @@ def _chart(f: runkit.Frames) -> list[str]:
     """What a chart says to somebody who does not see it, and its hover texts."""
     figure = runkit.gantt(f)
     hovers = {text for trace in figure.data for text in _texts(trace.customdata)}
-    return [plain(figure.layout.meta["alt"]), *(plain(line) for text in hovers for line in text.split("<br>"))]
+    return [
+        plain(figure.layout.meta["alt"]),
+        *(plain(line) for text in hovers for line in text.split("<br>")),
+    ]
 
 
 def _texts(values: object) -> Iterator[str]:
@@ -69,7 +72,14 @@ FLEET: dict[str, Show] = {
     "terminal": lambda f: _lines([*_terminal.run_table(f), *_terminal.inbox(f, "")]),
     **{
         name: _sentence(name)
-        for name in ("outcomes", "waits", "failed_steps", "weak_findings", "slowest_steps", "variants")
+        for name in (
+            "outcomes",
+            "waits",
+            "failed_steps",
+            "weak_findings",
+            "slowest_steps",
+            "variants",
+        )
     },
 }
 """Of many runs."""

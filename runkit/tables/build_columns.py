@@ -212,7 +212,9 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     explained: dict[int, str] = {}
     last_sibling: dict[tuple[int, int], int] = {}  # that failed, by run and parent
     failed_child: dict[int, int] = {}
-    for row in np.flatnonzero(is_failed).tolist():
+    rows = np.flatnonzero(is_failed)  # a list that is flat may be in any order
+    by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
+    for row in rows[by_end].tolist():
         label, parent = labels[row].as_py(), parents[row]
         reason = contract.reason_of(steps["object"][row])
         family = runs[row], parent

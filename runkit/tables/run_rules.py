@@ -213,13 +213,9 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
 
     An item and a step that could not be paired are two rows, and perhaps one question.
     """
-    is_open, has_id, has_step = (
-        questions["outcome"].eq("pending"),
-        questions["interrupt_id"].notna(),
-        questions["step_id"].notna(),
-    )
-    n_steps = (is_open & has_step & ~has_id).groupby(questions["run_id"]).transform("sum")
-    has_no_step = is_open & has_id & ~has_step
+    is_open, has_step = questions["outcome"].eq("pending"), questions["step_id"].notna()
+    n_steps = (is_open & has_step).groupby(questions["run_id"]).transform("sum")
+    has_no_step = is_open & ~has_step
     rank = has_no_step.groupby(questions["run_id"]).cumsum()
     return flag(questions["run_id"].notna(), ~(has_no_step & (rank <= n_steps)))
 
