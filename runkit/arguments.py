@@ -105,6 +105,8 @@ def _is_key(value: object) -> bool:
 def _problem(arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]]) -> str | None:
     """Return what is wrong with the arguments; make numbers and flags of numpy those of Python."""
     for name, value in arguments.items():
+        if getattr(value, "ndim", None) == 0:
+            value = arguments[name] = value.item()
         values = value if isinstance(value, list | tuple | set) else [value]
         if name not in KEYS and any(map(_is_key, values)):
             return f"{name} is or has an API key (not shown); expected it as api_key= only"
@@ -112,8 +114,6 @@ def _problem(arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]]) -
         if name not in arguments:
             continue
         value = arguments[name]
-        if getattr(value, "ndim", None) == 0:
-            value = arguments[name] = value.item()
         try:
             adapter.validate_python(value)
         except ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from runkit.client import Client, RunList
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
+FIRST_BATCH = 20  # so that somebody who stops after a second has something
 MAX_SMALL_FILES = 24  # a sync compacts if there are more: many are slow to open
 
 
@@ -125,9 +127,10 @@ def _fetch(
     The lists are appended to `fetched`. If the key is refused on the way, the runs that arrived are
     yielded before the error is raised.
     """
-    for start in range(0, len(due), BATCH):
+    starts = [0, *range(min(FIRST_BATCH, BATCH), len(due), BATCH), len(due)]
+    for start, end in pairwise(starts):
         try:
-            batch = due[start : start + BATCH]
+            batch = due[start:end]
             runs = client.runs.fetch(batch, workers=workers, progress=False, listed=batch)
         except AuthError as error:
             yield [*records_of(error.runs or [])]

@@ -68,6 +68,7 @@ MARGIN = 0.025
 # bytes, after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
+MAX_ID = 300  # characters; those of the API have 36
 # for the workers of a large fetch
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 # a kept connection may be closing
@@ -92,7 +93,7 @@ def path_to(*parts: str) -> str:
     for part in parts:
         # the items of an iterable are not checked before
         is_text = isinstance(part, str) and jsontext.is_unicode(part)
-        if not is_text or part.strip() in ("", ".", ".."):
+        if not is_text or len(part) > MAX_ID or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -113,16 +114,17 @@ class RateLimiter:
         self._next = -math.inf
         self._lock = threading.Lock()
 
-    def wait(self, deadline: float = math.inf) -> bool:
+    def wait(self, deadline: float = math.inf, pause_limit: float = math.inf) -> bool:
         """Sleep until the next free slot.
 
-        Returns False, and takes none, if none is free before `deadline`.
+        Returns False, and takes none, if none is free before `deadline`, or if a pause that the
+        server asked for lasts beyond `pause_limit`.
         """
         while True:
             with self._lock:
                 now = self.clock()
                 slot = max(now, self._next, self.paused_until)
-                if slot >= deadline:
+                if slot >= deadline or self.paused_until >= pause_limit:
                     return False
                 self._next = slot + self._gap
             if slot > now:
@@ -303,13 +305,21 @@ class Http:
             events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
             yield from events.iter_sse()
 
-    def _wait_for_slot(self, method: str, path: str, deadline: float = math.inf) -> str:
-        """Wait for the rate limit, and return the name of the request for messages."""
+    def _wait_for_slot(
+        self, method: str, path: str, deadline: float = math.inf, longest: float = math.inf
+    ) -> str:
+        """Wait for the rate limit, and return the name of the request for messages.
+
+        A pause that the server asked for may take `longest` seconds.
+        """
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
             raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
-        if not self.limiter.wait(deadline):
-            raise RateLimited(f"{source}: not sent, the rate limit left no slot before the timeout")
+        if not self.limiter.wait(deadline, self.clock() + longest):
+            raise RateLimited(
+                f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
+                "slot in time. Try again later."
+            )
         return redact(source)  # somebody may pass a key as an id
 
     def _send(
@@ -327,7 +337,7 @@ class Http:
         This ends at the `deadline`, and after `timeout` or, if that is more, the smaller of
         `REQUEST_TIMEOUT` and `longest` seconds.
         """
-        source = self._wait_for_slot(method, path, deadline)
+        source = self._wait_for_slot(method, path, deadline, longest)
         if cancelled is not None and cancelled.is_set():
             raise RateLimited(f"{source}: not sent, the fetch has ended")
 
@@ -347,6 +357,8 @@ class Http:
         except httpx.RequestError as error:
             outcome = redact(_reason(error, self.clock() - started))
             was_sent = not isinstance(error, _NOT_SENT)
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{source}: not sent, an argument is too long ({error})") from None
         finally:
             log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
         # Not in the handler: the first error has the request, with the key.

@@ -3,7 +3,8 @@
 The API pages by number, so an item that is created or deleted while reading shifts the others. In a
 list in order of creation, a new item only makes others appear twice: those are dropped, and the
 list is complete as of its first page. After a deletion, an item may move to a page that was already
-read; then fewer arrive than the `total_count` of the first page, and the list says so.
+read; then fewer arrive than the `total_count` of the first page, and the list says so. A list that
+goes on after as many as that is not read to its end, as it may have none.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def read_pages(
             bar.update(len(items) - n_before)
             is_new, has_more = len(items) > n_before, bool(page.has_more)
             is_past = since is not None and _is_past(since, items)
+            if total is not None and len(items) >= total:
+                break
 
     is_more_left = has_more and not is_past
     is_cut = limit is not None and (len(kept) > limit or (len(kept) == limit and is_more_left))
@@ -79,8 +82,9 @@ def read_pages(
         if total is not None and len(items) < total:
             reasons.append(f"the API counts {total:,}, only {len(items):,} arrived")
         if has_more:
-            pages = plural(number, "page")
-            reasons.append(f"reading ended after {pages}, although the API says there is more")
+            read = f"{plural(number, 'page')} and {plural(len(items), 'record')}"
+            counted = "" if total is None else f", of which it counts {total:,}"
+            reasons.append(f"reading ended after {read}; the API says there is more{counted}")
     return ApiList(
         tuple(kept[:limit]),
         "; ".join(reasons) or None,

@@ -63,8 +63,8 @@ class Reply(NamedTuple):
             except ContractError as error:
                 problem = str(error)
         else:
-            problem = f"expected one object; got {kind(self.value)}"
-        raise ContractError(f"{self.source}: {problem}.{write_warning(self.source)}")
+            problem = f"expected one object; got {kind(self.value)}."
+        raise ContractError(f"{self.source}: {problem}{write_warning(self.source)}")
 
     def read_page(self) -> Page:
         """Read the body as one page of a list."""
@@ -85,13 +85,17 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     """Parse a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
         raise error_of_response(source, response, body)
-    headers = response.headers
-    with suppress(ValueError):
+    headers, problem = response.headers, "that are not JSON"
+    try:
         return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
+    except jsontext.TooDeepError:
+        problem = "of JSON that is nested too deep to be read"
+    except ValueError:
+        pass
     # raised here, so that no error has the parser's as its context, which holds the body
     content_type = quoted(headers.get("Content-Type", "no content type"))
     raise ContractError(
-        f"{source} returned {len(body):,} bytes that are not JSON ({content_type})."
+        f"{source} returned {len(body):,} bytes {problem} ({content_type})."
         f"{write_warning(source)} Check base_url and the proxy.",
         status=response.status_code,
     )

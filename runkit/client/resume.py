@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from runkit import errors
@@ -23,9 +24,9 @@ from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, UNCONFIRMED, UNKNOWN
 
-# seconds before each check: most servers finish in 1, proxies in 10
-CHECK_DELAYS = (1.0, 2.0, 7.0)
-CHECK_TIMEOUT = 3.0  # seconds that the read of a check is repeated
+# seconds after the answer: most servers finish in 1, proxies in 10
+CHECK_TIMES = (1.0, 3.0, 10.0)
+CHECK_TIMEOUT = 3.0  # seconds of the last check; the others end when the next one begins
 REFUSAL_TIMEOUT = 10.0  # seconds for the read after a refusal, as a rate limit may hold it up
 REFUSALS = (Conflict, Invalid, NotFound)
 TAKEN = "taken"  # not sent: the log has another answer
@@ -101,9 +102,6 @@ class ResumeRequest:
             self.on_checking(why)
         return self._check(why)
 
-    def _read_run(self) -> Run:
-        return self.reader.read(self.run_id, retry_for=CHECK_TIMEOUT)
-
     def _doubt(self, run: Run) -> str | None:
         """Return why a run does not show that the question is closed; None if it does."""
         if self._is_stale(run):
@@ -135,7 +133,7 @@ class ResumeRequest:
         if doubt is not None:
             if not isinstance(refusal, REFUSALS):
                 return
-            raise Invalid(f"the answer was refused, and {doubt}: {refusal}", **facts) from refusal
+            raise Invalid(f"{refusal} The run was read again: {doubt}.", **facts) from refusal
         conflict = Conflict(
             f"the question {self.id!r} is not open (the run is {run.status}): it was closed in the "
             f"meantime, or this run never asked it. Read the run again. {refusal}",
@@ -147,12 +145,12 @@ class ResumeRequest:
     def _check(self, why: str) -> Delivery:
         """Read the run until the question is closed or the last check is done."""
         run: Run | None = None
-        state, waited = "The run could not be read since then", 0.0
-        for delay in CHECK_DELAYS:
-            self.reader.http.sleep(delay)
-            waited += delay
+        state, http = "The run could not be read since then", self.reader.http
+        sent_at = http.clock()
+        for start, end in pairwise((*CHECK_TIMES, CHECK_TIMES[-1] + CHECK_TIMEOUT)):
+            http.sleep(max(0.0, sent_at + start - http.clock()))
             try:
-                latest = self._read_run()
+                latest = self.reader.read(self.run_id, deadline=sent_at + end)
             except ApiError as error:
                 log.warning("the run was not read to check whether the answer arrived: %s", error)
                 continue
@@ -166,7 +164,7 @@ class ResumeRequest:
                 log.warning("%s", message)
                 return Delivery(UNCONFIRMED, latest, message)
             if not self._is_stale(latest):
-                run, state = latest, f"{waited:g} s later, {doubt}"
+                run, state = latest, f"{start:g} s later, {doubt}"
 
         advice = "It was sent once and may still arrive: check again before you answer again."
         return Delivery(UNKNOWN, run, f"{why} {state}. {advice}")

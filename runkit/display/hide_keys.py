@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from runkit.display.text import shorten
 
@@ -12,7 +11,8 @@ HIDDEN = "***"
 # What a report shows in place of a masked value.
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"  # how a key of Middesk begins
-IN_USE: WeakKeyDictionary[object, str] = WeakKeyDictionary()  # keys by their client or sandbox
+# keys by the identity of their client or sandbox; copy before you iterate, as others add to it
+IN_USE: dict[int, str] = {}
 
 
 class HiddenText(str):

@@ -13,8 +13,11 @@ from runkit.errors import RunkitError, UsageError
 def usable(path: str | Path) -> Path:
     """Return a valid path, whether or not it exists; `~` is the user's home.
 
-    Raises `UsageError` for a path that is too long, is below a file, or has an invalid character.
+    Raises `UsageError` for a path that is empty, too long or below a file, or has an invalid
+    character.
     """
+    if not str(path).strip():
+        raise UsageError(f"{path!r} is no path; expected a file or a folder, such as 'runs'.")
     expanded = Path(path)
     try:
         with suppress(RuntimeError):  # no such user: a name that starts with ~

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import finalize
+
 from pydantic import SecretStr
 
 from runkit.display.hide_keys import IN_USE, hide
@@ -14,9 +16,6 @@ class Secret(SecretStr):
     A key that cannot be one is a `UsageError` that names the argument and never repeats the key.
     """
 
-    # each has its own entry among the keys in use
-    __hash__, __eq__ = object.__hash__, object.__eq__
-
     def __init__(self, value: object, name: str = "key") -> None:
         value = hide(value)  # a traceback of these errors shows local variables
         super().__init__(value if isinstance(value, str) else "")
@@ -27,7 +26,8 @@ class Secret(SecretStr):
                 f"{name} ({len(value)} characters, not shown) is empty, or contains white space, a "
                 "line break or a character outside ASCII; copy only the key again"
             )
-        IN_USE[self] = value
+        IN_USE[id(self)] = value
+        finalize(self, IN_USE.pop, id(self), None).atexit = False
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")

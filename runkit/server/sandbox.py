@@ -242,7 +242,7 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
             timeout=10,
         )
         content = response.json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         problem = type(error).__name__
     if problem is not None:  # not in the handler: the first error has the request, with the key
         raise Unavailable(f"no response from {url} ({problem})")

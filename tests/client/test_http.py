@@ -82,9 +82,11 @@ def test_a_pause_counts_into_the_time_of_repetition(
     server.say(pause, page(), pause)
     assert client.runs.list().is_complete
     assert fake_time.slept == [40]
-    with pytest.raises((RateLimited, Unavailable)):
-        client.runs.get("run-1")
+    for _ in range(2):  # the second time nothing is sent
+        with pytest.raises((RateLimited, Unavailable)):
+            client.runs.get("run-1")
     assert fake_time.slept == [40]
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,22 @@ def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_jso
     assert len(server.requests) <= 3
 
 
+def test_a_list_that_never_ends_is_cut_at_its_count(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """Each page has a new run, and the API counts three."""
+    server.script = lambda received: Answer(
+        {
+            "data": [run_json(f"run-{received.query['page']}")],
+            "has_more": True,
+            "total_count": 3,
+        }
+    )
+    runs = client.runs.list()
+    assert (len(runs), len(server.requests), runs.is_complete) == (3, 3, False)
+    assert "it counts 3" in str(runs.why)
+
+
 def test_broken_record_does_not_sink_the_list(
     server: Server, client: Client, run_json: Compose, page: Compose
 ) -> None:

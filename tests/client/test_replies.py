@@ -83,6 +83,8 @@ def test_unusable_success_is_a_contract_error_without_content(
     with pytest.raises(ContractError) as caught:
         client.runs.get("run-1")
     assert "Doe" not in str(caught.value)
+    assert ".." not in str(caught.value)
+    assert ("too deep" in str(caught.value)) == (body == b"[" * 2000)
 
 
 @pytest.mark.parametrize("body", [b"<html>", [], {}, {"id": "run-1"}])

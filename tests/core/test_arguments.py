@@ -130,8 +130,17 @@ def _values() -> list[Any]:
     """Values that no parameter, or few, can take."""
     return [
         *(None, -1, 0, 1.5, float("nan"), 10**400, np.int64(3), np.bool_(True), NOW),
-        *("", "x", "\ud800", b"x", Path("no\0pe"), [], {}, [1], {"x": 1}, iter("x")),
-        *(object(), int, np.array([1, 2]), pd.NA, pd.NaT, pd.Series(["x"]), pd.DataFrame()),
+        *("", "x", "x" * 70_000, "\ud800", b"x", Path("no\0pe"), [], {}, [1], {"x": 1}, iter("x")),
+        *(
+            object(),
+            int,
+            np.array([1, 2]),
+            np.array("x"),
+            pd.NA,
+            pd.NaT,
+            pd.Series(["x"]),
+            pd.DataFrame(),
+        ),
         _empty(),
     ]
 

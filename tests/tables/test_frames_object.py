@@ -61,6 +61,7 @@ def four() -> runkit.Frames:
         (lambda f: (f.runs["n_steps"] > 2).astype(object), "cd"),
         (lambda f: (f.runs["n_steps"] > 2).to_numpy(), "cd"),
         (lambda f: pd.Series([None] * 4, dtype="boolean"), ""),
+        (lambda f: np.array("aaaaaaaa"), "a"),
     ],
 )
 def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: str) -> None:
@@ -83,7 +84,7 @@ def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: 
         (lambda f: f.schema, "expected run ids"),
         (lambda f: f.steps["is_failed"], "10 values; expected one for each of the 4 runs"),
         (lambda f: [True, False], "2 values"),
-        (lambda f: np.array("aaaaaaaa"), "expected run ids"),
+        (lambda f: np.array(7), "runs=7; expected run ids"),
         (lambda f: {"id": "aaaaaaaa"}, "expected run ids"),
         (lambda f: b"aaaaaaaa", "expected run ids"),
         (lambda f: ["aaaaaaaa", None], "1 run id not in these frames: None"),
