@@ -12,6 +12,7 @@ _store             what clients sent, and the clock
 _clock             virtual time
 _accounts          the account, the second reviewer, ids and times
 _recordings        finished runs in the API's form, and their businesses
+_recorded_files    a user's file of finished runs
 _replay            a run that is made from a recording, and its state at a time
 _stream            its stream of events
 _answer_effects    what an answer says

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from runkit.api.questions import answer_errors
 from runkit.server._accounts import Json
-from runkit.server._business_actions import check_payload
+from runkit.server._business_actions import PAYLOADS, check_payload
 from runkit.server._replay import Answer, PlacedInterrupt
 from runkit.server._web import Input, RequestError
 
@@ -39,7 +39,8 @@ def read_answer(
         path, fields = parts[agent]
         verdict = _verdict(question, fields, path, kinds)
         for payload_path, payload in _payloads(question, fields, path):
-            if verdict in VERDICTS_WITH_ACTION and payload is not None:
+            is_action = question in PAYLOADS and verdict in VERDICTS_WITH_ACTION
+            if is_action and payload is not None:
                 check_payload(question, payload, kinds, (verdict,), payload_path)
                 answer.payloads[agent] = payload
         answer.verdicts[agent] = verdict

@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 import orjson
 
-from runkit.api.contract import objects
+from runkit.api.contract import agent_of, objects
+from runkit.display.text import agent_title
 from runkit.server._accounts import SPACE, Json, id_in
 
 ORCHESTRATOR = "cip_orchestrator"
@@ -51,8 +52,12 @@ DESCRIPTIONS = {
         "Checks a TIN against IRS records. Exists only in this sandbox.",
     ),
 }
-AGENTS: dict[str, Json] = {
-    kind: {
+
+
+def agent_json(kind: str) -> Json:
+    """Return the JSON of an agent, by its type."""
+    name, description = DESCRIPTIONS.get(kind, (agent_title(kind), "The agent of recorded runs."))
+    return {
         "object": "agent",
         "id": id_in(SPACE, f"agent/{kind}"),
         "type": kind,
@@ -60,8 +65,6 @@ AGENTS: dict[str, Json] = {
         "description": description,
         **SEEDED_AT,
     }
-    for kind, (name, description) in DESCRIPTIONS.items()
-}
 
 
 class Recording(NamedTuple):
@@ -74,7 +77,7 @@ class Recording(NamedTuple):
     @property
     def agent(self) -> str:
         """Return the type of the run's agent; the object page's form does not name it."""
-        return str(self.run.get("agent") or ORCHESTRATOR)
+        return agent_of(self.run) or ORCHESTRATOR
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from runkit.server._accounts import Json, actors, id_in, iso, ms_of, user_of
 from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of what follows an open question
+ANY_VERDICT = ["approve", "reject"]  # where the recording goes on alike after each answer
 ENDED_BY = "ended by the sandbox's operator"
 
 
@@ -261,7 +262,7 @@ class _Parts:
         }
         given = [recording.answers.get(recorded["id"], {}) for recording in self.recordings]
         verdicts = {
-            agent: [*dict.fromkeys(row[agent] for row in given if agent in row)]
+            agent: [*dict.fromkeys(row[agent] for row in given if agent in row)] or ANY_VERDICT
             for agent in questions
         }
         placed = self.with_artifacts(value)
@@ -269,7 +270,7 @@ class _Parts:
             placed["proposals"] = [
                 self.with_artifacts(part) for part in objects(value["proposals"])
             ]
-        fields = {"value": placed} if "value" in recorded else placed
+        fields = {"value": placed} if isinstance(recorded.get("value"), dict) else placed
         item = {**recorded, **fields, "id": _interrupt_id(self.spec, recorded["id"])}
         answer = self.answers.get(item["id"])
         return PlacedInterrupt(asked_at, answer.at if answer else NEVER, item, questions, verdicts)
@@ -301,10 +302,10 @@ class _Parts:
     def artifact(self, recorded: Json) -> Json:
         """Return an artifact; [A] 17: with an id, where the recording has one."""
         artifact = {**recorded}
-        if "id" in artifact:
-            artifact["id"] = self.id(artifact["id"])
-        if "{notes" in str(artifact.get("summary")):
-            artifact["summary"] = re.sub(r"\{notes (.*?)\}", self.noted, artifact["summary"])
+        if artifact.get("id"):
+            artifact["id"] = self.id(str(artifact["id"]))
+        if isinstance(summary := artifact.get("summary"), str):
+            artifact["summary"] = re.sub(r"\{notes (.*?)\}", self.noted, summary)
         return artifact
 
     def noted(self, match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from random import Random
 from typing import Annotated, Any, TypeVar
 
@@ -16,7 +17,8 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
 from runkit.server._accounts import SPACE, Json, id_in, iso, user_of
 from runkit.server._clock import Clock, ClockState
-from runkit.server._recordings import AGENTS, ORCHESTRATOR, Business, packaged
+from runkit.server._recorded_files import read_recordings
+from runkit.server._recordings import DESCRIPTIONS, Business, agent_json, packaged
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -51,14 +53,21 @@ class Store:
         speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60,
         seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
         now: Moment | None = None,
+        replay: str | Path | None = None,
         real_time: Callable[[], float] = time.time,
     ) -> None:
         self.is_closing = False  # ends all streams
-        self.unknown, *self.businesses = packaged()
+        self.unknown: Business | None = None
+        if replay is None:
+            self.unknown, *self.businesses = packaged()
+        else:
+            self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
         self.by_hit = {business.hit_id: business for business in self.businesses}
-        self.agents = AGENTS
-        self.spread = SPREAD
+        recorded = {item.agent for business in self.businesses for item in business.recordings}
+        kinds = [*DESCRIPTIONS] if replay is None else sorted(recorded)
+        self.agents = {kind: agent_json(kind) for kind in kinds}
+        self.spread = SPREAD if replay is None else 0.0
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, RunSpec] = {}
@@ -81,8 +90,13 @@ class Store:
         return cut(self.placed(run_id), self.clock.now(), steps)
 
     def business(self, business_id: str) -> Business:
-        """Return the business of an id; an unknown one is a clean pass without details."""
-        return self.by_id.get(business_id) or replace(self.unknown, id=business_id)
+        """Return the business of an id; an unknown one is a clean pass without details.
+
+        404 for an unknown one where a file is replayed.
+        """
+        if business_id in self.by_id or self.unknown is None:
+            return get_or_404(self.by_id, "business", business_id)
+        return replace(self.unknown, id=business_id)
 
     def thread(self, thread_id: str) -> Json:
         """Return a thread now; 404 if there is none.
@@ -183,7 +197,8 @@ def add_history(store: Store, count: int) -> None:
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
     for created in sorted(random.choice(days) for _ in range(count)):
         business = random.choices(store.businesses, weights)[0]
-        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past_until=now)
+        agent = business.recordings[0].agent
+        run_id = store.add_run(agent, business.id, "", created, past_until=now)
         while interrupts := pending(store.placed(run_id), now):
             answer = _history_answer(interrupts[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet

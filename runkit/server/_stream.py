@@ -56,8 +56,8 @@ def _final_event(run: PlacedRun, now: int) -> Json:
     """Return the last event of the stream of a run that waits or has ended."""
     at = updated(run, now)
     if status_at(run, now) == "error":
-        failed = [step for step in walk(cut(run, now)["steps"]) if step["status"] == "error"]
-        failed.sort(key=lambda step: step["type"] == "error")
+        failed = [step for step in walk(cut(run, now)["steps"]) if step.get("status") == "error"]
+        failed.sort(key=lambda step: step.get("type") == "error")
         message = str(failed[-1].get("label")) if failed else "the run failed"
         return {"type": "RUN_ERROR", "timestamp": at, "message": message, "code": "step_failed"}
     interrupts = [interrupt.item for interrupt in pending(run, now)]

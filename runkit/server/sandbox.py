@@ -7,10 +7,11 @@ import signal
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from runkit.arguments import Moment, checked
+from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.local.secret import Secret
@@ -53,7 +54,8 @@ class Sandbox:
         Parameters
         ----------
         name
-            The name, scenario or id of the business.
+            The name, scenario or id of the business; of a replayed run also its id, or at least the
+            first 8 characters.
 
         Returns
         -------
@@ -70,6 +72,8 @@ class Sandbox:
             if name.casefold() in names:
                 return business.id
         scenarios = [business.scenario for business in self.businesses]
+        if scenario := full_id(name, scenarios):
+            return self.business(scenario)
         raise UsageError.one_of("business", name, scenarios)
 
     @checked
@@ -148,6 +152,7 @@ def sandbox(
     seed: int = 0,
     history: int = 0,
     now: Moment | None = None,
+    replay: str | Path | None = None,
     port: int = 0,
     key: str | None = None,
     latency: float = 0,
@@ -166,6 +171,14 @@ def sandbox(
         Number of past runs, over the last 14 virtual days.
     now
         Start of virtual time, UTC unless it has an offset; the real time by default.
+    replay
+        A file of finished runs with their steps (`.ndjson`, `.json`, each also `.gz`), which are
+        played instead of the packaged ones. Each run is about a business of its own: create a run
+        on one of `businesses` to play it. A question is asked when it was asked, and the run goes
+        on as recorded after any answer; copies of a run that waited say what was asked. Documents
+        can only be rejected, recorded texts stay as they are, and personal data is served as it is
+        in the file, to whoever has the key. Lines that cannot be played are left out and named in
+        the log. The file is only read.
     port
         Port on 127.0.0.1; 0 for any free one.
     key
@@ -185,7 +198,7 @@ def sandbox(
     MissingExtra
         Without the extra `[sandbox]`.
     UsageError
-        For an invalid argument, and a port in use.
+        For an invalid argument, a port in use, and a file without a run that can be played.
     Unavailable
         If the server does not start.
     """
@@ -194,6 +207,7 @@ def sandbox(
         seed=seed,
         history=history,
         now=now,
+        replay=replay,
         port=port,
         key=key,
         latency=latency,

@@ -445,6 +445,7 @@ OPTIONS: dict[str, list[Option]] = {
         option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
         option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
         option("--history", type=int, default=0, help="number of past runs at the start (0)"),
+        option("--replay", metavar="FILE", help="play the finished runs of a file (packaged runs)"),
         option(
             "--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"
         ),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from runkit.server._recordings import AGENTS, ORCHESTRATOR, Business, packaged, walk
+from runkit.server._recordings import DESCRIPTIONS, ORCHESTRATOR, Business, packaged, walk
 from runkit.server._replay import NEVER, Answer, PlacedRun, RunSpec, cut, pending, place
 
 CREATED = 1_770_000_000_000
@@ -79,4 +79,4 @@ def test_the_long_run_has_200_steps() -> None:
     run = placed(business, 0)
     frame = runkit.frames(cut(run, int(run.ended))).steps
     assert (len(frame), frame["depth"].max()) == (200, 2)
-    assert set(frame["agent"]) == set(AGENTS)
+    assert set(frame["agent"]) == set(DESCRIPTIONS)

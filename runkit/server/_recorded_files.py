@@ -1,0 +1,199 @@
+"""Read a user's file of finished runs, to be played: one run a line, or a JSON document.
+
+A run is played as it is, whatever its other fields hold: only what the sandbox reads is checked.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from runkit.api.contract import (
+    FINAL_STATUSES,
+    LOCAL,
+    current_status,
+    local_fields,
+    objects,
+    read_page,
+    resolution_of,
+)
+from runkit.api.jsontext import loads
+from runkit.display.log import log
+from runkit.display.text import agent_title, brief, first_text, plural, run_label, short_id
+from runkit.errors import UsageError
+from runkit.local.files import usable
+from runkit.server._accounts import SPACE, Json, id_in, ms_of
+from runkit.server._recordings import Business, Recording, business_of, walk
+
+MAX_YEARS = 10  # that a run took; later times might be outside of datetime
+MAX_NAMED = 20  # lines that one message names
+
+
+def _time(text: str) -> str:
+    ms_of(text)
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
+
+
+class ArtifactForm(BaseModel):
+    """What is read of an artifact."""
+
+    id: str = ""
+    summary: str | None = None
+
+
+class StepForm(BaseModel):
+    """What is read of a step."""
+
+    id: str
+    type: str
+    started_at: Time
+    completed_at: Time | None = None
+    parent_step_id: str | None = None
+    steps: list[StepForm] | None = None
+    artifacts: list[ArtifactForm] | None = None
+
+
+class RunForm(BaseModel):
+    """What is read of a run."""
+
+    id: str
+    status: str
+    created_at: Time
+    updated_at: Time
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    steps: list[StepForm] = Field(min_length=1)
+    output: dict[str, Any] | None = None
+
+
+def read_recordings(path: str | Path) -> list[Business]:
+    """Return a business for each finished run of a file, or the business of a file of recordings.
+
+    What cannot be played is left out, and named in the log. Raises `UsageError` if nothing is left.
+    """
+    file = usable(path)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+    if content.startswith(b"\x1f\x8b"):
+        with suppress(OSError, EOFError):
+            content = gzip.decompress(content)
+    problems: list[str] = []
+    businesses = _businesses(content, file.stem, problems)
+    named = "; ".join(problems[:MAX_NAMED]) + "; …" * (len(problems) > MAX_NAMED)
+    if not businesses:
+        raise UsageError(
+            f"replay={str(path)!r} has no run that can be played; expected finished runs with "
+            f"their steps, one a line ({named or 'the file is empty'})"
+        )
+    if problems:
+        log.warning("replay: left out (%s): %s", len(problems), named)
+    return businesses
+
+
+def _businesses(content: bytes, name: str, problems: list[str]) -> list[Business]:
+    copies: dict[str, list[Json]] = {}
+    for where, row in _rows(content, problems):
+        if "business" in row and "runs" in row:
+            return [business_of(name, row)]
+        if isinstance(row.get("id"), str):
+            copies.setdefault(row["id"], []).append(row)
+        else:
+            problems.append(f"{where}: not a run")
+    businesses = []
+    for run_id, rows in copies.items():
+        try:
+            businesses.append(_business(run_id, rows))
+        except ValueError as error:
+            problems.append(f"run {short_id(run_id)}: {error}")
+    return businesses
+
+
+def _rows(content: bytes, problems: list[str]) -> Iterator[tuple[str, Json]]:
+    """Yield the objects of a file, and where each stands."""
+    with suppress(ValueError):
+        document = loads(content)
+        is_page = isinstance(document, list) or "data" in document
+        items = read_page(document, "replay").data if is_page else [document]
+        yield from ((f"run {number}", item) for number, item in enumerate(items, 1))
+        return
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", dict(loads(line))
+            except (ValueError, TypeError):
+                quote = brief(line[:80].decode("utf-8", "replace"))
+                problems.append(f"line {number}: not a JSON object: {quote}")
+
+
+def _business(run_id: str, copies: list[Json]) -> Business:
+    """Return a business of its own for a run, from copies of it. Raises `ValueError`."""
+    final = [row for row in copies if current_status(row.get("status")) in FINAL_STATUSES]
+    if not final:
+        raise ValueError("it has not ended")
+    newest = max(final, key=lambda row: str(row.get("updated_at")))
+    try:
+        form = RunForm.model_validate(newest)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    times = [ms_of(text) for step in walk(newest["steps"]) if (text := step["started_at"])]
+    times += [ms_of(form.created_at), ms_of(form.ended_at or form.updated_at)]
+    if max(times) - min(times) > MAX_YEARS * 366 * 86_400_000:
+        raise ValueError(f"it took more than {MAX_YEARS} years")
+    local = local_fields(newest)
+    run = {key: value for key, value in newest.items() if key != LOCAL}
+    run["status"] = current_status(run["status"])
+    n_asked = _add_questions(run, copies)
+    recording = Recording(run, {}, [])
+    agent_name = agent_title(recording.agent, local.get("agent_name"))
+    name = run_label(run_id, local.get("business_name"), agent_name)
+    n_steps = plural(sum(1 for _ in walk(run["steps"])), "step")
+    business_id = id_in(SPACE, f"replay/{run_id}")
+    body = {
+        "object": "business",
+        "id": business_id,
+        "name": name,
+        "status": "in_review",
+        "created_at": run["created_at"],
+        "updated_at": run["created_at"],
+    }
+    shows = f"a recorded run: {run['status']}, {n_steps}, {plural(n_asked, 'question')}"
+    return Business(business_id, name, run_id, shows, body, [], [recording])
+
+
+def _add_questions(run: Json, copies: list[Json]) -> int:
+    """Add to each step of a question what was asked, and return how many there are.
+
+    Copies of a run that waited have it; else the step itself says it.
+    """
+    copies = sorted(copies, key=lambda row: str(row.get("updated_at")))
+    items = {
+        item["id"]: item
+        for row in copies
+        for item in objects(row.get("interrupts"))
+        if isinstance(item.get("id"), str)
+    }
+    steps = [step for step in walk(run["steps"]) if step["type"] == "interrupt"]
+    steps = [step for step in steps if resolution_of(step) is None]
+    taken: set[str] = set()
+    for step in steps:
+        result = step.get("result")
+        known = first_text(result.get("interrupt_id")) if isinstance(result, dict) else None
+        left = [name for name in items if name not in taken]
+        item_id = known or next(iter(left), None) or f"int-{step['id']}"
+        value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
+        item = items.get(item_id) or {"id": item_id, "agent": step.get("agent"), "value": value}
+        # an id that is asked again is another question
+        step["asked"] = {**item, "id": f"{item_id}/{step['id']}" if item_id in taken else item_id}
+        taken.add(item_id)
+    return len(steps)

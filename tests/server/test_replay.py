@@ -1,0 +1,154 @@
+"""A user's own finished runs, played by the sandbox."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.api.questions import VERBS, interrupt_kind
+from runkit.client import Client
+from runkit.errors import NotFound, UsageError
+from runkit.server import Sandbox
+from strangers import fleet, raws, strangers_of
+from support import artifact, question, run, step
+
+STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 9).strangers])
+ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
+ITEM = {"id": "int-9", "value": {"type": "decision", "label": "Approve it?", "agent": "a"}}
+ASKED = run(
+    step("s", 0, 20),
+    question("q", 30, 90, label="Approve?", result={"interrupt_id": "int-9", "decision": "reject"}),
+    step("t", 95, 120, name="after"),
+    run_id="0aaaaaaa-0000-4000-8000-000000000001",
+    end=130,
+)
+WAITING = ASKED | {"status": "interrupted", "ended_at": None, "interrupts": [ITEM], "steps": []}
+OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001"}
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox that plays runs of strangers, and one that asks."""
+    path = tmp_path_factory.mktemp("replay") / "runs.ndjson"
+    with runkit.sandbox(replay=write(path, *STRANGERS, WAITING, ASKED), speed=1e6) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(box: Sandbox) -> Iterator[Client]:
+    with box.client(rate=None) as made:
+        yield made
+
+
+def finish(client: Client, business_id: str) -> Any:
+    """Start a run, answer each question, and return the run at its end."""
+    made = client.runs.wait(
+        client.runs.create("cip_orchestrator", business_id=business_id), poll=0.01
+    )
+    while made.status == "interrupted":
+        for item in made.interrupts:
+            kind = interrupt_kind(item.value)
+            verdict = "reject" if kind == "document" else VERBS[kind][0].value
+            client.runs.resume(made, item.id, {"decision": verdict, "note": "seen"})
+        made = client.runs.wait(made, poll=0.01)
+    return client.runs.get(made.id)
+
+
+@pytest.mark.parametrize("run_id", ENDED)
+def test_a_run_of_a_stranger_is_played_to_its_end(
+    box: Sandbox, client: Client, run_id: str
+) -> None:
+    played = runkit.frames(finish(client, box.business(run_id[:8])))
+    recorded = runkit.frames(ENDED[run_id])
+    columns = ["status", "outcome", "n_findings", "weakest", "n_errors", "n_steps"]
+    assert played.runs[columns].astype("str").equals(recorded.runs[columns].astype("str"))
+    columns = ["label", "name", "type", "status", "depth", "n_artifacts"]
+    assert played.steps[columns].astype("str").equals(recorded.steps[columns].astype("str"))
+
+
+def test_a_question_is_asked_when_it_was_asked(box: Sandbox, client: Client) -> None:
+    """With the words of a copy that waited; after any answer the run goes on as recorded."""
+    made = client.runs.wait(
+        client.runs.create("cip_orchestrator", business_id=box.business(ASKED["id"])), poll=0.01
+    )
+    [item] = made.interrupts
+    assert item.value == ITEM["value"]
+    waiting = runkit.frames(client.runs.get(made.id))
+    delay = waiting.interrupts["asked_at"] - waiting.runs["created_at"]
+    assert delay.dt.total_seconds().tolist() == [31]
+    assert waiting.steps["name"].tolist() == ["work", "await_review"]
+    assert json.loads(waiting.steps["result"].dropna().iloc[-1]) == {"interrupt_id": item.id}
+    client.runs.resume(made, item.id, {"decision": "approved"})
+    done = runkit.frames(client.runs.get(client.runs.wait(made, poll=0.01).id))
+    assert done.steps["name"].tolist() == ["work", "await_review", "after"]
+
+
+def test_other_businesses_and_agents_are_refused(box: Sandbox, client: Client) -> None:
+    assert {agent.type for agent in client.agents.list()} == {"cip_orchestrator"}
+    with pytest.raises(NotFound):
+        client.runs.create("cip_orchestrator", business_id="00000000-0000-4000-8000-000000000000")
+    with pytest.raises(NotFound):
+        client.runs.create("tin_verification", business_id=box.business(ASKED["id"]))
+
+
+def test_what_cannot_be_played_is_named_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is only read."""
+    late = step("s", 0) | {"started_at": "yesterday"}
+    rows = ["{nope", [], {"a": 1}, OPEN, run(late, run_id="0ccccccc-1"), run(run_id="0ddddddd-1")]
+    path = write(tmp_path / "runs.ndjson", ASKED, *rows)
+    before = path.read_bytes()
+    with caplog.at_level(logging.WARNING, "runkit"), runkit.sandbox(replay=path) as box:
+        assert [business.scenario for business in box.businesses] == [ASKED["id"]]
+    [message] = [record.getMessage() for record in caplog.records if "replay" in record.msg]
+    for words in ("(6)", "line 2", "line 3", "line 4", "0bbbbbbb", "0ccccccc", "0ddddddd"):
+        assert words in message
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "{nope", json.dumps(OPEN), json.dumps({"data": [OPEN]})])
+def test_a_file_without_a_run_to_play_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="no run that can be played"):
+        runkit.sandbox(replay=write(tmp_path / "runs.ndjson", text))
+    with pytest.raises(UsageError):
+        runkit.sandbox(replay=tmp_path / "missing.ndjson")
+
+
+def test_a_file_of_recordings_has_a_way_for_each_answer() -> None:
+    path = Path(runkit.__file__).parent / "server" / "recordings" / "watchlist_hit.json"
+    with runkit.sandbox(replay=path, speed=3000) as box, box.client(rate=None) as client:
+        [business] = box.businesses
+        for decision, name in (("approve", "dismiss_hit"), ("reject", "escalate_hit")):
+            made = client.runs.wait(client.runs.create("cip_orchestrator", business.id), poll=0.01)
+            client.runs.resume(made, made.interrupts[0].id, {"decision": decision, "note": "why"})
+            done = client.runs.get(client.runs.wait(made, poll=0.01).id)
+            assert name in [item.name for item in done.steps]
+
+
+def test_equal_proposals_of_one_agent_are_one_question(tmp_path: Path) -> None:
+    """And an id that was asked twice is asked twice."""
+    proposals = [artifact("Add it", type="add_sources")]
+    asked = [
+        question(
+            name, start, start + 10, label=name, artifacts=proposals, result={"interrupt_id": "x"}
+        )
+        for name, start in (("first", 10), ("second", 30))
+    ]
+    path = write(tmp_path / "runs.ndjson", run(*asked, end=60))
+    with runkit.sandbox(replay=path, speed=1e6) as box, box.client(rate=None) as client:
+        done = runkit.frames(finish(client, box.businesses[0].id))
+    assert done.interrupts["label"].tolist() == ["first", "second"]
+    assert done.interrupts["outcome"].tolist() == ["answered", "answered"]
