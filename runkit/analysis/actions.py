@@ -22,6 +22,7 @@ from runkit.api.questions import KIND_OF_TYPE
 from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently
+from runkit.display.counts import Count, sentence, things, unread
 from runkit.display.text import plural
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
@@ -30,6 +31,11 @@ from runkit.tables.sources import Source
 
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"
+SETTLED = {  # in the words of a sentence
+    "reviewer": "settled by a reviewer",
+    "policy": "by policy",
+    UNKNOWN: "by nobody known",
+}
 DTYPES: dict[str, Any] = {
     "action_id": "str",
     "created_at": "datetime64[us, UTC]",
@@ -97,7 +103,7 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
 
         `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects
         of this type were listed, each with its number of rows. `runkit.decisions` reads there what
-        was not done.
+        was not done. `attrs["sentence"]` counts the actions, and what was not read.
 
     Raises
     ------
@@ -127,24 +133,40 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
         )
 
     rows: dict[str, Json] = {}
-    complete: dict[str, set[str]] = {}  # types of object with complete lists, by business
+    # by business: whether the lists of each type of object are complete
+    complete: dict[str, dict[str, bool]] = {}
     lists = concurrently(partial(_read, client), ids, "business", progress)
-    for business_id, (recorded, complete_types) in zip(ids, lists, strict=True):
+    for business_id, (recorded, are_complete) in zip(ids, lists, strict=True):
         rows |= {action.id: _row(action) for action in recorded}
-        complete[business_id] = complete_types
+        complete[business_id] = are_complete
 
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
     joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
     joined.attrs[LISTED] = jsontext.dumps(_listed_runs(joined, f.runs, complete))
+    n_partial = sum(not all(types.values()) for types in complete.values())
+    joined.attrs["sentence"] = _sentence(joined, f.runs, n_partial)
     return joined
 
 
-def _read(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
+def _sentence(table: pd.DataFrame, runs: pd.DataFrame, n_partial: int) -> str:
+    """Write how many actions there are, who settled them, and what was not read.
+
+    The actions on `n_partial` businesses are not all listed.
+    """
+    n, n_of = len(table), table["settled_by"].value_counts()
+    n_unnamed, n_unread = int(runs["business_id"].isna().sum()), int((~runs["has_steps"]).sum())
+    listed = things(Count(n, n + n_partial, n_partial, n_unnamed), "action")
+    settled = ", ".join(f"{n_of[word]:,} {words}" for word, words in SETTLED.items() if n_of[word])
+    parts = [sentence(listed), sentence(settled), unread(Count(0, 0, 0, n_unread), "Questions")]
+    return " ".join(filter(None, parts))
+
+
+def _read(client: Client, business_id: str) -> tuple[list[Action], dict[str, bool]]:
     """Read the actions on a business and on its watchlist results.
 
-    Also returns the types of object whose lists are complete.
+    Also returns by type of object whether all their lists are complete.
     """
     watchlist = client.businesses.get(business_id).to_dict().get("watchlist")
     recorded: list[Action] = []
@@ -155,7 +177,7 @@ def _read(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
         listed = client.actions.list(word, object_id)
         recorded += listed
         are_complete[object_type] = listed.is_complete and are_complete.get(object_type, True)
-    return recorded, {object_type for object_type, is_all in are_complete.items() if is_all}
+    return recorded, are_complete
 
 
 def _watchlist_results(value: object) -> Iterator[str]:
@@ -188,7 +210,7 @@ def _row(action: Action) -> Json:
 
 
 def _listed_runs(
-    table: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, set[str]]
+    table: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, dict[str, bool]]
 ) -> dict[str, dict[str, int]]:
     """Count the rows of each ended run, by type of object, if those of its business are complete.
 
@@ -201,7 +223,7 @@ def _listed_runs(
         object_type: {
             run_id: n_rows[run_id, object_type]
             for run_id, business_id in ids.items()
-            if object_type in complete[business_id]
+            if complete[business_id].get(object_type)
         }
         for object_type in (BUSINESS, RESULT)
     }

@@ -15,7 +15,7 @@ from runkit.api.questions import DECIDED, decision_of
 from runkit.display.text import brief, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
-from runkit.tables.run_rules import LinkedFrames, lost_questions
+from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions
 from runkit.tables.schema import DECISIONS
 
 IDS = ("run_id", "step_id", "interrupt_id")
@@ -161,7 +161,8 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
     `reason` is the note of the answer, which only the answer log has. A run that waits for a
-    question that is not in the data has a row, too.
+    question that is not in the data has a row, too, and so has one without questions whose steps
+    were not read.
     """
     questions, reasons = f.interrupts, None
     if log is not None:
@@ -177,8 +178,10 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
         reason=pd.Series(reasons, questions.index, "str"),
         evidence=texts.reindex(questions.index),
     )
-    lost = lost_questions(f)
-    table = pd.concat([table, lost], ignore_index=True) if len(lost) else table
+    is_unread = ~f.runs["has_steps"] & ~f.runs["run_id"].isin(table["run_id"])
+    unread = f.runs.loc[is_unread, ["run_id"]].assign(label=NOT_READ)
+    others = pd.concat([lost_questions(f), unread]).drop_duplicates("run_id")
+    table = pd.concat([table, others], ignore_index=True) if len(others) else table
     table = table.rename(columns={"label": "question"})
     table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]

@@ -24,6 +24,7 @@ KIND_ORDER = (  # the kinds of questions, in the order of every screen
     "other",
 )
 NOT_IN_THE_DATA = "The question is not in the data"
+NOT_READ = "Not known: the steps were not read"
 NO_CAUSE = {  # by whether the steps of a failed run were read
     True: "No step says why.",
     False: "Why is not known: its steps were not read.",

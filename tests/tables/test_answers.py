@@ -177,3 +177,17 @@ def test_an_item_of_a_list_takes_the_answer_by_its_interrupt_id() -> None:
     listed = run(end=None, status="interrupted", interrupts=[item])
     answers = own(interrupt_id="int-1", answered_at="2036-01-01")
     assert runkit.frames(listed, answers=answers).answers.endswith("fetch the runs again")
+
+
+def test_the_audit_trail_names_runs_whose_questions_are_not_known() -> None:
+    """Those that wait for what is not in the data, and those whose steps were not read."""
+    lost = run(question("a", 1, 2, label="Sure?"), run_id="lost", end=None, status="interrupted")
+    f = runkit.frames([lost, run(run_id="listed")])
+    asked = {
+        run_id: runkit.one_run.questions(f.select(run_id)).table["question"].tolist()
+        for run_id in ("lost", "listed")
+    }
+    assert asked == {
+        "lost": ["Sure?", "The question is not in the data"],
+        "listed": ["Not known: the steps were not read"],
+    }
