@@ -10,18 +10,21 @@ import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
+from runkit.charts.panel import FIGURES
 from runkit.charts.svg import Unsupported, svg
 from runkit.charts.theme import CONFIG
+from runkit.display.colors import LIGHT
 from runkit.display.text import Markup, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
 # Percent signs, not base64: a search for what was masked finds it.
 IMAGE = Markup('<img alt="{}" style="max-width:100%" src="data:image/svg+xml,{}">')
+RULES = Markup('<style class="runkit-static">{}</style>').format(FIGURES)
 KEPT = " !$&'()*+,-./:;=?@[]_~{}|^"  # characters that need no percent sign there
 
 
 class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
-    """A figure whose output in a notebook survives its export."""
+    """A figure whose output in a notebook survives its export, and follows JupyterLab's theme."""
 
     _ipython_display_ = None  # plotly would display its JSON only
     _repr_html_ = None  # it would load plotly.js from the web
@@ -29,15 +32,23 @@ class RunFigure(go.Figure):  # type: ignore[misc] # plotly has no types
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """Build plotly's JSON, a picture, a sentence, and what the user's renderers add."""
+        """Build plotly's JSON, a picture, a sentence, and what the user's renderers add.
+
+        In a notebook the rules for its theme are an output of their own before it, unless the
+        figure has another ground than ours.
+        """
         bundle = plotly_bundle(self)
         alt = (self.layout.meta or {}).get("alt", "A figure")
         static = {"text/plain": visible(alt)}
         try:
             picture = quote(svg(bundle[PLOTLY]), safe=KEPT)
             static["text/html"] = str(IMAGE.format(alt, picture))
-        except Unsupported:  # a reader's own addition
+        except Unsupported:  # axes of another kind, or no figure of ours any more
             pass
+        layout = self.layout
+        grounds = layout.paper_bgcolor, layout.plot_bgcolor, layout.template.layout.paper_bgcolor
+        if hasattr(get_ipython(), "kernel") and grounds == (None, None, LIGHT.ground):
+            display({"text/html": str(RULES), "text/plain": ""}, raw=True)
         chosen: dict[str, Any] = super()._repr_mimebundle_(**{"config": CONFIG} | options)
         return static | chosen | bundle
 

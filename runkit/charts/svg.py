@@ -1,8 +1,9 @@
 """A figure of ours as a static SVG that needs no script, and follows a page's light or dark.
 
-It draws the part of plotly that runkit's figures use and refuses the rest by name: flat bars,
-lines, marks and texts on axes with a range, shapes and annotations of straight lines and words.
-Values become pixels by range, domain and margin, so that no mark depends on a font.
+It draws the part of plotly that runkit's figures and everyday edits of them use: flat bars, lines,
+marks and texts on axes with a range, shapes and annotations of straight lines and words. What else
+a reader adds is left out and named in the picture. Values become pixels by range, domain and
+margin, so that no mark depends on a font.
 
 Colors are attributes, those of the light theme, so that the picture is right where styles are
 stripped; one rule for each color exchanges it in the dark (`light-dark()` follows the page's
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,43 +35,56 @@ from runkit.charts._svg_elements import (
     text_at,
     title_of,
 )
-from runkit.charts.theme import GRIDS, WIDTH
+from runkit.charts.theme import EDGE_PX, FONT_PX, GRIDS, WIDTH, template
 from runkit.display.colors import DARK, LIGHT
-from runkit.display.text import Markup
+from runkit.display.text import Markup, esc
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
+FAULTS = (LookupError, TypeError, AttributeError, ValueError)  # of a figure with other parts
 ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
+TITLE_PX = 15  # from the labels of ticks to the title of an axis
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 LETTERS_OF = {"H": "x", "V": "y", "Z": ""}  # the coordinates of a command; of others x and y
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
 # Light and dark colors; of names with one light color the first counts.
 PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
-KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is refused
-    "figure": "annotations autosize barmode dragmode font height hovermode margin meta "
-    "modebar paper_bgcolor shapes showlegend template title uirevision width xaxis xaxis2 yaxis "
-    "yaxis2",
+KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is named in it
+    "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta "
+    "modebar paper_bgcolor plot_bgcolor shapes showlegend template title uirevision width xaxis "
+    "xaxis2 yaxis yaxis2",
     "axis": "anchor autorange domain fixedrange labelalias nticks position range showgrid side "
-    "tickangle tickfont ticklabelstandoff tickmode ticksuffix ticktext tickvals type visible",
-    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext line marker "
-    "mode name orientation showlegend text textfont textposition type width x xaxis y yaxis",
-    "shape": "fillcolor layer line path type x0 x1 xref y0 y1 yref",
-    "annotation": "align borderpad font name showarrow text x xanchor xref xshift y yanchor yref "
-    "yshift",
+    "tickangle tickfont ticklabelstandoff tickmode ticksuffix ticktext tickvals title type visible",
+    "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext line marker mode name "
+    "opacity orientation showlegend text textfont textposition type visible width x xaxis y yaxis",
+    "shape": "fillcolor layer line opacity path type x0 x1 xref y0 y1 yref",
+    "annotation": "align ax ay borderpad font name showarrow text x xanchor xref xshift y yanchor "
+    "yref yshift",
+    "title": "font pad standoff text x xanchor xref y yanchor yref",
     "marker": "color cornerradius line opacity size symbol",
     "line": "color dash width",
     "font": "color family size",
 }
 PARTS = {
-    **{name: name for name in ("line", "marker", "font")},
+    **{name: name for name in ("line", "marker", "font", "title")},
     **dict.fromkeys(("textfont", "tickfont"), "font"),
     **dict.fromkeys(("xaxis", "xaxis2", "yaxis", "yaxis2"), "axis"),
     "shapes": "shape",
     "annotations": "annotation",
 }
+# plotly's own, for what a reader adds
+COLORS = ["1F77B4", "FF7F0E", "2CA02C", "D62728", "9467BD"]
+COLORS += ["8C564B", "E377C2", "7F7F7F", "BCBD22", "17BECF"]
+LINE_COLOR = "#444444"
+DEFAULTS: dict[str, Json] = {
+    "trace": {"mode": "lines+markers", "textposition": "middle center", "textfont": {}},
+    "shape": {"layer": "above", "line": {"color": LINE_COLOR, "width": 2}},
+    "annotation": {"font": {}, "ax": -10, "ay": -30},
+}
+NOTE = "Not in this picture: {}. Open the notebook to see it."
 PICTURE = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart" role="img" aria-label="{alt}" '
     'viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -81,7 +95,7 @@ RULE = '.runkit-chart [{kind}="{light}"]{{{kind}:light-dark({light},{dark})}}'
 
 
 class Unsupported(ValueError):
-    """A figure has a part that is not drawn here."""
+    """A figure is not one of ours, or its axes are of another kind."""
 
 
 def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
@@ -102,16 +116,14 @@ def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
     Raises
     ------
     Unsupported
-        For a figure with other parts than ours have.
+        For a figure that is not one of ours, or has axes of another kind.
     """
     try:
         parts = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
+        alt = parts["layout"]["meta"]["alt"]
         chart = Chart(parts["data"], parts["layout"], width)
         marks = Markup("\n").join(chart.marks())
-        alt = chart.layout["meta"]["alt"]
-    except Unsupported:
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except FAULTS as error:
         raise Unsupported(f"{error!r} is not part of a figure of ours") from error
     rules = (
         RULE.format(kind=kind, light=light, dark=dark)
@@ -144,18 +156,15 @@ def _merged(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
     return {**base, **update, **inner}
 
 
-def _refuse_unknown(kind: str, options: Json) -> None:
-    unknown = options.keys() - KNOWN[kind].split()
-    if unknown:
-        raise Unsupported(f"{', '.join(sorted(unknown))} of {kind}")
+def _unknown(kind: str, options: Mapping[str, Any]) -> set[str]:
+    """Return what of a part of a figure is not drawn here."""
+    names = {f"{name} of {kind}" for name in options.keys() - KNOWN[kind].split()}
     for name in PARTS.keys() & options.keys():
-        parts = options[name]
-        if isinstance(parts, Mapping):
-            parts = [parts]
-        elif isinstance(parts, str):  # a trace names its axes
-            parts = []
-        for part in parts:
-            _refuse_unknown(PARTS[name], part)
+        inner = options[name]
+        for part in [inner] if isinstance(inner, Mapping) else inner:
+            if isinstance(part, Mapping):  # a trace names its axes
+                names |= _unknown(PARTS[name], part)
+    return names
 
 
 class Axis(NamedTuple):
@@ -181,14 +190,15 @@ class Axis(NamedTuple):
 
 
 class Chart:
-    """A figure in pixels, with its template."""
+    """A figure in pixels, with its template; `left_out` names what is not drawn."""
 
     def __init__(self, traces: list[Json], layout: Json, width: int) -> None:
-        _refuse_unknown("figure", layout)
-        for trace in traces:
-            _refuse_unknown("trace", trace)
-        template, margin = layout["template"]["layout"], layout["margin"]
-        self.traces, self.layout = traces, _merged(template, layout)
+        self.left_out = _unknown("figure", layout)
+        if layout.get("showlegend"):
+            self.left_out.add("the legend")
+        # a reader's own template may lack what ours has
+        base = _merged(template(LIGHT)["layout"], layout["template"].get("layout", {}))
+        self.traces, self.layout, margin = traces, _merged(base, layout), layout["margin"]
         self.width, self.height = layout.get("width", width), layout["height"]
         self.font: Json = self.layout["font"]
         self.top, self.bottom = float(margin["t"]), float(self.height - margin["b"])
@@ -197,14 +207,14 @@ class Chart:
             "y": (self.bottom, self.top),
         }
         self.axes = {
-            name.replace("axis", ""): self._axis(name[0], _merged(template[name[:5]], layout[name]))
+            name.replace("axis", ""): self._axis(name[0], _merged(base[name[:5]], layout[name]))
             for name in PARTS
             if PARTS[name] == "axis" and name in layout
         }
 
     def _axis(self, letter: str, options: Json) -> Axis:
         if options.get("type", "linear") not in ("linear", "log"):
-            raise Unsupported(f"an axis of type {options['type']!r}")
+            raise ValueError(f"an axis of type {options['type']!r}")
         first, last = self.ends[letter]
         start, end = options.get("domain", (0, 1))
         length = last - first
@@ -223,22 +233,59 @@ class Chart:
 
     def marks(self) -> Iterator[Markup]:
         """Draw all marks from the bottom up: plotly draws all bars below all lines."""
-        shapes = self.layout.get("shapes", ())
-        yield box(
-            0, self.width, 0, self.height, **color_attributes("fill", self.layout["paper_bgcolor"])
-        )
-        yield from (self._shape(shape) for shape in shapes if shape.get("layer") == "below")
+        ground, inner = (self.layout[f"{name}_bgcolor"] for name in ("paper", "plot"))
+        yield box(0, self.width, 0, self.height, **color_attributes("fill", ground))
+        if inner != ground:
+            yield element(
+                "g", box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
+            )
+        shapes = [_merged(DEFAULTS["shape"], shape) for shape in self.layout.get("shapes", ())]
+        below = [shape for shape in shapes if shape["layer"] == "below"]
+        yield from self._drawn("shape", below, self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
-        draws = {"bar": self._bars, "scatter": self._scatter}
-        for trace in sorted(self.traces, key=lambda trace: trace["type"]):
-            yield from draws[trace["type"]](trace)
-        yield from (self._shape(shape) for shape in shapes if shape.get("layer") != "below")
-        yield from map(self._note, self.layout.get("annotations", ()))
+        yield from self._drawn("trace", self._traces(), self._trace)
+        above = [shape for shape in shapes if shape["layer"] != "below"]
+        yield from self._drawn("shape", above, self._shape)
+        notes = (
+            _merged(DEFAULTS["annotation"], note) for note in self.layout.get("annotations", ())
+        )
+        yield from self._drawn("annotation", notes, self._note)
         title = self.layout["title"]
         if title.get("text"):
             text, font, pad = title["text"], self.font | title["font"], title["pad"]
             shift = 0 if "<br>" in text else 0.7 * font["size"]
             yield text_at(pad["l"], pad["t"] + shift, text, font)
+        if self.left_out:
+            note = NOTE.format(", ".join(sorted(self.left_out)))
+            yield text_at(EDGE_PX, self.height - 6, esc(note), self.font | {"size": FONT_PX - 1})
+
+    def _drawn(
+        self, kind: str, parts: Iterable[Json], draw: Callable[[Json], Markup]
+    ) -> Iterator[Markup]:
+        """Draw parts of one kind, and note those that are drawn in part only, or not at all."""
+        for part in parts:
+            try:
+                marks = draw(part)
+            except FAULTS:
+                self.left_out.add(f"a {part.get('type', '')} {kind}".replace("  ", " "))
+                continue
+            opacity = part.get("opacity")
+            yield marks if opacity is None else element("g", marks, opacity=opacity)
+
+    def _traces(self) -> list[Json]:
+        """Return the traces with their defaults, the bars first."""
+        traces = []
+        for number, trace in enumerate(self.traces):
+            color = {"color": f"#{COLORS[number % len(COLORS)]}"}
+            own = {"line": color | {"width": 2}, "marker": color | {"size": 6}, "name": ""}
+            traces.append(_merged(DEFAULTS["trace"] | own, trace))
+        seen = [trace for trace in traces if trace.get("visible", True) is True]
+        return sorted(seen, key=lambda trace: str(trace["type"]))
+
+    def _trace(self, trace: Json) -> Markup:
+        draw = {"bar": self._bars, "scatter": self._scatter}[trace["type"]]
+        self.left_out |= _unknown("trace", trace)
+        return Markup("\n").join(draw(trace))
 
     def _shape(self, shape: Json) -> Markup:
         """Draw a rectangle, a line, or a path of straight lines."""
@@ -270,6 +317,13 @@ class Chart:
         base = self.top - 1 - 0.2 * size if is_on_top else self.bottom + 1 + size
         side = self.ends["x"][0] if options.get("anchor") == "free" else max(ends)
 
+        title = options["title"].get("text")
+        if title and is_x:
+            lower, style = base + TITLE_PX, font | options["title"]["font"]
+            yield text_at((axis.first + axis.last) / 2, lower, title, style, "middle")
+        elif title:
+            self.left_out.add("the title of the rows")
+
         pixels = axis.at(options["tickvals"])
         is_shown = np.abs(axis.within(options["tickvals"]) - pixels) < NEAR_PX
         labels = compress(options["ticktext"], is_shown)
@@ -289,7 +343,7 @@ class Chart:
 
     def _bars(self, trace: Json) -> Iterator[Markup]:
         if trace.get("orientation") != "h":
-            raise Unsupported("an upright bar")
+            raise ValueError("an upright bar")
         x_axis, y_axis = self._axes(trace)
         base, length, row = (
             np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y")
@@ -319,14 +373,14 @@ class Chart:
             yield polyline(inside_x, inside_y, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
             yield from _markers(trace, {"x": x, "y": y, "is_shown": is_shown})
-        if mode == "text":
+        if "text" in mode:
             yield from self._texts(trace, x, y, is_shown)
 
     def _texts(self, trace: Json, x: Floats, y: Floats, is_shown: Any) -> Iterator[Markup]:
         """Write the texts of a trace."""
         font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
         if vertical != "middle":
-            raise Unsupported(f"textposition {trace['textposition']!r}")
+            raise ValueError(trace["textposition"])
         anchor = {"right": None, "left": "end", "center": "middle"}[side]
         colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
         texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
@@ -335,17 +389,21 @@ class Chart:
             yield text_at(text_x, base, text, font | {"color": color}, anchor)
 
     def _note(self, note: Json) -> Markup:
-        """Write an annotation."""
-        if note.get("showarrow", True):
-            raise Unsupported("an annotation with an arrow")
+        """Write an annotation, at the end of its arrow if it has one."""
         font, pad = self.font | note["font"], note.get("borderpad", 1) + 1
-        x = self._pixels("x", note, note["x"], is_power=True) + note.get("xshift", 0)
-        y = self._pixels("y", note, note["y"], is_power=True) - note.get("yshift", 0)
+        x = float(self._pixels("x", note, note["x"], is_power=True) + note.get("xshift", 0))
+        y = float(self._pixels("y", note, note["y"], is_power=True) - note.get("yshift", 0))
+        arrow = Markup("")
+        if note.get("showarrow", True):
+            line = edge(font["color"], 1)
+            arrow = polyline((x, x + note["ax"]), (y, y + note["ay"]), **line)
+            arrow = element("g", arrow + element("circle", cx=x, cy=y, r=2.5, fill=font["color"]))
+            x, y = x + note["ax"], y + note["ay"]
         height = (1.17 + (len(lines_of(note["text"])) - 1) * LINE) * font["size"]
         tops = {"top": y + pad, "bottom": y - pad - height}
         side, anchor = ANCHORS[note.get("xanchor", "center")]
         base = tops.get(note.get("yanchor", "middle"), y - height / 2) + 0.93 * font["size"]
-        return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
+        return arrow + text_at(x + side * (pad + 1), base, note["text"], font, anchor)
 
 
 def _each(trace: Json, columns: Json) -> list[Json]:

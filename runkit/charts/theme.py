@@ -51,6 +51,9 @@ LEGEND_LINE_PX = 16  # the height of a line of it
 NBSP = "\u00a0"  # plotly leaves out empty lines and folds spaces
 Json = dict[str, Any]
 Trace = Json
+# In layout and template, so that the title stands there whatever a reader changes.
+TITLE: Json = {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": EDGE_PX, "t": ABOVE_PX}}
+TITLE |= {"y": 1, "yref": "container", "yanchor": "top", "font": {"size": 17}}
 HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "hoverinfo": "all"}
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
 LETTER_PX = dict.fromkeys("mwMW@%…", 12.0) | dict.fromkeys("iljtfI.,:;|'!()[] \u00a0", 4.6)
@@ -79,6 +82,7 @@ def template(theme: Theme) -> dict[str, Any]:
     axis = {
         "gridcolor": GRIDS[theme],
         "tickfont": {"size": FONT_PX - 1, "color": theme.muted},
+        "title": {"standoff": 0, "font": {"size": FONT_PX, "color": theme.muted}},
         "zeroline": False,
     }
     hover = {
@@ -90,7 +94,7 @@ def template(theme: Theme) -> dict[str, Any]:
     return {
         "layout": {
             "font": font,
-            "title": {"font": {"size": 17}},
+            "title": TITLE,
             "paper_bgcolor": theme.ground,
             "plot_bgcolor": theme.ground,
             "xaxis": axis,
@@ -133,16 +137,14 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
     """
     title = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX if heading.lines else 0
     top = title + margin.get("t", 0)
-    corner = {"x": 0, "xref": "container", "xanchor": "left"}
-    corner |= {"y": 1, "yref": "container", "yanchor": "top"}
-    text = {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}}
     return {
         "template": template(theme),
         "height": top + area + margin["b"],
         "margin": margin | {"t": top},
         "hovermode": "closest",
         "modebar": {"remove": REMOVED_TOOLS},
-        "title": corner | text,
+        "title": TITLE | {"text": "<br>".join(heading.lines)},
+        "showlegend": False,
         "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
         "barmode": "overlay",
         "dragmode": "zoom",
@@ -200,7 +202,6 @@ def line_trace(x: Any, y: Any, **options: Any) -> Trace:
         "type": "scatter",
         "mode": "lines",
         "hoverinfo": "skip",
-        "showlegend": False,
     }
     return quiet | {"x": x, "y": y} | options
 
@@ -226,7 +227,6 @@ def bar_trace(
         "type": "bar",
         "orientation": "h",
         "textposition": "none",
-        "showlegend": False,
     }
     box = {
         "base": numbers(base),

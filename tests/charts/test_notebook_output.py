@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 import runkit
+from runkit.reports._export import to_html
 from support import example, run, step
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -45,6 +46,10 @@ def test_an_exported_notebook_shows_each_chart() -> None:
     sources = [CELLS[0].format(runs=json.dumps(runs)), *CELLS[1:]]
     notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
     NotebookClient(notebook, timeout=120).execute()
+    outputs = [output for cell in notebook.cells[:3] for output in cell.outputs]
+    assert ["runkit-static" in output.data["text/html"] for output in outputs] == [True, False] * 3
+    pages = to_html(notebook, title="")
+    assert pages.count('class="output"') == 1  # of the overview; rules for figures are left out
     for template in ("lab", "classic"):
         html, _ = HTMLExporter(template_name=template).from_notebook_node(notebook)
         assert html.count('src="data:image/svg+xml,') == len(CELLS)
@@ -65,9 +70,9 @@ def test_an_output_has_json_picture_and_sentence(change: Any) -> None:
     assert ElementTree.fromstring(unquote(address)).attrib["width"] == "900"  # noqa: S314 - our own
 
 
-def test_a_figure_with_a_reader_s_own_trace_has_no_picture() -> None:
+def test_a_figure_with_axes_of_another_kind_has_no_picture() -> None:
     """It would be wrong; plotly's JSON and the sentence stay."""
-    figure = runkit.gantt(example("completed")).add_pie(values=[1, 2])
+    figure = runkit.gantt(example("completed")).update_xaxes(type="category")
     assert bundle(figure).keys() == {PLOTLY, "text/plain"}
 
 

@@ -8,9 +8,9 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
+from runkit.charts.figure import RULES
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
-from runkit.charts.panel import STYLE
 from runkit.display import colors
 from runkit.display.text import html_table
 from support import example, run, step
@@ -72,7 +72,7 @@ def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
     """Ground, marks and muted words have JupyterLab's colors beside a panel, and in the monitor."""
     page = browser.new_page()
     colors = "--jp-layout-color0: #111; --jp-ui-font-color1: #fff; --jp-ui-font-color2: #ccc"
-    output = f'<div class="jp-OutputArea"><div class="runkit-static">{STYLE}</div><div id="plot"></div></div>'
+    output = f'<div class="jp-OutputArea"><div class="jp-OutputArea-child">{RULES}</div><div id="plot"></div></div>'
     page.set_content(f'<body data-jp-theme-light="false" style="{colors}">{output}</body>')
     page.add_script_tag(content=get_plotlyjs())
     draw = "([data, layout]) => Plotly.newPlot('plot', data, layout)"
