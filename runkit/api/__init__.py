@@ -2,7 +2,7 @@
 
 contract      the API's words and times, request bodies, and how undocumented responses are read
 jsontext      JSON text with orjson, within its limits
-validation    the check of the API's JSON against the models, and the tree of steps
+validation    the check of the API's JSON by the annotations of the models
 models        a run and its parts, as views of checked JSON: `Run`
 other_models  the API's other objects: agents, threads, businesses, feedback, actions, documents
 questions     what agents ask: kinds, ways to answer, and checks of an answer

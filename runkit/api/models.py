@@ -13,18 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
-from runkit.api.validation import ModelField, fields, tree, validated
+from runkit.api.validation import As, Field, Items, Maybe, Status, Time, View, fields, validated
 from runkit.display import status_words, text
 from runkit.display.log import log
 from runkit.display.text import plural, shorten
 from runkit.errors import ContractError
 
-Time = Annotated[datetime, contract.parse_time]
-Status = Annotated[str, contract.current_status]
 # ids and fixed words, which a repr shows
 IN_REPR = (
     "id",
@@ -47,8 +45,8 @@ IN_REPR = (
 # --------------------------------------------------------------------------------------------- base
 
 
-class ApiObject:
-    """The base of all objects: an immutable view of the JSON they came from.
+class ApiObject(View):
+    """The base of all objects: an immutable, lazy view of the JSON they came from.
 
     The annotations of a subclass are its fields; `runkit.api.validation` checks JSON against them.
     """
@@ -58,9 +56,9 @@ class ApiObject:
         self.__dict__["_raw"] = clean if raw is None else raw
 
     @classmethod
-    def _shape(cls) -> dict[str, ModelField]:
-        model: Any = cls
-        return fields(model)
+    def _fields(cls) -> dict[str, Field]:
+        view: Any = cls
+        return fields(view)
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -68,7 +66,7 @@ class ApiObject:
 
         Raises `ContractError` that names the fields, never their values.
         """
-        clean, notes = validated(cls, data)
+        clean, notes, _ = validated(cls, data)
         if clean is None:
             what = notes[0].detail.partition(", found ")[0]
             raise ContractError(
@@ -88,7 +86,7 @@ class ApiObject:
 
     def __getattr__(self, name: str) -> Any:
         is_public = not name.startswith("_")
-        field = self._shape().get(name) if is_public else None
+        field = self._fields().get(name) if is_public else None
         if field is not None:
             value = self.__dict__[name] = field.read(self._clean.get(name))
             return value
@@ -100,7 +98,7 @@ class ApiObject:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
 
     def __dir__(self) -> Iterable[str]:
-        return {*super().__dir__(), *self._shape(), *self._clean}
+        return {*super().__dir__(), *self._fields(), *self._clean}
 
     def to_dict(self) -> Json:
         """Return the JSON object as it came (shared, not copied: treat it as read-only)."""
@@ -115,9 +113,11 @@ class ApiObject:
         return jsontext.dumps(self._raw)
 
     def __eq__(self, other: object) -> bool:
+        """Compare the API's JSON; what runkit stored with it, such as `read_at`, does not count."""
         if not isinstance(other, ApiObject) or type(self) is not type(other):
             return NotImplemented
-        return bool(self._raw == other._raw)
+        left, right = ({**view._raw, contract.LOCAL: None} for view in (self, other))
+        return left == right
 
     def __hash__(self) -> int:
         return hash((type(self), str(self._raw.get("id"))))
@@ -128,14 +128,11 @@ class ApiObject:
             value = getattr(self, name, None)
             if isinstance(value, str):
                 parts.append(f"{name}={shorten(value, 40)!r}")
-        for name in self._shape():
+        for name in self._fields():
             value = None if name.startswith("_") else getattr(self, name)
             if isinstance(value, tuple):
                 parts.append(f"{name}=<{len(value)}>")
         return f"{type(self).__name__}({', '.join(parts)})"
-
-
-Item = TypeVar("Item", bound=ApiObject)
 
 
 # ---------------------------------------------------------------------------- what a run is made of
@@ -145,9 +142,9 @@ class Source(ApiObject):
     """Where a finding comes from."""
 
     url: str
-    source_name: str | None
-    source_tier: str | None
-    source_type: str | None
+    source_name: Maybe[str]
+    source_tier: Maybe[str]
+    source_type: Maybe[str]
 
 
 class Artifact(ApiObject):
@@ -158,16 +155,16 @@ class Artifact(ApiObject):
 
     title: str
     type: str
-    confidence: str | None
-    summary: str | None
-    sources: tuple[Source, ...]
-    id: str | None
+    confidence: Maybe[str]
+    summary: Maybe[str]
+    sources: Items[Source]
+    id: Maybe[str]
 
 
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    artifacts: tuple[Artifact, ...]
+    artifacts: Items[Artifact]
 
 
 class Requester(ApiObject):
@@ -175,21 +172,21 @@ class Requester(ApiObject):
 
     id: str
     name: str
-    email: str | None
+    email: Maybe[str]
 
 
 class Proposal(ApiObject):
     """What an agent asks: free-form, these are the fields that runkit reads."""
 
-    agent: str | None
-    label: str | None
-    artifacts: tuple[Artifact, ...]
+    agent: Maybe[str]
+    label: Maybe[str]
+    artifacts: Items[Artifact]
 
 
 class CombinedProposal(Proposal):
     """What several agents ask at once, or a proposal of one."""
 
-    proposals: tuple[Proposal, ...]
+    proposals: Items[Proposal]
 
 
 class Interrupt(CombinedProposal):
@@ -199,8 +196,8 @@ class Interrupt(CombinedProposal):
     itself.
     """
 
-    id: str | None
-    value: Annotated[dict[str, Any], CombinedProposal]
+    id: Maybe[str]
+    value: Annotated[dict[str, Any], As(CombinedProposal)]
 
     @staticmethod
     def _read(clean: Json) -> Json:
@@ -220,16 +217,16 @@ class Step(ApiObject):
     type: str
     status: Status
     started_at: Time
-    run_id: str | None
-    name: str | None
-    label: str | None
-    agent: str | None
-    graph: str | None
-    parent_step_id: str | None
-    completed_at: Time | None
-    result: dict[str, Any] | None
-    artifacts: tuple[Artifact, ...]
-    steps: tuple[Step, ...]
+    run_id: Maybe[str]
+    name: Maybe[str]
+    label: Maybe[str]
+    agent: Maybe[str]
+    graph: Maybe[str]
+    parent_step_id: Maybe[str]
+    completed_at: Maybe[Time]
+    result: Maybe[dict[str, Any]]
+    artifacts: Items[Artifact]
+    steps: Items[Step]
 
     @staticmethod
     def _read(clean: Json) -> Json:
@@ -241,32 +238,16 @@ class Step(ApiObject):
         return contract.resolution_of(self._clean)
 
 
-def linked_steps(raw_steps: list[Json]) -> tuple[Step, ...]:
-    """Build nested `Step` objects from steps in any accepted form, from the last to the first."""
-    records, parents, _ = tree(raw_steps)
-    children: list[list[Step]] = [[] for _ in records]
-    top: list[Step] = []
-    for position in reversed(range(len(records))):
-        step = Step(records[position])
-        step.__dict__["steps"] = tuple(reversed(children[position]))
-        parent = parents[position]
-        (top if parent < 0 else children[parent]).append(step)
-    return tuple(reversed(top))
-
-
-Steps = Annotated[tuple[Step, ...], linked_steps]
-
-
 class Local(ApiObject):
     """What runkit knows of a run and the API does not return, stored under `_runkit`."""
 
-    business_id: str | None
-    business_name: str | None
-    business_status: str | None
-    business_status_at: Time | None
-    agent_name: str | None
-    read_at: Time | None
-    read_from: str | None
+    business_id: Maybe[str]
+    business_name: Maybe[str]
+    business_status: Maybe[str]
+    business_status_at: Maybe[Time]
+    agent_name: Maybe[str]
+    read_at: Maybe[Time]
+    read_from: Maybe[str]
 
 
 class Run(Local):
@@ -298,8 +279,8 @@ class Run(Local):
     interrupts : tuple of Interrupt
         The questions that wait for a reviewer; `client.runs.resume` answers them.
     steps : tuple of Step
-        The top-level steps, each with its nested `steps`; None if they were not requested. A step
-        that breaks the contract is left out; `runkit.frames(run).problems` says why.
+        The steps as the API nests them, each with its `steps`; None if they were not requested. A
+        step that breaks the contract is left out; `runkit.frames(run).problems` says why.
     business_id, business_name, business_status, business_status_at
         The business, its status, and when it had this status. The API's runs do not have them: the
         client knows them if it created the run, listed it by business or read it from such a file.
@@ -314,16 +295,16 @@ class Run(Local):
     created_at: Time
     updated_at: Time
     status: Status
-    thread_id: str | None
-    agent: str | None
-    prompt: str | None
-    requester: Requester | None
-    started_at: Time | None
-    ended_at: Time | None
-    output: Output | None
-    interrupts: tuple[Interrupt, ...]
-    steps: Steps | None
-    _runkit: Local | None
+    thread_id: Maybe[str]
+    agent: Maybe[str]
+    prompt: Maybe[str]
+    requester: Maybe[Requester]
+    started_at: Maybe[Time]
+    ended_at: Maybe[Time]
+    output: Maybe[Output]
+    interrupts: Items[Interrupt]
+    steps: Maybe[Items[Step]]
+    _runkit: Maybe[Local]
 
     @staticmethod
     def _read(clean: Json) -> Json:
@@ -358,7 +339,7 @@ class Run(Local):
         return self.status in contract.FINAL_STATUSES
 
     def walk(self) -> Iterable[Step]:
-        """Yield all steps in tree order."""
+        """Yield all steps, each before the steps in it."""
         stack = list(reversed(self.steps or ()))
         while stack:
             step = stack.pop()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runkit.api.contract import Json
-from runkit.api.models import ApiObject, Run, Status, Steps, Time
+from runkit.api.models import ApiObject, Run, Step
+from runkit.api.validation import Items, Maybe, Status, Time
 
 
 class Agent(ApiObject):
@@ -14,10 +15,10 @@ class Agent(ApiObject):
     object: str
     id: str
     type: str
-    name: str | None
-    description: str | None
-    created_at: Time | None
-    updated_at: Time | None
+    name: Maybe[str]
+    description: Maybe[str]
+    created_at: Maybe[Time]
+    updated_at: Maybe[Time]
 
 
 class Thread(ApiObject):
@@ -31,10 +32,10 @@ class Thread(ApiObject):
     created_at: Time
     updated_at: Time
     status: Status
-    metadata: dict[str, Any] | None
-    requester: dict[str, Any] | None
-    business_id: str | None
-    steps: Steps | None
+    metadata: Maybe[dict[str, Any]]
+    requester: Maybe[dict[str, Any]]
+    business_id: Maybe[str]
+    steps: Maybe[Items[Step]]
 
 
 class Feedback(ApiObject):
@@ -51,22 +52,22 @@ class Feedback(ApiObject):
     reviewer: dict[str, Any]
     superseded_prior: bool
     created_at: Time
-    comment: str | None
+    comment: Maybe[str]
 
 
 class Effect(ApiObject):
     """What an action changed. `diff` has the values before and after, by field."""
 
     operation: str
-    diff: dict[str, Any] | None
-    target: dict[str, Any] | None
+    diff: Maybe[dict[str, Any]]
+    target: Maybe[dict[str, Any]]
 
 
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
     actor_type: str
-    data: dict[str, Any] | None
+    data: Maybe[dict[str, Any]]
 
 
 class Action(ApiObject):
@@ -77,10 +78,10 @@ class Action(ApiObject):
     object_type: str
     object_id: str
     created_at: Time
-    effects: tuple[Effect, ...]
-    actors: tuple[Actor, ...]
-    note: str | None
-    metadata: dict[str, Any] | None
+    effects: Items[Effect]
+    actors: Items[Actor]
+    note: Maybe[str]
+    metadata: Maybe[dict[str, Any]]
 
 
 class Business(ApiObject):
@@ -104,16 +105,16 @@ class Document(ApiObject):
     """
 
     id: str
-    object: str | None
-    document_type: str | None
-    filename: str | None
-    content_type: str | None
-    size: int | None
-    download_url: str | None
-    created_at: Time | None
-    source: Any | None
-    filing_date: str | None
-    metadata: dict[str, Any] | None
+    object: Maybe[str]
+    document_type: Maybe[str]
+    filename: Maybe[str]
+    content_type: Maybe[str]
+    size: Maybe[int]
+    download_url: Maybe[str]
+    created_at: Maybe[Time]
+    source: Maybe[Any]
+    filing_date: Maybe[str]
+    metadata: Maybe[dict[str, Any]]
 
 
 class Event(ApiObject):
@@ -124,12 +125,12 @@ class Event(ApiObject):
     """
 
     type: str
-    run_id: str | None
-    thread_id: str | None
-    timestamp: float | None
-    snapshot: dict[str, Any] | None
-    outcome: dict[str, Any] | None
-    message: str | None
+    run_id: Maybe[str]
+    thread_id: Maybe[str]
+    timestamp: Maybe[float]
+    snapshot: Maybe[dict[str, Any]]
+    outcome: Maybe[dict[str, Any]]
+    message: Maybe[str]
 
     @staticmethod
     def _read(clean: Json) -> Json:

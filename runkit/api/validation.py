@@ -1,338 +1,348 @@
-"""Check the API's JSON against the models, repair the few objects that break them, and link steps.
+"""Check the API's JSON with pydantic, and take out what breaks the contract.
 
-The annotations of a model are the contract: `str` is required, `str | None` optional,
-`tuple[Step, ...]` a list. pydantic checks an object against them and builds nothing, so an object
-that is right goes on as it came, with the fields that the API adds. Of another, each error is
-noted, and pydantic builds a copy without what is wrong.
+The annotations of a view, such as `Run`, are the contract: `str` is required, `Maybe[str]` is
+optional, `Items[Step]` is a list. Each view is compiled as a TypedDict. Only what breaks it calls
+Python, which leaves an `Odd` in its place; `validated` takes these out and notes them.
 """
 
 from __future__ import annotations
 
-import types
-import typing
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from operator import methodcaller
-from typing import Any, NamedTuple
+from itertools import chain
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    NotRequired,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, ValidationError, core_schema
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypedDict
 
-from runkit.api.contract import Json, format_time, read_time
+from runkit.api.contract import (
+    LEGACY_STATUSES,
+    RUN_STATUSES,
+    STEP_STATUSES,
+    Json,
+    format_time,
+    parse_time,
+    read_time,
+)
 from runkit.display.text import brief, kind
 
 Path = tuple[str | int, ...]
-Tree = tuple[list[Json], list[int], list[int]]
-NoteStep = Callable[[str, str, Json], object]  # takes a problem, its details and the step
+T = TypeVar("T")
 
-# What Arrow reads as it is; `read_time` reads the other forms when an object is repaired.
-_DATE = r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-TIME = rf"^{_DATE}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
-_SCALARS: dict[Any, CoreSchema] = {
-    str: core_schema.str_schema(),
-    # The pattern first: pydantic's own reader takes numbers and bare dates, too.
-    datetime: core_schema.chain_schema(
-        [core_schema.str_schema(pattern=TIME), core_schema.datetime_schema()]
-    ),
-    int: core_schema.int_schema(strict=True),
-    float: core_schema.float_schema(strict=True),
-    bool: core_schema.bool_schema(strict=True),
-    Any: core_schema.any_schema(),
-}
-_REPAIRED_TIME = core_schema.no_info_after_validator_function(
-    lambda text: format_time(read_time(text)[0]), _SCALARS[str]
+MAX_LEVELS = 255  # of nested steps; pydantic checks no more, and stops at what contains itself
+# What Arrow reads as it is; `read_time` reads the other forms, and 29 February.
+_DAY = (
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
-MAX_LEVELS = 254  # nested objects that pydantic checks
-_TOO_DEEP = ("recursion_depth_exceeded", "recursion_loop")
+_HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
+TIME = rf"^[12][0-9]{{3}}-{_DAY}[T ]{_HOUR}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR})$"
 
 
 class Note(NamedTuple):
-    """One thing that is wrong in an object, with a word of the problems frame."""
+    """One thing that is wrong in a record, with a word of the problems frame."""
 
     problem: str
     detail: str
-    path: Path
+    path: Path = ()
+    step_id: str | None = None
 
 
-class ModelField(NamedTuple):
-    """What an annotation says of a field: the shape of its JSON, and the value in a model."""
+class Odd(NamedTuple):
+    """A value that breaks the contract, and the annotation that it breaks.
 
-    schema: CoreSchema
-    convert: Callable[[Any], Any] | None = None
-    cls: Any = None  # the model of the objects that it holds
-    scalar: Any = None  # the type of any other value
-    is_required: bool = True
-    absent: tuple[()] | None = None  # the value for null
+    Or text in another form, which `instead` stands for; `detail` if that is to be noted.
+    """
+
+    value: Any
+    wanted: Any = None
+    instead: str | None = None
+    detail: str | None = None
+
+
+# ------------------------------------------------------------------------------------- annotations
+
+
+def _or_odd(schema: CoreSchema, read: Callable[[Any], Any], **options: Any) -> CoreSchema:
+    """Build the schema that calls Python only for what another one refuses."""
+
+    def note(value: Any, info: Any) -> Any:
+        found = read(value)
+        if isinstance(found, Odd):
+            info.context.append(found)
+        return found
+
+    other = core_schema.with_info_plain_validator_function(note)
+    return core_schema.union_schema([schema, other], mode="left_to_right", **options)
+
+
+class _Tolerant:
+    """Marks what is optional: a value that breaks the contract becomes `Odd`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return _or_odd(handler(source), lambda value: Odd(value, source))
+
+
+class _List(_Tolerant):
+    """Marks an optional list, whose items are optional."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        wanted = _list_of(get_args(source)[0]) | None
+        return super().__get_pydantic_core_schema__(wanted, handler.generate_schema)
+
+
+class _Text:
+    """Marks text of which a usual form passes; `read` reads another or raises `ValueError`."""
+
+    def __init__(self, usual: CoreSchema, read: Callable[[Any], Any], name: str) -> None:
+        self._schema = _or_odd(usual, read, custom_error_type="text", custom_error_message=name)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return self._schema
+
+
+def _other_time(value: Any) -> Odd:
+    when, is_naive = read_time(value)
+    detail = f"{brief(value)} has no offset, read as UTC" if is_naive else None
+    return Odd(value, instead=format_time(when), detail=detail)
+
+
+def _other_status(value: Any) -> str | Odd:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return Odd(value, instead=LEGACY_STATUSES[value]) if value in LEGACY_STATUSES else value
+
+
+_TOLERANT, _LIST = _Tolerant(), _List()
+_TIME = _Text(core_schema.str_schema(pattern=TIME), _other_time, "an ISO 8601 time")
+_WORDS = core_schema.literal_schema([*{*RUN_STATUSES, *STEP_STATUSES}])
+Maybe = Annotated[T | None, _TOLERANT]
+Items = Annotated[tuple[T, ...], _LIST]
+Time = Annotated[datetime, _TIME]
+Status = Annotated[str, _Text(_WORDS, _other_status, "a valid string")]
+
+
+class View:
+    """The base of what has fields, by its annotations."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        schema: CoreSchema = handler.generate_schema(_record(source))
+        return schema
+
+
+class As(_Tolerant):
+    """Marks optional JSON that has the fields of a view, and is read as it came."""
+
+    def __init__(self, view: Any) -> None:
+        self.view = view
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return super().__get_pydantic_core_schema__(self.view | None, handler.generate_schema)
+
+
+class Field(NamedTuple):
+    """What an annotation says of a field: the type of its values, and the view of objects."""
+
+    type: Any
+    view: Any
+    is_required: bool
+    is_list: bool
+    absent: tuple[()] | None  # the value for null
 
     def read(self, value: Any) -> Any:
-        """Return the value of the field in a model, from its JSON."""
+        """Return the value of the field in a view, from its JSON."""
         if value is None:
             return self.absent
-        return value if self.convert is None else self.convert(value)
-
-    def read_all(self, values: list[Any]) -> tuple[Any, ...]:
-        """Return the values of a list of them."""
-        return tuple(map(self.read, values))
-
-
-@cache
-def fields(cls: Any, *, repair: bool = False) -> dict[str, ModelField]:
-    """Return the fields of a model by name; to repair, their schemas leave out what is wrong."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {name: _field(hint, repair) for name, hint in hints.items()}
-
-
-def _field(hint: Any, repair: bool) -> ModelField:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType or origin is typing.Union:  # X | None
-        field = _field(args[0], repair)
-        return field._replace(
-            schema=_optional(field.schema, repair), is_required=False, absent=None
-        )
-
-    if origin is typing.Annotated:
-        base, convert = args
-        if isinstance(convert, type):  # a model, which only checks the JSON
-            return _field(convert | None, repair)._replace(convert=None)
-        return _field(base, repair)._replace(convert=convert)
-
-    if origin is tuple:
-        item = _field(args[0], repair)
-        schema = item.schema
-        if repair:
-            schema = core_schema.with_default_schema(schema, on_error="omit")
-        items = _optional(core_schema.list_schema(schema), repair)
-        return ModelField(items, item.read_all, item.cls, is_required=False, absent=())
-
-    if origin is typing.Literal:
-        return ModelField(core_schema.literal_schema(list(args)))
-    if origin is dict:
-        return ModelField(core_schema.dict_schema(_SCALARS[str], _SCALARS[Any]))
-    if hint in _SCALARS:
-        is_time = hint is datetime and repair
-        return ModelField(_REPAIRED_TIME if is_time else _SCALARS[hint], scalar=hint)
-    return ModelField(core_schema.definition_reference_schema(hint.__name__), hint, hint)
-
-
-def _optional(schema: CoreSchema, repair: bool) -> CoreSchema:
-    schema = core_schema.nullable_schema(schema)
-    if not repair:
-        return schema
-    return core_schema.with_default_schema(schema, default=None, on_error="default")
+        if self.type is datetime:
+            return parse_time(value)
+        if self.type is not self.view:
+            return value
+        return tuple(map(self.type, value)) if self.is_list else self.type(value)
 
 
 @cache
-def _validator(cls: Any, *, repair: bool = False) -> SchemaValidator:
-    """Build the check of a model and of all models that it holds, or what repairs them."""
-    models: list[Any] = [cls]
-    definitions: list[CoreSchema] = []
-    for model in models:  # grows on the way
-        shape = fields(model, repair=repair)
-        models += [field.cls for field in shape.values() if field.cls not in (None, *models)]
-        keys = {
-            name: core_schema.typed_dict_field(field.schema, required=field.is_required)
-            for name, field in shape.items()
-        }
-        extra: Any = "allow" if repair else "ignore"
-        schema: CoreSchema = core_schema.typed_dict_schema(keys, extra_behavior=extra)
-        if repair and "steps" in keys:
-            schema = core_schema.with_info_wrap_validator_function(_keep_children, schema)
-        definitions.append({**schema, "ref": model.__name__})
-    reference = core_schema.definition_reference_schema(cls.__name__)
-    return SchemaValidator(core_schema.definitions_schema(reference, definitions))
+def fields(cls: Any) -> dict[str, Field]:
+    """Return the fields of a view by name."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {name: _field(hint) for name, hint in hints.items()}
 
 
-def _keep_children(value: Any, repair: Callable[[Any], Any], info: Any) -> Any:
-    """Repair a step.
+def _field(hint: Any) -> Field:
+    marks: list[Any] = []
+    is_list = False
+    while (origin := get_origin(hint)) in (Annotated, Union, UnionType, tuple):
+        hint, *others = get_args(hint)
+        marks += others if origin is Annotated else []
+        is_list |= origin is tuple
+    first, last = (marks[0], marks[-1]) if marks else (None, None)
+    is_view = isinstance(hint, type) and issubclass(hint, View)
+    view = last.view if isinstance(last, As) else hint if is_view else None
+    absent = () if isinstance(first, _List) else None
+    return Field(hint, view, not isinstance(first, _Tolerant), is_list, absent)
 
-    If it lacks a required field, its children become steps without a known parent.
+
+@cache
+def _record(cls: Any) -> Any:
+    """Build the TypedDict of the JSON of a view; fields that the API adds are not looked at."""
+    hints = get_type_hints(cls, include_extras=True)
+    keys = {
+        name: hints[name] if field.is_required else NotRequired[hints[name]]
+        for name, field in fields(cls).items()
+    }
+    return TypedDict(cls.__name__, keys)  # type: ignore[operator]
+
+
+# ------------------------------------------------------------------------------------------- check
+
+_checker = cache(TypeAdapter[Any])
+
+
+def _check(wanted: Any, value: Any, odd: list[Odd]) -> Any:
+    """Check a value against an annotation; what is odd in it is appended to `odd`."""
+    return _checker(wanted).validate_python(value, strict=True, context=odd)
+
+
+class Checked(NamedTuple):
+    """A checked object: the JSON without what breaks the contract, and what was wrong.
+
+    It is the JSON as it came if nothing was, else a copy. In it an optional field with a wrong
+    value is null, an item that lacks a required field is left out, and the children of a step that
+    is left out have its place and its parent. It is None if the object itself lacks a required
+    field, or is nested too deep. `paths` are those of the objects of a copy in the JSON as it came,
+    by `id()`.
     """
-    start = len(info.context)
+
+    clean: Json | None
+    notes: list[Note]
+    paths: dict[int, Path]
+
+
+def validated(cls: Any, raw: Any) -> Checked:
+    """Check parsed JSON, which is not changed, against a view such as `Run`."""
+    odd: list[Odd] = []
     try:
-        return repair(value)
-    except ValidationError:
-        children = value.get("steps") if isinstance(value, dict) else None
-        if isinstance(children, list):
-            parent = {"parent_step_id": str(value.get("id"))}
-            info.context[start:] = [child | parent for child in children if isinstance(child, dict)]
-        raise
+        checked = _check(cls, raw, odd)
+        return _without_odd(cls, raw, checked) if odd else Checked(raw, [], {})
+    except ValidationError as error:
+        return Checked(None, [_broken(error, (), None)], {})
+    except RecursionError:
+        detail = f"its steps are nested deeper than {MAX_LEVELS} levels"
+        return Checked(None, [Note("too_deep", detail)], {})
 
 
-def validated(cls: Any, raw: Any) -> tuple[Json | None, list[Note]]:
-    """Check parsed JSON against a model.
+def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
+    """Build a copy without what is odd.
 
-    Parameters
-    ----------
-    cls
-        The model, such as `Run`.
-    raw
-        The parsed JSON. It is not changed.
-
-    Returns
-    -------
-    clean
-        `raw` itself if nothing is wrong in it, else a repaired copy: an optional field with a wrong
-        value is null, an item that lacks a required field is left out. None if the object itself
-        lacks one.
-    notes
-        What was wrong.
+    In a list, the list of its steps stands for a step that is lost, until the end. `lost` has the
+    parents of these.
     """
+    clean = {**raw, **checked}
+    notes: list[Note] = []
+    paths: dict[int, Path] = {}
+    lost: dict[str | None, str | None] = {}
+    lists: list[list[Any]] = []
+    queue: list[tuple[Any, Any, Any, Path, str | None]] = [(cls, raw, clean, (), None)]
+    for view, source, copy, path, owner in queue:  # grows on the way
+        is_list, is_steps = isinstance(copy, list), path[-1:] == ("steps",)
+        for key, inner_view in _values_in(view, copy):
+            at, came, value = (*path, key), source[key], copy[key]
+            step_id = _text(came, "id") if is_steps else owner
+            if is_steps and at.count("steps") > MAX_LEVELS:
+                raise RecursionError
+            if isinstance(value, Odd):
+                value, note = _settled(value, at, step_id)
+                notes += note
+                if note and is_list:
+                    value = []
+                    lists.append(copy)
+                if note and is_steps:
+                    lost[step_id] = owner or _text(came, "parent_step_id")
+                    came, at = _steps_in(came), (*at, "steps")
+                    value = _check(_list_of(view), came, [])
+            if isinstance(value, dict) and inner_view:
+                value = {**came, **value}
+            copy[key] = value
+            if isinstance(value, dict | list) and inner_view:
+                paths[id(value)] = at
+                queue.append((inner_view, came, value, at, step_id))
+    for items in reversed(lists):
+        items[:] = chain.from_iterable(x if isinstance(x, list) else [x] for x in items)
+    if lost:
+        _relink([copy for _, _, copy, path, _ in queue if path[-2:-1] == ("steps",)], lost)
+    return Checked(clean, notes, paths)
+
+
+def _values_in(view: Any, holder: Any) -> list[tuple[Any, Any]]:
+    """List the keys of a list of objects, or of the fields of one, and the views of the values."""
+    if isinstance(holder, list):
+        return [(number, view) for number in range(len(holder))]
+    return [(name, field.view) for name, field in fields(view).items() if name in holder]
+
+
+def _steps_in(step: Any) -> list[Any]:
+    steps = step.get("steps") if isinstance(step, dict) else None
+    return steps if isinstance(steps, list) else []
+
+
+def _relink(steps: list[Json], lost: dict[str | None, str | None]) -> None:
+    """Link the steps whose parent is lost to the nearest step above it that is not."""
+    kept = {step["id"] for step in steps}
+    for step in steps:
+        above = step.get("parent_step_id")
+        passed = {None}
+        while above in lost and above not in kept | passed:
+            passed.add(above)
+            above = lost[above]
+        if len(passed) > 1:
+            step["parent_step_id"] = None if above in passed else above
+
+
+def _settled(odd: Odd, path: Path, step_id: str | None) -> tuple[Any, list[Note]]:
+    """Return what stands for an odd value, and a note of what is wrong.
+
+    Nothing is if the value is right when checked alone: pydantic stops at some depth.
+    """
+    if odd.instead is not None:
+        return odd.instead, [Note("naive_time", odd.detail, path, step_id)] if odd.detail else []
     try:
-        _validator(cls).validate_python(raw)
-    except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False)
-    else:
-        return raw, []
-
-    notes: dict[Path, Note] = {}
-    for error in errors:
-        path: Path = error["loc"]
-        time = _other_time(error)
-        if time is not None:
-            _, is_naive = time
-            if is_naive:
-                detail = f"{brief(error['input'])} has no offset, read as UTC"
-                notes[path] = Note("naive_time", detail, path)
-            continue
-
-        if error["type"] in _TOO_DEEP:
-            detail = f"its steps are nested deeper than {MAX_LEVELS} levels"
-            return None, [Note("too_deep", detail, ())]
-        note = Note("bad_field", _detail(error), path)
-        faulty = _smallest_omissible(cls, path)
-        if not faulty:
-            return None, [note]
-        notes.setdefault(faulty, note)  # one note is enough for an item that is left out
-    try:
-        return _repaired(cls, raw), list(notes.values())
-    except ValidationError:  # made by hand, as JSON has no such keys
-        return None, [Note("bad_field", "a key of an object is not text", ())]
+        return _check(odd.wanted, odd.value, []), []
+    except ValidationError as error:
+        return None, [_broken(error, path, step_id)]
 
 
-def _repaired(cls: Any, raw: Any) -> Json:
-    orphans: list[Json] = []
-    clean: Json = _validator(cls, repair=True).validate_python(raw, context=orphans)
-    for orphan in orphans:  # grows on the way
-        with suppress(ValidationError):
-            steps = _validator(fields(cls)["steps"].cls, repair=True)
-            clean["steps"].append(steps.validate_python(orphan, context=orphans))
-    return clean
+@cache
+def _list_of(view: Any) -> Any:
+    return list[Annotated[view, _TOLERANT]]
 
 
-def _smallest_omissible(cls: Any, path: Path) -> Path:
-    """Shorten a path to an optional field or an item of a list; () is the whole object."""
-    length, shape = 0, fields(cls)
-    for depth, part in enumerate(path, 1):
-        if isinstance(part, int):
-            length = depth
-            continue
-        field = shape[part]
-        if not field.is_required:
-            length = depth
-        if field.cls is None:
-            break
-        shape = fields(field.cls)
-    return path[:length]
+def _text(step: Any, name: str) -> str | None:
+    value = step.get(name) if isinstance(step, dict) else None
+    return value if isinstance(value, str | None) else brief(value)
 
 
-def _other_time(error: ErrorDetails) -> tuple[datetime, bool] | None:
-    """Read a time in a form that the contract leaves out, and whether it has no offset."""
-    if error["type"] != "string_pattern_mismatch":
-        return None
-    try:
-        return read_time(error["input"])
-    except ValueError:
-        return None
-
-
-def _detail(error: ErrorDetails) -> str:
-    *_, name = error["loc"] or ("the object",)
-    value = error["input"]
-    if error["type"] == "missing" or value is None:
-        return f"{name}: required but absent"
+def _broken(failure: ValidationError, path: Path, step_id: str | None) -> Note:
+    """Build the note of the first thing that breaks the contract in a value at a path."""
+    error = failure.errors(include_url=False, include_context=False)[0]
+    path, value = (*path, *error["loc"]), error["input"]
+    *_, name = path or ("the object",)
     if isinstance(name, int):
         name = f"item {name}"
-    is_time = error["type"].startswith(("string_pattern", "datetime"))
-    expected = "an ISO 8601 time" if is_time else error["msg"].removeprefix("Input should be ")
-    return f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
-
-
-# -------------------------------------------------------------------------------------------- steps
-
-
-def tree(top: Sequence[Json], note: NoteStep = lambda *problem: None) -> Tree:
-    """Return checked steps in tree order, the positions of their parents, and their depths.
-
-    The parent of a top-level step is -1. Of steps with the same id the first is kept, with the
-    children of all. A step whose parent is unknown, and one step of each cycle, are at depth 0.
-    Each is noted.
-    """
-    nested: Tree = _preorder(top, methodcaller("get", "steps"))
-    steps, parents, _ = nested
-    is_plain = not any(step.get("parent_step_id") for step in top)
-    if is_plain and len({step["id"] for step in steps}) == len(steps):
-        return nested
-    return _linked(steps, parents, note)
-
-
-def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | None]) -> Any:
-    nodes: list[Any] = []
-    parents: list[int] = []
-    depths: list[int] = []
-    stack = [(node, -1, 0) for node in reversed(top)]
-    while stack:
-        node, parent, depth = stack.pop()
-        if children := children_of(node):
-            position = len(nodes)
-            stack += [(child, position, depth + 1) for child in reversed(children)]
-        nodes.append(node)
-        parents.append(parent)
-        depths.append(depth)
-    return nodes, parents, depths
-
-
-def _linked(steps: Sequence[Json], nested_in: Sequence[int], note: NoteStep) -> Tree:
-    """Link steps by nesting, else by `parent_step_id`."""
-    first: dict[str, int] = {}
-    for position, step in enumerate(steps):
-        if first.setdefault(step["id"], position) != position:
-            note("duplicate_step", f"step {brief(step['id'])} came before", step)
-
-    parent_of: dict[int, int] = {}
-    for position in first.values():
-        step, parent = steps[position], nested_in[position]
-        named = step.get("parent_step_id")
-        if parent >= 0:
-            parent_of[position] = first[steps[parent]["id"]]
-        else:
-            parent_of[position] = first.get(named or "", -1)
-            if named and named not in first:
-                note("orphan_step", f"no step has the id of its parent, {brief(named)}", step)
-
-    for position in _steps_to_unlink(parent_of):
-        step = steps[position]
-        note("cycle", f"its parents lead back to it: {brief(step.get('parent_step_id'))}", step)
-        parent_of[position] = -1
-
-    children: dict[int, list[int]] = defaultdict(list)
-    for position, parent in parent_of.items():
-        children[parent].append(position)
-    positions, parents, depths = _preorder(children[-1], children.get)
-    return [steps[position] for position in positions], parents, depths
-
-
-def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
-    """Return one step of each cycle."""
-    walk_of: dict[int, int] = {-1: -1}  # the walk that saw a position first, by position
-    unlinked = []
-    for start in parent_of:
-        position = start
-        while position not in walk_of:
-            walk_of[position] = start
-            position = parent_of[position]
-        if walk_of[position] == start:
-            unlinked.append(position)
-    return unlinked
+    if error["type"] == "missing" or value is None:
+        return Note("bad_field", f"{name}: required but absent", path, step_id)
+    expected = error["msg"].removeprefix("Input should be ")
+    detail = f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
+    return Note("bad_field", detail, path, step_id)

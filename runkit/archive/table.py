@@ -251,8 +251,8 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
 
     A run needs its id, its status and the times that the contract requires.
     """
-    rows = read_runs(records, problems)
-    problems.add(rows.notes, rows.records, rows.runs, first=0)
+    rows = read_runs(records)
+    problems.add(rows)
     raws = [record.raw for record in rows.records]
     texts = list(map(jsontext.dumps, raws))
     digests = list(map(copy_digest, raws, texts))

@@ -20,10 +20,9 @@ _excel          frames in a workbook
 
 1. `arguments` checks the call by its annotations; `read_frames` reads in batches.
 2. `sources` yields raw runs, each with its location in the file.
-3. `api/validation` checks each against the models, and repairs a copy of those with errors; each
-   error becomes a row of `problems`.
+3. `api/validation` checks each by the annotations of `Run`, and takes out what is odd.
 4. `flatten` walks over a run once: steps in tree order, questions paired with their steps,
-   artifacts, sources.
+   artifacts, sources. What is wrong is a `Note`; `problems` makes rows of them once per batch.
 5. `build_columns` makes Arrow columns of the rows; `_measure_times` splits each run's time into
    work, waits and idle time (`time_budget`, `critical_path`).
 6. `read_frames` keeps the newest copy of each run and returns `Frames`.

@@ -6,31 +6,36 @@ import numpy as np
 
 from runkit import critical_path, time_budget
 from runkit.api import contract
+from runkit.api.validation import Note
 from runkit.tables.arrow_columns import NEVER, Columns, bincount, is_word
-from runkit.tables.problems import RunNote
 from runkit.time_budget import Flags
+
+Notes = list[tuple[int, Note]]  # with the number of the run
 
 # ----------------------------------------------------------------------------------- what disagrees
 
 
-def note_rows(
-    notes: list[RunNote], columns: Columns, where: Flags, problem: str, detail: str, field: str = ""
+def note_row(
+    notes: Notes, columns: Columns, row: int, problem: str, detail: str, *field: str
 ) -> None:
-    """Add a note of some rows for each run: its row, its first JSON object, and their number."""
-    path = (field,) if field else ()
-    rows = np.flatnonzero(where)
-    runs, first, n = np.unique(columns["run"][rows], return_index=True, return_counts=True)
-    holders = [columns["object"][row] for row in rows[first].tolist()]
-    notes += [
-        RunNote(run, problem, detail, path, holder, number)
-        for run, holder, number in zip(runs.tolist(), holders, n.tolist(), strict=True)
-    ]
+    """Add a note of a row of runs or steps."""
+    step_id = columns["step_id"][row].as_py() if "step_id" in columns else None
+    path = (*columns["path"][row], *field)
+    notes.append((int(columns["run"][row]), Note(problem, detail, path, step_id)))
+
+
+def note_rows(
+    notes: Notes, columns: Columns, where: Flags, problem: str, detail: str, *field: str
+) -> None:
+    """Add a note of each of some rows."""
+    for row in np.flatnonzero(where).tolist():
+        note_row(notes, columns, row, problem, detail, *field)
 
 
 # -------------------------------------------------------------------------------------------- times
 
 
-def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNote]) -> None:
+def measure(runs: Columns, steps: Columns, as_of: int | None, notes: Notes) -> None:
     """Add `start` and `end` in microseconds to runs and steps.
 
     What is open ends with its run or at `as_of`; in a run that has ended, an open step with child
@@ -64,7 +69,7 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: list[RunNot
     _note_outside(runs, steps, notes)
 
 
-def _note_outside(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
+def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Note steps that are not inside their parent, or at the top not inside their run."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # -1 as a position would be the last step
@@ -81,7 +86,7 @@ def _note_outside(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
 
-def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: list[RunNote]) -> Columns:
+def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> Columns:
     """Return up to when each run is measured.
 
     That is the argument, else when the run was read, else its newest time. It is never a maximum

@@ -33,7 +33,7 @@ def micros(when: datetime | str) -> int:
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
     """Convert the text and time fields of checked objects; times are int64 microseconds."""
-    scalars = {name: field.scalar for name, field in fields(model).items()}
+    scalars = {name: field.type for name, field in fields(model).items()}
     texts = {name: TEXT for name, scalar in scalars.items() if scalar in (str, datetime)}
     arrays = pa.array(objects, pa.struct(texts)).flatten()
     columns: Columns = dict(zip(texts, arrays, strict=True))
@@ -142,7 +142,7 @@ def from_frame(df: pd.DataFrame, frame: str) -> Columns:
             columns[column.name] = values.to_numpy(np.int64 if column.kind == "count" else np.bool_)
         elif column.kind not in ("seconds", "known_count"):
             columns[column.name] = pa.array(values.astype("str"), TEXT, from_pandas=True)
-    return columns | {"object": [None] * len(df)}
+    return columns | {"path": [()] * len(df)}
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:

@@ -19,7 +19,14 @@ from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.display.text import agent_title, brief
-from runkit.tables._measure_times import budget_columns, measure, note_rows, step_times
+from runkit.tables._measure_times import (
+    Notes,
+    budget_columns,
+    measure,
+    note_row,
+    note_rows,
+    step_times,
+)
 from runkit.tables.arrow_columns import (
     NEVER,
     Columns,
@@ -37,7 +44,6 @@ from runkit.tables.arrow_columns import (
     to_arrow,
 )
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
-from runkit.tables.problems import RunNote
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT
 from runkit.time_budget import Flags, Ints
 
@@ -79,10 +85,9 @@ def run_fields(rows: Rows) -> Columns:
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
     return columns | {
-        "object": [None] * len(raws),  # a problem of a run is at a path in it
+        "path": [()] * len(raws),
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
-        "status": map_words(columns["status"], contract.current_status),
         "agent": text(rows.agents),
         # an empty list is what a list of runs shows
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
@@ -100,13 +105,13 @@ def step_fields(rows: Rows) -> Columns:
     labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,
+        "path": rows.path,
         "run": np.array(rows.run, np.int64),
         "parent": np.array(rows.parent, np.int64),
         "depth": np.array(rows.depth, np.int64),
         "step_id": columns["id"],
         "agent": pc.coalesce(columns["agent"], columns["graph"]),
         "label": pc.coalesce(*labels),
-        "status": map_words(columns["status"], contract.current_status),
         "resolution": resolved,
         "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
         "is_open": columns["completed_at"] == NEVER,
@@ -117,7 +122,7 @@ def _not_blank(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
 
 
-def note_contradictions(runs: Columns, steps: Columns, notes: list[RunNote]) -> None:
+def note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
@@ -139,27 +144,15 @@ def note_contradictions(runs: Columns, steps: Columns, notes: list[RunNote]) -> 
     note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
 
 
-def note_unknown_words(frame: str, columns: Columns, notes: list[RunNote]) -> None:
-    """Note for each run the words of a category that the API's documentation does not have.
-
-    `columns` has the rows of the runs, and the JSON object of each row.
-    """
+def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
+    """Note the words of a category that the API's documentation does not have."""
     for column in COLUMNS[frame]:
-        if column.kind != "category" or column.name not in columns:
-            continue
-        values = columns[column.name]
-        rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
-        words = values.take(rows).dictionary_encode()
-        pairs = np.stack([columns["run"][rows], words.indices.to_numpy()])
-        pairs, first, n = np.unique(pairs, axis=1, return_index=True, return_counts=True)
-        details = [
-            f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
-            for word in words.dictionary.to_pylist()
-        ]
-        for pair in np.argsort(first).tolist():
-            run, word = pairs[:, pair].tolist()
-            holder, path = columns["object"][rows[first[pair]]], (column.name,)
-            notes.append(RunNote(run, "unknown_value", details[word], path, holder, int(n[pair])))
+        if column.kind == "category" and column.name in columns:
+            values = columns[column.name]
+            rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
+            for row, word in zip(rows.tolist(), values.take(rows).to_pylist(), strict=True):
+                detail = f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
+                note_row(notes, columns, row, "unknown_value", detail, column.name)
 
 
 # -------------------------------------------------------------------------------------------- steps

@@ -1,23 +1,23 @@
 """Check raw runs, and walk over them once: the rows of the frames, still as JSON objects.
 
-The API shows an interrupt as an item of `run.interrupts` while it is pending, and as a step of type
-`interrupt`. Here both are one row.
+Steps are linked by nesting, by `parent_step_id`, or by both. The API shows an interrupt as an item
+of `run.interrupts` while it is pending, and as a step of type `interrupt`: here both are one row.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from operator import methodcaller
+from typing import Any, NamedTuple
 
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.questions import interrupt_kind, n_proposals, proposals_of
-from runkit.api.validation import tree, validated
+from runkit.api.validation import Note, Path, validated
 from runkit.display.text import brief
-from runkit.tables.problems import Problems, RunNote
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
 from runkit.tables.sources import Record
 
@@ -65,14 +65,18 @@ class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
 
     `records` are the runs as they came, `runs` the same without what breaks the contract, `agents`
-    those of the runs. `run` and `parent` number a step's run and the row of its parent, -1 at the
-    top; `resolutions` are of its questions.
+    those of the runs. `paths` are of a run's objects in its record, by `id()`, if they are not
+    where they were; `path` is that of each step. `run` and `parent` number a step's run and the row
+    of its parent, -1 at the top; `resolutions` are of its questions. `notes` are of runs, by their
+    number; `refused` are the other records.
     """
 
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
+    paths: list[dict[int, Path]] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
     steps: list[Json] = field(default_factory=list)
+    path: list[Path] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
@@ -80,28 +84,28 @@ class Rows:
     artifacts: list[ArtifactRow] = field(default_factory=list)
     is_repeat: list[bool] = field(default_factory=list)  # whether each artifact is a repeat
     interrupts: list[InterruptRow] = field(default_factory=list)
-    notes: list[RunNote] = field(default_factory=list)
+    notes: list[tuple[int, Note]] = field(default_factory=list)
+    refused: list[tuple[Record, Note]] = field(default_factory=list)
 
 
-def read_runs(records: Iterable[Record], problems: Problems) -> Rows:
+def read_runs(records: Iterable[Record]) -> Rows:
     """Check records, and return those that are runs; others are refused.
 
     Runs are checked one at a time, so that memory is reused.
     """
     rows = Rows()
     for record in records:
-        if record.problem:
-            problems.refuse(record, record.problem, record.detail)
+        if record.refusal is not None:
+            rows.refused.append((record, record.refusal))
             continue
-
-        run, notes = validated(Run, record.raw)
+        run, notes, paths = validated(Run, record.raw)
         if run is None:
-            problems.refuse(record, *notes[-1])
+            rows.refused += [(record, note) for note in notes]
             continue
-
-        rows.notes += [RunNote(len(rows.runs), *note) for note in notes]
+        rows.notes += [(len(rows.runs), note) for note in notes]
         rows.records.append(record)
         rows.runs.append(run)
+        rows.paths.append(paths)
         rows.agents.append(contract.agent_of(run))
     return rows
 
@@ -116,18 +120,112 @@ def flatten(rows: Rows) -> None:
         _add_artifacts(rows, run, first, interrupts)
 
 
-def _add_steps(rows: Rows, run: int, first: int) -> None:
-    def note(problem: str, detail: str, step: Json) -> None:
-        rows.notes.append(RunNote(run, problem, detail, holder=step))
+# -------------------------------------------------------------------------------------------- steps
 
-    steps, parents, depths = tree(rows.runs[run].get("steps") or [], note)
+
+def _add_steps(rows: Rows, run: int, first: int) -> None:
+    """Add the steps of a run in tree order.
+
+    Of steps with the same id the first is kept, with the children of all. A step whose parent is
+    unknown, and one step of each cycle, are at depth 0. Each is noted.
+    """
+    top: list[Json] = rows.runs[run].get("steps") or []
+    steps, parents, depths = _preorder(top, methodcaller("get", "steps"))
+    paths = _paths(steps, parents, rows.paths[run])
+    is_nested = not any(step.get("parent_step_id") for step in top)
+    if not is_nested or len({step["id"] for step in steps}) < len(steps):
+        linked = _linked(
+            steps,
+            parents,
+            lambda row, problem, detail: rows.notes.append(
+                (run, Note(problem, detail, paths[row], steps[row]["id"]))
+            ),
+        )
+        order, parents, depths = _preorder(linked[-1], linked.get)
+        steps, paths = [steps[row] for row in order], [paths[row] for row in order]
     rows.steps += steps
+    rows.path += paths
     rows.run += [run] * len(steps)
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
     rows.resolutions += [
         contract.resolution_of(step) if step["type"] == "interrupt" else None for step in steps
     ]
+
+
+def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | None]) -> Any:
+    """Return nodes in tree order, the positions of their parents (-1 at the top), and depths."""
+    nodes: list[Any] = []
+    parents: list[int] = []
+    depths: list[int] = []
+    stack = [(node, -1, 0) for node in reversed(top)]
+    while stack:
+        node, parent, depth = stack.pop()
+        if children := children_of(node):
+            position = len(nodes)
+            stack += [(child, position, depth + 1) for child in reversed(children)]
+        nodes.append(node)
+        parents.append(parent)
+        depths.append(depth)
+    return nodes, parents, depths
+
+
+def _paths(steps: Sequence[Json], parents: Sequence[int], known: dict[int, Path]) -> list[Path]:
+    """Return the paths of nested steps in tree order; of some they are known."""
+    paths: list[Path] = []
+    n_before: dict[int, int] = defaultdict(int)
+    for step, parent in zip(steps, parents, strict=True):
+        number = n_before[parent]
+        n_before[parent] = number + 1
+        path = (*paths[parent], "steps", number) if parent >= 0 else ("steps", number)
+        paths.append(known.get(id(step), path))
+    return paths
+
+
+def _linked(
+    steps: Sequence[Json], nested_in: Sequence[int], note: Callable[[int, str, str], None]
+) -> dict[int, list[int]]:
+    """Link steps by nesting, else by `parent_step_id`; return the children of each, and of -1."""
+    first: dict[str, int] = {}
+    for position, step in enumerate(steps):
+        if first.setdefault(step["id"], position) != position:
+            note(position, "duplicate_step", f"step {brief(step['id'])} came before")
+
+    parent_of: dict[int, int] = {}
+    for position in first.values():
+        step, parent = steps[position], nested_in[position]
+        named = step.get("parent_step_id")
+        if parent >= 0:
+            parent_of[position] = first[steps[parent]["id"]]
+        else:
+            parent_of[position] = first.get(named or "", -1)
+            if named and named not in first:
+                detail = f"no step has the id of its parent, {brief(named)}"
+                note(position, "orphan_step", detail)
+
+    for position in _steps_to_unlink(parent_of):
+        parent_id = brief(steps[position].get("parent_step_id"))
+        note(position, "cycle", f"its parents lead back to it: {parent_id}")
+        parent_of[position] = -1
+
+    children: dict[int, list[int]] = {-1: []}
+    for position, parent in parent_of.items():
+        children.setdefault(parent, []).append(position)
+    return children
+
+
+def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
+    """Return one step of each cycle."""
+    walk_of: dict[int, int] = {-1: -1}  # the walk that saw a position first, by position
+    unlinked = []
+    for start in parent_of:
+        position = start
+        while position not in walk_of:
+            walk_of[position] = start
+            position = parent_of[position]
+        if walk_of[position] == start:
+            unlinked.append(position)
+    return unlinked
 
 
 def agent_of_step(step: Json) -> str | None:
@@ -155,10 +253,10 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     if len(rows.steps) > first:
         for pending in unmatched:
             detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
-            rows.notes.append(RunNote(run, "unpaired_interrupt", detail, ("interrupts",)))
+            rows.notes.append((run, Note("unpaired_interrupt", detail, ("interrupts",))))
     elif not items and rows.runs[run]["status"] == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
-        rows.notes.append(RunNote(run, "contradiction", detail))
+        rows.notes.append((run, Note("contradiction", detail)))
     of_steps = [
         _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
     ]
@@ -172,7 +270,8 @@ def _pending_items(rows: Rows, run: int) -> list[Pending]:
         key = item.get("id") or number
         if key in items:
             detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
-            rows.notes.append(RunNote(run, "duplicate_step", detail, holder=item))
+            path = rows.paths[run].get(id(item), ("interrupts", number))
+            rows.notes.append((run, Note("duplicate_step", detail, path)))
         items.setdefault(key, item)
     return [_pending(item, contract.interrupt_value(item)) for item in items.values()]
 
@@ -205,10 +304,10 @@ def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None
     resolution = rows.resolutions[row] if step else None
     if resolution in contract.RESOLUTIONS:
         return str(resolution)
-    has_failed = contract.current_status(step.get("status")) == "error"
+    has_failed = step.get("status") == "error"
     if not pending and (has_failed or step.get("completed_at")):
         return LAPSED if has_failed else ANSWERED
-    status = contract.current_status(rows.runs[run]["status"])
+    status = rows.runs[run]["status"]
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
@@ -277,7 +376,7 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
     """
     raw = rows.runs[run]
     output = (raw.get("output") or {}).get("artifacts") or []
-    lacks_output = not output and contract.current_status(raw["status"]) == "completed"
+    lacks_output = not output and raw["status"] == "completed"
     artifacts = [
         artifact for interrupt in interrupts for artifact in _proposed_artifacts(interrupt)
     ]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from runkit.api.contract import Json
-from runkit.api.validation import Path
+from runkit.api.validation import Note, Path
 from runkit.display.text import brief, plural, shorten
+from runkit.tables.flatten import Rows
 from runkit.tables.sources import Record
 
 if TYPE_CHECKING:
@@ -27,22 +27,6 @@ MAX_PARTS = 40  # parts of a JSON path in a location
 MAX_DETAILS = 3  # different details of one row
 MAX_GROUPS = 5  # kinds of problems in a sentence
 MAX_NAME = 100  # characters of a kind
-_NESTED = re.compile(r"(\.steps\[\*\])+")  # a step is a step, at any depth
-
-
-class RunNote(NamedTuple):
-    """A problem of a run that is kept, at a path in the run or in an object that it holds.
-
-    `run` numbers the runs of a batch. `n` is the number of objects that have this problem; `holder`
-    is the first of them.
-    """
-
-    run: int
-    problem: str
-    detail: str
-    path: Path = ()
-    holder: Json | None = None
-    n: int = 1
 
 
 @dataclass
@@ -55,40 +39,29 @@ class Problems:
 
     rows: list[Json] = field(default_factory=list)
 
-    def refuse(self, record: Record, problem: str, detail: str, path: Path = ()) -> None:
-        """Note a record that is not in the frames."""
-        self._add(record, problem, detail, path, _step_id(record.raw, path))
+    def refuse(self, record: Record, note: Note) -> None:
+        """Add the row of a record that is not in the frames."""
+        self._add(record, note)
 
-    def add(
-        self, notes: Iterable[RunNote], records: Sequence[Record], runs: Sequence[Json], first: int
-    ) -> None:
-        """Note the problems of a batch of runs that are kept, in order of the runs.
+    def add(self, batch: Rows, first: int = 0) -> None:
+        """Add the rows of a batch; `first` is the number of its first run.
 
-        `first` is the number of the first run. Each contradiction is a kind of its own. An object
-        that was repaired is only in the repaired run, perhaps at another position than in its
-        record.
+        Each contradiction is a kind of its own.
         """
+        for record, note in batch.refused:
+            self.refuse(record, note)
         rows: dict[tuple[object, ...], Json] = {}
         details: dict[tuple[object, ...], dict[str, None]] = {}  # each once, in order
-        for run, problem, detail, path, holder, n in sorted(notes, key=itemgetter(0)):
-            schema_path = "".join("[*]" if isinstance(part, int) else f".{part}" for part in path)
-            kind = detail if problem == "contradiction" else problem
-            place = _NESTED.sub(".steps[*]", schema_path)
-            key: tuple[object, ...] = (run, kind, holder is None, place)
-            details.setdefault(key, {})[detail] = None
-            if key in rows:
-                rows[key]["n"] += n
-                continue
-
-            raw: Any = records[run].raw
-            if holder is not None:
-                above = _path_to(raw, holder)
-                if not above:
-                    raw = runs[run]
-                    above = _path_to(raw, holder)
-                path = (*above, *path)
-            rows[key] = self._add(records[run], problem, detail, path, _step_id(raw, path))
-            rows[key] |= {"n": n, "run": first + run}
+        for run, note in sorted(batch.notes, key=itemgetter(0)):
+            kind = note.detail if note.problem == "contradiction" else note.problem
+            # a step is a step, at any depth
+            place = dict.fromkeys(part for part in note.path if isinstance(part, str))
+            key = (run, kind, *place)
+            if key not in rows:
+                rows[key] = self._add(batch.records[run], note, first + run)
+            else:
+                rows[key]["n"] += 1
+            details.setdefault(key, {})[note.detail] = None
         for key, row in rows.items():
             row["detail"] = "; ".join(islice(details[key], MAX_DETAILS))
             if len(details[key]) > MAX_DETAILS:
@@ -98,45 +71,20 @@ class Problems:
         """Leave out the notes of some runs, by their numbers."""
         self.rows = [row for row in self.rows if row["run"] not in runs]
 
-    def _add(
-        self, record: Record, problem: str, detail: str, path: Path, step_id: str | None
-    ) -> Json:
+    def _add(self, record: Record, note: Note, run: int | None = None) -> Json:
         run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
         row = {
             "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
-            "step_id": step_id,
-            "location": f"{record.location}{_json_path(path)}".removesuffix(" $"),
-            "problem": problem,
+            "step_id": note.step_id,
+            "location": f"{record.location}{_json_path(note.path)}".removesuffix(" $"),
+            "problem": note.problem,
             "n": 1,
-            "detail": detail,
-            "severity": "error" if problem in ERRORS else "warning",
-            "run": None,
+            "detail": note.detail,
+            "severity": "error" if note.problem in ERRORS else "warning",
+            "run": run,
         }
         self.rows.append(row)
         return row
-
-
-def _path_to(raw: Json | None, holder: Json) -> Path:
-    """Find an object in a record; () for one that is not in it."""
-    stack: list[tuple[Any, Path]] = [(raw, ())]
-    while stack:
-        value, path = stack.pop()
-        if value is holder:
-            return path
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        inner = [(item, (*path, key)) for key, item in items if isinstance(item, dict | list)]
-        stack += reversed(inner)  # the first is looked at next
-    return ()
-
-
-def _step_id(value: Any, path: Path) -> str | None:
-    """Return the id of the innermost step that a path goes through."""
-    step_id = None
-    for name, part in zip(("", *path), path, strict=False):
-        value = value.get(part) if isinstance(value, dict) else value[part]
-        if name == "steps" and isinstance(value, dict):
-            step_id = value.get("id")
-    return step_id if isinstance(step_id, str | None) else brief(step_id)
 
 
 def _json_path(path: Path) -> str:

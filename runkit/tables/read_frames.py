@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from runkit.api.models import Run
+from runkit.api.validation import Note
 from runkit.arguments import Moment, checked, read_moment
 from runkit.display.progress import Bar
 from runkit.display.text import plural
@@ -26,7 +27,7 @@ from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast, micros
 from runkit.tables.audit_trail import match, use_words, with_answers
 from runkit.tables.build_columns import tables
-from runkit.tables.flatten import flatten, read_runs
+from runkit.tables.flatten import Rows, flatten, read_runs
 from runkit.tables.frames import Coverage, Frames
 from runkit.tables.problems import REFUSED, Problems
 from runkit.tables.schema import SCHEMA
@@ -211,11 +212,11 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     documents: list[JsonDocument | None] = []
     with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in batches_of(source):
-            rows = read_runs(records, problems)
+            rows = read_runs(records)
             flatten(rows)
             batches.append(tables(rows, moment))
-            if rows.notes:
-                problems.add(rows.notes, rows.records, rows.runs, first=len(locations))
+            if rows.notes or rows.refused:
+                problems.add(rows, first=len(locations))
             locations += [record.location for record in rows.records]
             documents += [record.document for record in rows.records]
             seen += len(records)
@@ -224,8 +225,9 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
-        problems.refuse(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
-    batches = batches or [tables(read_runs([], problems), moment)]
+        note = Note("truncated", f"the source is incomplete: {why}")
+        problems.refuse(Record(None, "source"), note)
+    batches = batches or [tables(Rows(), moment)]
     dataframes = _assemble(batches, locations, documents, problems)
     n_runs = len(dataframes["runs"])
     if are_files and not n_runs:
@@ -317,7 +319,7 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tabl
     newest_at = newest.set_index("run_id")["location"]
     for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
         detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
-        problems.refuse(Record({"id": run_id}, location), "duplicate_run", detail)
+        problems.refuse(Record({"id": run_id}, location), Note("duplicate_run", detail))
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
     dfs = {

@@ -24,6 +24,7 @@ import pandas as pd
 
 from runkit.api import jsontext
 from runkit.api.models import Run
+from runkit.api.validation import Note
 from runkit.display.text import brief, kind, shorten
 from runkit.errors import UsageError
 
@@ -82,14 +83,13 @@ class JsonDocument:
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
-    `location` is a JSON path, after `file:line` if there is one. `problem` and `detail` are set
-    when the record could not even be parsed. `document` is None for objects of Python.
+    `location` is a JSON path, after `file:line` if there is one. `refusal` says why it is no run.
+    `document` is None for objects of Python.
     """
 
     raw: Any
     location: str = "$"
-    problem: str | None = None
-    detail: str = ""
+    refusal: Note | None = None
     n_bytes: int = 0
     document: JsonDocument | None = None
 
@@ -117,8 +117,8 @@ def records_of(source: Source) -> Iterator[Record]:
     Raises `UsageError` for a type that cannot hold runs.
     """
     for record in _records(source, "$"):
-        reason = None if record.problem else reject_reason(record.raw)
-        yield record._replace(problem="not_a_run", detail=reason) if reason else record
+        reason = None if record.refusal else reject_reason(record.raw)
+        yield record._replace(refusal=Note("not_a_run", reason)) if reason else record
 
 
 def _records(source: Source, location: str) -> Iterator[Record]:
@@ -183,7 +183,7 @@ def record_of(value: object, location: str) -> Record:
         text = jsontext.dumps(raw, large_integers=True)
     except ValueError as error:
         if isinstance(raw, dict) and "run_id" in raw and "id" not in raw:
-            return Record(None, location, "not_a_run", ROW)
+            return Record(None, location, Note("not_a_run", ROW))
         run_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)
         return _refused({"id": run_id if is_usable else None}, location, error)
@@ -287,7 +287,8 @@ def _from_file(file: BinaryIO, name: str) -> Iterator[Record]:
     try:
         yield from _from_text(gzip.GzipFile(fileobj=file) if is_gzip else file, name)
     except GZIP_ERRORS as error:
-        yield Record(None, name or "$", "bad_json", f"the file is truncated or not gzip: {error}")
+        note = Note("bad_json", f"the file is truncated or not gzip: {error}")
+        yield Record(None, name or "$", note)
 
 
 def _from_text(file: Any, name: str) -> Iterator[Record]:
@@ -300,7 +301,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     head = list(islice(lines, 2))
     if not head:
         if name.lower().endswith(DOCUMENTS):
-            yield Record(None, name, "bad_json", "the file is empty")
+            yield Record(None, name, Note("bad_json", "the file is empty"))
         return
     if len(head) == 2 and _is_json(head[0][1]):
         yield from _from_lines(chain(head, lines), name)
@@ -309,7 +310,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     file.seek(0)
     text = file.read()
     document = _from_document(text, f"{name} $".lstrip())
-    is_broken = any(record.problem for record in document)
+    is_broken = any(record.refusal for record in document)
     if is_broken and _has_run(text.splitlines()):
         yield from _from_lines(enumerate(text.splitlines(), 1), name)
     else:
@@ -352,7 +353,7 @@ def _from_document(
 def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
     is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
     problem = "too_deep" if is_deep else "bad_json"
-    return Record(raw, location, problem, _not_utf8(text) or f"not JSON: {error}")
+    return Record(raw, location, Note(problem, _not_utf8(text) or f"not JSON: {error}"))
 
 
 def _not_utf8(text: bytes) -> str | None:

@@ -12,7 +12,7 @@ from hostile.made import filled
 from runkit.api.models import Run, Step
 from runkit.api.other_models import Action, Agent, Event, Feedback, Thread
 from runkit.errors import ContractError
-from support import artifact, example, question, run, step
+from support import artifact, at, example, question, run, step
 
 
 @pytest.mark.parametrize("name", ["minimal", "interrupted", "completed"])
@@ -48,6 +48,13 @@ def test_a_broken_optional_field_reads_as_absent(caplog: pytest.LogCaptureFixtur
     assert "requester breaks" in caplog.text
     assert "started_at breaks" in caplog.text
     assert "me@example.com" not in caplog.text
+
+
+def test_two_reads_of_a_run_are_equal() -> None:
+    """When it was read is not what it is."""
+    first, again = (Run.from_json(run()).with_local_fields(read_at=at(n)) for n in (1, 2))
+    assert first == again
+    assert first != Run.from_json(run(status="error"))
 
 
 def test_steps_that_were_not_delivered_are_none() -> None:

@@ -154,12 +154,27 @@ def test_a_duplicated_step_is_kept_once() -> None:
     assert words(frames) == ["duplicate_step"]
 
 
-def test_orphans_stand_at_the_top() -> None:
-    """A step whose parent is not there, or was refused, is kept at depth 0."""
-    refused = step("bad", steps=[step("child")], type=None)
-    frames = runkit.frames(run(step("a", parent_step_id="gone"), refused))
-    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0], ["child", 0]]
-    assert sorted(words(frames)) == ["bad_field", "orphan_step", "orphan_step"]
+def test_an_orphan_stands_at_the_top() -> None:
+    """Nobody knows where it belongs."""
+    frames = runkit.frames(run(step("a", parent_step_id="gone")))
+    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0]]
+    assert words(frames) == ["orphan_step"]
+
+
+@pytest.mark.parametrize("is_nested", [True, False])
+def test_children_of_a_lost_step_move_up_to_its_place(is_nested: bool) -> None:
+    """Nested or linked, in a step or at the top: one problem, and the tree stays whole."""
+    leaf = step("c", parent_step_id="b")
+    lost = step("b", parent_step_id="a", type=None, steps=[leaf] if is_nested else [])
+    other = step("top", steps=[lost | {"id": "x", "parent_step_id": None, "steps": [step("y")]}])
+    others = [step("a", steps=[lost, step("d")]), other | {"status": 7}]
+    f = runkit.frames(run(*others, *([] if is_nested else [leaf])))
+    tree = f.steps.set_index("step_id")["parent_step_id"].fillna("-").to_dict()
+    assert tree == {"a": "-", "c": "a", "d": "a", "y": "-"}
+    places = ["$.steps[0].steps[0].type", "$.steps[1].status", "$.steps[1].steps[0].type"]
+    assert f.problems["problem"].tolist() == ["bad_field"] * len(f.problems)
+    assert f.problems["n"].sum() == 3
+    assert set(f.problems["location"]) <= set(places)
 
 
 def test_one_step_of_a_cycle_stands_at_the_top() -> None:
@@ -200,13 +215,15 @@ def nested(depth: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_text", [True, False])
 def test_deep_nesting_is_read(is_text: bool) -> None:
-    """254 levels, from text and from objects; a deeper run is refused."""
-    source: Any = run(nested(254))
+    """255 levels, from text and from objects; a deeper run is refused, and the number named."""
+    source: Any = run(nested(255))
     frames = runkit.frames(runkit.Run.from_json(source).to_json().encode() if is_text else source)
-    assert frames.steps["depth"].tolist() == list(range(254))
+    assert frames.steps["depth"].tolist() == list(range(255))
     assert frames.steps["critical_s"].sum() == 50
     assert words(frames) == []
-    assert words(runkit.frames(run(nested(256)))) == ["too_deep"]
+    [problem] = runkit.frames(run(nested(256))).problems.to_dict("records")
+    assert problem["problem"] == "too_deep"
+    assert "255" in problem["detail"]
 
 
 def test_frames_of_a_cut_list_are_not_complete() -> None:
