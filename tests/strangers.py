@@ -579,11 +579,18 @@ def without_labels(raw: Json) -> None:
         item["label"] = None
 
 
+def without_pairing(raw: Json) -> None:
+    """Leave out all by which the item and the step of a question are known to be one."""
+    without_labels(raw)
+    for item in raw["interrupts"]:
+        item.pop("id", None)
+
+
 REMOVALS: dict[str, Callable[[Json], None]] = {
     remove.__name__: remove
     for remove in (
         *(without_steps, without_steps_and_questions, without_read_time, without_results),
-        *(without_confidence, without_tiers, without_labels),
+        *(without_confidence, without_tiers, without_labels, without_pairing),
     )
 }
 

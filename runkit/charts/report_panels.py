@@ -285,9 +285,8 @@ def different_findings(f: Frames) -> Panel:
     table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
     if known.unread:  # what they hold may be equal
         table = table[:0]
-    n_more = len(table) - MAX_DIFFERENCES
-    words = (
-        f"{MAX_DIFFERENCES} of {len(table):,} shown." if n_more > 0 else unread(known, "Findings")
-    )
+    words = unread(known, "Findings") or "No finding differs." * table.empty
+    if len(table) > MAX_DIFFERENCES:
+        words = f"{MAX_DIFFERENCES} of {len(table):,} shown."
     table = table.head(MAX_DIFFERENCES).reset_index(drop=True)
     return Panel("Findings that differ", words, table)

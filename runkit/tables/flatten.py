@@ -252,7 +252,9 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
-            detail = f"no step of the run matches interrupt {brief(pending.item.get('id'))}"
+            interrupt_id = pending.item.get("id")
+            name = brief(interrupt_id) if interrupt_id else "without an id"
+            detail = f"no step of the run matches interrupt {name}"
             rows.notes.append((run, Note("unpaired_interrupt", detail, ("interrupts",))))
     elif not items and rows.runs[run]["status"] == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"

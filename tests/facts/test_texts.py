@@ -28,7 +28,8 @@ class Full:
         self.truths = [made.truth for made in fleet.strangers]
         self.questions = [item for truth in self.truths for item in truth.questions]
         self.pending = [item for item in self.questions if item.ending == "pending"]
-        self.asked = [item for item in self.questions if item.ending != "auto_approve"]
+        self.asked = [item for item in self.questions if item.ending in ("answered", "pending")]
+        self.answers = [item for item in self.asked if item.ending == "answered"]
         self.late = [item for item in self.pending if fleet.read_at - item.asked > LIMIT_S]
         self.over = [item for item in self.asked if self._wait_s(item, fleet) > LIMIT_S]
         self.artifacts = [item for truth in self.truths for item in truth.findings]
@@ -84,12 +85,14 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"no questions to reviewers|No question to a reviewer": lambda full, _: not full.asked,
     r"^No questions$|\b0 questions": lambda full, _: not full.questions,
     r"no open questions?": lambda full, _: not full.pending,
+    r"^Answered by reviewers: 0 of \d+": lambda full, _: not full.answers,
     r"[Nn]one of \d+ answers within 30 min|, no reviewer asked": lambda full, _: True,
     # of statuses
     r"Waiting: 0 \| none": lambda full, _: not full.has("interrupted"),
     r"Failed: 0 \| none": lambda full, _: not full.has("error"),
     r"No result yet": lambda full, _: full.has("running"),
     r"No result: the review failed": lambda full, _: full.has("error"),
+    r"No output": lambda full, _: not any(item.is_output for item in full.artifacts),
     r"no summary was written": lambda full, _: not any(item.is_output for item in full.artifacts),
     # of causes and of evidence
     r"No step says why": lambda full, _: any(
@@ -97,6 +100,7 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     ),
     r"^No (failed steps|errors)": lambda full, _: not full.n_failed,
     r"^No findings|Findings: 0|\b0 (findings|artifacts)": lambda full, _: not full.findings,
+    r"^No finding differs": lambda full, _: not full.findings,  # no title is one of two runs
     r"Sources: 0|\b0 sources": lambda full, _: not full.tiers,
     r"Low confidence: 0": lambda full, _: not full.is_low(_is_completed),
     r"none government or primary": lambda full, _: not set(full.tiers) & set(STRONG),
@@ -129,35 +133,48 @@ def false_clauses(texts: list[str], full: Full) -> list[str]:
     return wrong
 
 
-def reduced_fleet(names: list[str], rng: random.Random) -> tuple[Fleet, runkit.Frames]:
-    """Runs of which everything is known, and the frames of what is left of them.
-
-    A running run without steps is left out: one that has just started looks the same.
-    """
+def reduced_fleet(
+    names: list[str], share: float, rng: random.Random
+) -> tuple[Fleet, runkit.Frames]:
+    """Runs of which everything is known, and the frames of what is left of them."""
     fleet = strangers.fleet(rng, 7)
-    page = strangers.reduced(fleet.page, names, rng.choice([0.5, 1]), rng)
-    is_kept = [bool(raw["steps"]) or raw["status"] != "running" for raw in page["data"]]
-    page["data"] = [raw for raw, is_in in zip(page["data"], is_kept, strict=True) if is_in]
-    kept = [made for made, is_in in zip(fleet.strangers, is_kept, strict=True) if is_in]
-    return Fleet(kept, fleet.read_at), runkit.frames(page)
+    return fleet, runkit.frames(strangers.reduced(fleet.page, names, share, rng))
 
 
-REDUCED = [[], *([name] for name in REMOVALS), list(REMOVALS)]
+def wrong_texts(
+    screens_of: dict[str, screens.Show], made: list[Stranger], read_at: float, f: runkit.Frames
+) -> dict[str, list[str]]:
+    """By screen the clauses on it that are not so."""
+    full = Full(Fleet(made, read_at))
+    wrong = {name: false_clauses(show(f), full) for name, show in screens_of.items()}
+    return {name: clauses for name, clauses in wrong.items() if clauses}
+
+
+REDUCED = [
+    [],
+    ["without_steps"],
+    ["without_steps_and_questions"],
+    ["without_read_time", "without_results"],
+    ["without_confidence", "without_tiers"],
+    ["without_pairing"],
+    list(REMOVALS),
+]
 
 
 @pytest.mark.parametrize("names", REDUCED, ids=lambda names: " ".join(names) or "full")
-def test_no_screen_of_many_runs_states_an_absence_that_is_not_so(names: list[str]) -> None:
-    fleet, f = reduced_fleet(names, random.Random(len(names)))
-    full = Full(fleet)
-    wrong = {name: false_clauses(show(f), full) for name, show in screens.FLEET.items()}
-    assert not any(wrong.values()), wrong
+def test_no_screen_states_an_absence_that_is_not_so(names: list[str]) -> None:
+    """Neither of many runs, nor of one, for which the status changes with the parameter."""
+    rng = random.Random(len(names))
+    fleet, f = reduced_fleet(names, 0.6, rng)
+    made, read_at = fleet.strangers, fleet.read_at
+    assert not wrong_texts(screens.FLEET, made, read_at, f)
+    for stranger in rng.sample(list({item.truth.status: item for item in made}.values()), 2):
+        assert not wrong_texts(screens.RUN, [stranger], read_at, f.select(stranger.run_id))
 
 
-@pytest.mark.parametrize("names", REDUCED, ids=lambda names: " ".join(names) or "full")
-def test_no_screen_of_one_run_states_an_absence_that_is_not_so(names: list[str]) -> None:
-    fleet, f = reduced_fleet(names, random.Random(20 + len(names)))
-    made: dict[str, Stranger] = {made.truth.status: made for made in fleet.strangers}
-    for stranger in made.values():  # a run of each status
-        full, run = Full(Fleet([stranger], fleet.read_at)), f.select(stranger.run_id)
-        wrong = {name: false_clauses(show(run), full) for name, show in screens.RUN.items()}
-        assert not any(wrong.values()), wrong
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_no_screen_of_two_runs_states_an_absence_that_is_not_so(share: float) -> None:
+    fleet, f = reduced_fleet(["without_steps"], share, random.Random(3))
+    made = fleet.strangers[:2]
+    two = f.select([item.run_id for item in made])
+    assert not wrong_texts(screens.PAIR, made, fleet.read_at, two)
