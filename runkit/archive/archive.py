@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from runkit.archive.sync import Synced
     from runkit.archive.table import Table
 
-EARLIEST, LATEST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
-
 
 class Archive:
     """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
@@ -251,8 +249,7 @@ class Archive:
             "agent": one_or_several("agent", agent),
             "business_id": one_or_several("business_id", business_id),
         }
-        first = read_moment("since", since) or EARLIEST
-        end = read_moment("until", until) or LATEST
+        first, end = read_moment("since", since), read_moment("until", until)
 
         snapshot = self._table.open(version)
         rows = resolve(self._table.copies(snapshot))
@@ -262,7 +259,10 @@ class Archive:
         for column, allowed in filters.items():
             if allowed is not None:
                 rows = rows[rows[column].isin(list(allowed))]
-        rows = rows[rows["created_at"].between(first, end, inclusive="left")]
+        if first is not None:
+            rows = rows[rows["created_at"] >= first]
+        if end is not None:
+            rows = rows[rows["created_at"] < end]
         rows = rows.sort_values("created_at", kind="stable")
         return Selection(self._table, snapshot.version(), rows)
 

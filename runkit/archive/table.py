@@ -70,6 +70,8 @@ _PROPERTIES = {
 }
 _BUSINESS = list(BUSINESS_FIELDS)
 _COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
+_LOG = pa_fs.FileSelector("_delta_log", allow_not_found=True)
+_SEAL = re.compile(r"_runkit_(\d{20})_([0-9a-f]{32})")
 _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have a key, and colors
 
 
@@ -125,19 +127,44 @@ class Table:
         Raises `ArchiveError` without an archive of runkit.
         """
         with self.translated_errors():
+            seals = self._seals()  # before the table, as others may write
             snapshot = DeltaTable(self.uri, storage_options=self.options)
-            # deltalake reads a log with an empty file as one that ends before it
-            for entry in self.filesystem.get_file_info(pa_fs.FileSelector("_delta_log")):
-                if entry.is_file and not entry.size:
-                    raise ValueError(f"{entry.base_name} in its log is empty")
-            newest = snapshot.version()
+            newest, sealed = snapshot.version(), max(seals, default=0)
+            if sealed > newest and (version is None or version > newest):
+                raise ValueError(f"version {sealed} was written, and its log ends with {newest}")
             if version is not None and version > newest:
                 raise UsageError(
                     f"version={version:,}; expected a whole number from 0 to {newest}."
                 )
             if version is not None:
                 snapshot.load_as_version(version)
+            digest = seals.get(snapshot.version())
+            if digest is not None and digest != _digest(snapshot):
+                raise ValueError(f"the log of version {snapshot.version()} has changed")
         return snapshot
+
+    def _seals(self) -> dict[int, str]:
+        """Return the digests of versions as they were written, from names of files in the log.
+
+        Raises `ValueError` for an empty file, which deltalake reads as the end of the log.
+        """
+        seals = {}
+        for entry in self.filesystem.get_file_info(_LOG):
+            if entry.extension == "json" and not entry.size:
+                raise ValueError(f"{entry.base_name} in its log is empty")
+            if match := _SEAL.fullmatch(entry.base_name):
+                seals[int(match[1])] = match[2]
+        return seals
+
+    def _seal(self, snapshot: DeltaTable) -> None:
+        """Write which files the newest version has, so that damage of the log is noticed.
+
+        Other readers of Delta tables skip the file.
+        """
+        snapshot.update_incremental()
+        name = f"_delta_log/_runkit_{snapshot.version():020}_{_digest(snapshot)}"
+        with self.filesystem.open_output_stream(name, buffer_size=1024) as file:
+            file.write(b"1")  # without the buffer, the library takes no bytes
 
     def make(self) -> DeltaTable:
         """Open the newest version; without one, create an empty table for its owner only."""
@@ -157,6 +184,7 @@ class Table:
             DeltaTable.create(
                 self.uri, SCHEMA, "ignore", configuration=_PROPERTIES, storage_options=self.options
             )
+            self._seal(DeltaTable(self.uri, storage_options=self.options))
         return self.open()
 
     def copies(self, snapshot: DeltaTable) -> pd.DataFrame:
@@ -189,11 +217,12 @@ class Table:
                     snapshot.create_write_transaction(
                         actions, mode, SCHEMA, commit_properties=_COMMIT
                     )
-                    return
+                    break
                 except CommitFailedError:
                     if attempt == n_attempts:
                         raise
                     snapshot.update_incremental()
+            self._seal(snapshot)
 
     def _write_file(self, number: int, rows: pa.Table) -> AddAction:
         """Write a file with checksums.
@@ -244,6 +273,12 @@ def files_of(snapshot: DeltaTable) -> pd.DataFrame:
     """Return the files of a snapshot in the order of writing, with `path` and `size_bytes`."""
     actions: pd.DataFrame = pa.table(snapshot.get_add_actions(flatten=True)).to_pandas()
     return actions.sort_values(["modification_time", "path"])
+
+
+def _digest(snapshot: DeltaTable) -> str:
+    """Return a digest of the files of a snapshot, with their sizes and times of writing."""
+    files = files_of(snapshot)[["path", "size_bytes", "modification_time"]]
+    return blake2b(files.to_csv(index=False).encode(), digest_size=16).hexdigest()
 
 
 def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:

@@ -93,6 +93,46 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
     assert n_errors > 50
 
 
+def log_of(folder: Path) -> list[Path]:
+    return sorted((folder / "_delta_log").glob("*.json"))
+
+
+def test_a_log_without_its_last_entry_is_not_an_earlier_version(
+    archive: runkit.Archive, tmp_path: Path
+) -> None:
+    """The version before can still be read, if somebody asks for it."""
+    log_of(tmp_path / "runs")[-1].unlink()
+    for read in (archive.frames, lambda: archive.frames(version=3)):
+        with pytest.raises(runkit.errors.ArchiveError, match=r"version 3 was written.* 2\."):
+            read()
+    assert len(archive.frames(version=2).runs) == 2
+    with pytest.raises(runkit.errors.ArchiveError):
+        archive.add([run(run_id="new")])
+
+
+@pytest.mark.parametrize("word", [b'"add"', b'"remove"', b'"modificationTime":1', b'"size":'])
+def test_no_flipped_byte_of_the_log_changes_what_is_read(
+    archive: runkit.Archive, tmp_path: Path, word: bytes
+) -> None:
+    """The entry is another one then, or none, which deltalake does not notice."""
+    versions = archive.version, archive.compact()
+    expected = [archive.select(version=version).rows for version in versions]
+    n_errors = 0
+    for path in log_of(tmp_path / "runs"):
+        content = path.read_bytes()
+        place = content.find(word) + len(word) - 2
+        if word not in content:
+            continue
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        for version, rows in zip(versions, expected, strict=True):
+            try:
+                assert archive.select(version=version).rows.equals(rows)
+            except runkit.errors.ArchiveError:
+                n_errors += 1
+        path.write_bytes(content)
+    assert n_errors > 0
+
+
 def test_an_emptied_log_is_not_an_earlier_version(archive: runkit.Archive, tmp_path: Path) -> None:
     """The error says which file it is, and what to do."""
     last = max((tmp_path / "runs" / "_delta_log").glob("*.json"))
