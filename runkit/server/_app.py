@@ -13,10 +13,12 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Match
 
 from runkit.local.secret import Secret
 from runkit.server import _web
@@ -26,7 +28,6 @@ from runkit.server._business_actions import (
     actions_on,
     business_now,
     check_action,
-    object_business,
 )
 from runkit.server._replay import pending, status_at, visible_artifacts
 from runkit.server._store import Store, get_or_404
@@ -103,8 +104,15 @@ def create_app(store: Store, key: Secret, latency: float = 0, limit: int | None 
 
 async def refused(request: Request, error: Any) -> Response:
     """Return the message of an error in the API's format."""
-    parameter = getattr(error, "parameter", "")
-    return error_response(error.status_code, error.detail, parameter, error.headers)
+    status, headers = error.status_code, error.headers
+    if status == 400 and not isinstance(error, RequestError):
+        status = 422  # FastAPI's word for a body that is not UTF-8, or too deep
+    if status == 405:
+        routes = (route for route in router.routes if isinstance(route, APIRoute))
+        found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+        methods = {method for route in found for method in route.methods or ()}
+        headers = {"Allow": ", ".join(sorted(methods))}
+    return error_response(status, error.detail, getattr(error, "parameter", ""), headers)
 
 
 async def invalid(request: Request, error: Any) -> Response:
@@ -293,9 +301,7 @@ async def create_action(store: Db, body: _web.NewAction, request: Request) -> Js
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
     """
     run_id = body.run_id
-    business = object_business(store, body.object_type, body.object_id)
-    if business is None:
-        raise RequestError(404, f"{body.object_type} not found: {body.object_id!r}")
+    business = get_or_404(store.objects[body.object_type], body.object_type, body.object_id)
     check_action(store, business, body)
     if body.thread_id:
         get_or_404(store.threads, "thread", body.thread_id)

@@ -80,7 +80,9 @@ def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
         ("GET", "/v1/runs/unknown", b"", 404),
         ("DELETE", "/v1/runs", b"", 405),
         ("POST", "/v1/runs", b"{nope", 422),
-        ("POST", "/v1/runs", b"[" * 100_000, 400),
+        ("POST", "/v1/runs", b"[" * 100_000, 422),
+        ("POST", "/v1/threads", b'{"type": "\xff"}', 422),
+        ("POST", "/v1/runs/unknown/feedback", b"\xff\xfe", 422),
         ("POST", "/v1/runs", b" " * 1_000_001, 413),
     ],
 )
@@ -94,3 +96,12 @@ def test_every_error_has_the_same_shape(
     errors = answer.json()["errors"]
     assert all(error["message"] for error in errors)
     assert {*errors[0]} <= {"message", "parameter"}
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/v1/runs", "GET, POST"), ("/v1/runs/x", "GET"), ("/v1/runs/x/resume", "POST")],
+)
+def test_a_refused_method_names_the_others(server: Server, path: str, methods: str) -> None:
+    answer = server.http.request("OPTIONS", origin(server) + path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)

@@ -59,11 +59,11 @@ def test_only_the_key_opens(box: Any, key: str | None) -> None:
         assert "data" not in response.json()
 
 
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80@evil"])
 @pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_a_request_of_a_web_page_is_refused(http: httpx.Client, header: str) -> None:
+def test_a_request_of_a_web_page_is_refused(http: httpx.Client, header: str, host: str) -> None:
     """A page of another host that the browser was tricked into sending here."""
-    host = "evil.example" if header == "Host" else "http://evil.example"
-    response = http.get("/runs", headers={header: host})
+    response = http.get("/runs", headers={header: f"http://{host}" if header == "Origin" else host})
     assert response.status_code == (400 if header == "Host" else 403)
     assert "data" not in response.text
 
