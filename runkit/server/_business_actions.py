@@ -72,15 +72,9 @@ def business_now(store: Store, business: Business) -> Json:
     return body
 
 
-def object_business(store: Store, object_type: str, object_id: str) -> Business | None:
-    """Return the business of an object of an action, None if there is none."""
-    objects = store.by_id if object_type == "businesses" else store.by_hit
-    return objects.get(object_id) if object_id else None
-
-
 def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json]:
     """Return the actions on an object up to now, by id, in order; none on an unknown object."""
-    business = object_business(store, object_type, object_id)
+    business = store.objects[object_type].get(object_id)
     actions = history_of(store, business).actions[object_id] if business else []
     return {action["id"]: action for action in actions}
 

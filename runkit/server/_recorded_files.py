@@ -5,8 +5,6 @@ A run is played as it is, whatever its other fields hold: only what the sandbox 
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,19 +17,18 @@ from runkit.api.contract import (
     current_status,
     local_fields,
     objects,
-    read_page,
     resolution_of,
 )
 from runkit.api.jsontext import loads
 from runkit.display.log import log
-from runkit.display.text import agent_title, brief, first_text, plural, run_label, short_id
+from runkit.display.text import agent_title, first_text, plural, run_label, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local.files import usable
 from runkit.server._accounts import SPACE, Json, id_in, ms_of
 from runkit.server._recordings import Business, Recording, business_of, walk
 
 MAX_YEARS = 10  # that a run took; later times might be outside of datetime
-MAX_NAMED = 20  # lines that one message names
+MAX_NAMED = 1_000  # characters of a message about lines that are left out
 
 
 def _time(text: str) -> str:
@@ -79,60 +76,37 @@ def read_recordings(path: str | Path) -> list[Business]:
 
     What cannot be played is left out, and named in the log. Raises `UsageError` if nothing is left.
     """
-    file = usable(path)
     try:
-        content = file.read_bytes()
+        content = usable(path).read_bytes()
     except OSError as error:
         raise UsageError.of_path(path, error) from None
-    if content.startswith(b"\x1f\x8b"):
-        with suppress(OSError, EOFError):
-            content = gzip.decompress(content)
+    with suppress(ValueError, TypeError, KeyError):
+        document = loads(content)
+        if "runs" in document:
+            return [business_of(Path(path).stem, document)]
     problems: list[str] = []
-    businesses = _businesses(content, file.stem, problems)
-    named = "; ".join(problems[:MAX_NAMED]) + "; …" * (len(problems) > MAX_NAMED)
-    if not businesses:
-        raise UsageError(
-            f"replay={str(path)!r} has no run that can be played; expected finished runs with "
-            f"their steps, one a line ({named or 'the file is empty'})"
-        )
-    if problems:
-        log.warning("replay: left out (%s): %s", len(problems), named)
-    return businesses
-
-
-def _businesses(content: bytes, name: str, problems: list[str]) -> list[Business]:
     copies: dict[str, list[Json]] = {}
-    for where, row in _rows(content, problems):
-        if "business" in row and "runs" in row:
-            return [business_of(name, row)]
-        if isinstance(row.get("id"), str):
-            copies.setdefault(row["id"], []).append(row)
-        else:
-            problems.append(f"{where}: not a run")
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            run = dict(loads(line))
+            copies.setdefault(run["id"], []).append(run)
+        except (ValueError, TypeError, KeyError):
+            problems.append(f"line {number}: not a run")
     businesses = []
     for run_id, rows in copies.items():
         try:
             businesses.append(_business(run_id, rows))
         except ValueError as error:
-            problems.append(f"run {short_id(run_id)}: {error}")
+            problems.append(f"run {short_id(str(run_id))}: {error}")
+    named = shorten("; ".join(problems), MAX_NAMED)
+    if not businesses:
+        raise UsageError(
+            f"replay={str(path)!r} has no run that can be played; expected finished runs with "
+            f"their steps, one a line. {named}"
+        )
+    if problems:
+        log.warning("replay: left out (%s): %s", len(problems), named)
     return businesses
-
-
-def _rows(content: bytes, problems: list[str]) -> Iterator[tuple[str, Json]]:
-    """Yield the objects of a file, and where each stands."""
-    with suppress(ValueError):
-        document = loads(content)
-        is_page = isinstance(document, list) or "data" in document
-        items = read_page(document, "replay").data if is_page else [document]
-        yield from ((f"run {number}", item) for number, item in enumerate(items, 1))
-        return
-    for number, line in enumerate(content.splitlines(), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", dict(loads(line))
-            except (ValueError, TypeError):
-                quote = brief(line[:80].decode("utf-8", "replace"))
-                problems.append(f"line {number}: not a JSON object: {quote}")
 
 
 def _business(run_id: str, copies: list[Json]) -> Business:
@@ -177,23 +151,15 @@ def _add_questions(run: Json, copies: list[Json]) -> int:
     Copies of a run that waited have it; else the step itself says it.
     """
     copies = sorted(copies, key=lambda row: str(row.get("updated_at")))
-    items = {
-        item["id"]: item
-        for row in copies
-        for item in objects(row.get("interrupts"))
-        if isinstance(item.get("id"), str)
-    }
+    found = (item for row in copies for item in objects(row.get("interrupts")))
+    items = {item["id"]: item for item in found if first_text(item.get("id"))}
     steps = [step for step in walk(run["steps"]) if step["type"] == "interrupt"]
     steps = [step for step in steps if resolution_of(step) is None]
-    taken: set[str] = set()
     for step in steps:
         result = step.get("result")
-        known = first_text(result.get("interrupt_id")) if isinstance(result, dict) else None
-        left = [name for name in items if name not in taken]
-        item_id = known or next(iter(left), None) or f"int-{step['id']}"
+        known = result.get("interrupt_id") if isinstance(result, dict) else None
+        item_id = first_text(known, next(iter(items), None))
         value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
-        item = items.get(item_id) or {"id": item_id, "agent": step.get("agent"), "value": value}
         # an id that is asked again is another question
-        step["asked"] = {**item, "id": f"{item_id}/{step['id']}" if item_id in taken else item_id}
-        taken.add(item_id)
+        step["asked"] = items.pop(item_id, {"value": value}) | {"id": f"{item_id}/{step['id']}"}
     return len(steps)

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runkit.api.contract import interrupt_value, objects
 from runkit.api.questions import interrupt_kind, questions_in
@@ -197,14 +197,15 @@ class _Parts:
         """Return the run at its end, without steps."""
         run = {key: value for key, value in recorded.items() if key != "steps"}
         run.setdefault("interrupts", [])
-        known = {
-            "id": self.spec.id,
-            "thread_id": self.spec.thread_id,
-            "created_at": iso(self.spec.created),
-            "requester": user_of(self.spec.person),
-            "prompt": self.spec.prompt,
-        }
-        run |= {key: value for key, value in known.items() if key in run}
+        spec = self.spec
+        _update(
+            run,
+            id=spec.id,
+            thread_id=spec.thread_id,
+            created_at=iso(spec.created),
+            requester=user_of(spec.person),
+            prompt=spec.prompt,
+        )
         for key in ("started_at", "ended_at"):
             if run.get(key) and ms_of(run[key]) in self.times:
                 run[key] = iso(self.times[ms_of(run[key])])
@@ -223,12 +224,11 @@ class _Parts:
         step = self.with_artifacts({key: recorded[key] for key in recorded if key != "asked"})
         start, completed_at = self.times[ms_of(step["started_at"])], step.get("completed_at")
         end = self.at(completed_at) if completed_at else self.times.get(self.last, NEVER)
-        own = {"id": self.id(step["id"]), "run_id": self.spec.id, "started_at": iso(start)}
+        _update(step, id=self.id(step["id"]), run_id=self.spec.id, started_at=iso(start))
         if parent := step.get("parent_step_id"):
-            own["parent_step_id"] = self.id(parent)
+            step["parent_step_id"] = self.id(parent)
         if completed_at and end < NEVER:
-            own["completed_at"] = iso(int(end))
-        step |= {key: value for key, value in own.items() if key in step}
+            step["completed_at"] = iso(int(end))
         result = step.get("result")
         interrupt = None
         if item := recorded.get("asked"):
@@ -239,10 +239,10 @@ class _Parts:
         kept = {}
         if isinstance(result, dict) and "interrupt_id" in result:
             kept = {"interrupt_id": interrupt.item["id"] if interrupt else result["interrupt_id"]}
-        changed: Json = {"status": "running", "completed_at": None, "result": kept}
+        running = {**step}
+        _update(running, status="running", completed_at=None, result=kept)
         if step["type"] != "interrupt":
-            changed["artifacts"] = []
-        running = step | {key: value for key, value in changed.items() if key in step}
+            _update(running, artifacts=[])
         return TimedStep(start, end, running, step, self.steps(step.get("steps")), interrupt)
 
     def answered(self, interrupt: PlacedInterrupt, result: Json) -> Json:
@@ -323,6 +323,11 @@ class _Parts:
         return id_in(self.spec.id, recorded)
 
 
+def _update(part: Json, **fields: Any) -> None:
+    """Change the fields of a part that it has."""
+    part.update({name: value for name, value in fields.items() if name in part})
+
+
 def _walk(steps: list[TimedStep]) -> Iterator[TimedStep]:
     """Yield steps and all below them."""
     for step in steps:
@@ -336,8 +341,6 @@ def _walk(steps: list[TimedStep]) -> Iterator[TimedStep]:
 def _stopped(placed: PlacedRun, at: int) -> PlacedRun:
     """Return a run that ended early: running steps fail, an open question stays open. [A] 23."""
     spec = placed.spec
-    summary = f"The run failed: {ENDED_BY}. The review is incomplete. Start it again later."
-    cause = {"title": "Step failed", "type": "error", "confidence": "high", "summary": summary}
     error: Json = {
         "id": id_in(spec.id, "stopped"),
         "run_id": spec.id,
@@ -351,12 +354,13 @@ def _stopped(placed: PlacedRun, at: int) -> PlacedRun:
         "completed_at": iso(at),
         "steps": [],
         "result": {},
-        "artifacts": [{"id": id_in(spec.id, "cause"), **cause, "sources": []}],
+        "artifacts": [],
     }
     steps = [_failed(step, at) for step in placed.steps if step.start <= at]
-    changed = {"status": "error", "output": None, "ended_at": iso(at)}
+    run = {**placed.run}
+    _update(run, status="error", output=None, ended_at=iso(at))
     return placed._replace(
-        run=placed.run | {key: value for key, value in changed.items() if key in placed.run},
+        run=run,
         steps=[*steps, TimedStep(at, at, error, error, [], None)],
         actions=[action for action in placed.actions if action["at"] <= at],
         started=min(placed.started, at),
@@ -382,21 +386,18 @@ def cut(placed: PlacedRun, at: int, steps: bool = True) -> Json:
 
     A run in the object page's form has an empty list of steps where it is read without them.
     """
-    run, has_ended = placed.run, placed.ended <= at
-    changing = {
-        "status": status_at(placed, at),
-        "updated_at": iso(updated(placed, at)),
-        "started_at": run.get("started_at") if placed.started <= at else None,
-        "ended_at": run.get("ended_at") if has_ended else None,
-        "output": run.get("output") if has_ended else None,
-        "interrupts": [interrupt.item for interrupt in pending(placed, at)],
-    }
-    state = run | {key: value for key, value in changing.items() if key in run}
+    run, has_ended = {**placed.run}, placed.ended <= at
+    _update(run, status=status_at(placed, at), updated_at=iso(updated(placed, at)))
+    if placed.started > at:
+        _update(run, started_at=None)
+    if not has_ended:
+        _update(run, ended_at=None, output=None)
+    run["interrupts"] = [interrupt.item for interrupt in pending(placed, at)]
     if steps:
-        state["steps"] = _cut_steps(placed.steps, at)
+        run["steps"] = _cut_steps(placed.steps, at)
     elif "thread_id" not in run:
-        state["steps"] = []
-    return state
+        run["steps"] = []
+    return run
 
 
 def _cut_steps(steps: list[TimedStep], at: int) -> list[Json]:

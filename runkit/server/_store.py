@@ -63,7 +63,8 @@ class Store:
         else:
             self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
-        self.by_hit = {business.hit_id: business for business in self.businesses}
+        by_hit = {business.hit_id: business for business in self.businesses if business.hit_id}
+        self.objects = {"businesses": self.by_id, "watchlist_result": by_hit}  # of actions
         recorded = {item.agent for business in self.businesses for item in business.recordings}
         kinds = [*DESCRIPTIONS] if replay is None else sorted(recorded)
         self.agents = {kind: agent_json(kind) for kind in kinds}
