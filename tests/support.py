@@ -18,7 +18,18 @@ START = datetime(2026, 2, 3, 10, tzinfo=UTC)
 BROWSER_TIMEOUT = 30_000  # milliseconds; a busy machine is slow
 # threads that end by themselves
 JOBS = tuple(
-    f"runkit-{name}" for name in ("case", "check", "answer", "feedback", "refresh", "open", "fetch")
+    f"runkit-{name}"
+    for name in (
+        "case",
+        "check",
+        "answer",
+        "feedback",
+        "refresh",
+        "open",
+        "read",
+        "identify",
+        "fetch",
+    )
 )
 
 

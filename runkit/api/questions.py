@@ -214,7 +214,9 @@ NOTE = FormField(
 )
 REASON = replace(NOTE, title="Reason")
 DISMISS_REASON = replace(REASON, help="required to dismiss, goes into the audit record")
-REJECT_REASON = replace(REASON, help="required to reject, goes into the audit record")
+REJECT_REASON = replace(
+    REASON, help="required to reject, goes into the audit record", is_folded=True
+)
 FOLDED_NOTE = replace(NOTE, is_folded=True)
 DOCUMENT_ID = FormField(
     "document_id",

@@ -11,21 +11,22 @@
 `question.VERDICTS` has the end states and their receipts.
 
 From the second press to the result the controller is inert: another answer finds SENDING and does
-nothing. One lock guards the state. Listeners are called without the lock, since they may need a
-lock whose owner waits for this one; so they ask for the newest state. The controllers of the inbox
-and of the monitor follow the same pattern, and have an `AnswerController` for each question.
+nothing. Its methods are called on the thread of the card's queue only, which owns the state; what
+takes time is read or sent as work of the queue. A card with several questions has an
+`AnswerController` for each on one queue.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
+from runkit.api.other_models import Document
 from runkit.client import Client
 from runkit.client.resume import TAKEN, is_stale
 from runkit.display.log import log
@@ -33,8 +34,9 @@ from runkit.display.text import live_moment, shorten
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, Display, declared_name
-from runkit.widgets import _case, _drafts, _threads
+from runkit.widgets import _case, _drafts
 from runkit.widgets._drafts import draft_key
+from runkit.widgets._event_queue import Event, EventQueue, error_message
 from runkit.widgets._question import (
     ACCEPTED,
     Outcome,
@@ -62,26 +64,6 @@ EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 Reasons = Mapping[str, Sequence[str]]
 
 
-class Controller:
-    """State behind a card, without a screen. Every method may be called from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._listeners: list[Callable[[], object]] = []
-
-    def subscribe(self, listener: Callable[[], object]) -> None:
-        """Call `listener` after each change, on the thread that made it."""
-        with self._lock:
-            self._listeners.append(listener)
-
-    def _notify(self) -> None:
-        for listener in tuple(self._listeners):
-            try:
-                listener()
-            except Exception:  # a view that fails must not stop the controller
-                log.exception("a card could not be updated")
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """The state of an answer. `message` is the status, `errors` are by section and field.
@@ -95,7 +77,7 @@ class Snapshot:
     receipt: Receipt | None = None
 
 
-class AnswerController(Controller):
+class AnswerController:
     """One question, the entries for its answer, and the outcome.
 
     Parameters
@@ -104,6 +86,10 @@ class AnswerController(Controller):
         Sends the answer.
     question : Question
         The question as it was displayed.
+    queue : EventQueue
+        Of the card, on whose thread every method is called.
+    documents : list of Document
+        Those of the business, if the question asks for one.
     who, drafts, reasons, receipts
         As for `InterruptForm`.
     list_runs : callable, optional
@@ -115,6 +101,8 @@ class AnswerController(Controller):
         self,
         client: Client,
         question: Question,
+        queue: EventQueue,
+        documents: Sequence[Document] = (),
         *,
         who: str | None = None,
         drafts: bool = True,
@@ -122,13 +110,13 @@ class AnswerController(Controller):
         receipts: str = "full",
         list_runs: Callable[[], Iterable[Run]] | None = None,
     ) -> None:
-        super().__init__()
         self.client = client
         self.question = question
+        self.queue = queue
         self.who = who or declared_name()
         self.is_login = not (who or answer_log.typed_name)  # nobody has given a name
         self.reasons = reasons or {}
-        self.form = Questionnaire(question.value, question.documents(client))
+        self.form = Questionnaire(question.value, documents)
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.received({})
         self.evidence = _case.evidence_of(question)
@@ -143,9 +131,9 @@ class AnswerController(Controller):
         self._use_drafts = drafts
         run, interrupt_id = question.run, question.interrupt_id or ""
         self._draft_key = draft_key(run, client.host, interrupt_id, question.digest)
-        self._is_sending = False  # a job has the answer
         self._sent: Sent | None = None  # being sent
         self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
+        self._is_sending = False  # also while it is checked
         self._seen = 0  # the newest entry of the log that the person knows of, one's own included
         self._own = 0  # one's own newest entry
         self._shown_at: datetime | None = None
@@ -156,21 +144,27 @@ class AnswerController(Controller):
     # -- actions of the person
 
     def note_display(self) -> None:
-        """Note when the question was first shown on this machine, and read the case as a job."""
-        self._shown_at = self._shown_at or datetime.now(UTC)
-        _threads.start(self._read_case, "case")
+        """Note when the question was first shown on this machine, and read the case once."""
+        if self._shown_at is None:
+            self._shown_at = datetime.now(UTC)
+            self.read_case()
 
     def _list_recent(self) -> Iterable[Run]:
         return self.client.runs.list(since=f"{DAYS}d", progress=False)
 
-    def _read_case(self) -> None:
-        try:
-            others = _case.read_others(self.client, self.question.run, self._list_runs)
-            lines = _case.lines_about_others(self.question, others, self.client.host)
-        except Exception as error:
-            lines = _case.failure(_threads.error_message(error))
+    def read_case(self) -> None:
+        """Read the other runs of the business."""
+        self.queue.start("case", self._case_about_others, self._show_case, self._case_failed)
+
+    def _case_about_others(self) -> list[Json]:
+        others = _case.read_others(self.client, self.question.run, self._list_runs)
+        return _case.lines_about_others(self.question, others, self.client.host)
+
+    def _show_case(self, lines: list[Json]) -> None:
         self.case_lines = [*self._findings, *lines]
-        self._notify()
+
+    def _case_failed(self, error: Exception) -> None:
+        self._show_case(_case.failure(error_message(error)))
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a message of the page: a name, entries, or an answer (a verb, pressed twice)."""
@@ -193,114 +187,105 @@ class AnswerController(Controller):
 
     def sign(self, name: str) -> None:
         """Take the name of the person who answers, here and in the forms that follow."""
-        with self._lock:
-            if name.strip() and self.snapshot.state in EDITABLE:
-                self.who = answer_log.typed_name = name.strip()[:MAX_NAME]
-                self.is_login = False
-        self._notify()
+        if name.strip() and self.snapshot.state in EDITABLE:
+            self.who = answer_log.typed_name = name.strip()[:MAX_NAME]
+            self.is_login = False
 
     def edit(self, entries: Entries) -> None:
         """Take the entries of the inputs; while an answer is sent they are no part of it."""
-        with self._lock:
-            state = self.snapshot.state
-            if self.snapshot.receipt or entries == self.entries:
-                return
-            self._take(entries)
-            if state not in EDITABLE or state is State.OPEN:
-                return
+        state = self.snapshot.state
+        if self.snapshot.receipt or entries == self.entries:
+            return
+        self._take(entries)
+        if state in EDITABLE and state is not State.OPEN:
             self._change(State.OPEN)
-        self._notify()
 
     def submit(self, entries: Entries | None = None) -> None:
         """Send the answer, unless it is invalid; while one is being sent, another is ignored."""
-        with self._lock:
-            state = self.snapshot.state
-            if entries is not None and not self.snapshot.receipt:
-                self._take(entries)
-            if state not in EDITABLE:
-                return
-            answer, errors = self.form.answer(self.entries)
-            if self.refusal:
-                self._change(State.FAILED, self.refusal)
-            elif errors:
-                first, *_ = (text for texts in errors.values() for text in texts.values())
-                self._change(State.INVALID, self._not_sent(first), errors=errors)
-            elif self.needs_name:
-                self._change(State.INVALID, self._not_sent(NO_NAME))
-            else:
-                who = self.who
-                _threads.start(
-                    lambda: self._run_job(answer, who), "answer"
-                )  # it waits for the lock
-                self._change(State.SENDING, "Sending your answer…")
-        self._notify()
+        state = self.snapshot.state
+        if entries is not None and not self.snapshot.receipt:
+            self._take(entries)
+        if state not in EDITABLE:
+            return
+        answer, errors = self.form.answer(self.entries)
+        if self.refusal:
+            self._change(State.FAILED, self.refusal)
+        elif errors:
+            first, *_ = (text for texts in errors.values() for text in texts.values())
+            self._change(State.INVALID, self._not_sent(first), errors=errors)
+        elif self.needs_name:
+            self._change(State.INVALID, self._not_sent(NO_NAME))
+        else:
+            send = partial(self._send, answer, self.who)
+            self._sent = None
+            self.queue.start("answer", send, self._delivered, self._not_delivered)
+            self._is_sending = True
+            self._change(State.SENDING, "Sending your answer…")
 
     # -- newer states of the run
 
-    def refresh(self) -> None:
-        """Read whether the question is still open, without the run's steps while it is.
+    def check(self) -> None:
+        """Read whether the question is still open, without the run's steps while it is."""
+        self.queue.start("check", self._read_newer, self.checked, self.not_checked)
 
-        Raises what `client.runs.get` raises.
-        """
-        try:
-            run = self.client.runs.get(self.question.run, steps=False)
-        except Unavailable:
-            self._replace_message("", OFFLINE)
-            raise
-        self._replace_message(OFFLINE, "")
+    def _read_newer(self) -> Run | None:
+        """Return the run with its steps if anything has changed, else None."""
+        run = self.client.runs.get(self.question.run, steps=False)
         is_open = self.question.outcome(run).word == "open"
         is_same = is_open and run.updated_at == self.run.updated_at
-        if not is_same or self.snapshot.state is State.UNKNOWN:
-            self.update_run(self.client.runs.get(self.question.run))
+        if is_same and self.snapshot.state is not State.UNKNOWN:
+            return None
+        return self.client.runs.get(self.question.run)
+
+    def checked(self, run: Run | None) -> None:
+        """Take the run that a check has read, if it has changed."""
+        self._replace_message(OFFLINE, "")
+        if run is not None:
+            self.update_run(run)
+
+    def not_checked(self, error: Exception) -> None:
+        """Say that the host cannot be reached; sending reports what else is wrong."""
+        if isinstance(error, Unavailable):
+            self._replace_message("", OFFLINE)
 
     def _replace_message(self, old: str, new: str) -> None:
-        with self._lock:
-            if self.snapshot.state is not State.OPEN or old not in ("", self.snapshot.message):
-                return
+        if self.snapshot.state is State.OPEN and old in ("", self.snapshot.message):
             self._change(State.OPEN, new)
-        self._notify()
 
     def identify(self, run: Run) -> None:
         """Take the business of the run, which may be found out while the question is displayed."""
-        with self._lock:
-            unnamed = self.question.run
-            if unnamed.business_id is not None or run.business_id is None:
-                return
+        unnamed = self.question.run
+        if unnamed.business_id is None and run.business_id is not None:
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self.question = replace(self.question, run=unnamed.with_local_fields(**business))
-        _threads.start(self._read_case, "case")
-        self._notify()
+            self.read_case()
 
     def update_run(self, run: Run) -> None:
         """Take a newer state of the run, with its steps, from another reader."""
         self.identify(run)
-        with self._lock:
-            state = self.snapshot.state
-            is_sending = state is State.SENDING or self._is_sending  # the job decides
-            if self.snapshot.receipt or is_sending or is_stale(run, self.run):
-                return
-            outcome = self.question.outcome(run)
-            if state is State.UNKNOWN:
-                self._resolve(run)
-            elif outcome.word != "open":
-                self._close(run, outcome, UNSENT if self.is_edited else "")
-            else:
-                self.run = run
-                return
-        self._notify()
+        state = self.snapshot.state
+        # while an answer is sent, its result decides
+        if self.snapshot.receipt or self._is_sending or is_stale(run, self.run):
+            return
+        outcome = self.question.outcome(run)
+        if state is State.UNKNOWN:
+            self._resolve(run)
+        elif outcome.word != "open":
+            self._close(run, outcome, UNSENT if self.is_edited else "")
+        else:
+            self.run = run
 
-    # -- jobs
+    # -- sending: on a thread of its own, which returns what its result changes
 
-    def _send(self, answer: Json, who: str) -> None:
-        """Check that the same question is still open, answer it once, and find the outcome."""
+    def _send(self, answer: Json, who: str) -> Event:
+        """Check that the same question is still open, and answer it once."""
         question = self.question
         run = self._read()
         outcome = question.outcome(run)
         if outcome.word != "open":
-            self._close(run, outcome, UNSENT)
-            return
+            return partial(self._close, run, outcome, UNSENT)
         # on the server's clock, as all times of a receipt
-        self._sent = Sent(run.read_at or datetime.now(UTC), who, answer)
+        sent = self._sent = Sent(run.read_at or datetime.now(UTC), who, answer)
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -311,45 +296,26 @@ class AnswerController(Controller):
                 display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
                 seen=self._seen,
                 on_claimed=self._on_claimed,
-                on_checking=self._on_unconfirmed,
+                on_checking=lambda reason: self.queue.post(partial(self._checking, sent, reason)),
             )
-        except Conflict as error:
+        except RunkitError as error:
             self._sent = None
+            if not isinstance(error, Conflict):
+                raise
             run = error.run or run  # it is closed; when and by whom may be unknown
             outcome = question.outcome(run)
             outcome = Outcome("closed") if outcome.word == "open" else outcome
-            self._close(run, outcome, "The API refused your answer.")
-        except Invalid as error:
+            return partial(self._close, run, outcome, "The API refused your answer.")
+        if delivery.outcome == TAKEN:
             self._sent = None
-            is_json = self.entries["0"]["decision"] == "raw"
-            errors = {"0": {"raw": str(error)}} if is_json else {}
-            self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
-        except RunkitError:
-            self._sent = None
-            raise
-        else:
-            if delivery.outcome == TAKEN:
-                self._sent = None
-                self._take_newer(self._read())
-            elif delivery.run is None:
-                self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
-            elif delivery.outcome == CONFIRMED:
-                outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
-                sent = self._sent._replace(is_confirmed=True)
-                self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
-            else:
-                self._resolve(delivery.run)
-
-    def _on_claimed(self, number: int) -> None:
-        self._own, self._seen = number, max(number, self._seen)
-
-    def _take_newer(self, run: Run) -> None:
-        """Take the run after another answer from this machine was sent first."""
-        outcome = self.question.outcome(run)
-        if outcome.word == "open":
-            self._change(State.OPEN, self._not_sent(self._warning(), "Your answer was not sent"))
-        else:
-            self._close(run, outcome, UNSENT)
+            return partial(self._taken, self._read())
+        if delivery.run is None:
+            return partial(self._change, State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
+        if delivery.outcome == CONFIRMED:
+            outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
+            sent = sent._replace(is_confirmed=True)
+            return partial(self._end, delivery.run, outcome, sent, is_logged=delivery.is_logged)
+        return partial(self._resolve, delivery.run)
 
     def _read(self) -> Run:
         run = self.client.runs.get(self.question.run)
@@ -358,6 +324,39 @@ class AnswerController(Controller):
                 "The API shows an older state of the run than before. Try again in a moment."
             )
         return run
+
+    def _on_claimed(self, number: int) -> None:
+        self._own, self._seen = number, max(number, self._seen)
+
+    def _checking(self, sent: Sent, reason: str) -> None:
+        self._doubtful = sent
+        self._change(State.UNKNOWN, f"{CHECKING} ({reason})")
+
+    def _taken(self, run: Run) -> None:
+        """Take the run after another answer from this machine was sent first."""
+        outcome = self.question.outcome(run)
+        if outcome.word == "open":
+            self._change(State.OPEN, self._not_sent(self._warning(), "Your answer was not sent"))
+        else:
+            self._close(run, outcome, UNSENT)
+
+    def _delivered(self, take: Event) -> None:
+        self._is_sending = False
+        take()
+
+    def _not_delivered(self, error: Exception) -> None:
+        """Describe an error of sending; what may have left is in doubt."""
+        self._is_sending = False
+        message = error_message(error)
+        if self._sent is not None:
+            self._doubtful = self._sent
+            self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
+        elif isinstance(error, Invalid):
+            is_json = self.entries["0"]["decision"] == "raw"
+            errors = {"0": {"raw": message}} if is_json else {}
+            self._change(State.FAILED, f"The API refused the answer. {message}", errors=errors)
+        else:
+            self._change(State.FAILED, self._not_sent(message, "Not delivered"))
 
     def _resolve(self, run: Run) -> None:
         """Take the outcome of an unconfirmed answer."""
@@ -368,27 +367,6 @@ class AnswerController(Controller):
         self.run = run
         message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
         self._change(State.OPEN, message)
-
-    def _on_unconfirmed(self, reason: str) -> None:
-        self._doubtful = self._sent
-        self._change(State.UNKNOWN, f"{CHECKING} ({reason})")
-        self._notify()
-
-    def _run_job(self, answer: Json, who: str) -> None:
-        """Send an answer; any error becomes a message on the card."""
-        with self._lock:
-            self._sent, self._is_sending = None, True
-        try:
-            self._send(answer, who)
-        except Exception as error:
-            message = _threads.error_message(error)
-            if self._sent is not None:
-                self._doubtful = self._sent
-                self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
-            else:
-                self._change(State.FAILED, self._not_sent(message, "Not delivered"))
-        self._is_sending = False
-        self._notify()
 
     # -- state changes
 
@@ -405,16 +383,14 @@ class AnswerController(Controller):
     def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
         more |= {"has_reason": self._has_reason}
         state, receipt = verdict(self.question, self.client, outcome, sent, **more)
-        with self._lock:
-            self.run = run
-            self._change(state, receipt.title, receipt=receipt)
+        self.run = run
+        self._change(state, receipt.title, receipt=receipt)
         _drafts.drop(self._draft_key)
         _drafts.drop_closed(run, self.client.host)
 
     def _change(self, state: State, message: str = "", **more: Any) -> None:
-        with self._lock:
-            if self.snapshot.receipt is None:  # a receipt is the end
-                self.snapshot = Snapshot(state, message, **more)
+        if self.snapshot.receipt is None:  # a receipt is the end
+            self.snapshot = Snapshot(state, message, **more)
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
@@ -450,6 +426,11 @@ class AnswerController(Controller):
         """The notes, which a person may want to copy after a conflict."""
         return "\n".join(filter(None, (texts.get("note") for texts in self.entries.values())))
 
+    @property
+    def offered(self) -> str:
+        """The notes to copy, if the question was closed by another answer."""
+        return self.typed if self.snapshot.state is State.CONFLICT else ""
+
     def _take(self, entries: Entries) -> None:
         """Take entries, and keep them as a draft, which takes 2 ms."""
         if self._use_drafts and entries != self.entries:
@@ -466,47 +447,37 @@ class AnswerController(Controller):
         return "Draft restored." if self.is_edited else ""
 
 
-class Forms(Controller):
-    """The forms of several questions, and those that are closed.
+class Forms:
+    """The forms of several questions on one queue, and those that are closed.
 
     The options are those of a form.
     """
 
-    def __init__(self, client: Client, **options: Any) -> None:
-        super().__init__()
-        self.client = client
-        self.options = options
+    def __init__(self, client: Client, queue: EventQueue, **options: Any) -> None:
+        self.client, self.queue, self.options = client, queue, options
         self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
 
-    def form_of(self, question: Question) -> AnswerController:
+    def form_of(self, question: Question, documents: Sequence[Document] = ()) -> AnswerController:
         """Return the form of a question, made once, however often it is opened."""
-        form = self.forms.get(question.key) or AnswerController(
-            self.client, question, **self.options
-        )
-        with self._lock:
-            is_new = question.key not in self.forms
-            form = self.forms.setdefault(question.key, form)
-        if is_new:
-            form.subscribe(lambda: self._follow(form))
+        form = self.forms.get(question.key)
+        if form is None:
+            form = AnswerController(self.client, question, self.queue, documents, **self.options)
+            self.forms[question.key] = form
         form.note_display()
         return form
 
     def update_forms(self, runs: Iterable[Run]) -> None:
         """Pass newer states of their runs to the forms."""
         by_id = {run.id: run for run in runs}
-        for form in tuple(self.forms.values()):
+        for form in self.forms.values():
             if form.run.id in by_id:
                 form.update_run(by_id[form.run.id])
 
-    def _follow(self, form: AnswerController) -> None:
-        self._move_closed(form)
-        self._notify()
-
-    def _move_closed(self, form: AnswerController) -> bool:
-        """Move a form that is closed to `closed`; False if it is open, or was moved before."""
-        with self._lock:
-            if form.snapshot.receipt is None or self.forms.pop(form.question.key, None) is None:
-                return False
-            self.closed.append(form)
-            return True
+    def move_closed(self) -> list[AnswerController]:
+        """Move the forms that have ended since the last call to `closed`, and return them."""
+        ended = [form for form in self.forms.values() if form.snapshot.receipt]
+        for form in ended:
+            del self.forms[form.question.key]
+        self.closed += ended
+        return ended

@@ -7,24 +7,22 @@ content when it is ready, after a reload and in a second view, too.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import anywidget
 
 from runkit.api.contract import Json
-from runkit.display.log import log
 from runkit.display.text import css_variables, static_file
 from runkit.widgets import _static_form
+from runkit.widgets._event_queue import EventQueue
+from runkit.widgets._page_messages import FromPage, ToPage
 from runkit.widgets._static_form import SHARED_CSS, STATIC
-from runkit.widgets._threads import Ticker
 
 # for pages that cannot show a widget
 NO_KERNEL = _static_form.note("This card needs a running kernel. Rerun the cell to use it.")
-# Parts of a message that change nothing on the page.
-SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
 
 # --------------------------------------------------------------------------------------- the kernel
 
@@ -65,10 +63,12 @@ class Card(anywidget.AnyWidget):
 
     Parameters
     ----------
+    queue
+        Handles the messages of the page, and draws the card when none is left.
     describe
-        Returns what to draw, as JSON.
+        Returns what to draw.
     handle
-        Takes a message of the page; must return quickly.
+        Takes a message of the page, on the queue's thread.
     on_views
         Called with the number of views when it changes; a reloaded page leaves old views behind.
     """
@@ -78,16 +78,17 @@ class Card(anywidget.AnyWidget):
 
     def __init__(
         self,
-        describe: Callable[[], Json],
-        handle: Callable[[Json], object],
-        on_views: Callable[[int], object] = lambda _n: None,
+        queue: EventQueue,
+        describe: Callable[[], ToPage],
+        handle: Callable[[FromPage], object],
+        on_views: Callable[[int], object],
     ) -> None:
         super().__init__()
-        self._describe, self._handle, self._on_views = describe, handle, on_views
-        self._lock_sending = threading.RLock()
+        self._queue, self._describe = queue, describe
+        self._handle, self._on_views = handle, on_views
         self._number = 0
         self._view_ids: set[str] = set()
-        self._heard: tuple[Any, Any] = ("", 0)
+        self._heard: tuple[str, int] = ("", 0)  # the page's newest message that was handled
         self._is_open = True
         self.on_msg(self._on_message)
 
@@ -96,12 +97,11 @@ class Card(anywidget.AnyWidget):
         """The number of pages that display the card."""
         return len(self._view_ids)
 
-    def show(self, *_: object) -> None:
-        """Send what to draw to the page, if one displays the card."""
-        with self._lock_sending:
-            if self._view_ids and self._is_open:
-                self._number += 1
-                self.send({**self._describe(), "n": self._number, "heard": list(self._heard)})
+    def show(self) -> None:
+        """Send what to draw to the page, if one displays the card; on the queue's thread."""
+        if self._view_ids and self._is_open:
+            self._number += 1
+            self.send({**self._describe(), "n": self._number, "heard": list(self._heard)})
 
     def send(self, content: Json, buffers: Any = None) -> None:
         """Send to the card and by way of its layout; the page takes the message that comes first.
@@ -114,47 +114,42 @@ class Card(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove the card from the page."""
-        with self._lock_sending:
-            self._is_open = False
+        self._is_open = False
         layout = self.layout
         super().close()
         layout.close()
 
     def _on_message(self, _widget: Card, content: Json, _buffers: list[memoryview]) -> None:
-        view_ids = self._view_ids - {content.get("gone")}
-        if isinstance(content.get("ready"), str):
-            view_ids = view_ids | {content["ready"]}
-        has_changed, self._view_ids = view_ids != self._view_ids, view_ids
-        if has_changed:
-            self._on_views(len(view_ids))
+        self._queue.post(partial(self._take, cast(FromPage, content)))
 
-        view, number = content.get("view"), content.get("n", 0)
+    def _take(self, message: FromPage) -> None:
+        view_ids = (self._view_ids | {message.get("ready", "")}) - {message.get("gone"), ""}
+        has_changed, self._view_ids = view_ids != self._view_ids, view_ids
+        if has_changed and self._is_open:
+            self._on_views(len(view_ids))
         # over a subshell of ipykernel 7.4 an answer can overtake what was typed just before
+        view, number = message["view"], message["n"]
         is_late = view == self._heard[0] and number < self._heard[1]
-        is_action = "ready" not in content and "gone" not in content
-        if is_action and (not is_late or "verb" in content):
-            try:
-                self._handle(content)
-            except Exception:
-                log.exception("a card could not do what its page asked for")
         if not is_late:  # else the page would wait for the reply to its newer message
             self._heard = (view, number)
-        if content.keys() - SILENT:
-            self.show()
+        if not is_late or "verb" in message:
+            self._handle(message)
 
 
 class CellOutput:
     """The two outputs of a cell: a static twin, readable without a kernel, and below it a card.
 
-    Both show what `_describe` returns. A page that displays the card keeps the ticker going.
+    Both show what `_describe` returns. The queue owns the state behind them, and ticks while a page
+    displays the card.
     """
 
     _end_text: str  # what replaces a card that is closed
     _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
-    _describe: Callable[[], Json]
-    _receive: Callable[[Json], None]
-    _ticker: Ticker | None = None
+    _describe: Callable[[], ToPage]
+    _receive: Callable[[FromPage], None]
+    _queue: EventQueue
     _head: Any = None
+    _shown: Mapping[str, Any] | None = None  # in the head
     _handle: Any = None
     _card: Card | None = None
 
@@ -162,13 +157,14 @@ class CellOutput:
     def widget(self) -> Card:
         """The card as an ipywidget, to be shown inside another one."""
         if self._card is None:
-            self._card = Card(self._describe, self._receive, self._on_views)
+            self._card = Card(self._queue, self._describe, self._receive, self._on_views)
         return self._card
 
     def _ipython_display_(self) -> None:
         self.close()  # the card of an earlier cell
         replace_card(self._key(), self)
-        self._head = output(self._static())
+        self._shown = self._static()
+        self._head = output(self._shown)
         self._handle = output(widget_view(self.widget) | NO_KERNEL)
 
     def _static(self) -> _static_form.Bundle:
@@ -176,18 +172,18 @@ class CellOutput:
         return _static_form.twin(self._describe(), is_open=is_open)
 
     def _on_views(self, n_views: int) -> None:
-        if self._ticker is None:
-            return
-        if n_views and self._card:
-            self._ticker.start()
+        if n_views:
+            self._queue.watch()
         else:
-            self._ticker.stop()
+            self._queue.stop()
 
-    def _changed(self) -> None:
+    def _draw(self) -> None:
         """Show the newest state."""
-        if self._card is not None:
-            self._card.show()
-        update(self._head, self._static())
+        if (card := self._card) is not None:
+            card.show()
+        if self._head is not None and (static := self._static()) != self._shown:
+            self._shown = static
+            update(self._head, static)
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
@@ -195,8 +191,7 @@ class CellOutput:
 
     def _end(self, bundle: Mapping[str, Any]) -> None:
         """Replace the card."""
-        if self._ticker is not None:
-            self._ticker.stop()
+        self._on_views(0)
         card, self._card = self._card, None
         if card is not None:
             card.close()

@@ -94,7 +94,8 @@ def other_findings(question: Question) -> list[Json]:
     others = others.sort_values("confidence", kind="stable")
     confidences = counts(others["confidence"].dropna())
     title = ": ".join(filter(None, (plural(len(others), "other finding"), confidences)))
-    return [{"title": title, "findings": findings(question.frames, others)}]
+    is_open = question.kind == "decision"
+    return [{"title": title, "is_open": is_open, "findings": findings(question.frames, others)}]
 
 
 def counts(values: Iterable[str]) -> str:
@@ -200,13 +201,13 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
 
 
 def _earlier_line(questions: Sequence[Any]) -> list[Json]:
-    rows = []
+    rows, endings = [], []
     for row in questions:
         ending = status_words.outcome_words(row.kind, row.outcome, row.decision)
         when = f", {live_moment(row.answered_at)}" if row.answered_at else ""
         label = shorten(row.label or NO_LABEL, 100)
         rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
-    endings = [status_words.OUTCOMES[row.outcome].partition(":")[0].lower() for row in questions]
+        endings.append(ending.partition(":")[0].lower())
     return _folded("earlier question", "about", rows, endings)
 
 

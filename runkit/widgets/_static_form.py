@@ -32,6 +32,7 @@ from runkit.display.text import (
     visible,
 )
 from runkit.widgets._answer_states import AnswerController
+from runkit.widgets._page_messages import ToPage
 from runkit.widgets._question import UNIDENTIFIED, Question, Receipt, State
 from runkit.widgets._questionnaire import NO_LABEL, Section
 
@@ -54,7 +55,7 @@ _template = _environment.get_template("static.html.j2")
 # ------------------------------------------------------------------------------------ as plain data
 
 
-def describe_form(controller: AnswerController) -> Json:
+def describe_form(controller: AnswerController) -> ToPage:
     """Describe a card with one question: what is asked, the state of the answer, and the inputs."""
     question, snapshot, receipt = controller.question, controller.snapshot, None
     if snapshot.receipt:
@@ -70,12 +71,12 @@ def describe_form(controller: AnswerController) -> Json:
             "state": str(snapshot.state),
             "message": "" if receipt else visible(snapshot.message.strip()),
             "tone": TONES.get(snapshot.state, "neutral"),
-            "errors": snapshot.errors,
+            "errors": {**snapshot.errors},
             "read_only": bool(controller.refusal),
             "who": visible(controller.who),
             "login": controller.is_login,
             "ask": controller.needs_name,
-            "copy": controller.typed if snapshot.state is State.CONFLICT else "",
+            "copy": controller.offered,
         },
     }
 
@@ -170,7 +171,7 @@ def describe_receipt(receipt: Receipt, client: Client) -> Json:
 # ------------------------------------------------------------------------------ as HTML and as text
 
 
-def twin(described: Json, *, is_open: bool = True) -> Bundle:
+def twin(described: ToPage, *, is_open: bool = True) -> Bundle:
     """Build the static twin of a card, which a card that has loaded folds to its summary."""
     question, receipt = described.get("question") or {}, described.get("receipt")
     if receipt:

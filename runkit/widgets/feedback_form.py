@@ -6,20 +6,24 @@ The API doesn't list ratings, so the form shows only those that it sent.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
 
-from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run
+from runkit.api.other_models import Feedback
 from runkit.arguments import checked
 from runkit.client import Client
-from runkit.display.text import block, esc, moment, shorten
-from runkit.widgets import _static_form, _threads
+from runkit.display.text import block, esc, moment, shorten, truncated
+from runkit.widgets import _static_form
 from runkit.widgets._card import CellOutput, update
+from runkit.widgets._event_queue import EventQueue, error_message
+from runkit.widgets._page_messages import ToPage
 
 SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
 RATINGS = (("Helpful", "positive"), ("Not helpful", "negative"))
+WORDS = {rating: word.lower() for word, rating in RATINGS}
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 
@@ -54,6 +58,7 @@ class FeedbackForm(CellOutput):
     def __init__(self, client: Client, run: str | Run) -> None:
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))
         self._artifacts = artifacts_of(self._run)
+        self._queue = EventQueue("ratings")
         self._ratings: dict[Artifact, str] = {}  # the API has accepted these
         self._messages: dict[Artifact, str] = {}
 
@@ -78,7 +83,7 @@ class FeedbackForm(CellOutput):
     def _static(self) -> _static_form.Bundle:
         return _static_form.twin(self._describe(), is_open=False)
 
-    def _describe(self) -> Json:
+    def _describe(self) -> ToPage:
         where = f"{self._run.label} · {self._client.mode} {self._client.host}"
         lines = [f"{_text(item)} {self._message(item)}" for item in self._artifacts]
         return {"kind": "status", "title": f"{where}: {self._n_rated}.", "lines": lines}
@@ -103,25 +108,30 @@ class FeedbackForm(CellOutput):
             button.disabled = thumbs.disabled = is_busy
             update(self._head, self._static())
 
-        def post(rating: str) -> None:
-            time.sleep(SETTLE_S)
-            try:
-                sent = self._client.runs.feedback(self._run, artifact.id, rating, comment.value)
-            except Exception as error:
-                show(f"We couldn't confirm the rating. {_threads.error_message(error)}")
-                return
-            self._ratings[artifact] = rating
-            replaced = " Replaced an earlier rating." if sent.superseded_prior else ""
-            show(f"Rated {rating}, {moment(sent.created_at)}.{replaced}")
-
         def send(rating: str | None) -> None:
             if button.disabled:
                 return
             if rating is None:
                 show("Not sent. Choose Helpful or Not helpful first.")
                 return
-            _threads.start(lambda: post(rating), "feedback")
+
+            def post() -> Feedback:
+                time.sleep(SETTLE_S)
+                return self._client.runs.feedback(self._run, artifact.id, rating, comment.value)
+
+            self._queue.start("feedback", post, partial(rated, rating), failed)
             show("Sending…", is_busy=True)
+
+        def rated(rating: str, sent: Feedback) -> None:
+            is_comment = self._ratings.get(artifact) == rating
+            self._ratings[artifact] = rating
+            done = "Comment sent" if is_comment else f"Rated {WORDS[rating]}"
+            is_replaced = sent.superseded_prior and not is_comment
+            replaced = " Replaced an earlier rating." if is_replaced else ""
+            show(f"{done}, {moment(sent.created_at)}.{replaced}")
+
+        def failed(error: Exception) -> None:
+            show(f"We couldn't confirm the rating. {error_message(error)}")
 
         def on_thumb(change: dict[str, Any]) -> None:
             if change["new"] not in (None, self._ratings.get(artifact)):
@@ -142,4 +152,4 @@ def artifacts_of(run: Run) -> list[Artifact]:
 
 def _text(artifact: Artifact) -> str:
     confidence = f"{artifact.confidence or 'unknown'} confidence"
-    return f"{shorten(artifact.title, 80)} ({confidence}): {shorten(artifact.summary or '', 300)}"
+    return f"{shorten(artifact.title, 200)} ({confidence}): {truncated(artifact.summary or '')}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import Literal
 
-from runkit.api.contract import Json
 from runkit.api.models import Interrupt, Run
 from runkit.arguments import NonBlank, checked
 from runkit.client import Client
-from runkit.errors import NotFound, RunkitError, UsageError
-from runkit.widgets import _card, _static_form, _threads
+from runkit.errors import RunkitError, UsageError
+from runkit.widgets import _card, _static_form
 from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
+from runkit.widgets._event_queue import EventQueue
+from runkit.widgets._page_messages import FromPage, ToPage
 from runkit.widgets._question import Receipt, closed_receipt, question_of
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
@@ -78,7 +79,7 @@ class InterruptForm(CellOutput):
         self._client = client
         self._run = client.runs.get(client.runs.full_id(run))
         interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt
-        self._ticker = _threads.Ticker(self._tick, "form", first=CHECK_INTERVAL)
+        self._queue = EventQueue("form", self._draw, self._tick)
         self.controller: AnswerController | None = None
         question = question_of(self._run, interrupt_id)
         if question is None:
@@ -87,9 +88,15 @@ class InterruptForm(CellOutput):
             )
             return
         self.controller = AnswerController(
-            client, question, who=who, drafts=drafts, reasons=reasons, receipts=receipts
+            client,
+            question,
+            self._queue,
+            question.documents(client),
+            who=who,
+            drafts=drafts,
+            reasons=reasons,
+            receipts=receipts,
         )
-        self.controller.subscribe(self._changed)
 
     @property
     def state(self) -> str:
@@ -121,13 +128,16 @@ class InterruptForm(CellOutput):
     def _key(self) -> object:
         return self._client.host, self.run.id, self._open.question.shown_digest
 
-    def _describe(self) -> Json:
+    def _describe(self) -> ToPage:
         if self.controller is None:
-            return {"receipt": _static_form.describe_receipt(self._closed, self._client)}
+            return {
+                "kind": "form",
+                "receipt": _static_form.describe_receipt(self._closed, self._client),
+            }
         return _static_form.describe_form(self.controller)
 
-    def _receive(self, content: Json) -> None:
-        self._open.receive(content)
+    def _receive(self, message: FromPage) -> None:
+        self._open.receive(message)
 
     @property
     def _open(self) -> AnswerController:
@@ -136,8 +146,11 @@ class InterruptForm(CellOutput):
 
     def _ipython_display_(self) -> None:
         if self.receipt is None:
-            with suppress(RunkitError):  # sending reports what is wrong
-                self._open.refresh()
+            try:
+                run = self._client.runs.get(self._run)
+                self._queue.call(lambda: self._open.checked(run))
+            except RunkitError as error:
+                self._queue.call(partial(self._open.not_checked, error))
         if self.receipt is None:
             super()._ipython_display_()
         else:
@@ -145,28 +158,27 @@ class InterruptForm(CellOutput):
 
     def _on_views(self, n_views: int) -> None:
         """Check for other people's answers only while a page displays the form."""
-        super()._on_views(n_views)
         if n_views:
+            self._queue.watch(CHECK_INTERVAL)
             self._open.note_display()
+        else:
+            self._queue.stop()
 
     def _tick(self) -> float | None:
         if self.receipt is not None:
             return None
-        try:
-            self._open.refresh()
-        except NotFound:
-            return None  # sending reports it, too
-        except RunkitError:
-            pass  # the next check may work, and sending reports what is wrong
+        self._open.check()
         return CHECK_INTERVAL
 
-    def _changed(self) -> None:
+    def _draw(self) -> None:
+        if self.receipt is None:
+            super()._draw()
+            return
         if self._card is not None:
             self._card.show()  # first, for its announcement and focus
-        if self.receipt is not None:
-            is_kept = self.state == "conflict" and self._open.typed  # the card offers to copy it
-            _card.update(self._head, self._static() if is_kept else _static_form.EMPTY)
-            if not is_kept:
-                # the card itself stays for reloaded pages
-                _card.update(self._handle, self._static())
-                self._handle = None
+        is_kept = self._open.offered  # the card offers to copy it
+        _card.update(self._head, self._static() if is_kept else _static_form.EMPTY)
+        if not is_kept:
+            # the card itself stays for reloaded pages
+            _card.update(self._handle, self._static())
+            self._handle = None

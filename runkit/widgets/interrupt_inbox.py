@@ -12,17 +12,17 @@ An older state of a run never replaces a newer one. Times are in seconds.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from runkit.api.contract import Json
 from runkit.api.models import Run
+from runkit.api.other_models import Document
 from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client, RunList
@@ -31,10 +31,12 @@ from runkit.display.counts import Count, short
 from runkit.display.log import log
 from runkit.display.status_words import MISSING, OUTCOMES
 from runkit.display.text import duration, live_moment, plural, short_id, shorten
-from runkit.errors import NotFound, RunkitError
-from runkit.widgets import _static_form, _threads
+from runkit.errors import NotFound
+from runkit.widgets import _static_form
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms, Reasons
 from runkit.widgets._card import CellOutput
+from runkit.widgets._event_queue import EventQueue, error_message
+from runkit.widgets._page_messages import FromPage, Line, ToPage
 from runkit.widgets._question import Question, Row, State, age_of, in_order, questions_of
 
 FIRST_PAGE = 100  # runs: the documented maximum of one page
@@ -43,33 +45,37 @@ REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
+FILTER_FROM = 20  # questions; a longer list gets a filter
 LATE = SLA_H * HOUR  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
 class InboxController(Forms):
-    """All waiting questions and the form of the open one.
+    """All waiting questions and the form of the open one, on one queue.
 
     Options are those of an `AnswerController`. A question has expired if its run ended after a
-    check found it waiting. `following` is the question that opens when the open one is closed; the
-    page chooses it, as it has the filter. `coverage` says what was checked and when, `error` why
-    the last check failed, and `message` is the result of the last click.
+    check found it waiting. `coverage` says what was checked and when, `error` why the last check
+    failed, and `message` is the result of the last click.
+
+    What is open is decided in `settle` and by what a person asks for, by the order and the filter
+    of the list that was shown last.
     """
 
-    def __init__(self, client: Client, **options: Any) -> None:
-        super().__init__(client, list_runs=lambda: [*self._recent.values()], **options)
+    def __init__(self, client: Client, queue: EventQueue, **options: Any) -> None:
+        super().__init__(client, queue, list_runs=lambda: self._recent.values(), **options)
         self.form: AnswerController | None = None  # the open one
-        self.following: str | None = None
         self.expired: list[Question] = []
-        self.coverage = self.error = self.message = ""
-        self.is_refreshing = self.is_opening = False
+        self.coverage = self.error = self.message = self.filter = ""
+        self.is_refreshing = self.is_opening = self.is_shown = False
         self.read_at = self._full_check_at = datetime.now(UTC)
+        self._order: list[str] = []  # keys of the waiting questions as they were listed last
+        self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
-        self._wanted: str | None = None  # the question that was clicked last
-        self._read_lock = threading.Lock()  # one check at a time
+        self._wanted: str | None = None  # the question that was opened last
+        self._is_reading = self._is_identifying = False
         self._runs: dict[str, Run] = {}  # the runs that have not ended
-        self._recent: dict[str, Run] = {}  # the runs of the last 30 days, without steps
+        self._recent: dict[str, Run] = {}  # the runs of the last 30 days
         # Questions are kept by run, as building 5,000 anew for each check would take 10 s.
         self._questions: dict[str, list[Question]] = {}
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
@@ -80,82 +86,87 @@ class InboxController(Forms):
     @property
     def waiting(self) -> list[Question]:
         """The waiting questions in the one order."""
-        with self._lock:
-            return in_order(chain.from_iterable(self._questions.values()))
+        return in_order(chain.from_iterable(self._questions.values()))
 
     @property
     def listed(self) -> list[Question]:
-        """The waiting questions; those put off are at the end."""
+        """The waiting questions that match the filter; those put off are at the end."""
         order = {key: number for number, key in enumerate(self._later, 1)}
-        return sorted(self.waiting, key=lambda question: order.get(question.key, 0))
+        words, questions = self.filter.strip().lower(), self.waiting
+        if words:
+            questions = [
+                item for item in questions if words in " ".join(_texts(item).values()).lower()
+            ]
+        return sorted(questions, key=lambda question: order.get(question.key, 0))
 
-    # -- checking
+    # -- checking: a thread reads, and the queue takes what was read
 
-    def read(self, *, full: bool) -> None:
-        """Read what is waiting. Raises what `client.runs.list` and `fetch` raise."""
-        with self._read_lock:
-            listed = self._list(full=full)
-            waiting = [run for run in listed if run.status == "interrupted"]
-            due = [*self._runs.values(), *waiting]
-            fetched = self.client.runs.fetch(due, progress=False, listed=listed)
-            self._recent |= {run.id: run for run in fetched}
-            gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
-            missing = "; ".join(filter(None, gaps))
-            with self._lock:
-                self._update(fetched)
-                for run_id, error in fetched.errors.items():
-                    if isinstance(error, NotFound):
-                        self._drop(run_id)
-                self.read_at, self.error = datetime.now(UTC), ""
-                if full:
-                    self._full_check_at, self._unidentified = self.read_at, set()
-                checked_at = live_moment(self._full_check_at)
-                self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
-                if missing:
-                    self.coverage += f" Questions may be missing: {missing}."
-        self.update_forms(fetched)
-        self._notify()
+    def check(self, *, full: bool = False) -> None:
+        """Read what is waiting, unless that is under way; a failure becomes a message."""
+        if not self._is_reading:
+            work = partial(self.read, full, dict(self._runs))
+            self.queue.start("refresh", work, self.take, partial(self._failed, full))
+            self._is_reading = True
 
-    def _list(self, *, full: bool) -> RunList:
-        """List all runs of the last 30 days, or those of the first page."""
+    def read(self, full: bool, known: dict[str, Run]) -> tuple[bool, RunList, RunList]:
+        """Read all runs of the last 30 days, or those of the first page, and the known ones.
+
+        Raises what `client.runs.list` and `fetch` raise.
+        """
         runs = self.client.runs
-        if full:
-            listed = runs.list(since=f"{DAYS}d")
-            self._recent = {}
-        else:
-            listed = runs.list(limit=FIRST_PAGE)
-        self._recent |= {run.id: run for run in listed}
-        return listed
+        listed = runs.list(since=f"{DAYS}d") if full else runs.list(limit=FIRST_PAGE)
+        waiting = [run for run in listed if run.status == "interrupted"]
+        due = [*known.values(), *waiting]
+        return full, listed, runs.fetch(due, progress=False, listed=listed)
 
-    def refresh(self, *, full: bool = False) -> None:
-        """Read what is waiting; a failure becomes a message."""
-        try:
-            self.read(full=full)
-        except Exception as error:
-            message = _threads.error_message(error)
-            failure = f"Update failed at {live_moment(datetime.now(UTC))}. {message}"
-            self.error = f"{failure} Showing questions as of {live_moment(self.read_at)}."
+    def take(self, result: tuple[bool, RunList, RunList]) -> None:
+        """Take what a check has read."""
+        full, listed, fetched = result
+        newest = {run.id: run for run in (*listed, *fetched)}
+        self._recent = newest if full else self._recent | newest  # other threads read the old one
+        self._update(fetched)
+        for run_id, error in fetched.errors.items():
+            if isinstance(error, NotFound):
+                self._drop(run_id)
+        self.read_at, self.error = datetime.now(UTC), ""
+        if full:
+            self._full_check_at, self._unidentified = self.read_at, set()
+        checked_at = live_moment(self._full_check_at)
+        self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
+        gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
+        if missing := "; ".join(filter(None, gaps)):
+            self.coverage += f" Questions may be missing: {missing}."
+        self.update_forms(fetched)
+        self._checked(full)
+
+    def _failed(self, full: bool, error: Exception) -> None:
+        failure = f"Update failed at {live_moment(datetime.now(UTC))}. {error_message(error)}"
+        self.error = f"{failure} Showing questions as of {live_moment(self.read_at)}."
+        self._checked(full)
+
+    def _checked(self, full: bool) -> None:
         # the more runs a check reads, the later is the next one
         self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
+        self._is_reading = False
         if full:
             self.is_refreshing, self.message = False, ""
-        self._notify()
+        elif self.is_refreshing:
+            self.check(full=True)
 
     def refresh_all(self) -> None:
-        """Start a full check as a job, unless one is running."""
-        with self._lock:
-            if self.is_refreshing:
-                return
-            _threads.start(lambda: self.refresh(full=True), "refresh")
+        """Start a full check, unless one is running; the case of the open question, too."""
+        if not self.is_refreshing:
+            self.check(full=True)
             self.is_refreshing, self.message = True, "Refreshing…"
-        self._notify()
+            if self.form is not None:
+                self.form.read_case()
 
     def tick(self) -> float:
         """Refresh if it is time; return the seconds until the next time."""
         if time.monotonic() >= self._due:
-            self.refresh()
-        wait = max(0.0, self._due - time.monotonic())
-        return min(wait, 1 / REQUESTS_A_SECOND) if self._identify_next() else wait
+            self.check()
+        wait = max(1 / REQUESTS_A_SECOND, self._due - time.monotonic())
+        return 1 / REQUESTS_A_SECOND if self._identify_next() else wait
 
     def _identify_next(self) -> bool:
         """Search one more business for the runs without one; False if none is left.
@@ -164,45 +175,49 @@ class InboxController(Forms):
         """
         unnamed = [
             run
-            for run in tuple(self._runs.values())
+            for run in self._runs.values()
             if run.interrupts and run.business_id is None and run.id not in self._unidentified
         ]
-        if not unnamed:
-            return False
-        try:
-            searched = self.client.businesses.identify(unnamed, at_most=1, progress=False)
-        except RunkitError as error:
-            n_runs = plural(len(unnamed), "run")
-            log.warning("the businesses of %s could not be read: %s", n_runs, error)
-            self._unidentified |= {run.id for run in unnamed}
-            return False
+        if unnamed and not self._is_identifying:
+            search = partial(self.client.businesses.identify, unnamed, at_most=1, progress=False)
+            fail = partial(self._not_identified, unnamed)
+            self.queue.start("identify", search, self._identified, fail)
+            self._is_identifying = True
+        return bool(unnamed)
+
+    def _identified(self, searched: RunList) -> None:
+        self._is_identifying = False
         named = [run for run in searched if run.business_id is not None]
-        if named:
-            self._update(named)
-            self.update_forms(named)
-            self._notify()
-        return not searched.is_complete
+        self._update(named)
+        self.update_forms(named)
+        if searched.is_complete:
+            self._unidentified |= {run.id for run in searched if run.business_id is None}
+
+    def _not_identified(self, unnamed: Sequence[Run], error: Exception) -> None:
+        self._is_identifying = False
+        n_runs = plural(len(unnamed), "run")
+        log.warning("the businesses of %s could not be read: %s", n_runs, error_message(error))
+        self._unidentified |= {run.id for run in unnamed}
 
     def _update(self, runs: Iterable[Run]) -> None:
         """Take the newer ones of these runs, and the questions of those that have changed."""
-        with self._lock:
-            newer = [run for run in runs if self._is_newer(run)]
-            changed = [run for run in newer if not self._is_same(run)]
-            for run in newer:
-                self._runs[run.id] = run
-                questions = self._questions.get(run.id, ())
-                self._questions[run.id] = [replace(question, run=run) for question in questions]
-            for run in changed:
-                for question in self._questions[run.id]:
-                    if question.outcome(run).word == "expired":
-                        self.expired.append(question)
-                self._questions[run.id] = []
-            for question in questions_of(changed) if changed else ():
-                self._questions[question.run.id].append(question)
-            for run in changed:
-                if run.is_finished:
-                    self._ended.add(run.id)
-                    self._drop(run.id)
+        newer = [run for run in runs if self._is_newer(run)]
+        changed = [run for run in newer if not self._is_same(run)]
+        for run in newer:
+            self._runs[run.id] = run
+            questions = self._questions.get(run.id, ())
+            self._questions[run.id] = [replace(question, run=run) for question in questions]
+        for run in changed:
+            for question in self._questions[run.id]:
+                if question.outcome(run).word == "expired":
+                    self.expired.append(question)
+            self._questions[run.id] = []
+        for question in questions_of(changed) if changed else ():
+            self._questions[question.run.id].append(question)
+        for run in changed:
+            if run.is_finished:
+                self._ended.add(run.id)
+                self._drop(run.id)
 
     def _is_newer(self, run: Run) -> bool:
         """Return whether a run is newer than what is known of it, and had not ended before."""
@@ -221,73 +236,112 @@ class InboxController(Forms):
         self._runs.pop(run_id, None)
         self._questions.pop(run_id, None)
 
-    # -- answering
+    # -- what is open
+
+    def receive(self, message: FromPage) -> None:
+        """Take what a person did."""
+        self.filter = message.get("filter", self.filter)
+        if message.get("refresh"):
+            self.refresh_all()
+        if "open" in message:
+            self.open(message["open"])
+        if "step" in message:
+            self._step(message["step"])
+        if "later" in message:
+            self._put_off(message["later"])
+        if "who" in message:
+            self._sign(message["who"])
+        # a message about a question goes to its form, whichever is open by now
+        forms = [form for form in (*self.forms.values(), self.form) if form]
+        shown = (form for form in forms if form.question.shown_digest == message.get("digest"))
+        if form := next(shown, None):
+            form.receive(message)
 
     def open(self, key: str | None) -> None:
-        """Open the form of a question, as a job; the form that was open keeps its entries."""
+        """Open the form of a question, or a receipt; the form that was open keeps its entries."""
         if key is None:
             return
-        with self._lock:
-            _threads.start(lambda: self._open(key), "open")
-            self._wanted, self.following, self.is_opening, self.message = key, None, True, ""
-        self._notify()
+        self.message = ""
+        receipt = next((form for form in self.closed if form.question.key == key), None)
+        if receipt is not None:
+            self.form, self.is_opening = receipt, False
+        else:
+            work, fail = partial(self._read_question, key), partial(self._not_opened, key)
+            self.queue.start("open", work, partial(self._opened, key), fail)
+            self.is_opening = True
+        self._wanted = key
 
-    def open_first(self) -> None:
-        """Open the first question, unless one was opened before."""
-        if self._wanted is None:
-            self.open(next((question.key for question in self.listed), None))
+    def _read_question(self, key: str) -> tuple[Run, list[Document]]:
+        run_id = key.partition(" ")[0]
+        run = self.client.runs.get(self._runs.get(run_id, run_id))
+        question = next((item for item in questions_of([run]) if item.key == key), None)
+        is_new = question is not None and key not in self.forms
+        return run, question.documents(self.client) if question and is_new else []
 
-    def put_off(self, key: str) -> None:
-        """Move a question to the end of the list, and open `following`, if there is one."""
-        with self._lock:
-            self._later = [other for other in self._later if other != key] + [key]
-            self.form = self.form if self.following else None
-        self._notify()
-        self.open(self.following)
+    def _opened(self, key: str, result: tuple[Run, list[Document]]) -> None:
+        run, documents = result
+        self._update([run])
+        self.update_forms([run])
+        # another check may have read a newer state meanwhile
+        questions = self._questions.get(run.id, ())
+        question = next((question for question in questions if question.key == key), None)
+        form = self.form_of(question, documents) if question else None
+        if self._wanted == key:  # else another one was opened in the meantime
+            self.is_opening, self.form = False, form or self.form
+            self.message = "" if form else "This question is already closed."
 
-    def sign(self, name: str) -> None:
+    def _not_opened(self, key: str, error: Exception) -> None:
+        if self._wanted == key:
+            self.is_opening = False
+            self.message = f"The question couldn't be opened. {error_message(error)}"
+
+    def _step(self, by: int) -> None:
+        """Open the next row of the list, or the one before."""
+        key = self.form.question.key if self.form else None
+        if key in self._order:
+            at = self._order.index(key) + by
+            self.open(self._order[at] if 0 <= at < len(self._order) else None)
+        else:
+            self.open(self._following or next(iter(self._order), None))
+
+    def _put_off(self, key: str) -> None:
+        """Move a question to the end of the list, and open the one that follows."""
+        self._later = [other for other in self._later if other != key] + [key]
+        following = self._after(key)
+        self.form = self.form if following else None
+        self.open(following)
+
+    def _after(self, key: str) -> str | None:
+        """Return the key that follows in the list as it was shown, at its end the first one."""
+        at = self._order.index(key) if key in self._order else -1
+        waiting = {question.key for question in self.listed} - {key}
+        rest = [*self._order[at + 1 :], *self._order[: max(at, 0)]]
+        return next((other for other in rest if other in waiting), None)
+
+    def _sign(self, name: str) -> None:
         """Take the name of the person who answers, for all questions."""
         self.options["who"] = name.strip() or None
-        for form in tuple(self.forms.values()):
+        for form in self.forms.values():
             form.sign(name)
 
-    def _open(self, key: str) -> None:
-        try:
-            run_id = key.partition(" ")[0]
-            run = self.client.runs.get(self._runs.get(run_id, run_id))
-            self._update([run])
-            self.update_forms([run])
-            # another check may have read a newer state meanwhile
-            questions = self._questions.get(run.id, ())
-            question = next((question for question in questions if question.key == key), None)
-            form = self.form_of(question) if question else None
-            message = "" if form else "This question is already closed."
-        except Exception as error:
-            form, message = (
-                None,
-                f"The question couldn't be opened. {_threads.error_message(error)}",
-            )
-        with self._lock:
-            if self._wanted == key:  # else another one was clicked in the meantime
-                is_open = form is not None and key in self.forms
-                self.is_opening, self.message = False, message
-                self.form = form if is_open else self.form
-        self._notify()
+    def settle(self) -> None:
+        """Move forms that have ended to the end of the list, and open the row after the open one.
 
-    def _follow(self, form: AnswerController) -> None:
-        """Follow a form; a finished one goes to the end of the list, and `following` opens."""
-        following = None
-        with self._lock:
-            if self._move_closed(form):
-                self.message = ""
-                self._update([form.run])
-                # what was typed may be worth a copy
-                is_kept = form.snapshot.state is State.CONFLICT and form.typed
-                if self.form is form and not is_kept:
-                    self.form, following = None, self.following
-                    self.is_opening = following is not None  # else the page opens its first row
-        self._notify()
-        self.open(following)
+        The first row opens if none is open, but not one that was put off or could not be opened.
+        """
+        for form in self.move_closed():
+            self.message = ""
+            self._update([form.run])
+            if self.form is form:
+                self._following = self._after(form.question.key)
+                if not form.offered:  # what was typed may be worth a copy
+                    self.form = None
+                    self.open(self._following)
+        listed = [question.key for question in self.listed]
+        if self.is_shown and self.form is None and not self.is_opening:
+            first = next((key for key in listed if key not in self._later), None)
+            self.open(first if first != self._wanted else None)
+        self._order = listed[:MAX_ROWS]
 
 
 class InterruptInbox(CellOutput):
@@ -344,12 +398,11 @@ class InterruptInbox(CellOutput):
         receipts: Literal["full", "short"] = "full",
     ) -> None:
         self._client = client
+        self._queue = EventQueue("inbox", self._draw, lambda: self.controller.tick())
         self.controller = InboxController(
-            client, who=who, drafts=drafts, reasons=reasons, receipts=receipts
+            client, self._queue, who=who, drafts=drafts, reasons=reasons, receipts=receipts
         )
-        self.controller.read(full=True)
-        self._ticker = _threads.Ticker(self.controller.tick, "inbox")
-        self.controller.subscribe(self._changed)
+        self.controller.take(self.controller.read(full=True, known={}))
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -371,23 +424,16 @@ class InterruptInbox(CellOutput):
 
     def _on_views(self, n_views: int) -> None:
         super()._on_views(n_views)
-        if n_views:
-            self.controller.open_first()
+        self.controller.is_shown = n_views > 0
 
-    def _receive(self, content: Json) -> None:
-        controller, form = self.controller, self.controller.form
-        controller.following = content.get("next")
-        if content.get("refresh"):
-            controller.refresh_all()
-        controller.open(content.get("open"))
-        if later := content.get("later"):
-            controller.put_off(later)
-        if isinstance(content.get("who"), str):
-            controller.sign(content["who"])
-        elif form is not None:
-            form.receive(content)
+    def _receive(self, message: FromPage) -> None:
+        self.controller.receive(message)
 
-    def _describe(self) -> Json:
+    def _draw(self) -> None:
+        self.controller.settle()
+        super()._draw()
+
+    def _describe(self) -> ToPage:
         controller, form = self.controller, self.controller.form
         title, questions = summary(controller), controller.listed
         failure = "Update failed." if controller.error else ""
@@ -399,17 +445,17 @@ class InterruptInbox(CellOutput):
             "title": title,
             "lines": [f"{where} · {controller.coverage}", controller.error],
             "mode": self._client.mode,
-            "oldest": oldest(questions),
+            "oldest": oldest(controller.waiting),
             "error": f"{controller.error} {controller.message}".strip(),
             "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
             "rows": rows_of(controller, questions),
             "open": form.question.key if form else None,
-            "is_opening": controller.is_opening,
+            "has_filter": bool(controller.filter) or len(controller.waiting) > FILTER_FROM,
             # what is spoken has no times and ages, which change all the time
             "spoken": " ".join(filter(None, (*last, controller.message, f"{title}.", failure))),
         }
 
-    def _empty(self) -> Json:
+    def _empty(self) -> dict[str, str]:
         """Describe the card when no question is open."""
         controller = self.controller
         if controller.is_opening:
@@ -444,51 +490,57 @@ def oldest(questions: Sequence[Question]) -> str:
     return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
 
 
-def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Json]:
+def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Line]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
-    n_open = Counter(question.run.business_id for question in questions)
+    n_open = Counter(question.run.business_id for question in controller.waiting)
     n_open[None] = 1  # runs of unknown businesses are not counted together
     waiting = [_row(question, n_open=n_open[question.run.business_id]) for question in questions]
     closed = [_closed_row(form) for form in reversed(controller.closed)]
     expired = [_row(question, is_fixed=True) for question in controller.expired]
+    head: list[Line] = [{"head": EXPIRED}] if expired else []
     rows = [
         *_first(waiting, "inbox.rows has all"),
         *_first(closed, "runkit.answer_log() has your answers"),
-        *([{"head": EXPIRED}] if expired else []),
+        *head,
         *_first(expired, "inbox.expired has all"),
     ]
     return [*rows, {"head": controller.coverage}] if rows else []
 
 
-def _first(rows: list[Json], where: str) -> list[Json]:
+def _first(rows: list[Line], where: str) -> list[Line]:
     """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
     if len(rows) <= MAX_ROWS:
         return rows
     return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed; {where}"}]
 
 
-def _row(question: Question, **more: Any) -> Json:
-    """Describe a line of the list."""
-    run, wait_s = question.run, question.wait_s or 0
+def _texts(question: Question) -> dict[str, str]:
+    """Return the texts of a line of the list, which the filter searches."""
     return {
-        "key": question.key,
-        "business": shorten(run.business_name or "", 100),
-        "run": short_id(run.id),
+        "business": shorten(question.run.business_name or "", 100),
+        "run": short_id(question.run.id),
         "question": shorten(question.label, MAX_LABEL),
-        "age": MISSING if question.wait_s is None else age_of(question.wait_s),
-        "tone": "attention" if wait_s > LATE else "",
-        **more,
     }
 
 
-def _closed_row(form: AnswerController) -> Json:
+def _row(question: Question, /, **more: Any) -> Line:
+    """Describe a line of the list."""
+    wait_s = question.wait_s
+    line: Line = {
+        "key": question.key,
+        "age": MISSING if wait_s is None else age_of(wait_s),
+        "tone": "attention" if (wait_s or 0) > LATE else "",
+    }
+    return cast(Line, {**line, **_texts(question), **more})
+
+
+def _closed_row(form: AnswerController) -> Line:
     """Describe a question that was answered here, or is closed otherwise."""
     is_settled = form.snapshot.state is State.SETTLED
-    return {
-        **_row(form.question),
-        "question": shorten(form.snapshot.message, 200),
-        "age": "✓ Answered" if is_settled else "Closed",
-        "tone": "ok" if is_settled else "",
-        "is_fixed": True,
-        "is_done": True,
-    }
+    return _row(
+        form.question,
+        question=shorten(form.snapshot.message, 200),
+        age="✓ Answered" if is_settled else "Closed",
+        tone="ok" if is_settled else "",
+        is_done=True,
+    )

@@ -8,12 +8,14 @@ show, never replaces a newer one. Times are in seconds.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import ipywidgets as w
 
 from runkit.api.contract import LOCAL, Json
 from runkit.api.models import Run
+from runkit.api.other_models import Document
 from runkit.arguments import NonBlank, checked
 from runkit.charts.figure import PLOTLY, plotly_bundle
 from runkit.charts.gantt import gantt
@@ -25,10 +27,12 @@ from runkit.display.text import duration, shorten, visible
 from runkit.errors import RateLimited, Unavailable
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import outputs_of
-from runkit.widgets import _card, _static_form, _threads
+from runkit.widgets import _card, _static_form
 from runkit.widgets._answer_states import Forms, Reasons
 from runkit.widgets._card import CellOutput
 from runkit.widgets._case import findings
+from runkit.widgets._event_queue import EventQueue, error_message
+from runkit.widgets._page_messages import FromPage, ToPage
 from runkit.widgets._question import UNIDENTIFIED, questions_of
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
@@ -69,7 +73,6 @@ class RunMonitor(CellOutput):
     """
 
     _end_text = "Live updates off. Rerun the cell to watch the run."
-    _ticker: _threads.Ticker
 
     @checked
     def __init__(
@@ -83,15 +86,17 @@ class RunMonitor(CellOutput):
         receipts: Literal["full", "short"] = "full",
     ) -> None:
         self._client = client
-        self._forms = Forms(client, who=who, drafts=drafts, reasons=reasons, receipts=receipts)
-        self._forms.subscribe(self._on_answer)
+        self._queue = EventQueue("watch", self._draw, self._tick)
+        self._forms = Forms(
+            client, self._queue, who=who, drafts=drafts, reasons=reasons, receipts=receipts
+        )
         self._run = client.runs.get(client.runs.full_id(run))
         self._message = ""  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
-        self._pause, self._n_closed = FIRST, 0
+        self._pause, self._is_reading = FIRST, False
         self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
-        self._ticker = _threads.Ticker(self._tick, "watch", first=FIRST)
+        self._drawn: Run | None = None  # in the live chart
 
     @property
     def run(self) -> Run:
@@ -108,8 +113,8 @@ class RunMonitor(CellOutput):
         if self._box is None or self._card is None:
             self._live = w.Output()
             self._box = w.VBox([super().widget, self._live])
-            self._ask()
-            self._draw()
+            self._queue.call(partial(self._ask, self._documents(self._run)))
+            self._draw_chart()
         return self._box
 
     def _key(self) -> object:
@@ -129,9 +134,12 @@ class RunMonitor(CellOutput):
 
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
-        super()._on_views(0 if self._is_over else n_views)
+        if n_views and not self._is_over:
+            self._queue.watch(FIRST)
+        else:
+            self._queue.stop()
 
-    def _describe(self) -> Json:
+    def _describe(self) -> ToPage:
         run, f = self.run, frames(self.run)
         state = f"{run.label}: {status_words.status(run.status)}"
         title = " · ".join([state, *f.runs["outcome"].dropna()])
@@ -150,14 +158,14 @@ class RunMonitor(CellOutput):
             "zoom": True,
         }
 
-    def _receive(self, content: Json) -> None:
+    def _receive(self, message: FromPage) -> None:
         for form in [*self._forms.forms.values()][:1]:  # the card shows the first
-            form.receive(content)
-        if "zoom" in content:
-            is_reset = content["zoom"] is None and self._zoom is not None
-            self._zoom = content["zoom"]
+            form.receive(message)
+        if "zoom" in message:
+            is_reset = message["zoom"] is None and self._zoom is not None
+            self._zoom = message["zoom"]
             if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
-                self._draw()
+                self._draw_chart()
 
     def _chart(self) -> dict[str, Any]:
         """Build the chart as plotly's JSON, with its alt text for pages that cannot draw it."""
@@ -166,7 +174,8 @@ class RunMonitor(CellOutput):
             figure.update_xaxes(range=self._zoom, autorange=False)
         return {**plotly_bundle(figure), **_static_form.note(str(figure.layout.meta["alt"]))}
 
-    def _draw(self) -> None:
+    def _draw_chart(self) -> None:
+        self._drawn = self._run
         self._live.outputs = (
             {"output_type": "display_data", "metadata": {}, "data": self._chart()},
         )
@@ -174,75 +183,76 @@ class RunMonitor(CellOutput):
     # -- watching
 
     def _tick(self) -> float | None:
-        """Read the run and show what is new; return the pause to the next time, None at the end."""
-        try:
-            run = self._client.runs.get(self._run)
-        except Exception as error:
-            return self._failed(error)
+        """Read the run; the pause to the next time grows while nothing changes."""
+        if not self._is_reading:
+            self._queue.start("read", self._read, self._take, self._failed)
+            self._is_reading = True
+        return self._pause
+
+    def _read(self) -> tuple[Run, dict[str, list[Document]]]:
+        run = self._client.runs.get(self._run)
+        return run, self._documents(run)
+
+    def _documents(self, run: Run) -> dict[str, list[Document]]:
+        """Read the documents for the new questions of a run, by their keys."""
+        new = [item for item in questions_of([run]) if item.key not in self._forms.forms]
+        return {question.key: question.documents(self._client) for question in new}
+
+    def _take(self, result: tuple[Run, dict[str, list[Document]]]) -> None:
+        run, documents = result
+        self._is_reading = False
         run = self._run if is_stale(run, self._run) else run
         is_new = _as_sent(run) != _as_sent(self._run)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
-        message = f"{state}, {EVERY}."
+        self._message = f"{state}, {EVERY}."
         if run.is_finished:
-            message = f"{status_words.status(run.status)}. Live updates off."
-        self._is_over = run.is_finished
-        self._show(run, message, is_new=is_new)
-        return None if self._is_over else self._pause
-
-    def _failed(self, error: Exception) -> float | None:
-        """Try again after an error that may pass."""
-        message = _threads.error_message(error)
-        self._is_over = not isinstance(error, Unavailable | RateLimited)
-        if self._is_over:
-            self._show(self._run, f"Live updates stopped: {message}")
-            return None
-        pause = max(self._pause, getattr(error, "retry_after", None) or 0)
-        self._show(self._run, f"{message} Trying again in {duration(pause)}.")
-        self._pause = min(RETRY_MAXIMUM, pause * GROWTH)
-        return pause
-
-    def _show(self, run: Run, message: str, *, is_new: bool = False) -> None:
-        """Redraw what changed."""
-        is_same, self._message = message == self._message, message
-        if self._card is None or (is_same and not is_new):
-            return
+            self._message = f"{status_words.status(run.status)}. Live updates off."
+            self._is_over = True
+            self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
         self._run = run
         if is_new:
-            self._ask()
-            self._draw()
-        self._changed()
-        self._end_if_done()
+            self._ask(documents)
 
-    def _ask(self) -> None:
-        """Build a form for each pending question; some of them list documents."""
-        for question in questions_of([self.run]):
-            if question.key not in self._forms.forms:
-                self._forms.form_of(question)
+    def _failed(self, error: Exception) -> None:
+        """Try again after an error that may pass."""
+        message, self._is_reading = error_message(error), False
+        self._is_over = not isinstance(error, Unavailable | RateLimited)
+        if self._is_over:
+            self._message = f"Live updates stopped: {message}"
+            self._queue.stop()
+            return
+        pause = max(self._pause, getattr(error, "retry_after", None) or 0)
+        self._message = f"{message} Trying again in {duration(pause)}."
+        self._pause = min(RETRY_MAXIMUM, pause * GROWTH)
+        if self._queue.stop():
+            self._queue.watch(pause)
 
-    def _on_answer(self) -> None:
-        """Show what became of an answer; a receipt takes the place of its question."""
-        if self.run.is_finished:  # an answer that was being sent did not arrive
-            self._forms.update_forms([self.run])
-        self._changed()
-        n_closed = len(self._forms.closed)
-        has_receipt, self._n_closed = n_closed > self._n_closed, n_closed
-        if has_receipt:
+    def _ask(self, documents: dict[str, list[Document]]) -> None:
+        """Build a form for each new question."""
+        for question in questions_of([self._run]):
+            if question.key in documents and question.key not in self._forms.forms:
+                self._forms.form_of(question, documents[question.key])
+
+    def _draw(self) -> None:
+        """Show what is new; a receipt takes the place of its question, a chart that of the card."""
+        if self._card is None:
+            return
+        if self._run.is_finished:  # an answer that was being sent did not arrive
+            self._forms.update_forms([self._run])
+        if self._forms.move_closed():
             self._pause = FIRST
-            self._end_if_done()
-            if self._ticker.stop() and self._card is not None:
-                self._ticker.start()  # again, from the first pause
-
-    def _end_if_done(self) -> None:
-        """End after the last state, but keep a question that is being answered or holds entries."""
-        if self._is_over and not self._forms.forms:
-            if self.run.is_finished:
-                self._message = "Run finished. Live updates off."
-            if self._handle is None:
-                self._changed()  # inside another widget, where it stays
-            else:
-                self._end(self._chart())
+            if self._queue.stop():
+                self._queue.watch(FIRST)
+        is_done = self._is_over and not self._forms.forms  # none is answered or holds entries
+        if is_done and self._run.is_finished:
+            self._message = "Run finished. Live updates off."
+        if self._drawn is not self._run and _as_sent(self._run) != _as_sent(self._drawn):
+            self._draw_chart()
+        super()._draw()
+        if is_done and self._handle is not None:  # inside another widget it stays
+            self._end(self._chart())
 
     def close(self) -> None:
         """Remove the card and end its threads; the chart remains. Entries remain as drafts."""
@@ -259,6 +269,6 @@ class RunMonitor(CellOutput):
                 widget.close()
 
 
-def _as_sent(run: Run) -> Json:
+def _as_sent(run: Run | None) -> Json:
     """Return the API's JSON of a run, without the time of reading that runkit adds."""
-    return {**run.to_dict(), LOCAL: None}
+    return {**run.to_dict(), LOCAL: None} if run else {}

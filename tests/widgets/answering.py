@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from runkit.local import answer_log
@@ -17,14 +18,14 @@ NO = {"0": {"note": "", "decision": "reject"}}
 
 def answer(controller: AnswerController, entries: dict[str, dict[str, Any]] = YES) -> Snapshot:
     """Type, send, and wait for the verdict."""
-    controller.edit(entries)
+    controller.queue.call(partial(controller.edit, entries))
     return submit(controller)
 
 
 def submit(controller: AnswerController) -> Snapshot:
     """Send, and wait for the verdict."""
-    controller.submit()
-    finish()
+    controller.queue.call(controller.submit)
+    finish(controller)
     return controller.snapshot
 
 

@@ -14,11 +14,12 @@ from runkit.api.models import Run
 from runkit.client import Client
 from runkit.server._accounts import second_key
 from runkit.widgets._answer_states import AnswerController
+from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._question import Question, question_of
 from support import until
 from tests.faults import FaultyBox, sandbox
 
-JOBS = ("runkit-answer", "runkit-check")
+JOBS = ("runkit-answer", "runkit-check", "runkit-case", "runkit-form")
 
 
 class Wire(httpx.HTTPTransport):
@@ -83,7 +84,15 @@ class Asking:
 
     def controller(self, scenario: str = "watchlist_hit", **options: Any) -> AnswerController:
         """Return a form of a new question."""
-        return AnswerController(self.client, self.question(scenario), **options)
+        return self.form(self.question(scenario), **options)
+
+    def form(
+        self, question: Question, client: Client | None = None, **options: Any
+    ) -> AnswerController:
+        """Return a form of a question."""
+        client = client or self.client
+        queue, documents = EventQueue("form"), question.documents(client)
+        return AnswerController(client, question, queue, documents, **options)
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""
@@ -104,12 +113,19 @@ class Asking:
         self.box.end_run(question.run.id)
 
 
-def finish() -> None:
-    """Let the jobs that are under way end."""
+def runkit_threads() -> set[str]:
+    """Return the names of the threads that run."""
+    return {item.name for item in threading.enumerate()}
+
+
+def finish(*controllers: AnswerController) -> None:
+    """Let the jobs that are under way end, and what they have found out be taken."""
     for thread in threading.enumerate():
-        if thread.name in JOBS:
+        if thread.name in JOBS[:3]:
             thread.join(20)
             assert not thread.is_alive()
+    for controller in controllers:
+        controller.queue.call(lambda: None)
 
 
 @pytest.fixture(scope="session")
@@ -126,5 +142,4 @@ def asking(shared_box: FaultyBox) -> Iterator[Asking]:
         yield Asking(shared_box, stack)
         finish()
         shared_box.clear_faults()
-        names = (*JOBS, "runkit-form")
-        until(lambda: not any(item.name in names for item in threading.enumerate()))
+        until(lambda: not any(name in runkit_threads() for name in JOBS))

@@ -13,6 +13,7 @@ import runkit
 from runkit.display.colors import DARK, LIGHT
 from tests.widgets.asking import Asking
 from tests.widgets.live import LivePage, is_armed, press
+from tests.widgets.test_inbox import refresh
 
 Json = dict[str, Any]
 NAMES = {
@@ -80,12 +81,12 @@ def test_two_cards_on_a_page(live: LivePage, asking: Asking, show: Show) -> None
     live.settle()
     assert live.announcements()
     for _ in range(3):
-        inbox.controller.refresh()
+        refresh(inbox)
         live.settle()
     [announcement] = live.announcements()  # the question of the form is in the inbox, too
     assert "waiting" in announcement
     form.locator(".rk-bar button").filter(has_text="Approve").click()
-    inbox.controller.refresh()
+    refresh(inbox)
     live.settle()
     assert live.announcements() == ["Press again to approve. This can't be undone. Esc cancels."]
     inbox.close()

@@ -7,7 +7,6 @@ from typing import Any
 
 from runkit.api.models import Run
 from runkit.widgets import _static_form
-from runkit.widgets._answer_states import AnswerController
 from runkit.widgets._question import question_of
 from tests.widgets.asking import Asking
 
@@ -20,7 +19,7 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     item = {"id": raw["interrupts"][0]["id"], "value": value}
     question = question_of(Run.from_json({**raw, "interrupts": [item]}))
     assert question is not None
-    controller = AnswerController(asking.client, question, drafts=False)
+    controller = asking.form(question, drafts=False)
     described = _static_form.describe_form(controller)
     return _static_form.twin(described)["text/html"], described["question"]
 

@@ -15,6 +15,7 @@ from support import until
 from tests.faults import FaultyBox, sandbox
 from tests.widgets.live import LivePage
 from tests.widgets.pages import Page
+from tests.widgets.test_inbox import refresh
 
 Json = dict[str, Any]
 Start = Callable[[str], Run]
@@ -84,7 +85,7 @@ def test_earlier_answers(client: Client, start: Start) -> None:
     )
     _, runs, request, answers = case_of(client, start("decision"), 4)["lines"]
     assert texts(runs)[0] == "1 other run of this business, completed"
-    assert texts(request)[0] == "1 earlier question about this business, answered"
+    assert texts(request)[0] == "1 earlier question about this business, rejected"
     assert "Rejected" in texts(request)[1]
     assert texts(answers)[0] == "Earlier answers on this machine: 1"
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
@@ -121,10 +122,10 @@ def test_the_case_on_a_page(client: Client, start: Start, live: LivePage) -> Non
     live.until(
         lambda: case.get_by_text("1st question").count() and head.inner_text() == first.id[:8]
     )
-    case.locator("summary").first.click()
-    inbox.controller.refresh()
+    case.locator("summary").first.click()  # those of a decision are open
+    refresh(inbox)
     live.settle()
-    expect(case.locator("details").first).to_have_attribute("open", "")
+    expect(case.locator("details").first).not_to_have_attribute("open", "")
     case.get_by_role("button", name="Show it").click()
     live.until(lambda: head.inner_text() == second.id[:8])
     live.until(lambda: case.get_by_text("2nd question").count())

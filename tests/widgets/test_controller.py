@@ -8,15 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
 
 from runkit.client import Client
-from runkit.errors import Unavailable
 from runkit.local import answer_log
 from runkit.widgets._answer_states import READ_ONLY, AnswerController
+from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._question import State, question_of
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, submit
@@ -135,8 +134,6 @@ PRESSES = {
 def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
     """The card claims what is known; without a receipt what was typed is kept."""
     case, controller = PRESSES[name], asking.controller(who=WHO)
-    states: list[State] = []
-    controller.subscribe(lambda: states.append(controller.snapshot.state))
     case.happens(asking, controller)
     pressed = answer(controller)
     receipt = pressed.receipt
@@ -160,6 +157,12 @@ def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
         assert deliveries() == [*case.log, "confirmed"]
 
 
+def refresh(controller: AnswerController) -> None:
+    """Check whether the question is still open, as a displayed form does."""
+    controller.queue.call(controller.check)
+    finish(controller)
+
+
 LOOKS = {
     "open": (lambda *_: None, State.OPEN, STILL),
     "answered elsewhere": (elsewhere, State.SETTLED, DOUBT),
@@ -174,12 +177,11 @@ def test_an_unknown_answer_is_resolved_by_a_refresh(asking: Asking, name: str) -
     controller = asking.controller()
     both(LOST, BLIND)(asking, controller)
     assert answer(controller).state is submit(controller).state is State.UNKNOWN
-    with suppress(Unavailable):
-        controller.refresh()
+    refresh(controller)
     assert (controller.snapshot.state, asking.wire.posts) == (State.UNKNOWN, 1)
     asking.box.clear_faults()
     happens(asking, controller)
-    controller.refresh()
+    refresh(controller)
     assert (controller.snapshot.state, asking.wire.posts) == (state, 1)
     assert controller.snapshot.message.startswith(words)
 
@@ -192,12 +194,12 @@ def test_a_refresh_closes_a_question_closed_elsewhere(
     """Without a press the card closes as well; whoever had typed is told that nothing was sent."""
     controller = asking.controller()
     before = controller.snapshot
-    controller.refresh()
+    refresh(controller)
     assert controller.snapshot is before
     if is_typed:
         controller.edit(YES)
     happens(asking, controller)
-    controller.refresh()
+    refresh(controller)
     assert controller.snapshot.state is (State.EXPIRED if happens is end else State.CONFLICT)
     assert controller.snapshot.message.endswith("not sent.") is (is_typed and happens is not end)
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
@@ -213,7 +215,7 @@ def test_a_refusal_stands_beside_the_json(
     server.script = lambda request: refusal if request.method == "POST" else Answer(run)
     question = question_of(scripted_client.runs.get("run-1"))
     assert question is not None
-    controller = AnswerController(scripted_client, question)
+    controller = AnswerController(scripted_client, question, EventQueue("form"))
     refused = answer(controller, {"0": {"decision": "raw", "raw": "{}", "note": ""}})
     assert "risk is missing" in refused.errors["0"]["raw"]
 
@@ -230,11 +232,12 @@ def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     gate = threading.Barrier(50)
     with ThreadPoolExecutor(50) as pool:
         for _ in range(50):
-            pool.submit(lambda: (gate.wait(), controller.submit()))
+            pool.submit(lambda: (gate.wait(), controller.queue.post(controller.submit)))
+    controller.queue.call(lambda: None)
     controller.edit({"0": {**no["0"], "note": "too late"}})
     assert controller.snapshot.state is State.SENDING
     asking.box.clear_faults()
-    finish()
+    finish(controller)
     assert (controller.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
     assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
 
@@ -243,14 +246,14 @@ def test_two_forms_pressed_at_once_send_one_answer(asking: Asking) -> None:
     """Whoever was second learns that the answer was not sent, and whose was."""
     for _ in range(4):
         question, posts = asking.question(), asking.wire.posts
-        forms = [AnswerController(asking.client, question, who=who) for who in ("Ana", "Bob")]
+        forms = [asking.form(question, who=who) for who in ("Ana", "Bob")]
         for form in forms:
             form.edit(NO)
         gate = threading.Barrier(2)
         with ThreadPoolExecutor(2) as pool:
             for form in forms:
                 pool.submit(lambda form=form, gate=gate: (gate.wait(), form.submit()))
-        finish()
+        finish(*forms)
         assert asking.wire.posts == posts + 1
         sender, other = sorted(forms, key=lambda form: form.snapshot.state is not State.SETTLED)
         assert sender.snapshot.state is State.SETTLED
@@ -260,7 +263,7 @@ def test_two_forms_pressed_at_once_send_one_answer(asking: Asking) -> None:
 
 def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
     """A client that may not write says at once that it cannot answer."""
-    controller = AnswerController(asking.another(read_only=True), asking.question())
+    controller = asking.form(asking.question(), asking.another(read_only=True))
     assert controller.snapshot.message == READ_ONLY
     assert (answer(controller).message, deliveries()) == (READ_ONLY, [])
 
@@ -268,7 +271,7 @@ def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
 def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> None:
     """Each form warns once before it sends beside such an answer."""
     first = asking.controller()
-    second = AnswerController(asking.client, first.question)
+    second = asking.form(first.question)
     asking.box.fault("drop", times=2)
     answer(first)
     warned = answer(second)
@@ -278,7 +281,7 @@ def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> Non
     warned = submit(first)
     assert (warned.state, asking.wire.posts) == (State.OPEN, 2)
     assert warned.message.startswith("Your answer was not sent this time. An answer signed ")
-    third = AnswerController(asking.client, first.question)
+    third = asking.form(first.question)
     assert "may still arrive" in third.snapshot.message
 
 
@@ -289,10 +292,10 @@ def test_another_form_restores_the_draft(asking: Asking) -> None:
     """It begins with what was typed; once the question is closed the draft is gone."""
     first = asking.controller()
     first.edit({"0": {"note": "half a pair \ud83d", "decision": ""}})
-    second = AnswerController(asking.client, first.question)
+    second = asking.form(first.question)
     assert (second.entries, second.snapshot.message) == (first.entries, "Draft restored.")
-    unkept = AnswerController(asking.client, first.question, drafts=False)
+    unkept = asking.form(first.question, drafts=False)
     assert unkept.entries == unkept.form.received({})
     asking.answer_elsewhere(first.question)
-    second.refresh()
+    refresh(second)
     assert saved(first) is None

@@ -68,7 +68,7 @@ def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
     assert "Replaced an earlier rating" in row.rate("negative")
     assert row.thumbs.value == "negative"
     assert form.widget.children[0].value == f"1 of {n_rows} rated"
-    assert "Rated negative" in html(form)
+    assert "Rated not helpful" in html(form)
 
 
 def test_a_comment_is_sent_by_its_button(
@@ -99,7 +99,7 @@ def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Ru
 
 @pytest.mark.parametrize(
     ("fault", "again"),
-    [("refuse", "Rated positive"), ("lose_reply", "Replaced an earlier rating")],
+    [("refuse", "Rated helpful"), ("lose_reply", "Replaced an earlier rating")],
 )
 def test_a_rating_that_fails_can_be_sent_again(
     box: FaultyBox, client: Client, run: Run, fault: str, again: str

@@ -49,7 +49,7 @@ def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -
     assert [verb["button"] for verb in section["verbs"]] == ["Dismiss the hit", "Keep the hit"]
     assert section["reasons"] == reasons
     page.answer("approve", note="not him")
-    finish()
+    until(lambda: page.view["receipt"] is not None)
     for item in (page, in_a_page(form)):
         assert item.view["receipt"]["title"].startswith("Hit dismissed, ")
 
@@ -86,7 +86,7 @@ def test_a_reviewer_without_a_name_types_one(
     page.tell(who="Ana Ortiz")
     assert (page.view["status"]["who"], page.view["status"]["ask"]) == ("Ana Ortiz", False)
     page.answer("reject")
-    finish()
+    until(lambda: form.receipt is not None)
     assert form.receipt is not None
     assert form.receipt.title.endswith("signed Ana Ortiz")
     assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
@@ -122,9 +122,10 @@ def test_the_two_outputs_become_a_receipt(
     assert WIDGET in card
     assert "Rerun the cell" in card["text/html"]
     assert form.controller is not None
-    form.controller.edit({"0": {"decision": "reject", "note": "a reason of ours"}})
-    form.controller.submit()
-    finish()
+    form._queue.call(
+        lambda: form.controller.submit({"0": {"decision": "reject", "note": "a reason of ours"}})
+    )
+    finish(form.controller)
     head, card = shown.outputs()
     assert WIDGET not in card
     assert "Hit kept, " in card["text/plain"]

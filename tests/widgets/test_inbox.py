@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+import support
 from runkit.api.models import Run
 from runkit.client import Client
 from runkit.widgets.interrupt_inbox import InterruptInbox
 from support import until
+from tests.client.conftest import Answer, Received, Server
 from tests.faults import FaultyBox
 from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
 
 Start, Show = Callable[[str], Run], Callable[..., tuple[InterruptInbox, Page]]
+Json = dict[str, Any]
 HIT = "watchlist_hit"
 
 
@@ -47,6 +51,14 @@ def open_question(page: Page, run: Run) -> None:
     wait_for(page, run)
 
 
+def refresh(inbox: InterruptInbox) -> None:
+    """Check for new questions, as the inbox does every 15 seconds."""
+    until(lambda: not inbox.controller._is_reading)
+    inbox._queue.call(inbox.controller.check)
+    until(lambda: not inbox.controller._is_reading)
+    inbox._queue.call(lambda: None)
+
+
 def ids(inbox: InterruptInbox) -> list[str]:
     return [row.run_id for row in inbox.rows]
 
@@ -58,7 +70,7 @@ def test_the_button_looks_through_everything(
     monkeypatch.setattr("runkit.widgets.interrupt_inbox.FIRST_PAGE", 1)
     inbox, page = show()
     runs = [start(HIT), start(HIT)]
-    inbox.controller.refresh()
+    refresh(inbox)
     assert ids(inbox) == [runs[1].id]
     page.tell(refresh=True)
     until(lambda: not inbox.controller.is_refreshing)
@@ -69,15 +81,17 @@ def test_what_has_not_changed_is_not_read_again(
     client: Client, start: Start, show: Show, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A check takes one request, and so does opening a question again."""
-    run = start(HIT)
-    start(HIT)
+    run, other = start(HIT), start(HIT)
     inbox, page = show()
     until(lambda: "case" in page.view and len(page.view["case"]["lines"]) > 1)
     with caplog.at_level("DEBUG", logger="runkit"):
-        inbox.controller.refresh()
+        refresh(inbox)
         assert len(caplog.messages) == 1
         caplog.clear()
-        inbox.controller._open((run.id, run.interrupts[0].id))
+        open_question(page, other)
+        until(lambda: threads("case") == 0)
+        caplog.clear()
+        open_question(page, run)
         until(lambda: threads("case") == 0)
         assert len(caplog.messages) == 1
 
@@ -87,7 +101,7 @@ def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, start:
     run = start(HIT)
     inbox = InterruptInbox(client)
     box.end_run(run.id)
-    inbox.controller.refresh()
+    refresh(inbox)
     assert (ids(inbox), [row.run_id for row in inbox.expired]) == ([], [run.id])
     assert "doesn&#39;t count as a rejection" in inbox._static()["text/html"]
 
@@ -97,12 +111,12 @@ def test_a_refresh_that_fails(box: FaultyBox, start: Start, show: Show) -> None:
     run = start(HIT)
     inbox, page = show()
     box.fault("refuse", on="GET /runs", status=401)
-    inbox.controller.refresh()
+    refresh(inbox)
     assert ids(inbox) == [run.id]
     error = page.view["error"]
     assert "401" in error
     assert "Showing questions as of" in error
-    inbox.controller.refresh()
+    refresh(inbox)
     assert inbox.controller.error == ""
 
 
@@ -143,9 +157,77 @@ def test_an_open_question_is_answered_elsewhere(client: Client, start: Start, sh
     run = start(HIT)
     inbox, _ = show()
     client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
-    inbox.controller.refresh()
+    refresh(inbox)
     assert inbox.controller.form is None
     assert "Answered from another notebook" in inbox.controller.closed[0].snapshot.message
+
+
+def test_the_following_row_opens_whatever_the_filter_leaves(start: Start, show: Show) -> None:
+    """After each answer, by the list as it was shown; at its end the first row."""
+    others = [start("address_gap"), start("decision")]
+    hits = [start(HIT) for _ in range(6)]
+    inbox, page = show()
+    for text, runs in (("TACOMA", hits), ("", [others[1], others[0]])):
+        page.tell(filter=text)
+        assert [row["run"] for row in page.view["rows"] if "age" in row][: len(runs)] == [
+            run.id[:8] for run in runs
+        ]
+        at = len(runs) // 2
+        open_question(page, runs[at])
+        for run in (*runs[at + 1 :], *runs[:at], None):
+            page.answer(page.view["question"]["verbs"][-1]["value"], note="no")
+            if run is not None:
+                wait_for(page, run)
+        until(lambda: "question" not in page.view)
+    assert len(inbox.controller.closed) == 8
+
+
+def test_an_answered_row_opens_its_receipt(start: Start, show: Show) -> None:
+    first, second = start(HIT), start(HIT)
+    inbox, page = show()
+    wait_for(page, first)
+    page.answer("reject")
+    wait_for(page, second)
+    [row] = [row for row in page.view["rows"] if row.get("is_done")]
+    page.tell(open=row["key"])
+    assert (page.view["question"]["run"], page.view["open"]) == (first.id[:8], row["key"])
+    assert page.view["receipt"]["title"].startswith("Hit kept, ")
+    page.answer("approve", note="too late")
+    refresh(inbox)
+    assert page.view["receipt"]["title"].startswith("Hit kept, ")
+    page.tell(step=1)
+    wait_for(page, second)
+
+
+def test_a_question_asked_again_is_a_row_of_its_own(
+    server: Server, scripted_client: Client, run_json: Callable[..., Json], question: Json
+) -> None:
+    """The same id and value, by another step; what was typed stays with the first one."""
+    asked = run_json(status="interrupted", interrupts=[question])
+    steps = [support.question("s1", 1, None)]
+    listed = {"data": [asked], "total_count": 1, "has_more": False}
+
+    def reply(request: Received) -> Answer:
+        is_list = request.path.endswith("/runs")
+        return Answer(listed if is_list else {**asked, "steps": steps})
+
+    server.script = reply
+    inbox = InterruptInbox(scripted_client, drafts=False)
+    page = Page(inbox.widget)
+    until(lambda: "values" in page.view)
+    [key] = [row["key"] for row in page.view["rows"] if "key" in row]
+    page.type(note="born in 1951")
+    steps[:] = [support.question("s1", 1, 2), support.question("s2", 3, None)]
+    asked["updated_at"] = support.at(9999)
+    refresh(inbox)
+    rows = {row["key"]: row.get("is_done", False) for row in page.view["rows"] if "key" in row}
+    assert list(rows.values()) == [False, True]
+    assert page.view["status"]["copy"] == "born in 1951"
+    assert page.view["open"] == key == [*rows][1]
+    page.tell(step=1)
+    until(lambda: page.view["open"] != key)
+    assert page.view["values"]["0"]["note"] == ""
+    inbox.close()
 
 
 def test_typed_text_outlives_another_question(start: Start, show: Show) -> None:

@@ -5,17 +5,12 @@ const ARM_MS = 500; // after the first press, the second one counts
 const DRAFT_MS = 400; // after the last keystroke, what was typed goes to Python
 const SLOW_MS = 4000; // without a result, the kernel or the server is busy or gone
 const MAX_RADIOS = 4; // choices; more get a dropdown
-const FILTER_FROM = 20; // questions; a longer list gets a filter
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
 const EDITABLE = new Set(["open", "invalid", "failed"]); // states in which an answer can be sent
 const LONG = new Set(["long_text", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
-const KEYS = [
-  ["J K", "next, previous"], ["Enter", "first field"], ["A", "yes (twice)"],
-  ["X", "no, or keep in review (twice)"], ["R", "reject (twice)"], ["H", "later"], ["E", "edit"],
-  ["Ctrl Enter", "blue button (twice)"], ["Esc", "cancel, back to the list"],
-];
+const ARROWS = {ArrowDown: "J", ArrowUp: "K"};
 
 function h(name, props, ...children) {
   const node = document.createElement(name);
@@ -36,7 +31,6 @@ const bold = (text) => h("b", null, text);
 const pill = (text, tone) => h("span", {class: `rk-pill ${tone ?? ""}`}, text);
 const muted = (text) => text && div("rk-muted", text);
 const note = (...children) => h("span", {class: "rk-muted"}, children);
-const hint = (key) => key && h("kbd", {"aria-hidden": "true"}, key); // not part of its button's name
 const space = () => h("span", {class: "rk-space"});
 const toggleButton = (text, isOn, onclick, props) =>
   h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick},
@@ -72,7 +66,7 @@ function render({model, el}) {
   const nodes = {
     top: region("top"), list: region("list", "nav", {"aria-label": "Questions"}),
     filter: region("filter", "input", {type: "text", placeholder: "Filter", "aria-label": "Filter questions",
-      "data-id": "filter", oninput: () => { draw(); send({}); }}),
+      "data-id": "filter", oninput: search}),
     pane: region("pane", "section", {tabindex: "-1", "aria-label": "Question"}),
     body: region("body"), case: region("case"), message: region("message"), signer: region("signer"), bar: region("bar"),
     hints: region("hints", "span"), help: region("help"),
@@ -85,11 +79,13 @@ function render({model, el}) {
   const drafts = {}; // what is in the inputs, by the digest of their question
   const opened = {}; // the addresses of the sources that were opened, by the digest of their question
   const json = {}; // what each region shows
-  const unfolded = new Set(), shownDetails = new Set();
-  const isLab = () => root.closest(".jp-Notebook") !== null;
+  const unfolded = new Set(), shownDetails = new Map();
+  const isLab = () => root.closest(".jp-Notebook") !== null; // elsewhere, as in VS Code, letters act on cells
+  const hint = (key) => key && isLab() && h("kbd", {"aria-hidden": "true"}, key); // not part of its button's name
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
-  let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null, errors = {}, answered = "";
-  let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
+  let state = null, sender = null, values = {}, armed = null, spoken = "", errors = {}, answered = "";
+  // numbers of messages: sent last, with an answer, with a filter, and from Python
+  let sent = 0, waiting = 0, searching = 0, newest = 0;
   let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false, isNext = false, typedName = "";
 
   // -- messages
@@ -97,7 +93,7 @@ function render({model, el}) {
   function send(content) {
     sent += 1;
     try {
-      model.send({...content, next: nextKey(), view: id, n: sent});
+      model.send({...content, view: id, n: sent});
     } catch { // the kernel or the widget is gone
       say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
       return false;
@@ -124,6 +120,7 @@ function render({model, el}) {
     receivedAt = performance.now();
     const [view, n] = message.heard, digest = message.question?.digest;
     if (view === id && n >= waiting) waiting = 0;
+    if (view === id && n >= searching) searching = 0;
     if (!waiting && message.status?.state !== "sending") clearTimeout(slowTimer);
     if (!state) foldTwin();
     if (digest !== state?.question?.digest) {
@@ -137,7 +134,6 @@ function render({model, el}) {
     if (digest) values = drafts[digest] ??= structuredClone(message.values);
     draw();
     if (isNext && digest && digest !== answered) focusReason();
-    openFirst();
   }
 
   function focusReason() { // of the question that opens after an answer, if it needs one
@@ -346,23 +342,25 @@ function render({model, el}) {
     if (text && text !== spoken) announce(text);
     spoken = text;
     if (state.kind === "inbox") {
-      if (!nodes.filter.isConnected && waitingRows().length > FILTER_FROM) nodes.list.before(nodes.filter);
-      const rows = state.rows.filter((row) => row.head || row.is_done || isListed(row));
+      if (!nodes.filter.isConnected && state.has_filter) nodes.list.before(nodes.filter);
       patch("top", [state.title, state.mode, state.oldest, state.error], top);
-      patch("list", [rows, state.open], () => rows.map(item));
+      drawList();
     }
     const decisions = question && isCombined() && question.sections.map((section) => values[section.key].decision);
     const shown = [state.receipt, [...unfolded], decisions, errors];
     patch("body", [question, state.empty, state.findings, shown], question ? body : empty);
     patch("case", [question?.digest, state.case], () => (question ? theCase(state.case) : []));
     const isOpen = question && canAnswer(), barData = [question && isInert(), status?.state === "unknown"];
-    patch("signer", [isOpen, status?.who, status?.login, isSigning], () => (isOpen ? signature() : []));
+    patch("signer", [isOpen, status?.who, status?.login, isSigning, state.kind], () => (isOpen ? signature() : []));
     if (patch("bar", [question?.digest, isOpen, barData], () => (isOpen ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
     drawHints();
     if (state.receipt && state.kind === "form" && root.contains(document.activeElement)) leave();
   }
+
+  const drawList = () => patch("list", [state.rows, state.open, searching > 0],
+    () => [searching > 0 && div("rk-group", "Filtering…"), state.rows.map(item)]);
 
   const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text), state.findings?.map(finding)];
 
@@ -404,21 +402,21 @@ function render({model, el}) {
       pills.map(([word, tone]) => pill(word, tone)), h("span", null, text), space(),
       h("span", {class: `rk-end ${end}`}, end),
       state.kind === "inbox" && key && linkButton("Show it", () => openRow(key), {"data-id": `show-${key}`}));
-    const line = ({title, findings, rows}) => details(title,
+    const line = ({title, is_open: isOpen, findings, rows}) => details(title, isOpen,
       findings && div("rk-findings", findings.map(finding)), rows?.map(row));
     return [
       div("rk-box", div("rk-cells rk-band", bold("The case"), space(), muted(status)),
         lines.map((entry) => (entry.title ? line(entry) : row(entry))),
         div("rk-cells rk-band rk-code", note("As code"), h("code", null, code),
           linkButton("Copy", () => navigator.clipboard?.writeText(code), {"data-id": "copy-code"}))),
-      details("What the agent sent, as JSON", h("pre", null, state.question.raw)),
+      details("What the agent sent, as JSON", false, h("pre", null, state.question.raw)),
     ];
   }
 
-  function details(title, ...children) { // which stays open when it is drawn anew
+  function details(title, isOpen, ...children) { // which stays as it was left when it is drawn anew
     const key = `${state.question.digest} ${title}`;
-    const ontoggle = ({target}) => { if (target.open) shownDetails.add(key); else shownDetails.delete(key); };
-    return h("details", {open: shownDetails.has(key), ontoggle},
+    const ontoggle = ({target}) => shownDetails.set(key, target.open);
+    return h("details", {open: shownDetails.get(key) ?? isOpen, ontoggle},
       h("summary", {"data-id": `details-${title}`}, title), children);
   }
 
@@ -443,37 +441,39 @@ function render({model, el}) {
   function signature() {
     const {who, login} = state.status, domId = `${id}-who`;
     const change = () => { isSigning = true; draw(); byId("who")?.focus(); };
+    const later = state.kind === "inbox" && footButton("later", putOff, "H", "rk-quiet", "Later", hint("H"));
+    const keys = isLab() && footButton("help", toggleHelp, "?", "rk-quiet", h("kbd", null, "?"));
+    keys && keys.setAttribute("aria-label", "Keys");
+    const end = [space(), nodes.hints, h("span", {class: "rk-quiets"}, later, keys)];
     if (!isSigning) {
       return [note("You answer as ", bold(who), login ? " (login). " : ". ",
-        linkButton("Change", change, {"data-id": "change"})), space(), nodes.hints];
+        linkButton("Change", change, {"data-id": "change"})), end];
     }
     const name = {id: domId, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80};
     const oninput = ({target}) => { typedName = target.value; disarm(); };
     const onchange = () => sign(typedName.trim());
     return [h("label", {for: domId}, bold("Your name")),
-      h("input", {...name, value: typedName, placeholder: "goes into the audit record", oninput, onchange}),
-      space(), nodes.hints];
+      h("input", {...name, value: typedName, placeholder: "goes into the audit record", oninput, onchange}), end];
+  }
+
+  function footButton(dataId, onclick, key, style, ...children) {
+    const shortcuts = {"aria-keyshortcuts": isLab() && key ? key.replace("Ctrl ↵", "Control+Enter") : null};
+    return h("button", {class: `rk-button ${style}`, "data-id": dataId, ...shortcuts, onclick}, children);
   }
 
   function bar() {
     const {question, status} = state;
-    const button = (dataId, onclick, key, style, ...children) => {
-      const shortcuts = {"aria-keyshortcuts": key ? key.replace("Ctrl ↵", "Control+Enter") : null};
-      return h("button", {class: `rk-button ${style}`, "data-id": dataId, ...shortcuts, onclick}, children);
-    };
     if (status.state === "unknown") return [];
     const verbs = question.verbs.map((verb) => {
       const isMain = verb.value === question.main, key = isMain ? "Ctrl ↵" : verb.key;
-      return button(`press-${verb.value}`, () => press(verb.value), key, `rk-verb ${isMain ? "rk-main-verb" : ""}`,
+      const style = `rk-verb ${isMain ? "rk-main-verb" : ""}`;
+      return footButton(`press-${verb.value}`, () => press(verb.value), key, style,
         h("span", {class: "rk-calm"}, verb.button, hint(key)),
         h("span", {class: "rk-again"}, `Press again to ${verb.again}`));
     });
     const all = question.all.map(([text, key]) =>
-      button(`all-${key}`, () => chooseAll(key), key, "", text, hint(key)));
-    const later = state.kind === "inbox" && button("later", putOff, "H", "rk-quiet", "Later", hint("H"));
-    const keys = isLab() && button("help", toggleHelp, "?", "rk-quiet", h("kbd", null, "?"));
-    keys && keys.setAttribute("aria-label", "Keys");
-    return [verbs, all, h("span", {class: "rk-quiets"}, later, keys)];
+      footButton(`all-${key}`, () => chooseAll(key), key, "", text, hint(key)));
+    return [verbs, all];
   }
 
   const toggleHelp = () => { isHelp = !isHelp; drawHints(); };
@@ -482,12 +482,12 @@ function render({model, el}) {
     const combined = state.question && isCombined();
     const calm = combined ? progress() : state.question?.needs ?? "";
     const verb = armed && state.question.verbs.find((choice) => choice.value === armed.value);
-    nodes.hints.textContent = verb ? consequence(verb) : calm;
+    nodes.hints.textContent = nodes.hints.title = verb ? consequence(verb) : calm;
     nodes.hints.classList.toggle("rk-muted", !verb);
     const isIncomplete = Boolean(combined && lacks().length);
     nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
-    const line = ([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`);
-    patch("help", isHelp, () => isHelp && KEYS.map(line));
+    const keys = isHelp ? helped() : [];
+    patch("help", keys, () => keys.map(([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`)));
   }
 
   // -- inbox
@@ -522,35 +522,21 @@ function render({model, el}) {
       h("span", {class: "rk-line"}, row.question), row.n_open > 1 && note(`${row.n_open} open`));
   }
 
-  const openRow = (key) => { sendDraft(); isNext = false; send({open: key}); nodes.pane.focus(); };
-  const putOff = () => { sendDraft(); send({later: state.open}); };
-  const waitingRows = () => state.rows.filter((row) => row.key && !row.is_fixed);
-  const listedKeys = () => waitingRows().filter(isListed).map((row) => row.key);
-
-  function isListed({business: name, run, question}) { // it matches the filter
-    return `${name} ${run} ${question}`.toLowerCase().includes(nodes.filter.value.trim().toLowerCase());
+  function ask(content) { // the kernel, for another row of the list
+    sendDraft();
+    isNext = false;
+    send(content);
+    nodes.pane.focus();
   }
 
-  function nextKey() { // of the listed row that is to open after an answer
-    if (state?.kind !== "inbox") return null;
-    const keys = listedKeys(), at = keys.indexOf(state.open);
-    return [...keys.slice(at + 1), ...keys.slice(0, Math.max(at, 0))][0] ?? null;
-  }
+  const openRow = (key) => ask({open: key});
+  const step = (by) => ask({step: by});
+  const putOff = () => ask({later: state.open});
 
-  function openFirst() { // if no question is open, and no person is typing or in another card
-    const at = document.activeElement, isBusy = at?.matches("textarea, input, select");
-    const isElsewhere = (at?.closest(".runkit-card") ?? root) !== root;
-    lastOpen = state.open ?? lastOpen;
-    if (state.kind !== "inbox" || state.open || state.is_opening || isBusy || isElsewhere) return;
-    const [first] = listedKeys();
-    if (!first || first === lastOpen) return; // it was put off, or cannot be read
-    lastOpen = first;
-    send({open: first});
-  }
-
-  function step(by) {
-    const keys = listedKeys(), at = keys.indexOf(state.open), key = keys[at < 0 ? 0 : at + by];
-    if (key) openRow(key);
+  function search() { // the list stands still until the kernel has applied the filter
+    send({filter: nodes.filter.value});
+    searching = sent;
+    drawList();
   }
 
   function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
@@ -584,22 +570,32 @@ function render({model, el}) {
     event.stopPropagation();
   }
 
+  function actions() { // the keys of this card, what each does, and how
+    const {question} = state, isInbox = state.kind === "inbox", isOpen = question && canAnswer();
+    const section = question?.sections[0], folded = section?.fields.some((spec) => spec.is_folded);
+    const focusField = () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
+    const twice = ({key, button, value}) => [key, `${button.toLowerCase()} (twice)`, () => press(value)];
+    return [
+      ...(isInbox ? [["J", "next", () => step(1)], ["K", "previous", () => step(-1)]] : []),
+      ...(question ? [["Enter", "first field", focusField]] : []),
+      ...(isOpen ? question.all.map(([text, key]) => [key, text.toLowerCase(), () => chooseAll(key)]) : []),
+      ...(isOpen ? question.verbs.filter(({key}) => key).map(twice) : []),
+      ...(isInbox && isOpen ? [["H", "later", putOff]] : []),
+      ...(isOpen && folded ? [["E", "edit", () => fold(section)]] : []),
+      ...(question ? [["?", "keys", toggleHelp]] : []),
+    ];
+  }
+
+  function helped() { // what the help lists
+    const main = state.question?.main ? [["Ctrl Enter", "blue button (twice)"]] : [];
+    return [...actions(), ...main, ["Esc", state.kind === "inbox" ? "cancel, back to the list" : "cancel"]];
+  }
+
   function act(key) {
     if (!isLab() || !state) return false;
-    const {question} = state, section = question?.sections[0], has = (word) => word === key.toUpperCase();
-    const all = question?.all.find(([, word]) => has(word)), verb = question?.verbs.find((choice) => has(choice.key));
-    const next = () => step(1), previous = () => step(-1);
-    const focusField = () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
-    const keys = {
-      ...(state.kind === "inbox" && {j: next, ArrowDown: next, k: previous, ArrowUp: previous}),
-      ...(state.kind === "inbox" && question && {h: putOff}),
-      ...(question && {Enter: focusField, "?": toggleHelp}),
-      ...(section?.fields.some((field) => field.is_folded) && {e: () => fold(section)}),
-      ...(all && {[key]: () => chooseAll(all[1])}),
-      ...(verb && {[key]: () => press(verb.value)}),
-    };
-    keys[key]?.();
-    return key in keys;
+    const name = (ARROWS[key] ?? key).toUpperCase(), found = actions().find(([word]) => word.toUpperCase() === name);
+    found?.[2]();
+    return found !== undefined;
   }
 
   root.addEventListener("click", ({target}) => {

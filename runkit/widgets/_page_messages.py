@@ -1,0 +1,87 @@
+"""What a page and its kernel send each other; a test compares the names with those in `card.js`.
+
+Each message of the page has the name of its view and a number; the kernel repeats the newest one
+that it has handled as `heard`, so that the page knows whether its press was taken. A `key` names an
+asking, a `digest` the question as it was displayed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Texts = dict[str, str]  # entries or errors by the name of the field
+
+
+class FromPage(TypedDict):
+    """What a person did. The kernel decides what is open after it."""
+
+    view: str
+    n: int
+    ready: NotRequired[str]  # a view that displays the card from now on
+    gone: NotRequired[str]  # one that does no more
+    digest: NotRequired[str]
+    values: NotRequired[dict[str, Texts]]  # what is typed, by section
+    verb: NotRequired[str]  # pressed twice: an answer
+    opened: NotRequired[int]  # sources that were opened
+    who: NotRequired[str]
+    open: NotRequired[str]  # the key of a row
+    step: NotRequired[Literal[1, -1]]  # to the next row of the list, or to the one before
+    later: NotRequired[str]  # the key of a question to put off
+    filter: NotRequired[str]
+    refresh: NotRequired[bool]
+    zoom: NotRequired[list[Any] | None]  # the range of a chart's time axis, None for all of it
+
+
+class Status(TypedDict):
+    """The state of an answer."""
+
+    state: str
+    message: str
+    tone: str
+    errors: dict[str, Texts]
+    read_only: bool
+    who: str
+    login: bool
+    ask: bool
+    copy: str
+
+
+class Line(TypedDict, total=False):
+    """A line of the list: a question, or a head."""
+
+    head: str
+    key: str
+    business: str
+    run: str
+    question: str
+    age: str
+    tone: str
+    n_open: int
+    is_fixed: bool  # cannot be opened
+    is_done: bool
+
+
+class ToPage(TypedDict, total=False):
+    """What a card shows. `n` counts the messages, `lines` are for its static twin only."""
+
+    n: int
+    heard: list[str | int]
+    kind: str
+    title: str
+    lines: list[str]
+    question: dict[str, Any]
+    case: dict[str, Any]
+    values: dict[str, Texts]
+    receipt: dict[str, Any] | None
+    status: Status
+    findings: list[dict[str, Any]] | None
+    empty: Texts  # title and text of a card without a question
+    spoken: str
+    zoom: bool  # there is a chart to watch
+    mode: str  # from here on of an inbox
+    oldest: str
+    error: str
+    age: float
+    rows: list[Line]
+    open: str | None
+    has_filter: bool
