@@ -1,4 +1,4 @@
-"""Why one run took as long as it did: the largest part first, with its cause, beside other runs."""
+"""Why one run took as long as it did: its largest unusual part first, beside other runs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts._bars import each
 from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
-from runkit.display.counts import lasted
+from runkit.display.counts import NOT_KNOWN
 from runkit.display.status_words import status
-from runkit.display.text import agent_title, plural, run_label
-from runkit.facts import run_facts, wait_of
+from runkit.display.text import plural, run_label
+from runkit.facts import run_facts, time_parts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import named
 
-PARTS = ["waiting_s", "working_s", "idle_s"]  # the parts of a run's time
+# The parts of a run's time, and how a sentence begins with each.
+PARTS = {"waiting_s": "it waited", "working_s": "it worked", "idle_s": "nothing ran for"}
 MEASURES = ["duration_s", *PARTS, "n_interrupts", "n_steps"]
 KIND = ["agent", "name"]
-USUAL = 0.75  # a run is not slow if more than this share of the others took longer
-NORMAL = 0.9  # its work is normal if it is not above this quantile of the others
+# A part is unusual if fewer than this share of the others took as long, and if it is longer than
+# their median by more than this share of it, or of their median work.
+RARE, MORE = 0.1, 0.5
 
 
 @checked
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
-    """Show why one run took long: the largest part of its time above the usual, and its cause.
+    """Show why one run took long: the parts of its time that are unusual, the largest first.
+
+    Its work is compared with the work of other runs, its waiting with theirs. A part is unusual if
+    fewer than one in ten of the others took as long, and if it is longer than their median by more
+    than half of it, or of their median work.
 
     Parameters
     ----------
     f
-        Frames of any number of runs; the completed ones of the run's agent are compared.
+        Frames of any number of runs; the completed ones of the run's agent are compared. Those of
+        which nobody knows where the time went, as their steps were not read, are left out.
     run_id
         The run, or the first 8 characters of its id; by default the one that took longest.
 
@@ -45,16 +51,17 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     UsageError
         If the run is not in the frames.
     """
-    runs = f.runs if run_id is None else f.select(run_id).runs
-    run = runs.nlargest(1, "duration_s")
+    facts = run_facts(f)
+    runs = facts if run_id is None else facts[facts["run_id"].isin(f.select(run_id).runs["run_id"])]
+    run = runs.sort_values("duration_s", ascending=False, kind="stable").head(1)
     if run.empty:
-        return Panel("Why was it slow?", "No run has started.", run[MEASURES])
+        return Panel("Why was it slow?", "There are no runs.", run[MEASURES])
     [row] = run.to_dict("records")
-    label = run_label(row["run_id"], row["business_name"], row["agent_name"])
-    others = _others(f.runs, row)
-    groups = {"This run": run, f"Median of {plural(len(others), 'other')}": others}
+    others = _others(facts, row)
+    known = others[others["working_s"].notna()]
+    groups = {"This run": run, f"Median of {plural(len(known), 'other')}": known}
     medians = [
-        {"group": name, "n_runs": len(group), **_measured(group).median()}
+        {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
         for name, group in groups.items()
         if len(group)
     ]
@@ -63,18 +70,11 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     questions = _questions(f, row["run_id"])
     share = bars(table[["waiting_s", "working_s"]].set_axis(["wait", "accent"], axis=1))
     body = table_html(table.drop(columns="n_runs").assign(share=share))
-    if len(questions) and len(others):
+    if len(questions) and len(known):
         body += render("section", title="What it waited for", body=table_html(questions))
-    title = f"{label} {status(row['status'])}"
-    return Panel(title, _sentence(f, row, others, questions), table, body=body)
-
-
-def _measured(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures of runs; what is counted in steps is null if they were not read."""
-    measures = runs[MEASURES].astype("float64")
-    return measures.assign(
-        **{name: measures[name].where(runs["has_steps"]) for name in ("n_interrupts", "n_steps")}
-    )
+    label = run_label(row["run_id"], row["business_name"], row["agent_name"])
+    sentences = _sentences(f, row, known, questions, len(others) - len(known))
+    return Panel(f"{label} {status(row['status'])}", " ".join(sentences), table, body=body)
 
 
 def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
@@ -98,46 +98,72 @@ def _questions(f: Frames, run_id: str) -> pd.DataFrame:
     )
 
 
-def _sentence(f: Frames, row: dict[Any, Any], others: pd.DataFrame, questions: pd.DataFrame) -> str:
-    """Write what took longest, with its cause, if the run was slower than most of the others."""
-    total = lasting(row["duration_s"])
+def _sentences(
+    f: Frames, row: dict[Any, Any], known: pd.DataFrame, questions: pd.DataFrame, n_unknown: int
+) -> list[str]:
+    """Write at most four sentences; that the run is not slow only where it is proved."""
     if row["status"] == "error":
-        is_failed = f.steps["run_id"].eq(row["run_id"]) & f.steps["error"].notna()
-        labels = f.steps.loc[is_failed, "label"].tail(1)
-        where = "".join(f" in “{words_of(label)}”" for label in labels)
-        return f"It failed after {total}{where}. A failed run is not compared."
-    if not row["has_steps"]:
-        return f"{total}; where the time went is not known, as its steps were not read."
-    waiting, cause = lasting(row["waiting_s"]), ""
-    for question in each(questions.head(1)):
-        wait = lasting(question.wait_s)
-        part = "," if wait == waiting else f"; {wait} of that"
-        cause = f"{part} for “{question.label}”"
-    if row["status"] == "interrupted":
-        [span] = map(wait_of, run_facts(f.select(row["run_id"])).to_dict("records"))
-        if span.is_least:
-            return f"Still waiting, {lasted(span)}."
-        return f"Still waiting: {waiting} of {total} so far{cause}."
-    if others.empty or pd.isna(row["duration_s"]):
-        return f"{total}; there is no other completed run of its agent to compare."
+        after = "" if pd.isna(row["duration_s"]) else f" after {lasting(row['duration_s'])}"
+        where = "" if pd.isna(row["cause"]) else f" in “{words_of(row['cause'])}”"
+        return [f"It failed{after}{where}.", "A failed run is not compared."]
+    times = ", ".join(filter(None, time_parts(row)))
+    if not row["is_over"]:
+        times = f"Still {status(row['status']).word.lower()}: {times}"
+    note = f"{plural(n_unknown, 'other run')} left out: where the time went is {NOT_KNOWN}."
+    if known.empty and not n_unknown:
+        note = "There is no other completed run of its agent to compare."
+    notes = [note] if n_unknown or known.empty else []
+    if known.empty or pd.isna(row["working_s"]):
+        return [f"{times}.", *notes]
 
-    median, is_slower = others[MEASURES].median(), others["duration_s"] > row["duration_s"]
-    if is_slower.mean() >= 1 - USUAL:
-        count = f"{is_slower.sum():,} of {len(others):,}"
-        count = f"all {len(others):,} others" if is_slower.all() else count
-        return f"Not slow: faster than {count}. {total}, median {lasting(median['duration_s'])}."
-    part = max(PARTS, key=lambda name: row[name] - median[name])
-    spent, usual = lasting(row[part]), lasting(median[part])
-    work, usual_work = lasting(row["working_s"]), lasting(median["working_s"])
-    if part == "working_s":
-        step = _extra_step(f, row["run_id"], others["run_id"])
-        return f"Slow because agents worked longer: {spent}, median {usual}.{step}"
-    if part == "idle_s":
-        return f"Slow because nothing ran for {spent} of {total}, median {usual}."
-    is_normal = row["working_s"] <= others["working_s"].quantile(NORMAL)
-    verb = "was normal:" if is_normal else "took"
-    compared = f"The agents' work {verb} {work}, median {usual_work}."
-    return f"Slow because it waited: {spent} of {total}{cause}. {compared}"
+    parts = _compared(row, known)
+    compared = {
+        part: f"{verb} {lasting(row[part])}, median {lasting(known[part].median())}"
+        for part, verb in PARTS.items()
+    }
+    unusual = [str(part) for part in parts.index[parts["is_unusual"]]]
+    sentences = [] if row["is_over"] else [f"{times}."]
+    if unusual:
+        first, *more = unusual
+        sentences.append(
+            f"Slow because {compared[first]}{_cause(f, row, known, questions, first)}."
+        )
+        if more:
+            cause = _cause(f, row, known, questions, more[0])
+            sentences.append(f"Besides, {compared[more[0]]}{cause}.")
+        elif row["is_over"]:
+            other = "waiting_s" if first == "working_s" else "working_s"
+            sentences.append(f"As usual, {compared[other]}.")
+    elif row["is_over"]:
+        n_others = len(known) + n_unknown
+        is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
+        head = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"
+        spent = f"{compared['working_s']}; {compared['waiting_s']}"
+        sentences.append(f"{head} beside {plural(len(known), 'other')}: {spent}.")
+    return [*sentences, *notes]
+
+
+def _compared(row: dict[Any, Any], known: pd.DataFrame) -> pd.DataFrame:
+    """Return for each part of a run's time whether it is unusual, the most unusual first."""
+    spent = pd.Series({part: row[part] for part in PARTS}, dtype="float64")
+    if row["is_least"] and not row["is_over"]:  # nobody knows how long it has waited
+        spent = spent.drop("waiting_s")
+    times = known[[*spent.index]]
+    usual, n_longer = times.median(), times.ge(spent).sum()
+    extra, least = spent - usual, MORE * usual.clip(lower=known["working_s"].median())
+    is_unusual = (n_longer < RARE * len(known)) & (extra > least)
+    parts = pd.DataFrame({"extra": extra, "n_longer": n_longer, "is_unusual": is_unusual})
+    return parts.sort_values("extra", ascending=False, kind="stable")
+
+
+def _cause(
+    f: Frames, row: dict[Any, Any], known: pd.DataFrame, questions: pd.DataFrame, part: str
+) -> str:
+    """Name the question that waited longest, or the step that worked most above its median."""
+    if part == "waiting_s" and len(questions):
+        longest = questions.iloc[0]
+        return f": {lasting(longest['wait_s'])} for “{words_of(longest['label'])}”"
+    return _extra_step(f, row["run_id"], known["run_id"]) if part == "working_s" else ""
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
@@ -150,7 +176,6 @@ def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
     by_kind = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)
     usual_s = by_kind["own_s"].median().rename("usual_s")
     steps = spent[spent["run_id"].eq(run_id)].join(usual_s, on=KIND).fillna({"usual_s": 0.0})
-    steps = steps.assign(extra_s=steps["own_s"] - steps["usual_s"])
-    [step] = steps.nlargest(1, "extra_s").to_dict("records")
-    name = f"“{words_of(step['label'])}” ({agent_title(step['agent'])})"
-    return f" Most in {name}: {lasting(step['own_s'])}, median {lasting(step['usual_s'])}."
+    extra_s = (steps["own_s"] - steps["usual_s"]).nlargest(1)
+    step = steps.loc[extra_s.index[0]]
+    return f": “{words_of(step['label'])}” took {lasting(step['own_s'])} itself"

@@ -96,31 +96,102 @@ def timed(run_id, look_s, wait_s=0, status="completed"):
 USUAL = [timed(name, look_s) for name, look_s in zip("abcde", (20, 22, 18, 21, 19), strict=True)]
 
 
+def grouped(run_id, end):
+    """A run in which a group works itself, but for a child of a minute."""
+    group = step("g", 0, end, name="group", steps=[step("c", 0, 60)])
+    return run(group, run_id=run_id, end=end)
+
+
 @pytest.mark.parametrize(
-    ("slow", "sentence"),
+    ("slow", "sentences"),
     [
         (
             timed("slow", 20, wait_s=7_200),
-            "Slow because it waited: 2 h of 2 h, for “Approve?”. "
-            "The agents' work was normal: 25 s, median 25 s.",
+            [
+                "Slow because it waited 2 h, median 0 s: 2 h for “Approve?”.",
+                "As usual, it worked 25 s, median 25 s.",
+            ],
         ),
         (
             timed("slow", 58),
-            "Slow because agents worked longer: 1 min 3 s, median 25 s. "
-            "Most in “Looking up” (CIP Orchestrator): 58 s, median 20 s.",
+            [
+                "Slow because it worked 1 min 3 s, median 25 s: “Looking up” took 58 s itself.",
+                "As usual, it waited 0 s, median 0 s.",
+            ],
         ),
         (
-            run(step("g", 0, 600, name="group", steps=[step("c", 0, 60)]), run_id="slow", end=600),
-            "Slow because agents worked longer: 10 min, median 25 s. "
-            "Most in “Step g” (CIP Orchestrator): 9 min, median 0 s.",
+            grouped("slow", 600),
+            [
+                "Slow because it worked 10 min, median 25 s: “Step g” took 9 min itself.",
+                "As usual, it waited 0 s, median 0 s.",
+            ],
         ),
-        (timed("slow", 10), "Not slow: faster than all 5 others. 15 s, median 25 s."),
+        (
+            timed("slow", 600, wait_s=7_200),
+            [
+                "Slow because it waited 2 h, median 0 s: 2 h for “Approve?”.",
+                "Besides, it worked 10 min 5 s, median 25 s: “Looking up” took 10 min itself.",
+            ],
+        ),
+        (
+            timed("slow", 10),
+            ["Not slow beside 5 others: it worked 15 s, median 25 s; it waited 0 s, median 0 s."],
+        ),
+        (
+            timed("slow", 25) | {"ended_at": at(100), "updated_at": at(100)},
+            [
+                "Slow because nothing ran for 1 min 10 s, median 0 s.",
+                "As usual, it worked 30 s, median 25 s.",
+            ],
+        ),
     ],
 )
-def test_the_largest_part_of_a_slow_run_comes_first(slow, sentence):
+def test_the_largest_unusual_part_of_a_run_comes_first(slow, sentences):
     panel = fleet.why_slow(frames([slow, *USUAL, timed("failed", 1, status="error")]), "slow")
-    assert panel.sentence == sentence
+    assert panel.sentence == " ".join(sentences)
     assert panel.table["n_runs"].tolist() == [1, 5]
+
+
+def test_work_is_compared_with_work_though_others_wait_longer():
+    """It worked 34 minutes; the others wait for hours, and 10 of 30 take longer in all."""
+    others = [timed(f"o{n}", 140 + n, wait_s=5 * 3_600 if n < 10 else 0) for n in range(30)]
+    panel = fleet.why_slow(frames([timed("slow", 2_040), *others]), "slow")
+    assert panel.sentence.startswith("Slow because it worked 34 min 5 s, median 2 min")
+
+
+def listed(run_id):
+    """A run as a list has it, without steps."""
+    return timed(run_id, 9) | {"steps": []}
+
+
+def test_runs_that_were_not_read_are_counted_and_in_no_median():
+    """Of 6 others 3 may be faster; of 5 none can change that one in ten took as long."""
+    panel = fleet.why_slow(frames([timed("x", 19), *USUAL[:3], *map(listed, "def")]), "x")
+    assert panel.sentence.startswith("Not slow beside 3 others: it worked 24 s, median 25 s;")
+    assert panel.sentence.endswith("3 other runs left out: where the time went is not known.")
+    assert panel.table[["n_runs", "n_steps"]].values.tolist() == [[1, 2], [3, 2]]
+    panel = fleet.why_slow(frames([timed("x", 23), *USUAL[:3], listed("d")]), "x")
+    assert panel.sentence.startswith("Not known whether it is slow beside 3 others: it worked")
+    panel = fleet.why_slow(frames([timed("x", 23), listed("d"), listed("e")]), "x")
+    assert "slow" not in panel.sentence.lower()
+    assert "2 other runs left out" in panel.sentence
+
+
+def test_a_run_that_goes_on_is_not_called_normal():
+    running = timed("x", 5) | {"status": "running", "ended_at": None}
+    panel = fleet.why_slow(frames([running | {"_runkit": {"read_at": at(10)}}, *USUAL]), "x")
+    assert panel.sentence == "Still running: 10 s so far, 10 s work."
+    running = timed("x", 600) | {"status": "running", "ended_at": None}
+    panel = fleet.why_slow(frames([running | {"_runkit": {"read_at": at(605)}}, *USUAL]), "x")
+    assert "Slow because it worked 10 min 5 s" in panel.sentence
+
+
+def test_times_that_contradict_the_steps_are_no_duration():
+    """The run ends before it begins: nothing took 0 s."""
+    odd = timed("x", 400) | {"ended_at": at(-60)}
+    panel = fleet.why_slow(frames([odd, *USUAL]), "x")
+    assert panel.sentence == "Duration not known, its steps took 6 min 45 s."
+    assert "left out" in fleet.why_slow(frames([odd, *USUAL]), "a").sentence
 
 
 def test_a_failed_run_and_a_single_one_are_not_compared():
@@ -132,9 +203,8 @@ def test_a_failed_run_and_a_single_one_are_not_compared():
             timed("z", 9) | {"agent": "tin"},
         ]
     )
-    assert fleet.why_slow(f, "bad").sentence.endswith(
-        "in “No answer”. A failed run is not compared."
-    )
+    sentence = "It failed after 1 min 40 s in “No answer”. A failed run is not compared."
+    assert fleet.why_slow(f, "bad").sentence == sentence
     assert "no other completed run" in fleet.why_slow(f, "z").sentence
     with pytest.raises(UsageError):
         fleet.why_slow(f, "unknown-run")
@@ -180,11 +250,10 @@ def test_why_slow_says_what_is_not_known_yet():
     """A waiting run waits still, and without steps nobody knows where the time went."""
     undated = waiting(2) | {"_runkit": {}}
     f = frames([waiting(1), undated, completed("a"), run(run_id="bare", end=300)])
-    assert fleet.why_slow(f, "w2").sentence.startswith("Still waiting, since Feb 3")
-    assert fleet.why_slow(f, "w1").sentence.startswith(
-        "Still waiting: 1 min of 1 min 10 s so far, for"
-    )
-    assert "steps were not read" in fleet.why_slow(f, "bare").sentence
+    sentences = {name: fleet.why_slow(f, name).sentence for name in ("w1", "w2", "bare")}
+    assert sentences["w1"].startswith("Still waiting: 1 min 10 s so far")
+    assert sentences["w2"].startswith("Still waiting: 0 s work, 10 s idle, waiting since Feb")
+    assert "steps not read" in sentences["bare"]
 
 
 def test_failures_are_grouped_by_the_error_without_its_numbers():
