@@ -47,8 +47,8 @@ REFUSED = "refused"  # the API refused it: it does not fit, or the question was 
 FAILED = "failed"  # not delivered
 IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 # What tells two askings apart; a column that is null on either side tells nothing.
-_ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
-_SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in _ASKING)
+ASKING = ("host", "run_id", "run_created_at", "interrupt_id", "step_id", "question_digest")
+_SAME = " AND ".join(f"coalesce({name} = :{name}, TRUE)" for name in ASKING)
 _SENT = f"{_SAME} AND delivery NOT IN ('{REFUSED}', '{FAILED}')"
 SELF_DECLARED = "self-declared"
 _TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
@@ -140,7 +140,7 @@ def claim(
     compared.
     """
     row: dict[str, object] = {
-        **dict.fromkeys(_ASKING),
+        **dict.fromkeys(ASKING),
         **columns,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
@@ -195,7 +195,7 @@ def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
         return []
     select = f"SELECT * FROM answers WHERE {_SENT} ORDER BY answer_id"  # noqa: S608
     with open_database() as db:
-        rows = db.execute(select, {**dict.fromkeys(_ASKING), **asking}).fetchall()
+        rows = db.execute(select, {**dict.fromkeys(ASKING), **asking}).fetchall()
     return [_entry(row) for row in rows]
 
 

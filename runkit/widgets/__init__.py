@@ -11,6 +11,7 @@ _case            the evidence of a question, and the case of its business
 _drafts          entries that were not sent yet
 _static_form     what a card shows, as data for `static/card.js` and as HTML without a kernel
 _card            the one widget behind all cards; `static/card.js` is its front end
+_inbox_state     the state behind an inbox: what waits, and which question is open
 _event_queue     one queue of events for each card, whose thread owns the state behind it
 _page_messages   what a page and its kernel send each other
 """

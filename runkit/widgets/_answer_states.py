@@ -33,7 +33,7 @@ from runkit.display.log import log
 from runkit.display.text import live_moment, shorten
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable
 from runkit.local import answer_log
-from runkit.local.answer_log import CONFIRMED, Display, declared_name
+from runkit.local.answer_log import CONFIRMED, Display, Entry, declared_name
 from runkit.widgets import _case, _drafts
 from runkit.widgets._drafts import draft_key
 from runkit.widgets._event_queue import Event, EventQueue, error_message
@@ -44,6 +44,7 @@ from runkit.widgets._question import (
     Receipt,
     Sent,
     State,
+    logged_answers,
     sent_of,
     verdict,
 )
@@ -372,11 +373,10 @@ class AnswerController:
 
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed; an answer from here may have closed it."""
-        logged = self.question.logged_answers(self.client.host)
+        logged = self._logged() if outcome.word == "closed" else []
         others = [sent_of(entry) for entry in reversed(logged) if entry.answer_id != self._own]
-        # one that was confirmed closed this question, or else was about an earlier one
-        confirmed = [sent for sent in others if sent.is_confirmed and outcome.word == "closed"]
-        doubtful = [sent._replace(is_mine=False) for sent in others if not sent.is_confirmed]
+        confirmed = [sent for sent in others if sent.is_confirmed]
+        doubtful = [sent._replace(is_mine=False) for sent in others]
         sent = next(iter([*confirmed, *filter(None, [self._doubtful]), *doubtful]), None)
         self._end(run, outcome, sent, unsent=unsent)
 
@@ -392,9 +392,15 @@ class AnswerController:
         if self.snapshot.receipt is None:  # a receipt is the end
             self.snapshot = Snapshot(state, message, **more)
 
+    def _logged(self) -> list[Entry]:
+        """Return the answers from this machine to this asking, oldest first."""
+        question, host = self.question, self.client.host
+        asking = (question.interrupt_id, question.step_id, question.digest)
+        return logged_answers(question.run, host, *asking)
+
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
-        logged = self.question.logged_answers(self.client.host)
+        logged = self._logged()
         if not logged or logged[-1].answer_id <= self._seen:
             return ""
         last = logged[-1]

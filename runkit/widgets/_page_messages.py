@@ -7,29 +7,29 @@ asking, a `digest` the question as it was displayed.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, TypedDict
 
 Texts = dict[str, str]  # entries or errors by the name of the field
 
 
-class FromPage(TypedDict):
+class FromPage(TypedDict, total=False):
     """What a person did. The kernel decides what is open after it."""
 
     view: str
     n: int
-    ready: NotRequired[str]  # a view that displays the card from now on
-    gone: NotRequired[str]  # one that does no more
-    digest: NotRequired[str]
-    values: NotRequired[dict[str, Texts]]  # what is typed, by section
-    verb: NotRequired[str]  # pressed twice: an answer
-    opened: NotRequired[int]  # sources that were opened
-    who: NotRequired[str]
-    open: NotRequired[str]  # the key of a row
-    step: NotRequired[Literal[1, -1]]  # to the next row of the list, or to the one before
-    later: NotRequired[str]  # the key of a question to put off
-    filter: NotRequired[str]
-    refresh: NotRequired[bool]
-    zoom: NotRequired[list[Any] | None]  # the range of a chart's time axis, None for all of it
+    ready: str  # a view that displays the card from now on
+    gone: str  # one that does no more
+    digest: str
+    values: dict[str, Texts]  # what is typed, by section
+    verb: str  # pressed twice: an answer
+    opened: int  # sources that were opened
+    who: str
+    open: str  # the key of a row
+    step: Literal[1, -1]  # to the next row of the list, or to the one before
+    later: str  # the key of a question to put off
+    filter: str
+    refresh: bool
+    zoom: list[Any] | None  # the range of a chart's time axis, None for all of it
 
 
 class Status(TypedDict):

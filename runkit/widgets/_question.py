@@ -150,11 +150,6 @@ class Question:
             return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
         return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
-    def logged_answers(self, host: str) -> list[Entry]:
-        """Return the answers from this machine to this question, oldest first."""
-        step_id, digest = self.step_id, self.digest
-        return logged_answers(self.run, host, self.interrupt_id, step_id, digest)
-
     def documents(self, client: Client) -> list[Document]:
         """List the business's documents if the question asks for one."""
         needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
@@ -245,17 +240,10 @@ def logged_answers(
     Refused and undelivered answers are left out. A log that cannot be read causes a warning and
     gives none.
     """
+    created_at = run.created_at.isoformat()
+    values = (host, run.id, created_at, interrupt_id, step_id, digest)
     try:
-        return answer_log.entries_about(
-            {
-                "host": host,
-                "run_id": run.id,
-                "run_created_at": run.created_at.isoformat(),
-                "interrupt_id": interrupt_id,
-                "step_id": step_id,
-                "question_digest": digest,
-            }
-        )
+        return answer_log.entries_about(dict(zip(answer_log.ASKING, values, strict=True)))
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
@@ -296,14 +284,8 @@ VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     ("closed", NONE): (State.CONFLICT, "attention", "Already answered{by}{when}. {unsent}"),
     ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
     ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
-    ("changed", THEIRS): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
     ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
     ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
-    ("expired", THEIRS): (
-        State.EXPIRED,
-        "neutral",
-        f"{_EXPIRED} This doesn't count as a rejection.",
-    ),
 }
 LOGGED = "in runkit.answer_log() on the machine that sent it"
 UNCONFIRMED = "unconfirmed: the API doesn't tell whose answer it took"

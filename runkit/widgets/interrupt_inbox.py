@@ -1,347 +1,30 @@
-"""`InterruptInbox`: everything that waits for a reviewer, over all runs, answered in one place.
-
-The API has no filter for waiting questions. So a full check reads all runs of the last 30 days:
-once at the start, and when a person asks for it. A quick check reads the first page of the list,
-where new runs appear as far as known, and the known runs that have not ended, unless they are
-listed there as they were read. Runs that have ended
-are dropped, and their expired questions stay, so that the cost of a check depends on what is
-waiting now.
-
-An older state of a run never replaces a newer one. Times are in seconds.
-"""
+"""`InterruptInbox`: everything that waits for a reviewer, over all runs, answered in one place."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
-from itertools import chain
 from typing import Any, Literal, cast
 
-from runkit.api.models import Run
-from runkit.api.other_models import Document
 from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import HOUR, SLA_H
-from runkit.client import Client, RunList
-from runkit.client.resume import is_stale
+from runkit.client import Client
 from runkit.display.counts import Count, short
-from runkit.display.log import log
 from runkit.display.status_words import MISSING, OUTCOMES
-from runkit.display.text import duration, live_moment, plural, short_id, shorten
-from runkit.errors import NotFound
+from runkit.display.text import duration, plural, shorten
 from runkit.widgets import _static_form
-from runkit.widgets._answer_states import DAYS, AnswerController, Forms, Reasons
+from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
-from runkit.widgets._event_queue import EventQueue, error_message
+from runkit.widgets._event_queue import EventQueue
+from runkit.widgets._inbox_state import MAX_ROWS, InboxController, texts_of
 from runkit.widgets._page_messages import FromPage, Line, ToPage
-from runkit.widgets._question import Question, Row, State, age_of, in_order, questions_of
+from runkit.widgets._question import Question, Row, State, age_of
 
-FIRST_PAGE = 100  # runs: the documented maximum of one page
-INTERVAL = 15.0
-REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
-MAX_NAMED = 3  # runs named in a sentence
-MAX_LABEL = 80  # characters of a question in a line
-MAX_ROWS = 200  # lines of the list
 FILTER_FROM = 20  # questions; a longer list gets a filter
 LATE = SLA_H * HOUR  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
-
-
-class InboxController(Forms):
-    """All waiting questions and the form of the open one, on one queue.
-
-    Options are those of an `AnswerController`. A question has expired if its run ended after a
-    check found it waiting. `coverage` says what was checked and when, `error` why the last check
-    failed, and `message` is the result of the last click.
-
-    What is open is decided in `settle` and by what a person asks for, by the order and the filter
-    of the list that was shown last.
-    """
-
-    def __init__(self, client: Client, queue: EventQueue, **options: Any) -> None:
-        super().__init__(client, queue, list_runs=lambda: self._recent.values(), **options)
-        self.form: AnswerController | None = None  # the open one
-        self.expired: list[Question] = []
-        self.coverage = self.error = self.message = self.filter = ""
-        self.is_refreshing = self.is_opening = self.is_shown = False
-        self.read_at = self._full_check_at = datetime.now(UTC)
-        self._order: list[str] = []  # keys of the waiting questions as they were listed last
-        self._following: str | None = None  # the key after the one that was closed
-        self._later: list[str] = []  # put to the end of the list, for this session
-        self._wanted: str | None = None  # the question that was opened last
-        self._is_reading = self._is_identifying = False
-        self._runs: dict[str, Run] = {}  # the runs that have not ended
-        self._recent: dict[str, Run] = {}  # the runs of the last 30 days
-        # Questions are kept by run, as building 5,000 anew for each check would take 10 s.
-        self._questions: dict[str, list[Question]] = {}
-        self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
-        # ids of runs that belong to none of the account's businesses
-        self._unidentified: set[str] = set()
-        self._due = time.monotonic() + INTERVAL
-
-    @property
-    def waiting(self) -> list[Question]:
-        """The waiting questions in the one order."""
-        return in_order(chain.from_iterable(self._questions.values()))
-
-    @property
-    def listed(self) -> list[Question]:
-        """The waiting questions that match the filter; those put off are at the end."""
-        order = {key: number for number, key in enumerate(self._later, 1)}
-        words, questions = self.filter.strip().lower(), self.waiting
-        if words:
-            questions = [
-                item for item in questions if words in " ".join(_texts(item).values()).lower()
-            ]
-        return sorted(questions, key=lambda question: order.get(question.key, 0))
-
-    # -- checking: a thread reads, and the queue takes what was read
-
-    def check(self, *, full: bool = False) -> None:
-        """Read what is waiting, unless that is under way; a failure becomes a message."""
-        if not self._is_reading:
-            work = partial(self.read, full, dict(self._runs))
-            self.queue.start("refresh", work, self.take, partial(self._failed, full))
-            self._is_reading = True
-
-    def read(self, full: bool, known: dict[str, Run]) -> tuple[bool, RunList, RunList]:
-        """Read all runs of the last 30 days, or those of the first page, and the known ones.
-
-        Raises what `client.runs.list` and `fetch` raise.
-        """
-        runs = self.client.runs
-        listed = runs.list(since=f"{DAYS}d") if full else runs.list(limit=FIRST_PAGE)
-        waiting = [run for run in listed if run.status == "interrupted"]
-        due = [*known.values(), *waiting]
-        return full, listed, runs.fetch(due, progress=False, listed=listed)
-
-    def take(self, result: tuple[bool, RunList, RunList]) -> None:
-        """Take what a check has read."""
-        full, listed, fetched = result
-        newest = {run.id: run for run in (*listed, *fetched)}
-        self._recent = newest if full else self._recent | newest  # other threads read the old one
-        self._update(fetched)
-        for run_id, error in fetched.errors.items():
-            if isinstance(error, NotFound):
-                self._drop(run_id)
-        self.read_at, self.error = datetime.now(UTC), ""
-        if full:
-            self._full_check_at, self._unidentified = self.read_at, set()
-        checked_at = live_moment(self._full_check_at)
-        self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
-        gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
-        if missing := "; ".join(filter(None, gaps)):
-            self.coverage += f" Questions may be missing: {missing}."
-        self.update_forms(fetched)
-        self._checked(full)
-
-    def _failed(self, full: bool, error: Exception) -> None:
-        failure = f"Update failed at {live_moment(datetime.now(UTC))}. {error_message(error)}"
-        self.error = f"{failure} Showing questions as of {live_moment(self.read_at)}."
-        self._checked(full)
-
-    def _checked(self, full: bool) -> None:
-        # the more runs a check reads, the later is the next one
-        self._due = time.monotonic() + max(INTERVAL, (1 + len(self._runs)) / REQUESTS_A_SECOND)
-        self._is_reading = False
-        if full:
-            self.is_refreshing, self.message = False, ""
-        elif self.is_refreshing:
-            self.check(full=True)
-
-    def refresh_all(self) -> None:
-        """Start a full check, unless one is running; the case of the open question, too."""
-        if not self.is_refreshing:
-            self.check(full=True)
-            self.is_refreshing, self.message = True, "Refreshing…"
-            if self.form is not None:
-                self.form.read_case()
-
-    def tick(self) -> float:
-        """Refresh if it is time; return the seconds until the next time."""
-        if time.monotonic() >= self._due:
-            self.check()
-        wait = max(1 / REQUESTS_A_SECOND, self._due - time.monotonic())
-        return 1 / REQUESTS_A_SECOND if self._identify_next() else wait
-
-    def _identify_next(self) -> bool:
-        """Search one more business for the runs without one; False if none is left.
-
-        One request at a time, so that the reviewer's requests need not wait.
-        """
-        unnamed = [
-            run
-            for run in self._runs.values()
-            if run.interrupts and run.business_id is None and run.id not in self._unidentified
-        ]
-        if unnamed and not self._is_identifying:
-            search = partial(self.client.businesses.identify, unnamed, at_most=1, progress=False)
-            fail = partial(self._not_identified, unnamed)
-            self.queue.start("identify", search, self._identified, fail)
-            self._is_identifying = True
-        return bool(unnamed)
-
-    def _identified(self, searched: RunList) -> None:
-        self._is_identifying = False
-        named = [run for run in searched if run.business_id is not None]
-        self._update(named)
-        self.update_forms(named)
-        if searched.is_complete:
-            self._unidentified |= {run.id for run in searched if run.business_id is None}
-
-    def _not_identified(self, unnamed: Sequence[Run], error: Exception) -> None:
-        self._is_identifying = False
-        n_runs = plural(len(unnamed), "run")
-        log.warning("the businesses of %s could not be read: %s", n_runs, error_message(error))
-        self._unidentified |= {run.id for run in unnamed}
-
-    def _update(self, runs: Iterable[Run]) -> None:
-        """Take the newer ones of these runs, and the questions of those that have changed."""
-        newer = [run for run in runs if self._is_newer(run)]
-        changed = [run for run in newer if not self._is_same(run)]
-        for run in newer:
-            self._runs[run.id] = run
-            questions = self._questions.get(run.id, ())
-            self._questions[run.id] = [replace(question, run=run) for question in questions]
-        for run in changed:
-            for question in self._questions[run.id]:
-                if question.outcome(run).word == "expired":
-                    self.expired.append(question)
-            self._questions[run.id] = []
-        for question in questions_of(changed) if changed else ():
-            self._questions[question.run.id].append(question)
-        for run in changed:
-            if run.is_finished:
-                self._ended.add(run.id)
-                self._drop(run.id)
-
-    def _is_newer(self, run: Run) -> bool:
-        """Return whether a run is newer than what is known of it, and had not ended before."""
-        return run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
-
-    def _is_same(self, run: Run) -> bool:
-        """Return whether a run has the same questions as before."""
-        last = self._runs.get(run.id)
-        if last is None or (last.updated_at, last.status) != (run.updated_at, run.status):
-            return False
-        # the API does not promise that `updated_at` changes with every question
-        last_ids = {question.interrupt_id or "" for question in self._questions.get(run.id, ())}
-        return last_ids == {item.id or "" for item in run.interrupts}
-
-    def _drop(self, run_id: str) -> None:
-        self._runs.pop(run_id, None)
-        self._questions.pop(run_id, None)
-
-    # -- what is open
-
-    def receive(self, message: FromPage) -> None:
-        """Take what a person did."""
-        self.filter = message.get("filter", self.filter)
-        if message.get("refresh"):
-            self.refresh_all()
-        if "open" in message:
-            self.open(message["open"])
-        if "step" in message:
-            self._step(message["step"])
-        if "later" in message:
-            self._put_off(message["later"])
-        if "who" in message:
-            self._sign(message["who"])
-        # a message about a question goes to its form, whichever is open by now
-        forms = [form for form in (*self.forms.values(), self.form) if form]
-        shown = (form for form in forms if form.question.shown_digest == message.get("digest"))
-        if form := next(shown, None):
-            form.receive(message)
-
-    def open(self, key: str | None) -> None:
-        """Open the form of a question, or a receipt; the form that was open keeps its entries."""
-        if key is None:
-            return
-        self.message = ""
-        receipt = next((form for form in self.closed if form.question.key == key), None)
-        if receipt is not None:
-            self.form, self.is_opening = receipt, False
-        else:
-            work, fail = partial(self._read_question, key), partial(self._not_opened, key)
-            self.queue.start("open", work, partial(self._opened, key), fail)
-            self.is_opening = True
-        self._wanted = key
-
-    def _read_question(self, key: str) -> tuple[Run, list[Document]]:
-        run_id = key.partition(" ")[0]
-        run = self.client.runs.get(self._runs.get(run_id, run_id))
-        question = next((item for item in questions_of([run]) if item.key == key), None)
-        is_new = question is not None and key not in self.forms
-        return run, question.documents(self.client) if question and is_new else []
-
-    def _opened(self, key: str, result: tuple[Run, list[Document]]) -> None:
-        run, documents = result
-        self._update([run])
-        self.update_forms([run])
-        # another check may have read a newer state meanwhile
-        questions = self._questions.get(run.id, ())
-        question = next((question for question in questions if question.key == key), None)
-        form = self.form_of(question, documents) if question else None
-        if self._wanted == key:  # else another one was opened in the meantime
-            self.is_opening, self.form = False, form or self.form
-            self.message = "" if form else "This question is already closed."
-
-    def _not_opened(self, key: str, error: Exception) -> None:
-        if self._wanted == key:
-            self.is_opening = False
-            self.message = f"The question couldn't be opened. {error_message(error)}"
-
-    def _step(self, by: int) -> None:
-        """Open the next row of the list, or the one before."""
-        key = self.form.question.key if self.form else None
-        if key in self._order:
-            at = self._order.index(key) + by
-            self.open(self._order[at] if 0 <= at < len(self._order) else None)
-        else:
-            self.open(self._following or next(iter(self._order), None))
-
-    def _put_off(self, key: str) -> None:
-        """Move a question to the end of the list, and open the one that follows."""
-        self._later = [other for other in self._later if other != key] + [key]
-        following = self._after(key)
-        self.form = self.form if following else None
-        self.open(following)
-
-    def _after(self, key: str) -> str | None:
-        """Return the key that follows in the list as it was shown, at its end the first one."""
-        at = self._order.index(key) if key in self._order else -1
-        waiting = {question.key for question in self.listed} - {key}
-        rest = [*self._order[at + 1 :], *self._order[: max(at, 0)]]
-        return next((other for other in rest if other in waiting), None)
-
-    def _sign(self, name: str) -> None:
-        """Take the name of the person who answers, for all questions."""
-        self.options["who"] = name.strip() or None
-        for form in self.forms.values():
-            form.sign(name)
-
-    def settle(self) -> None:
-        """Move forms that have ended to the end of the list, and open the row after the open one.
-
-        The first row opens if none is open, but not one that was put off or could not be opened.
-        """
-        for form in self.move_closed():
-            self.message = ""
-            self._update([form.run])
-            if self.form is form:
-                self._following = self._after(form.question.key)
-                if not form.offered:  # what was typed may be worth a copy
-                    self.form = None
-                    self.open(self._following)
-        listed = [question.key for question in self.listed]
-        if self.is_shown and self.form is None and not self.is_opening:
-            first = next((key for key in listed if key not in self._later), None)
-            self.open(first if first != self._wanted else None)
-        self._order = listed[:MAX_ROWS]
 
 
 class InterruptInbox(CellOutput):
@@ -464,15 +147,6 @@ class InterruptInbox(CellOutput):
         return {"title": title, "text": controller.coverage}
 
 
-def _unreadable(runs: RunList) -> str:
-    """Name the waiting runs whose questions cannot be read; empty if there are none."""
-    labels = [run.label for run in runs if run.status == "interrupted" and not run.interrupts]
-    if not labels:
-        return ""
-    n_runs, names = plural(len(labels), "run"), ", ".join(labels[:MAX_NAMED])
-    return f"the questions of {n_runs} can't be read ({names})"
-
-
 def summary(controller: InboxController) -> str:
     """Return the number of questions."""
     n, n_expired = len(controller.waiting), len(controller.expired)
@@ -514,15 +188,6 @@ def _first(rows: list[Line], where: str) -> list[Line]:
     return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed; {where}"}]
 
 
-def _texts(question: Question) -> dict[str, str]:
-    """Return the texts of a line of the list, which the filter searches."""
-    return {
-        "business": shorten(question.run.business_name or "", 100),
-        "run": short_id(question.run.id),
-        "question": shorten(question.label, MAX_LABEL),
-    }
-
-
 def _row(question: Question, /, **more: Any) -> Line:
     """Describe a line of the list."""
     wait_s = question.wait_s
@@ -531,7 +196,7 @@ def _row(question: Question, /, **more: Any) -> Line:
         "age": MISSING if wait_s is None else age_of(wait_s),
         "tone": "attention" if (wait_s or 0) > LATE else "",
     }
-    return cast(Line, {**line, **_texts(question), **more})
+    return cast(Line, {**line, **texts_of(question), **more})
 
 
 def _closed_row(form: AnswerController) -> Line:

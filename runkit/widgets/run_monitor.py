@@ -33,11 +33,12 @@ from runkit.widgets._card import CellOutput
 from runkit.widgets._case import findings
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._question import UNIDENTIFIED, questions_of
+from runkit.widgets._question import UNIDENTIFIED, Question, questions_of
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
+Asked = list[tuple[Question, list[Document]]]
 STATES = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
@@ -113,7 +114,7 @@ class RunMonitor(CellOutput):
         if self._box is None or self._card is None:
             self._live = w.Output()
             self._box = w.VBox([super().widget, self._live])
-            self._queue.call(partial(self._ask, self._documents(self._run)))
+            self._queue.call(partial(self._ask, self._new_questions(self._run)))
             self._draw_chart()
         return self._box
 
@@ -189,19 +190,20 @@ class RunMonitor(CellOutput):
             self._is_reading = True
         return self._pause
 
-    def _read(self) -> tuple[Run, dict[str, list[Document]]]:
+    def _read(self) -> tuple[Run, Asked]:
         run = self._client.runs.get(self._run)
-        return run, self._documents(run)
+        return run, self._new_questions(run)
 
-    def _documents(self, run: Run) -> dict[str, list[Document]]:
-        """Read the documents for the new questions of a run, by their keys."""
+    def _new_questions(self, run: Run) -> Asked:
+        """Return the questions without a form, with the documents that they ask for."""
         new = [item for item in questions_of([run]) if item.key not in self._forms.forms]
-        return {question.key: question.documents(self._client) for question in new}
+        return [(question, question.documents(self._client)) for question in new]
 
-    def _take(self, result: tuple[Run, dict[str, list[Document]]]) -> None:
-        run, documents = result
+    def _take(self, result: tuple[Run, Asked]) -> None:
+        run, asked = result
         self._is_reading = False
-        run = self._run if is_stale(run, self._run) else run
+        if is_stale(run, self._run):
+            run, asked = self._run, []
         is_new = _as_sent(run) != _as_sent(self._run)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
@@ -212,8 +214,7 @@ class RunMonitor(CellOutput):
             self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
         self._run = run
-        if is_new:
-            self._ask(documents)
+        self._ask(asked)
 
     def _failed(self, error: Exception) -> None:
         """Try again after an error that may pass."""
@@ -229,11 +230,10 @@ class RunMonitor(CellOutput):
         if self._queue.stop():
             self._queue.watch(pause)
 
-    def _ask(self, documents: dict[str, list[Document]]) -> None:
+    def _ask(self, asked: Asked) -> None:
         """Build a form for each new question."""
-        for question in questions_of([self._run]):
-            if question.key in documents and question.key not in self._forms.forms:
-                self._forms.form_of(question, documents[question.key])
+        for question, documents in asked:
+            self._forms.form_of(question, documents)
 
     def _draw(self) -> None:
         """Show what is new; a receipt takes the place of its question, a chart that of the card."""
@@ -241,7 +241,8 @@ class RunMonitor(CellOutput):
             return
         if self._run.is_finished:  # an answer that was being sent did not arrive
             self._forms.update_forms([self._run])
-        if self._forms.move_closed():
+        for form in self._forms.move_closed():
+            self._run = self._run if is_stale(form.run, self._run) else form.run
             self._pause = FIRST
             if self._queue.stop():
                 self._queue.watch(FIRST)

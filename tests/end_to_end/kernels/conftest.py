@@ -15,7 +15,6 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from tests.faults import FaultyBox, sandbox
-from tests.widgets.pages import next_key
 
 VERSIONS = ("6.31.0", "7.4.0")
 WAYS = [
@@ -157,7 +156,7 @@ class Kernel:
         digest = state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):
-            self.tell(card, verb=verb, values=values, digest=digest, next=next_key(state))
+            self.tell(card, verb=verb, values=values, digest=digest)
 
     def _send(self, comm_id: str, data: dict[str, Any]) -> None:
         message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
