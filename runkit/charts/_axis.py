@@ -23,6 +23,7 @@ MAX_TICKS = 12
 TICK_GAP_PX = 12  # between two labels
 # Up to so many seconds plotly's own ticks (at 1, 2, 5, 10 and 20 s) read well as durations.
 REFINED = 240
+MAX_FINE = 30  # labels that need more than so many seconds are ours, as plotly goes on with 50 s
 FOLD_PX = 130  # the width of a folded wait, which has room for its label
 MAX_FOLDED = 0.6  # all folds together take no more than this share of the width
 SPILL_PX = 26  # how far a label may reach into a fold, whose middle holds the fold's label
@@ -115,12 +116,12 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
                 ticks[position] = text
 
     options = array_ticks([*ticks], [*ticks.values()])
-    if axis.folds or until < np.inf or not 4 < axis.length <= REFINED:
+    if axis.folds or until < np.inf or not 4 < axis.length <= REFINED or interval > MAX_FINE:
         return options
     aliases = {f"{seconds} s": _tick(seconds) for seconds in range(60, REFINED + 1)}
     return options | {
         "tickmode": "auto",
-        "nticks": max(MAX_TICKS, int(axis.length / 20) + 1),  # or plotly would go on with 50 s
+        "nticks": int(axis.length / min(interval, 20)) + 1,  # or plotly would go on with 50 s
         "ticksuffix": " s",
         "labelalias": {"0 s": "0"} | aliases,
     }

@@ -109,7 +109,7 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
         options = HOVER | {"mode": "markers", "name": name, "marker": mark}
         options |= {"customdata": group["hover"].tolist()}
         traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **options))
-        names.append(entry(icon, color, name))
+        names.append(entry(icon, color, f"{status(word).word} {n_of[word]:,}"))
     return traces, names
 
 

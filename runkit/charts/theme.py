@@ -46,6 +46,7 @@ LINE_PX = 22  # the height of a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # the space over the title
 AXIS_PX = 30  # the height of the ticks below the rows
+HEADING_PX = 820  # so wide is a line of 13 px in a narrow output
 LEGEND_PX = 880  # of the widest fonts, so that the legend fits into a narrow output
 LEGEND_LINE_PX = 16  # the height of a line of it
 NBSP = "\u00a0"  # plotly leaves out empty lines and folds spaces
@@ -112,21 +113,31 @@ class Heading(NamedTuple):
     alt: str
 
 
-def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> Heading:
+def heading_of(theme: Theme, title: Iterable[str], *others: Sequence[str]) -> Heading:
     """Set a title with its first part in bold, and other lines smaller below.
 
     Lines are parts in plotly's markup, of which the empty ones are left out.
     """
     name, *parts = title
-    rest = "".join(f" · {part}" for part in parts if part)
-    smaller = [" · ".join(filter(None, parts)) for parts in others]
-    lines = [bold(name) + colored(rest, theme.muted)]
-    lines += [
-        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>'
-        for line in smaller
-        if line
+    first = bold(name) + colored("".join(f" · {part}" for part in parts if part), theme.muted)
+    smaller = [line for parts in others for line in packed(parts, " · ", HEADING_PX)]
+    lines = [
+        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller
     ]
-    return Heading(lines, ". ".join(shorten(unmarked(line), 2 * MAX_TITLE) for line in lines))
+    whole = [first, *filter(None, (" · ".join(filter(None, parts)) for parts in others))]
+    alt = ". ".join(shorten(unmarked(line), 2 * MAX_TITLE) for line in whole)
+    return Heading([first, *lines], alt)
+
+
+def packed(parts: Iterable[str], gap: str, px: float) -> list[str]:
+    """Join parts to lines that are not wider than so many pixels; empty ones are left out."""
+    lines: list[str] = []
+    for part in filter(None, parts):
+        if lines and width_px(lines[-1] + gap + part) <= px:
+            lines[-1] += gap + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> Json:
@@ -185,11 +196,7 @@ def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[list[
 
     It is one text, which begins where the labels of rows do; `left` is the margin of these.
     """
-    lines = [""]
-    for text in entries:
-        if lines[-1] and width_px(lines[-1] + NBSP * 5 + text) > LEGEND_PX:
-            lines.append("")
-        lines[-1] += NBSP * 5 * bool(lines[-1]) + text
+    lines = packed(entries, NBSP * 5, LEGEND_PX)
     below = {"xref": "paper", "x": 0, "xanchor": "left", "xshift": EDGE_PX - left, "align": "left"}
     below |= {"yref": "paper", "y": 0, "yanchor": "top", "yshift": -AXIS_PX, "name": "legend"}
     note = annotation("<br>".join(lines), theme.muted, FONT_PX, **below)
