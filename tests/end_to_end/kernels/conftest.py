@@ -41,6 +41,7 @@ class Kernel:
         self.version = version
         self.widgets: dict[str, dict[str, Any]] = {}
         self.view: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
+        self._n = 0  # messages sent to cards
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
         # type and content of all that cells showed
         self.heard: list[tuple[str, dict[str, Any]]] = []
@@ -140,6 +141,8 @@ class Kernel:
 
     def tell(self, comm_id: str, **content: Any) -> None:
         """Send a widget a message of its own kind, as its page does."""
+        self._n += 1
+        content |= {"view": "a page", "n": self._n}
         self._send(comm_id, {"method": "custom", "content": content})
 
     def open_card(self) -> str:
