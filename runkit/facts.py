@@ -167,6 +167,17 @@ class Facts:
         newest: pd.Timestamp = times[times <= datetime.now(UTC)].max()
         return newest
 
+    @cached_property
+    def unread(self) -> Count:
+        """What is known of the steps of runs in which none was found."""
+        return Count(0, 0, 0, self.n_unread)
+
+    def _flagged(self, flags: pd.Series[Any]) -> Count:
+        return count(flags, self.n_unread)
+
+    def _all(self, rows: pd.DataFrame) -> Count:
+        return Count(len(rows), len(rows), 0, self.n_unread)
+
     def _ended(self, *outcomes: str) -> pd.DataFrame:
         return self.questions[self.questions["outcome"].isin(outcomes)]
 
@@ -179,9 +190,10 @@ class Facts:
     @cached_property
     def open_questions(self) -> Count:
         """The questions that wait for a reviewer."""
+        lost = run_rules.lost_questions(self.frames)["run_id"]
         runs = self.frames.runs
-        is_bare = runs["status"].eq("interrupted") & ~runs["has_steps"] & runs["n_pending"].eq(0)
-        return count(self.waiting["is_separate"], int(is_bare.sum()))
+        n_lost = int((~runs["has_steps"] & runs["run_id"].isin(lost)).sum())
+        return count(self.waiting["is_separate"], n_lost)
 
     @cached_property
     def late_questions(self) -> Count:
@@ -203,37 +215,27 @@ class Facts:
     @cached_property
     def questions_asked(self) -> Count:
         """The questions that were put to a person."""
-        return count(self._ended(*TO_A_PERSON)["is_separate"], self.n_unread)
+        return self._flagged(self._ended(*TO_A_PERSON)["is_separate"])
 
     @cached_property
     def questions_by_policy(self) -> Count:
         """The questions that the policy decided."""
-        return number_of(self._ended(*RESOLUTIONS), self.n_unread)
-
-    @cached_property
-    def questions_expired(self) -> Count:
-        """The questions whose run ended without an answer."""
-        return number_of(self._ended("lapsed"), self.n_unread)
+        return self._all(self._ended(*RESOLUTIONS))
 
     @cached_property
     def questions_over(self) -> Count:
         """Of the questions that are answered or open those that waited longer than the limit."""
-        return count(self._ended("answered", "pending")["is_late"], self.n_unread)
+        return self._flagged(self._ended("answered", "pending")["is_late"])
 
     @cached_property
     def answers(self) -> Count:
         """The questions that a person answered."""
-        return number_of(self._ended("answered"), self.n_unread)
+        return self._all(self._ended("answered"))
 
     @cached_property
     def answers_soon(self) -> Count:
         """Of the answers those that came soon."""
-        return count(self._ended("answered")["is_soon"], self.n_unread)
-
-    @cached_property
-    def answers_late(self) -> Count:
-        """Of the answers those that came after the limit."""
-        return count(self._ended("answered")["is_late"], self.n_unread)
+        return self._flagged(self._ended("answered")["is_soon"])
 
     @cached_property
     def wait_note(self) -> str:
@@ -287,43 +289,33 @@ class Facts:
     @cached_property
     def failed_steps(self) -> Count:
         """The steps that failed without a failed child: the causes."""
-        return number_of(self.frames.steps[self.frames.steps["error"].notna()], self.n_unread)
+        return self._all(self.frames.steps[self.frames.steps["error"].notna()])
 
     # ------------------------------------------------------------------------------------- findings
 
     @cached_property
     def findings(self) -> Count:
         """The findings."""
-        return number_of(self.artifacts, self.n_unread)
+        return self._all(self.artifacts)
 
     @cached_property
     def sources(self) -> Count:
         """Of the different sources those of a government or primary tier."""
         sources = self.frames.sources.drop_duplicates(["url", "source_name"])
         is_strong = sources["source_tier"].isin(STRONG_TIERS)
-        return count(flag(is_strong, sources["source_tier"].notna()), self.n_unread)
-
-    @cached_property
-    def low_findings(self) -> Count:
-        """Of the findings those of low confidence."""
-        return count(self.artifacts["is_low"], self.n_unread)
+        return self._flagged(flag(is_strong, sources["source_tier"].notna()))
 
     @cached_property
     def strong_findings(self) -> Count:
         """Of the findings those with a source of a government or primary tier."""
-        return count(self.artifacts["is_strong"], self.n_unread)
+        return self._flagged(self.artifacts["is_strong"])
 
     @cached_property
     def bare_findings(self) -> Count:
         """Of the findings those without a source."""
-        return count(self.artifacts["is_bare"], self.n_unread)
+        return self._flagged(self.artifacts["is_bare"])
 
 
 def count(flags: pd.Series[Any], n_unread: int = 0) -> Count:
     """Count a flag of three values; the things of unread runs are not in it."""
     return Count(int(flags.sum()), len(flags), int(flags.isna().sum()), n_unread)
-
-
-def number_of(rows: pd.DataFrame, n_unread: int) -> Count:
-    """Count rows, each of which is so."""
-    return Count(len(rows), len(rows), 0, n_unread)

@@ -28,7 +28,6 @@ from runkit.charts.panel import (
     render,
     short_ids,
     table_html,
-    without_steps,
 )
 from runkit.charts.why_slow import why_slow
 from runkit.display.counts import (
@@ -85,7 +84,7 @@ KINDS = {  # the names of kinds of questions; those that can do most harm come f
 }
 WEAK = (
     "Weak: no source, high confidence without a government or primary source, "
-    "or high and low confidence on one source."
+    "or high and low confidence on one source"
 )
 
 
@@ -280,9 +279,10 @@ def slowest_steps(f: Frames) -> Panel:
 
     part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
     words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    words += f"{part} of {whole} on the critical path.{without_steps(f)}"
+    bare = Facts(f).unread
+    words += f"{part} of {whole} on the critical path. {unread(bare, 'Steps')}".rstrip()
     if kinds.empty:
-        words = sentence(things(_unread(f), "step with own time", "steps with own time"))
+        words = sentence(things(bare, "step with own time", "steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", words, table, body=body)
@@ -320,9 +320,10 @@ def variants(f: Frames) -> Panel:
 
     share = percent(table["n_runs"].max(), len(runs))
     words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; "
-    words += f"the most frequent has {share} of them.{without_steps(f)}"
+    bare = Facts(f).unread
+    words += f"the most frequent has {share} of them. {unread(bare, 'Steps')}".rstrip()
     if table.empty:
-        words = sentence(things(_unread(f), "sequence of steps", "sequences of steps"))
+        words = sentence(things(bare, "sequence of steps", "sequences of steps"))
     if len(table) > MAX_VARIANTS:
         words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
     table = table.head(MAX_VARIANTS)
@@ -398,11 +399,6 @@ def _failed_sentence(f: Frames, failed: pd.DataFrame) -> str:
     return " ".join(parts)
 
 
-def _unread(f: Frames) -> Count:
-    """Return what is known of the steps of runs where none was found."""
-    return Count(0, 0, 0, int((~f.runs["has_steps"]).sum()))
-
-
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     """Write for each error its step, its businesses, in how many of their runs, and all run ids."""
     n_of_business = f.runs.groupby("business_name")["run_id"].nunique()
@@ -452,9 +448,7 @@ def weak_findings(f: Frames) -> Panel:
     weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
     words = [phrase(weak, "with weak evidence", "finding") + ": " * bool(weak.n)]
     words[0] += count_words(table["weakness"]) if weak.n else ""
-    if weak.of:
-        n_one_host = int((findings["n_hosts"] == 1).sum())
-        words += [WEAK.rstrip("."), f"{plural(n_one_host, 'finding')} on one host only"]
+    words += [WEAK] * bool(weak.of)
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
     table = table.assign(**as_came)[["weakness", *names, *columns]]

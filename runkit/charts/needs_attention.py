@@ -9,7 +9,7 @@ import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
 from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
-from runkit.display.counts import Count, Span, lasted, unread
+from runkit.display.counts import Span, lasted, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import MISSING, OUTCOMES
 from runkit.display.text import plural
@@ -58,9 +58,8 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     """Write how the rows are ordered, and whether the runs without a row are known to need none."""
     if facts.runs.empty:
         return "There are no runs."
-    bare = Count(0, 0, 0, facts.n_unread)
     parts = ["Questions by kind, then the oldest first."] if n_rows else []
-    parts.append(unread(bare, "What needs attention"))
+    parts.append(unread(facts.unread, "What needs attention"))
     parts.append(facts.wait_note)
     return " ".join(filter(None, parts)) or "You're all caught up."
 

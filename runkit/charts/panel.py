@@ -38,7 +38,6 @@ from runkit.display.text import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from runkit.tables.frames import Frames
 
 MAX_CELL = 80  # characters of a cell in the plain form
 HOUR, DAY = 3_600, 86_400  # seconds
@@ -166,12 +165,6 @@ def bars(parts: pd.DataFrame) -> pd.Series[Any]:
         html.append(render("bar", parts=segments))
     # as objects, so that pandas does not make plain text of them
     return pd.Series(html, parts.index, object)
-
-
-def without_steps(f: Frames) -> str:
-    """Write for how many runs the steps are not known."""
-    n_bare = int((~f.runs["has_steps"]).sum())
-    return f" Not known for {plural(n_bare, 'run')} without steps." if n_bare else ""
 
 
 def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:

@@ -16,7 +16,6 @@ from runkit.charts.panel import (
     lasting,
     records,
     render,
-    without_steps,
     words_of,
 )
 from runkit.display.counts import Count, base, lasted, number, share, short, things, unread
@@ -215,12 +214,14 @@ def low_confidence(f: Frames) -> Panel:
 
 def all_runs(f: Frames) -> Panel:
     """Show when each run was created and how long it waited; every run is a row of the table."""
-    figure = None if f.runs.empty else fleet_chart(Facts(f), is_small=True)
+    facts = Facts(f)
+    figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     runs = f.runs.assign(waiting_s=measured_waits(f))
     table = runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
-    sentence = "When each was created, and how long it waited for a reviewer (log scale)."
-    return Panel("All runs", sentence + without_steps(f), table.reset_index(drop=True), figure)
+    words = "When each was created, and how long it waited for a reviewer (log scale)."
+    words = f"{words} {unread(facts.unread, 'Waits')}".rstrip()
+    return Panel("All runs", words, table.reset_index(drop=True), figure)
 
 
 def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:

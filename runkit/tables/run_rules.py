@@ -254,5 +254,5 @@ def measured_waits(f: LinkedFrames) -> pd.Series[float]:
     """Return how long each run waited, null where an open question waits for an unknown time."""
     is_unknown = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
     is_unmeasured = f.runs["run_id"].isin(f.interrupts.loc[is_unknown, "run_id"])
-    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
-    return f.runs["waiting_s"].mask(is_unmeasured | is_unread)
+    is_lost = f.runs["run_id"].isin(lost_questions(f)["run_id"])
+    return f.runs["waiting_s"].mask(is_unmeasured | is_lost)

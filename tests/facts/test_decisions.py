@@ -43,7 +43,7 @@ def test_on_full_data_every_count_equals_a_loop(seed: int) -> None:
 
 
 @pytest.mark.parametrize("names", [*([name] for name in REMOVALS), list(REMOVALS)], ids=" ".join)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 def test_with_less_information_no_count_states_what_is_not_so(names: list[str], seed: int) -> None:
     """No count is too large, and 0 is said only where it is so."""
     rng = random.Random(seed)
