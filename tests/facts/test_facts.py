@@ -61,6 +61,7 @@ def true_counts(fleet: Fleet) -> dict[str, tuple[int, int]]:
         "questions_over": of(waiting + answered, is_late),
         "answers": of(answered),
         "answers_soon": of(answered, lambda seconds: seconds <= SOON_S),
+        "unread": (0, 0),
         "causes": among(failed, lambda truth: truth.cause),
         "low_runs": among(
             completed, lambda truth: any(f.confidence == "low" for f in truth.findings)
