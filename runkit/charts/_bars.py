@@ -17,14 +17,22 @@ from runkit.api.jsontext import leaves
 from runkit.charts._axis import Floats, Fold, TimeAxis
 from runkit.charts._rows import GROUP, LETTERS, OTHERS, STEP, WAIT, RowLayout, parents
 from runkit.charts.theme import bold, chosen_theme, plain
-from runkit.critical_path import critical_path, stretches
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
 from runkit.facts import run_facts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown
-from runkit.time_budget import Flags, Ints, find_waits, parts_beside, unions, waiting_ranges
+from runkit.time_budget import (
+    Flags,
+    Ints,
+    critical_path,
+    find_waits,
+    parts_beside,
+    stretches,
+    unions,
+    waiting_ranges,
+)
 
 FAILING, WAITING = "✕ failing step", "waiting for a reviewer"
 MAX_RUN_LABEL = 36  # characters

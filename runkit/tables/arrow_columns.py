@@ -1,4 +1,4 @@
-"""Columns as Arrow and numpy arrays: helpers, and the frames' dtypes by their schema."""
+"""Columns as Arrow and numpy arrays: of checked JSON, helpers, notes, and the frames' dtypes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runkit.api import contract
 from runkit.api.contract import Json, read_time
-from runkit.api.validation import fields
+from runkit.api.models import Run, Step
+from runkit.api.validation import Note, fields
+from runkit.display.text import brief
+from runkit.tables.flatten import Rows
 from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
 from runkit.time_budget import Flags, Ints
 
 # columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
 Columns = dict[str, Any]
+Notes = list[tuple[int, Note]]  # with the number of the run
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
 ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; other kinds have null
@@ -101,6 +106,86 @@ def position_in_group(group: Ints) -> Ints:
     """Count the rows of each group from 0; `group` holds ascending group numbers."""
     first: Ints = np.searchsorted(group, group)
     return np.arange(len(group)) - first
+
+
+# ------------------------------------------------------------------------------- fields of the JSON
+
+
+def run_fields(rows: Rows) -> Columns:
+    """Return the columns of a run that are fields of the checked JSON."""
+    raws = rows.runs
+    known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
+    columns = object_columns(known, Run)
+    return columns | {
+        "path": [()] * len(raws),
+        "run": np.arange(len(raws)),
+        "run_id": columns["id"],
+        "agent": text(rows.agents),
+        # an empty list is what a list of runs shows
+        "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
+        # of the whole document, which may be in several batches
+        "newest_at": np.full(len(raws), NEVER),
+        "has_lines": np.zeros(len(raws), np.bool_),
+        "is_of_0_3": np.zeros(len(raws), np.bool_),
+    }
+
+
+def step_fields(rows: Rows) -> Columns:
+    """Return the columns of a step that are fields of the checked JSON, or of the tree."""
+    columns = object_columns(rows.steps, Step)
+    is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
+    labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
+    return columns | {
+        "object": rows.steps,
+        "path": rows.path,
+        "run": np.array(rows.run, np.int64),
+        "parent": np.array(rows.parent, np.int64),
+        "depth": np.array(rows.depth, np.int64),
+        "step_id": columns["id"],
+        "agent": pc.coalesce(columns["agent"], columns["graph"]),
+        "label": pc.coalesce(*labels),
+        "resolution": resolved,
+        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
+        "is_open": columns["completed_at"] == NEVER,
+    }
+
+
+def _not_blank(values: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
+
+
+# ----------------------------------------------------------------------------------------- notes
+
+
+def note_row(
+    notes: Notes, columns: Columns, row: int, problem: str, detail: str, *field: str
+) -> None:
+    """Add a note of a row of runs or steps."""
+    step_id = columns["step_id"][row].as_py() if "step_id" in columns else None
+    path = (*columns["path"][row], *field)
+    notes.append((int(columns["run"][row]), Note(problem, detail, path, step_id)))
+
+
+def note_rows(
+    notes: Notes, columns: Columns, where: Flags, problem: str, detail: str, *field: str
+) -> None:
+    """Add a note of each of some rows."""
+    for row in np.flatnonzero(where).tolist():
+        note_row(notes, columns, row, problem, detail, *field)
+
+
+def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
+    """Note the words of a category that the API's documentation does not have."""
+    for column in COLUMNS[frame]:
+        if column.kind == "category" and column.name in columns:
+            values = columns[column.name]
+            rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
+            for row, word in zip(rows.tolist(), values.take(rows).to_pylist(), strict=True):
+                detail = f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
+                note_row(notes, columns, row, "unknown_value", detail, column.name)
+
+
+# ----------------------------------------------------------------------------------- to the frames
 
 
 def empty(frame: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The columns of the frames: from rows of JSON objects to Arrow tables, and to the frames' dtypes.
+"""The columns of the frames: what is measured and counted, and the Arrow tables of a batch.
 
 A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to
 numpy and Arrow cost little.
@@ -17,34 +17,31 @@ import pyarrow.compute as pc
 from runkit import time_budget
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
-from runkit.api.models import Artifact, Run, Source, Step
-from runkit.display.text import agent_title, brief
-from runkit.tables._measure_times import (
-    Notes,
-    budget_columns,
-    measure,
-    note_row,
-    note_rows,
-    step_times,
-)
+from runkit.api.models import Artifact, Source
+from runkit.display.text import agent_title
 from runkit.tables.arrow_columns import (
     NEVER,
     Columns,
+    Notes,
     bincount,
     first_in_group,
     flags,
     is_word,
     map_words,
+    note_rows,
+    note_unknown_words,
     object_columns,
     position_in_group,
     ranks,
+    run_fields,
     scatter,
+    step_fields,
     take,
     text,
     to_arrow,
 )
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
-from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT
+from runkit.tables.schema import LAPSED, OUTPUT, PENDING, TEXT
 from runkit.time_budget import Flags, Ints
 
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
@@ -60,7 +57,7 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     """
     notes = rows.notes
     runs, steps = run_fields(rows), step_fields(rows)
-    note_contradictions(runs, steps, notes)
+    _note_contradictions(runs, steps, notes)
     note_unknown_words("runs", runs, notes)
     note_unknown_words("steps", steps, notes)
     measure(runs, steps, as_of, notes)
@@ -76,53 +73,118 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     return {name: to_arrow(name, columns) for name, columns in frames.items()}
 
 
-# ------------------------------------------------------------------------------- fields of the JSON
+# -------------------------------------------------------------------------------------------- times
 
 
-def run_fields(rows: Rows) -> Columns:
-    """Return the columns of a run that are fields of the checked JSON."""
-    raws = rows.runs
-    known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
-    columns = object_columns(known, Run)
-    return columns | {
-        "path": [()] * len(raws),
-        "run": np.arange(len(raws)),
-        "run_id": columns["id"],
-        "agent": text(rows.agents),
-        # an empty list is what a list of runs shows
-        "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
-        # of the whole document, which may be in several batches
-        "newest_at": np.full(len(raws), NEVER),
-        "has_lines": np.zeros(len(raws), np.bool_),
-        "is_of_0_3": np.zeros(len(raws), np.bool_),
+def measure(runs: Columns, steps: Columns, as_of: int | None, notes: Notes) -> None:
+    """Add `start` and `end` in microseconds to runs and steps.
+
+    What is open ends with its run or at `as_of`; in a run that has ended, an open step with child
+    steps ends with the last of them. A run that has not started spans 0 to 0.
+    """
+    runs |= _as_of(runs, steps, as_of, notes)
+    started, ended = runs["started_at"], runs["ended_at"]
+    is_started, has_ended = started != NEVER, ended != NEVER
+    last = np.where(has_ended, ended, runs["as_of"])
+    runs["start"] = np.where(is_started, started, 0)
+    runs["end"] = np.where(is_started, np.maximum(started, last), 0)
+
+    is_early = is_started & (started < runs["created_at"])
+    detail = "started_at is before created_at; queued_s is null"
+    note_rows(notes, runs, is_early, "starts_before_created", detail, "started_at")
+    is_reversed = is_started & has_ended & (last < started)
+    detail = "ended_at is before started_at; read as equal to it"
+    note_rows(notes, runs, is_reversed, "ends_before_start", detail, "ended_at")
+
+    start, completed = steps["started_at"], steps["completed_at"]
+    end = np.where(steps["is_open"], last[steps["run"]], completed)
+    end = np.maximum(start, end)
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_unclosed = steps["is_open"] & is_over & (bincount(steps["parent"], len(end)) > 0)
+    if is_unclosed.any():
+        end = time_budget.close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
+    steps["start"], steps["end"] = start, end
+    is_reversed = ~steps["is_open"] & (completed < start)
+    detail = "completed_at is before started_at; read as equal to it"
+    note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
+    _note_outside(runs, steps, notes)
+
+
+def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
+    """Note steps that are not inside their parent, or at the top not inside their run."""
+    run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
+    is_inner = parent >= 0  # -1 as a position would be the last step
+    is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
+    detail = "runs outside its parent step; clipped for self time and critical path"
+    note_rows(notes, steps, is_outside, "outside_parent", detail)
+
+    is_started = (runs["started_at"] != NEVER)[run]
+    has_ended = (runs["ended_at"] != NEVER)[run]  # an open run has no end yet
+    is_early = start < runs["start"][run]
+    is_late = has_ended & (end > runs["end"][run])
+    is_outside = ~is_inner & is_started & (is_early | is_late)
+    detail = "runs outside its run; clipped for the time budget and the critical path"
+    note_rows(notes, steps, is_outside, "outside_run", detail)
+
+
+def _as_of(runs: Columns, steps: Columns, moment: int | None, notes: Notes) -> Columns:
+    """Return up to when each run is measured.
+
+    That is the argument, else when the run was read, else its newest time. It is never a maximum
+    over several runs, so that a run's numbers do not depend on the other runs. A run is undated if
+    it is open and nobody knows when it was read.
+    """
+    names = ("created_at", "updated_at", "started_at", "ended_at")
+    newest = np.max([runs[name] for name in names], axis=0)
+    for name in ("started_at", "completed_at"):
+        np.maximum.at(newest, steps["run"], steps[name])
+
+    known = runs["read_at"]
+    if moment is not None:
+        is_early = moment < newest
+        detail = "as_of is before the newest time of the run; not used"
+        note_rows(notes, runs, is_early, "contradiction", detail)
+        known = np.where(is_early, known, moment)
+    is_unknown = known == NEVER
+    is_over = is_word(runs["status"], *contract.FINAL_STATUSES)
+    return {"as_of": np.where(is_unknown, newest, known), "is_undated": is_unknown & ~is_over}
+
+
+def step_times(runs: Columns, steps: Columns) -> Columns:
+    """Return how long each step took, by itself and on the critical path."""
+    start, end, parent = steps["start"], steps["end"], steps["parent"]
+    spans = start, end, parent, steps["depth"], steps["run"], runs["start"], runs["end"]
+    path = time_budget.critical_path(*spans, is_waiting=steps["is_wait"])
+    return {
+        "duration_s": end - start,
+        "self_s": time_budget.self_time(start, end, parent),
+        "is_critical": path.is_on,
+        "critical_s": path.length,
     }
 
 
-def step_fields(rows: Rows) -> Columns:
-    """Return the columns of a step that are fields of the checked JSON, or of the tree."""
-    columns = object_columns(rows.steps, Step)
-    is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
-    labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
-    return columns | {
-        "object": rows.steps,
-        "path": rows.path,
-        "run": np.array(rows.run, np.int64),
-        "parent": np.array(rows.parent, np.int64),
-        "depth": np.array(rows.depth, np.int64),
-        "step_id": columns["id"],
-        "agent": pc.coalesce(columns["agent"], columns["graph"]),
-        "label": pc.coalesce(*labels),
-        "resolution": resolved,
-        "is_wait": is_question & ~is_word(resolved, *contract.RESOLUTIONS),
-        "is_open": columns["completed_at"] == NEVER,
+def budget_columns(runs: Columns, steps: Columns) -> Columns:
+    """Return how long each run took: waiting for a reviewer, working (another step is open), idle.
+
+    Null for a run that has not started or ends before it, or that has no time for its steps.
+    """
+    is_leaf = ~steps["is_wait"] & (steps["n_children"] == 0)
+    spans = steps["run"], steps["start"], steps["end"], runs["start"], runs["end"]
+    budget = time_budget.budget(*spans, is_waiting=steps["is_wait"], is_leaf=is_leaf)
+    duration, is_long = runs["end"] - runs["start"], steps["end"] > steps["start"]
+    started, ended = runs["started_at"], runs["ended_at"]
+    has_time = (duration > 0) | (bincount(steps["run"][is_long], len(duration)) == 0)
+    is_known = has_time & (started != NEVER) & ((ended == NEVER) | (ended >= started))
+    parts = budget._asdict().items()
+    return {"duration_s": np.where(is_known, duration, NEVER)} | {
+        f"{name}_s": np.where(is_known & runs["has_steps"], values, NEVER) for name, values in parts
     }
 
 
-def _not_blank(values: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, TEXT), values)
+# -------------------------------------------------------------------------------------------- steps
 
 
-def note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
+def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Note steps whose fields contradict each other, their run or their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
@@ -142,20 +204,6 @@ def note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     differs = flags(pc.not_equal(steps["parent_step_id"], nested_in).fill_null(False))
     detail = "parent_step_id names another step than the one it is nested in; nesting wins"
     note_rows(notes, steps, differs, "parent_disagrees", detail, "parent_step_id")
-
-
-def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
-    """Note the words of a category that the API's documentation does not have."""
-    for column in COLUMNS[frame]:
-        if column.kind == "category" and column.name in columns:
-            values = columns[column.name]
-            rows = np.flatnonzero(flags(values.is_valid()) & ~is_word(values, *column.words))
-            for row, word in zip(rows.tolist(), values.take(rows).to_pylist(), strict=True):
-                detail = f"unknown {frame.removesuffix('s')} {column.name} {brief(word)}"
-                note_row(notes, columns, row, "unknown_value", detail, column.name)
-
-
-# -------------------------------------------------------------------------------------------- steps
 
 
 def step_columns(runs: Columns, steps: Columns) -> Columns:

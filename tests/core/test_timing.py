@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import slow_times
-from runkit import critical_path, time_budget
+from runkit import time_budget
 from slow_times import Forest
 
 LIMIT = 12  # a small clock makes ties, touching and empty intervals likely
@@ -41,8 +41,8 @@ def forests(draw: st.DrawFn, n_runs: int = 3) -> Forest:
     return Forest(*(np.array(values, np.int64) for values in numbers), kind)
 
 
-def path_of(forest: Forest) -> critical_path.CriticalPath:
-    return critical_path.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
+def path_of(forest: Forest) -> time_budget.CriticalPath:
+    return time_budget.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
 
 
 @given(forests())
@@ -73,7 +73,7 @@ def test_critical_path_follows_the_rule(forest: Forest) -> None:
 @given(forests())
 def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest: Forest) -> None:
     """With the waits put back, each instant of a run has the step of the walk by the rule."""
-    stretches = critical_path.stretches(path_of(forest), forest.run)
+    stretches = time_budget.stretches(path_of(forest), forest.run)
     owner = Counter(
         (forest.run[step], instant, step)
         for step, since, until in stretches.tolist()
