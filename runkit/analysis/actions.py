@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 
 from runkit.api import jsontext
-from runkit.api.contract import FINAL_STATUSES, Json, actor_name
+from runkit.api.contract import FINAL_STATUSES, Json
 from runkit.api.other_models import Action
-from runkit.api.questions import KIND_OF_TYPE
+from runkit.api.validation import KIND_OF_TYPE, actor_name
 from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, NamedTuple
 
-from runkit.display.text import brief, first_text, kind
+from runkit.display.text import brief, kind
 from runkit.errors import ContractError, UsageError
 
 Json = dict[str, Any]
@@ -145,96 +144,6 @@ def is_updated_at_reliable(status: str) -> bool:
 def without_none(**fields: object) -> Json:
     """Build an object without the fields that are None."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-# ---------------------------------------------------------------------------- what a run is made of
-
-
-def objects(items: object) -> list[Json]:
-    """Return the objects of a list; none if it is not a list."""
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def agent_of(run: Mapping[str, Any]) -> str | None:
-    """Return the agent of a raw run: its own, else that of its first top-level step that names one.
-
-    The object page shows a run without its agent. A step's agent was called its graph at first.
-    """
-    top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
-    for holder in chain([run], top):
-        agent = first_text(holder.get("agent"), holder.get("graph"))
-        if agent is not None:
-            return agent
-    return None
-
-
-def interrupt_value(item: Json) -> Json:
-    """Return the value of an item of `interrupts`; without one, the item is it, without its id."""
-    value = item.get("value")
-    if isinstance(value, dict):
-        return value
-    return {name: item[name] for name in item if name != "id"}
-
-
-def _result(step: Mapping[str, Any]) -> Json:
-    result = step.get("result")
-    return result if isinstance(result, dict) else {}
-
-
-def resolution_of(step: Json) -> str | None:
-    """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
-    result = _result(step)
-    return first_text(result.get("resolution"), step.get("resolution"))
-
-
-# [A] 41: where a result says why its step failed, the first that is there
-REASONS = (
-    *("error", "message", "error_message", "reason"),
-    *("detail", "exception", "errors", "title"),
-)
-
-
-def reason_of(step: Mapping[str, Any]) -> str | None:
-    """Read why a step failed.
-
-    That is the label of a step of type `error`, else the title of the artifact of one or of an
-    artifact of type `error`, else a text in its result ([A] 23, 41).
-    """
-    is_error = step.get("type") == "error"
-    titles = (
-        artifact["title"]
-        for artifact in step.get("artifacts") or []
-        if is_error or artifact["type"] == "error"
-    )
-    label = step.get("label") if is_error else None
-    return first_text(label, *titles, _reason_in(step.get("result")))
-
-
-def _reason_in(value: object) -> str | None:
-    """Read the first text that says why; of a list from its first item."""
-    if isinstance(value, list):
-        return _reason_in(value[0]) if value else None
-    if not isinstance(value, dict):
-        return first_text(value)
-    reason = first_text(*(_reason_in(value.get(name)) for name in REASONS))
-    code = value.get("code")
-    if reason is None or isinstance(code, bool) or not isinstance(code, str | int):
-        return reason
-    return f"{reason} ({code})"
-
-
-def answerer_of(step: Mapping[str, Any]) -> str | None:
-    """Read who answered an interrupt step.
-
-    [A] 32: `result.answered_by`, which no page documents.
-    """
-    answerer = _result(step).get("answered_by")
-    return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
-
-
-def actor_name(data: Mapping[str, Any]) -> str | None:
-    """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
-    return first_text(*map(data.get, ("name", "email", "id")))
 
 
 # ---------------------------------------------------------------------------------------- responses

@@ -17,7 +17,20 @@ from typing import Annotated, Any, Literal, Self
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
-from runkit.api.validation import As, Field, Items, Maybe, Status, Time, View, fields, validated
+from runkit.api.validation import (
+    As,
+    Field,
+    Items,
+    Maybe,
+    Status,
+    Time,
+    View,
+    agent_of,
+    fields,
+    interrupt_value,
+    resolution_of,
+    validated,
+)
 from runkit.display import status_words, text
 from runkit.display.log import log
 from runkit.display.text import plural, shorten
@@ -201,7 +214,7 @@ class Interrupt(CombinedProposal):
 
     @staticmethod
     def _read(clean: Json) -> Json:
-        value = contract.interrupt_value(clean)
+        value = interrupt_value(clean)
         return {
             **value,
             "agent": clean.get("agent") or value.get("agent"),
@@ -235,7 +248,7 @@ class Step(ApiObject):
     @property
     def resolution(self) -> str | None:
         """How the interrupt policy settled this interrupt step, or None when a person did."""
-        return contract.resolution_of(self._clean)
+        return resolution_of(self._clean)
 
 
 class Local(ApiObject):
@@ -308,7 +321,7 @@ class Run(Local):
 
     @staticmethod
     def _read(clean: Json) -> Json:
-        return {**clean, **contract.local_fields(clean), "agent": contract.agent_of(clean)}
+        return {**clean, **contract.local_fields(clean), "agent": agent_of(clean)}
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
         """Return a copy with fields that the client knows and the API does not return.

@@ -1,4 +1,4 @@
-"""The questions that agents ask: their kinds, how each is answered, and checks of an answer.
+"""The questions that agents ask: how each kind is answered, and checks of an answer.
 
 No page documents what an answer contains (`contract.md`, [A] 2, 5, 12, 13): all that runkit assumes
 of it is here. `VERBS` has for each kind what its buttons and the receipt say, what is required, and
@@ -11,62 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from runkit.api.contract import ACTION_TYPES, MAX_COMMENT, Json, objects, without_none
+from runkit.api.contract import MAX_COMMENT, Json, without_none
+from runkit.api.validation import interrupt_kind, objects, proposals_of
 from runkit.display.text import brief, first_text, shorten
 from runkit.errors import UsageError
 
-# -------------------------------------------------------------------------------------------- kinds
-
-KINDS = (
-    "decision",
-    "dismissal",
-    "verify_tin",
-    "add_sources",
-    "add_attributes",
-    "document",
-    "mixed",
-    "other",
-)
-# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
-# propose them and of requests for documents.
-KIND_OF_TYPE = {
-    **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
-    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
-    "tin_verification": "verify_tin",
-    "watchlist_dismissal": "dismissal",
-}
-
-
-def interrupt_kind(value: Mapping[str, Any]) -> str:
-    """Classify an interrupt as one of `KINDS`.
-
-    The value's own type decides if it is known, else the types of its proposals and artifacts: one
-    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
-    findings, do not count.
-    """
-    kinds = _kinds_of(value)
-    if not kinds:
-        for proposal in proposals_of(value):
-            kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
-    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
-
-
-def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
-    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
-
-
-def proposals_of(value: Mapping[str, Any]) -> list[Json]:
-    """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
-
-    Only objects count; a combined value without a usable proposal is one proposal itself.
-    """
-    return objects(value.get("proposals")) or [dict(value)]
-
-
-def n_proposals(value: Mapping[str, Any]) -> int:
-    """Count the proposals of an interrupt's value; one that proposes nothing has none."""
-    listed = objects(value.get("proposals"))
-    return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))
+# ---------------------------------------------------------------------------------------- questions
 
 
 def questions_in(value: Json) -> list[Json]:

@@ -1,4 +1,4 @@
-"""Check the API's JSON with pydantic, and take out what breaks the contract.
+"""Check the API's JSON with pydantic, take out what breaks the contract, and read its parts.
 
 The annotations of a view, such as `Run`, are the contract: `str` is required, `Maybe[str]` is
 optional, `Items[Step]` is a list. Each view is compiled as a TypedDict. Only what breaks it calls
@@ -7,7 +7,7 @@ Python, which leaves an `Odd` in its place; `validated` takes these out and note
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -29,6 +29,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from runkit.api.contract import (
+    ACTION_TYPES,
     LEGACY_STATUSES,
     RUN_STATUSES,
     STEP_STATUSES,
@@ -37,7 +38,7 @@ from runkit.api.contract import (
     parse_time,
     read_time,
 )
-from runkit.display.text import brief, kind
+from runkit.display.text import brief, first_text, kind
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -346,3 +347,147 @@ def _broken(failure: ValidationError, path: Path, step_id: str | None) -> Note:
     expected = error["msg"].removeprefix("Input should be ")
     detail = f"{name}: expected {expected}, found {kind(value)} {brief(value, 40)}"
     return Note("bad_field", detail, path, step_id)
+
+
+# ---------------------------------------------------------------------------- what a run is made of
+
+
+def objects(items: object) -> list[Json]:
+    """Return the objects of a list; none if it is not a list."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def agent_of(run: Mapping[str, Any]) -> str | None:
+    """Return the agent of a raw run: its own, else that of its first top-level step that names one.
+
+    The object page shows a run without its agent. A step's agent was called its graph at first.
+    """
+    top = (step for step in objects(run.get("steps")) if not step.get("parent_step_id"))
+    for holder in chain([run], top):
+        agent = first_text(holder.get("agent"), holder.get("graph"))
+        if agent is not None:
+            return agent
+    return None
+
+
+def interrupt_value(item: Json) -> Json:
+    """Return the value of an item of `interrupts`; without one, the item is it, without its id."""
+    value = item.get("value")
+    if isinstance(value, dict):
+        return value
+    return {name: item[name] for name in item if name != "id"}
+
+
+def _result(step: Mapping[str, Any]) -> Json:
+    result = step.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+def resolution_of(step: Json) -> str | None:
+    """Read a step's resolution: `result.resolution` (OpenAPI), else `resolution` (the guide)."""
+    result = _result(step)
+    return first_text(result.get("resolution"), step.get("resolution"))
+
+
+# [A] 41: where a result says why its step failed, the first that is there
+REASONS = (
+    *("error", "message", "error_message", "reason"),
+    *("detail", "exception", "errors", "title"),
+)
+
+
+def reason_of(step: Mapping[str, Any]) -> str | None:
+    """Read why a step failed.
+
+    That is the label of a step of type `error`, else the title of the artifact of one or of an
+    artifact of type `error`, else a text in its result ([A] 23, 41).
+    """
+    is_error = step.get("type") == "error"
+    titles = (
+        artifact["title"]
+        for artifact in step.get("artifacts") or []
+        if is_error or artifact["type"] == "error"
+    )
+    label = step.get("label") if is_error else None
+    return first_text(label, *titles, _reason_in(step.get("result")))
+
+
+def _reason_in(value: object) -> str | None:
+    """Read the first text that says why; of a list from its first item."""
+    if isinstance(value, list):
+        return _reason_in(value[0]) if value else None
+    if not isinstance(value, dict):
+        return first_text(value)
+    reason = first_text(*(_reason_in(value.get(name)) for name in REASONS))
+    code = value.get("code")
+    if reason is None or isinstance(code, bool) or not isinstance(code, str | int):
+        return reason
+    return f"{reason} ({code})"
+
+
+def answerer_of(step: Mapping[str, Any]) -> str | None:
+    """Read who answered an interrupt step.
+
+    [A] 32: `result.answered_by`, which no page documents.
+    """
+    answerer = _result(step).get("answered_by")
+    return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
+
+
+def actor_name(data: Mapping[str, Any]) -> str | None:
+    """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
+    return first_text(*map(data.get, ("name", "email", "id")))
+
+
+# ------------------------------------------------------------------------------ kinds of questions
+
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
+# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that
+# propose them and of requests for documents.
+KIND_OF_TYPE = {
+    **dict(zip(ACTION_TYPES, ACTION_TYPES, strict=True)),
+    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+}
+
+
+def interrupt_kind(value: Mapping[str, Any]) -> str:
+    """Classify an interrupt as one of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one
+    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
+    findings, do not count.
+    """
+    kinds = _kinds_of(value)
+    if not kinds:
+        for proposal in proposals_of(value):
+            kinds |= _kinds_of(proposal) or _kinds_of(*objects(proposal.get("artifacts")))
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "other")
+
+
+def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
+    return {KIND_OF_TYPE.get(str(item.get("type")), "") for item in items} - {""}
+
+
+def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+    """Return the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without a usable proposal is one proposal itself.
+    """
+    return objects(value.get("proposals")) or [dict(value)]
+
+
+def n_proposals(value: Mapping[str, Any]) -> int:
+    """Count the proposals of an interrupt's value; one that proposes nothing has none."""
+    listed = objects(value.get("proposals"))
+    return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))

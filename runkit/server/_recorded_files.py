@@ -11,15 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from runkit.api.contract import (
-    FINAL_STATUSES,
-    LOCAL,
-    current_status,
-    local_fields,
-    objects,
-    resolution_of,
-)
+from runkit.api.contract import FINAL_STATUSES, LOCAL, current_status, local_fields
 from runkit.api.jsontext import loads
+from runkit.api.validation import objects, resolution_of
 from runkit.display.log import log
 from runkit.display.text import agent_title, first_text, plural, run_label, short_id, shorten
 from runkit.errors import UsageError

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import orjson
 
-from runkit.api.contract import agent_of, objects
+from runkit.api.validation import agent_of, objects
 from runkit.display.text import agent_title
 from runkit.server._accounts import SPACE, Json, id_in
 

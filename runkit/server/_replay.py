@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
-from runkit.api.contract import interrupt_value, objects
-from runkit.api.questions import interrupt_kind, questions_in
+from runkit.api.questions import questions_in
+from runkit.api.validation import interrupt_kind, interrupt_value, objects
 from runkit.server._accounts import Json, actors, id_in, iso, ms_of, user_of
 from runkit.server._recordings import Recording, walk
 

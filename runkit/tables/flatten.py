@@ -15,11 +15,21 @@ from typing import Any, NamedTuple
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.questions import interrupt_kind, n_proposals, proposals_of
-from runkit.api.validation import Note, Path, validated
+from runkit.api.validation import (
+    Note,
+    Path,
+    agent_of,
+    answerer_of,
+    interrupt_kind,
+    interrupt_value,
+    n_proposals,
+    proposals_of,
+    resolution_of,
+    validated,
+)
 from runkit.display.text import brief
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
-from runkit.tables.sources import Record
+from runkit.tables.sources import Record, refusal_of
 
 
 class Pending(NamedTuple):
@@ -95,8 +105,9 @@ def read_runs(records: Iterable[Record]) -> Rows:
     """
     rows = Rows()
     for record in records:
-        if record.refusal is not None:
-            rows.refused.append((record, record.refusal))
+        refusal = record.refusal or refusal_of(record.raw)
+        if refusal is not None:
+            rows.refused.append((record, refusal))
             continue
         run, notes, paths = validated(Run, record.raw)
         if run is None:
@@ -106,7 +117,7 @@ def read_runs(records: Iterable[Record]) -> Rows:
         rows.records.append(record)
         rows.runs.append(run)
         rows.paths.append(paths)
-        rows.agents.append(contract.agent_of(run))
+        rows.agents.append(agent_of(run))
     return rows
 
 
@@ -149,7 +160,7 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
     rows.resolutions += [
-        contract.resolution_of(step) if step["type"] == "interrupt" else None for step in steps
+        resolution_of(step) if step["type"] == "interrupt" else None for step in steps
     ]
 
 
@@ -275,7 +286,7 @@ def _pending_items(rows: Rows, run: int) -> list[Pending]:
             path = rows.paths[run].get(id(item), ("interrupts", number))
             rows.notes.append((run, Note("duplicate_step", detail, path)))
         items.setdefault(key, item)
-    return [_pending(item, contract.interrupt_value(item)) for item in items.values()]
+    return [_pending(item, interrupt_value(item)) for item in items.values()]
 
 
 def _pending(item: Json, value: Json) -> Pending:
@@ -298,7 +309,7 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | No
         kind=interrupt_kind(value),
         n_proposals=n_proposals(value),
         outcome=outcome,
-        answered_by=contract.answerer_of(step) if outcome == ANSWERED else None,
+        answered_by=answerer_of(step) if outcome == ANSWERED else None,
     )
 
 

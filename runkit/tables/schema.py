@@ -20,7 +20,7 @@ from runkit.api.contract import (
     STEP_TYPES,
     TIERS,
 )
-from runkit.api.questions import KINDS
+from runkit.api.validation import KINDS
 
 Kind = Literal["str", "category", "rank", "time", "seconds", "count", "known_count", "flag"]
 

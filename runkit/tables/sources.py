@@ -83,8 +83,8 @@ class JsonDocument:
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
-    `location` is a JSON path, after `file:line` if there is one. `refusal` says why it is no run.
-    `document` is None for objects of Python.
+    `location` is a JSON path, after `file:line` if there is one. `refusal` says why it could not be
+    read. `document` is None for objects of Python.
     """
 
     raw: Any
@@ -111,17 +111,11 @@ def batches_of(source: Source) -> Iterator[list[Record]]:
 # ------------------------------------------------------------------------------------------ objects
 
 
-def records_of(source: Source) -> Iterator[Record]:
-    """Iterate over the records of a source; those that are not runs have a problem.
+def records_of(source: Source, location: str = "$") -> Iterator[Record]:
+    """Iterate over the records of a source, whatever they are.
 
     Raises `UsageError` for a type that cannot hold runs.
     """
-    for record in _records(source, "$"):
-        reason = None if record.refusal else reject_reason(record.raw)
-        yield record._replace(refusal=Note("not_a_run", reason)) if reason else record
-
-
-def _records(source: Source, location: str) -> Iterator[Record]:
     if isinstance(source, Run):
         yield record_of(source, location)
     elif isinstance(source, dict):
@@ -170,7 +164,7 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
         elif is_plain and not is_path:
             yield record_of(item, location)
         else:
-            yield from _records(item, location)
+            yield from records_of(item, location)
 
 
 def record_of(value: object, location: str) -> Record:
@@ -194,26 +188,20 @@ def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Find the runs in a document: one run or webhook event, or a list or list page of them."""
     if _is_page(value):
         value, location = value["data"], f"{location}.data"
-    if not isinstance(value, list):
-        yield _run_in(value, location)
-        return
-    for number, item in enumerate(value):
-        yield _run_in(item, f"{location}[{number}]")
+    is_list = isinstance(value, list)
+    for number, item in enumerate(value if is_list else [value]):
+        path = f"{location}[{number}]" if is_list else location
+        is_event = isinstance(item, dict) and item.get("object") == "event"
+        if is_event and isinstance(item.get("data"), dict):
+            yield item["data"].get("object"), f"{path}.data.object"
+        else:
+            yield item, path
 
 
 def _is_page(value: Any) -> bool:
     """Return whether a value is a page of a list of runs."""
     is_other = isinstance(value, dict) and value.get("object") != "run"
     return is_other and isinstance(value.get("data"), list)
-
-
-def _run_in(item: Any, location: str) -> tuple[Any, str]:
-    """Find the run in the body of a webhook event; other items are returned as they are."""
-    if isinstance(item, dict) and item.get("object") == "event":
-        data = item.get("data")
-        if isinstance(data, dict):
-            return data.get("object"), f"{location}.data.object"
-    return item, location
 
 
 # ----------------------------------------------------------------------------------- files and text
@@ -327,7 +315,7 @@ def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Recor
 
 def _has_run(lines: Iterable[bytes]) -> bool:
     records = (record for line in lines for record in _from_document(line, ""))
-    return any(reject_reason(record.raw) is None for record in records)
+    return any(refusal_of(record.raw) is None for record in records)
 
 
 def _is_json(text: bytes) -> bool:
@@ -367,13 +355,14 @@ def _not_utf8(text: bytes) -> str | None:
     return encoding and f"the text is in {encoding}; expected UTF-8: save it again as UTF-8"
 
 
-def reject_reason(raw: object) -> str | None:
+def refusal_of(raw: object) -> Note | None:
     """Return why a record is not a run, or None if it looks like one."""
     if not isinstance(raw, dict):
-        return f"expected a run, found {kind(raw)}"
+        return Note("not_a_run", f"expected a run, found {kind(raw)}")
     word = raw.get("object")
     if word not in (None, "run"):
-        return f"expected an object of kind 'run', found {brief(word)}"
+        return Note("not_a_run", f"expected an object of kind 'run', found {brief(word)}")
     if word is None and not {"id", "status"} & raw.keys():
-        return "expected a run, found an object without object, id and status"
+        detail = "expected a run, found an object without object, id and status"
+        return Note("not_a_run", detail)
     return None

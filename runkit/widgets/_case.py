@@ -14,9 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.api.contract import Json, objects
+from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.questions import decision_of
+from runkit.api.validation import objects
 from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host

@@ -15,10 +15,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runkit.api.contract import Json, answerer_of, objects
+from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.other_models import Document
-from runkit.api.questions import interrupt_kind, proposals_of
+from runkit.api.validation import answerer_of, interrupt_kind, objects, proposals_of
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runkit.api import jsontext, questions
-from runkit.api.contract import Json, objects, verify_tin_payload
+from runkit.api.contract import Json, verify_tin_payload
 from runkit.api.other_models import Document
 from runkit.api.questions import FIELDS, ROW_NAMES, ROWS, VERBS, FormField, Verb
+from runkit.api.validation import interrupt_kind, objects
 from runkit.display.text import code, live_moment, one_line, short_id, shorten, visible, web_host
 
 Texts = dict[str, str]  # entries or errors by the name of the field
@@ -140,7 +141,7 @@ class Questionnaire:
 
 
 def _section(proposal: Json, documents: Sequence[Document]) -> Section:
-    kind = questions.interrupt_kind(proposal)
+    kind = interrupt_kind(proposal)
     if kind not in FIELDS or questions.has_schema(proposal):
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runkit.api import questions
+from runkit.api.validation import interrupt_kind
 
 
 def proposal(*types: str, **fields: Any) -> dict[str, Any]:
@@ -38,4 +38,4 @@ def proposal(*types: str, **fields: Any) -> dict[str, Any]:
 )
 def test_interrupt_kind(value: dict[str, Any], kind: str) -> None:
     """The value's type decides, else the types of what it proposes."""
-    assert questions.interrupt_kind(value) == kind
+    assert interrupt_kind(value) == kind

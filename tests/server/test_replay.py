@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.api.questions import VERBS, interrupt_kind
+from runkit.api.questions import VERBS
+from runkit.api.validation import interrupt_kind
 from runkit.client import Client
 from runkit.errors import NotFound, UsageError
 from runkit.server import Sandbox

@@ -160,7 +160,7 @@ def test_a_path_becomes_frames_in_few_files() -> None:
         sys.setprofile(profile)
         runkit.frames(EXAMPLES / "run_completed.json")
     sys.setprofile(None)
-    assert len(entered - {"arguments.py"}) <= 13, sorted(entered)  # that checks each public call
+    assert len(entered - {"arguments.py"}) <= 9, sorted(entered)  # that checks each public call
 
 
 def test_the_schema_is_a_frame_of_all_columns() -> None:

@@ -18,6 +18,7 @@ from runkit import time_budget
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Source
+from runkit.api.validation import reason_of
 from runkit.display.text import agent_title
 from runkit.tables.arrow_columns import (
     NEVER,
@@ -257,7 +258,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
     by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
     for row in rows[by_end].tolist():
         label, parent = labels[row].as_py(), parents[row]
-        reason = contract.reason_of(steps["object"][row])
+        reason = reason_of(steps["object"][row])
         family = runs[row], parent
         target = last_sibling.get(family, -1)
         if target < 0 and parent in failed and not n_other_children[parent]:
