@@ -67,7 +67,7 @@ def test_the_button_looks_through_everything(
     start: Start, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
-    monkeypatch.setattr("runkit.widgets.interrupt_inbox.FIRST_PAGE", 1)
+    monkeypatch.setattr("runkit.widgets._inbox_state.FIRST_PAGE", 1)
     inbox, page = show()
     runs = [start(HIT), start(HIT)]
     refresh(inbox)
