@@ -20,6 +20,7 @@ from runkit.api.contract import Json
 from runkit.api.validation import (
     As,
     Field,
+    Id,
     Items,
     Maybe,
     Status,
@@ -226,7 +227,7 @@ class Interrupt(CombinedProposal):
 class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
-    id: str
+    id: Id
     type: str
     status: Status
     started_at: Time
@@ -304,7 +305,7 @@ class Run(Local):
     """
 
     object: Literal["run"]
-    id: str
+    id: Id
     created_at: Time
     updated_at: Time
     status: Status

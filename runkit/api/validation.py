@@ -127,12 +127,19 @@ def _other_status(value: Any) -> str | Odd:
     return Odd(value, instead=LEGACY_STATUSES[value]) if value in LEGACY_STATUSES else value
 
 
+def _no_id(value: Any) -> Odd:
+    raise ValueError("no text, or empty")
+
+
 _TOLERANT, _LIST = _Tolerant(), _List()
 _TIME = _Text(core_schema.str_schema(pattern=TIME), _other_time, "an ISO 8601 time")
 _WORDS = core_schema.literal_schema([*{*RUN_STATUSES, *STEP_STATUSES}])
 Maybe = Annotated[T | None, _TOLERANT]
 Items = Annotated[tuple[T, ...], _LIST]
 Time = Annotated[datetime, _TIME]
+Id = Annotated[
+    str, _Text(core_schema.str_schema(min_length=1), _no_id, "an id of at least one character")
+]
 Status = Annotated[str, _Text(_WORDS, _other_status, "a valid string")]
 
 

@@ -96,6 +96,7 @@ def test_a_broken_optional_field_is_null(
         (run(output={"artifacts": [{"type": "x"}]}), "$.output.artifacts[0].title"),
         (run(interrupts=["?"]), "$.interrupts[0]"),
         (run(step("a", steps=["step"])), "$.steps[0].steps[0]"),
+        (run(step(""), step("a"), step("b")), "$.steps[0].id"),
     ],
 )
 def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
@@ -104,6 +105,7 @@ def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
     assert words(frames) == ["bad_field"]
     assert frames.problems["location"].tolist() == [location]
     assert len(frames.runs) == 1
+    assert frames.steps["depth"].eq(0).all()
 
 
 def test_unknown_words_are_kept_as_they_came() -> None:
