@@ -12,8 +12,9 @@ its questions, one step a line:
 takes the first steps, here six, from another recording of the file; recordings that differ by an
 answer are equal until then, in ids and times, too. A step of type `interrupt` has `asked`, the item
 of the run's `interrupts` while it waits; one that the policy settled ([A] 24) has none. `weight` is
-how often history has the business. `{notes interrupt/0}` in a summary stands for what the reviewer
-noted.
+how often history has the business; of those with `is_form`, whose runs have forms that other
+accounts send, one in turn is every sixth run of history. `{notes interrupt/0}` in a summary stands
+for what the reviewer noted.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class Business:
     documents: list[Json] = field(repr=False)
     recordings: list[Recording] = field(repr=False)
     weight: int = field(default=1, repr=False)
+    is_form: bool = field(default=False, repr=False)
 
     @property
     def status(self) -> str:
@@ -132,6 +134,7 @@ def business_of(scenario: str, document: Json) -> Business:
         document["documents"],
         [Recording(row["run"], row["answers"], row.get("actions", [])) for row in runs],
         document["weight"],
+        document.get("is_form", False),
     )
 
 

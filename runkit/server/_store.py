@@ -34,6 +34,7 @@ from runkit.server._web import RequestError, or_list
 # kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
 MAX_RUNS = 2_000
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
+FORM_EVERY = 6  # runs of history are one in the form of a stranger
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
@@ -196,8 +197,11 @@ def add_history(store: Store, count: int) -> None:
     now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
     weights = [business.weight for business in store.businesses]
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
-    for created in sorted(random.choice(days) for _ in range(count)):
+    forms = [business for business in store.businesses if business.is_form]
+    for number, created in enumerate(sorted(random.choice(days) for _ in range(count))):
         business = random.choices(store.businesses, weights)[0]
+        if forms and number % FORM_EVERY == FORM_EVERY - 1:
+            business = forms[number // FORM_EVERY % len(forms)]
         agent = business.recordings[0].agent
         run_id = store.add_run(agent, business.id, "", created, past_until=now)
         while interrupts := pending(store.placed(run_id), now):

@@ -192,7 +192,7 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
 
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
     """By kind, then the oldest first, with its business; nothing is a message, too."""
-    with runkit.sandbox(speed=600, history=20, seed=7) as box:
+    with runkit.sandbox(speed=600, history=20, seed=10) as box:
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         done = run("inbox", cwd=tmp_path, **at)
         nothing = run("inbox", "--since", "today", cwd=tmp_path, **at)

@@ -118,7 +118,8 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
     known = [attributes(item) | {"time": item.time_unix_nano} for item in paused]
     assert {item["gen_ai.agent.pause.reason"] for item in known} == {"human_input"}
     times = {item["gen_ai.agent.pause.id"]: item["time"] for item in known}
-    expected = of_people.set_index("interrupt_id")["asked_at"].astype("int64") * 1000
+    names = of_people["interrupt_id"].fillna(of_people["step_id"])  # a form without an id
+    expected = of_people.set_index(names)["asked_at"].astype("int64") * 1000
     assert times == expected.to_dict()
 
 

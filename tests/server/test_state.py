@@ -13,6 +13,7 @@ from runkit.server._replay import NEVER, Answer, PlacedRun, RunSpec, cut, pendin
 
 CREATED = 1_770_000_000_000
 RECORDED = [business for business in packaged() if business.recordings]
+ANSWERED = [business for business in RECORDED if not business.is_form]
 
 
 def spec_of(business: Business, seed: int) -> RunSpec:
@@ -60,7 +61,7 @@ def test_an_answer_does_not_change_the_past(
         assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
-@pytest.mark.parametrize("business", RECORDED, ids=lambda business: business.scenario)
+@pytest.mark.parametrize("business", ANSWERED, ids=lambda business: business.scenario)
 def test_each_recording_is_played_by_its_verdicts(business: Business) -> None:
     for recording in business.recordings:
         answers: tuple[Answer, ...] = ()
