@@ -17,8 +17,10 @@ from runkit.api.validation import interrupt_kind
 from runkit.client import Client
 from runkit.errors import NotFound, UsageError
 from runkit.server import Sandbox
+from runkit.server._recorded_files import read_recordings
 from strangers import fleet, raws, strangers_of
 from support import artifact, question, run, step
+from tests.record import recording
 
 STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 9).strangers])
 ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
@@ -137,6 +139,15 @@ def test_a_file_of_recordings_has_a_way_for_each_answer() -> None:
             client.runs.resume(made, made.interrupts[0].id, {"decision": decision, "note": "why"})
             done = client.runs.get(client.runs.wait(made, poll=0.01).id)
             assert name in [item.name for item in done.steps]
+
+
+def test_a_run_is_written_as_a_recording(tmp_path: Path) -> None:
+    """From its copies; the file is read as those of the package are."""
+    [business] = read_recordings(write(tmp_path / "runs.ndjson", WAITING, ASKED))
+    [again] = read_recordings(write(tmp_path / "case.json", recording(business)))
+    [given], [read] = business.recordings, again.recordings
+    assert (read.run, again.body) == (given.run, business.body)
+    assert [*read.answers.values()] == [{"a": "approve"}]
 
 
 def test_equal_proposals_of_one_agent_are_one_question(tmp_path: Path) -> None:

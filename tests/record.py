@@ -1,0 +1,66 @@
+"""Write a recording for the sandbox: `python -m tests.record runs.ndjson 83fe7317 > NAME.json`.
+
+`runs.ndjson` holds the run as it was when it waited, for what was asked, and as it ended. Then by
+hand: mask who it was; correct the verdict of each answer; add what the agent did (`actions`); and
+copy the run for another verdict, with what came after the question. `_recordings.py` has the form.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from runkit.api.contract import interrupt_value
+from runkit.api.questions import questions_in
+from runkit.server._recorded_files import read_recordings
+from runkit.server._recordings import Business, walk
+
+
+def text_of(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def lines(steps: list[dict[str, Any]], pad: str = " ") -> Iterator[str]:
+    """Yield one line for each step, and a bracket below those with children."""
+    for number, step in enumerate(steps, 1):
+        comma = "," if number < len(steps) else ""
+        if not step.get("steps"):
+            yield f"{pad}{text_of(step)}{comma}"
+            continue
+        own = text_of({key: value for key, value in step.items() if key != "steps"})
+        yield f'{pad}{own[:-1]}, "steps": ['
+        yield from lines(step["steps"], f"{pad} ")
+        yield f"{pad}]}}{comma}"
+
+
+def recording(business: Business) -> str:
+    """Return the file of a run; it takes every question as approved."""
+    run = business.recordings[0].run
+    items = [step["asked"] for step in walk(run["steps"]) if "asked" in step]
+    answers = {
+        item["id"]: {
+            part.get("agent") or "": "approve" for part in questions_in(interrupt_value(item))
+        }
+        for item in items
+    }
+    head = {"shows": business.shows, "weight": 0, "business": business.body, "documents": []}
+    fields = {key: value for key, value in run.items() if key != "steps"}
+    return "\n".join(
+        [
+            f'{text_of(head)[:-1]}, "runs": [',
+            f'{{"answers": {text_of(answers)}, "actions": [],',
+            f'"run": {text_of(fields)},',
+            '"steps": [',
+            *lines(run["steps"]),
+            "]}",
+            "]}\n",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    path, start = sys.argv[1:]
+    [found] = [item for item in read_recordings(path) if item.scenario.startswith(start)]
+    sys.stdout.write(recording(found))
