@@ -20,6 +20,7 @@ from runkit.errors import UsageError
 from runkit.local.files import usable
 from runkit.server._accounts import SPACE, Json, id_in, ms_of
 from runkit.server._recordings import Business, Recording, business_of, walk
+from runkit.server._replay import moments_of
 
 MAX_YEARS = 10  # that a run took; later times might be outside of datetime
 MAX_NAMED = 1_000  # characters of a message about lines that are left out
@@ -110,13 +111,12 @@ def _business(run_id: str, copies: list[Json]) -> Business:
         raise ValueError("it has not ended")
     newest = max(final, key=lambda row: str(row.get("updated_at")))
     try:
-        form = RunForm.model_validate(newest)
+        RunForm.model_validate(newest)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    times = [ms_of(text) for step in walk(newest["steps"]) if (text := step["started_at"])]
-    times += [ms_of(form.created_at), ms_of(form.ended_at or form.updated_at)]
-    if max(times) - min(times) > MAX_YEARS * 366 * 86_400_000:
+    moments = moments_of(newest)
+    if max(moments) - min(moments) > MAX_YEARS * 366 * 86_400_000:
         raise ValueError(f"it took more than {MAX_YEARS} years")
     local = local_fields(newest)
     run = {key: value for key, value in newest.items() if key != LOCAL}

@@ -106,7 +106,7 @@ def place(
     by_id = {answer.interrupt_id: answer for answer in answers}
     recording = max(recordings, key=lambda recording: _n_equal(recording, spec, by_id))
     waits = _waits(recording, spec, by_id)
-    last = max(_moments(recording.run) | {end for _, end, _ in waits})
+    last = max(moments_of(recording.run) | {end for _, end, _ in waits})
     times = _times(recording, spec, waits, spread)
     parts = _Parts(spec, times, by_id, recordings, last)
     run, steps = parts.run(recording.run), parts.steps(recording.run["steps"])
@@ -138,7 +138,7 @@ def _n_equal(recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]) -
     return sum(answer.verdicts == recording.answers[key] for answer, key in answers if answer)
 
 
-def _moments(run: Json) -> set[int]:
+def moments_of(run: Json) -> set[int]:
     """Return the times of a recorded run and its steps; those in results are data."""
     names = ("created_at", "started_at", "completed_at", "ended_at")
     holders = (run, *walk(run["steps"]))
@@ -164,7 +164,7 @@ def _times(
 ) -> dict[int, int]:
     """Return when each recorded time is. What follows an open question is left out."""
     created = ms_of(recording.run["created_at"])
-    moments = _moments(recording.run) | {ms_of(row["at"]) for row in recording.actions}
+    moments = moments_of(recording.run) | {ms_of(row["at"]) for row in recording.actions}
     random = Random(spec.seed)  # noqa: S311 - durations, no secrets
     times: dict[int, int] = {}
     now, last, answered = float(spec.created), created, -NEVER
