@@ -22,7 +22,7 @@ NEVER_COMPARED = {
     "interrupts": [],
     "problems": ["location"],
 }
-# What makes two rows of a run the same row; `owner` is the first of its columns that is known.
+# What makes two rows of a run the same row; `owner` is the step, else the first that is known.
 KEYS = {
     "runs": ["run_id"],
     "steps": ["run_id", "step_id"],
@@ -31,7 +31,7 @@ KEYS = {
     "interrupts": ["run_id", "owner"],
     "problems": ["run_id", "step_id", "problem"],
 }
-OWNERS = {"artifacts": ["step_id", "agent"], "interrupts": ["step_id", "interrupt_id", "label"]}
+OWNERS = {"artifacts": ["agent"], "interrupts": ["interrupt_id", "label"]}
 LABELS = {  # the column that names a row
     "runs": "run_id",
     "steps": "label",
@@ -89,40 +89,30 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     is_measured = column.str.endswith("_s") | column.eq("is_critical")
     is_answer = column.isin(["decision", "answered_by"]) & has_none
     is_derived = cells["frame"].eq("runs") & ~column.isin(OWN)
-    is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_one_log"]
-    cells = cells[~(is_left_out | is_derived & cells["is_split"])]
+    is_left_out = is_measured & cells["is_open"] | is_answer & cells["has_answers_once"]
+    cells = cells[~(is_left_out | is_derived & cells["is_read_once"])]
     return pd.concat([unread, cells.assign(change=_kinds(cells), doubt=_doubts(cells))])
 
 
 def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
-    """Return the runs that both sides have, and how each can be compared."""
-    names = ["has_steps", "is_old", "is_open", "has_log"]
-    was, now = (
-        f.runs.merge(f.reads, "left", on="run_id")
-        .set_index("run_id")
-        .assign(
-            is_old=lambda df: df["is_of_0_3"].eq(True),
-            is_open=lambda df: ~df["status"].isin(FINAL_STATUSES) | df["ended_at"].isna(),
-            has_log=bool(f.interrupts["decision"].notna().any()),
-        )[names]
-        for f in (old, new)
-    )
-    was = was[was.index.isin(now.index)]
-    now = now.loc[was.index]
-    unlike = was.ne(now)
-    return was.assign(
-        is_read=was["has_steps"] & now["has_steps"],
-        is_split=unlike["has_steps"],
-        is_old=unlike["is_old"],
-        was_open=was["is_open"],
-        is_open=was["is_open"] & now["is_open"],
-        has_one_log=unlike["has_log"],
-    )
+    """Return the runs that both sides have: what is so on both, and on one of them (`_once`)."""
+    sides = []
+    for f in (old, new):
+        runs = f.runs.merge(f.reads, "left", on="run_id").set_index("run_id")
+        flags = {
+            "is_read": runs["has_steps"],
+            "is_open": ~runs["status"].isin(FINAL_STATUSES) | runs["ended_at"].isna(),
+            "is_of_0_3": runs["is_of_0_3"].eq(True),
+            "has_answers": bool(f.interrupts["decision"].notna().any()),
+        }
+        sides.append(pd.DataFrame(flags, runs.index))
+    was, now = sides[0].align(sides[1], join="inner", axis=0)
+    return (was & now).join((was ^ now).add_suffix("_once")).assign(was_open=was["is_open"])
 
 
 def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the cells of a frame that differ, by column, and the rows that only one side has."""
-    run_ids = runs.index[~runs["is_split"] | (name == "runs")]
+    run_ids = runs.index[~runs["is_read_once"] | (name == "runs")]
     pairs = _pairs(_rows_of(old[name], name, run_ids), _rows_of(new[name], name, run_ids), name)
     is_pair, label = pairs["side"].eq("both"), pairs["row_now"].fillna(pairs["row"])
     columns = [str(column) for column in pairs if f"{column}_now" in pairs]  # without the key
@@ -146,7 +136,9 @@ def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFram
     df = df.loc[df["run_id"].isin(run_ids), columns]
     df = df.assign(row=df[LABELS[name]])
     if name in OWNERS:
-        df["owner"] = df[OWNERS[name]].bfill(axis=1).iloc[:, 0]
+        df["owner"] = df["step_id"]
+        for column in OWNERS[name]:
+            df["owner"] = df["owner"].fillna(df[column])
     return df
 
 
@@ -192,4 +184,4 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     is_old |= has_none & column.isin(TEXT_OF)
     doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
     doubts = doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)
-    return doubts.mask(is_old & cells["is_old"], OLD)
+    return doubts.mask(is_old & cells["is_of_0_3_once"], OLD)
