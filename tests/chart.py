@@ -77,8 +77,8 @@ class Chart:
     @property
     def slivers(self) -> list[tuple[float, float, float]]:
         """Row, start and end of what has no row of its own."""
-        paths = [shape["path"] for shape in self.layout["shapes"] if shape.get("line", {})["width"]]
-        parts = re.findall("M(.*?),(.*?)H([^M]*)", "".join(path for path in paths if path))
+        paths = [shape["path"] for shape in self.layout["shapes"] if shape["line"]["width"] == 8]
+        parts = re.findall("M(.*?),(.*?)H([^M]*)", "".join(paths))
         return sorted((float(row), float(start), float(end)) for start, row, end in parts)
 
     def trace(self, name: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ REFINED = 240
 MAX_FINE = 30  # labels that need more than so many seconds are ours, as plotly goes on with 50 s
 FOLD_PX = 130  # the width of a folded wait, which has room for its label
 MAX_FOLDED = 0.6  # all folds together take no more than this share of the width
-SPILL_PX = 26  # how far a label may reach into a fold, whose middle holds the fold's label
+NOTE_PX = 78  # the middle of a fold that holds its label, "not to scale"
 MIN_LENGTH = 0.01  # seconds of an axis
 INTERVALS = (  # between ticks, in seconds
     *(k * 10.0**power for power in (-3, -2, -1) for k in (1, 2, 5)),
@@ -100,6 +100,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     """
     pieces = axis.times.reshape(-1, 2)  # the ranges that are not folded
     interval = _interval(axis, float(np.diff(pieces).sum()))
+    free = (np.diff(axis.positions)[1:2].sum() - NOTE_PX / axis.scale) / 2  # at each end of a fold
 
     ticks = {}
     for number, (start, stop) in enumerate(pieces.tolist()):
@@ -111,7 +112,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
             text = "+" * bool(number) + (_tick(count * interval) if count else "0")
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
-            has_room = stop == axis.times[-1] or edge <= end + SPILL_PX / axis.scale
+            has_room = stop == axis.times[-1] or edge <= end + free
             if position <= until and has_room:
                 ticks[position] = text
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts._axis import Floats
-from runkit.charts._bars import MIN_GAP_PX, Picture, each
+from runkit.charts._bars import MIN_GAP_PX, WAITING, Picture, each
 from runkit.charts._rows import GROUP, MAX_LABEL, STEP, WAIT
 from runkit.charts.theme import (
     HOVER,
@@ -37,6 +37,9 @@ MANY_BARS = 59  # with more bars, short ones are drawn `MIN_BAR_PX` long to be s
 MIN_BAR_PX = 3
 MARK_PX = 9  # the size of the marks at the ends of waits and groups
 GROUP_PX, SLIVER_PX = 7, 8  # the height of the own time of groups, and of slivers
+BRACKET_PX = 1.6  # the width of the line of a bracket
+SLIVER = "M{x0:g},{row:g}H{x1:g}"
+BRACKET = "M{x0},{upper}V{lower}M{x0},{row}H{x1}M{x1},{upper}V{lower}"
 TICK_PX = 3  # the width of a step without duration
 STUB = 0.02  # the length of the stub of an open step, as a share of the axis
 MAX_ERROR, MIN_ERROR = 60, 12  # characters of an error beside its bar
@@ -52,7 +55,7 @@ NOTE_PX = 66  # a fold of this width has room for "not to scale"
 
 def traces(picture: Picture) -> list[Trace]:
     """Draw what lies in the rows, from the bottom up."""
-    layers = (_bars, _parts, _brackets, _waits, _stubs, _instants)
+    layers = (_bars, _parts, _waits, _stubs, _instants)
     return [trace for draw in layers for trace in draw(picture)]
 
 
@@ -97,18 +100,6 @@ def _segments(x: list[Any], y: list[Any], line: Json, **options: Any) -> Trace:
     gap = np.full(len(x[0]), None)
     points = (np.column_stack([*corners, gap]).ravel().tolist() for corners in (x, y))
     return line_trace(*points, line=line, **options)
-
-
-def _brackets(picture: Picture) -> list[Trace]:
-    """Draw a thin bracket for each group, as a path: markers at its ends would be slow to zoom."""
-    half = MARK_PX / 2 / picture.rows.px
-    result = []
-    for color, group in picture.bars[picture.bars["kind"] == GROUP].groupby("color"):
-        start, end, row = group["x0"], group["x1"], group["row"]
-        x = [start, start, start, end, end, end]
-        y = [row - half, row + half, row, row, row - half, row + half]
-        result.append(_segments(x, y, {"color": color, "width": 1.6}))
-    return result
 
 
 def _instants(picture: Picture) -> list[Trace]:
@@ -182,8 +173,9 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
 
 def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
     """Write the text at the end of a bar, long and short; an error is cut to fit into the room."""
-    if bar.kind == WAIT:
-        return list(filter(None, [_wait_text(bar)]))
+    if bar.kind == WAIT:  # the band over an open one says how long it has waited, if known
+        text = "" if bar.is_open and bar.end > bar.start else plain(bar.note)
+        return [f"\u00a0\u00a0{WAITING if bar.is_open else text}"] if text else []
     text, more, theme = duration(bar.end - bar.start), "", picture.scene.theme
     if bar.end <= bar.start:
         text = "not started" if pd.isna(bar.duration_s) and not bar.is_failed else "instant"
@@ -202,14 +194,6 @@ def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
     return [text + more, text]
 
 
-def _wait_text(bar: Any) -> str:
-    """Write how a wait ended; the band over an open one says how long it has waited, if known."""
-    if bar.is_open and bar.end > bar.start:
-        return ""
-    text = "waiting for a reviewer" if bar.is_open else plain(bar.note)
-    return f"\u00a0\u00a0{text}"
-
-
 def legend(picture: Picture) -> list[str]:
     """Build the entries of the legend: the colors of agents, and what is solid."""
     bars, scene = picture.bars, picture.scene
@@ -222,13 +206,13 @@ def legend(picture: Picture) -> list[str]:
 
 
 def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
-    """Shade rows from edge to edge of the figure, and waits over all rows; draw the slivers.
+    """Shade rows from edge to edge of the figure, and waits over all rows; draw groups and slivers.
 
     The shades of waits do not overlap: text on two shades could not be read. One path is made and
     drawn much faster than a shape or a point for each of its parts.
     """
-    rows, theme, base = picture.rows, picture.scene.theme, {"layer": "below"}
-    ground: Json = base | {"line": {"width": 0}}
+    rows, theme = picture.rows, picture.scene.theme
+    ground: Json = {"layer": "below", "line": {"width": 0}}
     edges = ((first - 0.5, last - 0.5) for first, last in rows.bands)
     path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
     shapes = [ground | {"type": "path", "path": path, "xref": "paper", "fillcolor": theme.band}]
@@ -240,15 +224,22 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     shapes += [band | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()]
 
     digits = int(np.ceil(np.log10(picture.axis.scale / MIN_GAP_PX)))
-    for key, group in picture.slivers.round({"x0": digits, "x1": digits}).groupby(
-        ["alpha", "color"]
-    ):
-        alpha, color = cast(tuple[float, str], key)
-        line = {"color": faded(color, alpha), "width": SLIVER_PX}
-        columns = zip(group["x0"], group["row"], group["x1"], strict=True)
-        path = "".join(f"M{start:g},{row:g}H{end:g}" for start, row, end in columns)
-        shapes.append(base | {"type": "path", "path": path, "line": line})
+    slivers = picture.slivers.round({"x0": digits, "x1": digits})
+    groups, half = picture.bars[picture.bars["kind"] == GROUP], MARK_PX / 2 / rows.px
+    groups = groups.assign(upper=groups["row"] - half, lower=groups["row"] + half)
+    shapes += [*_paths(groups, BRACKET, BRACKET_PX), *_paths(slivers, SLIVER, SLIVER_PX)]
     return shapes if rows.bands else shapes[1:]
+
+
+def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
+    """Draw bars of one look as one path."""
+    shapes = []
+    for key, group in bars.groupby(["alpha", "color"]):
+        alpha, color = cast(tuple[float, str], key)
+        path = "".join(pattern.format(**vars(bar)) for bar in each(group))
+        line = {"color": faded(color, alpha), "width": width}
+        shapes.append({"type": "path", "layer": "between", "path": path, "line": line})
+    return shapes
 
 
 def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:

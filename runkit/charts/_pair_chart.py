@@ -74,14 +74,13 @@ def pair_chart(
     tree = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])].reset_index(drop=True)
     tree = tree.assign(start=0.0, end=np.nanmax(seconds, axis=1), is_failing=is_failing)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
-    n_more = int((tree["depth"].eq(0) & ~has_row).sum())
-    pairs, tree = pairs[has_row], tree[has_row]
+    pairs = pairs[has_row]
 
     difference = first_difference(*sides) or (None, None)
     different = _positions(difference, sides)
     is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
     row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
-    rows, rule = _rows(tree, pairs, row, n_more, theme), None
+    rows, rule = _rows(tree_rows(tree, has_row, row), pairs, theme), None
     if is_after.any():
         rule = int(np.argmax(is_after))
         rows = _with_rule(rows, rule, difference)
@@ -140,9 +139,8 @@ def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
     return axes_of(start, ends, [blocked(side) if fold else [] for side in sides])
 
 
-def _rows(tree: pd.DataFrame, pairs: Pairs, row: Pairs, n_more: int, theme: Theme) -> RowLayout:
-    """Describe the rows, each with the name of its step once."""
-    rows = tree_rows(tree, row, n_more)
+def _rows(rows: RowLayout, pairs: Pairs, theme: Theme) -> RowLayout:
+    """Write of which run each step is that has no partner."""
     notes = np.select([pairs[:, 0] < 0, pairs[:, 1] < 0], [" · only B", " · only A"], "").tolist()
     texts = [
         text + colored(note, theme.muted) if note else text

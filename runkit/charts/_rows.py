@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from runkit.charts._axis import Floats
 from runkit.charts.theme import bold, plain
 from runkit.display.colors import AGENT_COLORS
 from runkit.display.text import plural
 from runkit.errors import UsageError
-from runkit.time_budget import Flags, Ints
+from runkit.time_budget import Flags
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
 LETTERS = "ABCD"  # a letter distinguishes two to four runs
@@ -96,10 +97,10 @@ def chosen_steps(steps: pd.DataFrame, depth: int | str | None, limit: int) -> Fl
 
 def tree_of(steps: pd.DataFrame, has_row: Flags) -> tuple[RowLayout, Floats, Flags]:
     """Return the rows of a tree, the row of each step, and whether the step has it for itself."""
-    row = np.where(has_row, np.cumsum(has_row) - 1.0, np.nan)
-    n_more = int((steps["depth"].eq(0) & ~has_row).sum())
-    rows = tree_rows(steps[has_row], np.arange(has_row.sum()), n_more)
-    return rows, rows_of_all(steps, row, np.full(len(steps), rows.n - 1.0)), has_row
+    number = np.cumsum(has_row) - 1.0
+    rows = tree_rows(steps, has_row, number[has_row])
+    rest = np.full(len(steps), rows.n - 1.0)
+    return rows, rows_of_all(steps, np.where(has_row, number, np.nan), rest), has_row
 
 
 def rows_of_all(steps: pd.DataFrame, row: Floats, rest: Floats) -> Floats:
@@ -112,12 +113,13 @@ def rows_of_all(steps: pd.DataFrame, row: Floats, rest: Floats) -> Floats:
     return np.array(rows)
 
 
-def tree_rows(bars: pd.DataFrame, row: Ints, n_more: int) -> RowLayout:
-    """Describe a tree with a row for each bar, and a last one for `n_more` steps at the top.
+def tree_rows(steps: pd.DataFrame, has_row: Flags, row: NDArray[Any]) -> RowLayout:
+    """Describe a tree with rows for some steps, and a last one if others are at the top.
 
     Steps in a group are indented, every other group is shaded.
     """
-    texts = []
+    bars, texts = steps[has_row], []
+    n_more = int((steps["depth"].eq(0) & ~has_row).sum())
     for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
         text = plain(label, MAX_LABEL)
         texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))

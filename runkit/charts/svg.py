@@ -48,6 +48,7 @@ ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
 TITLE_PX = 15  # from the labels of ticks to the title of an axis
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
 ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
+LAYERS = ("below", "between", "above")  # of shapes: below axes, below traces, above them
 LETTERS_OF = {"H": "x", "V": "y", "Z": ""}  # the coordinates of a command; of others x and y
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
 # Light and dark colors; of names with one light color the first counts.
@@ -240,15 +241,14 @@ class Chart:
                 "g", box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
             )
         shapes = [_merged(DEFAULTS["shape"], shape) for shape in self.layout.get("shapes", ())]
-        below = [shape for shape in shapes if shape["layer"] == "below"]
-        yield from self._drawn("shape", below, self._shape)
+        layers = {name: [s for s in shapes if s["layer"] == name] for name in LAYERS}
+        yield from self._drawn("shape", layers["below"], self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
+        yield from self._drawn("shape", layers["between"], self._shape)
         yield from self._drawn("trace", self._traces(), self._trace)
-        above = [shape for shape in shapes if shape["layer"] != "below"]
-        yield from self._drawn("shape", above, self._shape)
-        notes = (
-            _merged(DEFAULTS["annotation"], note) for note in self.layout.get("annotations", ())
-        )
+        yield from self._drawn("shape", layers["above"], self._shape)
+        notes = self.layout.get("annotations", ())
+        notes = [_merged(DEFAULTS["annotation"], note) for note in notes]
         yield from self._drawn("annotation", notes, self._note)
         title = self.layout["title"]
         if title.get("text"):
