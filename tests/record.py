@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from runkit.api.contract import interrupt_value
 from runkit.api.questions import questions_in
+from runkit.api.validation import interrupt_value
 from runkit.server._recorded_files import read_recordings
 from runkit.server._recordings import Business, walk
 
