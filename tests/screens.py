@@ -18,6 +18,15 @@ TITLES = re.compile(r"\b(?:Open q|Q)uestion \d+|Finding [0-9a-f]+|Register \d|St
 CLAUSE = re.compile(r"[.;·](?:\s|$)|\n|“|”")
 
 Show = Callable[[runkit.Frames], list[str]]
+_PANELS = (
+    "outcomes",
+    "waits",
+    "failed_steps",
+    "weak_findings",
+    "slowest_steps",
+    "variants",
+    "why_slow",
+)
 
 
 def plain(html: object) -> str:
@@ -70,17 +79,7 @@ FLEET: dict[str, Show] = {
     "report": lambda f: units(head(f, Labels(), None)),
     "chart": _chart,
     "terminal": lambda f: _lines([*_terminal.run_table(f), *_terminal.inbox(f, "")]),
-    **{
-        name: _sentence(name)
-        for name in (
-            "outcomes",
-            "waits",
-            "failed_steps",
-            "weak_findings",
-            "slowest_steps",
-            "variants",
-        )
-    },
+    **{name: _sentence(name) for name in _PANELS},
 }
 """Of many runs."""
 

@@ -10,9 +10,8 @@ import plotly.io
 from IPython import get_ipython
 from IPython.display import display
 
-from runkit.charts.panel import FIGURES
 from runkit.charts.svg import Unsupported, svg
-from runkit.charts.theme import CONFIG
+from runkit.charts.theme import CONFIG, FIGURES
 from runkit.display.colors import LIGHT
 from runkit.display.text import Markup, visible
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
+from runkit.charts.theme import FIGURES, STATIC
 from runkit.display.colors import CONFIDENCE_COLORS
 from runkit.display.html_tables import (
     MAX_ROWS,
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 MAX_CELL = 80  # characters of a cell in the plain form
 HOUR, DAY = 3_600, 86_400  # seconds
 SLA_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
-STATIC = Path(__file__).parent / "static"
-# The colors of plotly's figures beside an element with the class `runkit-static`.
-FIGURES = static_file(STATIC / "figures.css")
 STYLE = Markup("<style>{}{}{}</style>").format(
     css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
 )

@@ -14,11 +14,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.display.colors import CONFIDENCE_COLORS, DARK, LIGHT, Theme
 from runkit.display.status_words import status
-from runkit.display.text import shorten, unescape
+from runkit.display.text import shorten, static_file, unescape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 # Without these the mode bar offers "Share chart…", which uploads the figure, hover texts and all.
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
 
+STATIC = Path(__file__).parent / "static"
+# The colors of plotly's figures beside an element with the class `runkit-static`.
+FIGURES = static_file(STATIC / "figures.css")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 FONT_PX = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}

@@ -15,7 +15,7 @@ from runkit.api import jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.questions import NEEDS, WITHOUT_PROPOSAL, Verb
-from runkit.charts.panel import FIGURES
+from runkit.charts.theme import FIGURES
 from runkit.client import Client
 from runkit.display.text import (
     Markup,

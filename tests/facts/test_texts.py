@@ -90,6 +90,9 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     # of statuses
     r"Waiting: 0 \| none": lambda full, _: not full.has("interrupted"),
     r"Failed: 0 \| none": lambda full, _: not full.has("error"),
+    r"^0 of \d+ runs completed|no completed runs": lambda full, _: not full.has("completed"),
+    r"no other completed run": lambda full, _: sum(map(_is_completed, full.truths)) < 2,
+    r"nothing ran": lambda full, _: full.has("interrupted"),  # only they have gaps
     r"No result yet": lambda full, _: full.has("running"),
     r"No result: the review failed": lambda full, _: full.has("error"),
     r"No output": lambda full, _: not any(item.is_output for item in full.artifacts),
