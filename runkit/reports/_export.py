@@ -23,8 +23,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from runkit.charts import fleet, one_run, report_panels
 from runkit.charts.page import figure_div, offline_page, wide
-from runkit.charts.panel import STATIC as PANEL_STATIC
 from runkit.charts.svg import Unsupported
+from runkit.charts.theme import STATIC as PANEL_STATIC
 from runkit.charts.theme import unmarked
 from runkit.display.text import Markup, esc, static_file, visible, web_host
 from runkit.tables.read_frames import frames
