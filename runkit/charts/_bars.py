@@ -18,7 +18,7 @@ from runkit.charts._axis import Floats, Fold, TimeAxis
 from runkit.charts._rows import GROUP, LETTERS, OTHERS, STEP, WAIT, RowLayout, parents
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.status_words import outcome_words, status
+from runkit.display.status_words import ENDING, outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
 from runkit.facts import run_facts
 from runkit.tables.frames import Frames
@@ -172,12 +172,8 @@ def _runs(f: Frames) -> pd.DataFrame:
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return what is known of the answers to questions, by run and step."""
-    columns = [*STEP_KEY, "kind", "outcome", "decision", "answered_by"]
-    answers = {}
-    for run_id, step_id, *answer, name in questions[columns].itertuples(index=False):
-        by = f" by {name}" if isinstance(name, str) else ""
-        answers[run_id, step_id] = outcome_words(*answer) + by
-    return answers
+    rows = questions[[*STEP_KEY, *ENDING]].itertuples(index=False)
+    return {(run_id, step_id): outcome_words(*ending) for run_id, step_id, *ending in rows}
 
 
 def picture_of(

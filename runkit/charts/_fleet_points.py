@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts._axis import INTERVALS
-from runkit.charts.panel import DAY, HOUR, aged
+from runkit.charts.panel import DAY, HOUR
 from runkit.charts.theme import (
     FONT_PX,
     HOVER,
@@ -30,6 +30,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
+from runkit.display.counts import Span, lasted
 from runkit.display.status_words import STATUSES, status
 from runkit.display.text import day, moment
 
@@ -195,7 +196,7 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
 
     notes = []
     for run, wait, x, y in zip(waiting.to_dict("records"), log_wait, x_px, y_px, strict=True):
-        text = f"{run['name']}, {aged(run['wait_s'])}"
+        text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
         width = width_px(text) + MARK_PX
         sign, side = (-1, "right") if x + width > NAMES_PX else (1, "left")
         left, right = sorted((x + sign * MARK_PX, x + sign * width))

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
-from runkit.charts.panel import Panel, aged, records, render, short_ids, words_of
+from runkit.charts.panel import Panel, records, render, short_ids, words_of
 from runkit.display.counts import Span, lasted, unread
 from runkit.display.html_tables import MAX_ROWS
-from runkit.display.status_words import MISSING, OUTCOMES
+from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES
 from runkit.display.text import plural
 from runkit.facts import Facts
 from runkit.tables.run_rules import NO_CAUSE
@@ -61,7 +61,7 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     parts = ["Questions by kind, then the oldest first."] if n_rows else []
     parts.append(unread(facts.unread, "What needs attention"))
     parts.append(facts.wait_note)
-    return " ".join(filter(None, parts)) or "You're all caught up."
+    return " ".join(filter(None, parts)) or f"{CAUGHT_UP}."
 
 
 def _folded_words(rows: pd.DataFrame) -> str:
@@ -143,7 +143,7 @@ def _age(row: dict[Any, Any]) -> str:
     """Write how old a row is: its question, or the newest of its runs."""
     if row["next_step"] == "Answer":
         return lasted(Span(row["age_s"], row["is_least"], row["since"]))
-    return "newest " * (len(row["run_ids"]) > 1) + aged(row["age_s"])
+    return "newest " * (len(row["run_ids"]) > 1) + lasted(Span(row["age_s"]))
 
 
 def _code(next_step: str, ids: list[str], *, has_client: bool) -> str:

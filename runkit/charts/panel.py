@@ -137,7 +137,7 @@ def _templates() -> Template:
         "tiers": TIERS,
         "unknown_tier": UNKNOWN_TIER,
     }
-    names = (agent_title, aged, lasting, plural, short_id, status, when)
+    names = (agent_title, lasting, plural, short_id, status, when)
     environment.filters |= {function.__name__: function for function in names}
     environment.filters |= {"host": web_host, "words": words_of}
     return environment.get_template("panels.html.j2")
@@ -190,13 +190,6 @@ def count_words(values: pd.Series[Any]) -> str:
 def lasting(seconds: Any) -> str:
     """Write a duration; a dash if it is missing."""
     return MISSING if pd.isna(seconds) else duration(seconds)
-
-
-def aged(seconds: Any) -> str:
-    """Write an age, in days from two days on; a dash if it is missing."""
-    if pd.notna(seconds) and seconds >= 2 * DAY:
-        return f"{int(seconds // DAY):,} d"
-    return lasting(seconds)
 
 
 def when(time: Any) -> str:

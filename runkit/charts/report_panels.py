@@ -20,7 +20,7 @@ from runkit.charts.panel import (
 )
 from runkit.display.counts import Count, base, lasted, number, share, short, things, unread
 from runkit.display.html_tables import with_labels
-from runkit.display.status_words import STATUSES, outcome_words, status
+from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
 from runkit.display.text import day, plural
 from runkit.facts import Facts
 from runkit.tables.frames import Frames
@@ -174,16 +174,15 @@ def _question_events(f: Frames) -> Iterator[Event]:
     for question in records(f.interrupts.dropna(subset="asked_at")):
         asked_at, outcome, wait_s = question["asked_at"], question["outcome"], question["wait_s"]
         label = words_of(question["label"])
-        ending = outcome_words(question["kind"], outcome, question["decision"])
+        ending = outcome_words(*(question[name] for name in ENDING))
         if outcome in RESOLUTIONS:
             yield asked_at, label, ending.lower(), "", 1, 0.0
             continue
         yield asked_at, f"Asked a reviewer: {label}", None, "question", 1, 0.0
         if wait_s is not None:
-            by = f" by {question['answered_by']}" if question["answered_by"] else ""
             wait = lasting(wait_s)
             note = f"{wait} so far" if outcome == "pending" else f"after {wait}"
-            yield asked_at + pd.Timedelta(wait_s, "s"), ending + by, note, "question", 1, 0.0
+            yield asked_at + pd.Timedelta(wait_s, "s"), ending, note, "question", 1, 0.0
 
 
 def _lacks(f: Frames) -> str:

@@ -78,6 +78,12 @@ class Span(NamedTuple):
         is_number = seconds is not None and math.isfinite(seconds)
         return is_number and not (self.is_least and (seconds or 0) < MIN_BOUND)
 
+    def is_over(self, limit_s: float) -> bool | None:
+        """Return whether it is longer than a limit, None if that is not known."""
+        if self.is_known and (self.seconds or 0) > limit_s:
+            return True
+        return None if self.is_least or not self.is_known else False
+
 
 def number(count: Count) -> str:
     """Write the number alone, a dash where none is known but there may be some: `27`, `–`."""
@@ -162,6 +168,20 @@ def lasted(span: Span) -> str:
         seconds -= seconds % (1 if seconds < HOUR else 60)
     text = f"{seconds // DAY:,.0f} d" if seconds >= 2 * DAY else duration(seconds)
     return f"at least {text}" if span.is_least else text
+
+
+def age(span: Span) -> str:
+    """Write a span in one unit, for a list: `3 d`, `≥ 3 d`, `under 1 min`; a dash if not known."""
+    if not span.is_known:
+        return MISSING
+    seconds = span.seconds or 0
+    text = "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
+    return f"≥ {text}" if span.is_least else text
+
+
+def waiting_words(count: Count) -> str:
+    """Write how many questions wait: `3 questions waiting; 2 runs not read`."""
+    return things(count, "question waiting", "questions waiting")
 
 
 def sentence(*parts: str) -> str:

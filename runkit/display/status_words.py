@@ -36,6 +36,9 @@ OUTCOMES = {  # words by the word in `interrupts.outcome`
     "lapsed": "Expired: the run ended first",
 }
 DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Approved with changes"}
+ENDING = ("kind", "outcome", "decision", "answered_by")  # what `outcome_words` needs of a question
+CAUGHT_UP = "You're all caught up"
+MAY_BE_MISSING = "Questions may be missing"
 TIERS = {  # by the API's word of a source's tier
     "government": "▮▮▮",
     "primary": "▮▮▮",
@@ -50,9 +53,10 @@ def status(word: str | None) -> Status:
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
 
 
-def outcome_words(kind: object, outcome: object, decision: object) -> str:
-    """Describe how a question ended, as far as it is known; all three are the frames' words."""
-    if outcome != "answered":
-        return OUTCOMES.get(str(outcome), str(outcome))
-    is_dismissal = kind == "dismissal" and decision == "approved"
-    return "Dismissed" if is_dismissal else DECISIONS.get(str(decision), OUTCOMES["answered"])
+def outcome_words(kind: object, outcome: object, decision: object, by: object = None) -> str:
+    """Describe how a question ended, and by whom, as far as it is known, in the frames' words."""
+    words = OUTCOMES.get(str(outcome), str(outcome))
+    if outcome == "answered":
+        is_dismissal = kind == "dismissal" and decision == "approved"
+        words = "Dismissed" if is_dismissal else DECISIONS.get(str(decision), words)
+    return f"{words} by {by}" if isinstance(by, str) else words

@@ -12,7 +12,16 @@ from runkit.charts.one_run import unfinished
 from runkit.charts.panel import records, render, when, words_of
 from runkit.charts.report_panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
-from runkit.display.counts import NOT_KNOWN, lasted, number, phrase, sentence, short, things
+from runkit.display.counts import (
+    NOT_KNOWN,
+    lasted,
+    number,
+    phrase,
+    sentence,
+    short,
+    things,
+    waiting_words,
+)
 from runkit.display.hide_keys import TEST_KEY
 from runkit.display.status_words import MISSING, OUTCOMES
 from runkit.display.text import (
@@ -97,7 +106,7 @@ def _headline(facts: Facts) -> str:
     """Write in one line, by rule, how the questions of many runs stand."""
     late, questions, words = facts.late_questions, facts.open_questions, f"over {facts.limit_h:g} h"
     if questions.is_none:
-        return "No questions waiting"
+        return sentence(waiting_words(questions)).rstrip(".")
     if questions.unknown:  # perhaps fewer than rows
         return sentence(things(questions, "open question"), short(late, words)).rstrip(".")
     return sentence(phrase(late, words, "open question")).rstrip(".")
@@ -237,7 +246,7 @@ def _run_tiles(facts: Facts) -> list[Tile]:
         answered = f"{answers.n:,} of {asked.n:,}"
         note = plural(asked.n, "question")
     if waiting.n:
-        note = f"{things(waiting, 'question')} waiting"
+        note = waiting_words(waiting)
     value, *others = filter(None, time_parts(run))
     sources = facts.sources
     return [

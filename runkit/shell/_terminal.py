@@ -19,8 +19,15 @@ from rich.text import Text
 from runkit.charts.gantt import time_words
 from runkit.charts.one_run import unfinished
 from runkit.charts.panel import Panel, lasting, words_of
-from runkit.display.counts import lasted, things
-from runkit.display.status_words import MISSING, outcome_words, status
+from runkit.display.counts import Span, age, lasted, waiting_words
+from runkit.display.status_words import (
+    CAUGHT_UP,
+    ENDING,
+    MAY_BE_MISSING,
+    MISSING,
+    outcome_words,
+    status,
+)
 from runkit.display.text import (
     agent_title,
     duration,
@@ -102,13 +109,6 @@ def _grid(*heads: str, right: str = "") -> Table:
     return table
 
 
-def _age(row: dict[Any, Any]) -> str:
-    """Return how old a row is, in the largest unit; ≥ if it may be older."""
-    if pd.isna(row["age_s"]):
-        return MISSING
-    return "≥ " * bool(row["is_least"]) + " ".join(duration(row["age_s"]).split()[:2])
-
-
 def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     """Build a table with a row for each run or question.
 
@@ -128,7 +128,10 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
             styled(short_id(row["run_id"]), "muted"),
             styled(words_of(row["text"], MAX_VALUE)),
             *(styled(row[name]) for name in more),
-            styled(_age(row), "attention" if row["status"] == "interrupted" else "muted"),
+            styled(
+                age(Span(row["age_s"], bool(row["is_least"]))),
+                "attention" if row["status"] == "interrupted" else "muted",
+            ),
         )
     return table
 
@@ -160,6 +163,8 @@ def _ranked(f: Frames) -> pd.DataFrame:
     statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
     is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
     level = runs["level"].str.capitalize().mask(is_unrated, "Unrated").where(is_completed)
+    # of an output alone nobody knows how sure the agent was of its findings
+    level = level.mask(runs["is_low"].isna() & level.eq("High"))
     ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
 
     brief_error = runs["outcome"].str.partition(":")[0]
@@ -195,17 +200,18 @@ def _totals(f: Frames) -> Text:
     return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
-def inbox(f: Frames, source: str) -> Iterator[Table | Text]:
+def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table | Text]:
     """Yield the questions that wait for a reviewer, by kind, then the oldest first.
 
-    `source` says in the head where and when they were read.
+    `source` says in the head where and when they were read, `missing` what could not be read.
     """
     facts = Facts(f)
     if facts.open_questions.is_none:
-        yield Text("You're all caught up.  ") + styled(source, "muted")
+        state = f"{MAY_BE_MISSING}: {missing}" if missing else CAUGHT_UP
+        yield styled(f"{state}.  ") + styled(source, "muted")
         return
 
-    head = styled(f"{things(facts.open_questions, 'question')} waiting", "attention")
+    head = styled(waiting_words(facts.open_questions), "attention")
     yield head + styled(f", oldest {lasted(facts.oldest)}  ") + styled(source, "muted")
     yield Text()
     names = f.runs[["run_id", "business_name", "agent_name", "status"]]
@@ -328,9 +334,7 @@ def _stems(steps: pd.DataFrame) -> list[str]:
 
 def _ending(question: dict[Any, Any]) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
-    text = outcome_words(question["kind"], question["outcome"], question["decision"])
-    if pd.notna(question["answered_by"]):
-        text += f" by {question['answered_by']}"
+    text = outcome_words(*(question[name] for name in ENDING))
     times = [question["answered_at"], question["asked_at"]]
     for when in filter(pd.notna, times):
         return f"{text}, {live_moment(when)}"

@@ -156,7 +156,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
         names = f.runs[["run_id", "business_name", "agent_name"]]
         _write_json(_records(open_questions(f).merge(names, on="run_id")))
     else:
-        _terminal.write(_terminal.inbox(f, source))
+        _terminal.write(_terminal.inbox(f, source, listed.why or runs.why))
     return _completeness(listed.why, runs.why) or _waiting(arguments, f)
 
 

@@ -20,12 +20,14 @@ from runkit.api.questions import decision_of
 from runkit.api.validation import objects
 from runkit.client import Client
 from runkit.display import colors, status_words
+from runkit.display.counts import Count, age, gap
 from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
+from runkit.facts import wait_of
 from runkit.local import answer_log
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import findings_of
-from runkit.widgets._question import Question, age_of, asking_key, rows_of
+from runkit.tables.run_rules import findings_of, with_waits
+from runkit.widgets._question import Question, asking_key, rows_of
 from runkit.widgets._questionnaire import NO_LABEL
 
 MAX_NAME = 300  # characters of a source's name
@@ -104,14 +106,19 @@ def counts(values: Iterable[str]) -> str:
     return ", ".join(f"{n:,} {value}" for value, n in Counter(values).items())
 
 
-def _folded(noun: str, preposition: str, rows: list[Json], endings: Sequence[str]) -> list[Json]:
-    """Fold rows under their number and how they ended, such as `3 completed, 1 failed`."""
+def _folded(
+    noun: str, preposition: str, rows: list[Json], endings: Sequence[str], unread: str = ""
+) -> list[Json]:
+    """Fold rows under their number and how they ended, such as `3 completed, 1 failed`.
+
+    `unread` says what may have more of them.
+    """
     if not rows:
         return []
     summary = counts(endings)
-    if len(set(endings)) == 1:
+    if len(set(endings)) == 1 and not unread:
         summary = f"all {endings[0]}" if len(endings) > 1 else endings[0]
-    title = f"{plural(len(rows), noun)} {preposition} this business, {summary}"
+    title = f"{plural(len(rows), noun)} {preposition} this business, {summary}{unread}"
     return [{"title": title, "rows": rows}]
 
 
@@ -146,14 +153,12 @@ def lines_about_others(question: Question, others: Sequence[Run], host: str) -> 
     is_sent = ~log["delivery"].isin([answer_log.FAILED, answer_log.REFUSED])
     log = log[log["host"].eq(host) & is_sent]
     f = frames(runs, answers=log, progress=False)
-    questions = f.interrupts.merge(f.runs[["run_id", "created_at", "as_of"]], on="run_id")
-    questions["asked_at"] = questions["asked_at"].fillna(questions["created_at"])
-    questions = questions.sort_values("asked_at", kind="stable")
+    questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
     is_open = questions["outcome"].eq("pending")
     return [
         *_open_rows(question, rows_of(questions[is_open])),
         *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
-        *_earlier_line(rows_of(questions[~is_open].iloc[::-1])),
+        *_earlier_line(rows_of(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
         *_answers_line(rows_of(log.iloc[::-1])),
     ]
 
@@ -166,8 +171,8 @@ def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
         if number == position:
             continue
-        age = age_of((row.as_of - row.asked_at).total_seconds())
-        text = f"the {ordinal(number)} {short_id(row.run_id)} is {age} old"
+        wait = age(wait_of(row._asdict()))
+        text = f"the {ordinal(number)} {short_id(row.run_id)} is {wait} old"
         pill = ""
         if not rows:
             text = f"{ordinal(position)} question about this business; {text}"
@@ -201,7 +206,7 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     return lines
 
 
-def _earlier_line(questions: Sequence[Any]) -> list[Json]:
+def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
     rows, endings = [], []
     for row in questions:
         ending = status_words.outcome_words(row.kind, row.outcome, row.decision)
@@ -209,7 +214,7 @@ def _earlier_line(questions: Sequence[Any]) -> list[Json]:
         label = shorten(row.label or NO_LABEL, 100)
         rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
         endings.append(ending.partition(":")[0].lower())
-    return _folded("earlier question", "about", rows, endings)
+    return _folded("earlier question", "about", rows, endings, gap(Count(0, 0, 0, n_unread)))
 
 
 def _answers_line(log: Sequence[Any]) -> list[Json]:

@@ -24,6 +24,7 @@ from runkit.api.other_models import Document
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.log import log
+from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.errors import NotFound
 from runkit.widgets._answer_states import DAYS, AnswerController, Forms
@@ -54,7 +55,7 @@ class InboxController(Forms):
         super().__init__(client, queue, list_runs=lambda: self._recent.values(), **options)
         self.form: AnswerController | None = None  # the open one
         self.expired: list[Question] = []
-        self.coverage = self.error = self.message = self.filter = ""
+        self.coverage = self.missing = self.error = self.message = self.filter = ""
         self.is_refreshing = self.is_opening = self.is_shown = False
         self.read_at = self._full_check_at = datetime.now(UTC)
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
@@ -121,8 +122,9 @@ class InboxController(Forms):
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
         gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
-        if missing := "; ".join(filter(None, gaps)):
-            self.coverage += f" Questions may be missing: {missing}."
+        self.missing = "; ".join(filter(None, gaps))
+        if self.missing:
+            self.coverage += f" {MAY_BE_MISSING}: {self.missing}."
         self.update_forms(fetched)
         self._checked(full)
 

@@ -22,8 +22,9 @@ from runkit.api.validation import answerer_of, interrupt_kind, objects, proposal
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
+from runkit.display.counts import Count, Span, waiting_words
 from runkit.display.log import log
-from runkit.display.text import duration, moment, plural, short_id, shorten, timestamp
+from runkit.display.text import moment, short_id, shorten, timestamp
 from runkit.errors import RunkitError, UsageError
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, SELF_DECLARED, Entry
@@ -117,10 +118,11 @@ class Question:
         return asking_key(self.run.id, self.interrupt_id, self.step_id)
 
     @property
-    def wait_s(self) -> float | None:
-        """The seconds from the question to the last reading of its run."""
-        read_at = self.run.read_at
-        return (read_at - self.asked_at).total_seconds() if read_at and self.asked_at else None
+    def wait(self) -> Span:
+        """How long it had waited when its run was read; else at least since the run was updated."""
+        since, read_at = self.asked_at or self.run.updated_at, self.run.read_at
+        seconds = (read_at - since).total_seconds() if read_at else None
+        return Span(seconds, is_least=self.asked_at is None, since=since)
 
     @property
     def row(self) -> Row:
@@ -133,7 +135,7 @@ class Question:
             kind=self.kind,
             label=self.label,
             asked_at=self.asked_at,
-            wait_s=self.wait_s,
+            wait_s=self.wait.seconds if self.asked_at else None,
         )
 
     def outcome(self, run: Run) -> Outcome:
@@ -164,11 +166,6 @@ class Question:
 def asking_key(run_id: str, interrupt_id: str | None, step_id: str | None) -> str:
     """Build the key of an asking."""
     return f"{run_id} {interrupt_id or ''} {step_id or ''}"
-
-
-def age_of(seconds: float) -> str:
-    """Return an age in one unit, so that a list is not redrawn all the time."""
-    return "under 1 min" if seconds < 60 else " ".join(duration(seconds).split()[:2])
 
 
 def rows_of(df: pd.DataFrame) -> list[Any]:
@@ -222,7 +219,7 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     if len(waiting) > 1:
         choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(
-            f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
+            f"run {short_id(run.id)} has {waiting_words(Count(n := len(waiting), n))}; "
             f"choose one with interrupt=: {choices}"
         )
     return waiting[0] if waiting else None

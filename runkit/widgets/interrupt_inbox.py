@@ -10,20 +10,19 @@ from typing import Any, Literal, cast
 from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client
-from runkit.display.counts import Count, short
-from runkit.display.status_words import MISSING, OUTCOMES
-from runkit.display.text import duration, plural, shorten
+from runkit.display.counts import Count, age, short, waiting_words
+from runkit.display.status_words import CAUGHT_UP, MAY_BE_MISSING, OUTCOMES
+from runkit.display.text import duration, shorten
 from runkit.widgets import _static_form
 from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._inbox_state import MAX_ROWS, InboxController, texts_of
 from runkit.widgets._page_messages import FromPage, Line, ToPage
-from runkit.widgets._question import Question, Row, State, age_of
+from runkit.widgets._question import Question, Row, State
 
 FILTER_FROM = 20  # questions; a longer list gets a filter
 LATE = SLA_H * HOUR  # seconds, after which an age is in the color of attention
-CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
@@ -148,19 +147,23 @@ class InterruptInbox(CellOutput):
 
 
 def summary(controller: InboxController) -> str:
-    """Return the number of questions."""
+    """Return the number of questions; none is said only where all runs could be read."""
     n, n_expired = len(controller.waiting), len(controller.expired)
-    waiting = f"{plural(n, 'question')} waiting" if n else CAUGHT_UP
+    nothing = MAY_BE_MISSING if controller.missing else CAUGHT_UP
+    waiting = waiting_words(Count(n, n)) if n else nothing
     return f"{waiting}, {n_expired:,} expired" if n_expired else waiting
 
 
 def oldest(questions: Sequence[Question]) -> str:
     """Return how old the questions are: `oldest 12 d · all over 4 h`."""
-    waits = [question.wait_s for question in questions if question.wait_s is not None]
-    if not waits:
+    waits = [question.wait for question in questions]
+    known = [wait for wait in waits if wait.is_known]
+    if not known:
         return ""
-    text = f"oldest {age_of(max(waits))}"
-    late = Count(sum(wait > LATE for wait in waits), n := len(questions), n - len(waits))
+    longest = max(known, key=lambda wait: wait.seconds or 0)
+    text = f"oldest {age(longest._replace(is_least=any(wait.is_least for wait in waits)))}"
+    are_late = [wait.is_over(LATE) for wait in waits]
+    late = Count(are_late.count(True), len(waits), are_late.count(None))
     return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
 
 
@@ -190,11 +193,11 @@ def _first(rows: list[Line], where: str) -> list[Line]:
 
 def _row(question: Question, /, **more: Any) -> Line:
     """Describe a line of the list."""
-    wait_s = question.wait_s
+    wait = question.wait
     line: Line = {
         "key": question.key,
-        "age": MISSING if wait_s is None else age_of(wait_s),
-        "tone": "attention" if (wait_s or 0) > LATE else "",
+        "age": age(wait),
+        "tone": "attention" if wait.is_over(LATE) else "",
     }
     return cast(Line, {**line, **texts_of(question), **more})
 
