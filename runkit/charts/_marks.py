@@ -108,8 +108,9 @@ def _instants(picture: Picture) -> list[Trace]:
     instants = bars[(bars["x1"] <= bars["x0"]) & (bars["kind"] != WAIT)]
     if instants.empty:
         return []
-    line = {"width": TICK_PX, "color": instants["color"].tolist()}
-    mark = {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
+    color = {"color": instants["color"].tolist()}
+    line = color | {"width": TICK_PX}
+    mark = color | {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
     options = {"mode": "markers", "name": "instant", "marker": mark}
     hover = HOVER | options | {"customdata": instants["hover"].tolist()}
     return [line_trace(instants["x0"].tolist(), instants["row"].tolist(), **hover)]

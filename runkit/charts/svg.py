@@ -77,11 +77,8 @@ PARTS = {
     "annotations": "annotation",
 }
 # plotly's own, for what a reader adds
-COLORS = ["1F77B4", "FF7F0E", "2CA02C", "D62728", "9467BD"]
-COLORS += ["8C564B", "E377C2", "7F7F7F", "BCBD22", "17BECF"]
 LINE_COLOR = "#444444"
 DEFAULTS: dict[str, Json] = {
-    "trace": {"mode": "lines+markers", "textposition": "middle center", "textfont": {}},
     "shape": {"layer": "above", "line": {"color": LINE_COLOR, "width": 2}},
     "annotation": {"font": {}, "ax": -10, "ay": -30},
 }
@@ -233,7 +230,7 @@ class Chart:
         return first + values * (last - first)
 
     def marks(self) -> Iterator[Markup]:
-        """Draw all marks from the bottom up: plotly draws all bars below all lines."""
+        """Draw all marks from the bottom up."""
         ground, inner = (self.layout[f"{name}_bgcolor"] for name in ("paper", "plot"))
         yield box(0, self.width, 0, self.height, **color_attributes("fill", ground))
         if inner != ground:
@@ -245,7 +242,10 @@ class Chart:
         yield from self._drawn("shape", layers["below"], self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
         yield from self._drawn("shape", layers["between"], self._shape)
-        yield from self._drawn("trace", self._traces(), self._trace)
+        # plotly draws all bars below all lines
+        traces = sorted(self.traces, key=lambda trace: str(trace["type"]))
+        seen = [trace for trace in traces if trace.get("visible", True) is True]
+        yield from self._drawn("trace", seen, self._trace)
         yield from self._drawn("shape", layers["above"], self._shape)
         notes = self.layout.get("annotations", ())
         notes = [_merged(DEFAULTS["annotation"], note) for note in notes]
@@ -271,16 +271,6 @@ class Chart:
                 continue
             opacity = part.get("opacity")
             yield marks if opacity is None else element("g", marks, opacity=opacity)
-
-    def _traces(self) -> list[Json]:
-        """Return the traces with their defaults, the bars first."""
-        traces = []
-        for number, trace in enumerate(self.traces):
-            color = {"color": f"#{COLORS[number % len(COLORS)]}"}
-            own = {"line": color | {"width": 2}, "marker": color | {"size": 6}, "name": ""}
-            traces.append(_merged(DEFAULTS["trace"] | own, trace))
-        seen = [trace for trace in traces if trace.get("visible", True) is True]
-        return sorted(seen, key=lambda trace: str(trace["type"]))
 
     def _trace(self, trace: Json) -> Markup:
         draw = {"bar": self._bars, "scatter": self._scatter}[trace["type"]]
@@ -414,7 +404,7 @@ def _each(trace: Json, columns: Json) -> list[Json]:
     mark, hover = trace["marker"], trace.get("hovertext", trace.get("customdata"))
     line = mark.get("line", {})
     values = columns | {
-        "color": mark.get("color"),
+        "color": mark["color"],
         "edge": line.get("color"),
         "edge_px": line.get("width"),
         "hover": None if trace.get("hoverinfo") == "skip" else hover,
