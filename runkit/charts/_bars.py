@@ -18,7 +18,7 @@ from runkit.charts._axis import Floats, Fold, TimeAxis
 from runkit.charts._rows import GROUP, LETTERS, OTHERS, STEP, WAIT, RowLayout, parents
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.status_words import ENDING, outcome_words, status
+from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
 from runkit.facts import run_facts
 from runkit.tables.frames import Frames
@@ -34,7 +34,7 @@ from runkit.time_budget import (
     waiting_ranges,
 )
 
-FAILING, WAITING = "✕ failing step", "waiting for a reviewer"
+FAILING, WAITING = "✕ failing step", OUTCOMES["pending"].lower()
 MAX_RUN_LABEL = 36  # characters
 EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
@@ -101,7 +101,10 @@ def scene_of(f: Frames) -> Scene:
     if len(agents) > len(AGENT_COLORS):
         legend[OTHER_COLOR] = OTHERS
 
+    notes = _notes(f, steps, runs_of_steps["status"])
     steps = steps.assign(
+        # a question that expired with its run waits no longer
+        is_open=steps["is_open"] & (~steps["is_wait"] | (notes == OUTCOMES["pending"])),
         start=start,
         end=start + steps["duration_s"].fillna(0),
         kind=np.select([steps["is_wait"], _is_group(steps)], [WAIT, GROUP], STEP),
@@ -110,7 +113,7 @@ def scene_of(f: Frames) -> Scene:
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],
         color=np.select([steps["is_wait"], is_failing], [theme.wait, FAILED_COLOR], colors),
-        note=_notes(f, steps, runs_of_steps["status"]),
+        note=notes,
     )
     path, steps = _critical_parts(steps, runs), steps[is_shown(steps)]
     path.index = steps.index.get_indexer(path.index)
@@ -281,7 +284,7 @@ def _times(bar: Any) -> str:
 def _state(bar: Any) -> str:
     """Write the status of a step, or how its question ended."""
     if bar.kind == WAIT:
-        return "waiting for a reviewer" if bar.is_open else plain(bar.note)
+        return WAITING if bar.is_open else plain(bar.note)
     if bar.is_open:
         return str(bar.note)
     state = plain(status(str(bar.status)), MAX_NAME)

@@ -251,7 +251,7 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
         x = (wait.x0 + wait.x1) / 2
         distances = [abs(x - other["x"]) * picture.axis.scale for other in labels]
         if all(distance >= WAIT_LABEL_PX for distance in distances):
-            text = f"{bold(length)}<br>waiting for a reviewer"
+            text = f"{bold(length)}<br>{WAITING}"
             labels.append(annotation(text, picture.scene.theme.attention, x=x, y=top, **BELOW))
     return labels
 

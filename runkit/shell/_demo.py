@@ -15,6 +15,7 @@ from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.client import Client
 from runkit.display.html_tables import df_to_html, with_labels
+from runkit.display.status_words import DECISIONS, OUTCOMES
 from runkit.display.text import Markup, one_line
 from runkit.local import files
 from runkit.local.answer_log import DIR_NAME
@@ -87,7 +88,7 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
             write([f'{stopped.label} asks: "{one_line(question.label or "")}"'])
             time.sleep(ANSWER_DELAY_S)
             client.runs.resume(stopped, question.id, {"decision": "approve", "note": "Demo"})
-            write(["Answered: approve"])
+            write([f"{OUTCOMES['answered']}: {DECISIONS['approved'].lower()}"])
             client.runs.wait(run, timeout=timeout)
 
 

@@ -64,3 +64,11 @@ def test_what_an_item_without_id_and_step_proposes_is_its_evidence() -> None:
     assert evidence == ["Another date of birth (primary)"]
     two = runkit.frames([listed(end=None, status="interrupted", interrupts=[item, item])])
     assert runkit.one_run.questions(two).table["evidence"].isna().tolist() == [True, True]
+
+
+def test_a_question_that_expired_does_not_wait_so_far() -> None:
+    """In the chart of a run that failed while it was open."""
+    f = runkit.frames(run(question("q", 10, None), end=7200, status="error"))
+    figure = runkit.gantt(f)
+    assert not any("so far" in item.text for item in figure.layout.annotations)
+    assert any("Expired" in text for trace in figure.data for text in trace.customdata or ())
