@@ -59,16 +59,14 @@ class History(NamedTuple):
 def business_now(store: Store, business: Business) -> Json:
     """Return the JSON of a business with what actions changed."""
     fields = history_of(store, business).fields
-    own, body = fields[business.id], business.body | {"status": fields[business.id]["status"]}
+    own, body = fields[business.id], {**business.body}
+    body["status"] = own["status"]
     if "tin" in body:
         body["tin"] = body["tin"] | {"verified_by": own["verified_by"]}
     if business.hit_id:
-        hit = fields[business.hit_id]
-        lists = [
-            row | {"results": [result | hit for result in row["results"]]}
-            for row in body["watchlist"]["lists"]
-        ]
-        body["watchlist"] = body["watchlist"] | {"lists": lists}
+        [row] = body["watchlist"]["lists"]
+        results = [result | fields[business.hit_id] for result in row["results"]]
+        body["watchlist"] = body["watchlist"] | {"lists": [row | {"results": results}]}
     return body
 
 

@@ -26,19 +26,7 @@ MAX_YEARS = 10  # that a run took; later times might be outside of datetime
 MAX_NAMED = 1_000  # characters of a message about lines that are left out
 
 
-def _time(text: str) -> str:
-    ms_of(text)
-    return text
-
-
-Time = Annotated[str, AfterValidator(_time)]
-
-
-class ArtifactForm(BaseModel):
-    """What is read of an artifact."""
-
-    id: str = ""
-    summary: str | None = None
+Time = Annotated[str, AfterValidator(ms_of)]
 
 
 class StepForm(BaseModel):
@@ -50,7 +38,7 @@ class StepForm(BaseModel):
     completed_at: Time | None = None
     parent_step_id: str | None = None
     steps: list[StepForm] | None = None
-    artifacts: list[ArtifactForm] | None = None
+    artifacts: list[dict[str, Any]] | None = None
 
 
 class RunForm(BaseModel):
@@ -121,7 +109,7 @@ def _business(run_id: str, copies: list[Json]) -> Business:
     local = local_fields(newest)
     run = {key: value for key, value in newest.items() if key != LOCAL}
     run["status"] = current_status(run["status"])
-    n_asked = _add_questions(run, copies)
+    _add_questions(run, copies)
     recording = Recording(run, {}, [])
     agent_name = agent_title(recording.agent, local.get("agent_name"))
     name = run_label(run_id, local.get("business_name"), agent_name)
@@ -135,20 +123,20 @@ def _business(run_id: str, copies: list[Json]) -> Business:
         "created_at": run["created_at"],
         "updated_at": run["created_at"],
     }
-    shows = f"a recorded run: {run['status']}, {n_steps}, {plural(n_asked, 'question')}"
+    shows = f"a recorded run: {run['status']}, {n_steps}"
     return Business(business_id, name, run_id, shows, body, [], [recording])
 
 
-def _add_questions(run: Json, copies: list[Json]) -> int:
-    """Add to each step of a question what was asked, and return how many there are.
+def _add_questions(run: Json, copies: list[Json]) -> None:
+    """Add to each step of a question what was asked.
 
     Copies of a run that waited have it; else the step itself says it.
     """
     copies = sorted(copies, key=lambda row: str(row.get("updated_at")))
     found = (item for row in copies for item in objects(row.get("interrupts")))
     items = {item["id"]: item for item in found if first_text(item.get("id"))}
-    steps = [step for step in walk(run["steps"]) if step["type"] == "interrupt"]
-    steps = [step for step in steps if resolution_of(step) is None]
+    pauses = (step for step in walk(run["steps"]) if step["type"] == "interrupt")
+    steps = [step for step in pauses if resolution_of(step) is None]
     for step in steps:
         result = step.get("result")
         known = result.get("interrupt_id") if isinstance(result, dict) else None
@@ -156,4 +144,3 @@ def _add_questions(run: Json, copies: list[Json]) -> int:
         value = {key: step[key] for key in ("agent", "label", "artifacts") if step.get(key)}
         # an id that is asked again is another question
         step["asked"] = items.pop(item_id, {"value": value}) | {"id": f"{item_id}/{step['id']}"}
-    return len(steps)

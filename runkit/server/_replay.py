@@ -207,9 +207,9 @@ class _Parts:
             prompt=spec.prompt,
         )
         for key in ("started_at", "ended_at"):
-            if run.get(key) and ms_of(run[key]) in self.times:
-                run[key] = iso(self.times[ms_of(run[key])])
-        if isinstance(run.get("output"), dict):
+            if run.get(key) and (at := self.at(run[key])) < NEVER:
+                run[key] = iso(int(at))
+        if run.get("output"):
             run["output"] = self.with_artifacts(run["output"])
         return run
 
@@ -229,30 +229,23 @@ class _Parts:
             step["parent_step_id"] = self.id(parent)
         if completed_at and end < NEVER:
             step["completed_at"] = iso(int(end))
-        result = step.get("result")
-        interrupt = None
-        if item := recorded.get("asked"):
-            interrupt = self.interrupt(item, start)
+        result = step["result"] if isinstance(step.get("result"), dict) else {}
+        interrupt = self.interrupt(recorded["asked"], start) if "asked" in recorded else None
+        if interrupt:
             end = interrupt.answered_at
-            result = result if isinstance(result, dict) else {}
-            step |= self.answered(interrupt, result) if end < NEVER else {}
-        kept = {}
-        if isinstance(result, dict) and "interrupt_id" in result:
-            kept = {"interrupt_id": interrupt.item["id"] if interrupt else result["interrupt_id"]}
+            if "interrupt_id" in result:
+                result = result | {"interrupt_id": interrupt.item["id"]}
+            if answer := self.answers.get(interrupt.item["id"]):
+                _update(step, status="completed", completed_at=iso(answer.at))
+                step["result"] = {key: result[key] for key in result if key != "answered_by"}
+                if answer.person:
+                    step["result"]["answered_by"] = user_of(answer.person)
+        kept = {key: result[key] for key in ("interrupt_id",) if key in result}
         running = {**step}
         _update(running, status="running", completed_at=None, result=kept)
         if step["type"] != "interrupt":
             _update(running, artifacts=[])
         return TimedStep(start, end, running, step, self.steps(step.get("steps")), interrupt)
-
-    def answered(self, interrupt: PlacedInterrupt, result: Json) -> Json:
-        """Return the fields of the step of an answered interrupt."""
-        answer = self.answers[interrupt.item["id"]]
-        known: Json = {"interrupt_id": answer.interrupt_id} if "interrupt_id" in result else {}
-        if answer.person:
-            known["answered_by"] = user_of(answer.person)
-        result = {key: value for key, value in result.items() if key != "answered_by"} | known
-        return {"status": "completed", "completed_at": iso(answer.at), "result": result}
 
     def interrupt(self, recorded: Json, asked_at: int) -> PlacedInterrupt:
         """Return an interrupt."""
@@ -266,10 +259,8 @@ class _Parts:
             for agent in questions
         }
         placed = self.with_artifacts(value)
-        if "proposals" in value:
-            placed["proposals"] = [
-                self.with_artifacts(part) for part in objects(value["proposals"])
-            ]
+        proposals = [self.with_artifacts(part) for part in objects(value.get("proposals"))]
+        _update(placed, proposals=proposals)
         fields = {"value": placed} if isinstance(recorded.get("value"), dict) else placed
         item = {**recorded, **fields, "id": _interrupt_id(self.spec, recorded["id"])}
         answer = self.answers.get(item["id"])

@@ -57,7 +57,6 @@ def _final_event(run: PlacedRun, now: int) -> Json:
     at = updated(run, now)
     if status_at(run, now) == "error":
         failed = [step for step in walk(cut(run, now)["steps"]) if step.get("status") == "error"]
-        failed.sort(key=lambda step: step.get("type") == "error")
         message = str(failed[-1].get("label")) if failed else "the run failed"
         return {"type": "RUN_ERROR", "timestamp": at, "message": message, "code": "step_failed"}
     interrupts = [interrupt.item for interrupt in pending(run, now)]

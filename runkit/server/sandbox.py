@@ -54,8 +54,8 @@ class Sandbox:
         Parameters
         ----------
         name
-            The name, scenario or id of the business; of a replayed run also its id, or at least the
-            first 8 characters.
+            The name, scenario or id of the business, or at least its first 8 characters; the
+            scenario of a replayed run is its id.
 
         Returns
         -------
@@ -67,13 +67,14 @@ class Sandbox:
         UsageError
             For an unknown business.
         """
-        for business in self.businesses:
-            names = business.name.casefold(), business.scenario, business.id
-            if name.casefold() in names:
-                return business.id
+        ids = {
+            word.casefold(): business.id
+            for business in self.businesses
+            for word in (business.name, business.scenario, business.id)
+        }
+        if found := full_id(name.casefold(), ids):
+            return ids[found]
         scenarios = [business.scenario for business in self.businesses]
-        if scenario := full_id(name, scenarios):
-            return self.business(scenario)
         raise UsageError.one_of("business", name, scenarios)
 
     @checked
