@@ -13,8 +13,8 @@ takes the first steps, here six, from another recording of the file; recordings 
 answer are equal until then, in ids and times, too. A step of type `interrupt` has `asked`, the item
 of the run's `interrupts` while it waits; one that the policy settled ([A] 24) has none. `weight` is
 how often history has the business; of those with `is_form`, whose runs have forms that other
-accounts send, one in turn is every sixth run of history. `{notes interrupt/0}` in a summary stands
-for what the reviewer noted.
+accounts send, one in turn is every seventh run of history. `{notes interrupt/0}` in a summary
+stands for what the reviewer noted.
 """
 
 from __future__ import annotations

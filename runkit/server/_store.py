@@ -34,7 +34,7 @@ from runkit.server._web import RequestError, or_list
 # kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
 MAX_RUNS = 2_000
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
-FORM_EVERY = 6  # runs of history are one in the form of a stranger
+FORM_EVERY = 7  # runs of history are one in a form of strangers
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE

@@ -192,14 +192,14 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
 
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
     """By kind, then the oldest first, with its business; nothing is a message, too."""
-    with runkit.sandbox(speed=600, history=20, seed=8) as box:
+    with runkit.sandbox(speed=600, history=20, seed=12) as box:
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         done = run("inbox", cwd=tmp_path, **at)
         nothing = run("inbox", "--since", "today", cwd=tmp_path, **at)
     assert done.returncode == 0, done.stderr
     assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
     assert re.findall(r"^◷ (.*?) +[0-9a-f]{8} (\S+) .*? \d+ d", done.stdout, re.MULTILINE) == [
-        ("Garden Court Capital LLC", "Approve"),
+        ("Lakeline Family Dental PLLC", "Add"),
         ("Truckee River Freight Co", "2"),
     ]
     assert nothing.stdout.startswith("You're")
