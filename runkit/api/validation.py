@@ -216,7 +216,10 @@ def _record(cls: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------- check
 
-_checker = cache(TypeAdapter[Any])
+
+@cache
+def _checker(wanted: Any) -> Any:
+    return TypeAdapter(wanted).validator
 
 
 def _check(wanted: Any, value: Any, odd: list[Odd]) -> Any:

@@ -16,7 +16,7 @@ from runkit.api.contract import Json, read_time
 from runkit.api.models import Run, Step
 from runkit.api.validation import Note, fields
 from runkit.display.text import brief
-from runkit.tables.flatten import Rows
+from runkit.tables.flatten import Rows, path_of
 from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
 from runkit.time_budget import Flags, Ints
 
@@ -111,13 +111,17 @@ def position_in_group(group: Ints) -> Ints:
 # ------------------------------------------------------------------------------- fields of the JSON
 
 
+def _no_path(row: int) -> tuple[()]:
+    return ()
+
+
 def run_fields(rows: Rows) -> Columns:
     """Return the columns of a run that are fields of the checked JSON."""
     raws = rows.runs
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
     return columns | {
-        "path": [()] * len(raws),
+        "path": _no_path,
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(rows.agents),
@@ -137,7 +141,7 @@ def step_fields(rows: Rows) -> Columns:
     labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,
-        "path": rows.path,
+        "path": lambda row: path_of(rows, rows.run[row], rows.steps[row]),
         "run": np.array(rows.run, np.int64),
         "parent": np.array(rows.parent, np.int64),
         "depth": np.array(rows.depth, np.int64),
@@ -162,7 +166,7 @@ def note_row(
 ) -> None:
     """Add a note of a row of runs or steps."""
     step_id = columns["step_id"][row].as_py() if "step_id" in columns else None
-    path = (*columns["path"][row], *field)
+    path = (*columns["path"](row), *field)
     notes.append((int(columns["run"][row]), Note(problem, detail, path, step_id)))
 
 
@@ -227,7 +231,7 @@ def from_frame(df: pd.DataFrame, frame: str) -> Columns:
             columns[column.name] = values.to_numpy(np.int64 if column.kind == "count" else np.bool_)
         elif column.kind not in ("seconds", "known_count"):
             columns[column.name] = pa.array(values.astype("str"), TEXT, from_pandas=True)
-    return columns | {"path": [()] * len(df)}
+    return columns | {"path": _no_path}
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ of `run.interrupts` while it is pending, and as a step of type `interrupt`: here
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import methodcaller
@@ -75,10 +75,10 @@ class Rows:
     """Rows of a batch in order of the runs, steps in tree order.
 
     `records` are the runs as they came, `runs` the same without what breaks the contract, `agents`
-    those of the runs. `paths` are of a run's objects in its record, by `id()`, if they are not
-    where they were; `path` is that of each step. `run` and `parent` number a step's run and the row
-    of its parent, -1 at the top; `resolutions` are of its questions. `notes` are of runs, by their
-    number; `refused` are the other records.
+    those of the runs. `paths` are those of a run's objects in its record, by `id()`; empty until
+    they are asked for. `run` and `parent` number a step's run and the row of its parent, -1 at the
+    top; `resolutions` are of its questions. `notes` are of runs, by their number; `refused` are the
+    other records.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -86,7 +86,6 @@ class Rows:
     paths: list[dict[int, Path]] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
     steps: list[Json] = field(default_factory=list)
-    path: list[Path] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
@@ -142,20 +141,17 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     """
     top: list[Json] = rows.runs[run].get("steps") or []
     steps, parents, depths = _preorder(top, methodcaller("get", "steps"))
-    paths = _paths(steps, parents, rows.paths[run])
     is_nested = not any(step.get("parent_step_id") for step in top)
     if not is_nested or len({step["id"] for step in steps}) < len(steps):
-        linked = _linked(
-            steps,
-            parents,
-            lambda row, problem, detail: rows.notes.append(
-                (run, Note(problem, detail, paths[row], steps[row]["id"]))
-            ),
-        )
+
+        def note(row: int, problem: str, detail: str) -> None:
+            path = path_of(rows, run, steps[row])
+            rows.notes.append((run, Note(problem, detail, path, steps[row]["id"])))
+
+        linked = _linked(steps, parents, note)
         order, parents, depths = _preorder(linked[-1], linked.get)
-        steps, paths = [steps[row] for row in order], [paths[row] for row in order]
+        steps = [steps[row] for row in order]
     rows.steps += steps
-    rows.path += paths
     rows.run += [run] * len(steps)
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
@@ -181,16 +177,16 @@ def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | N
     return nodes, parents, depths
 
 
-def _paths(steps: Sequence[Json], parents: Sequence[int], known: dict[int, Path]) -> list[Path]:
-    """Return the paths of nested steps in tree order; of some they are known."""
-    paths: list[Path] = []
-    n_before: dict[int, int] = defaultdict(int)
-    for step, parent in zip(steps, parents, strict=True):
-        number = n_before[parent]
-        n_before[parent] = number + 1
-        path = (*paths[parent], "steps", number) if parent >= 0 else ("steps", number)
-        paths.append(known.get(id(step), path))
-    return paths
+def path_of(rows: Rows, run: int, step: Json) -> Path:
+    """Return where a step of a run is in its record."""
+    paths = rows.paths[run]
+    if not paths:  # as in the run, which is the record
+        queue: list[tuple[Json, Path]] = [(rows.runs[run], ())]
+        for parent, above in queue:  # grows on the way
+            paths[id(parent)] = above
+            children = enumerate(parent.get("steps") or [])
+            queue += [(child, (*above, "steps", number)) for number, child in children]
+    return paths[id(step)]
 
 
 def _linked(
