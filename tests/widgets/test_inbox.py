@@ -228,13 +228,3 @@ def test_a_question_asked_again_is_a_row_of_its_own(
     until(lambda: page.view["open"] != key)
     assert page.view["values"]["0"]["note"] == ""
     inbox.close()
-
-
-def test_typed_text_outlives_another_question(start: Start, show: Show) -> None:
-    """It is there again when its question is opened again, even without drafts."""
-    first, second = start(HIT), start(HIT)
-    _, page = show(drafts=False)
-    page.type(note="born in 1951")
-    for run, note in ((second, ""), (first, "born in 1951")):
-        open_question(page, run)
-        assert page.view["values"]["0"]["note"] == note
