@@ -11,6 +11,7 @@ import pytest
 import runkit
 import screens
 import strangers
+from runkit.shell import _terminal
 from strangers import Fleet
 from support import at, question, run, step
 
@@ -116,3 +117,9 @@ def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
         [tile] = [text for text in tiles if text.startswith("Findings: ")]
         n, *parts = (int(n) for n in re.findall(r"\d+", tile))
         assert n == sum(parts) == sum(not item.is_output for item in made.truth.findings)
+
+
+@pytest.mark.parametrize("missing", [None, "the list was cut"])
+def test_nothing_waits_only_where_all_runs_were_read(missing: str | None) -> None:
+    lines = [str(line) for line in _terminal.inbox(runkit.frames([]), "", missing)]
+    assert ("caught up" in lines[0]) == (missing is None)
