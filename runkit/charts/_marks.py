@@ -198,7 +198,7 @@ def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
 def legend(picture: Picture) -> list[str]:
     """Build the entries of the legend: the colors of agents, and what is solid."""
     bars, scene = picture.bars, picture.scene
-    used = set(bars.loc[bars["kind"] != WAIT, "color"])
+    used = {*bars.loc[bars["kind"] != WAIT, "color"], *picture.slivers["color"]}
     entries = [entry("■", color, name) for color, name in scene.legend.items() if color in used]
     if len(scene.path):
         muted = scene.theme.muted

@@ -202,7 +202,7 @@ def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> lis
 
     n_steps, n_failed = len(scene.frames.steps), int(steps["is_failing"].sum())
     have, last = "a row: failed steps, waits, the longest, and groups", "row of their group"
-    if isinstance(depth, int):
+    if depth != "auto":
         have = f"a row, down to level {depth}"
     if has_lanes:
         have, last = "a lane", "last lane of their agent"

@@ -61,10 +61,12 @@ def test_a_large_tree_has_rows_for_what_matters():
 def test_every_other_step_is_a_sliver_in_the_row_of_its_group():
     """Steps at the top without a row share the last one; what is critical is drawn again, solid."""
     steps = [step(f"{n}", 10 * n, 10 * n + 9) for n in range(60)]
-    inner = [step("long", 600, 700), step("b", 700, 704), step("c", 704, 709)]
+    inner = [step("long", 600, 700)]
+    inner += [step("b", 700, 704, agent="tin"), step("c", 704, 709, agent="tin")]
     chart = draw(run(*steps, step("g", 600, 709, label="Group", steps=inner), end=709))
     group, last = chart.rows["Group"], chart.rows["2 other top steps"]
     assert last == 60
+    assert "TIN" in chart.legend
     assert [part for part in chart.slivers if part[0] == group] == [(group, 700, 709)] * 2
     assert sum(end - start for row, start, end in chart.slivers if row == last) == 2 * 2 * 9
 
