@@ -106,7 +106,7 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     events = _events(old, new, new.runs[~is_added | is_new])
     table = _strongest(new.runs, pd.concat([events, found[found["doubt"].isna()]]))
 
-    n_gone = int((~old.runs["run_id"].isin(new.runs["run_id"])).sum())
+    n_gone = len(old.runs) - int((~is_added).sum())
     n_added = int((is_added & ~is_new).sum())
     n_doubtful = int((~doubts["run_id"].drop_duplicates().isin(table["run_id"])).sum())
     n_equal = len(new.runs) - n_added - len(table) - n_doubtful

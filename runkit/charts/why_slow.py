@@ -81,7 +81,7 @@ def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
     """Return the other completed runs of a run's agent; none for a failed run."""
     if row["status"] == "error":
         return runs.head(0)
-    is_of_agent = runs["agent"].isna() if pd.isna(row["agent"]) else runs["agent"].eq(row["agent"])
+    is_of_agent = runs["agent"].map(str).eq(str(row["agent"]))  # also of none
     is_other = runs["status"].eq("completed") & runs["run_id"].ne(row["run_id"])
     return runs[is_other & is_of_agent]
 
