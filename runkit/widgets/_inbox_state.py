@@ -73,7 +73,7 @@ class InboxController(Forms):
     @property
     def waiting(self) -> list[Question]:
         """The waiting questions in the one order."""
-        return in_order(chain.from_iterable(self._questions.values()))
+        return in_order(chain.from_iterable([*self._questions.values()]))
 
     @property
     def listed(self) -> list[Question]:
@@ -182,17 +182,15 @@ class InboxController(Forms):
         """Take the newer ones of these runs, and the questions of those that have changed."""
         newer = [run for run in runs if self._is_newer(run)]
         changed = [run for run in newer if not self._is_same(run)]
-        for run in newer:
-            self._runs[run.id] = run
-            questions = self._questions.get(run.id, ())
-            self._questions[run.id] = [replace(question, run=run) for question in questions]
-        for run in changed:
-            for question in self._questions[run.id]:
-                if question.outcome(run).word == "expired":
-                    self.expired.append(question)
-            self._questions[run.id] = []
+        questions: dict[str, list[Question]] = {run.id: [] for run in changed}
         for question in questions_of(changed) if changed else ():
-            self._questions[question.run.id].append(question)
+            questions[question.run.id].append(question)
+        for run in newer:
+            before = [replace(item, run=run) for item in self._questions.get(run.id, ())]
+            self._questions[run.id] = questions.get(run.id, before)  # at once: a cell may list them
+            self._runs[run.id] = run
+            if run.id in questions:
+                self.expired += [item for item in before if item.outcome(run).word == "expired"]
         for run in changed:
             if run.is_finished:
                 self._ended.add(run.id)
