@@ -33,7 +33,7 @@ ASKED = run(
     end=130,
 )
 WAITING = ASKED | {"status": "interrupted", "ended_at": None, "interrupts": [ITEM], "steps": []}
-OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001"}
+OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001", "steps": ASKED["steps"]}
 
 
 def write(path: Path, *rows: object) -> Path:
