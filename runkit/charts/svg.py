@@ -349,6 +349,7 @@ class Chart:
             x0, x1, y0, y1 = bar["x0"], bar["x1"], bar["y0"], bar["y1"]
             corner = min(radius, abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
             style = color_attributes("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
+            style["pointer_events"] = None if bar["hover"] else "none"  # of the bar below it
             yield box(x0, x1, y0, y1, rx=corner, body=title_of(bar["hover"]), **style)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
