@@ -342,6 +342,8 @@ def verdict(
     typed text.
     """
     certainty = NONE
+    if sent is not None and not (sent.is_mine or sent.is_confirmed) and outcome.by:
+        sent = None  # the API names who answered
     if sent is not None:
         certainty = CLEAR if sent.is_confirmed else DOUBTFUL if sent.is_mine else THEIRS
     state, tone, title = VERDICTS[outcome.word, certainty]
@@ -422,6 +424,6 @@ def closed_receipt(
     if sent.is_confirmed:
         outcome = outcome._replace(word=ACCEPTED)
     elif outcome.word != "expired":
-        outcome = outcome._replace(word="closed")
+        outcome, sent = outcome._replace(word="closed"), sent._replace(is_mine=False)
     _, receipt = verdict(question, client, outcome, sent, has_reason=has_reason)
     return receipt

@@ -124,7 +124,7 @@ PRESSES = {
         State.CONFLICT,
         0,
         ["sending"],
-        "Closed by Priya Raman, ",
+        "Already answered by Priya Raman, ",
     ),
     "an error in the client": Case(client_error, State.UNKNOWN, 1, ["sending"], UNKNOWN),
 }

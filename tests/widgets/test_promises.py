@@ -10,6 +10,7 @@ import pytest
 
 import runkit
 import support
+from runkit.local import answer_log
 from support import until
 from tests.client.conftest import DROP, KEY, Answer, Received, Server
 from tests.widgets.pages import Page
@@ -137,6 +138,23 @@ def test_a_question_that_changed_is_not_answered(
     server.script = lambda request: Answer({**waiting, "interrupts": [other]})
     assert shown.answer("reject") == "conflict"
     assert posts(server) == []
+
+
+def test_an_answer_of_another_notebook_is_not_called_mine(
+    show: Show, server: Server, run_json: Compose, scripted_client: runkit.Client
+) -> None:
+    """Its kernel died while it sent; what was typed here was not sent and can be copied."""
+    shown = show()
+    known = {"host": scripted_client.host, "run_id": "run-1", "interrupt_id": "int-1"}
+    answer_log.claim({"decision": "reject"}, "Bob", known)
+    server.script = lambda request: Answer(run_json(status="running", steps=[]))
+    assert shown.answer("approve", note=NOTE) == "conflict"
+    assert posts(server) == []
+    assert shown.form.receipt is not None
+    title = shown.form.receipt.title
+    assert "maybe by the answer sent from this machine at" in title
+    assert title.endswith("signed Bob. Your answer was not sent.")
+    until(lambda: shown.page.view["status"]["copy"] == NOTE)
 
 
 def test_a_question_that_is_asked_again_gets_its_own_answer(
