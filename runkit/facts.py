@@ -157,8 +157,8 @@ class Facts:
 
     @cached_property
     def n_unread(self) -> int:
-        """The number of runs whose steps were not delivered."""
-        return int((~self.frames.runs["has_steps"]).sum())
+        """The number of runs whose steps were not delivered, or not all could be read."""
+        return int((~run_rules.is_read(self.frames)).sum())
 
     @cached_property
     def as_of(self) -> pd.Timestamp:

@@ -24,7 +24,7 @@ from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
 from runkit.display.text import day, plural
 from runkit.facts import Facts
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, measured_waits, outputs_of
+from runkit.tables.run_rules import findings_of, is_read, measured_waits, outputs_of
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
@@ -190,9 +190,10 @@ def _lacks(f: Frames) -> str:
     [run] = records(f.runs)
     has_question = f.interrupts["outcome"].isin(["pending", "lapsed"]).any()
     is_open = has_question or run["status"] not in FINAL_STATUSES
-    has_error = not run["has_steps"] or run["n_errors"] or run["status"] == "error"
+    is_whole = is_read(f).all()
+    has_error = not is_whole or run["n_errors"] or run["status"] == "error"
     lacks = {
-        "No findings.": run["has_steps"] and not run["n_findings"],
+        "No findings.": is_whole and not run["n_findings"],
         "No errors.": not has_error,
         "No questions waiting.": not is_open,
     }

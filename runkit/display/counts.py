@@ -120,7 +120,7 @@ def phrase(count: Count, what: str, noun: str, nouns: str | None = None) -> str:
 
 
 def things(count: Count, noun: str, nouns: str | None = None) -> str:
-    """Write how many things there are, where each is so: `12 findings; 3 runs not read`."""
+    """Write how many things there are, where each is so: `12 findings; 3 runs not read in full`."""
     several = nouns or f"{noun}s"
     if count.of:
         least = "at least " if count.unknown else ""
@@ -146,17 +146,17 @@ def base(count: Count, noun: str, nouns: str | None = None) -> str:
 
 
 def gap(count: Count) -> str:
-    """Write what is missing, after a semicolon: `; 3 not known; 41 runs not read`."""
+    """Write what is missing, after a semicolon: `; 3 not known; 41 runs not read in full`."""
     return _after(f"{count.unknown:,} {NOT_KNOWN}" if count.unknown else "", _unread(count))
 
 
 def unread(count: Count, things: str) -> str:
-    """Write a sentence of the runs without steps: `Findings of 41 runs not known: …`."""
+    """Write a sentence of the runs not read in full: `Findings of 41 runs not known: …`."""
     if not count.unread:
         return ""
     owner = "its" if count.unread == 1 else "their"
     runs = plural(count.unread, "run")
-    return f"{things} of {runs} {NOT_KNOWN}: {owner} steps were not read."
+    return f"{things} of {runs} {NOT_KNOWN}: {owner} steps were not read in full."
 
 
 def lasted(span: Span) -> str:
@@ -180,7 +180,7 @@ def age(span: Span) -> str:
 
 
 def waiting_words(count: Count) -> str:
-    """Write how many questions wait: `3 questions waiting; 2 runs not read`."""
+    """Write how many questions wait: `3 questions waiting; 2 runs not read in full`."""
     return things(count, "question waiting", "questions waiting")
 
 
@@ -191,7 +191,7 @@ def sentence(*parts: str) -> str:
 
 
 def _unread(count: Count) -> str:
-    return f"{plural(count.unread, 'run')} not read" if count.unread else ""
+    return f"{plural(count.unread, 'run')} not read in full" if count.unread else ""
 
 
 def _after(*parts: str) -> str:

@@ -40,6 +40,7 @@ from runkit.tables.run_rules import (
     NO_CAUSE,
     LinkedFrames,
     is_rated,
+    is_read,
     outputs_of,
     returned_by,
     words_of_cause,
@@ -177,7 +178,7 @@ def _side(facts: Facts) -> dict[str, Any]:
         return side | {"headline": RETURNED}
     headline = "No result yet"
     if run["status"] in FINAL_STATUSES:
-        is_whole = run["has_steps"] and not f.steps["type"].eq("output").any()
+        is_whole = is_read(f).all() and not f.steps["type"].eq("output").any()
         headline = "No output" if is_whole else "The output is not known"
     return side | {"headline": headline}
 

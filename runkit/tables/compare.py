@@ -13,7 +13,7 @@ from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import named
+from runkit.tables.run_rules import is_read, named
 from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
@@ -95,7 +95,8 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     table["is_first_difference"] = False
     difference = None if unread else first_difference(in_a, in_b)
     if difference is None:
-        table.attrs["sentence"] = _no_difference(unread)
+        damaged = [side for side, f in sides.items() if not is_read(f).all()]
+        table.attrs["sentence"] = _no_difference(damaged)
         return table
     for side, position in difference._asdict().items():
         if position is not None:
@@ -126,10 +127,10 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     return None
 
 
-def _no_difference(unread: list[str]) -> str:
-    if unread:
-        runs = f"run {unread[0]}" if len(unread) == 1 else "both runs"
-        return f"The first difference is {NOT_KNOWN}: the steps of {runs} were not read."
+def _no_difference(damaged: list[str]) -> str:
+    if damaged:
+        runs = f"run {damaged[0]}" if len(damaged) == 1 else "both runs"
+        return f"The first difference is {NOT_KNOWN}: the steps of {runs} were not read in full."
     return "No step differs in depth, agent, name, type, failure, or resolution by policy."
 
 

@@ -22,7 +22,7 @@ from runkit.tables._saved import write_saved
 from runkit.tables.arrow_columns import empty
 from runkit.tables.audit_trail import audit_trail
 from runkit.tables.problems import problem_words
-from runkit.tables.run_rules import is_separate, lost_questions, measured_waits
+from runkit.tables.run_rules import is_read, is_separate, lost_questions, measured_waits
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
@@ -318,9 +318,9 @@ class Frames:
         An item and a step that could not be paired are perhaps one question.
         """
         n_twice = int(is_separate(self.interrupts).isna().sum())
-        runs, n_waiting = self.runs, int(self.runs["n_pending"].sum()) - n_twice
+        n_waiting = int(self.runs["n_pending"].sum()) - n_twice
         n_lost = len(lost_questions(self))
-        is_whole = runs["has_steps"].all() and not n_lost
+        is_whole = is_read(self).all() and not n_lost
         n_rows = {name: len(self[name]) for name in COUNTED}
         n_rows["interrupts"] -= n_twice
         parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n or is_whole]

@@ -114,22 +114,28 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
     return flag(has_strong, has_strong | rows["is_known"].ne(False))
 
 
+def is_read(f: LinkedFrames) -> pd.Series[bool]:
+    """Flag the runs whose steps were delivered, and nothing of them was lost to an error."""
+    damaged = f.problems.loc[f.problems["severity"].eq("error"), "run_id"]
+    return f.runs["has_steps"] & ~f.runs["run_id"].isin(damaged)
+
+
 def ratings(f: LinkedFrames) -> pd.DataFrame:
     """Return how sure the agents were, a row for each run.
 
     `level` is the lowest rating of its findings and outputs, null if none is rated; `unrated` is
     the title of the first that is not rated. `is_low` is null where nothing is low, but one is not
-    rated, or the steps were not read.
+    rated, or the steps were not all read.
     """
     artifacts = pd.concat([findings_of(f), outputs_of(f)])
     has_rating = is_rated(artifacts)
     lowest = artifacts[has_rating].sort_values("confidence", kind="stable")
     level = lowest.drop_duplicates("run_id").set_index("run_id")["confidence"].astype("str")
     unrated = artifacts[~has_rating].drop_duplicates("run_id").set_index("run_id")["title"]
-    runs = f.runs[["run_id", "has_steps"]].join(level.rename("level"), on="run_id")
+    runs = f.runs[["run_id"]].assign(is_read=is_read(f)).join(level.rename("level"), on="run_id")
     runs = runs.join(unrated.rename("unrated"), on="run_id")
     is_low = runs["level"].eq("low")
-    is_known = is_low | runs["has_steps"] & runs["unrated"].isna()
+    is_known = is_low | runs["is_read"] & runs["unrated"].isna()
     return runs[["run_id", "level", "unrated"]].assign(is_low=flag(is_low, is_known))
 
 

@@ -141,7 +141,7 @@ def test_the_sentence_counts_what_was_not_read() -> None:
         words = runkit.actions(runs, client).attrs["sentence"]
         nothing = runkit.actions([], client).attrs["sentence"]
     assert words == (
-        "2 actions; 1 run not read. 1 settled by a reviewer, 1 by nobody known. "
-        "Questions of 2 runs not known: their steps were not read."
+        "2 actions; 1 run not read in full. 1 settled by a reviewer, 1 by nobody known. "
+        "Questions of 2 runs not known: their steps were not read in full."
     )
     assert nothing == "No actions."

@@ -34,7 +34,7 @@ CASES = [  # a count with its words
     (Count(0, 30, 3), "30 open questions, for 3 not known whether over 4 h"),
     (Count(0, 0), "no open questions"),
     (Count(0, 0, 0, 41), "open questions of 41 runs not known"),
-    (Count(2, 2, 0, 1), "2 of 2 open questions over 4 h; 1 run not read"),
+    (Count(2, 2, 0, 1), "2 of 2 open questions over 4 h; 1 run not read in full"),
 ]
 COUNTS = [
     Count(n, of, unknown, n_unread)
@@ -75,12 +75,12 @@ def test_a_share_says_of_how_many() -> None:
         "of 3 open questions; 2 not known",
         "no open questions",
         "of 2 open questions; not known",
-        "of 2 open questions; 3 runs not read",
+        "of 2 open questions; 3 runs not read in full",
     ]
 
 
 def test_runs_that_were_not_read_have_a_sentence() -> None:
-    words = "Findings of 41 runs not known: their steps were not read."
+    words = "Findings of 41 runs not known: their steps were not read in full."
     assert unread(Count(0, 0, 0, 41), "Findings") == words
     assert unread(Count(3, 3, 0, 1), "Findings").startswith("Findings of 1 run not known: its")
     assert unread(Count(3, 3), "Findings") == ""

@@ -176,3 +176,9 @@ def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed: int)
     ):
         assert math.isnan(part_s) or part_s <= whole_s + 1e-6
         assert is_least or math.isnan(whole_s)
+
+
+def test_a_lost_artifact_leaves_findings_unknown() -> None:
+    """A run of which something could not be read may have more findings and errors."""
+    run = strangers.run([strangers.step("work", 0, 50, artifacts=[5])])
+    assert Facts(runkit.frames([run])).unread == Count(0, 0, 0, 1)

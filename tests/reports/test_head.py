@@ -287,7 +287,7 @@ ASKED = "not known whether over 4 h"
         (
             LISTED,
             ("3", "oldest at least 5 h, all over 4 h"),
-            ("100%", "of 3 questions answered or waiting; 3 runs not read"),
+            ("100%", "of 3 questions answered or waiting; 3 runs not read in full"),
         ),
         (
             [LATE, *UNDATED[:2]],
