@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ import support
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer, Server
+from tests.client.conftest import DROP, Answer, Received, Server
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
@@ -37,6 +39,7 @@ def resume(client: Client) -> None:
     ("verdict", "is_open_after", "delivery"),
     [
         (Answer(), False, "confirmed"),
+        (Answer(), True, "unknown"),
         (DROP, False, "unconfirmed"),
         (DROP, True, "unknown"),
         (Answer(status=500), True, "unknown"),
@@ -127,3 +130,24 @@ def test_only_its_own_question_was_answered(step_id: str | None, answered_by: li
     )
     f = runkit.frames(support.run(*pauses), answers=runkit.answer_log())
     assert f.interrupts["answered_by"].fillna("").tolist() == answered_by
+
+
+def test_an_answer_is_in_the_log_before_it_leaves(
+    server: Server, client: Client, run_json: Compose, state_dir: Path
+) -> None:
+    """The log is for its owner only."""
+    assert len(runkit.answer_log()) == 0  # imports pandas, which may outlast the client's timeout
+    at_arrival: list[Any] = []
+
+    def script(request: Received) -> Answer:
+        at_arrival.extend(
+            runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist()
+        )
+        return Answer(run_json())
+
+    server.script = script
+    resume(client)
+    assert at_arrival == [["run-1", "int-1", "sending"]]
+    assert runkit.answer_log()["delivery"].tolist() == ["confirmed"]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (state_dir, *state_dir.iterdir())}
+    assert modes == {0o700, 0o600}

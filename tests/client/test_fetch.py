@@ -162,3 +162,42 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     more = client.runs.fetch(runs.requested or (), have=runs)
     assert more.ids == tuple(IDS)
     assert more.is_complete
+
+
+def test_a_run_that_cannot_be_read_is_missing_by_name(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """The others arrive, also after one that this key may not read.
+
+    The list does not claim to be whole.
+    """
+    refusals = {"run-0": 403, "run-3": 404}
+
+    def script(request: Received) -> Answer:
+        run_id = request.path.removeprefix("/runs/")
+        return Answer(run_json(run_id, steps=[]), status=refusals.get(run_id, 200))
+
+    server.script = script
+    runs = client.runs.fetch([f"run-{number}" for number in range(6)], progress=False)
+    assert runs.ids == ("run-1", "run-2", "run-4", "run-5")
+    assert not runs.is_complete
+    assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
+
+
+def test_a_run_whose_answer_is_lost_is_read_again(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """A dropped connection in the middle of a fetch costs no run."""
+    dropped = {"run-2", "run-5"}
+
+    def script(request: Received) -> Answer:
+        run_id = request.path.removeprefix("/runs/")
+        if run_id in dropped:
+            dropped.remove(run_id)
+            return DROP
+        return Answer(run_json(run_id, steps=[]))
+
+    server.script = script
+    ids = [f"run-{number}" for number in range(8)]
+    runs = client.runs.fetch(ids, progress=False)
+    assert (list(runs.ids), runs.is_complete, dropped) == (ids, True, set())

@@ -1,12 +1,17 @@
 """Which key goes to which host."""
 
+import gc
+import logging
+
 import httpx
 import pytest
 
+import runkit
 from runkit.client import Client
 from runkit.client._transport import proxy_of_environment
 from runkit.client.hosts import choose_target
 from runkit.errors import UsageError
+from tests.client.conftest import KEY, Answer, Server
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
 PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk.com/v1"
@@ -150,3 +155,50 @@ def test_proxy_of_the_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert proxy_of_environment("https://api.middesk.example/v1") == proxy
+
+
+@pytest.mark.parametrize("key", [KEY, "of-another-form-7c1e9a04"])
+def test_the_key_is_in_no_log_and_no_error(
+    server: Server, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    """Logs of all libraries at every level, and the words of a server that repeats the key."""
+    caplog.set_level(logging.DEBUG)
+    body = {"errors": [{"message": f"the key {key} may not do this", "parameter": key}]}
+    server.script = lambda request: Answer(body, status=401)
+    with Client(key, server.url, rate=None) as client, pytest.raises(PermissionError) as caught:
+        client.agents.list()
+    assert "may not do this" in str(caught.value)
+    assert key not in f"{caught.value} {caught.value!r} {client!r}"
+    assert caplog.records
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize("key", ["completed", "run"])
+def test_the_key_changes_no_answer(key: str) -> None:
+    """A run is read as it came, whatever the key is."""
+    with runkit.sandbox(key=key, history=5) as box, box.client() as client:
+        runs = client.runs.fetch(client.runs.list(progress=False), progress=False)
+    assert {run.to_dict()["object"] for run in runs} == {"run"}
+    assert {run.status for run in runs} <= {"completed", "error", "interrupted"}
+    del runs, box, client
+    gc.collect()  # else the word is hidden in messages of later tests
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("mk_live_0123456789abcdef", "https://elsewhere.example/v1"),
+        ("mk_live_0123456789abcdef", "http://127.0.0.1:9/v1"),
+        ("mk_live_0123456789abcdef", "https://api-sandbox.middesk.com/v1"),
+        ("another_0123456789abcdef", "https://elsewhere.example/v1"),
+        ("another_0123456789abcdef", "http://127.0.0.1:9/v1"),
+    ],
+)
+def test_the_environment_sends_no_live_key_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, key: str, url: str
+) -> None:
+    """Only code can send a key that may be live to a host that is not Middesk's own for it."""
+    monkeypatch.setenv("MIDDESK_API_KEY", key)
+    monkeypatch.setenv("MIDDESK_BASE_URL", url)
+    with pytest.raises(UsageError):
+        Client()

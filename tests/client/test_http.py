@@ -1,5 +1,6 @@
 """Retries, pace, and what is known about a request that was lost."""
 
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,8 @@ import runkit
 from runkit.client import Client
 from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
 from runkit.client._runs import READ_TIMEOUT
-from runkit.errors import RateLimited, Unavailable
-from tests.client.conftest import DROP, Answer, Received, Server, Time
+from runkit.errors import MaybeSent, RateLimited, RunkitError, Unavailable
+from tests.client.conftest import DROP, KEY, Answer, Received, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -114,3 +115,52 @@ def test_few_functions_stand_between_a_call_and_its_request(
     own = [file for file in map(Path, files) if file.is_relative_to(package)]
     own = [file for file in own if file.name != "arguments.py"]
     assert 1 < len(own) <= most, own
+
+
+REQUESTS: dict[str, Callable[[Client], Any]] = {
+    "get": lambda client: client.runs.get("run-1"),
+    "list": lambda client: client.runs.list(),
+    "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
+    "stream": lambda client: list(client.runs.stream("run-1")),
+}
+
+
+def test_a_run_whose_creation_is_in_doubt_is_created_once(server: Server, client: Client) -> None:
+    """A server error after the request may come after the work."""
+    server.script = lambda request: Answer(status=502)
+    with pytest.raises(MaybeSent):
+        REQUESTS["create"](client)
+    assert server.lines == ["POST /runs"]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_no_redirect_takes_the_key_along(server: Server, client: Client, name: str) -> None:
+    server.script = lambda request: Answer(status=307, headers={"Location": "/v1/elsewhere"})
+    with pytest.raises(RunkitError):
+        REQUESTS[name](client)
+    assert len(server.lines) == 1
+
+
+def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
+    """At 20 a second, 31 requests by eight threads take one and a half seconds at least."""
+    server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
+    with Client(KEY, server.url, rate=20) as client:
+        started = time.monotonic()
+        client.runs.fetch([f"run-{number}" for number in range(31)], progress=False)
+        assert time.monotonic() - started >= 1.5
+    assert len(server.lines) == 31
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_for_a_pause_gets_it(
+    server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
+) -> None:
+    """Retry-After in the response to one request holds back all others, reads and writes."""
+    server.say(
+        Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json())
+    )
+    with pytest.raises(RunkitError):
+        REQUESTS["create"](client)
+    REQUESTS["get"](client)
+    client.runs.create("cip_orchestrator", thread_id="t-1")
+    assert fake_time.slept == [7]

@@ -189,3 +189,14 @@ def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     assert "not complete: cut" in html
     assert "<script>" not in html
     assert repr(RunList()) == "RunList(0; complete)"
+
+
+def test_a_list_has_all_runs_or_says_that_it_has_not(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """Three pages are read to the end; a limit that cuts is said, one that does not is not."""
+    server.script = Book(run_json, 23).answer
+    whole, cut, enough = (client.runs.list(limit=n, progress=False) for n in (None, 7, 23))
+    assert (len(whole), len(set(whole.ids)), whole.is_complete) == (23, 23, True)
+    assert (len(cut), cut.ids, cut.is_complete) == (7, whole.ids[:7], False)
+    assert (len(enough), enough.is_complete) == (23, True)

@@ -14,6 +14,7 @@ from runkit.errors import (
     Invalid,
     NotFound,
     RateLimited,
+    RunkitError,
     Unavailable,
 )
 from tests.client.conftest import Answer, Server
@@ -124,3 +125,12 @@ def test_read_only_sends_no_post(
     with pytest.raises(PermissionError, match="read_only"):
         WRITES[write](make_client(read_only=True))
     assert server.requests == []
+
+
+def test_a_response_with_another_run_is_an_error(
+    server: Server, client: Client, run_json: Any
+) -> None:
+    """A cache or proxy that mixes up answers must not mix up customers."""
+    server.say(Answer(run_json("run-of-another-customer")))
+    with pytest.raises(RunkitError):
+        client.runs.get("run-1")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from runkit.client import Client
+from runkit.errors import RunkitError
 from tests.client.conftest import DROP, Answer, Received, Server
 
 Compose = Callable[..., dict[str, Any]]
@@ -115,3 +116,15 @@ def test_a_lost_stream_ends_with_the_run(server: Server, client: Client, run_jso
     events = list(client.runs.stream("run-1"))
     assert [event.type for event in events] == ["RUN_STARTED", "RUN_READ"]
     assert events[-1].run.status == "running"
+
+
+def test_a_stream_of_another_run_is_an_error(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    data = json.dumps({"snapshot": run_json("run-of-another-customer", steps=[])})
+    stream = Answer(chunks=[f"event: STATE_SNAPSHOT\ndata: {data}\n\n".encode()])
+    server.script = lambda request: (
+        stream if request.path.endswith("/stream") else Answer(run_json("run-1"))
+    )
+    with pytest.raises(RunkitError):
+        list(client.runs.stream("run-1"))
