@@ -316,6 +316,13 @@ class Facts:
         return self._flagged(self.artifacts["is_bare"])
 
 
+def businesses_of(f: LinkedFrames) -> Count:
+    """Count the businesses of the runs; each run that names none may be of another."""
+    ids = f.runs["business_id"].fillna(f.runs["business_name"])
+    n, n_unknown = ids.nunique(), int(ids.isna().sum())
+    return Count(n, n + n_unknown, n_unknown)
+
+
 def count(flags: pd.Series[Any], n_unread: int = 0) -> Count:
     """Count a flag of three values; the things of unread runs are not in it."""
     return Count(int(flags.sum()), len(flags), int(flags.isna().sum()), n_unread)

@@ -22,7 +22,7 @@ from runkit.display.counts import Count, base, lasted, number, share, short, thi
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
 from runkit.display.text import day, plural
-from runkit.facts import Facts
+from runkit.facts import Facts, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of, is_read, measured_waits, outputs_of
 
@@ -46,12 +46,12 @@ class Tile(NamedTuple):
 def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     """Return the numbers that an analyst reads first, by name."""
     runs = facts.frames.runs
-    n_runs, n_businesses = len(runs), runs["business_id"].nunique()
+    n_runs = len(runs)
     scope = "all runs"
     if n_all is not None and n_all > n_runs:
         scope = f"newest {n_runs:,} of {n_all:,}"
-    if n_businesses:
-        scope += f", {plural(n_businesses, 'business', 'businesses')}"
+    if (businesses := businesses_of(facts.frames)).n:
+        scope += f", {things(businesses, 'business', 'businesses')}"
     n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
     waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
     over = "question answered or waiting", "questions answered or waiting"

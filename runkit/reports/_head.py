@@ -34,7 +34,7 @@ from runkit.display.text import (
     short_id,
     shorten,
 )
-from runkit.facts import Facts, time_parts, wait_of
+from runkit.facts import Facts, businesses_of, time_parts, wait_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
@@ -116,9 +116,9 @@ def _headline(facts: Facts) -> str:
 def _range(f: Frames) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
-    text, n_businesses = plural(len(f.runs), "run"), f.runs["business_id"].nunique()
-    if n_businesses:
-        text += f" of {plural(n_businesses, 'business', 'businesses')}"
+    text, businesses = plural(len(f.runs), "run"), businesses_of(f)
+    if businesses.n:
+        text += f" of {things(businesses, 'business', 'businesses')}"
     if len(created):
         days = dict.fromkeys([day(created.min()), day(created.max())])
         text += f", created {' to '.join(days)}"

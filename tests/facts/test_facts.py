@@ -13,7 +13,7 @@ import pytest
 import runkit
 import strangers
 from runkit.display.counts import Count
-from runkit.facts import Facts, run_facts
+from runkit.facts import Facts, businesses_of, run_facts
 from strangers import HOUR, REMOVALS, STRONG, Fleet, Question
 
 LIMIT_H = 4
@@ -182,3 +182,10 @@ def test_a_lost_artifact_leaves_findings_unknown() -> None:
     """A run of which something could not be read may have more findings and errors."""
     run = strangers.run([strangers.step("work", 0, 50, artifacts=[5])])
     assert Facts(runkit.frames([run])).unread == Count(0, 0, 0, 1)
+
+
+def test_runs_without_a_business_may_be_of_others() -> None:
+    run = strangers.run([strangers.step("work", 0, 50)])
+    f = runkit.frames([run | {"id": f"run-{number}"} for number in range(3)])
+    f.runs["business_name"] = ["Lakeline", None, "Lakeline"]
+    assert businesses_of(f) == Count(1, 2, 1)
