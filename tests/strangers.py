@@ -44,6 +44,8 @@ class Question:
     asked: float | None
     answered: float | None = None
     ending: str = "pending"
+    decision: str | None = None
+    answered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,9 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
     asked["artifacts"] = [evidence(proposal)]
     truth = Truth(
         findings=(proposal,),
-        questions=(Question("Approve the business?", 20, answered, "answered"),),
+        questions=(
+            Question("Approve the business?", 20, answered, "answered", "approved", "Ana Ortiz"),
+        ),
         working_s=20,
         waiting_s=answered - 20,
         idle_s=100 - answered,

@@ -216,6 +216,7 @@ DECIDED = {
     "approved": "approved",
     "reject": "rejected",
     "rejected": "rejected",
+    "edited": "edited",
 }
 
 
@@ -278,7 +279,7 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
 def decision_of(answer: Mapping[str, Any]) -> str | None:
     """Read the decision of an answer: approved, rejected or edited; None for anything else.
 
-    [A] 2, [A] 5. Edited is an approval with changed actions, or of only some proposals.
+    [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
     """
     parts = objects(answer.get("proposals")) or [dict(answer)]
     decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}

@@ -438,10 +438,10 @@ def _reason_in(value: object) -> str | None:
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Read who answered an interrupt step.
 
-    [A] 32: `result.answered_by`, which no page documents.
+    [A] 32: `answered_by` or `reviewer` of its result, which no page documents.
     """
-    answerer = _result(step).get("answered_by")
-    return actor_name(answerer) if isinstance(answerer, dict) else first_text(answerer)
+    people = map(_result(step).get, ("answered_by", "reviewer"))
+    return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:

@@ -138,7 +138,7 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     -------
     Panel
         The audit trail: the question and its evidence (titles, each with the highest tier of its
-        sources), how it ended, what was decided, by whom, when and why. `reason`, `answer` and
+        sources), how it ended, what was decided, by whom, when and why. `answer` and
         `delivery` are from the answer log, null where it has none.
 
     Raises

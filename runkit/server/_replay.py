@@ -21,6 +21,7 @@ from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of what follows an open question
 ANY_VERDICT = ["approve", "reject"]  # where the recording goes on alike after each answer
+RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")  # replaced by a live one
 ENDED_BY = "ended by the sandbox's operator"
 
 
@@ -237,7 +238,10 @@ class _Parts:
                 result = result | {"interrupt_id": interrupt.item["id"]}
             if answer := self.answers.get(interrupt.item["id"]):
                 _update(step, status="completed", completed_at=iso(answer.at))
-                step["result"] = {key: result[key] for key in result if key != "answered_by"}
+                is_live = answer.at >= self.spec.past_until
+                step["result"] = {
+                    key: result[key] for key in result if not (is_live and key in RECORDED_ANSWER)
+                }
                 if answer.person:
                     step["result"]["answered_by"] = user_of(answer.person)
         kept = {key: result[key] for key in ("interrupt_id",) if key in result}

@@ -348,7 +348,6 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
         "asked_at": np.where(has_step, since, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": wait,
-        "decision": pa.nulls(len(run), TEXT),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.questions import DECIDED, decision_of
-from runkit.display.text import brief, plural, shorten
+from runkit.display.text import brief, first_text, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED
 from runkit.tables.run_rules import NOT_READ, LinkedFrames, lost_questions
@@ -74,7 +74,7 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
     values = [_read(answer) for answer in log["answer"]]
     sent = [decision_of(value) if value else None for value in values]
-    decisions = log["decision"].str.lower().map(DECIDED | {"edited": "edited"})
+    decisions = log["decision"].str.lower().map(DECIDED)
     wrong = log["decision"][log["decision"].notna() & decisions.isna()]
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
@@ -141,9 +141,9 @@ def use_words(log: pd.DataFrame) -> str:
 
 
 def with_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
-    """Fill `decision` from the matched answers, and `answered_by` where the API names nobody."""
+    """Fill `decision` and `answered_by` from the matched answers where the data has none."""
     last = joined_answers(questions, log)
-    decision = last["decision"].fillna(questions["decision"].astype("str"))
+    decision = questions["decision"].astype("str").fillna(last["decision"])
     return questions.assign(
         decision=pd.Categorical(decision, categories=list(DECISIONS)),
         answered_by=questions["answered_by"].fillna(last["answered_by"]),
@@ -160,13 +160,15 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     """Return a row for each question: on which evidence it was asked, and who decided what.
 
     `evidence` has the titles of what was proposed, each with the highest tier of its sources.
-    `reason` is the note of the answer, which only the answer log has. A run that waits for a
-    question that is not in the data has a row, too, and so has one without questions whose steps
-    were not read.
+    `reason` is the comment that the data has, else the note of the answer in the log. A run that
+    waits for a question that is not in the data has a row, too, and so has one without questions
+    whose steps were not read.
     """
-    questions, reasons = f.interrupts, None
+    questions = f.interrupts
+    reasons = _comments(f)
     if log is not None:
-        questions, reasons = with_answers(questions, log), joined_answers(questions, log)["note"]
+        reasons = reasons.fillna(joined_answers(questions, log)["note"])
+        questions = with_answers(questions, log)
 
     cited = proposed_artifacts(questions, f.artifacts)
     tiers = (
@@ -175,7 +177,7 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     texts = (cited["title"] + " (" + tiers + ")").groupby(cited["question"]).agg("; ".join)
 
     table = questions.assign(
-        reason=pd.Series(reasons, questions.index, "str"),
+        reason=reasons,
         evidence=texts.reindex(questions.index),
     )
     is_unread = ~f.runs["has_steps"] & ~f.runs["run_id"].isin(table["run_id"])
@@ -185,6 +187,14 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     table = table.rename(columns={"label": "question"})
     table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
+
+
+def _comments(f: LinkedFrames) -> pd.Series[str]:
+    """Return what the step of each question says of its answer, null where it says nothing."""
+    key = ["run_id", "step_id"]
+    results = f.interrupts[key].merge(f.steps[[*key, "result"]], "left", key)["result"].map(_read)
+    comments = [first_text(*map(result.get, ("comment", "note"))) for result in results]
+    return pd.Series(comments, f.interrupts.index, "str")
 
 
 def proposed_artifacts(questions: pd.DataFrame, artifacts: pd.DataFrame) -> pd.DataFrame:

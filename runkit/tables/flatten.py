@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
+from runkit.api.questions import decision_of
 from runkit.api.validation import (
     Note,
     Path,
@@ -56,6 +57,7 @@ class InterruptRow(NamedTuple):
     kind: str
     n_proposals: int
     outcome: str
+    decision: str | None
     answered_by: str | None
 
 
@@ -305,6 +307,7 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | No
         kind=interrupt_kind(value),
         n_proposals=n_proposals(value),
         outcome=outcome,
+        decision=decision_of(step.get("result") or {}) if outcome == ANSWERED else None,
         answered_by=answerer_of(step) if outcome == ANSWERED else None,
     )
 

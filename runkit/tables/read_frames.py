@@ -90,8 +90,8 @@ def frames(
     answers
         `runkit.answer_log()`, some of its rows, or those of several reviewers (`pd.concat`). Or a
         table of your own with `run_id`, `step_id` or `interrupt_id`, `decision` (approved, rejected
-        or edited), `answered_by` and `answered_at`. Fills `decision` and, where the API names
-        nobody, `answered_by` in the interrupts frame; the newest answer to a question counts. A
+        or edited), `answered_by` and `answered_at`. Fills `decision` and `answered_by` in the
+        interrupts frame where the data has none; the newest answer to a question counts. A
         question that is open in the data stays open. `f.answers`, which the frames print, counts
         all rows, also those that match no question. Without answers, the frames are the same on
         every machine.

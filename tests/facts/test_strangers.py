@@ -13,22 +13,25 @@ import strangers
 from strangers import FORMS, Truth
 
 
-def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[str]]]:
-    """Of each run its status, its failed steps, its findings and how its questions ended."""
+def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[list[str]]]]:
+    """Of each run its status, its failed steps, its findings, and who ended its questions how."""
     parts = []
     for run_id in f.runs["run_id"]:
         selected = f.select(run_id)
         [run] = selected.runs.to_dict("records")
         titles = selected.artifacts.loc[~selected.artifacts["is_repeat"], "title"]
-        endings = selected.interrupts["outcome"].astype("str")
-        parts.append((run["status"], run["n_errors"], sorted(titles), sorted(endings)))
+        endings = selected.interrupts[["outcome", "decision", "answered_by"]].astype("str")
+        rows = sorted(endings.fillna("").values.tolist())
+        parts.append((run["status"], run["n_errors"], sorted(titles), rows))
     return parts
 
 
-def true_facts(truth: Truth) -> tuple[str, int, list[str], list[str]]:
+def true_facts(truth: Truth) -> tuple[str, int, list[str], list[list[str]]]:
     """The same of a run whose truth is known."""
     titles = sorted(item.title for item in truth.findings)
-    endings = sorted(asked.ending for asked in truth.questions)
+    endings = sorted(
+        [asked.ending, asked.decision or "", asked.answered_by or ""] for asked in truth.questions
+    )
     return truth.status, truth.n_failed, titles, endings
 
 

@@ -43,12 +43,36 @@ def test_frames_that_are_there_take_the_log_too() -> None:
     assert row(f) == [None, None]
 
 
-@pytest.mark.parametrize("by", ["Ana Ortiz", {"id": "u-1", "name": "Ana Ortiz"}])
-def test_whom_the_api_names_comes_before_the_log(by: object) -> None:
-    """The log's name is self-declared."""
-    log(APPROVE, "root")
-    assert row(answered(answered_by=by)) == [None, "Ana Ortiz"]
-    assert row(answered(answered_by=by), answers=runkit.answer_log()) == ["approved", "Ana Ortiz"]
+@pytest.mark.parametrize(
+    ("result", "alone", "with_log"),
+    [
+        ({}, [None, None, None], ["rejected", "Ada", "no"]),
+        ({"answered_by": "Bo"}, [None, "Bo", None], ["rejected", "Bo", "no"]),
+        ({"reviewer": {"id": "u", "name": "Bo"}}, [None, "Bo", None], ["rejected", "Bo", "no"]),
+        ({"decision": "approved"}, ["approved", None, None], ["approved", "Ada", "no"]),
+        ({"comment": "seen"}, [None, None, "seen"], ["rejected", "Ada", "seen"]),
+        (
+            {"decision": "approve", "answered_by": "Bo", "reviewer": "Cy", "note": "seen"},
+            ["approved", "Bo", "seen"],
+            ["approved", "Bo", "seen"],
+        ),
+        (
+            {"decision": 1, "reviewer": ["Bo"], "comment": {"text": "seen"}},
+            [None, None, None],
+            ["rejected", "Ada", "no"],
+        ),
+    ],
+)
+def test_what_the_data_says_of_an_answer_comes_before_the_log(
+    result: dict[str, Any], alone: list[Any], with_log: list[Any]
+) -> None:
+    log(REJECT)
+    f = runkit.frames(answered(**result))
+    for answers, expected in [(None, alone), (runkit.answer_log(), with_log)]:
+        trail = runkit.one_run.questions(f, answers).table
+        columns = trail[["decision", "answered_by", "reason"]].astype(object)
+        assert columns.where(columns.notna(), None).iloc[0].tolist() == expected
+        assert row(f, answers=answers) == expected[:2]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +91,7 @@ def test_the_decision_of_an_answer(answer: dict[str, Any], decision: str | None)
     """An approval of a part, or with changes, is edited; what is neither yes nor no is null."""
     log(answer)
     assert row(answered(), answers=runkit.answer_log()) == [decision, "Ada"]
+    assert row(answered(**answer)) == [decision, None]
 
 
 @pytest.mark.parametrize("delivery", ["failed", "refused", "unconfirmed", "unknown", "sending"])
@@ -80,7 +105,8 @@ def test_only_confirmed_answers_count(delivery: str) -> None:
 def test_an_open_question_has_no_decision() -> None:
     """Also where an earlier answer to it is known."""
     log(APPROVE)
-    assert row(run(question("q", 10, None), end=None), answers=runkit.answer_log()) == [None, None]
+    asking = run(question("q", 10, None, result=APPROVE | {"reviewer": "Bo"}), end=None)
+    assert row(asking, answers=runkit.answer_log()) == [None, None]
 
 
 def test_answers_that_are_no_answer_log_are_a_usage_error() -> None:
