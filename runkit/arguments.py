@@ -105,7 +105,7 @@ def _is_key(value: object) -> bool:
 def _problem(arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]]) -> str | None:
     """Return what is wrong with the arguments; make numbers and flags of numpy those of Python."""
     for name, value in arguments.items():
-        if getattr(value, "ndim", None) == 0:
+        if hasattr(type(value), "ndim") and value.ndim == 0:
             value = arguments[name] = value.item()
         values = value if isinstance(value, list | tuple | set) else [value]
         if name not in KEYS and any(map(_is_key, values)):

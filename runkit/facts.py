@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.display.counts import HOUR, Count, Span, lasted
-from runkit.display.text import duration, moment
+from runkit.api.contract import RESOLUTIONS
+from runkit.display.counts import HOUR, Count, Span
+from runkit.display.text import moment
 from runkit.tables import run_rules
 from runkit.tables.run_rules import STRONG_TIERS, LinkedFrames, flag
 
 LIMIT_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
-MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 SOON_S = HOUR / 2  # an answer within this time came soon
 TO_A_PERSON = ("pending", "answered", "lapsed")  # other questions were decided by policy
 
@@ -35,75 +34,16 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each run in the order of `f.runs`, with its columns and index.
+        A row for each run in the order of `f.runs`, with the columns of `run_rules.with_courses`.
 
         | column | meaning |
         | --- | --- |
-        | cause, reason | the label of the step in which it failed, and its error; else null |
         | level | the lowest rating of its findings and outputs; null if none is rated |
         | unrated | the title of one that is not rated; null if all are |
         | is_low | something is rated low; null where that is not known |
-        | wait_s | seconds of its open question that waits longest |
-        | is_least | it may have waited longer |
-        | since | when the first of its open questions was asked, or when it was updated |
-        | is_over | it has completed or failed |
-        | steps_s | how long its steps took, where its own times do not say it; else null |
     """
-    causes = run_rules.causes_of(f).set_index("run_id")[["label", "error"]]
-    waits = run_rules.with_waits(f, run_rules.open_questions(f))
-    by_run = waits.assign(is_least=waits["is_least"] | waits["wait_s"].isna()).groupby("run_id")
-    longest = by_run.agg({"wait_s": "max", "is_least": "any", "since": "min"})
-    runs = f.runs.merge(run_rules.ratings(f), on="run_id", how="left")
-    runs = runs.join(causes.set_axis(["cause", "reason"], axis=1), on="run_id")
-    runs = runs.join(longest, on="run_id").set_axis(f.runs.index)
-    return runs.assign(
-        is_over=runs["status"].isin(FINAL_STATUSES),
-        is_least=runs["is_least"].eq(True),
-        steps_s=run_rules.steps_s(f),
-    )
-
-
-class TimeParts(NamedTuple):
-    """Where the time of a run went, in words, empty where there is none; `work` is also idle."""
-
-    whole: str
-    work: str = ""
-    waiting: str = ""
-
-
-def time_parts(run: dict[Any, Any]) -> TimeParts:
-    """Write how long a run took, and where the time went.
-
-    Parameters
-    ----------
-    run
-        A row of `run_facts`.
-
-    Returns
-    -------
-    TimeParts
-        `whole` is empty where nobody knows how long the run has been waiting.
-    """
-    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
-    if pd.notna(run["steps_s"]):
-        return TimeParts("Duration not known", f"its steps took {duration(run['steps_s'])}")
-    if pd.isna(total):
-        return TimeParts("Duration not known" if run["is_over"] else "Not started")
-    is_bound = run["is_least"] and not run["is_over"]
-    whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
-    words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
-    if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
-        words += f", {duration(run['idle_s'])} idle"
-    if is_bound:
-        return TimeParts(whole, words, f"waiting {lasted(wait_of(run))}")
-    has_waited = pd.notna(waiting) and waiting
-    return TimeParts(whole, words, f"{duration(waiting)} waiting" if has_waited else "")
-
-
-def wait_of(row: dict[Any, Any]) -> Span:
-    """Return how long an open question has waited, of a row with its wait."""
-    since = None if pd.isna(row["since"]) else row["since"]
-    return Span(row["wait_s"], bool(row["is_least"]), since)
+    runs = run_rules.with_courses(f)
+    return runs.merge(run_rules.ratings(f), on="run_id", how="left").set_axis(runs.index)
 
 
 class Facts:

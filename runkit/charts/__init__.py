@@ -2,8 +2,7 @@
 
 gantt             `gantt`: what runs did and when
 _bars             what a chart shows, as one DataFrame: a row for each step
-_rows             which steps have a row, in a tree or in bands of agents
-_axis             the time axis, which folds long waits
+_placement        which steps have a row, and the time axis, which folds long waits
 _marks            bars, what is solid of them, waits and labels as plotly's dicts
 _pair_chart       two runs, step under step
 _fleet_chart      many runs, a row for each
@@ -25,7 +24,7 @@ page              one HTML file that runs no script
 `runkit.gantt(f)`, for the chart of one run:
 
 1. `gantt` chooses by the number of runs: a tree, a pair, agents, or a fleet.
-2. `_rows` chooses the steps with a row of their own, and `_axis` folds long waits.
+2. `_placement` chooses the steps with a row of their own, and folds long waits.
 3. `_bars` makes one DataFrame: each step with its row, position, label, hover text and state.
 4. `_marks` turns it into plotly's dicts: bars, what is solid of them, waits and labels.
 5. `gantt` adds the heading and the notes of what is left out, and returns a `RunFigure`.

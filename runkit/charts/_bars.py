@@ -14,15 +14,24 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.jsontext import leaves
-from runkit.charts._axis import Floats, Fold, TimeAxis
-from runkit.charts._rows import GROUP, LETTERS, OTHERS, STEP, WAIT, RowLayout, parents
+from runkit.charts._placement import (
+    GROUP,
+    LETTERS,
+    OTHERS,
+    STEP,
+    WAIT,
+    Floats,
+    Fold,
+    RowLayout,
+    TimeAxis,
+    parents,
+)
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
 from runkit.display.text import agent_title, duration, plural, run_label
-from runkit.facts import run_facts
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import explanations, is_shown
+from runkit.tables.run_rules import explanations, is_shown, with_courses
 from runkit.time_budget import (
     Flags,
     Ints,
@@ -55,7 +64,7 @@ class Scene(NamedTuple):
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
     `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
-    of `run_facts` with `label` and `origin`.
+    of `with_courses` with `label` and `origin`.
     """
 
     frames: Frames
@@ -170,7 +179,7 @@ def _runs(f: Frames) -> pd.DataFrame:
         labels = [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     first_step = f.steps.groupby("run_id")["started_at"].min().reindex(f.runs["run_id"])
     origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
-    return run_facts(f).assign(label=labels, origin=origin).reset_index(drop=True)
+    return with_courses(f).assign(label=labels, origin=origin).reset_index(drop=True)
 
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:

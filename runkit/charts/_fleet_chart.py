@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from runkit.charts._axis import INTERVALS
 from runkit.charts._fleet_points import (
     MAX_POINTS,
     MIN_WAIT,
@@ -21,8 +20,8 @@ from runkit.charts._fleet_points import (
     points_layout,
     sla_band,
 )
-from runkit.charts._rows import MAX_PX
-from runkit.charts.panel import DAY, HOUR, short_ids
+from runkit.charts._placement import INTERVALS, MAX_PX
+from runkit.charts.panel import DAY, HOUR
 from runkit.charts.theme import (
     FONT_PX,
     HOVER,
@@ -51,7 +50,8 @@ from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.counts import lasted, short, things
 from runkit.display.status_words import status
 from runkit.display.text import duration, moment, plural, run_label
-from runkit.facts import Facts, time_parts, wait_of
+from runkit.facts import Facts
+from runkit.tables.run_rules import short_ids, time_parts, wait_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

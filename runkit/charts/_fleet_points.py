@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts._axis import INTERVALS
+from runkit.charts._placement import INTERVALS
 from runkit.charts.panel import DAY, HOUR
 from runkit.charts.theme import (
     FONT_PX,

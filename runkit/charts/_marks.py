@@ -10,9 +10,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from runkit.charts._axis import Floats
 from runkit.charts._bars import MIN_GAP_PX, WAITING, Picture, each
-from runkit.charts._rows import GROUP, MAX_LABEL, STEP, WAIT
+from runkit.charts._placement import GROUP, MAX_LABEL, STEP, WAIT, Floats
 from runkit.charts.theme import (
     HOVER,
     TRANSPARENT,

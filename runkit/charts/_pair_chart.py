@@ -9,9 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts._axis import TimeAxis, axes_of, relative_axis
 from runkit.charts._bars import Picture, Scene, blocked, picture_of
-from runkit.charts._rows import RowLayout, rows_of_all, steps_with_rows, tree_rows
+from runkit.charts._placement import (
+    RowLayout,
+    TimeAxis,
+    axes_of,
+    relative_axis,
+    rows_of_all,
+    steps_with_rows,
+    tree_rows,
+)
 from runkit.charts.theme import (
     FONT_PX,
     Json,

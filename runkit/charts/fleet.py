@@ -26,7 +26,6 @@ from runkit.charts.panel import (
     percent,
     records,
     render,
-    short_ids,
     table_html,
 )
 from runkit.charts.why_slow import why_slow
@@ -47,7 +46,7 @@ from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, plural
 from runkit.facts import TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import flag, is_rated, named
+from runkit.tables.run_rules import flag, is_rated, named, short_ids
 
 __all__ = [
     "failed_steps",

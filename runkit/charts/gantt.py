@@ -10,7 +10,6 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
-from runkit.charts._axis import PLOT_PX, TimeAxis, axes_of, relative_axis
 from runkit.charts._bars import Picture, Scene, blocked, picture_of, scene_of
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts._marks import (
@@ -25,18 +24,22 @@ from runkit.charts._marks import (
     wait_labels,
 )
 from runkit.charts._pair_chart import can_pair, pair_chart
-from runkit.charts._rows import (
+from runkit.charts._placement import (
     LETTERS,
     LOW_ROW_PX,
     MAX_BARS,
     MAX_ROWS,
+    PLOT_PX,
     WAIT,
+    TimeAxis,
     agent_rows,
+    axes_of,
     chosen_steps,
+    relative_axis,
     steps_with_rows,
     tree_of,
 )
-from runkit.charts.panel import SLA_H, short_ids
+from runkit.charts.panel import SLA_H
 from runkit.charts.theme import (
     EDGE_PX,
     MAX_TITLE,
@@ -58,8 +61,10 @@ from runkit.charts.theme import (
 from runkit.display.colors import Theme
 from runkit.display.text import duration, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import Facts, time_parts
+from runkit.facts import Facts
+from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import short_ids, time_parts
 from runkit.tables.sources import Source
 
 if TYPE_CHECKING:
@@ -127,7 +132,7 @@ def gantt(
     """
     from runkit.charts.figure import RunFigure
 
-    f = frames(source)
+    f = source if isinstance(source, Frames) else frames(source)
     n_runs = len(f.runs)
     if not n_runs:
         raise UsageError(

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
-from runkit.charts.panel import Panel, records, render, short_ids, words_of
+from runkit.charts.panel import Panel, records, render, words_of
 from runkit.display.counts import Span, lasted, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES
 from runkit.display.text import plural
 from runkit.facts import Facts
-from runkit.tables.run_rules import NO_CAUSE
+from runkit.tables.run_rules import NO_CAUSE, short_ids
 
 MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first

@@ -19,7 +19,7 @@ from runkit.charts.step_panel import step
 from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
-from runkit.facts import Facts, count, wait_of
+from runkit.facts import Facts, count
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
 from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
 from runkit.tables.compare import one_run
@@ -30,6 +30,7 @@ from runkit.tables.run_rules import (
     findings_of,
     is_separate,
     outputs_of,
+    wait_of,
     with_waits,
 )
 

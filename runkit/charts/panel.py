@@ -164,13 +164,6 @@ def bars(parts: pd.DataFrame) -> pd.Series[Any]:
     return pd.Series(html, parts.index, object)
 
 
-def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
-    """Shorten ids for reading, but for those that would look alike."""
-    short = run_ids.map(short_id)
-    n_different = run_ids.groupby(short).transform("nunique")
-    return short.where(n_different <= 1, run_ids)
-
-
 def percent(part: float, whole: float) -> str:
     """Write a share in words."""
     return format_percent(100 * part / whole) if whole else MISSING

@@ -15,7 +15,6 @@ from runkit.charts.panel import (
     lasting,
     records,
     render,
-    short_ids,
     table_html,
     when,
     words_of,
@@ -25,6 +24,7 @@ from runkit.display.text import agent_title, brief, duration, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
+from runkit.tables.run_rules import short_ids
 
 SHORTEST_ID = 8  # characters of an id that are enough
 NEAR = 3  # labels that an error suggests

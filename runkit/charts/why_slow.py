@@ -12,9 +12,9 @@ from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_
 from runkit.display.counts import NOT_KNOWN
 from runkit.display.status_words import status
 from runkit.display.text import plural, run_label
-from runkit.facts import run_facts, time_parts
+from runkit.facts import run_facts
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import named
+from runkit.tables.run_rules import named, time_parts
 
 # The parts of a run's time, and how a sentence begins with each.
 PARTS = {"waiting_s": "it waited", "working_s": "it worked", "idle_s": "nothing ran for"}

@@ -34,7 +34,7 @@ from runkit.display.text import (
     short_id,
     shorten,
 )
-from runkit.facts import Facts, businesses_of, time_parts, wait_of
+from runkit.facts import Facts, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
@@ -43,6 +43,8 @@ from runkit.tables.run_rules import (
     is_read,
     outputs_of,
     returned_by,
+    time_parts,
+    wait_of,
     words_of_cause,
 )
 

@@ -37,13 +37,14 @@ from runkit.display.text import (
     short_id,
     visible,
 )
-from runkit.facts import Facts, run_facts, wait_of
+from runkit.facts import Facts, run_facts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
     explanations,
     findings_of,
     is_shown,
+    wait_of,
 )
 
 # rich's style by a field of `runkit.display.colors.Theme`, or "bold"

@@ -1,4 +1,4 @@
-"""The rules of a run: what is a finding, what waits and for how long, and why a run failed.
+"""The rules of a run: findings, waits, why it failed, and where its time went.
 
 Each screen that shows one of these uses the function here. Flags have three values: null is what
 the data does not say. `f` is `Frames`, which a module above this one defines.
@@ -6,12 +6,14 @@ the data does not say. `f` is `Frames`, which a module above this one defines.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from runkit.api.contract import TIERS
+from runkit.api.contract import FINAL_STATUSES, TIERS
 from runkit.api.jsontext import returned
+from runkit.display.counts import Span, lasted
+from runkit.display.text import duration, short_id
 
 KIND_ORDER = (  # the kinds of questions, in the order of every screen
     "dismissal",
@@ -29,6 +31,7 @@ NO_CAUSE = {  # by whether the steps of a failed run were read
     True: "No step says why.",
     False: "Why is not known: its steps were not read.",
 }
+MIN_IDLE = 0.05  # a smaller share of the time that is no waiting is not mentioned
 STRONG_TIERS = TIERS[TIERS.index("primary") :]
 ARTIFACT = ["run_id", "artifact_no"]
 
@@ -262,3 +265,73 @@ def measured_waits(f: LinkedFrames) -> pd.Series[float]:
     is_unmeasured = f.runs["run_id"].isin(f.interrupts.loc[is_unknown, "run_id"])
     is_lost = f.runs["run_id"].isin(lost_questions(f)["run_id"])
     return f.runs["waiting_s"].mask(is_unmeasured | is_lost)
+
+
+# -------------------------------------------------------------------------------- runs
+
+
+def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
+    """Shorten ids for reading, but for those that would look alike."""
+    short = run_ids.map(short_id)
+    n_different = run_ids.groupby(short).transform("nunique")
+    return short.where(n_different <= 1, run_ids)
+
+
+def with_courses(f: LinkedFrames) -> pd.DataFrame:
+    """Return the runs with what screens say of how they went.
+
+    | column | meaning |
+    | --- | --- |
+    | cause, reason | the label of the step in which it failed, and its error; else null |
+    | wait_s | seconds of its open question that waits longest |
+    | is_least | it may have waited longer |
+    | since | when the first of its open questions was asked, or when it was updated |
+    | is_over | it has completed or failed |
+    | steps_s | how long its steps took, where its own times do not say it; else null |
+    """
+    causes = causes_of(f).set_index("run_id")[["label", "error"]]
+    waits = with_waits(f, open_questions(f))
+    by_run = waits.assign(is_least=waits["is_least"] | waits["wait_s"].isna()).groupby("run_id")
+    longest = by_run.agg({"wait_s": "max", "is_least": "any", "since": "min"})
+    runs = f.runs.join(causes.set_axis(["cause", "reason"], axis=1), on="run_id")
+    runs = runs.join(longest, on="run_id")
+    return runs.assign(
+        is_over=runs["status"].isin(FINAL_STATUSES),
+        is_least=runs["is_least"].eq(True),
+        steps_s=steps_s(f),
+    )
+
+
+class TimeParts(NamedTuple):
+    """Where the time of a run went, in words, empty where there is none; `work` is also idle."""
+
+    whole: str
+    work: str = ""
+    waiting: str = ""
+
+
+def time_parts(run: dict[Any, Any]) -> TimeParts:
+    """Write how long a run took, and where the time went; `run` is a row of `with_courses`.
+
+    `whole` is empty where nobody knows how long the run has been waiting.
+    """
+    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
+    if pd.notna(run["steps_s"]):
+        return TimeParts("Duration not known", f"its steps took {duration(run['steps_s'])}")
+    if pd.isna(total):
+        return TimeParts("Duration not known" if run["is_over"] else "Not started")
+    is_bound = run["is_least"] and not run["is_over"]
+    whole = "" if is_bound else duration(total) + ("" if run["is_over"] else " so far")
+    words = "steps not read" if pd.isna(work) else f"{duration(work)} work"
+    if pd.notna(work) and run["idle_s"] > MIN_IDLE * (total - waiting):
+        words += f", {duration(run['idle_s'])} idle"
+    if is_bound:
+        return TimeParts(whole, words, f"waiting {lasted(wait_of(run))}")
+    has_waited = pd.notna(waiting) and waiting
+    return TimeParts(whole, words, f"{duration(waiting)} waiting" if has_waited else "")
+
+
+def wait_of(row: dict[Any, Any]) -> Span:
+    """Return how long an open question has waited, of a row with its wait."""
+    since = None if pd.isna(row["since"]) else row["since"]
+    return Span(row["wait_s"], bool(row["is_least"]), since)

@@ -22,11 +22,10 @@ from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
 from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
-from runkit.facts import wait_of
 from runkit.local import answer_log
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import findings_of, with_waits
+from runkit.tables.run_rules import findings_of, wait_of, with_waits
 from runkit.widgets._question import Question, asking_key, rows_of
 from runkit.widgets._questionnaire import NO_LABEL
 
