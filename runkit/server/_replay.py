@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
 
@@ -75,23 +76,32 @@ class TimedStep(NamedTuple):
     running: Json
     done: Json
     children: list[TimedStep]
-    interrupt: PlacedInterrupt | None
 
 
-class PlacedRun(NamedTuple):
-    """All that a run will do; `run` is its JSON at the end, without steps.
-
-    `changes` are the times at which a reader sees a change.
-    """
+@dataclass(frozen=True)
+class PlacedRun:
+    """All that a run will do; `run` is its JSON at the end, without steps, which are made late."""
 
     spec: RunSpec
     run: Json
-    steps: list[TimedStep]
+    make_steps: Callable[[], list[TimedStep]]
     interrupts: list[PlacedInterrupt]
     actions: list[Json]
     started: float
     ended: float
-    changes: list[int]
+
+    @cached_property
+    def steps(self) -> list[TimedStep]:
+        """The steps at the top."""
+        return self.make_steps()
+
+    @cached_property
+    def changes(self) -> list[int]:
+        """The times at which a reader sees a change."""
+        known = {self.spec.created, self.started, self.ended}
+        for step in _walk(self.steps):
+            known |= {step.start, step.end}
+        return sorted(int(at) for at in known if at < NEVER)
 
 
 # -- place
@@ -106,24 +116,22 @@ def place(
     """
     by_id = {answer.interrupt_id: answer for answer in answers}
     recording = max(recordings, key=lambda recording: _n_equal(recording, spec, by_id))
-    waits = _waits(recording, spec, by_id)
-    last = max(moments_of(recording.run) | {end for _, end, _ in waits})
-    times = _times(recording, spec, waits, spread)
-    parts = _Parts(spec, times, by_id, recordings, last)
-    run, steps = parts.run(recording.run), parts.steps(recording.run["steps"])
-    started = parts.at(recording.run.get("started_at") or recording.run["created_at"])
-    ended = times.get(last, NEVER)
-    flat = [*_walk(steps)]
-    known = {spec.created, started, ended, *(at for step in flat for at in (step.start, step.end))}
+    waits, run = _waits(recording, spec, by_id), recording.run
+    moments = moments_of(run) | {end for _, end, _ in waits}
+    times = _times(recording, spec, moments, waits, spread)
+    parts = _Parts(spec, times, by_id, recordings, max(moments))
     placed = PlacedRun(
         spec,
-        run,
-        steps,
-        [step.interrupt for step in flat if step.interrupt],
+        parts.run(run),
+        lambda: parts.steps(run["steps"]),
+        [
+            parts.interrupt(step)
+            for step in walk(run["steps"])
+            if "asked" in step and parts.at(step["started_at"]) < NEVER
+        ],
         [parts.action(row) for row in recording.actions if ms_of(row["at"]) in times],
-        started,
-        ended,
-        sorted(int(at) for at in known if at < NEVER),
+        parts.at(run.get("started_at") or run["created_at"]),
+        times.get(parts.last, NEVER),
     )
     return placed if spec.stopped_at is None else _stopped(placed, spec.stopped_at)
 
@@ -161,15 +169,18 @@ def _waits(
 
 
 def _times(
-    recording: Recording, spec: RunSpec, waits: list[tuple[int, int, float]], spread: float
+    recording: Recording,
+    spec: RunSpec,
+    moments: set[int],
+    waits: list[tuple[int, int, float]],
+    spread: float,
 ) -> dict[int, int]:
     """Return when each recorded time is. What follows an open question is left out."""
     created = ms_of(recording.run["created_at"])
-    moments = moments_of(recording.run) | {ms_of(row["at"]) for row in recording.actions}
     random = Random(spec.seed)  # noqa: S311 - durations, no secrets
     times: dict[int, int] = {}
     now, last, answered = float(spec.created), created, -NEVER
-    for moment in sorted(moments | {end for _, end, _ in waits}):
+    for moment in sorted(moments | {ms_of(row["at"]) for row in recording.actions}):
         if moment <= created:
             times[moment] = spec.created + moment - created
             continue
@@ -231,7 +242,7 @@ class _Parts:
         if completed_at and end < NEVER:
             step["completed_at"] = iso(int(end))
         result = step["result"] if isinstance(step.get("result"), dict) else {}
-        interrupt = self.interrupt(recorded["asked"], start) if "asked" in recorded else None
+        interrupt = self.interrupt(recorded) if "asked" in recorded else None
         if interrupt:
             end = interrupt.answered_at
             if "interrupt_id" in result:
@@ -249,10 +260,11 @@ class _Parts:
         _update(running, status="running", completed_at=None, result=kept)
         if step["type"] != "interrupt":
             _update(running, artifacts=[])
-        return TimedStep(start, end, running, step, self.steps(step.get("steps")), interrupt)
+        return TimedStep(start, end, running, step, self.steps(step.get("steps")))
 
-    def interrupt(self, recorded: Json, asked_at: int) -> PlacedInterrupt:
-        """Return an interrupt."""
+    def interrupt(self, step: Json) -> PlacedInterrupt:
+        """Return the interrupt of a step."""
+        recorded, asked_at = step["asked"], self.at(step["started_at"])
         value = interrupt_value(recorded)
         questions = {
             str(part.get("agent") or ""): interrupt_kind(part) for part in questions_in(value)
@@ -354,13 +366,13 @@ def _stopped(placed: PlacedRun, at: int) -> PlacedRun:
     steps = [_failed(step, at) for step in placed.steps if step.start <= at]
     run = {**placed.run}
     _update(run, status="error", output=None, ended_at=iso(at))
-    return placed._replace(
+    return replace(
+        placed,
         run=run,
-        steps=[*steps, TimedStep(at, at, error, error, [], None)],
+        make_steps=lambda: [*steps, TimedStep(at, at, error, error, [])],
         actions=[action for action in placed.actions if action["at"] <= at],
         started=min(placed.started, at),
         ended=at,
-        changes=[*(change for change in placed.changes if change < at), at],
     )
 
 
