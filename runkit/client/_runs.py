@@ -26,7 +26,7 @@ from runkit.client._http import Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._reader import RunReader
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses, id_of
-from runkit.client.fetch import fetch, reusable
+from runkit.client.fetch import fetch
 from runkit.client.resume import Delivery, ResumeRequest, deliver
 from runkit.client.run_list import RunList, runs_in
 from runkit.display.text import plural
@@ -200,7 +200,6 @@ class Runs:
     def fetch(
         self,
         ids_or_runs: str | Run | Iterable[str | Run],
-        have: Iterable[Run] = (),
         progress: bool = True,
         workers: Workers = 8,
         *,
@@ -210,14 +209,12 @@ class Runs:
 
         A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is
         repeated for up to a minute. If the host stays down, what has arrived is returned. Ctrl-C
-        returns it, too; `runs = client.runs.fetch(runs.requested, have=runs)` reads the rest.
+        returns it, too; `client.runs.fetch({*runs.requested} - {*runs.ids})` reads the rest.
 
         Parameters
         ----------
         ids_or_runs
             Ids or runs, one or several. One that comes twice is read once.
-        have
-            Runs that are not read again if they are finished and have their steps.
         progress
             Show a progress bar, which leaves nothing in the notebook.
         workers
@@ -245,12 +242,11 @@ class Runs:
         )
         if hasattr(several, "columns"):  # a DataFrame iterates over the names of its columns
             raise UsageError("ids_or_runs is a DataFrame; expected runs or run ids: df['run_id']")
-        known = reusable(have)
         list_runs = cache(self.list)
         resolved = [self._reader.resolve(run, list_runs) for run in several]
         ids = {run_id.lower(): run_id for run_id in resolved}
         current = [run for run in runs_in("listed", listed) if run.id.lower() in ids]
-        known |= self._reader.unchanged(current)
+        known = self._reader.unchanged(current)
         fetched = fetch(
             self._reader.read, tuple(ids.values()), known, workers, progress, self._reader.now
         )
@@ -336,7 +332,7 @@ class Runs:
             `Unavailable` if nothing was sent, `MaybeSent` if the question is still open after the
             last check.
         """
-        delivery = deliver(self._resume_request(run, interrupt_id), answer, who)
+        delivery = self.deliver(run, interrupt_id, answer, who=who)
         if delivery.outcome == UNKNOWN or delivery.run is None:
             raise MaybeSent(delivery.message)
         return delivery.run
@@ -364,21 +360,12 @@ class Runs:
         with the number of the new entry, and `on_checking` with the reason before the run is read
         to check whether the answer arrived. Raises as `resume`, but never `MaybeSent`.
         """
-        request = self._resume_request(run, interrupt_id, step_id, on_checking)
-        return deliver(request, answer, who, display, seen, on_claimed)
-
-    def _resume_request(
-        self,
-        run: str | Run,
-        interrupt_id: str | None,
-        step_id: str | None = None,
-        on_checking: Callable[[str], object] | None = None,
-    ) -> ResumeRequest:
         if interrupt_id is None:
             raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
         known = run if isinstance(run, Run) else None
         run_id = self.full_id(run)
-        return ResumeRequest(self._reader, run_id, interrupt_id, known, step_id, on_checking)
+        request = ResumeRequest(self._reader, run_id, interrupt_id, known, step_id, on_checking)
+        return deliver(request, answer, who, display, seen, on_claimed)
 
     @checked
     def feedback(

@@ -8,13 +8,13 @@ request by then.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from itertools import islice
 
 from runkit.api.models import Run
-from runkit.client.run_list import RunList, runs_in
+from runkit.client.run_list import RunList
 from runkit.display.progress import Bar
 from runkit.display.text import plural, shorten
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable
@@ -128,12 +128,3 @@ def error_reasons(errors: Mapping[str, ApiError]) -> list[str]:
     rest = ", …" if len(errors) > 1 else ""
     what = f"{plural(len(errors), 'run')} could not be read"
     return [f"{what}: {run_id}{rest} ({shorten(str(error), 100)})"]
-
-
-def reusable(have: Iterable[Run]) -> dict[str, Run]:
-    """Return the runs that need not be read again, by id: finished, and with their steps."""
-    return {
-        run.id.lower(): run
-        for run in runs_in("have", have)
-        if run.is_finished and run.to_dict().get("steps") is not None
-    }

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from runkit.api.models import Run
 from runkit.client import Client
 from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.client.fetch import TASKS_PER_WORKER
@@ -35,22 +34,6 @@ def test_fetch_keeps_the_order_of_the_ids(serve_runs: Server, client: Client) ->
     assert all(run.steps == () and run.read_at for run in runs)
     assert len(serve_runs.requests) == 20
     assert {request.query.get("include") for request in serve_runs.requests} == {"steps"}
-
-
-def test_fetch_does_not_read_finished_runs_again(
-    serve_runs: Server, client: Client, run_json: Compose
-) -> None:
-    """Finished runs with steps are not read again; the others of `have` are."""
-    have = [
-        Run.from_json(run_json("run-0", steps=[])),
-        Run.from_json(run_json("run-1", status="running", steps=[])),
-        Run.from_json(run_json("run-2")),
-        Run.from_json(run_json("elsewhere", steps=[])),
-    ]
-    runs = client.runs.fetch(["run-0", "run-1", "run-2"], have=have)
-    assert runs.ids == ("run-0", "run-1", "run-2")
-    assert sorted(serve_runs.lines) == ["GET /runs/run-1", "GET /runs/run-2"]
-    assert runs[0] is have[0]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +73,7 @@ def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
 def test_a_key_that_is_withdrawn_keeps_what_arrived(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """A 401 in the middle ends the batch.
-
-    The error has the runs, and `have=` goes on from there.
-    """
+    """A 401 in the middle ends the batch; the error has the runs."""
 
     def answer(request: Received) -> Answer:
         number = int(request.path.rpartition("-")[2])
@@ -105,8 +85,6 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     runs = pickle.loads(pickle.dumps(caught.value)).runs
     assert (runs.ids, runs.requested) == (tuple(IDS[:10]), tuple(IDS))
     assert "10 of 20 runs arrived" in runs.why
-    server.script = lambda request: Answer(run_json(request.path[6:], steps=[]))
-    assert client.runs.fetch(runs.requested, have=runs).is_complete
     assert len(server.requests) <= 20 + TASKS_PER_WORKER
 
 
@@ -139,7 +117,7 @@ def test_host_that_was_never_there_is_an_error(
 
 
 def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json: Compose) -> None:
-    """Ctrl-C gives the runs that came, and the same call with `have` goes on."""
+    """Ctrl-C gives the runs that came, and another call the rest."""
     main = threading.main_thread().ident
     assert main is not None
     release = threading.Event()
@@ -159,8 +137,8 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     assert 5 < n_arrived <= 10
     assert runs.ids == tuple(IDS[:n_arrived])
     assert runs.why == f"interrupted: {n_arrived} of 20 runs arrived"
-    more = client.runs.fetch(runs.requested or (), have=runs)
-    assert more.ids == tuple(IDS)
+    more = client.runs.fetch({*IDS} - {*runs.ids})
+    assert {*more.ids} == {*IDS[n_arrived:]}
     assert more.is_complete
 
 
