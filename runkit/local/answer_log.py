@@ -173,17 +173,9 @@ def settle(answer_id: int, delivery: str, message: str | None, created_at: datet
 
 def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
     """Return the answers to questions of these runs, or all, oldest first."""
-    if not exists():
-        return []
     # one parameter for all ids: SQLite limits their number
     ids = None if run_ids is None else jsontext.dumps(sorted(set(run_ids)))
-    select = (
-        "SELECT * FROM answers "
-        "WHERE :ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids)) ORDER BY answer_id"
-    )
-    with open_database() as db:
-        rows = db.execute(select, {"ids": ids}).fetchall()
-    return [_entry(row) for row in rows]
+    return _entries(":ids IS NULL OR run_id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
 
 
 def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
@@ -191,12 +183,15 @@ def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
 
     `asking` may have the columns that tell two askings apart; what it lacks tells nothing.
     """
+    return _entries(_SENT, {**dict.fromkeys(ASKING), **asking})
+
+
+def _entries(condition: str, values: Mapping[str, str | None]) -> list[Entry]:
     if not exists():
         return []
-    select = f"SELECT * FROM answers WHERE {_SENT} ORDER BY answer_id"  # noqa: S608
+    select = f"SELECT * FROM answers WHERE {condition} ORDER BY answer_id"  # noqa: S608
     with open_database() as db:
-        rows = db.execute(select, {**dict.fromkeys(ASKING), **asking}).fetchall()
-    return [_entry(row) for row in rows]
+        return [*map(_entry, db.execute(select, values))]
 
 
 def _entry(row: sqlite3.Row) -> Entry:
