@@ -45,6 +45,7 @@ from runkit.widgets._question import (
     Sent,
     State,
     logged_answers,
+    questions_of,
     sent_of,
     verdict,
 )
@@ -63,6 +64,7 @@ MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # logins of containers are no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 Reasons = Mapping[str, Sequence[str]]
+Asked = list[tuple[Question, list[Document]]]
 
 
 @dataclass(frozen=True)
@@ -463,6 +465,11 @@ class Forms:
         self.client, self.queue, self.options = client, queue, options
         self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
+
+    def new_questions(self, run: Run) -> Asked:
+        """Return the questions without a form, with the documents that they ask for."""
+        new = [item for item in questions_of([run]) if item.key not in self.forms]
+        return [(question, question.documents(self.client)) for question in new]
 
     def form_of(self, question: Question, documents: Sequence[Document] = ()) -> AnswerController:
         """Return the form of a question, made once, however often it is opened."""

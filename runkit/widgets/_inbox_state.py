@@ -20,14 +20,13 @@ from itertools import chain
 from typing import Any
 
 from runkit.api.models import Run
-from runkit.api.other_models import Document
 from runkit.client import Client, RunList
 from runkit.client.resume import is_stale
 from runkit.display.log import log
 from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.errors import NotFound
-from runkit.widgets._answer_states import DAYS, AnswerController, Forms
+from runkit.widgets._answer_states import DAYS, AnswerController, Asked, Forms
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage
 from runkit.widgets._question import Question, in_order, questions_of
@@ -180,8 +179,12 @@ class InboxController(Forms):
 
     def _update(self, runs: Iterable[Run]) -> None:
         """Take the newer ones of these runs, and the questions of those that have changed."""
-        newer = [run for run in runs if self._is_newer(run)]
-        changed = [run for run in newer if not self._is_same(run)]
+        newer = [
+            run
+            for run in runs
+            if run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
+        ]
+        changed = [run for run in newer if run != self._runs.get(run.id)]
         questions: dict[str, list[Question]] = {run.id: [] for run in changed}
         for question in questions_of(changed) if changed else ():
             questions[question.run.id].append(question)
@@ -195,19 +198,6 @@ class InboxController(Forms):
             if run.is_finished:
                 self._ended.add(run.id)
                 self._drop(run.id)
-
-    def _is_newer(self, run: Run) -> bool:
-        """Return whether a run is newer than what is known of it, and had not ended before."""
-        return run.id not in self._ended and not is_stale(run, self._runs.get(run.id))
-
-    def _is_same(self, run: Run) -> bool:
-        """Return whether a run has the same questions as before."""
-        last = self._runs.get(run.id)
-        if last is None or (last.updated_at, last.status) != (run.updated_at, run.status):
-            return False
-        # the API does not promise that `updated_at` changes with every question
-        last_ids = {question.interrupt_id or "" for question in self._questions.get(run.id, ())}
-        return last_ids == {item.id or "" for item in run.interrupts}
 
     def _drop(self, run_id: str) -> None:
         self._runs.pop(run_id, None)
@@ -248,21 +238,19 @@ class InboxController(Forms):
             self.is_opening = True
         self._wanted = key
 
-    def _read_question(self, key: str) -> tuple[Run, list[Document]]:
+    def _read_question(self, key: str) -> tuple[Run, Asked]:
         run_id = key.partition(" ")[0]
         run = self.client.runs.get(self._runs.get(run_id, run_id))
-        question = next((item for item in questions_of([run]) if item.key == key), None)
-        is_new = question is not None and key not in self.forms
-        return run, question.documents(self.client) if question and is_new else []
+        return run, self.new_questions(run)
 
-    def _opened(self, key: str, result: tuple[Run, list[Document]]) -> None:
-        run, documents = result
+    def _opened(self, key: str, result: tuple[Run, Asked]) -> None:
+        run, asked = result
         self._update([run])
         self.update_forms([run])
+        documents = {question.key: documents for question, documents in asked}
         # another check may have read a newer state meanwhile
-        questions = self._questions.get(run.id, ())
-        question = next((question for question in questions if question.key == key), None)
-        form = self.form_of(question, documents) if question else None
+        questions = {question.key: question for question in self._questions.get(run.id, ())}
+        form = self.form_of(questions[key], documents.get(key, ())) if key in questions else None
         if self._wanted == key:  # else another one was opened in the meantime
             self.is_opening, self.form = False, form or self.form
             self.message = "" if form else "This question is already closed."

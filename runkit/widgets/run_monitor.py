@@ -13,9 +13,7 @@ from typing import Any, Literal
 
 import ipywidgets as w
 
-from runkit.api.contract import LOCAL, Json
 from runkit.api.models import Run
-from runkit.api.other_models import Document
 from runkit.arguments import NonBlank, checked
 from runkit.charts.figure import PLOTLY, plotly_bundle
 from runkit.charts.gantt import gantt
@@ -28,17 +26,16 @@ from runkit.errors import RateLimited, Unavailable
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import outputs_of
 from runkit.widgets import _card, _static_form
-from runkit.widgets._answer_states import Forms, Reasons
+from runkit.widgets._answer_states import Asked, Forms, Reasons
 from runkit.widgets._card import CellOutput
 from runkit.widgets._case import findings
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._question import UNIDENTIFIED, Question, questions_of
+from runkit.widgets._question import UNIDENTIFIED
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
-Asked = list[tuple[Question, list[Document]]]
 STATES = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
@@ -114,7 +111,7 @@ class RunMonitor(CellOutput):
         if self._box is None or self._card is None:
             self._live = w.Output()
             self._box = w.VBox([super().widget, self._live])
-            self._queue.call(partial(self._ask, self._new_questions(self._run)))
+            self._queue.call(partial(self._ask, self._forms.new_questions(self._run)))
             self._draw_chart()
         return self._box
 
@@ -192,19 +189,14 @@ class RunMonitor(CellOutput):
 
     def _read(self) -> tuple[Run, Asked]:
         run = self._client.runs.get(self._run)
-        return run, self._new_questions(run)
-
-    def _new_questions(self, run: Run) -> Asked:
-        """Return the questions without a form, with the documents that they ask for."""
-        new = [item for item in questions_of([run]) if item.key not in self._forms.forms]
-        return [(question, question.documents(self._client)) for question in new]
+        return run, self._forms.new_questions(run)
 
     def _take(self, result: tuple[Run, Asked]) -> None:
         run, asked = result
         self._is_reading = False
         if is_stale(run, self._run):
             run, asked = self._run, []
-        is_new = _as_sent(run) != _as_sent(self._run)
+        is_new = run != self._run
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
         self._message = f"{state}, {EVERY}."
@@ -249,7 +241,7 @@ class RunMonitor(CellOutput):
         is_done = self._is_over and not self._forms.forms  # none is answered or holds entries
         if is_done and self._run.is_finished:
             self._message = "Run finished. Live updates off."
-        if self._drawn is not self._run and _as_sent(self._run) != _as_sent(self._drawn):
+        if self._run != self._drawn:
             self._draw_chart()
         super()._draw()
         if is_done and self._handle is not None:  # inside another widget it stays
@@ -268,8 +260,3 @@ class RunMonitor(CellOutput):
         if self._box is not None:
             for widget in (self._box.layout, self._live.layout, self._box, self._live):
                 widget.close()
-
-
-def _as_sent(run: Run | None) -> Json:
-    """Return the API's JSON of a run, without the time of reading that runkit adds."""
-    return {**run.to_dict(), LOCAL: None} if run else {}
