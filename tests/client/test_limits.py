@@ -41,6 +41,7 @@ ENDLESS = DRIPS["informational responses"]
 PAUSE = 0.03  # seconds between two drips
 LIMIT = 0.3  # seconds of a request in these tests
 FAR_LESS_THAN_A_DRIP = 10  # seconds; a drip ends after a minute
+pytestmark = pytest.mark.timeout(FAR_LESS_THAN_A_DRIP)
 
 
 def drip(first: bytes, again: bytes) -> Iterator[bytes]:
@@ -109,14 +110,6 @@ def slow_client(slow_server: SlowServer) -> Iterator[Client]:
     """Return a client of the slow server."""
     with Client(KEY, slow_server.url, rate=None, timeout=LIMIT) as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def quick() -> Iterator[None]:
-    """Check that a test ended long before a drip does."""
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < FAR_LESS_THAN_A_DRIP
 
 
 @pytest.mark.parametrize("name", DRIPS)
