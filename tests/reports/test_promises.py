@@ -26,7 +26,8 @@ __all__ = ["server"]
 ACCOUNT_KEY = "of-another-form-7c1e9a04"
 EIN, EMAIL, SIGNATURE = "47-1839265", "olga.hrdlicka@kestrel.example", "9f3c1e7ad0b24c55"
 OTHER_KEY = "mk_live_q8Zt4Lw2Xc7Vb1Nm"
-SECRETS = (ACCOUNT_KEY, EIN, EIN.replace("-", ""), EMAIL, SIGNATURE, OTHER_KEY)
+PASSWORD = "hunter22x"
+SECRETS = (ACCOUNT_KEY, EIN, EIN.replace("-", ""), EMAIL, SIGNATURE, OTHER_KEY, PASSWORD)
 KEPT = ("250000000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
 HOSTILE = "<b>bold</b><img src=x onerror=alert(1)><script>alert(2)</script>"
 READ = "import runkit\ndata = runkit.report_data()"
@@ -53,7 +54,7 @@ def unsafe_run() -> dict[str, Any]:
     raw["steps"][0] |= {
         "label": f"Checking {EIN} of order {KEPT[1]}",
         "agent": HOSTILE,
-        "result": {"tax_id": EIN.replace("-", ""), "owner": {"email": EMAIL}, "api_key": OTHER_KEY},
+        "result": {"tax_id": EIN.replace("-", ""), "owner": {"email": EMAIL}, "api_key": OTHER_KEY, "password": PASSWORD},
     }
     finding = raw["output"]["artifacts"][0]
     finding["title"] = HOSTILE
