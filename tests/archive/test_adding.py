@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import runkit
 from runkit.archive import _writing
 from runkit.errors import ArchiveError, UsageError
 from support import at, example, run, step
+from tests.archive.conftest import check_holds, item
 
 Json = dict[str, Any]
 
@@ -123,3 +125,25 @@ def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="not an archive of runkit"):
         runkit.Archive(tmp_path / "sales").add([stored()])
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0
+
+
+def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
+    """Equal copies, in one list and in several."""
+    archive.add([item("a"), item("b"), item("a")])
+    archive.add([item("b"), item("c")])
+    check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int, int]) -> None:
+    """Whichever came first."""
+    copies = [item("a", 100, status="error"), item("a", 200), item("b")]
+    for number in order:
+        archive.add([copies[number], copies[2]])
+    check_holds(archive, {"a": "completed", "b": "completed"})
+
+
+def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Nobody else may read customers' runs."""
+    archive.add([item("a")])
+    assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import runkit
 from runkit.archive.table import Table
 from runkit.errors import ArchiveError
 from support import at, run, step
+from tests.archive.conftest import check_holds
 
 Json = dict[str, Any]
 
@@ -119,3 +122,29 @@ def test_a_sync_joins_small_files(
         assert archive.sync(client).is_complete
     assert rows_in(tmp_path / "runs") == dict.fromkeys(listed.ids, 1)
     assert n_files(tmp_path / "runs") == 1
+
+
+def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
+    """As in an archive of 0.1 that two writers doubled, in several files and in one.
+
+    Read, and compacted.
+    """
+    archive.add([item("a", 100, status="error"), item("b")])
+    archive.add([item("a", 200), item("c")])
+    table = deltalake.DeltaTable(str(tmp_path / "runs"))
+    # all but the newest copy of a
+    again = (pc.field("run_id") != "a") | (pc.field("status") == "error")
+    doubled = table.to_pyarrow_table().filter(again)
+    deltalake.write_deltalake(table, pa.concat_tables([doubled, doubled]), mode="append")
+    wanted = dict.fromkeys("abc", "completed")
+    check_holds(archive, wanted)
+    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == [
+        "a",
+        "b",
+        "c",
+    ]
+    before = archive.version
+    archive.compact()
+    check_holds(archive, wanted)
+    assert deltalake.DeltaTable(str(tmp_path / "runs")).to_pyarrow_table().num_rows == 3
+    assert sorted(archive.frames(version=before).runs["run_id"]) == ["a", "b", "c"]

@@ -12,6 +12,7 @@ import pytest
 import runkit
 from runkit.errors import ArchiveError, UsageError
 from support import at, question, run, step
+from tests.archive.conftest import check_holds, item
 
 RUNS = [
     run(
@@ -146,3 +147,13 @@ def test_runs_of_any_year_are_selected(tmp_path: Path) -> None:
     assert archive.frames().runs["run_id"].tolist() == years
     assert archive.frames(since="2027-01-01").runs["run_id"].tolist() == years[2:]
     assert archive.frames(until="2026-01-01").runs["run_id"].tolist() == years[:1]
+
+
+def test_versions_can_be_read_again(archive: runkit.Archive) -> None:
+    """What a report was made from stays as it was."""
+    before = archive.add([item("a", 100, status="error")]).version
+    archive.add([item("a", 200), item("b")])
+    assert archive.frames(version=before).runs[["run_id", "status"]].values.tolist() == [
+        ["a", "error"]
+    ]
+    check_holds(archive, {"a": "completed", "b": "completed"})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import pytest
@@ -15,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 import runkit
 from runkit.errors import ArchiveError
 from support import run
+from tests.archive.conftest import check_holds, item
 
 
 def test_two_fetches_side_by_side(tmp_path: Path) -> None:
@@ -49,3 +52,18 @@ def test_a_commit_that_fails_is_an_archive_error(
             archive.add([run(run_id="b")])
     assert [stored.id for stored in archive] == ["a"]
     assert archive.add([run(run_id="b")]).n_new == 1
+
+
+def test_two_writers_at_once_lose_and_double_no_run(
+    archive: runkit.Archive, tmp_path: Path
+) -> None:
+    """Another writer adds a run of its own, and one of ours, while ours are on their way."""
+    archive.add([item("first")])
+
+    def coming() -> Iterator[dict[str, Any]]:
+        yield item("a")
+        runkit.Archive(tmp_path / "runs").add([item("b"), item("c")], progress=False)
+        yield item("c")
+
+    archive.add(coming(), progress=False)
+    check_holds(archive, dict.fromkeys(("first", "a", "b", "c"), "completed"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from chart import GROUP, INSTANT, WAIT, draw, values, words
+from chart import GROUP, INSTANT, WAIT, Chart, draw, values, words
 from runkit.display.colors import LIGHT
 from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
@@ -97,3 +99,21 @@ def test_a_wrong_option_or_source_is_refused(source, option, hint):
 def test_a_chart_without_steps_has_a_note(source, text):
     [note] = draw(source).layout["annotations"]
     assert text in note["text"]
+
+
+def bars(source: object, **options: Any) -> set[tuple[float, float]]:
+    """Start and length of all bars, in seconds."""
+    return {
+        (round(start, 6), round(length, 6))
+        for trace in Chart.of(source, **options).json["data"]
+        if trace["type"] == "bar"
+        for start, length in zip(values(trace.get("base")), values(trace.get("x")), strict=False)
+    }
+
+
+@pytest.mark.parametrize("n_runs", [1, 2, 3])
+def test_bars_stand_where_the_steps_were(n_runs: int) -> None:
+    """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
+    steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
+    runs = [run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)]
+    assert {(3, 14.25), (35.5, 28.625)} <= bars(runs)

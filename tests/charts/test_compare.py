@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import runkit
 from runkit.errors import UsageError
 from runkit.tables.compare import compare
-from support import run, step
+from support import question, run, step
 
 
 def test_the_first_difference_is_marked_in_both_rows():
@@ -71,3 +72,15 @@ def test_steps_without_names_are_told_apart_by_their_labels() -> None:
     table = compare(a, b).set_index("name")
     assert table["total_s_a"].to_dict() == {"Step 1": 10, "B": 20, "C": 0}
     assert table.index[table["is_first_difference"]].tolist() == ["B", "C"]
+
+
+def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
+    """A row for each agent and step name, with counts and seconds of both runs."""
+    inner = step("i", 0, 4, name="inner")
+    a = run(step("w", 0, 10, steps=[inner]), question("q", 10, 60), run_id="a")
+    b = run(step("w", 0, 42), question("q", 42, 62), run_id="b")
+    table = runkit.compare(a, b).set_index("name")
+    assert table.index.tolist() == ["work", "inner", "await_review"]
+    work = table.loc["work"].filter(regex="^(n|total_s|self_s)_")
+    assert work.tolist() == [1, 1, 0, 10, 42, 32, 6, 42, 36]
+    assert table.filter(like="waiting_s").loc["await_review"].tolist() == [50, 20, -30]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 
 import plotly.io
 import pytest
 
-from chart import FAILING, WAIT, draw, values, words
+from chart import FAILING, WAIT, Chart, draw, values, words
 from runkit.display import colors
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import is_shown
@@ -148,3 +149,20 @@ def test_the_ground_follows_plotlys_own_switch(monkeypatch):
         monkeypatch.setattr(plotly.io.templates, "default", template)
         chart = draw(example("completed"))
         assert chart.layout["template"]["layout"]["paper_bgcolor"] == theme.ground
+
+
+HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
+
+
+def test_hostile_text_is_no_link_in_a_chart() -> None:
+    """Plotly reads labels, agents and statuses as HTML, and `$…$` as a formula."""
+    steps = step("a", label=HOSTILE, agent=HOSTILE)
+    for n_runs in (1, 2, 3, 5):
+        runs = [
+            run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)
+        ]
+        figure = Chart.of(runs).json
+        del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
+        shown = json.dumps(figure)
+        assert "evil.example" in shown
+        assert not [markup for markup in ("<a ", "<img", "$x$") if markup in shown]

@@ -84,3 +84,11 @@ def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.Mo
     assert (config["scrollZoom"], config["showSendToCloud"]) == (True, False)
     assert renderer.config.items() >= {"scrollZoom": True, "displaylogo": True}.items()
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]
+
+
+def test_no_chart_offers_itself_to_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its button "Share chart" would upload customers' data with one click."""
+    monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")  # as in JupyterLab
+    figure = runkit.gantt(run(step("a")))
+    config = figure._repr_mimebundle_()["application/vnd.plotly.v1+json"]["config"]
+    assert (config["showSendToCloud"], config["plotlyServerURL"]) == (False, "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runkit.charts import report_panels
+import runkit
+from runkit.charts import fleet, report_panels
 from runkit.tables.read_frames import frames
 from support import artifact, question, run, step
 
@@ -31,3 +32,48 @@ def test_findings_are_matched_by_title():
     table = report_panels.different_findings(two(a, b)).table.set_index("title")
     assert table["match"].to_dict() == {"Y": "other confidence", "Only": "only in A"}
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]
+
+
+def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
+    """Two answered, one pending, one expired; what the policy settled waited for nobody."""
+    settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
+    f = runkit.frames(
+        [
+            run(settled, question("q1", 10, 30), question("q2", 40, 100), run_id="a"),
+            run(question("q3", 10, None), run_id="b", end=None, status="interrupted",
+                interrupts=[{"id": "q3", "value": {"type": "decision"}}]),
+            run(question("q4", 10, None), run_id="c", status="error"),
+        ]
+    )  # fmt: skip
+    table = fleet.waits(f).table.set_index("kind")
+    assert table.loc["All", ["n_questions", "n_answered", "n_pending", "n_lapsed"]].tolist() == [
+        4,
+        2,
+        1,
+        1,
+    ]
+
+
+def test_the_slowest_work_is_the_own_time_of_steps() -> None:
+    """A group that covers its steps has none; one that worked 70 s beside them comes first."""
+    looks = [step("a", 0, 5, name="look_up"), step("b", 75, 80, name="look_up")]
+    alone = step("q", 80, 100, name="group", steps=[step("c", 80, 100, name="read")])
+    f = runkit.frames(run(step("p", 0, 80, name="compare", steps=looks), alone))
+    columns = ["label", "n_steps", "total_s", "critical_s"]
+    assert fleet.slowest_steps(f).table[columns].to_numpy().tolist() == [
+        ["Step p", 1, 70, 70],
+        ["Step c", 1, 20, 20],
+        ["Look up", 2, 10, 10],
+    ]
+
+
+def test_a_step_that_spans_a_wait_is_not_the_slowest_of_its_run() -> None:
+    """It spans a wait of 80 s and works 5 s; another step works 15 s."""
+    wrapper = step("w", 0, 85, steps=[step("i", 0, 1)])
+    f = runkit.frames(run(wrapper, question("q", 4, 84), step("a", 85, 100)))
+    table = report_panels.slowest_steps_of_run(f).table
+    assert table[["label", "self_s", "critical_s"]].values.tolist() == [
+        ["Step a", 15, 15],
+        ["Step w", 84, 4],
+        ["Step i", 1, 1],
+    ]

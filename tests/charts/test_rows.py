@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
-from chart import FAILING, GROUP, WAIT, draw
+import runkit
+from chart import FAILING, GROUP, WAIT, Chart, draw
 from runkit.errors import UsageError
 from support import example, question, run, step
+from tests.charts.test_bars import bars
 
 
 def large(n_groups=20, n_steps=9):
@@ -126,3 +131,12 @@ def test_no_chart_is_taller_than_2400_px():
         *(draw(fleet, group=group) for group in ("status", "business")),
     ):
         assert chart.layout["height"] <= 2_400
+
+
+def test_a_chart_that_leaves_steps_out_says_so() -> None:
+    """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
+    f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
+    shown, layout = len(bars(f)), Chart.of(f).layout
+    assert shown <= 60 < 400
+    around = json.dumps([layout["title"], layout["annotations"]])
+    assert {"400", str(shown)} <= set(re.findall(r"\d+", around))

@@ -3,6 +3,9 @@
 from collections import Counter
 from typing import Any
 
+import httpx
+
+import runkit
 from tests.server.conftest import BUSINESS, Serve, Server
 
 
@@ -47,3 +50,32 @@ def test_every_seventh_run_of_history_has_a_form_of_strangers(serve: Serve) -> N
     assert businesses[6::7] == [business.id for business in forms]
     assert len(forms) == 10
     assert len({*businesses} & {business.id for business in forms}) == 10
+
+
+def test_pages_hold_each_run_once() -> None:
+    """Seven runs in pages of three.
+
+    3, 3 and 1, newest first, and the last page says that it is the last.
+    """
+    with runkit.sandbox(history=7) as box:
+        headers = {"Authorization": f"Bearer {box.key}"}
+        with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as http:
+            pages = [http.get("/runs", params={"page": n, "per_page": 3}).json() for n in (1, 2, 3)]
+    assert [len(page["data"]) for page in pages] == [3, 3, 1]
+    assert [page["has_more"] for page in pages] == [True, True, False]
+    assert {page["total_count"] for page in pages} == {7}
+    created = {run["id"]: run["created_at"] for page in pages for run in page["data"]}
+    assert len(created) == 7
+    assert [*created.values()] == sorted(created.values(), reverse=True)
+
+
+def test_equal_seeds_give_equal_pasts() -> None:
+    """So that a notebook shows everybody the same; another seed gives another past."""
+
+    def past(seed: int) -> list[Any]:
+        with runkit.sandbox(history=5, seed=seed) as box, box.client(rate=None) as client:
+            steps = runkit.frames(client.runs.fetch(client.runs.list())).steps
+        columns = ["name", "agent", "status", "self_s"]
+        return steps.loc[~steps["is_open"], columns].to_numpy().tolist()
+
+    assert past(3) == past(3) != past(4)

@@ -11,6 +11,9 @@ import runkit
 from runkit.errors import UsageError
 from runkit.local import answer_log
 from support import artifact, question, run
+from tests.client.conftest import Answer, Server, client, fake_time, make_client, server
+
+__all__ = ["client", "fake_time", "make_client", "server"]
 
 YES, NO = ({"agent": "a", "decision": word} for word in ("approve", "reject"))
 APPROVE, REJECT = {"decision": "approve"}, {"decision": "reject", "note": "no"}
@@ -217,3 +220,15 @@ def test_the_audit_trail_names_runs_whose_questions_are_not_known() -> None:
         "lost": ["Sure?", "The question is not in the data"],
         "listed": ["Not known: the steps were not read"],
     }
+
+
+def test_frames_do_not_depend_on_the_machine(server: Server, client: runkit.Client) -> None:
+    """Who answered from here is joined only where it is asked for."""
+    answered, item = run(question("q", 10, 30), end=100), {"id": "q", "value": {"type": "decision"}}
+    asking = run(question("q", 10, None), end=None, status="interrupted", interrupts=[item])
+    server.script = lambda request: Answer(answered)
+    client.runs.resume(runkit.Run.from_json(asking), "q", {"decision": "approved"})
+    who = runkit.answer_log()["answered_by"].iloc[0]
+    assert runkit.frames(answered).interrupts["answered_by"].isna().all()
+    joined = runkit.frames(answered, answers=runkit.answer_log()).interrupts
+    assert joined[["answered_by", "decision"]].values.tolist() == [[who, "approved"]]

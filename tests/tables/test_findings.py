@@ -243,3 +243,22 @@ def test_another_word_is_other_and_stands_beside_it() -> None:
     assert tiers["source_tier_text"].tolist() == ["web", "paid", "web", "paid", "primary", ""]
     assert f.artifacts["confidence"].max() == "high"
     assert f.problems.empty
+
+
+@pytest.mark.parametrize("n_runs", [2, 1700])
+def test_sources_stand_with_their_own_finding(n_runs: int) -> None:
+    """Each finding keeps its own evidence, in few runs and in more than are read at once."""
+
+    def found(name: str, n: int) -> dict[str, Any]:
+        title = f"{name}-{n}"
+        return artifact(title, sources=[{"url": f"https://{title}.example/{k}"} for k in range(n)])
+
+    f = runkit.frames(
+        run(step("a", artifacts=[found(name, n) for n in (2, 0, 3, 1)]), run_id=name)
+        for name in (f"r{number}" for number in range(n_runs))
+    )
+    joined = f.sources.drop(columns="title").merge(f.artifacts, on=["run_id", "artifact_no"])
+    assert len(joined) == len(f.sources) == 6 * n_runs
+    assert (joined["host"] == joined["title"] + ".example").all()
+    assert (f.sources["host"] == f.sources["title"] + ".example").all()
+    assert (f.artifacts.groupby("run_id")["n_sources"].sum() == 6).all()

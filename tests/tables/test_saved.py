@@ -94,3 +94,12 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
         assert cut.read_at == tuple(map(datetime.fromisoformat, (at(10), at(50))))
     assert f.select(["c", "d"]).read_from == ("api.middesk.com",)
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
+
+
+def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
+    """What was refused is still said after `save` and `read`."""
+    f = runkit.frames([run(), {"object": "thread"}])
+    again = runkit.frames(f.save(tmp_path / "frames"))
+    assert not f.is_complete
+    assert not again.is_complete
+    assert again.coverage == f.coverage

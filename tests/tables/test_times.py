@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -226,3 +228,67 @@ def test_a_group_that_was_never_closed_ends_with_its_last_child(status: str, end
     assert f.steps["completed_at"].isna().tolist() == [True, True, False, False]
     n_noted = f.problems.loc[f.problems["problem"].eq("contradiction"), "n"].sum()
     assert n_noted == (2 if status == "completed" else 0)
+
+
+BUDGET = ["duration_s", "waiting_s", "working_s", "idle_s", "overlap_s"]
+
+
+def budget(source: Any, **options: Any) -> list[float]:
+    """Where the time of the only run went."""
+    [numbers] = runkit.frames(source, **options).runs[BUDGET].values.tolist()
+    return list(numbers)
+
+
+def test_a_step_with_children_is_at_work() -> None:
+    """An orchestrator's step over 90 of 100 s with 30 s of work in it: 90 s working, 10 s idle."""
+    inner = [step("a", 10, 30), step("b", 50, 60)]
+    assert budget(run(step("all", 0, 90, steps=inner))) == [100, 0, 90, 10, 0]
+
+
+def test_two_questions_at_once_are_waited_for_once() -> None:
+    """10 to 50 and 30 to 60 are 50 s of waiting; work of 20 to 40 meanwhile is overlap."""
+    steps = [question("q1", 10, 50), question("q2", 30, 60), step("w", 20, 40)]
+    assert budget(run(*steps)) == [100, 50, 0, 50, 20]
+
+
+def test_an_open_step_is_work_until_the_run_is_measured() -> None:
+    """It is in the frame, still open, and its time counts to `as_of`."""
+    f = runkit.frames(run(step("a", 0, 10), step("b", 40, None), end=None), as_of=at(100))
+    assert f.steps[["step_id", "is_open", "duration_s"]].values.tolist() == [
+        ["a", False, 10],
+        ["b", True, 60],
+    ]
+    assert f.runs[BUDGET].values.tolist() == [[100, 0, 70, 30, 0]]
+
+
+def test_a_run_has_the_same_numbers_in_any_company() -> None:
+    """An open run is measured at its own newest time, whatever its neighbors did since."""
+    mine, other = run(step("a", 0, 20), end=None), run(step("b", 0, 900), run_id="other", end=900)
+    assert runkit.frames([mine, other]).runs["duration_s"].tolist() == [20, 900]
+
+
+def test_steps_that_were_not_delivered_are_not_idle_time() -> None:
+    """The object page and webhooks show an ended run with an empty list.
+
+    Where the time went is not known.
+    """
+    f = runkit.frames(run(end=100))
+    assert f.runs[["has_steps", "duration_s"]].values.tolist() == [[False, 100]]
+    assert f.runs[["working_s", "waiting_s", "idle_s"]].isna().all(axis=None)
+
+
+def test_overlapping_children_are_taken_off_once() -> None:
+    """Children of 10 to 60 and 40 to 90 leave 20 of 100 s to their parent."""
+    f = runkit.frames(run(step("p", 0, 100, steps=[step("a", 10, 60), step("b", 40, 90)])))
+    assert f.steps.set_index("step_id")["self_s"].to_dict() == {"p": 20, "a": 50, "b": 50}
+
+
+def test_the_critical_path_changes_over_where_the_next_step_begins() -> None:
+    """Back from the end: c from 60, b from 30 to 60, a to 30.
+
+    D was over before anybody waited for it.
+    """
+    steps = [step("a", 0, 50), step("b", 30, 70), step("c", 60, 100), step("d", 61, 90)]
+    f = runkit.frames(run(*steps))
+    assert f.steps["critical_s"].tolist() == [30, 30, 40, 0]
+    assert f.steps["is_critical"].tolist() == [True, True, True, False]

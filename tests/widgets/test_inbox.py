@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import runkit
 import support
 from runkit.api.models import Run
 from runkit.client import Client
@@ -228,3 +229,25 @@ def test_a_question_asked_again_is_a_row_of_its_own(
     until(lambda: page.view["open"] != key)
     assert page.view["values"]["0"]["note"] == ""
     inbox.close()
+
+
+def test_every_question_that_waits_is_there() -> None:
+    """As many as runs are interrupted in the past 30 days, until they are answered."""
+    with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
+        interrupted = client.runs.list(status="interrupted", progress=False)
+        assert len(interrupted) > 3
+        inbox = runkit.InterruptInbox(client)
+        rows = inbox.rows
+        assert {row.run_id for row in rows} == set(interrupted.ids)
+        assert rows[0].kind == "dismissal"
+        for kind in {row.kind for row in rows}:
+            times = [row.asked_at for row in rows if row.kind == kind]
+            assert times == sorted(times)
+        waits = [row.wait_s for row in rows]
+        top = Page(inbox.widget).view
+        inbox.close()
+        assert top["title"].startswith(f"{len(rows)} questions waiting")
+        assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
+        assert top["oldest"].endswith(" over 4 h")
+        box.end_run(rows[0].run_id)
+        assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import runkit
-from runkit.errors import ReportError, UsageError
+from runkit.errors import ReportError
 from support import example, run, step
 from tests.client.conftest import KEY, Answer, Server, server
 from tests.reports.conftest import Made, make, write_template
@@ -54,7 +54,12 @@ def unsafe_run() -> dict[str, Any]:
     raw["steps"][0] |= {
         "label": f"Checking {EIN} of order {KEPT[1]}",
         "agent": HOSTILE,
-        "result": {"tax_id": EIN.replace("-", ""), "owner": {"email": EMAIL}, "api_key": OTHER_KEY, "password": PASSWORD},
+        "result": {
+            "tax_id": EIN.replace("-", ""),
+            "owner": {"email": EMAIL},
+            "api_key": OTHER_KEY,
+            "password": PASSWORD,
+        },
     }
     finding = raw["output"]["artifacts"][0]
     finding["title"] = HOSTILE
@@ -213,12 +218,3 @@ def test_the_page_asks_for_nothing(
 
 
 # ------------------------------------------------------------------------------------ what is there
-
-
-def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
-    """A report called like an analysis does not take its place."""
-    mine = write_template(tmp_path / "analysis.ipynb", "mine = 1")
-    before = mine.read_bytes()
-    with pytest.raises(UsageError):
-        make(run(step("a")), tmp_path / "analysis.html")
-    assert mine.read_bytes() == before

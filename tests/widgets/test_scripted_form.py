@@ -12,7 +12,7 @@ import runkit
 import support
 from runkit.local import answer_log
 from support import until
-from tests.client.conftest import DROP, KEY, Answer, Received, Server
+from tests.client.conftest import KEY, Answer, Received, Server
 from tests.widgets.pages import Page
 
 Compose = Callable[..., dict[str, Any]]
@@ -92,14 +92,6 @@ def posts(server: Server) -> list[Any]:
     return [request.body["input"] for request in server.requests if request.method == "POST"]
 
 
-def test_an_answer_is_sent_once_as_it_was_typed(show: Show, take: Take, server: Server) -> None:
-    shown = show()
-    take()
-    assert shown.answer("approve", note=NOTE) == "settled"
-    assert posts(server) == [{"decision": "approve", "note": NOTE}]
-    assert shown.is_confirmed
-
-
 def test_a_double_click_sends_one_answer(
     show: Show, take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,15 +110,6 @@ def test_a_double_click_sends_one_answer(
         shown.page.answer("reject")
     assert shown.verdict() == "settled"
     assert len(posts(server)) == 1
-
-
-def test_a_lost_reply_is_no_receipt(show: Show, take: Take, server: Server) -> None:
-    """It is closed, but nobody knows by whose answer: one POST, nothing is confirmed."""
-    shown = show()
-    take(DROP)
-    assert shown.answer("reject") == "settled"
-    assert len(posts(server)) == 1
-    assert not shown.is_confirmed
 
 
 def test_a_question_that_changed_is_not_answered(
@@ -251,25 +234,3 @@ def test_what_was_typed_goes_with_its_question(
     assert shown.answer("reject") == "settled"
     server.script = lambda request: Answer(waiting)
     assert show().note == ""
-
-
-def test_every_question_that_waits_is_there() -> None:
-    """As many as runs are interrupted in the past 30 days, until they are answered."""
-    with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
-        interrupted = client.runs.list(status="interrupted", progress=False)
-        assert len(interrupted) > 3
-        inbox = runkit.InterruptInbox(client)
-        rows = inbox.rows
-        assert {row.run_id for row in rows} == set(interrupted.ids)
-        assert rows[0].kind == "dismissal"
-        for kind in {row.kind for row in rows}:
-            times = [row.asked_at for row in rows if row.kind == kind]
-            assert times == sorted(times)
-        waits = [row.wait_s for row in rows]
-        top = Page(inbox.widget).view
-        inbox.close()
-        assert top["title"].startswith(f"{len(rows)} questions waiting")
-        assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
-        assert top["oldest"].endswith(" over 4 h")
-        box.end_run(rows[0].run_id)
-        assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}

@@ -1,0 +1,70 @@
+"""A sync on a server that follows a script: which runs it reads, and what it says of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import runkit
+from support import step
+from tests.archive.conftest import check_holds
+from tests.client.conftest import (
+    Answer,
+    Received,
+    Server,
+    client,
+    fake_time,
+    make_client,
+    run_json,
+    server,
+)
+
+__all__ = ["client", "fake_time", "make_client", "run_json", "server"]
+Compose = Callable[..., dict[str, Any]]
+
+
+def test_a_sync_reads_what_may_have_changed_and_nothing_else(
+    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
+) -> None:
+    """A run that worked is read again, one that had ended is not; one that is new comes along."""
+    runs = {"a": run_json("a"), "b": run_json("b", "running")}
+
+    def script(request: Received) -> Answer:
+        if request.path == "/runs":
+            data = list(runs.values())
+            return Answer(
+                {"object": "list", "data": data, "has_more": False, "total_count": len(data)}
+            )
+        return Answer({**runs[request.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
+
+    server.script = script
+    assert archive.sync(client, progress=False).is_complete
+    check_holds(archive, {"a": "completed", "b": "running"})
+    runs["b"] = run_json("b", updated_at="2026-02-03T10:05:00Z")
+    runs["c"] = run_json("c")
+    server.requests.clear()
+    assert archive.sync(client, progress=False).is_complete
+    check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
+    assert sorted(line for line in server.lines if line != "GET /runs") == [
+        "GET /runs/b",
+        "GET /runs/c",
+    ]
+
+
+def test_a_sync_that_could_not_read_a_run_says_so(
+    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
+) -> None:
+    """The others are kept."""
+    listed = [run_json(name) for name in "abc"]
+
+    def script(request: Received) -> Answer:
+        if request.path == "/runs":
+            return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
+        name = request.path.removeprefix("/runs/")
+        return Answer(status=404) if name == "b" else Answer(run_json(name, steps=[]))
+
+    server.script = script
+    synced = archive.sync(client, progress=False)
+    assert not synced.is_complete
+    assert list(synced.errors) == ["b"]
+    check_holds(archive, {"a": "completed", "c": "completed"})
