@@ -100,8 +100,7 @@ def fleet_chart(
     title
         Replaces "40 runs" in the title.
     is_small
-        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a
-        list.
+        Points for any number of runs, without a title and without a list.
 
     Returns
     -------
