@@ -62,7 +62,7 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is nam
     "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext line marker mode name "
     "opacity orientation showlegend text textfont textposition type visible width x xaxis y yaxis",
     "shape": "fillcolor layer line opacity path type x0 x1 xref y0 y1 yref",
-    "annotation": "align ax ay borderpad font name showarrow text x xanchor xref xshift y yanchor "
+    "annotation": "align borderpad font name showarrow text x xanchor xref xshift y yanchor "
     "yref yshift",
     "title": "font pad standoff text x xanchor xref y yanchor yref",
     "marker": "color cornerradius line opacity size symbol",
@@ -78,10 +78,7 @@ PARTS = {
 }
 # plotly's own, for what a reader adds
 LINE_COLOR = "#444444"
-DEFAULTS: dict[str, Json] = {
-    "shape": {"layer": "above", "line": {"color": LINE_COLOR, "width": 2}},
-    "annotation": {"font": {}, "ax": -10, "ay": -30},
-}
+SHAPE: Json = {"layer": "above", "line": {"color": LINE_COLOR, "width": 2}}
 NOTE = "Not in this picture: {}. Open the notebook to see it."
 PICTURE = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart" role="img" aria-label="{alt}" '
@@ -237,7 +234,7 @@ class Chart:
             yield element(
                 "g", box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
             )
-        shapes = [_merged(DEFAULTS["shape"], shape) for shape in self.layout.get("shapes", ())]
+        shapes = [_merged(SHAPE, shape) for shape in self.layout.get("shapes", ())]
         layers = {name: [s for s in shapes if s["layer"] == name] for name in LAYERS}
         yield from self._drawn("shape", layers["below"], self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
@@ -248,8 +245,7 @@ class Chart:
         yield from self._drawn("trace", seen, self._trace)
         yield from self._drawn("shape", layers["above"], self._shape)
         notes = self.layout.get("annotations", ())
-        notes = [_merged(DEFAULTS["annotation"], note) for note in notes]
-        yield from self._drawn("annotation", notes, self._note)
+        yield from self._drawn("text with an arrow", notes, self._note)
         title = self.layout["title"]
         if title.get("text"):
             text, font, pad = title["text"], self.font | title["font"], title["pad"]
@@ -380,21 +376,17 @@ class Chart:
             yield text_at(text_x, base, text, font | {"color": color}, anchor)
 
     def _note(self, note: Json) -> Markup:
-        """Write an annotation, at the end of its arrow if it has one."""
-        font, pad = self.font | note["font"], note.get("borderpad", 1) + 1
+        """Write an annotation without an arrow."""
+        if note.get("showarrow", True):
+            raise ValueError("an arrow")
+        font, pad = self.font | note.get("font", {}), note.get("borderpad", 1) + 1
         x = float(self._pixels("x", note, note["x"], is_power=True) + note.get("xshift", 0))
         y = float(self._pixels("y", note, note["y"], is_power=True) - note.get("yshift", 0))
-        arrow = Markup("")
-        if note.get("showarrow", True):
-            line = edge(font["color"], 1)
-            arrow = polyline((x, x + note["ax"]), (y, y + note["ay"]), **line)
-            arrow = element("g", arrow + element("circle", cx=x, cy=y, r=2.5, fill=font["color"]))
-            x, y = x + note["ax"], y + note["ay"]
         height = (1.17 + (len(lines_of(note["text"])) - 1) * LINE) * font["size"]
         tops = {"top": y + pad, "bottom": y - pad - height}
         side, anchor = ANCHORS[note.get("xanchor", "center")]
         base = tops.get(note.get("yanchor", "middle"), y - height / 2) + 0.93 * font["size"]
-        return arrow + text_at(x + side * (pad + 1), base, note["text"], font, anchor)
+        return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
 
 
 def _each(trace: Json, columns: Json) -> list[Json]:
