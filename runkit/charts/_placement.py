@@ -9,9 +9,7 @@ linear piece by piece.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from heapq import heappop, heappush
 from itertools import compress, pairwise
 from typing import Any, NamedTuple
 
@@ -316,14 +314,9 @@ def _lanes(steps: pd.DataFrame, band: pd.Series[int]) -> list[int]:
     the same lane.
     """
     lanes = np.zeros(len(steps), np.int64)
-    busy: dict[Any, list[tuple[float, int]]] = defaultdict(list)
-    free: dict[Any, list[int]] = defaultdict(list)
-    start, end = steps["start"].to_numpy(), steps["end"].to_numpy()
-    keys = list(zip(band, steps["run"], strict=True))
-    for step in np.argsort(start, kind="stable").tolist():
-        key = keys[step]
-        while busy[key] and busy[key][0][0] <= start[step]:
-            heappush(free[key], heappop(busy[key])[1])
-        lanes[step] = heappop(free[key]) if free[key] else len(busy[key])
-        heappush(busy[key], (end[step], lanes[step]))
+    for _, group in steps.sort_values("start", kind="stable").groupby([band, "run"]):
+        ends = np.full(len(group), -np.inf)  # of the last step in each lane
+        for step, start, end in zip(group.index, group["start"], group["end"], strict=True):
+            lane = lanes[step] = np.argmax(ends <= start)
+            ends[lane] = end
     return lanes.tolist()
