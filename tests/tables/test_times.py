@@ -183,13 +183,6 @@ def test_the_path_follows_the_budget(source: dict) -> None:
     assert work["critical_s"].le(work["self_s"]).all()
 
 
-def test_a_step_at_work_beside_its_child_is_no_idle_time() -> None:
-    """An activity of 10 min with a child of 1 min worked 9 min itself, on the critical path."""
-    f = runkit.frames(run(step("a", 0, 600, steps=[step("b", 60, 120)]), end=600))
-    assert f.steps[["self_s", "critical_s"]].values.tolist() == [[540, 540], [60, 60]]
-    assert f.runs[["working_s", "idle_s"]].values.tolist() == [[600, 0]]
-
-
 def test_a_question_has_the_time_in_which_a_step_spans_it() -> None:
     """100 s in one spanning step, of which 40 s are a wait: the step has 60 s of the path.
 
@@ -265,16 +258,6 @@ def test_a_run_has_the_same_numbers_in_any_company() -> None:
     """An open run is measured at its own newest time, whatever its neighbors did since."""
     mine, other = run(step("a", 0, 20), end=None), run(step("b", 0, 900), run_id="other", end=900)
     assert runkit.frames([mine, other]).runs["duration_s"].tolist() == [20, 900]
-
-
-def test_steps_that_were_not_delivered_are_not_idle_time() -> None:
-    """The object page and webhooks show an ended run with an empty list.
-
-    Where the time went is not known.
-    """
-    f = runkit.frames(run(end=100))
-    assert f.runs[["has_steps", "duration_s"]].values.tolist() == [[False, 100]]
-    assert f.runs[["working_s", "waiting_s", "idle_s"]].isna().all(axis=None)
 
 
 def test_overlapping_children_are_taken_off_once() -> None:
