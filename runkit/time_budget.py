@@ -34,19 +34,6 @@ def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
     return size
 
 
-def close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed: Flags) -> Ints:
-    """Return the ends, those of some steps replaced by the end of their last child.
-
-    Inner steps come first. No step ends before it starts.
-    """
-    end, last = end.copy(), start.copy()
-    for level in reversed(levels(depth)):
-        unclosed, inner = level[is_unclosed[level]], level[parent[level] >= 0]
-        end[unclosed] = last[unclosed]
-        np.maximum.at(last, parent[inner], end[inner])
-    return end
-
-
 def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     """Return the durations minus the union of the children, clipped to the step.
 

@@ -43,7 +43,10 @@ def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
 
 def jobs() -> list[threading.Thread]:
     """Return the threads of runkit that run and end by themselves."""
-    return [thread for thread in threading.enumerate() if thread.name.startswith(JOBS)]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith(JOBS)]
+    for thread in threads:
+        thread._started.wait(1)  # type: ignore[attr-defined]  # one that starts cannot be joined
+    return threads
 
 
 def at(seconds: float) -> str:

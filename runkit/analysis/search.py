@@ -14,7 +14,7 @@ from runkit.arguments import NonBlank, Words, checked, one_or_several
 from runkit.display.log import log
 from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.tables.arrow_columns import flags
+from runkit.tables.build_columns import flags
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source

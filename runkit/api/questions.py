@@ -211,14 +211,6 @@ FIELDS: dict[str, tuple[FormField, ...]] = {
 
 # ------------------------------------------------------------------------------------------ answers
 
-DECIDED = {
-    "approve": "approved",
-    "approved": "approved",
-    "reject": "rejected",
-    "rejected": "rejected",
-    "edited": "edited",
-}
-
 
 def answer_to(
     decision: str,
@@ -274,17 +266,3 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
         for name, message in errors.items():
             to = shorten(str(agent or "the question"), 80)
             raise UsageError(f"the answer to {to}, {name}: {message} Nothing was sent.")
-
-
-def decision_of(answer: Mapping[str, Any]) -> str | None:
-    """Read the decision of an answer: approved, rejected or edited; None for anything else.
-
-    [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
-    """
-    parts = objects(answer.get("proposals")) or [dict(answer)]
-    decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}
-    if decisions == {"approved", "rejected"}:
-        return "edited"
-    if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):
-        return "edited"
-    return decisions.pop() if len(decisions) == 1 else None

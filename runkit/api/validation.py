@@ -444,6 +444,29 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
     return first_text(*(actor_name(who) if isinstance(who, dict) else who for who in people))
 
 
+DECIDED = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+    "edited": "edited",
+}
+
+
+def decision_of(answer: Mapping[str, Any]) -> str | None:
+    """Read the decision of an answer: approved, rejected or edited; None for anything else.
+
+    [A] 2, 5, 32. Edited is an approval with changed actions, or of only some proposals.
+    """
+    parts = objects(answer.get("proposals")) or [dict(answer)]
+    decisions = {DECIDED.get(str(part.get("decision"))) for part in parts}
+    if decisions == {"approved", "rejected"}:
+        return "edited"
+    if decisions == {"approved"} and any(part.get("actions") is not None for part in parts):
+        return "edited"
+    return decisions.pop() if len(decisions) == 1 else None
+
+
 def actor_name(data: Mapping[str, Any]) -> str | None:
     """Read the name of an account or a user who did an action. [A] 40: a user's fields."""
     return first_text(*map(data.get, ("name", "email", "id")))

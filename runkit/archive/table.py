@@ -29,7 +29,7 @@ from runkit.display.hide_keys import HIDDEN
 from runkit.display.text import shorten
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.local import files
-from runkit.tables.arrow_columns import run_fields
+from runkit.tables.build_columns import run_fields
 from runkit.tables.flatten import read_runs
 from runkit.tables.problems import Problems
 from runkit.tables.read_frames import newest_copies

@@ -3,7 +3,7 @@
 read_frames     `frames`: any source of runs becomes six DataFrames
 sources         raw runs, one at a time, with their location in a file
 flatten         one walk over each run: the rows of the frames, still as JSON objects
-_build_columns  the columns of these rows
+build_columns   the columns of these rows
 arrow_columns   columns as Arrow and numpy arrays, and their dtypes
 problems        the problems frame
 schema          every column with its dtype, unit and meaning
@@ -22,7 +22,7 @@ _excel          frames in a workbook
 3. `api/validation` checks each by the annotations of `Run`, and takes out what is odd.
 4. `flatten` walks over a run once: steps in tree order, questions paired with their steps,
    artifacts, sources. What is wrong is a `Note`; `problems` makes rows of them once per batch.
-5. `arrow_columns` makes Arrow columns of the rows; `_build_columns` adds what is measured and
+5. `build_columns` makes Arrow columns of the rows, and adds what is measured and
    counted, and splits each run's time into work, waits and idle time (`time_budget`).
 6. `read_frames` keeps the newest copy of each run and returns `Frames`.
 """

@@ -18,8 +18,8 @@ import pydantic
 from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
-from runkit.tables._build_columns import budget_columns, measure, step_times
 from runkit.tables.arrow_columns import cast, from_frame, in_seconds
+from runkit.tables.build_columns import budget_columns, measure, step_times
 from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.api.questions import DECIDED, decision_of
+from runkit.api.validation import DECIDED, decision_of
 from runkit.display.text import brief, first_text, plural, shorten
 from runkit.errors import UsageError
 from runkit.local.answer_log import CONFIRMED

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from runkit.api import contract
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.questions import decision_of
 from runkit.api.validation import (
     Note,
     Path,
     agent_of,
     answerer_of,
+    decision_of,
     interrupt_kind,
     interrupt_value,
     n_proposals,
@@ -30,7 +30,7 @@ from runkit.api.validation import (
 )
 from runkit.display.text import brief
 from runkit.tables.schema import ANSWERED, LAPSED, OUTPUT, PENDING, PROPOSAL, STEP
-from runkit.tables.sources import Record, refusal_of
+from runkit.tables.sources import Record
 
 
 class Pending(NamedTuple):
@@ -38,6 +38,7 @@ class Pending(NamedTuple):
 
     item: Json
     value: Json
+    proposals: list[Json]
     agent: str | None
     label: str | None
 
@@ -98,6 +99,10 @@ class Rows:
     notes: list[tuple[int, Note]] = field(default_factory=list)
     refused: list[tuple[Record, Note]] = field(default_factory=list)
 
+    def path_of_step(self, row: int) -> Path:
+        """Return where a step is in the record of its run."""
+        return path_of(self, self.run[row], self.steps[row])
+
 
 def read_runs(records: Iterable[Record]) -> Rows:
     """Check records, and return those that are runs; others are refused.
@@ -106,9 +111,8 @@ def read_runs(records: Iterable[Record]) -> Rows:
     """
     rows = Rows()
     for record in records:
-        refusal = record.refusal or refusal_of(record.raw)
-        if refusal is not None:
-            rows.refused.append((record, refusal))
+        if record.refusal is not None:
+            rows.refused.append((record, record.refusal))
             continue
         run, notes, paths = validated(Run, record.raw)
         if run is None:
@@ -157,9 +161,6 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     rows.run += [run] * len(steps)
     rows.parent += [first + parent if parent >= 0 else -1 for parent in parents]
     rows.depth += depths
-    rows.resolutions += [
-        resolution_of(step) if step["type"] == "interrupt" else None for step in steps
-    ]
 
 
 def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | None]) -> Any:
@@ -258,6 +259,9 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     steps = enumerate(rows.steps[first:], first)
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
     items = _pending_items(rows, run)
+    rows.resolutions += [
+        resolution_of(step) if step["type"] == "interrupt" else None for step in rows.steps[first:]
+    ]
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
@@ -288,7 +292,13 @@ def _pending_items(rows: Rows, run: int) -> list[Pending]:
 
 
 def _pending(item: Json, value: Json) -> Pending:
-    return Pending(item, value, item.get("agent") or value.get("agent"), value.get("label"))
+    return Pending(
+        item,
+        value,
+        proposals_of(value),
+        item.get("agent") or value.get("agent"),
+        value.get("label"),
+    )
 
 
 def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | None) -> InterruptRow:
@@ -421,7 +431,7 @@ def _proposed_artifacts(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
     pending = interrupt.pending
     if pending is None:
         return
-    for proposal in proposals_of(pending.value):
+    for proposal in pending.proposals:
         agent = proposal.get("agent") or pending.agent
         for artifact in proposal.get("artifacts") or []:
             yield ArtifactRow(

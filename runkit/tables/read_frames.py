@@ -22,11 +22,11 @@ from runkit.arguments import Moment, checked, read_moment
 from runkit.display.progress import Bar
 from runkit.display.text import plural
 from runkit.errors import DataError, UsageError
-from runkit.tables._build_columns import tables
 from runkit.tables._business_names import with_businesses
 from runkit.tables._saved import Tables, is_saved, read_saved
 from runkit.tables.arrow_columns import cast, micros
 from runkit.tables.audit_trail import match, use_words, with_answers
+from runkit.tables.build_columns import tables
 from runkit.tables.flatten import Rows, flatten, read_runs
 from runkit.tables.frames import Coverage, Frames
 from runkit.tables.problems import REFUSED, Problems

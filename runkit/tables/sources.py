@@ -83,15 +83,20 @@ class JsonDocument:
 class Record(NamedTuple):
     """One raw record, where it was read, and about how many bytes of JSON it is.
 
-    `location` is a JSON path, after `file:line` if there is one. `refusal` says why it could not be
+    `location` is a JSON path, after `file:line` if there is one. `fault` says why it could not be
     read. `document` is None for objects of Python.
     """
 
     raw: Any
     location: str = "$"
-    refusal: Note | None = None
+    fault: Note | None = None
     n_bytes: int = 0
     document: JsonDocument | None = None
+
+    @property
+    def refusal(self) -> Note | None:
+        """Why it is not a run; None if it looks like one."""
+        return self.fault or _refusal_of(self.raw)
 
 
 def batches_of(source: Source) -> Iterator[list[Record]]:
@@ -298,7 +303,7 @@ def _from_text(file: Any, name: str) -> Iterator[Record]:
     file.seek(0)
     text = file.read()
     document = _from_document(text, f"{name} $".lstrip())
-    is_broken = any(record.refusal for record in document)
+    is_broken = any(record.fault for record in document)
     if is_broken and _has_run(text.splitlines()):
         yield from _from_lines(enumerate(text.splitlines(), 1), name)
     else:
@@ -315,7 +320,7 @@ def _from_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Recor
 
 def _has_run(lines: Iterable[bytes]) -> bool:
     records = (record for line in lines for record in _from_document(line, ""))
-    return any(refusal_of(record.raw) is None for record in records)
+    return any(record.refusal is None for record in records)
 
 
 def _is_json(text: bytes) -> bool:
@@ -355,7 +360,7 @@ def _not_utf8(text: bytes) -> str | None:
     return encoding and f"the text is in {encoding}; expected UTF-8: save it again as UTF-8"
 
 
-def refusal_of(raw: object) -> Note | None:
+def _refusal_of(raw: object) -> Note | None:
     """Return why a record is not a run, or None if it looks like one."""
     if not isinstance(raw, dict):
         return Note("not_a_run", f"expected a run, found {kind(raw)}")

@@ -16,8 +16,7 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.questions import decision_of
-from runkit.api.validation import objects
+from runkit.api.validation import decision_of, objects
 from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
