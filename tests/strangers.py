@@ -271,16 +271,25 @@ def two_open(rng: random.Random) -> list[Stranger]:
 
 
 def asked_again(rng: random.Random) -> list[Stranger]:
-    """A question that was answered, and asked again with the same id; the second one waits."""
+    """A question that was answered, and asked again with the same id; the second one waits.
+
+    Its step has that id, too, or only the label, or neither.
+    """
     answered = rng.randint(30, 60)
     closed = Question("Upload a letter", 10, answered, "answered")
     again = Question("Upload a letter", answered + 10)
-    steps = [
-        question("q1", 10, answered, label=closed.label, result={"interrupt_id": "int-0"}),
-        question("q2", again.asked, None, label=again.label, result={"interrupt_id": "int-0"}),
-    ]
+    known = {"interrupt_id": "int-0"}
     truth = Truth("interrupted", outcome=again.label, questions=(closed, again))
-    return [stranger(rng, *steps, truth=truth, interrupts=[item_of(0, again)], updated_at=at(90))]
+    more = {"truth": truth, "interrupts": [item_of(0, again)], "updated_at": at(90)}
+    return [
+        stranger(
+            rng,
+            question("q1", 10, answered, label=closed.label, result=known),
+            question("q2", again.asked, None, label=label, result=result),
+            **more,
+        )
+        for label, result in [(again.label, known), (again.label, None), (None, None)]
+    ]
 
 
 def closed_by_nobody(rng: random.Random) -> list[Stranger]:

@@ -340,28 +340,16 @@ def _match_items(
 
     (1) The item's id equals the step's id or its `result.interrupt_id`; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is
-    matched by its id alone. Items without an id that have the same agent and label are not told
-    apart by their position. A question that is asked again has the id of the first: the open one
-    is the pending one.
+    matched last, and by its id alone: a question that is asked again has the id of the first, and
+    the open one is the pending one. Items without an id that have the same agent and label are not
+    told apart by their position.
     """
-    row_of_id: dict[str, int] = {}
-    for row, step in sorted(questions.items(), key=lambda item: bool(item[1].get("completed_at"))):
-        if interrupt_id := _interrupt_id(step):
-            row_of_id.setdefault(interrupt_id, row)
-        row_of_id.setdefault(step["id"], row)
-    matched: dict[int, Pending] = {}
-    rest = []
-    for pending in items:
-        row = row_of_id.get(pending.item.get("id") or "", -1)
-        if row >= 0 and row not in matched:
-            matched[row] = pending
-        else:
-            rest.append(pending)
-
+    open_steps = {row: step for row, step in questions.items() if not step.get("completed_at")}
+    matched, rest = _match_ids(items, open_steps)
     waiting = {
         row: (agent_of_step(step), label_of_step(step))
-        for row, step in questions.items()
-        if row not in matched and not step.get("completed_at")
+        for row, step in open_steps.items()
+        if row not in matched
     }
     n_without_id = Counter(
         (pending.agent, pending.label) for pending in items if pending.item.get("id") is None
@@ -378,7 +366,28 @@ def _match_items(
 
     if len(waiting) == len(unmatched) == 1:
         matched[next(iter(waiting))] = unmatched.pop()
-    return matched, unmatched
+    closed = {row: step for row, step in questions.items() if row not in open_steps}
+    of_closed, rest = _match_ids(unmatched, closed)
+    return matched | of_closed, rest
+
+
+def _match_ids(
+    items: list[Pending], questions: dict[int, Json]
+) -> tuple[dict[int, Pending], list[Pending]]:
+    """Match pending items to steps by their ids; return them by row, and the rest."""
+    row_of_id: dict[str | None, int] = {}
+    for row, step in questions.items():
+        row_of_id.setdefault(_interrupt_id(step) or step["id"], row)
+        row_of_id.setdefault(step["id"], row)
+    matched: dict[int, Pending] = {}
+    rest = []
+    for pending in items:
+        row = row_of_id.get(pending.item.get("id"), -1)
+        if row >= 0 and row not in matched:
+            matched[row] = pending
+        else:
+            rest.append(pending)
+    return matched, rest
 
 
 def _interrupt_id(step: Json) -> str | None:
