@@ -22,6 +22,7 @@ from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
 from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
 from runkit.local import answer_log
+from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import findings_of, wait_of, with_waits
@@ -48,9 +49,9 @@ def evidence_of(question: Question) -> list[list[Json]]:
 
 def _proposed(question: Question) -> pd.DataFrame:
     """Return the artifacts that the question proposes."""
-    artifacts = question.frames.artifacts
-    is_of_question = artifacts["interrupt_id"].fillna("").eq(question.interrupt_id or "")
-    return artifacts[is_of_question & artifacts["origin"].eq("proposal")]
+    f = question.frames
+    proposed = proposed_artifacts(f.interrupts, f.artifacts)
+    return proposed[proposed["key"].eq(question.step_id or question.interrupt_id or "")]
 
 
 def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:

@@ -11,7 +11,7 @@ from comm import get_comm_manager
 import runkit
 from runkit import Client, FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
-from support import until
+from support import question, until
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish
 from tests.widgets.conftest import WIDGET, Shown, threads
@@ -57,14 +57,16 @@ def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -
 def test_a_question_without_an_id_is_shown_and_not_answered(
     server: Server, scripted_client: Client, run_json: Any, in_a_page: Open
 ) -> None:
-    """With its evidence, and nothing is ever sent."""
+    """With its own evidence, and nothing is ever sent."""
     hit = {"title": "Hit", "type": "dismissal"}
+    before = question("q", 0, 5, artifacts=[hit | {"title": "Hit of an answered question"}])
     item = {"agent": "x", "label": "Dismiss it?", "artifacts": [hit]}
-    run = run_json(status="interrupted", interrupts=[item], steps=[])
+    run = run_json(status="interrupted", interrupts=[item], steps=[before])
     server.script = lambda request: Answer(run)
     form = InterruptForm(scripted_client, "run-1")
     page = in_a_page(form)
-    assert page.view["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
+    [evidence] = page.view["question"]["proposals"][0]["evidence"]
+    assert evidence["title"] == "Hit"
     page.answer("approve", note="Another person")
     assert (form.state, page.view["status"]["read_only"]) == ("failed", True)
     assert not [line for line in server.lines if line.startswith("POST")]
