@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
+from runkit.api.contract import RESOLUTIONS
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
@@ -18,13 +18,24 @@ from runkit.charts.panel import (
     render,
     words_of,
 )
-from runkit.display.counts import Count, base, lasted, number, share, short, things, unread
+from runkit.display.counts import (
+    Count,
+    base,
+    lasted,
+    number,
+    sentence,
+    share,
+    short,
+    things,
+    unread,
+    waiting_words,
+)
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
 from runkit.display.text import day, plural
 from runkit.facts import Facts, businesses_of
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, is_read, measured_waits, outputs_of
+from runkit.tables.run_rules import findings_of, has_no_output, measured_waits, outputs_of
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
@@ -127,7 +138,7 @@ def what_happened(f: Frames) -> Panel:
         return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
     ending, kind = status(run["status"]).word, "end"
     if run["status"] == "error":
-        ending, kind = "Run failed: no summary was written", "end fail"
+        ending, kind = "Run failed" + ": no summary was written" * has_no_output(f), "end fail"
     start = (run["started_at"], "Review started", "", "", 0, 0.0)
     end = (run["ended_at"], ending, None, kind, 0, 0.0)
     events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
@@ -186,18 +197,15 @@ def _question_events(f: Frames) -> Iterator[Event]:
 
 
 def _lacks(f: Frames) -> str:
-    """Write in one line what a run does not have: errors, open questions, findings."""
-    [run] = records(f.runs)
-    has_question = f.interrupts["outcome"].isin(["pending", "lapsed"]).any()
-    is_open = has_question or run["status"] not in FINAL_STATUSES
-    is_whole = is_read(f).all()
-    has_error = not is_whole or run["n_errors"] or run["status"] == "error"
+    """Write in one line what a run does not have: findings, errors, open questions."""
+    facts = Facts(f)
+    asked = facts.open_questions
     lacks = {
-        "No findings.": is_whole and not run["n_findings"],
-        "No errors.": not has_error,
-        "No questions waiting.": not is_open,
+        things(facts.findings, "finding"): facts.findings.is_none,
+        things(facts.failed_steps, "error"): facts.failed_steps.is_none and facts.causes.is_none,
+        waiting_words(asked): asked.is_none,
     }
-    return " ".join(text for text, is_missing in lacks.items() if is_missing)
+    return " ".join(sentence(words) for words, is_none in lacks.items() if is_none)
 
 
 def low_confidence(f: Frames) -> Panel:

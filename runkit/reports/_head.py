@@ -39,8 +39,8 @@ from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
     LinkedFrames,
+    has_no_output,
     is_rated,
-    is_read,
     outputs_of,
     returned_by,
     time_parts,
@@ -180,16 +180,16 @@ def _side(facts: Facts) -> dict[str, Any]:
         return side | {"headline": RETURNED}
     headline = "No result yet"
     if run["status"] in FINAL_STATUSES:
-        is_whole = is_read(f).all() and not f.steps["type"].eq("output").any()
-        headline = "No output" if is_whole else "The output is not known"
+        headline = "No output" if has_no_output(f) else "The output is not known"
     return side | {"headline": headline}
 
 
 def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
     """Describe a failed run: the agent's own words, else the error, and what was not checked."""
-    summary = words_of_cause(f)
+    summary, is_empty = words_of_cause(f), has_no_output(f)
     return {
-        "headline": "No result: the review failed",
+        "headline": "No result: the review failed" if is_empty else "The review failed",
+        "is_empty": is_empty,
         "quote": _quote(summary),
         "text": "" if summary else words_of(run["outcome"] or NO_CAUSE[run["has_steps"]], 400),
         "unchecked": ", ".join(unfinished(f)["title"]),

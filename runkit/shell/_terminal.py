@@ -43,6 +43,7 @@ from runkit.tables.run_rules import (
     NO_CAUSE,
     explanations,
     findings_of,
+    has_no_output,
     is_shown,
     wait_of,
 )
@@ -232,7 +233,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     ◆ marks the critical path.
     """
     [run] = run_facts(f).to_dict("records")
-    yield from _run_head(run)
+    yield from _run_head(run, "No result: the" if has_no_output(f) else "The")
     if run["status"] == "error" and len(agents := unfinished(f)["title"]):
         yield styled("Not checked: ") + styled(", ".join(agents), "bold")
     yield Text()
@@ -298,8 +299,11 @@ def step_lines(panel: Panel) -> Iterator[Table | Text]:
     yield table
 
 
-def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
-    """Describe a run: whose it is, how it ended, and where its time went."""
+def _run_head(run: dict[Any, Any], start: str) -> Iterator[Text]:
+    """Describe a run: whose it is, how it ended, and where its time went.
+
+    The sentence of a failed one begins with `start`.
+    """
     name, agent = name_of(run), agent_title(None, run["agent_name"])
     state = status(run["status"])
     parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
@@ -313,7 +317,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
     created = f"created {live_moment(run['created_at'])}"
     if run["status"] == "error":
         took = f" after {duration(run['duration_s'])}" if pd.notna(run["duration_s"]) else ""
-        yield styled(f"No result: the review failed{took}, {created}")
+        yield styled(f"{start} review failed{took}, {created}")
         yield styled(first_text(run["outcome"]) or NO_CAUSE[run["has_steps"]], "fail")
         return
     if isinstance(run["outcome"], str):

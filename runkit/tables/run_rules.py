@@ -6,6 +6,7 @@ the data does not say. `f` is `Frames`, which a module above this one defines.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
@@ -64,6 +65,10 @@ class LinkedFrames(Protocol):
         """A row for each thing that is wrong in the data."""
 
     @property
+    def listed_at(self) -> datetime | None:
+        """When the list was read that the runs come from, if known."""
+
+    @property
     def reads(self) -> pd.DataFrame:
         """A row for each run: when it was read."""
 
@@ -96,6 +101,12 @@ def returned_by(f: LinkedFrames) -> list[str]:
     is_output = f.steps["type"].eq("output") & f.steps["depth"].eq(0)
     results = map(returned, f.steps.loc[is_output, "result"])
     return next((values for values in reversed([*results]) if values), [])
+
+
+def has_no_output(f: LinkedFrames) -> bool:
+    """Return whether it is known that the runs delivered nothing."""
+    is_empty = outputs_of(f).empty and not f.steps["type"].eq("output").any()
+    return is_empty and bool(is_read(f).all())
 
 
 def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:

@@ -94,7 +94,10 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"no other completed run": lambda full, _: sum(map(_is_completed, full.truths)) < 2,
     r"nothing ran": lambda full, _: full.has("interrupted"),  # only they have gaps
     r"No result yet": lambda full, _: full.has("running"),
-    r"No result: the review failed": lambda full, _: full.has("error"),
+    r"No result: the review failed": lambda full, _: any(
+        truth.status == "error" and not any(item.is_output for item in truth.findings)
+        for truth in full.truths
+    ),
     r"No output": lambda full, _: not any(item.is_output for item in full.artifacts),
     r"no summary was written": lambda full, _: not any(item.is_output for item in full.artifacts),
     # of causes and of evidence

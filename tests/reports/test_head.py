@@ -69,6 +69,7 @@ def failed() -> dict[str, Any]:
             "Asked by CIP Orchestrator on Feb 3, 2026, 10:00 UTC, 1 min so far.",
         ),
         (failed(), "fail", "✕ Failed No result: the review failed"),
+        (failed() | {"output": {"artifacts": [artifact()]}}, "fail", "✕ Failed The review failed"),
         (failed(), "fail", "Registry did not respond"),
         (run(step("a", 0, None), end=None), "neutral", "● Running No result yet"),
         (run(step("a")), "neutral", "✓ Completed No output"),
