@@ -102,8 +102,13 @@ class Facts:
 
     @cached_property
     def as_of(self) -> pd.Timestamp:
-        """When the newest of the runs was read, or last changed; never in the future."""
-        times = self.frames.runs["as_of"]
+        """When the newest of the runs was read, or last changed; never in the future.
+
+        Without runs it is when their list was read, NaT if that is not known.
+        """
+        times, listed_at = self.frames.runs["as_of"], self.frames.listed_at
+        if times.empty and listed_at:
+            return pd.Timestamp(listed_at)
         newest: pd.Timestamp = times[times <= datetime.now(UTC)].max()
         return newest
 

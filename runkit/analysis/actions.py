@@ -25,6 +25,7 @@ from runkit.client.businesses import concurrently
 from runkit.display.counts import Count, sentence, things, unread
 from runkit.display.text import plural
 from runkit.errors import UsageError
+from runkit.facts import Facts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
@@ -146,20 +147,20 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
     joined.attrs[LISTED] = jsontext.dumps(_listed_runs(joined, f.runs, complete))
     n_partial = sum(not all(types.values()) for types in complete.values())
-    joined.attrs["sentence"] = _sentence(joined, f.runs, n_partial)
+    joined.attrs["sentence"] = _sentence(joined, f, n_partial)
     return joined
 
 
-def _sentence(table: pd.DataFrame, runs: pd.DataFrame, n_partial: int) -> str:
+def _sentence(table: pd.DataFrame, f: Frames, n_partial: int) -> str:
     """Write how many actions there are, who settled them, and what was not read.
 
     The actions on `n_partial` businesses are not all listed.
     """
     n, n_of = len(table), table["settled_by"].value_counts()
-    n_unnamed, n_unread = int(runs["business_id"].isna().sum()), int((~runs["has_steps"]).sum())
+    n_unnamed = int(f.runs["business_id"].isna().sum())
     listed = things(Count(n, n + n_partial, n_partial, n_unnamed), "action")
     settled = ", ".join(f"{n_of[word]:,} {words}" for word, words in SETTLED.items() if n_of[word])
-    parts = [sentence(listed), sentence(settled), unread(Count(0, 0, 0, n_unread), "Questions")]
+    parts = [sentence(listed), sentence(settled), unread(Facts(f).unread, "Questions")]
     return " ".join(filter(None, parts))
 
 

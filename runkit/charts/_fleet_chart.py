@@ -21,7 +21,6 @@ from runkit.charts._fleet_points import (
     sla_band,
 )
 from runkit.charts._placement import INTERVALS, MAX_PX
-from runkit.charts.panel import DAY, HOUR
 from runkit.charts.theme import (
     FONT_PX,
     HOVER,
@@ -47,7 +46,7 @@ from runkit.charts.theme import (
     width_px,
 )
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.counts import lasted, short, things
+from runkit.display.counts import DAY, HOUR, lasted, short, things
 from runkit.display.status_words import status
 from runkit.display.text import duration, moment, plural, run_label
 from runkit.facts import Facts

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts._placement import INTERVALS
-from runkit.charts.panel import DAY, HOUR
 from runkit.charts.theme import (
     FONT_PX,
     HOVER,
@@ -29,6 +28,7 @@ from runkit.charts.theme import (
     row_axis,
 )
 from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
+from runkit.display.counts import DAY, HOUR
 from runkit.display.status_words import STATUSES, status
 from runkit.display.text import day, moment
 

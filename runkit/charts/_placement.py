@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from runkit.charts.theme import Json, array_ticks, bold, plain, width_px
 from runkit.display.colors import AGENT_COLORS
+from runkit.display.counts import DAY
 from runkit.display.text import duration, plural
 from runkit.errors import UsageError
 from runkit.time_budget import Flags
@@ -26,7 +27,6 @@ from runkit.time_budget import Flags
 Floats = NDArray[np.float64]
 Fold = tuple[float, float]  # a range of time [from, to)
 
-DAY = 86_400  # seconds
 PLOT_PX = 600  # the width that labels are laid out for; they also fit in wider figures
 MAX_TICKS = 12
 TICK_GAP_PX = 12  # between two labels

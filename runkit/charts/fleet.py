@@ -16,9 +16,6 @@ import pandas as pd
 from runkit.arguments import Hours, checked
 from runkit.charts.needs_attention import needs_panel
 from runkit.charts.panel import (
-    DAY,
-    HOUR,
-    SLA_H,
     Panel,
     bars,
     count_words,
@@ -30,6 +27,8 @@ from runkit.charts.panel import (
 )
 from runkit.charts.why_slow import why_slow
 from runkit.display.counts import (
+    DAY,
+    HOUR,
     NOT_KNOWN,
     Count,
     Span,
@@ -44,7 +43,7 @@ from runkit.display.counts import (
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, plural
-from runkit.facts import TO_A_PERSON, Facts, count
+from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import flag, is_rated, named, short_ids
 
@@ -146,7 +145,7 @@ def outcomes(f: Frames) -> Panel:
 
 
 @checked
-def waits(f: Frames, *, sla_h: Hours = SLA_H) -> Panel:
+def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     """Show how long questions waited for a reviewer, by kind of question and length of the wait.
 
     Parameters

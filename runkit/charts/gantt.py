@@ -39,7 +39,6 @@ from runkit.charts._placement import (
     steps_with_rows,
     tree_of,
 )
-from runkit.charts.panel import SLA_H
 from runkit.charts.theme import (
     EDGE_PX,
     MAX_TITLE,
@@ -61,7 +60,7 @@ from runkit.charts.theme import (
 from runkit.display.colors import Theme
 from runkit.display.text import duration, moment, plural
 from runkit.errors import UsageError
-from runkit.facts import Facts
+from runkit.facts import LIMIT_H, Facts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import short_ids, time_parts
@@ -142,7 +141,7 @@ def gantt(
     if n_runs > len(LETTERS):
         few = f"1 to {len(LETTERS)} runs"
         _refuse("auto", n_runs, few, depth=depth, compress_waits=compress_waits)
-        hours = SLA_H if sla_h is None else sla_h
+        hours = LIMIT_H if sla_h is None else sla_h
         sort, group = sort or "attention", group or "status"
         return fleet_chart(Facts(f, hours), sort=sort, group=group, title=title)
     many = f"more than {len(LETTERS)} runs"

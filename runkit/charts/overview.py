@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 from pydantic import PositiveInt
 
 from runkit.arguments import Hours, checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.needs_attention import needs_panel
-from runkit.charts.panel import SLA_H, Panel, render
+from runkit.charts.panel import Panel, render
 from runkit.charts.report_panels import fleet_tiles
 from runkit.client import Client
 from runkit.display.log import log
 from runkit.display.text import moment
 from runkit.errors import ApiError
-from runkit.facts import Facts
+from runkit.facts import LIMIT_H, Facts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
@@ -26,7 +27,7 @@ def overview(
     source: Client | Source,
     *,
     limit: PositiveInt = 200,
-    sla_h: Hours = SLA_H,
+    sla_h: Hours = LIMIT_H,
     progress: bool = True,
 ) -> Panel:
     """Show the state of an account: counts, what needs somebody, and how long the runs waited.
@@ -76,5 +77,6 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
-    sentence = f"{host}as of {moment(facts.as_of)}. {needs.sentence}"
+    as_of = "" if pd.isna(facts.as_of) else f"as of {moment(facts.as_of)}. "
+    sentence = f"{host}{as_of}{needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 
 MAX_CELL = 80  # characters of a cell in the plain form
-HOUR, DAY = 3_600, 86_400  # seconds
-SLA_H = 4  # hours within which a reviewer should answer, unless the analyst says otherwise
 STYLE = Markup("<style>{}{}{}</style>").format(
     css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
 )

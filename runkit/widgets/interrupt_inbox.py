@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from runkit.arguments import NonBlank, checked
-from runkit.charts.panel import HOUR, SLA_H
 from runkit.client import Client
-from runkit.display.counts import Count, age, short, waiting_words
+from runkit.display.counts import HOUR, Count, age, short, waiting_words
 from runkit.display.status_words import CAUGHT_UP, MAY_BE_MISSING, OUTCOMES
 from runkit.display.text import duration, shorten
+from runkit.facts import LIMIT_H
 from runkit.widgets import _static_form
 from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
@@ -22,7 +22,7 @@ from runkit.widgets._page_messages import FromPage, Line, ToPage
 from runkit.widgets._question import Question, Row, State
 
 FILTER_FROM = 20  # questions; a longer list gets a filter
-LATE = SLA_H * HOUR  # seconds, after which an age is in the color of attention
+LATE = LIMIT_H * HOUR  # seconds, after which an age is in the color of attention
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
