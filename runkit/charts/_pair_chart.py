@@ -50,7 +50,6 @@ NARROW_PX = 500  # the width of bars and numbers together that the columns are l
 MAX_SHARE = 0.6  # the numbers take no more than this share of it
 HEAD_ROW = -0.95  # the row of the heads of the columns
 ABOVE = 0.1 - HEAD_ROW  # rows over the first one
-RULE = 0.42  # rows from the label of the first difference to the line below it
 
 
 def can_pair(steps: pd.DataFrame) -> bool:
@@ -87,10 +86,9 @@ def pair_chart(
     different = _positions(difference, sides)
     is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
     row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
-    rows, rule = _rows(tree_rows(tree, has_row, row), pairs, theme), None
+    rows = _rows(tree_rows(tree, has_row, row), pairs, theme)
     if is_after.any():
-        rule = int(np.argmax(is_after))
-        rows = _with_rule(rows, rule, difference)
+        rows = _with_label(rows, int(np.argmax(is_after)), difference)
 
     own = np.full(len(steps) + 1, np.nan)
     own[pairs] = row[:, None] + OFFSETS
@@ -105,7 +103,7 @@ def pair_chart(
     picture = picture_of(scene, layout, axes, TimeAxis(ends, ends, []), is_a)
     columns, numbers_px = _columns(steps, pairs, row, theme)
     marks = _diamonds(picture.bars[picture.bars.index.isin(different)], theme)
-    more = _layout(axes, longest, rule, theme, numbers_px)
+    more = _layout(axes, longest, theme, numbers_px)
     names = [("■", "A, above"), ("□", "B, below"), ("◆", "first difference")][: 2 + len(marks)]
     more["legend"] = [entry(mark, theme.muted, name) for mark, name in names]
     return picture, [*columns, *marks], more
@@ -156,12 +154,12 @@ def _rows(rows: RowLayout, pairs: Pairs, theme: Theme) -> RowLayout:
     return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts)
 
 
-def _with_rule(rows: RowLayout, rule: int, difference: tuple[int | None, int | None]) -> RowLayout:
+def _with_label(rows: RowLayout, row: int, difference: tuple[int | None, int | None]) -> RowLayout:
     """Return the rows with one more, which names the first difference."""
     n_same = next(position for position in difference if position is not None)
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
     texts = [*rows.texts, bold(f"◆ {text}")]
-    return rows._replace(ticks=[*rows.ticks, rule], texts=texts)
+    return rows._replace(ticks=[*rows.ticks, row], texts=texts)
 
 
 def _columns(
@@ -211,9 +209,7 @@ def _diamonds(bars: pd.DataFrame, theme: Theme) -> list[Trace]:
     return [line_trace(x, y, **options)] if x else []
 
 
-def _layout(
-    axes: list[TimeAxis], longest: TimeAxis, rule: int | None, theme: Theme, numbers_px: float
-) -> Json:
+def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: float) -> Json:
     """Return what the layout of two runs has beside that of other charts."""
     # The ticks hold for both runs, so they end where the first fold begins.
     until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
@@ -226,17 +222,6 @@ def _layout(
         "xanchor": "left",
         "y": HEAD_ROW,
     }
-    shapes: list[Json] = []
-    if rule is not None:
-        line: Json = {"type": "line", "line": {"color": theme.text, "width": 1}}
-        line |= {
-            "xref": "paper",
-            "x0": -2,
-            "x1": 3,
-            "y0": rule + RULE,
-            "y1": rule + RULE,
-        }
-        shapes = [line]
     return {
         "above": ABOVE,
         "xaxis": {"domain": [0, share]} | ticks,
@@ -247,5 +232,4 @@ def _layout(
             "fixedrange": True,
         },
         "annotations": [annotation(head, theme.muted, FONT_PX, **at_left)],
-        "shapes": shapes,
     }

@@ -14,7 +14,6 @@ from runkit.display.text import Markup, esc, unescape
 Json = dict[str, Any]
 LINE = 1.3  # the height of a line of text, in sizes of its font, as in plotly
 SYMBOLS = {  # paths around the point, in radii
-    "square": "M-1,-1H1V1H-1Z",
     "diamond": "M1.3,0L0,1.3L-1.3,0L0,-1.3Z",
     "x-thin": "M1,1L-1,-1M1,-1L-1,1",
     "line-ns": "M0,1.4V-1.4",

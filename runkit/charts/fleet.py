@@ -325,20 +325,8 @@ def variants(f: Frames) -> Panel:
     if len(table) > MAX_VARIANTS:
         words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
     table = table.head(MAX_VARIANTS)
-    body = table_html(with_labels(table.assign(variant=_without_common_start(table["variant"]))))
+    body = table_html(with_labels(table))
     return Panel("Variants", words, table, body=body)
-
-
-def _without_common_start(variants: pd.Series[str]) -> pd.Series[str]:
-    """Leave out the steps that all variants begin with, which would hide what differs."""
-    names = [variant.split(" > ") for variant in variants]
-    n_common = 0
-    if len(names) > 1:  # each variant keeps at least its last step
-        is_common = [len(set(column)) == 1 for column in zip(*names, strict=False)]
-        n_common = [*is_common[:-1], False].index(False)
-    start = "… > " if n_common else ""
-    shortened = [start + " > ".join(steps[n_common:]) for steps in names]
-    return pd.Series(shortened, variants.index, dtype="str")
 
 
 @checked

@@ -301,7 +301,7 @@ def _layout(picture: Picture, heading: Heading, reach: float, layout: Json) -> J
         **layout,
         "xaxis": time,
         "yaxis": row_ticks | {"range": [bottom, top]},
-        "shapes": [*shades(picture, bands, top), *layout.get("shapes", ())],
+        "shapes": shades(picture, bands, top),
         "annotations": [*labels, *layout.get("annotations", ())],
     }
 

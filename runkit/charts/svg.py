@@ -93,15 +93,13 @@ class Unsupported(ValueError):
     """A figure is not one of ours, or its axes are of another kind."""
 
 
-def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
+def svg(figure: Figure | Mapping[str, Any]) -> Markup:
     """Draw a figure of ours.
 
     Parameters
     ----------
     figure
         The figure, or its JSON as a notebook keeps it.
-    width
-        Pixels that it is laid out for, unless the figure has a width.
 
     Returns
     -------
@@ -116,7 +114,7 @@ def svg(figure: Figure | Mapping[str, Any], *, width: int = WIDTH) -> Markup:
     try:
         parts = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
         alt = parts["layout"]["meta"]["alt"]
-        chart = Chart(parts["data"], parts["layout"], width)
+        chart = Chart(parts["data"], parts["layout"])
         marks = Markup("\n").join(chart.marks())
     except FAULTS as error:
         raise Unsupported(f"{error!r} is not part of a figure of ours") from error
@@ -187,14 +185,14 @@ class Axis(NamedTuple):
 class Chart:
     """A figure in pixels, with its template; `left_out` names what is not drawn."""
 
-    def __init__(self, traces: list[Json], layout: Json, width: int) -> None:
+    def __init__(self, traces: list[Json], layout: Json) -> None:
         self.left_out = _unknown("figure", layout)
         if layout.get("showlegend"):
             self.left_out.add("the legend")
         # a reader's own template may lack what ours has
         base = _merged(template(LIGHT)["layout"], layout["template"].get("layout", {}))
         self.traces, self.layout, margin = traces, _merged(base, layout), layout["margin"]
-        self.width, self.height = layout.get("width", width), layout["height"]
+        self.width, self.height = layout.get("width", WIDTH), layout["height"]
         self.font: Json = self.layout["font"]
         self.top, self.bottom = float(margin["t"]), float(self.height - margin["b"])
         self.ends = {  # the edges of the whole drawing
@@ -394,7 +392,7 @@ def _each(trace: Json, columns: Json) -> list[Json]:
 
     A style is one value for all of them, or one for each.
     """
-    mark, hover = trace["marker"], trace.get("hovertext", trace.get("customdata"))
+    mark, hover = trace["marker"], trace.get("customdata")
     line = mark.get("line", {})
     values = columns | {
         "color": mark["color"],
