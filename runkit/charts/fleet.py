@@ -133,13 +133,9 @@ def outcomes(f: Frames) -> Panel:
     table = table.iloc[np.lexsort((-table["n_runs"], -n_of_agent))].reset_index(drop=True)
 
     n_runs = len(f.runs)
-    completed_s = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
-    share = percent(len(completed_s), n_runs)
-    words = f"{len(completed_s):,} of {plural(n_runs, 'run')} completed ({share})."
-    timed = count(flag(completed_s.notna(), completed_s.notna()))
-    if timed.n:
-        median, p90 = lasting(completed_s.median()), lasting(completed_s.quantile(0.9))
-        words += f" They took {median} (median), {p90} (p90), with waits{gap(timed)}."
+    n_completed = int(f.runs["status"].eq("completed").sum())
+    share = percent(n_completed, n_runs)
+    words = f"{n_completed:,} of {plural(n_runs, 'run')} completed ({share})."
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
     return Panel("Outcomes", words, table, body=body)
 
@@ -316,10 +312,9 @@ def variants(f: Frames) -> Panel:
     table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
     table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
 
-    share = percent(table["n_runs"].max(), len(runs))
-    words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}; "
     bare = Facts(f).unread
-    words += f"the most frequent has {share} of them. {unread(bare, 'Steps')}".rstrip()
+    words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}. "
+    words = (words + unread(bare, "Steps")).rstrip()
     if table.empty:
         words = sentence(things(bare, "sequence of steps", "sequences of steps"))
     if len(table) > MAX_VARIANTS:
@@ -378,8 +373,6 @@ def _failed_sentence(f: Frames, failed: pd.DataFrame) -> str:
     parts = [sentence(f"{things(facts.failed_steps._replace(unread=0), 'failed step')}{where}")]
     if facts.failed_steps.unread:
         parts = [*parts[: bool(n_runs)], unread(facts.failed_steps, "Failed steps")]
-    if n_completed := failed.loc[failed["n_completed"], "run_id"].nunique():
-        parts.append(f"{n_completed:,} of these runs completed.")
     if n_unknown := facts.causes.unknown:
         parts.append(f"The cause of {plural(n_unknown, 'failed run')} is {NOT_KNOWN}.")
     return " ".join(parts)
