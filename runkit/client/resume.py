@@ -220,14 +220,11 @@ def deliver(
 
     try:
         delivery = request.send(answer)
-    except Conflict as error:  # closed though refused: nobody knows whose answer closed it
-        settle(UNCONFIRMED if error.run else answer_log.REFUSED, str(error), error.run)
-        raise
-    except REFUSALS as error:
-        settle(answer_log.REFUSED, str(error))
-        raise
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
-        settle(answer_log.FAILED, str(error))
+        # closed though refused: nobody knows whose answer closed it
+        run = error.run if isinstance(error, Conflict) else None
+        refused = answer_log.REFUSED if isinstance(error, REFUSALS) else answer_log.FAILED
+        settle(UNCONFIRMED if run else refused, str(error), run)
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
     return delivery._replace(is_logged=bool(number))

@@ -73,12 +73,11 @@ def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
     log["answered_at"] = log["answered_at"].fillna(log["sent_at"])
 
     values = [_read(answer) for answer in log["answer"]]
-    sent = [decision_of(value) if value else None for value in values]
     decisions = log["decision"].str.lower().map(DECIDED)
     wrong = log["decision"][log["decision"].notna() & decisions.isna()]
     if len(wrong):
         raise UsageError.one_of("decision", wrong.iloc[0], DECISIONS)
-    log["decision"] = decisions.fillna(pd.Series(sent, dtype="str"))
+    log["decision"] = decisions.fillna(pd.Series([*map(decision_of, values)], dtype="str"))
     log["note"] = pd.Series([value.get("note") for value in values], dtype="str")
     return log.sort_values("answered_at", kind="stable", na_position="first", ignore_index=True)
 
