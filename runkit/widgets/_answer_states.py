@@ -396,9 +396,14 @@ class AnswerController:
 
     def _logged(self) -> list[Entry]:
         """Return the answers from this machine to this asking, oldest first."""
-        question, host = self.question, self.client.host
-        asking = (question.interrupt_id, question.step_id, question.digest)
-        return logged_answers(question.run, host, *asking)
+        question = self.question
+        return logged_answers(
+            question.run,
+            self.client.host,
+            interrupt_id=question.interrupt_id,
+            step_id=question.step_id,
+            question_digest=question.digest,
+        )
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""

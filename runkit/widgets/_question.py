@@ -225,22 +225,15 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     return waiting[0] if waiting else None
 
 
-def logged_answers(
-    run: Run,
-    host: str,
-    interrupt_id: str | None = None,
-    step_id: str | None = None,
-    digest: str | None = None,
-) -> list[Entry]:
+def logged_answers(run: Run, host: str, **asking: str | None) -> list[Entry]:
     """Return the answers from this machine to one asking or all of a run, oldest first.
 
     Refused and undelivered answers are left out. A log that cannot be read causes a warning and
     gives none.
     """
-    created_at = run.created_at.isoformat()
-    values = (host, run.id, created_at, interrupt_id, step_id, digest)
+    asking |= {"host": host, "run_id": run.id, "run_created_at": run.created_at.isoformat()}
     try:
-        return answer_log.entries_about(dict(zip(answer_log.ASKING, values, strict=True)))
+        return answer_log.entries_about(asking)
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
@@ -403,7 +396,7 @@ def closed_receipt(
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
     _drafts.drop_closed(run, client.host)
-    entries = logged_answers(run, client.host, interrupt_id)
+    entries = logged_answers(run, client.host, interrupt_id=interrupt_id)
     if not entries:
         subject = (
             f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
