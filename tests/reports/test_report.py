@@ -16,8 +16,8 @@ from nbclient import NotebookClient
 
 import runkit
 from runkit.errors import ReportError, UsageError
-from support import example, run, step
-from tests.reports.conftest import kernels, make, write_template
+from support import example, run, step, until
+from tests.reports.conftest import make, write_template
 
 EIN, EMAIL, KEY = "47-1839265", "olga.hrdlicka@kestrel.example", "mk_live_q8Zt4Lw2Xc7Vb1Nm"
 READ = "import runkit\ndata = runkit.report_data()"
@@ -205,13 +205,12 @@ def test_wrong_arguments_are_refused_before_a_kernel_starts(
 @pytest.mark.usefixtures("leaves_nothing")
 def test_ctrl_c_ends_the_kernel(tmp_path):
     """The interrupt comes through as itself, and nothing is written."""
-    template = write_template(tmp_path / "own.ipynb", READ, "import time\ntime.sleep(60)")
-    started = threading.Event()
+    begun = tmp_path / "begun"
+    cell = f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)"
+    template = write_template(tmp_path / "own.ipynb", READ, cell)
 
     def interrupt() -> None:
-        while not kernels() and not started.wait(0.1):
-            pass
-        started.wait(2)
+        until(begun.exists)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
