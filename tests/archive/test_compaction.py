@@ -15,15 +15,9 @@ import pytest
 import runkit
 from runkit.archive.table import Table
 from runkit.errors import ArchiveError
-from support import at, run, step
-from tests.archive.conftest import check_holds
+from tests.archive.conftest import check_holds, item
 
 Json = dict[str, Any]
-
-
-def item(run_id: str, updated: float = 100) -> Json:
-    """A run of one step."""
-    return run(step(f"{run_id}-s", 0, 10), run_id=run_id, updated_at=at(updated))
 
 
 def held(archive: runkit.Archive, version: int | None = None) -> dict[str, Json]:
