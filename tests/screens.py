@@ -14,7 +14,9 @@ from runkit.shell import _terminal
 TILE = re.compile(r"<li><span>(.*?)</span> <b class=.*?>(.*?)</b> <span>(.*?)</span></li>")
 BLOCK = re.compile(r"</(?:p|h\d|li|div|summary|tr|details)>")
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
-TITLES = re.compile(r"\b(?:Open q|Q)uestion \d+|Finding [0-9a-f]+|Register \d|Step [\d.]+")
+TITLES = re.compile(
+    r"\b(?:Open q|Q)uestion \d+|Finding [0-9a-f]+|Register \d+(?: refused the request \d)?|Step [\d.]+"
+)
 CLAUSE = re.compile(r"[.;·](?:\s|$)|\n|“|”")
 
 Show = Callable[[runkit.Frames], list[str]]

@@ -109,6 +109,17 @@ def test_known_and_unknown_causes_are_all_failed_runs(share: float) -> None:
         assert note == "not known whether with a known cause"
 
 
+def test_what_needs_attention_is_what_waits_and_what_failed() -> None:
+    fleet = strangers.fleet(random.Random(5), 9)
+    f, truths = runkit.frames(fleet.page), [made.truth for made in fleet.strangers]
+    n_rows = runkit.fleet.needs_attention(f).table.groupby("next_step", observed=True)["n_runs"]
+    n_pending = sum(asked.ending == "pending" for truth in truths for asked in truth.questions)
+    n_failed = sum(truth.status == "error" for truth in truths)
+    assert n_rows.sum()[["Answer", "Check"]].tolist() == [n_pending, n_failed]
+    numbers = re.findall(r"\d+", runkit.fleet.failed_steps(f).sentence)
+    assert [*map(int, numbers)] == [sum(truth.n_failed for truth in truths), n_failed, 9]
+
+
 def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
     fleet = strangers.fleet(random.Random(4), 6)
     f = runkit.frames(fleet.page)

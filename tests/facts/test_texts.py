@@ -11,7 +11,7 @@ import pytest
 import runkit
 import screens
 import strangers
-from strangers import HOUR, REMOVALS, STRONG, Finding, Fleet, Question, Stranger
+from strangers import FORMS, HOUR, REMOVALS, STRONG, Finding, Fleet, Question, Stranger
 
 LIMIT_S = 4 * HOUR
 ABSENCE = re.compile(
@@ -98,7 +98,9 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
         truth.status == "error" and not any(item.is_output for item in truth.findings)
         for truth in full.truths
     ),
-    r"No output": lambda full, _: not any(item.is_output for item in full.artifacts),
+    r"No output|no summary and no overall confidence": lambda full, _: (
+        not any(item.is_output for item in full.artifacts)
+    ),
     r"no summary was written": lambda full, _: not any(item.is_output for item in full.artifacts),
     # of causes and of evidence
     r"No step says why": lambda full, _: any(
@@ -176,6 +178,20 @@ def test_no_screen_states_an_absence_that_is_not_so(names: list[str]) -> None:
     assert not wrong_texts(screens.FLEET, made, read_at, f)
     for stranger in rng.sample(list({item.truth.status: item for item in made}.values()), 2):
         assert not wrong_texts(screens.RUN, [stranger], read_at, f.select(stranger.run_id))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("result_only", "findings_only", "reason_in_result", "failed_without_step"),
+        *("two_causes", "answered_without_id", "asked_again"),
+    ],
+)
+def test_no_head_of_a_form_states_an_absence_that_is_not_so(name: str) -> None:
+    made = FORMS[name](random.Random(name))[0]
+    f = runkit.frames(strangers.page([made]))
+    show = {"report": screens.RUN["report"]}
+    assert not wrong_texts(show, [made], 30 * strangers.DAY, f)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
