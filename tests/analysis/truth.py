@@ -17,7 +17,7 @@ from runkit.server import _store
 from runkit.server._accounts import Json
 from runkit.server._launch import SandboxServer
 from runkit.server._recordings import Business, Recording, packaged
-from runkit.server._replay import PlacedRun, TimedStep
+from runkit.server._replay import PlacedRun
 from support import at, question, run, step
 
 KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
@@ -28,16 +28,17 @@ def planned(placed: PlacedRun) -> Iterator[tuple[object, ...]]:
 
     Each with the step, the interrupt and the proposal that led to it.
     """
-    steps: dict[str | None, TimedStep] = {}
+    pauses = {(pause.asked_at, pause.answered_at): pause for pause in placed.interrupts}
+    steps = {}
     for item in placed.steps:
         if item.running["type"] == "interrupt":
-            steps[item.interrupt and item.interrupt.item["id"]] = item
+            pause = pauses.get((item.start, item.end))
+            steps[pause and pause.item["id"]] = item, pause
     for action in placed.actions:
         interrupt_id = action.get("interrupt_id")
-        asked = steps[interrupt_id]
-        agents = [*asked.interrupt.questions] if asked.interrupt else [action.get("agent")]
-        number = agents.index(action.get("agent"))
-        settled_by = "reviewer" if asked.interrupt else "policy"
+        asked, pause = steps[interrupt_id]
+        number = [*pause.questions].index(action.get("agent")) if pause else 0
+        settled_by = "reviewer" if pause else "policy"
         yield action["id"], asked.done["id"], interrupt_id, number, settled_by
 
 
