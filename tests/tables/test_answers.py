@@ -38,14 +38,6 @@ def row(source: object, **more: Any) -> list[Any]:
     return found.where(found.notna(), None).iloc[0].tolist()
 
 
-def test_frames_that_are_there_take_the_log_too() -> None:
-    """They are not changed by it."""
-    log(REJECT)
-    f = runkit.frames(answered())
-    assert row(f, answers=runkit.answer_log()) == ["rejected", "Ada"]
-    assert row(f) == [None, None]
-
-
 @pytest.mark.parametrize(
     ("result", "alone", "with_log"),
     [
