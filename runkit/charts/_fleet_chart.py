@@ -99,7 +99,8 @@ def fleet_chart(
     title
         Replaces "40 runs" in the title.
     is_small
-        Points for any number of runs, without a title and without a list.
+        Points for any number of runs, without a title; up to 8 waiting runs are named instead of a
+        list.
 
     Returns
     -------

@@ -26,9 +26,10 @@ from runkit.charts.theme import (
     line_trace,
     plain,
     row_axis,
+    width_px,
 )
 from runkit.display.colors import FAILED_COLOR, OTHER_COLOR, Theme
-from runkit.display.counts import DAY, HOUR
+from runkit.display.counts import DAY, HOUR, Span, lasted
 from runkit.display.status_words import STATUSES, status
 from runkit.display.text import day, moment
 
@@ -61,6 +62,11 @@ DATE_STEPS = [seconds / DAY for seconds in INTERVALS if seconds >= 60]  # betwee
 MAX_DATES = 7  # ticks
 DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
 
+MAX_NAMES = 8  # waiting runs that are named beside their points
+NAMES_PX = 790  # about the width of the points
+LINE_PX, MARK_PX = 14, 8  # the height of a name, and its distance from the point
+# distances of a name from its line, the nearest first
+SHIFTS = [LINE_PX * sign * n for n in range(2 * MAX_NAMES) for sign in (1, -1)]
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
@@ -148,7 +154,7 @@ def points_layout(
     band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:
-        heading, notes = heading._replace(lines=[]), []
+        heading, notes = heading._replace(lines=[]), _names(runs, dates["range"], waits, theme)
     else:
         notes = _list(runs, theme)
     return figure_layout(theme, heading, HEIGHT_PX, margin) | {
@@ -174,6 +180,45 @@ def _dates(runs: pd.DataFrame) -> Json:
         labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
     ticks = array_ticks(days.tolist(), labels)
     return {"range": [first - edge, last + edge], "tickangle": 0} | ticks
+
+
+def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: Theme) -> list[Json]:
+    """Name the runs that wait, if they are few, beside their points and apart from each other."""
+    waiting = runs[runs["status"].eq("interrupted")].dropna(subset=["wait_s", "day"])
+    if len(waiting) > MAX_NAMES:
+        return []
+    log_wait = np.log10(waiting["wait_s"].clip(lower=MIN_WAIT))
+    x_px = (waiting["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX
+    y_px = (waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX
+    # the left end, the middle and the right end of what is drawn already: first the points
+    boxes = [(x - MARK_PX, y, x + MARK_PX) for x, y in zip(x_px, y_px, strict=True)]
+
+    notes = []
+    for run, wait, x, y in zip(waiting.to_dict("records"), log_wait, x_px, y_px, strict=True):
+        text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
+        width = width_px(text) + MARK_PX
+        sign, side = (-1, "right") if x + width > NAMES_PX else (1, "left")
+        left, right = sorted((x + sign * MARK_PX, x + sign * width))
+        shift = _free_shift(left, right, y, boxes)
+        boxes.append((left, y + shift, right))
+        position = {
+            "x": run["day"],
+            "y": wait,
+            "xanchor": side,
+            "xshift": sign * MARK_PX,
+        }
+        notes.append(annotation(text, theme.attention, yshift=-shift, **position))
+    return notes
+
+
+def _free_shift(
+    left: float, right: float, y: float, boxes: list[tuple[float, float, float]]
+) -> float:
+    """Return how far down a text must be moved so that it touches none of the boxes."""
+    near = [box_y - y for start, box_y, end in boxes if start < right and left < end]
+    return next(
+        shift for shift in SHIFTS if all(abs(shift - other) >= LINE_PX - 1 for other in near)
+    )
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
