@@ -131,6 +131,7 @@ def test_a_policy_approves_without_a_question(server: Server) -> None:
     ("scenario", "given", "parameter"),
     [
         ("watchlist_hit", {}, "input.decision"),
+        ("watchlist_hit", {"decision": "yes"}, "input.decision"),
         ("watchlist_hit", {"decision": "approve"}, "input.note"),
         (
             "watchlist_hit",
