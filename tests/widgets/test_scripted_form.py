@@ -155,16 +155,6 @@ def test_a_question_that_is_asked_again_gets_its_own_answer(
     assert again.page.view["question"]["digest"] != shown.page.view["question"]["digest"]
 
 
-def test_a_question_that_is_closed_is_not_answered(
-    show: Show, server: Server, run_json: Compose
-) -> None:
-    """The run is read again before anything is sent."""
-    shown = show()
-    server.script = lambda request: Answer(run_json(status="running", steps=[]))
-    assert shown.answer("reject") == "conflict"
-    assert posts(server) == []
-
-
 def test_an_older_state_of_the_run_closes_nothing(
     show: Show, server: Server, run_json: Compose
 ) -> None:
@@ -201,20 +191,6 @@ def test_a_dismissal_needs_a_note(show: Show, server: Server) -> None:
     shown = show()
     assert [shown.answer("approve", note=note) for note in ("", "  ")] == ["invalid"] * 2
     assert posts(server) == []
-
-
-def test_a_refused_answer_can_be_sent_again(
-    show: Show, take: Take, server: Server, waiting: dict[str, Any]
-) -> None:
-    """What was typed is kept, and the next try goes."""
-    shown = show()
-    server.script = lambda request: Answer(waiting, status=403 if request.method == "POST" else 200)
-    assert shown.answer("approve", note=NOTE) == "failed"
-    assert shown.note == NOTE
-    server.requests.clear()
-    take()
-    assert shown.answer("approve") == "settled"
-    assert len(posts(server)) == 1
 
 
 def test_what_was_typed_outlives_its_form(show: Show) -> None:
