@@ -103,7 +103,7 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
             "is_read": runs["has_steps"],
             "is_open": ~runs["status"].isin(FINAL_STATUSES) | runs["ended_at"].isna(),
             "is_of_0_3": runs["is_of_0_3"].eq(True),
-            "has_answers": bool(f.interrupts["decision"].notna().any()),
+            "has_answers": f.answers is not None,
         }
         sides.append(pd.DataFrame(flags, runs.index))
     was, now = sides[0].align(sides[1], join="inner", axis=0)

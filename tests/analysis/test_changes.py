@@ -26,7 +26,7 @@ NEVER = [
     *("runs.as_of", "runs.business_status_at", "runs.agent_name"),
     *("steps.step_no", "steps.subtree_end"),
     *("artifacts.artifact_no", "sources.artifact_no", "sources.source_no"),
-    *("interrupts.decision", "problems.location"),
+    "problems.location",
 ]
 IN_SENTENCE = {"runs.run_id": "1 run only before", "runs.has_steps": "steps of 1 run"}
 
@@ -233,10 +233,13 @@ def test_the_order_of_rows_is_no_change(whole: runkit.Frames) -> None:
 
 
 def test_decisions_of_an_answer_log_on_one_side_are_no_change(whole: runkit.Frames) -> None:
-    answered = whole.interrupts.assign(decision="approved", answered_by="Ana Ortiz")
-    with_log = replace(whole, interrupts=answered)
+    of_log = pd.DataFrame(
+        {"decision": "approved", "answered_by": "Ana Ortiz"}, whole.interrupts.index
+    )
+    answered = whole.interrupts.fillna(of_log)
+    with_log = replace(whole, interrupts=answered, answers="3 answers")
     assert runkit.changes(whole, with_log).empty
-    other = replace(whole, interrupts=answered.assign(decision="rejected"))
+    other = replace(whole, interrupts=answered.assign(decision="edited"), answers="3 answers")
     assert len(runkit.changes(with_log, other)) == answered["run_id"].nunique()
 
 
