@@ -197,7 +197,7 @@ def _times(
 
 @dataclass(frozen=True)
 class _Parts:
-    """Give the parts of a recorded run the ids, times and answers of a spec's run."""
+    """Write the ids, times and answers of a spec's run into the parts of a recorded run."""
 
     spec: RunSpec
     times: Mapping[int, int]

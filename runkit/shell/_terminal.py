@@ -180,7 +180,7 @@ def _ranked(f: Frames) -> pd.DataFrame:
     runs = runs.assign(
         rank=ranks,
         text=text.fillna(MISSING),
-        sure=level.fillna(MISSING),
+        sure=runs["confidence"].astype("str").str.capitalize().fillna(MISSING),
         work=runs["working_s"].map(lasting),
         wait=[
             lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])

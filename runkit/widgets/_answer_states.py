@@ -247,7 +247,7 @@ class AnswerController:
             self.update_run(run)
 
     def not_checked(self, error: Exception) -> None:
-        """Say that the host cannot be reached; sending reports what else is wrong."""
+        """Show that the host cannot be reached; sending reports what else is wrong."""
         if isinstance(error, Unavailable):
             self._replace_message("", OFFLINE)
 
