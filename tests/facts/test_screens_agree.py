@@ -13,7 +13,7 @@ import screens
 import strangers
 from runkit.shell import _terminal
 from strangers import Fleet
-from support import at, question, run, step
+from support import artifact, at, question, run, step
 
 READS: dict[str, str] = {  # a fact, and how each screen says it
     "failed": r"Failed: (\d+)|(\d+) failed\b(?! step)",
@@ -134,3 +134,12 @@ def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
 def test_nothing_waits_only_where_all_runs_were_read(missing: str | None) -> None:
     lines = [str(line) for line in _terminal.inbox(runkit.frames([]), "", missing)]
     assert ("caught up" in lines[0]) == (missing is None)
+
+
+def test_the_terminal_shows_the_confidence_of_the_output() -> None:
+    """Beside it, the outcome names the finding that is less sure."""
+    unsure = step("s", 0, 50, artifacts=[artifact("Doubtful", confidence="medium")])
+    f = runkit.frames(run(unsure, output={"artifacts": [artifact("Summary")]}))
+    _, _, table = _terminal.run_table(f)
+    cells = {str(column.header): str(next(iter(column.cells))) for column in table.columns}
+    assert (cells["Outcome"], cells["Confidence"]) == ("Medium: Doubtful", "High")
