@@ -101,7 +101,7 @@ class Rows:
 
     def path_of_step(self, row: int) -> Path:
         """Return where a step is in the record of its run."""
-        return path_of(self, self.run[row], self.steps[row])
+        return _path_of(self, self.run[row], self.steps[row])
 
 
 def read_runs(records: Iterable[Record]) -> Rows:
@@ -151,7 +151,7 @@ def _add_steps(rows: Rows, run: int, first: int) -> None:
     if not is_nested or len({step["id"] for step in steps}) < len(steps):
 
         def note(row: int, problem: str, detail: str) -> None:
-            path = path_of(rows, run, steps[row])
+            path = _path_of(rows, run, steps[row])
             rows.notes.append((run, Note(problem, detail, path, steps[row]["id"])))
 
         linked = _linked(steps, parents, note)
@@ -180,7 +180,7 @@ def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | N
     return nodes, parents, depths
 
 
-def path_of(rows: Rows, run: int, step: Json) -> Path:
+def _path_of(rows: Rows, run: int, step: Json) -> Path:
     """Return where a step of a run is in its record."""
     paths = rows.paths[run]
     if not paths:  # as in the run, which is the record
