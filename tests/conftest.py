@@ -9,7 +9,6 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from support import BROWSER_TIMEOUT, jobs
 
 if TYPE_CHECKING:  # imported where a browser is used
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -90,7 +89,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_dir(monkeypatch):
     """A folder of its own for what runkit keeps, so that no test finds answers of another."""
     # `tmp_path` is slow to make
     folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))
@@ -111,7 +110,7 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
+def open_file(browser):
     """Open a file with the network off, in a page of its own."""
     contexts = []
 
@@ -132,7 +131,7 @@ def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser():
     """A Chromium; a machine without one fails the test rather than leaving it out unseen."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:

@@ -19,9 +19,7 @@ from support import artifact, question, run
 
 
 @pytest.mark.parametrize("policy", [False, True])
-def test_actions_of_equal_proposals_join_the_right_question(
-    monkeypatch: pytest.MonkeyPatch, policy: bool
-) -> None:
+def test_actions_of_equal_proposals_join_the_right_question(monkeypatch, policy):
     """In one question, in two of one run, and in many runs about one business.
 
     Each join is the right one.
@@ -36,7 +34,7 @@ def test_actions_of_equal_proposals_join_the_right_question(
     assert policy or found["proposal_no"].max() == 1
 
 
-def test_an_action_of_a_person_has_no_question() -> None:
+def test_an_action_of_a_person_has_no_question():
     """An action without a proposal is of whoever did it.
 
     One that names a run is of that run, too.
@@ -94,7 +92,7 @@ def run_of(*questions: dict[str, Any], business_id: str = "b") -> dict[str, Any]
         ([dismissals("a", 0, 8), dismissals("b", 1, 5, object_ids=[HIT])], [9], [("b", 0)]),
     ],
 )
-def test_which_question_led_to_an_action(questions: Any, seconds: Any, expected: Any) -> None:
+def test_which_question_led_to_an_action(questions, seconds, expected):
     """By run, type and time; by object where one is named, else in order.
 
     Null where it is not sure.
@@ -106,7 +104,7 @@ def test_which_question_led_to_an_action(questions: Any, seconds: Any, expected:
     assert [*found.where(found.notna(), None).itertuples(index=False, name=None)] == expected
 
 
-def test_actions_of_runs_that_are_not_in_the_frames() -> None:
+def test_actions_of_runs_that_are_not_in_the_frames():
     """They are rows; what cannot be joined is null."""
     elsewhere = action(0, 7, run={"id": "elsewhere-1234"}, user={"email": "ana@bank.example"})
     with client_of(elsewhere, action(1, 8)) as client:
@@ -116,13 +114,13 @@ def test_actions_of_runs_that_are_not_in_the_frames() -> None:
     assert found["settled_by"].tolist() == ["unknown", "reviewer"]
 
 
-def test_actions_of_no_runs_are_an_empty_typed_frame() -> None:
+def test_actions_of_no_runs_are_an_empty_typed_frame():
     """No rows, no request, the same columns and dtypes."""
     with client_of(action(0, 7)) as client:
         assert runkit.actions([], client).dtypes.equals(runkit.actions(run_of(), client).dtypes)
 
 
-def test_refused_arguments() -> None:
+def test_refused_arguments():
     """Runs whose business nobody knows, what is no client, and a business that is gone."""
     with client_of() as client:
         with pytest.raises(UsageError, match="none of the 1 run in f knows its business"):
@@ -133,7 +131,7 @@ def test_refused_arguments() -> None:
             runkit.actions(run_of(business_id="gone"), client)
 
 
-def test_the_sentence_counts_what_was_not_read() -> None:
+def test_the_sentence_counts_what_was_not_read():
     """Runs whose business nobody knows, and those without steps."""
     unknown, listed = run(run_id="unknown-1"), run(run_id="listed-12", _runkit={"business_id": "b"})
     runs = [run_of(dismissals("a", 0, 5)), unknown, listed]

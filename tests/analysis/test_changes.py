@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -53,7 +52,7 @@ def expected_change(was: Json | None, now: Json) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def states() -> list[list[Json]]:
+def states():
     """The runs of a sandbox at four times, with answers in between."""
     choose = random.Random(3)
     states = []
@@ -109,9 +108,7 @@ def total(sentence: str) -> int:
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 3)])
-def test_each_run_has_its_strongest_change(
-    states: list[list[Json]], first: int, second: int
-) -> None:
+def test_each_run_has_its_strongest_change(states, first, second):
     was = {item["id"]: item for item in states[first]}
     expected = {item["id"]: expected_change(was.get(item["id"]), item) for item in states[second]}
     old, new = runkit.frames(states[first]), runkit.frames(states[second])
@@ -130,7 +127,7 @@ def test_each_run_has_its_strongest_change(
 
 
 @pytest.fixture(scope="module")
-def whole() -> runkit.Frames:
+def whole():
     """Runs of strangers that have ended and whose steps were read."""
     f = runkit.frames(raws(strangers_of()))
     f = replace(f, runs=f.runs.assign(business_status="verified"))
@@ -183,7 +180,7 @@ def of_copies(copies: list[runkit.Frames]) -> runkit.Frames:
     return replace(copies[0], **frames)
 
 
-def test_each_column_is_compared_or_on_the_list(whole: runkit.Frames) -> None:
+def test_each_column_is_compared_or_on_the_list(whole):
     """Each is altered alone, in a copy of the runs of its own."""
     places = [place for place in columns_of(whole) if place not in (*NEVER, *IN_SENTENCE)]
     after = of_copies([with_altered(whole, place) for place in places])
@@ -192,7 +189,7 @@ def test_each_column_is_compared_or_on_the_list(whole: runkit.Frames) -> None:
     assert {places[number] for number in numbers} == {*places}
 
 
-def test_columns_that_are_never_compared_are_no_change(whole: runkit.Frames) -> None:
+def test_columns_that_are_never_compared_are_no_change(whole):
     other = whole
     for place in NEVER:
         other = with_altered(other, place)
@@ -200,7 +197,7 @@ def test_columns_that_are_never_compared_are_no_change(whole: runkit.Frames) -> 
 
 
 @pytest.mark.parametrize("place", IN_SENTENCE)
-def test_the_sentence_counts_what_one_side_lacks(whole: runkit.Frames, place: str) -> None:
+def test_the_sentence_counts_what_one_side_lacks(whole, place):
     sentence = runkit.changes(whole, with_altered(whole, place)).attrs["sentence"]
     assert IN_SENTENCE[place] in sentence
     assert "no run has changed" not in sentence
@@ -216,7 +213,7 @@ def test_the_sentence_counts_what_one_side_lacks(whole: runkit.Frames, place: st
         ("problems", "otherwise changed"),
     ],
 )
-def test_a_row_that_is_gone_is_a_change(whole: runkit.Frames, name: str, change: str) -> None:
+def test_a_row_that_is_gone_is_a_change(whole, name, change):
     found = runkit.changes(whole, replace(whole, **{name: whole[name].iloc[1:]}))
     [row] = found.to_dict("records")
     assert (row["change"], row["run_id"]) == (change, whole[name]["run_id"].iloc[0])
@@ -224,7 +221,7 @@ def test_a_row_that_is_gone_is_a_change(whole: runkit.Frames, name: str, change:
     assert back["change"].tolist() == [change]
 
 
-def test_the_order_of_rows_is_no_change(whole: runkit.Frames) -> None:
+def test_the_order_of_rows_is_no_change(whole):
     """Nor are their positions, which depend on it."""
     mixed = {name: df.sample(frac=1, random_state=3) for name, df in whole.items()}
     for name in ("artifacts", "sources"):
@@ -232,7 +229,7 @@ def test_the_order_of_rows_is_no_change(whole: runkit.Frames) -> None:
     assert "no run has changed" in runkit.changes(whole, replace(whole, **mixed)).attrs["sentence"]
 
 
-def test_decisions_of_an_answer_log_on_one_side_are_no_change(whole: runkit.Frames) -> None:
+def test_decisions_of_an_answer_log_on_one_side_are_no_change(whole):
     of_log = pd.DataFrame(
         {"decision": "approved", "answered_by": "Ana Ortiz"}, whole.interrupts.index
     )
@@ -250,7 +247,7 @@ def all_forms() -> list[Json]:
     return [*raws(strangers_of()), *fleet(random.Random(2)).page["data"]]
 
 
-def test_runs_read_at_two_times_have_not_changed() -> None:
+def test_runs_read_at_two_times_have_not_changed():
     days = [
         [raw | {"_runkit": {**raw.get("_runkit", {}), "read_at": at(86_400 * day)}} for raw in runs]
         for day, runs in ((60, all_forms()), (61, all_forms()))
@@ -261,7 +258,7 @@ def test_runs_read_at_two_times_have_not_changed() -> None:
 
 
 @pytest.mark.parametrize("is_fetched_later", [True, False])
-def test_steps_that_one_side_lacks_are_not_comparable(is_fetched_later: bool) -> None:
+def test_steps_that_one_side_lacks_are_not_comparable(is_fetched_later):
     fetched = [raw for raw in all_forms() if raw.get("steps")]
     listed = [{key: raw[key] for key in raw if key != "steps"} for raw in fetched]
     n_runs = len({raw["id"] for raw in listed})
@@ -271,7 +268,7 @@ def test_steps_that_one_side_lacks_are_not_comparable(is_fetched_later: bool) ->
     assert f": {n_runs} unchanged as far as they can be compared." in found.attrs["sentence"]
 
 
-def test_a_business_that_one_side_does_not_know_is_not_comparable() -> None:
+def test_a_business_that_one_side_does_not_know_is_not_comparable():
     known = run(step("a"), _runkit={"business_id": "b", "business_name": "Northwind LLC"})
     renamed = run(step("a"), _runkit={"business_id": "b", "business_name": "Northwind Inc"})
     sentence = runkit.changes(run(step("a")), known).attrs["sentence"]
@@ -281,7 +278,7 @@ def test_a_business_that_one_side_does_not_know_is_not_comparable() -> None:
     assert (row["what"], row["after"]) == ("business_name", "Northwind Inc")
 
 
-def test_a_text_that_one_side_masks_is_not_comparable() -> None:
+def test_a_text_that_one_side_masks_is_not_comparable():
     """In a value, and in the title that a finding is matched by."""
     found = artifact("EIN 12-3456789 found", summary="EIN 12-3456789 is active")
     f = runkit.frames(run(step("a", artifacts=[found])))
@@ -302,7 +299,7 @@ def waiting(**fields: Any) -> Json:
     return source | {"ended_at": None} | fields
 
 
-def test_a_question_is_the_same_when_it_is_answered() -> None:
+def test_a_question_is_the_same_when_it_is_answered():
     answered = run(step("a", 0, 10), question("q", 10, 40, result={"interrupt_id": "q"}))
     [row] = runkit.changes(waiting(), answered).to_dict("records")
     assert (row["change"], row["before"]) == ("answered", "Approve?")
@@ -332,14 +329,14 @@ def done(recommendation: str = "approve", confidence: str = "high", label: str =
     ],
 )
 def test_the_strongest_change_says_what_it_was_before_and_after(
-    fields: Json, change: str, before: str, after: str, also: str | None
-) -> None:
+    fields, change, before, after, also
+):
     [row] = runkit.changes(done(), done(**fields)).to_dict("records")
     assert (row["change"], row["before"], row["after"]) == (change, before, after)
     assert (None if pd.isna(row["also"]) else row["also"]) == also
 
 
-def test_of_findings_with_one_title_the_one_that_changed_is_shown() -> None:
+def test_of_findings_with_one_title_the_one_that_changed_is_shown():
     def of(*levels: str) -> Json:
         return run(step("a", artifacts=[artifact("T", confidence=level) for level in levels]))
 
@@ -347,7 +344,7 @@ def test_of_findings_with_one_title_the_one_that_changed_is_shown() -> None:
     assert (row["what"], row["before"], row["after"]) == ("confidence of T", "high", "medium")
 
 
-def test_the_form_of_a_time_is_no_change() -> None:
+def test_the_form_of_a_time_is_no_change():
     """Of two open runs one was updated, at a time with a fraction of a second."""
     runs = [run(step("a"), run_id=name, end=None, updated_at=at(20)) for name in "ab"]
     days = [{"_runkit": {"read_at": at(seconds)}} for seconds in (100, 200)]
@@ -356,7 +353,7 @@ def test_the_form_of_a_time_is_no_change() -> None:
     assert found["run_id"].tolist() == ["b"]
 
 
-def test_a_question_that_is_asked_again_with_its_id_is_new() -> None:
+def test_a_question_that_is_asked_again_with_its_id_is_new():
     """The first was answered in between, and its run waits again."""
     same_id = {"result": {"interrupt_id": "q"}}
     asked = [question("q1", 10, 40, **same_id), question("q2", 50, None, **same_id)]
@@ -365,7 +362,7 @@ def test_a_question_that_is_asked_again_with_its_id_is_new() -> None:
     assert (row["change"], row["also"].split(", ")[0]) == ("newly waiting", "answered")
 
 
-def test_a_word_of_another_account_is_compared() -> None:
+def test_a_word_of_another_account_is_compared():
     def of_tier(tier: str) -> Json:
         source = {"url": "https://a.example/1", "source_tier": tier}
         return run(step("a", artifacts=[artifact("T", sources=[source])]))
@@ -374,7 +371,7 @@ def test_a_word_of_another_account_is_compared() -> None:
     assert (row["change"], row["before"], row["after"]) == ("sources changed", "web", "commercial")
 
 
-def test_a_side_without_runs_is_a_side() -> None:
+def test_a_side_without_runs_is_a_side():
     """Nobody knows when it was read, so nobody knows which runs are new."""
     runs = [run(run_id=name) for name in "abc"]
     found = runkit.changes([], runs)
@@ -384,7 +381,7 @@ def test_a_side_without_runs_is_a_side() -> None:
     assert "no run has changed" not in runkit.changes([], []).attrs["sentence"]
 
 
-def test_another_selection_is_no_change() -> None:
+def test_another_selection_is_no_change():
     """Of runs that were there before, the sentence says that only one of the two has them."""
     both = [run(step("a"), run_id=name) for name in "abc"]
     found = runkit.changes(both[:2], both[1:])
@@ -395,7 +392,7 @@ def test_another_selection_is_no_change() -> None:
 @pytest.mark.parametrize(
     "fields", [lambda time: {"_runkit": {"read_at": time}}, lambda time: {"updated_at": time}]
 )
-def test_the_later_state_comes_second(fields: Any) -> None:
+def test_the_later_state_comes_second(fields):
     """By the times of reading, else by those of the runs."""
     states = [run(**fields(at(seconds))) for seconds in (200, 300)]
     assert len(runkit.changes(*states)) == ("updated_at" in fields(at(0)))
@@ -403,7 +400,7 @@ def test_the_later_state_comes_second(fields: Any) -> None:
         runkit.changes(*reversed(states))
 
 
-def test_a_list_without_runs_was_read_too(tmp_path: Path) -> None:
+def test_a_list_without_runs_was_read_too(tmp_path):
     """So that a run that was created later is new, also when the empty frames were saved."""
     read_at = START + timedelta(seconds=150)
     before = runkit.frames(runkit.RunList(read_at=read_at))

@@ -145,9 +145,7 @@ def cases_of_a_fleet(draw: st.DrawFn) -> list[Case]:
     st.booleans(),
     st.sampled_from([None, True, False]),
 )
-def test_decisions_equal_a_plain_loop(
-    cases: list[Case], by: str, is_logged: bool, has_hit: bool | None
-) -> None:
+def test_decisions_equal_a_plain_loop(cases, by, is_logged, has_hit):
     cases = [*cases, Case("lapsed")]  # one run at least knows its business
     f = frames_of(cases)
     answers = log_of(cases) if is_logged else None
@@ -251,12 +249,12 @@ def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool
 
 
 @pytest.mark.parametrize("n", [9, 10])
-def test_a_90th_percentile_needs_ten_answers(n: int) -> None:
+def test_a_90th_percentile_needs_ten_answers(n):
     f = frames_of([Case("answered", wait_s=float(wait_s)) for wait_s in range(1, n + 1)])
     assert runkit.decisions(f)["wait_p90_s"].isna().tolist() == [n < 10]
 
 
-def test_nothing_known_of_55_answers_is_no_zero() -> None:
+def test_nothing_known_of_55_answers_is_no_zero():
     cases = [Case("answered", 60 * number) for number in range(55)]
     [row] = runkit.decisions(frames_of(cases), answers=log_of(cases)).to_dict("records")
     assert (row["n_answered"], row["n_unknown"]) == (55, 55)
@@ -266,7 +264,7 @@ def test_nothing_known_of_55_answers_is_no_zero() -> None:
 
 
 @pytest.mark.parametrize("status", ["approved", "rejected"])
-def test_a_decision_is_read_from_its_effect(status: str) -> None:
+def test_a_decision_is_read_from_its_effect(status):
     cases = [Case("answered", kind="decision", status_after=status)]
     f = frames_of(cases)
     [row] = runkit.decisions(f, actions=actions_of(cases, f)).to_dict("records")
@@ -277,7 +275,7 @@ def not_done(f: runkit.Frames, actions: pd.DataFrame) -> int:
     return int(runkit.decisions(f, actions=actions)["n_not_done"].sum())
 
 
-def test_not_done_needs_all_actions() -> None:
+def test_not_done_needs_all_actions():
     """Not of a part of the frame, nor of a copy without its attributes."""
     cases = [Case("answered"), Case("answered", status_after="dismissed")]
     f = frames_of(cases)
@@ -288,7 +286,7 @@ def test_not_done_needs_all_actions() -> None:
     assert not_done(frames_of([*cases, Case("answered")]), actions) == 1
 
 
-def test_a_run_that_goes_on_may_still_act() -> None:
+def test_a_run_that_goes_on_may_still_act():
     """Actions that were read before the run ended do not show what it did not do."""
     early, ended = frames_of([Case("answered", is_running=True)]), frames_of([Case("answered")])
     actions = actions_of([], early)
@@ -296,7 +294,7 @@ def test_a_run_that_goes_on_may_still_act() -> None:
     assert not_done(ended, actions_of([], ended)) == 1
 
 
-def test_a_rubber_stamper_is_found() -> None:
+def test_a_rubber_stamper_is_found():
     """One of five reviewers approves everything within seconds and opens nothing."""
     cases = []
     for number in range(100):
@@ -318,7 +316,7 @@ def test_a_rubber_stamper_is_found() -> None:
 
 
 @pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week"])
-def test_decisions_of_no_questions_are_an_empty_typed_frame(by: str) -> None:
+def test_decisions_of_no_questions_are_an_empty_typed_frame(by):
     """No rows, with the same columns and dtypes."""
     empty, table = runkit.decisions([], by), runkit.decisions(frames_of([Case("answered")]), by)
     assert len(empty) == 0
@@ -334,6 +332,6 @@ def test_decisions_of_no_questions_are_an_empty_typed_frame(by: str) -> None:
         ({"actions": pd.DataFrame()}, "expected the frame of runkit.actions"),
     ],
 )
-def test_refused_arguments(options: dict[str, Any], message: str) -> None:
+def test_refused_arguments(options, message):
     with pytest.raises(UsageError, match=message):
         runkit.decisions([], **options)

@@ -21,7 +21,7 @@ SYNTAX = [*".*+?|()[]{}^$\\", r"\d", r"\w", r"\s", r"\b", r"\D", r"\1", r"\.", "
 
 
 @pytest.fixture(scope="module")
-def f() -> runkit.Frames:
+def f():
     return runkit.frames([example("completed"), example("interrupted") | {"id": "other"}])
 
 
@@ -46,7 +46,7 @@ def found_by(f: runkit.Frames, text: str, regex: bool = False) -> list[tuple[str
     ("text", "regex"),
     [("tin", False), ("e", False), (r"\d+", True), ("(", False), (r"i\w+\s", True), ("^r", True)],
 )
-def test_search_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool) -> None:
+def test_search_finds_what_a_loop_finds(f, text, regex):
     pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
     expected = hits_of(f, pattern)
     assert expected or text == "("
@@ -66,9 +66,7 @@ def test_search_finds_what_a_loop_finds(f: runkit.Frames, text: str, regex: bool
     st.lists(st.sampled_from([*LETTERS, *SYNTAX]), min_size=1, max_size=5).map("".join),
     st.booleans(),
 )
-def test_search_finds_what_a_loop_finds_in_any_script(
-    names: list[str], text: str, regex: bool
-) -> None:
+def test_search_finds_what_a_loop_finds_in_any_script(names, text, regex):
     try:
         pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
     except re.error:
@@ -81,7 +79,7 @@ def test_search_finds_what_a_loop_finds_in_any_script(
     assert found["hit"].tolist() == expected
 
 
-def test_the_words_around_a_hit_are_there() -> None:
+def test_the_words_around_a_hit_are_there():
     source = run(step("a", result={"note": "x" * 50 + "did not respond" + "y" * 50}))
     [hit] = runkit.search(source, "DID NOT", where="steps.result").to_dict("records")
     assert (hit["before"], hit["hit"], hit["after"]) == ("x" * 40, "did not", " respond" + "y" * 32)
@@ -90,7 +88,7 @@ def test_the_words_around_a_hit_are_there() -> None:
     assert (hit["before"], hit["after"]) == ("S", " a")
 
 
-def test_search_takes_columns_and_frames(f: runkit.Frames) -> None:
+def test_search_takes_columns_and_frames(f):
     found = runkit.search(f, "e", where=["sources", "steps.label"])["where"]
     assert set(found.str.partition(".")[0]) == {"sources", "steps"}
     assert set(found[found.str.startswith("steps")]) == {"steps.label"}
@@ -98,14 +96,14 @@ def test_search_takes_columns_and_frames(f: runkit.Frames) -> None:
         runkit.search(f, "e", where="steps.lable")
 
 
-def test_a_bad_pattern_is_refused_and_an_empty_match_is_no_hit(f: runkit.Frames) -> None:
+def test_a_bad_pattern_is_refused_and_an_empty_match_is_no_hit(f):
     with pytest.raises(UsageError, match="not a regular expression"):
         runkit.search(f, "(", regex=True)
     assert runkit.search(f, "z*e", regex=True)["hit"].str.len().min() == 1
     assert runkit.search(f, "\\b", regex=True).empty
 
 
-def test_many_hits_are_cut_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_hits_are_cut_with_a_warning(caplog):
     found = runkit.search(run(step("a", result={"text": "a" * 10_001})), "a", where="steps.result")
     assert len(found) == 10_000
     assert "more than 10,000 hits" in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from support import at, run, step
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> runkit.Archive:
+def archive(tmp_path):
     """One that nothing was added to yet."""
     return runkit.Archive(tmp_path / "runs")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from pathlib import Path
 from typing import Any
 
 import deltalake
@@ -35,7 +34,7 @@ def kept(archive: runkit.Archive) -> dict[str, Json]:
     return {stored.id: stored.to_dict() for stored in archive.runs()}
 
 
-def test_an_archive_keeps_runs_as_they_are(archive: runkit.Archive) -> None:
+def test_an_archive_keeps_runs_as_they_are(archive):
     """Runs of every form keep all that they hold, also what nobody knows, and are counted."""
     given = [
         example("completed"),
@@ -49,7 +48,7 @@ def test_an_archive_keeps_runs_as_they_are(archive: runkit.Archive) -> None:
     assert len(archive) == 3
 
 
-def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
+def test_nothing_new_writes_nothing(archive):
     """The same runs again are no new version."""
     archive.add([stored("a"), stored("b")])
     before = archive.version
@@ -65,9 +64,7 @@ BUSINESS = {
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_newer_copy_takes_over_the_whole_business(
-    archive: runkit.Archive, is_compacted: bool
-) -> None:
+def test_a_newer_copy_takes_over_the_whole_business(archive, is_compacted):
     """Name, status and its time go with the id, from the newest copy that has one.
 
     Compaction keeps them.
@@ -86,7 +83,7 @@ def test_a_newer_copy_takes_over_the_whole_business(
     }
 
 
-def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
+def test_what_is_no_run_is_named(archive):
     """Its neighbours are kept; the result says what was refused and why."""
     lines = b'{"id": "a"}\n{not json}\n' + json.dumps(stored("b")).encode() + b"\n7\n"
     added = archive.add(lines)
@@ -98,9 +95,7 @@ def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_runs_added_before_an_error_are_kept(
-    archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-) -> None:
+def test_runs_added_before_an_error_are_kept(archive, monkeypatch, error):
     monkeypatch.setattr(_writing, "BATCH_BYTES", 5_000)
 
     def breaks() -> Any:
@@ -112,7 +107,7 @@ def test_runs_added_before_an_error_are_kept(
     assert len(archive) == 45
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
     """Nothing of somebody's is mixed with an archive."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="new or empty folder"):
@@ -120,14 +115,14 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
+def test_another_delta_table_is_left_alone(tmp_path):
     deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
     with pytest.raises(ArchiveError, match="not an archive of runkit"):
         runkit.Archive(tmp_path / "sales").add([stored()])
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0
 
 
-def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
+def test_a_run_that_is_added_again_is_one(archive):
     """Equal copies, in one list and in several."""
     archive.add([item("a"), item("b"), item("a")])
     archive.add([item("b"), item("c")])
@@ -135,7 +130,7 @@ def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int, int]) -> None:
+def test_the_newest_copy_of_a_run_wins(archive, order):
     """Whichever came first."""
     copies = [item("a", 100, status="error"), item("a", 200), item("b")]
     for number in order:
@@ -143,7 +138,7 @@ def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int
     check_holds(archive, {"a": "completed", "b": "completed"})
 
 
-def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_the_folder_is_the_owners(archive, tmp_path):
     """Nobody else may read customers' runs."""
     archive.add([item("a")])
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

@@ -38,9 +38,7 @@ def n_files(folder: Path) -> int:
     return len(deltalake.DeltaTable(folder).file_uris())
 
 
-def test_superseded_copies_go_and_small_files_are_joined(
-    archive: runkit.Archive, tmp_path: Path
-) -> None:
+def test_superseded_copies_go_and_small_files_are_joined(archive, tmp_path):
     """One row a run and one file are left; every version still reads as it did."""
     for number in range(12):
         archive.add([item(f"r{number % 4}", 100 + number)])
@@ -54,7 +52,7 @@ def test_superseded_copies_go_and_small_files_are_joined(
     assert len(old) == 3
 
 
-def test_nothing_to_do_writes_nothing(archive: runkit.Archive) -> None:
+def test_nothing_to_do_writes_nothing(archive):
     """A compacted archive, and an empty one, stay as they are."""
     archive.add([])
     assert archive.compact() == 0
@@ -79,9 +77,7 @@ def add_before_commit(
     monkeypatch.setattr(Table, "write", write)
 
 
-def test_an_append_during_a_compaction_is_kept(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_append_during_a_compaction_is_kept(archive, tmp_path, monkeypatch):
     archive.add([item("a", 100)])
     archive.add([item("a", 200)])
     add_before_commit(
@@ -93,9 +89,7 @@ def test_an_append_during_a_compaction_is_kept(
     assert rows_in(tmp_path / "runs") == {"a": 1, "b": 1}
 
 
-def test_two_compactions_at_once_are_one(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_compactions_at_once_are_one(archive, tmp_path, monkeypatch):
     for number in range(4):
         archive.add([item(f"r{number % 2}", 100 + number)])
     add_before_commit(monkeypatch, tmp_path / "runs", runkit.Archive.compact)
@@ -105,9 +99,7 @@ def test_two_compactions_at_once_are_one(
     assert set(rows_in(tmp_path / "runs").values()) == {1}
 
 
-def test_a_sync_joins_small_files(
-    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sync_joins_small_files(archive, tmp_path, monkeypatch):
     monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
     with runkit.sandbox(speed=600, history=5, seed=3) as box, box.client(rate=None) as client:
         listed = client.runs.list()
@@ -118,7 +110,7 @@ def test_a_sync_joins_small_files(
     assert n_files(tmp_path / "runs") == 1
 
 
-def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_rows_that_are_there_twice_are_one_run(archive, tmp_path):
     """As in an archive of 0.1 that two writers doubled, in several files and in one.
 
     Read, and compacted.

@@ -51,7 +51,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> runkit.Archive:
+def archive(tmp_path):
     """Three runs, a file each."""
     archive = runkit.Archive(tmp_path / "runs")
     for number in range(3):
@@ -60,9 +60,7 @@ def archive(tmp_path: Path) -> runkit.Archive:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_archive_is_an_error_of_runkit(
-    archive: runkit.Archive, tmp_path: Path, damage: Callable[[Path], object]
-) -> None:
+def test_a_damaged_archive_is_an_error_of_runkit(archive, tmp_path, damage):
     """Whatever is read: frames, runs, a cluster's frames."""
     damage(tmp_path / "runs")
     for read in (archive.frames, lambda: list(archive), lambda: archive.dask().steps.compute()):
@@ -70,7 +68,7 @@ def test_a_damaged_archive_is_an_error_of_runkit(
             read()
 
 
-def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
+def test_no_flipped_byte_changes_what_is_read(tmp_path):
     """Whether the byte was added or compacted: the frames are the same, or it is an error."""
     archive = runkit.Archive(tmp_path / "runs")
     for first in 0, 20:
@@ -97,9 +95,7 @@ def log_of(folder: Path) -> list[Path]:
     return sorted((folder / "_delta_log").glob("*.json"))
 
 
-def test_a_log_without_its_last_entry_is_not_an_earlier_version(
-    archive: runkit.Archive, tmp_path: Path
-) -> None:
+def test_a_log_without_its_last_entry_is_not_an_earlier_version(archive, tmp_path):
     """The version before can still be read, if somebody asks for it."""
     log_of(tmp_path / "runs")[-1].unlink()
     for read in (archive.frames, lambda: archive.frames(version=3)):
@@ -111,9 +107,7 @@ def test_a_log_without_its_last_entry_is_not_an_earlier_version(
 
 
 @pytest.mark.parametrize("word", [b'"add"', b'"remove"', b'"modificationTime":1', b'"size":'])
-def test_no_flipped_byte_of_the_log_changes_what_is_read(
-    archive: runkit.Archive, tmp_path: Path, word: bytes
-) -> None:
+def test_no_flipped_byte_of_the_log_changes_what_is_read(archive, tmp_path, word):
     """The entry is another one then, or none, which deltalake does not notice."""
     versions = archive.version, archive.compact()
     expected = [archive.select(version=version).rows for version in versions]
@@ -133,7 +127,7 @@ def test_no_flipped_byte_of_the_log_changes_what_is_read(
     assert n_errors > 0
 
 
-def test_an_emptied_log_is_not_an_earlier_version(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_an_emptied_log_is_not_an_earlier_version(archive, tmp_path):
     """The error says which file it is, and what to do."""
     last = max((tmp_path / "runs" / "_delta_log").glob("*.json"))
     last.write_bytes(b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -28,7 +27,7 @@ RUNS = [made(number) for number in range(30)]
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def cluster():
     """A cluster in another process, which then computes everything."""
     # half a second, in every process that collects tests
     from dask.distributed import Client, LocalCluster
@@ -38,7 +37,7 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> runkit.Archive:
+def archive(tmp_path_factory):
     """Thirty runs in six parts, with older copies of some in others."""
     archive = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
     archive.add([entry | {"updated_at": at(-9_000), "status": "error"} for entry in RUNS[::7]])
@@ -59,7 +58,7 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
+def test_the_frames_are_those_in_memory(archive):
     """All six, in values, dtypes and categories; the problems too, but for where they stand."""
     expected, on_cluster = archive.frames(), archive.dask()
     assert on_cluster.runs.npartitions > 4
@@ -70,7 +69,7 @@ def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_partitions_of_all_frames_hold_the_same_runs(archive: runkit.Archive) -> None:
+def test_partitions_of_all_frames_hold_the_same_runs(archive):
     """So that a join needs no shuffle, and a whole run is at hand in one place."""
     d = archive.dask()
     for number in range(d.runs.npartitions):

@@ -23,7 +23,7 @@ DELTALAKE, DASK = "sys.modules['deltalake']", "sys.modules['dask']"
         (DASK, "a = runkit.Archive(sys.argv[1]); a.add([]); a.frames()", "a.dask()"),
     ],
 )
-def test_what_is_missing_is_named(hidden: str, works: str, needs: str, tmp_path: object) -> None:
+def test_what_is_missing_is_named(hidden, works, needs, tmp_path):
     """With the line for pip; what does not need the package works without."""
     script = f"{works}\ntry:\n    {needs}\nexcept MissingExtra as error:\n    print(error)"
     done = subprocess.run(
@@ -34,7 +34,7 @@ def test_what_is_missing_is_named(hidden: str, works: str, needs: str, tmp_path:
     assert "pip install 'runkit-jupyter[scale]'" in done.stdout, done.stderr
 
 
-def test_an_archive_does_not_load_a_client_or_dask() -> None:
+def test_an_archive_does_not_load_a_client_or_dask():
     """Reading and writing at rest need neither."""
     code = (
         "import sys, runkit; runkit.Archive; "

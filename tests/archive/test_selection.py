@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -34,7 +32,7 @@ RUNS = [
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> runkit.Archive:
+def archive(tmp_path):
     """Five runs, of which two have failed, in as many words, and one waits."""
     made = runkit.Archive(tmp_path / "runs")
     made.add(RUNS)
@@ -42,9 +40,7 @@ def archive(tmp_path: Path) -> runkit.Archive:
 
 
 @pytest.fixture(scope="module", params=[5, 1], ids=["one file", "a file each"])
-def unchanged(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> runkit.Archive:
+def unchanged(request, tmp_path_factory):
     """The same for tests that do not write, in one file or in five."""
     made = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
     for first in range(0, len(RUNS), request.param):
@@ -66,9 +62,7 @@ def unchanged(
         ({"business_id": []}, []),
     ],
 )
-def test_a_choice_is_that_of_the_frames(
-    unchanged: runkit.Archive, chosen: dict[str, Any], numbers: list[int]
-) -> None:
+def test_a_choice_is_that_of_the_frames(unchanged, chosen, numbers):
     """Frames, runs and counts agree with frames of all runs that are cut afterwards."""
     ids = [f"r{number}" for number in numbers]
     f = unchanged.frames(**chosen)
@@ -80,7 +74,7 @@ def test_a_choice_is_that_of_the_frames(
     assert f.is_complete
 
 
-def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
+def test_a_selection_stays_as_it_was(archive):
     """While another writer goes on."""
     pinned = archive.pinned
     archive.add([run(run_id="new"), RUNS[1] | {"updated_at": at(9000)}])
@@ -88,7 +82,7 @@ def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
+def test_frames_charts_and_reports_take_an_archive(archive, tmp_path):
     """As they take everything else that holds runs; the report names the version."""
     assert runkit.frames(archive).version == archive.version
     assert "5 runs" in runkit.gantt(archive).layout.title.text
@@ -109,15 +103,13 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
         ({"version": 99}, "0 to 1"),
     ],
 )
-def test_a_bad_choice_is_a_usage_error(
-    archive: runkit.Archive, chosen: dict[str, Any], words: str
-) -> None:
+def test_a_bad_choice_is_a_usage_error(archive, chosen, words):
     """What was given and what was expected."""
     with pytest.raises(UsageError, match=words):
         archive.frames(**chosen)
 
 
-def test_the_start_of_a_run_id_is_enough_where_it_is_unique(tmp_path: Path) -> None:
+def test_the_start_of_a_run_id_is_enough_where_it_is_unique(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([run(run_id=name) for name in ("83fe7317-a", "83fe7317-b", "93fe7317-c")])
     assert [stored.id for stored in archive.runs(run_id="93fe7317")] == ["93fe7317-c"]
@@ -125,7 +117,7 @@ def test_the_start_of_a_run_id_is_enough_where_it_is_unique(tmp_path: Path) -> N
         archive.select(run_id="83fe7317")
 
 
-def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
+def test_an_archive_that_is_not_there(tmp_path):
     """A name with a typing error is no empty archive; and the mistake makes no folder."""
     archive = runkit.Archive(tmp_path / "runz")
     with pytest.raises(ArchiveError, match=r"no archive at .*runz"):
@@ -135,7 +127,7 @@ def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
         runkit.Archive("")
 
 
-def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:
+def test_an_empty_archive_gives_empty_frames(tmp_path):
     """With all their columns and dtypes."""
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([])
@@ -144,7 +136,7 @@ def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(df, getattr(runkit.frames([]), name))
 
 
-def test_runs_of_any_year_are_selected(tmp_path: Path) -> None:
+def test_runs_of_any_year_are_selected(tmp_path):
     """Also those that nanoseconds cannot hold."""
     archive = runkit.Archive(tmp_path / "years")
     years = [f"{year}-02-03T10:00:00Z" for year in ("0100", "2026", "9000")]

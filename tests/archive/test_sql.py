@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import deltalake
 import duckdb
@@ -12,9 +11,7 @@ import runkit
 from support import at, run
 
 
-def test_the_documented_query_gives_what_runkit_reads(
-    archive: runkit.Archive, tmp_path: Path
-) -> None:
+def test_the_documented_query_gives_what_runkit_reads(archive, tmp_path):
     """In DuckDB: each run once, in its newest copy."""
     archive.add([run(run_id="a", status="error"), run(run_id="b")])
     archive.add([run(run_id="a", updated_at=at(200))])

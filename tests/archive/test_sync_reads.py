@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import runkit
 from support import step
 from tests.archive.conftest import check_holds
 from tests.client.conftest import (
     Answer,
     Received,
-    Server,
     client,
     fake_time,
     make_client,
@@ -23,9 +21,7 @@ __all__ = ["client", "fake_time", "make_client", "run_json", "server"]
 Compose = Callable[..., dict[str, Any]]
 
 
-def test_a_sync_reads_what_may_have_changed_and_nothing_else(
-    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
-) -> None:
+def test_a_sync_reads_what_may_have_changed_and_nothing_else(server, client, archive, run_json):
     """A run that worked is read again, one that had ended is not; one that is new comes along."""
     runs = {"a": run_json("a"), "b": run_json("b", "running")}
 
@@ -51,9 +47,7 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
     ]
 
 
-def test_a_sync_that_could_not_read_a_run_says_so(
-    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
-) -> None:
+def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_json):
     """The others are kept."""
     listed = [run_json(name) for name in "abc"]
 

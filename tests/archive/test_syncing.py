@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pandas as pd
@@ -15,7 +15,7 @@ import pytest
 
 import runkit
 from runkit.errors import ArchiveError, AuthError, NotFound, UsageError
-from tests.faults import FaultyBox, sandbox
+from tests.faults import sandbox
 
 N_RUNS = 30
 
@@ -35,28 +35,26 @@ class Watched(httpx.HTTPTransport):
 
 
 @pytest.fixture
-def box() -> Iterator[FaultyBox]:
+def box():
     """A sandbox with a past; while nothing runs there, nothing changes."""
     with sandbox(speed=600, history=N_RUNS, seed=3) as started:
         yield started
 
 
 @pytest.fixture
-def wire() -> Watched:
+def wire():
     """What the client sends."""
     return Watched()
 
 
 @pytest.fixture
-def client(box: FaultyBox, wire: Watched) -> Iterator[runkit.Client]:
+def client(box, wire):
     """One that is watched, has no pace, and may only read, which is enough."""
     with box.client(rate=None, read_only=True, transport=wire) as made:
         yield made
 
 
-def test_a_sync_brings_everything(
-    archive: runkit.Archive, client: runkit.Client, wire: Watched
-) -> None:
+def test_a_sync_brings_everything(archive, client, wire):
     """Each run is read once, and the frames are those of a fetch."""
     synced = archive.sync(client)
     assert synced.is_complete
@@ -73,9 +71,7 @@ def test_a_sync_brings_everything(
     assert len(archive.frames().steps) == len(fetched.steps)
 
 
-def test_a_run_without_steps_is_read(
-    archive: runkit.Archive, client: runkit.Client, wire: Watched
-) -> None:
+def test_a_run_without_steps_is_read(archive, client, wire):
     """What was added from a list is completed; what has its steps is left alone."""
     listed = client.runs.list()
     archive.add(listed[:10])
@@ -87,7 +83,7 @@ def test_a_run_without_steps_is_read(
     assert archive.frames().runs["has_steps"].all()
 
 
-def test_a_choice_is_synced(archive: runkit.Archive, box: FaultyBox, client: runkit.Client) -> None:
+def test_a_choice_is_synced(archive, box, client):
     """As `runs.list` chooses; a limit that was asked for is complete; the business is kept."""
     business = box.business("watchlist_hit")
     archive.sync(client, business_id=business, status=["completed", "interrupted", "error"])
@@ -100,9 +96,7 @@ def test_a_choice_is_synced(archive: runkit.Archive, box: FaultyBox, client: run
         archive.sync(client, status="done")
 
 
-def test_the_runs_of_an_unknown_business_are_not_synced(
-    archive: runkit.Archive, client: runkit.Client
-) -> None:
+def test_the_runs_of_an_unknown_business_are_not_synced(archive, client):
     with pytest.raises(NotFound, match="/businesses/nope:"):
         archive.sync(client, business_id="nope")
 
@@ -122,9 +116,7 @@ def interrupt_when(is_time: Callable[[], bool]) -> threading.Thread:
     return thread
 
 
-def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(
-    archive: runkit.Archive, box: FaultyBox, client: runkit.Client, wire: Watched
-) -> None:
+def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(archive, box, client, wire):
     """No run that is in the archive is read again."""
     box.fault("slow", "GET /runs/", times=1_000_000, seconds=0.1)
     thread = interrupt_when(lambda: len(wire.read) > 10)
@@ -140,17 +132,13 @@ def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(
     assert len(wire.read) <= second.added.n_new == N_RUNS - first.added.n_new
 
 
-def test_what_arrives_is_written_as_it_goes(
-    archive: runkit.Archive, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_arrives_is_written_as_it_goes(archive, client, monkeypatch):
     """Not only in the end: who is killed loses seconds."""
     monkeypatch.setattr("runkit.archive.sync.BATCH", 2)
     assert archive.sync(client).version >= N_RUNS / 2
 
 
-def test_a_list_that_cannot_be_read_makes_no_archive(
-    archive: runkit.Archive, box: FaultyBox
-) -> None:
+def test_a_list_that_cannot_be_read_makes_no_archive(archive, box):
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)

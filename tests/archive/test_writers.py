@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import deltalake
@@ -20,7 +19,7 @@ from support import run
 from tests.archive.conftest import check_holds, item
 
 
-def test_two_fetches_side_by_side(tmp_path: Path) -> None:
+def test_two_fetches_side_by_side(tmp_path):
     """`runkit fetch -o runs/` twice at once.
 
     Both say that all is there, and each run is there once.
@@ -36,9 +35,7 @@ def test_two_fetches_side_by_side(tmp_path: Path) -> None:
     assert sorted(runkit.Archive(tmp_path / "runs").frames().runs["run_id"]) == sorted(listed.ids)
 
 
-def test_a_commit_that_fails_is_an_archive_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_commit_that_fails_is_an_archive_error(tmp_path, monkeypatch):
     """When the table refuses every try, that is said; what was there can be read."""
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([run(run_id="a")])
@@ -54,9 +51,7 @@ def test_a_commit_that_fails_is_an_archive_error(
     assert archive.add([run(run_id="b")]).n_new == 1
 
 
-def test_two_writers_at_once_lose_and_double_no_run(
-    archive: runkit.Archive, tmp_path: Path
-) -> None:
+def test_two_writers_at_once_lose_and_double_no_run(archive, tmp_path):
     """Another writer adds a run of its own, and one of ours, while ours are on their way."""
     archive.add([item("first")])
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pandas as pd
@@ -119,6 +118,6 @@ CASES = {
 @pytest.mark.parametrize(
     ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways], ids=str
 )
-def test_speed(benchmark: Any, group: Callable[[Path], Ways], way: str, tmp_path: Path) -> None:
+def test_speed(benchmark, group, way, tmp_path):
     benchmark.group, benchmark.name = group.__name__, way
     benchmark.pedantic(group(tmp_path)[way], rounds=5, warmup_rounds=1)

@@ -15,7 +15,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 
 
 @pytest.fixture(scope="module")
-def account() -> Panel:
+def account():
     """The overview of 30 of 40 runs."""
     with runkit.sandbox(speed=600, history=40, seed=3) as box, box.client(rate=None) as client:
         return runkit.overview(client, limit=30, progress=False)
@@ -29,7 +29,7 @@ def tiles(panel: Panel) -> dict[str, tuple[str, str]]:
     return {name: (value, note) for name, value, note in found}
 
 
-def test_the_tiles_count_what_is_below(account: Panel) -> None:
+def test_the_tiles_count_what_is_below(account):
     counts = tiles(account)
     assert counts["Runs"][0] == "30"
     assert counts["Runs"][1].startswith("newest 30 of 40, ")
@@ -38,13 +38,13 @@ def test_the_tiles_count_what_is_below(account: Panel) -> None:
     assert account.sentence.startswith("SANDBOX · 127.0.0.1")
 
 
-def test_every_run_has_its_business_and_a_line_of_code(account: Panel) -> None:
+def test_every_run_has_its_business_and_a_line_of_code(account):
     assert account.table["business_name"].notna().all()
     assert "runkit.InterruptForm(client, &#34;" in account.body
     assert account.body.count("<pre>") == len(account)
 
 
-def test_frames_need_no_client_and_no_run_needs_a_figure() -> None:
+def test_frames_need_no_client_and_no_run_needs_a_figure():
     panel = runkit.overview([example("completed"), run(status="interrupted")])
     assert "runkit.InterruptForm(runkit.Client(), &#34;r&#34;)" in panel.body
     assert set(panel._repr_mimebundle_()) == {"text/html", "text/plain", PLOTLY}
@@ -53,7 +53,7 @@ def test_frames_need_no_client_and_no_run_needs_a_figure() -> None:
     assert set(nothing._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
-def test_a_limit_of_ones_own_is_compared_with_known_waits_only() -> None:
+def test_a_limit_of_ones_own_is_compared_with_known_waits_only():
     pending = question("q", 10, None)
     asking = run(pending, end=None, status="interrupted")
     dated = [
@@ -64,7 +64,7 @@ def test_a_limit_of_ones_own_is_compared_with_known_waits_only() -> None:
     assert tiles(panel)["◷ Waiting"] == ("4", "oldest at least 3 h, 1 over 2 h; 2 not known")
 
 
-def test_an_account_without_businesses() -> None:
+def test_an_account_without_businesses():
     """Runs are shown by their agents where the API tells of no business."""
     with faults.sandbox(speed=600, history=4, seed=3) as box, box.client(rate=None) as client:
         box.fault("refuse", "GET /businesses", times=100, status=403)
@@ -74,7 +74,7 @@ def test_an_account_without_businesses() -> None:
 
 
 @pytest.mark.parametrize(("name", "head"), [(None, "Run"), ("Northwind LLC", "Business")])
-def test_a_column_of_businesses_holds_no_agent(name: str | None, head: str) -> None:
+def test_a_column_of_businesses_holds_no_agent(name, head):
     """Where no business is known, it is a column of runs."""
     known = {"_runkit": {"business_id": "b", "business_name": name}} if name else {}
     waiting = [

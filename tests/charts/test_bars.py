@@ -112,7 +112,7 @@ def bars(source: object, **options: Any) -> set[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("n_runs", [1, 2, 3])
-def test_bars_stand_where_the_steps_were(n_runs: int) -> None:
+def test_bars_stand_where_the_steps_were(n_runs):
     """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
     steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
     runs = [run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)]

@@ -67,14 +67,14 @@ def test_runs_without_steps_are_not_known_to_be_equal():
     assert "not known: the steps of both runs were not read in full" in table.attrs["sentence"]
 
 
-def test_steps_without_names_are_told_apart_by_their_labels() -> None:
+def test_steps_without_names_are_told_apart_by_their_labels():
     a, b = (run(step("1", name=None), step("2", 10, 30, name=None, label=label)) for label in "BC")
     table = compare(a, b).set_index("name")
     assert table["total_s_a"].to_dict() == {"Step 1": 10, "B": 20, "C": 0}
     assert table.index[table["is_first_difference"]].tolist() == ["B", "C"]
 
 
-def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
+def test_a_comparison_subtracts_the_first_run_from_the_second():
     """A row for each agent and step name, with counts and seconds of both runs."""
     inner = step("i", 0, 4, name="inner")
     a = run(step("w", 0, 10, steps=[inner]), question("q", 10, 60), run_id="a")

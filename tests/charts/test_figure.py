@@ -154,7 +154,7 @@ def test_the_ground_follows_plotlys_own_switch(monkeypatch):
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
 
 
-def test_hostile_text_is_no_link_in_a_chart() -> None:
+def test_hostile_text_is_no_link_in_a_chart():
     """Plotly reads labels, agents and statuses as HTML, and `$…$` as a formula."""
     steps = step("a", label=HOSTILE, agent=HOSTILE)
     for n_runs in (1, 2, 3, 5):

@@ -298,7 +298,7 @@ def test_variants_are_sequences_of_steps_that_work():
     assert fleet.variants(frames(run(alone))).table["variant"].tolist() == ["group > look > read"]
 
 
-def test_kinds_of_steps_without_names_are_known_by_their_labels() -> None:
+def test_kinds_of_steps_without_names_are_known_by_their_labels():
     """The own time of the group is 9 of 12 seconds in each of two runs."""
     lookup = step("b", 2, 5, name=None, label="Lookup", parent_step_id="a")
     runs = [

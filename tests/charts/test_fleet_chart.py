@@ -63,12 +63,12 @@ MIXED = (
         ({"group": "agent", "sort": "duration"}, [4, 2, 5, 6, 3, 1]),
     ],
 )
-def test_the_order_of_rows(options: dict[str, Any], order: list[int]) -> None:
+def test_the_order_of_rows(options, order):
     """Failed, waiting (longest first), running, completed; or newest first; or longest first."""
     assert labels(chart(*MIXED, **options)) == [f"{number:08d}" for number in order]
 
 
-def test_the_numbers_of_rows() -> None:
+def test_the_numbers_of_rows():
     """Bars are seconds of work, dots are seconds of waiting on a log scale."""
     figure = chart(*MIXED)
     bars = next(trace for trace in figure.data if trace.type == "bar")
@@ -89,7 +89,7 @@ def test_the_numbers_of_rows() -> None:
 
 
 @pytest.mark.parametrize("group", ["business", "agent"])
-def test_groups_have_counts(group: str) -> None:
+def test_groups_have_counts(group):
     """The largest group comes first; a run without the name is in a group of its own."""
     runs = [
         made(n, "completed", business_name="B", agent_name="B", business_id="b") for n in (1, 2, 3)
@@ -106,7 +106,7 @@ def many(n: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_more_than_rows_are_points() -> None:
+def test_more_than_rows_are_points():
     """Each run is a point at its wait; those that wait longest are listed beside them."""
     n = MAX_ROWS + 1
     figure = chart(*many(n))
@@ -120,7 +120,7 @@ def test_more_than_rows_are_points() -> None:
     assert len(figure.layout.xaxis.tickvals) > 1
 
 
-def test_the_first_date_of_each_year_has_the_year() -> None:
+def test_the_first_date_of_each_year_has_the_year():
     """Runs from December 27, 2025, to January 5, 2026, one an hour."""
     begin = (datetime(2025, 12, 27, tzinfo=UTC) - START).total_seconds()
     starts = [begin + n * HOUR for n in range(9 * 24)]
@@ -129,7 +129,7 @@ def test_the_first_date_of_each_year_has_the_year() -> None:
     assert [*figure.layout.xaxis.ticktext] == dates
 
 
-def test_points_are_bounded_and_the_rest_is_counted() -> None:
+def test_points_are_bounded_and_the_rest_is_counted():
     """At most 1 MB of JSON whatever the number; no waiting run is left out before a completed one."""
     n = MAX_POINTS + 100
     figure = chart(*many(n))

@@ -30,7 +30,7 @@ CELLS = (
 
 
 @pytest.fixture(autouse=True)
-def renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+def renderer(monkeypatch):
     """As in JupyterLab; plotly's default depends on what was imported before it."""
     monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
 
@@ -40,7 +40,7 @@ def bundle(figure: Any) -> dict[str, Any]:
     return dict(figure._repr_mimebundle_())
 
 
-def test_an_exported_notebook_shows_each_chart() -> None:
+def test_an_exported_notebook_shows_each_chart():
     """As an image whose alternative text is the figure's sentence."""
     runs = [example("completed"), *(run(step("a", 0, 9 + n), run_id=f"{n}") for n in range(5))]
     sources = [CELLS[0].format(runs=json.dumps(runs)), *CELLS[1:]]
@@ -59,7 +59,7 @@ def test_an_exported_notebook_shows_each_chart() -> None:
 @pytest.mark.parametrize(
     "change", [copy.copy, copy.deepcopy, lambda figure: pickle.loads(pickle.dumps(figure))]
 )
-def test_an_output_has_json_picture_and_sentence(change: Any) -> None:
+def test_an_output_has_json_picture_and_sentence(change):
     """Also of a copy; the picture is an SVG whose address needs no decoding to be searched."""
     figure = change(runkit.gantt(example("completed")))
     output = bundle(figure)
@@ -70,13 +70,13 @@ def test_an_output_has_json_picture_and_sentence(change: Any) -> None:
     assert ElementTree.fromstring(unquote(address)).attrib["width"] == "900"  # noqa: S314 - our own
 
 
-def test_a_figure_with_axes_of_another_kind_has_no_picture() -> None:
+def test_a_figure_with_axes_of_another_kind_has_no_picture():
     """It would be wrong; plotly's JSON and the sentence stay."""
     figure = runkit.gantt(example("completed")).update_xaxes(type="category")
     assert bundle(figure).keys() == {PLOTLY, "text/plain"}
 
 
-def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch):
     """Ours applies to our figures only, over what is set for all."""
     renderer = plotly.io.renderers["plotly_mimetype"]
     monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
@@ -86,7 +86,7 @@ def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch: pytest.Mo
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]
 
 
-def test_no_chart_offers_itself_to_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_chart_offers_itself_to_a_cloud(monkeypatch):
     """Its button "Share chart" would upload customers' data with one click."""
     monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")  # as in JupyterLab
     figure = runkit.gantt(run(step("a")))

@@ -21,31 +21,31 @@ def of_form(name: str) -> runkit.Frames:
 
 
 @pytest.mark.parametrize("show", [one_run.findings, one_run.questions])
-def test_a_run_whose_steps_were_not_read_is_said_to_lack_nothing(show) -> None:
+def test_a_run_whose_steps_were_not_read_is_said_to_lack_nothing(show):
     words = show(runkit.frames(LISTED)).sentence
     assert not ABSENCE.search(words)
     assert "1 run not known" in words
 
 
-def test_other_questions_of_a_listed_run_are_not_known() -> None:
+def test_other_questions_of_a_listed_run_are_not_known():
     item = {"id": "i", "value": {"type": "decision", "label": "Approve?"}}
     f = runkit.frames(LISTED | {"status": "interrupted", "ended_at": None, "interrupts": [item]})
     assert one_run.questions(f).sentence.startswith("1 question: 1 waiting for a reviewer. ")
     assert "Other questions of 1 run not known" in one_run.questions(f).sentence
 
 
-def test_a_run_that_waits_for_what_is_not_in_the_data_has_a_question() -> None:
+def test_a_run_that_waits_for_what_is_not_in_the_data_has_a_question():
     f = runkit.frames(run(step("s"), status="interrupted", end=None))
     assert one_run.questions(f).sentence == "The question is not in the data."
 
 
-def test_a_run_that_was_read_has_none() -> None:
+def test_a_run_that_was_read_has_none():
     f = runkit.frames(run(step("s")))
     assert one_run.questions(f).sentence == "No questions."
     assert one_run.findings(f).sentence == "No findings."
 
 
-def test_tiers_that_were_not_delivered_are_not_counted_as_weak() -> None:
+def test_tiers_that_were_not_delivered_are_not_counted_as_weak():
     [made] = strangers.other_tiers(random.Random(0))
     sources = [finding["sources"] for finding in made.raw["steps"][0]["artifacts"]]
     assert [len(items) for items in sources] == [2, 2, 0]
@@ -54,7 +54,7 @@ def test_tiers_that_were_not_delivered_are_not_counted_as_weak() -> None:
     assert words.endswith("not known whether on government or primary sources, 1 without a source.")
 
 
-def test_an_answered_question_without_an_id_keeps_its_evidence() -> None:
+def test_an_answered_question_without_an_id_keeps_its_evidence():
     """The API gives an answered question no interrupt id: its step has the proposal."""
     f = of_form("answered_without_id")
     panel = one_run.questions(f)
@@ -67,20 +67,20 @@ def pending_item(title: str) -> dict[str, object]:
     return {"value": {"type": "decision", "label": "Sure?", "artifacts": [artifact(title)]}}
 
 
-def test_an_item_without_id_and_step_keeps_its_evidence() -> None:
+def test_an_item_without_id_and_step_keeps_its_evidence():
     raw = LISTED | {"status": "interrupted", "ended_at": None}
     panel = one_run.questions(runkit.frames(raw | {"interrupts": [pending_item("Hit")]}))
     assert panel.table["evidence"].tolist() == ["Hit (no source)"]
     assert "<bdi>Hit</bdi>" in panel.body
 
 
-def test_items_that_are_not_told_apart_share_no_evidence() -> None:
+def test_items_that_are_not_told_apart_share_no_evidence():
     items = [pending_item("Hit"), pending_item("Other")]
     raw = LISTED | {"status": "interrupted", "ended_at": None, "interrupts": items}
     assert one_run.questions(runkit.frames(raw)).table["evidence"].isna().tolist() == [True, True]
 
 
-def test_the_longest_wait_is_a_bound_where_the_run_has_no_time_of_reading() -> None:
+def test_the_longest_wait_is_a_bound_where_the_run_has_no_time_of_reading():
     waiting = run(question("q", 0, None), run_id="w", end=None, status="interrupted")
     later = run(step("s"), run_id="later", updated_at=at(5 * 3_600))
     f = runkit.frames({"object": "list", "data": [waiting, later]})
@@ -89,11 +89,11 @@ def test_the_longest_wait_is_a_bound_where_the_run_has_no_time_of_reading() -> N
     assert ", at least 5 h so far" in panel.body
 
 
-def test_a_step_whose_result_is_not_in_the_data_is_not_said_to_return_nothing() -> None:
+def test_a_step_whose_result_is_not_in_the_data_is_not_said_to_return_nothing():
     panel = one_run.step(runkit.frames(run(step("work-1", 5))), "work-1")
     assert not ABSENCE.search(" ".join([panel.sentence, *panel.table["value"]]))
 
 
-def test_a_finding_of_a_step_without_confidence_is_unrated() -> None:
+def test_a_finding_of_a_step_without_confidence_is_unrated():
     table = one_run.step(of_form("odd_confidence"), "work").table
     assert table.loc[table["part"].eq("finding"), "value"].tolist()[0] == "unrated"

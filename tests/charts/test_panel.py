@@ -18,7 +18,7 @@ RUN_ID = "83fe7317-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def displayed(monkeypatch):
     """What a notebook is given, in order."""
     outputs: list[Any] = []
     monkeypatch.setattr("IPython.display.display", lambda output, **_: outputs.append(output))
@@ -72,6 +72,6 @@ def test_a_run_is_shown_by_its_label(name):
     assert "s-1" not in shown
 
 
-def test_a_panel_is_no_frame_and_names_the_one_it_has() -> None:
+def test_a_panel_is_no_frame_and_names_the_one_it_has():
     with pytest.raises(AttributeError, match=r"use \.table\.head"):
         Panel("Time", "It waited.", TABLE).head()

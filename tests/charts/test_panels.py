@@ -34,7 +34,7 @@ def test_findings_are_matched_by_title():
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]
 
 
-def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
+def test_a_panel_of_waits_counts_questions_to_a_reviewer():
     """Two answered, one pending, one expired; what the policy settled waited for nobody."""
     settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
     f = runkit.frames(
@@ -54,7 +54,7 @@ def test_a_panel_of_waits_counts_questions_to_a_reviewer() -> None:
     ]
 
 
-def test_the_slowest_work_is_the_own_time_of_steps() -> None:
+def test_the_slowest_work_is_the_own_time_of_steps():
     """A group that covers its steps has none; one that worked 70 s beside them comes first."""
     looks = [step("a", 0, 5, name="look_up"), step("b", 75, 80, name="look_up")]
     alone = step("q", 80, 100, name="group", steps=[step("c", 80, 100, name="read")])
@@ -67,7 +67,7 @@ def test_the_slowest_work_is_the_own_time_of_steps() -> None:
     ]
 
 
-def test_a_step_that_spans_a_wait_is_not_the_slowest_of_its_run() -> None:
+def test_a_step_that_spans_a_wait_is_not_the_slowest_of_its_run():
     """It spans a wait of 80 s and works 5 s; another step works 15 s."""
     wrapper = step("w", 0, 85, steps=[step("i", 0, 1)])
     f = runkit.frames(run(wrapper, question("q", 4, 84), step("a", 85, 100)))

@@ -133,7 +133,7 @@ def test_no_chart_is_taller_than_2400_px():
         assert chart.layout["height"] <= 2_400
 
 
-def test_a_chart_that_leaves_steps_out_says_so() -> None:
+def test_a_chart_that_leaves_steps_out_says_so():
     """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
     f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
     shown, layout = len(bars(f)), Chart.of(f).layout

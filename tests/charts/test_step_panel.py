@@ -21,7 +21,7 @@ def values(panel: Any, part: str = "result") -> dict[str, str]:
     return dict(zip(rows["path"], rows["value"], strict=True))
 
 
-def test_a_result_is_a_row_for_each_of_its_values() -> None:
+def test_a_result_is_a_row_for_each_of_its_values():
     result = {"match": True, "names": ["A", {"b": None}], "empty": {}, "score": 0.5}
     panel = runkit.one_run.step(frames_of(result), "step-0001")
     expected = {
@@ -34,7 +34,7 @@ def test_a_result_is_a_row_for_each_of_its_values() -> None:
     assert values(panel) == expected
 
 
-def test_a_step_has_its_times_findings_and_sources() -> None:
+def test_a_step_has_its_times_findings_and_sources():
     f = runkit.frames(example("object_page"))
     panel = runkit.one_run.step(f, "research_tin")
     assert panel.title == "Researching TIN verification"
@@ -49,13 +49,13 @@ def test_a_step_has_its_times_findings_and_sources() -> None:
     assert "Raw JSON" in html
 
 
-def test_a_failed_step_says_its_error() -> None:
+def test_a_failed_step_says_its_error():
     error = step("e", 40, 40, type="error", status="error", label="No answer")
     f = runkit.frames(run(step("step-0001", 10, 40, status="error"), error, status="error"))
     assert runkit.one_run.step(f, "step-0001").sentence.endswith("critical path. No answer")
 
 
-def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
+def test_a_step_is_found_by_its_id_its_name_and_its_label():
     steps = [
         step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"
     ]
@@ -64,7 +64,7 @@ def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
         assert runkit.one_run.step(f, name).title == "Label b"
 
 
-def test_steps_of_the_same_label_are_listed() -> None:
+def test_steps_of_the_same_label_are_listed():
     """With the step around each; ids that look alike are whole."""
     same = [step(f"{letter * 8}-1111-2222", 0, 5, label="Same") for letter in "ab"]
     table = runkit.one_run.step(
@@ -76,7 +76,7 @@ def test_steps_of_the_same_label_are_listed() -> None:
     assert runkit.one_run.step(f, "aaaaaaaa").table["step"].tolist() == alike
 
 
-def test_an_unknown_step_is_an_error() -> None:
+def test_an_unknown_step_is_an_error():
     with pytest.raises(UsageError, match="no step is"):
         runkit.one_run.step(frames_of({}), "nothing like it")
     with pytest.raises(UsageError, match="Did you mean 'Looking up the TIN'"):
@@ -92,7 +92,7 @@ SECRET = {
 }
 
 
-def test_a_secret_field_of_a_result_is_masked() -> None:
+def test_a_secret_field_of_a_result_is_masked():
     """In the panel and in the hover."""
     f = frames_of(SECRET)
     panel = runkit.one_run.step(f, "step-0001")

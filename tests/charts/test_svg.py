@@ -123,7 +123,7 @@ def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:
     ]
 
 
-def test_the_svg_is_what_plotly_draws(browser: Any) -> None:
+def test_the_svg_is_what_plotly_draws(browser):
     """Bars, marks and texts of each kind of figure stand within 2 px of plotly's, and the other way round."""
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.add_script_tag(content=get_plotlyjs())
@@ -137,7 +137,7 @@ def test_the_svg_is_what_plotly_draws(browser: Any) -> None:
     page.close()
 
 
-def test_an_svg_follows_the_theme_of_its_page(browser: Any) -> None:
+def test_an_svg_follows_the_theme_of_its_page(browser):
     page = browser.new_page(color_scheme="dark")
     fill = "document.querySelector('svg rect').computedStyleMap().get('fill').toString()"
     for scheme, theme in {"light": LIGHT, "light dark": DARK}.items():
@@ -148,7 +148,7 @@ def test_an_svg_follows_the_theme_of_its_page(browser: Any) -> None:
     page.close()
 
 
-def test_an_svg_has_a_label_and_titles() -> None:
+def test_an_svg_has_a_label_and_titles():
     """Its label is the figure's sentence, and each bar says what plotly's hover says."""
     figure = runkit.gantt(run(step("a", 0, 30, label="Looking"), end=30))
     root = root_of(figure)
@@ -166,7 +166,7 @@ TEXTS = [*PAYLOADS.values()]
     "texts",
     [*([text] for text in TEXTS), *zip(TEXTS[::2], TEXTS[1::2], strict=False), TEXTS],
 )
-def test_hostile_text_stays_text(texts: list[str]) -> None:
+def test_hostile_text_stays_text(texts):
     """In labels, agents, statuses and names: well-formed XML of our own elements only.
 
     In charts of one run, of two, and of many.
@@ -184,14 +184,14 @@ def test_hostile_text_stays_text(texts: list[str]) -> None:
     assert names <= {"svg", "g", "style", "rect", "path", "circle", "text", "tspan", "title"}
 
 
-def test_json_of_a_figure_gives_the_same_picture() -> None:
+def test_json_of_a_figure_gives_the_same_picture():
     """A saved figure gives the same picture."""
     figure = runkit.gantt(runs(5))
     assert svg(json.loads(figure.to_json())) == svg(figure)
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_an_everyday_edit_is_in_the_picture(edit: Any) -> None:
+def test_an_everyday_edit_is_in_the_picture(edit):
     figure = runkit.gantt(runs(1))
     before = svg(figure)
     edit(figure)
@@ -210,7 +210,7 @@ def test_an_everyday_edit_is_in_the_picture(edit: Any) -> None:
         (lambda figure: figure.update_layout(showlegend=True), "the legend"),
     ],
 )  # fmt: skip
-def test_what_the_picture_lacks_is_named_in_it(edit: Any, name: str) -> None:
+def test_what_the_picture_lacks_is_named_in_it(edit, name):
     figure = runkit.gantt(runs(1))
     n_parts = len(list(root_of(figure).iter()))
     edit(figure)
@@ -226,7 +226,7 @@ def test_what_the_picture_lacks_is_named_in_it(edit: Any, name: str) -> None:
         lambda figure: figure.update_layout(meta=None),
     ],
 )
-def test_what_is_no_figure_of_ours_is_refused(change: Any) -> None:
+def test_what_is_no_figure_of_ours_is_refused(change):
     figure = runkit.gantt(runs(1))
     change(figure)
     with pytest.raises(Unsupported):

@@ -60,7 +60,7 @@ def test_work_during_a_wait_is_not_folded():
     assert chart.notes.count("not to scale") == 2
 
 
-def test_ticks_stand_apart_beside_a_long_error() -> None:
+def test_ticks_stand_apart_beside_a_long_error():
     """Its text takes room that the axis does not have."""
     label = "IRS TIN Matching did not respond: 3 attempts timed out after 20 s each"
     failed = step("b", 2, 92, status="error", label="Querying the records of IRS TIN Matching")

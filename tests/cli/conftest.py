@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -43,7 +42,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def served(tmp_path_factory):
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
     process = subprocess.Popen(

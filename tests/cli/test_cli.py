@@ -31,9 +31,7 @@ ACCOUNT = {"MIDDESK_API_KEY": CANARY, "MIDDESK_BASE_URL": "https://elsewhere.exa
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_explains_itself(name, capsys, monkeypatch):
     """`--help` describes the command and each option, with its default."""
     monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
     with pytest.raises(SystemExit) as left:
@@ -73,7 +71,7 @@ def test_every_command_explains_itself(
         (("sandbox", "--limit", "0"), "limit=0"),
     ],
 )
-def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_wrong_use_explains_itself(arguments, words, tmp_path):
     """Exit code 2, a message without a traceback, nothing written."""
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
@@ -82,7 +80,7 @@ def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
+def test_the_demo_shows_runs_and_writes_a_page(tmp_path):
     """Six runs with their budgets.
 
     One answered, one failed, one approved by policy, one waiting.
@@ -111,9 +109,7 @@ def on_a_terminal(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
-def test_a_terminal_shows_colors(
-    variables: dict[str, str], is_colored: bool, tmp_path: Path
-) -> None:
+def test_a_terminal_shows_colors(variables, is_colored, tmp_path):
     """Unless it cannot, or its user does not want any; text of a run has no control characters."""
     path = tmp_path / "run.json"
     path.write_text(json.dumps(raw(step("a", label="red \x1b[31m"))))
@@ -124,7 +120,7 @@ def test_a_terminal_shows_colors(
     assert r"red \x1b[31m" in shown
 
 
-def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
+def test_a_run_is_shown_as_a_tree(tmp_path):
     """Each step with its time and whether it is on the critical path; a question with its end."""
     group = step("a", 0, 40, label="Group", steps=[step("b", 0, 20, label="Child")])
     tree = raw(group, question("q", 40, 70, label="Approve?"), step("c", 70, 100, label="Last"))
@@ -145,13 +141,13 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("year", "shown"), [(2020, ", 2020"), (datetime.now(UTC).year, "")])
-def test_a_terminal_leaves_out_this_year(year: int, shown: str, tmp_path: Path) -> None:
+def test_a_terminal_leaves_out_this_year(year, shown, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(raw(step("a"))).replace("2026-", f"{year}-"))
     done = run("show", "run.json", cwd=tmp_path)
     assert f" · created Feb 3{shown}, 09:59 UTC" in done.stdout
 
 
-def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
+def test_several_runs_are_shown_as_a_table(tmp_path):
     """And `--run` picks one of them, by the first characters of its id."""
     ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
     runs = [raw(step("a"), run_id=run_id, start=start) for start, run_id in enumerate(ids)]
@@ -166,7 +162,7 @@ def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     assert "└─ Step a" in entry
 
 
-def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path: Path) -> None:
+def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path):
     item = {"id": "i", "value": {"label": "Approve?"}}
     open_run = {"end": None, "status": "interrupted", "interrupts": [item]}
     asked = raw(step("a"), question("q", 10, None, label="Approve?"), run_id="asked", **open_run)
@@ -177,7 +173,7 @@ def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path: Path) -> No
     assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "since Feb 3, 2026")]
 
 
-def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path):
     """The run that can be is shown; the exit code is that of incomplete data."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")
     done = run("show", "runs.ndjson", cwd=tmp_path)
@@ -190,7 +186,7 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     assert "all records were refused" in done.stderr
 
 
-def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
+def test_the_inbox_lists_what_waits(tmp_path):
     """By kind, then the oldest first, with its business; nothing is a message, too."""
     with runkit.sandbox(speed=600, history=20, seed=12) as box:
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
@@ -206,9 +202,7 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_question", [True, False])
-def test_json_says_by_the_exit_code_whether_a_question_waits(
-    tmp_path: Path, has_question: bool
-) -> None:
+def test_json_says_by_the_exit_code_whether_a_question_waits(tmp_path, has_question):
     waiting_step = [question("q", 1, None, label="Approve?\x1b")] if has_question else []
     status = "interrupted" if has_question else "completed"
     (tmp_path / "run.json").write_text(json.dumps(raw(step("a"), *waiting_step, status=status)))
@@ -223,12 +217,12 @@ def test_json_says_by_the_exit_code_whether_a_question_waits(
 @pytest.mark.parametrize("width", [60, 80, 110])
 @pytest.mark.parametrize(("options", "n_lines"), [([], 2), (["--all"], 4)])
 def test_a_table_fits_the_terminal(
-    width: int,
-    options: list[str],
-    n_lines: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    width,
+    options,
+    n_lines,
+    tmp_path,
+    monkeypatch,
+):
     """Wide characters count as two; what needs nobody is one line, unless `--all` is given."""
     names = {"_runkit": {"business_name": "東京貿易株式会社" * 4}}
     failed = raw(step("a", 0, 9, label="x" * 200, status="error"), run_id="f" * 9, status="error")
@@ -243,9 +237,7 @@ def test_a_table_fits_the_terminal(
     assert len([line for line in lines if line[:2] in ("✕ ", "✓ ")]) == n_lines
 
 
-def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(
-    served: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(served, monkeypatch):
     """Its key is its own, although the shell that started it has another one."""
     assert served["MIDDESK_API_KEY"].startswith("mk_test_")
     assert served["MIDDESK_API_KEY"] != OTHER_KEY
@@ -255,7 +247,7 @@ def test_the_exports_of_the_sandbox_are_all_that_a_client_needs(
         assert (client.mode, len(client.runs.list(progress=False))) == ("SANDBOX", 6)
 
 
-def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
+def test_fetch_brings_an_archive_up_to_date(tmp_path, served):
     """A folder is an archive; a second fetch reads nothing."""
     for words in (
         "0 unchanged; 6 new, 0 changed; complete; version 1",
@@ -272,7 +264,7 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
 )
-def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None:
+def test_a_full_disk_is_one_line(tmp_path, served):
     """What the system refuses is said in words, without a traceback."""
     command = [sys.executable, "-m", "runkit", "fetch", "-o", "-"]
     with Path("/dev/full").open("w") as full:

@@ -19,7 +19,7 @@ __all__ = ["without_kernel"]
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
+def test_report_makes_a_file_and_prints_its_digest(tmp_path, served):
     """A run by its id, read only.
 
     The SHA-256 is that of the file, and the key is in neither file.
@@ -37,7 +37,7 @@ def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[
 
 
 @pytest.fixture
-def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[str, Any]]]:
+def reported(monkeypatch):
     """What `runkit report` hands to `report()`, which is not executed.
 
     The frames and the options.
@@ -54,7 +54,7 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[
     return calls
 
 
-def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any) -> None:
+def test_report_of_a_file(tmp_path, served, reported):
     """What `fetch` wrote becomes a report without a client."""
     run("fetch", "-o", "runs.ndjson", cwd=tmp_path, **served)
     done = run("report", "runs.ndjson", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
@@ -65,7 +65,7 @@ def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any)
     assert options == {"template": "fleet"}
 
 
-def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> None:
+def test_a_report_of_incomplete_data_says_so(tmp_path, reported):
     """It is written, a warning says what is missing, and the exit code is 3."""
     (tmp_path / "runs.ndjson").write_text(f"{json.dumps(raw())}\n{{}}\n")
     done = run("report", "runs.ndjson", "-o", "a.html", cwd=tmp_path)
@@ -74,9 +74,7 @@ def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> N
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
-def test_report_of_one_run_of_many(
-    tmp_path: Path, served: dict[str, str], reported: Any, kept: str
-) -> None:
+def test_report_of_one_run_of_many(tmp_path, served, reported, kept):
     """`--run` picks it out of a file or an archive, by the start of its id."""
     run("fetch", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(tmp_path / kept)
@@ -89,7 +87,7 @@ def test_report_of_one_run_of_many(
 
 
 @pytest.mark.parametrize("name", ["0000", "deadbeef"])
-def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str) -> None:
+def test_report_of_a_run_that_is_not_in_the_file(tmp_path, name):
     """Exit code 2, the id that is missing is named, and nothing is written."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(run_id="83fe7317-a")))
     done = run("report", "runs.ndjson", "--run", name, "-o", "report.html", cwd=tmp_path)
@@ -98,7 +96,7 @@ def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, name: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 
-def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
+def test_a_file_is_no_run_id(tmp_path, served):
     """The name of a file that is not one of runs is not sent to the API as an id."""
     (tmp_path / "table.csv").touch()
     done = run("report", "table.csv", "-o", "x.html", cwd=tmp_path, **served)

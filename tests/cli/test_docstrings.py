@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
@@ -29,13 +28,13 @@ UNITS = {"latency": "second", "rate": "second", "speed": "second", "timeout": "s
 
 
 @pytest.mark.parametrize("cls", [*CLASSES, Sandbox])
-def test_a_class_and_its_methods_have_docstrings(cls: type) -> None:
+def test_a_class_and_its_methods_have_docstrings(cls):
     for value in (cls, *(getattr(cls, name) for name in vars(cls) if name[0] != "_")):
         assert value is None or len((inspect.getdoc(value) or "").split()) >= 2, value
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run(name, tmp_path, monkeypatch):
     """What the docstrings of a function, or of a class and its methods, show comes out."""
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
@@ -44,7 +43,7 @@ def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "Archive", "Client", "Redaction"])
-def test_a_docstring_names_what_is_taken(name: str) -> None:
+def test_a_docstring_names_what_is_taken(name):
     """Every parameter, and its unit if it has one."""
     text = inspect.getdoc(PUBLIC[name]) or ""
     for parameter in inspect.signature(PUBLIC[name]).parameters:

@@ -8,9 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -51,7 +50,7 @@ class SlowApi:
 
 
 @pytest.fixture
-def api(server: Server, page: Callable[..., Answer]) -> Iterator[SlowApi]:
+def api(server, page):
     server.script = api = SlowApi(page)
     yield api
     api.release.set()
@@ -70,9 +69,7 @@ def ids(path: Path) -> list[str]:
     return list(runkit.frames(path).runs["run_id"])
 
 
-def test_an_interrupted_fetch_leaves_the_file_as_it_was(
-    server: Server, api: SlowApi, tmp_path: Path
-) -> None:
+def test_an_interrupted_fetch_leaves_the_file_as_it_was(server, api, tmp_path):
     target, partial = tmp_path / "runs.ndjson", tmp_path / "runs.partial.ndjson"
     before = "".join(json.dumps(raw) + "\n" for raw in RUNS)
     target.write_text(before)
@@ -91,9 +88,7 @@ def test_an_interrupted_fetch_leaves_the_file_as_it_was(
     assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, partial.name]
 
 
-def test_the_runs_of_an_unknown_business_are_not_fetched(
-    server: Server, api: SlowApi, tmp_path: Path
-) -> None:
+def test_the_runs_of_an_unknown_business_are_not_fetched(server, api, tmp_path):
     process = start_fetch(server, tmp_path, "--business", "nope")
     _, message = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -102,14 +97,14 @@ def test_the_runs_of_an_unknown_business_are_not_fetched(
 
 
 @pytest.fixture(scope="module")
-def past() -> Iterator[Any]:
+def past():
     """A sandbox with five past runs."""
     with faults.sandbox(history=5) as running:
         yield running
 
 
 @pytest.fixture
-def command(past: Any, tmp_path: Path) -> Iterator[Run]:
+def command(past, tmp_path):
     """Run `runkit` in a folder of its own, on the sandbox."""
 
     def command_(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,7 +115,7 @@ def command(past: Any, tmp_path: Path) -> Iterator[Run]:
     past.clear_faults()
 
 
-def test_a_fetch_that_has_everything_is_done(command: Run, tmp_path: Path) -> None:
+def test_a_fetch_that_has_everything_is_done(command, tmp_path):
     """All runs with their steps, in a file for its owner only."""
     done = command("fetch", "-o", "runs.ndjson")
     assert done.returncode == DONE, done.stderr
@@ -129,7 +124,7 @@ def test_a_fetch_that_has_everything_is_done(command: Run, tmp_path: Path) -> No
     assert stat.S_IMODE((tmp_path / "runs.ndjson").stat().st_mode) == 0o600
 
 
-def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Path) -> None:
+def test_a_fetch_that_lacks_a_run_says_so(command, past, tmp_path):
     """The others are saved, and the exit code tells a script."""
     with past.client() as client:
         missing = client.runs.list(progress=False)[2].id
@@ -141,9 +136,7 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
     assert missing not in ids(tmp_path / "runs.ndjson")
 
 
-def test_a_fetch_whose_key_is_refused_keeps_what_arrived(
-    command: Run, past: Any, tmp_path: Path
-) -> None:
+def test_a_fetch_whose_key_is_refused_keeps_what_arrived(command, past, tmp_path):
     with past.client() as client:
         last = client.runs.list(progress=False)[-1].id
     past.fault("refuse", on=f"GET /runs/{last}", status=401, times=None)
@@ -154,9 +147,7 @@ def test_a_fetch_whose_key_is_refused_keeps_what_arrived(
     assert 0 < len(ids(tmp_path / "runs.partial.ndjson")) < 5
 
 
-def test_a_fetch_that_fails_leaves_the_file_as_it_was(
-    command: Run, past: Any, tmp_path: Path
-) -> None:
+def test_a_fetch_that_fails_leaves_the_file_as_it_was(command, past, tmp_path):
     """Yesterday's runs are still there when the key is refused today, and nothing else is."""
     assert command("fetch", "-o", "runs.ndjson").returncode == DONE
     before = (tmp_path / "runs.ndjson").read_bytes()

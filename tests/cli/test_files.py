@@ -48,7 +48,7 @@ def run(code: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_nobody_else_reads_what_is_written(tmp_path: Path) -> None:
+def test_nobody_else_reads_what_is_written(tmp_path):
     """State, frames, saved runs, archives, the demo's page and runs are all closed."""
     run(MAKE, tmp_path)
     folders, files = {"state", "frames", "new", "empty", "runkit-demo"}, {"runs.ndjson"}
@@ -63,7 +63,7 @@ def test_nobody_else_reads_what_is_written(tmp_path: Path) -> None:
     assert {mode(path) for path in inside} == {0o600}
 
 
-def test_what_is_replaced_is_closed_too(tmp_path: Path) -> None:
+def test_what_is_replaced_is_closed_too(tmp_path):
     """A file that others could read is not the measure for the one that takes its place."""
     path = tmp_path / "a.json"
     path.touch(0o666)

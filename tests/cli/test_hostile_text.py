@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from hostile.made import hostile_runs
 from hostile.payloads import CHARACTERS, check_text
 from runkit.shell.cli import main
-from tests.client.conftest import Answer, Received, Server, server
+from tests.client.conftest import Answer, Received, server
 
 __all__ = ["server"]
 ODD = "".join(CHARACTERS.values())
@@ -25,7 +24,7 @@ NAME = re.sub(
 
 
 @pytest.fixture(autouse=True)
-def account(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def account(server, monkeypatch, tmp_path):
     """Put a server in the place of Middesk's, and work in an empty folder."""
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_test_0123456789abcdef")
     monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
@@ -44,7 +43,7 @@ def output_of(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> 
 
 
 @pytest.mark.parametrize("to", ["runs.ndjson", "-", "runs/", f"{NAME}.ndjson"])
-def test_fetching_hostile_runs(server: Server, to: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_fetching_hostile_runs(server, to, capfd):
     """Also on stdout, where the data are the same, written as escapes."""
     runs = {run.id: run.to_dict() for run in hostile_runs(CHARACTERS)[::2]}
     listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}
@@ -71,9 +70,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_hostile_words_of_the_api_are_one_line(
-    server: Server, name: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_hostile_words_of_the_api_are_one_line(server, name, capfd):
     server.script = lambda request: REFUSALS[name]
     shown = output_of(capfd, 1, "fetch", "-o", "runs.ndjson", "--limit", "1")
     assert len(shown.strip().splitlines()) == 1

@@ -59,7 +59,7 @@ def plain_text(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def surfaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def surfaces(tmp_path_factory):
     """What the chart, the report and the terminal say of the run."""
     file = tmp_path_factory.mktemp("page") / "run.json"
     file.write_text(json.dumps(PAGE))
@@ -118,7 +118,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("surface", TEXTS)
-def test_what_the_object_page_holds_is_shown(surfaces: dict[str, str], surface: str) -> None:
+def test_what_the_object_page_holds_is_shown(surfaces, surface):
     shown = surfaces[surface]
     assert [text for text in TEXTS[surface] if text not in shown] == []
     assert "Unknown agent" not in shown
@@ -158,9 +158,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("source", "column", "word", "chart", "tree"), WORDS)
-def test_a_word_of_the_object_page_is_served(
-    source: Json, column: str, word: str, chart: str, tree: str, tmp_path: Path
-) -> None:
+def test_a_word_of_the_object_page_is_served(source, column, word, chart, tree, tmp_path):
     f = runkit.frames(source)
     frame, name = column.split(".")
     assert getattr(f, frame)[name].tolist() == [word]
@@ -171,7 +169,7 @@ def test_a_word_of_the_object_page_is_served(
     assert tree in show(file)
 
 
-def test_no_screen_says_no_errors_beside_a_failed_step(tmp_path: Path) -> None:
+def test_no_screen_says_no_errors_beside_a_failed_step(tmp_path):
     """A step that failed without a failed child is an error, also in a run that completed."""
     both = [
         runkit.frames(ended(FAILED, step("b", 20, 30), status=status))

@@ -27,7 +27,7 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def ran(tmp_path_factory):
     """Run README's Python blocks in order, in one namespace and an empty folder."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks
@@ -41,7 +41,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return names
 
 
-def test_every_python_block_runs(ran: dict[str, Any]) -> None:
+def test_every_python_block_runs(ran):
     """The frames are whole, the report is there, and the table has README's columns."""
     assert len(ran["f"].runs) == len(ran["before"].runs) == 6
     assert ran["slowest"].is_complete
@@ -54,9 +54,7 @@ def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     assert shown.to_string() == table.rstrip("\n")
 
 
-def test_every_answer_of_the_table_runs(
-    ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_answer_of_the_table_runs(ran, monkeypatch):
     """With the demo's runs, and a client of a sandbox."""
     cells = re.findall(r"^\| .+\? \| (.+) \|$", README, re.MULTILINE)
     codes = [
@@ -72,7 +70,7 @@ def test_every_answer_of_the_table_runs(
             exec(code, names)  # noqa: S102
 
 
-def test_every_shell_line_runs(tmp_path: Path) -> None:
+def test_every_shell_line_runs(tmp_path):
     """As it stands there, but on a sandbox and a run of it; or see ELSEWHERE."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     n_others = len(re.findall("^```(?:python|text)$", README, re.MULTILINE))
@@ -95,7 +93,7 @@ def test_every_shell_line_runs(tmp_path: Path) -> None:
     assert run_id in (tmp_path / "report.html").read_text()
 
 
-def test_every_command_and_option_named_exists() -> None:
+def test_every_command_and_option_named_exists():
     """No `runkit …` in README is made up, in a block or in a sentence, nor is any option."""
     assert set(re.findall(r"\brunkit ([a-z]+)\b", README)) & set(COMMANDS) == set(COMMANDS)
     for name, words in re.findall(r"(?:^|`)runkit ([a-z]+)([^`\n]*)", README, re.MULTILINE):
@@ -106,7 +104,7 @@ def test_every_command_and_option_named_exists() -> None:
     assert named <= known | {"--quiet", "--editable"}  # of pip
 
 
-def test_every_file_named_exists() -> None:
+def test_every_file_named_exists():
     """Links, scripts and pictures."""
     for name in re.findall(r"\]\((?!http|#)([^)]+)\)|\b((?:tests|\.ci|runkit)/[\w./]+\w)", README):
         path = name[0] or name[1]

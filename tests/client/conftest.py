@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server():
     """Start a scriptable server on a free port."""
     running = Server()
     thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
@@ -168,13 +168,13 @@ class Time:
 
 
 @pytest.fixture
-def fake_time() -> Time:
+def fake_time():
     """Return a time that passes by sleeping only."""
     return Time()
 
 
 @pytest.fixture
-def make_client(server: Server, fake_time: Time) -> Iterator[Callable[..., Client]]:
+def make_client(server, fake_time):
     """Build clients of the server that never really sleep, and close them."""
     made: list[Client] = []
 
@@ -196,19 +196,19 @@ def make_client(server: Server, fake_time: Time) -> Iterator[Callable[..., Clien
 
 
 @pytest.fixture
-def client(make_client: Callable[..., Client]) -> Client:
+def client(make_client):
     """Return a client of the server."""
     return make_client()
 
 
 @pytest.fixture
-def key() -> str:
+def key():
     """Return the key that must show up nowhere."""
     return KEY
 
 
 @pytest.fixture
-def run_json() -> Callable[..., dict[str, Any]]:
+def run_json():
     """Return what composes a run."""
 
     def compose(run_id: str = "run-1", status: str = "completed", **fields: Any) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def run_json() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def page() -> Callable[..., Answer]:
+def page():
     """Return what composes one page of a list; None leaves a field out."""
 
     def compose(*items: Any, has_more: bool | None = False, total: int | None = None) -> Answer:
@@ -239,6 +239,6 @@ def page() -> Callable[..., Answer]:
 
 
 @pytest.fixture
-def question() -> dict[str, Any]:
+def question():
     """Return a question that waits for a person."""
     return {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +16,14 @@ import support
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer, Received, Server
+from tests.client.conftest import DROP, Answer, Received
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
 
 
 @pytest.fixture
-def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
+def pending(run_json, question):
     """Return the run while its question waits."""
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
@@ -51,14 +50,14 @@ def resume(client: Client) -> None:
     ],
 )
 def test_the_answer_log_has_each_outcome_of_a_delivery(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    pending: Answer,
-    verdict: Answer,
-    is_open_after: bool,
-    delivery: str,
-) -> None:
+    server,
+    client,
+    run_json,
+    pending,
+    verdict,
+    is_open_after,
+    delivery,
+):
     """One entry for each answer, with what was sent, by whom, to what, and what became of it."""
     after = pending if is_open_after else Answer(run_json())
     done = after if verdict.status == 200 else verdict
@@ -74,9 +73,7 @@ def test_the_answer_log_has_each_outcome_of_a_delivery(
     assert timedelta(0) <= entry.settled_at - entry.sent_at < timedelta(seconds=10)
 
 
-def test_the_answer_log_is_a_typed_frame(
-    server: Server, client: Client, run_json: Compose, pending: Answer
-) -> None:
+def test_the_answer_log_is_a_typed_frame(server, client, run_json, pending):
     """One row an answer, oldest first; an empty log has the same columns and types."""
     empty = runkit.answer_log()
     refused = Answer(status=401)
@@ -94,12 +91,12 @@ def test_the_answer_log_is_a_typed_frame(
 
 
 def test_a_log_that_cannot_be_written(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    server,
+    client,
+    run_json,
+    monkeypatch,
+    caplog,
+):
     """It is said in a warning and stops no answer."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", os.devnull + "/state")
     server.say(Answer(run_json()))
@@ -109,9 +106,7 @@ def test_a_log_that_cannot_be_written(
 
 
 @pytest.mark.parametrize(("hub", "name"), [("ada@hub", "ada@hub"), ("", "login")])
-def test_the_declared_name_is_that_of_the_hub_or_of_the_login(
-    monkeypatch: pytest.MonkeyPatch, hub: str, name: str
-) -> None:
+def test_the_declared_name_is_that_of_the_hub_or_of_the_login(monkeypatch, hub, name):
     """JupyterHub's user comes before the login of a container."""
     monkeypatch.setenv("JUPYTERHUB_USER", hub)
     monkeypatch.setenv("LOGNAME", "login")
@@ -119,7 +114,7 @@ def test_the_declared_name_is_that_of_the_hub_or_of_the_login(
 
 
 @pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", ""]), (None, ["", ""])])
-def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str]) -> None:
+def test_only_its_own_question_was_answered(step_id, answered_by):
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
     answer_log.settle(answer_log.claim(YES, "Ada", known), "confirmed", None, None)
@@ -132,9 +127,7 @@ def test_only_its_own_question_was_answered(step_id: str | None, answered_by: li
     assert f.interrupts["answered_by"].fillna("").tolist() == answered_by
 
 
-def test_an_answer_is_in_the_log_before_it_leaves(
-    server: Server, client: Client, run_json: Compose, state_dir: Path
-) -> None:
+def test_an_answer_is_in_the_log_before_it_leaves(server, client, run_json, state_dir):
     """The log is for its owner only."""
     assert len(runkit.answer_log()) == 0  # imports pandas, which may outlast the client's timeout
     at_arrival: list[Any] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -14,18 +14,18 @@ from tests.client.conftest import Answer, Received, Server
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[runkit.Sandbox]:
+def box():
     with runkit.sandbox(history=12, speed=3000) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: runkit.Sandbox) -> Iterator[runkit.Client]:
+def client(box):
     with box.client() as client:
         yield client
 
 
-def test_runs_of_several_businesses(client: runkit.Client) -> None:
+def test_runs_of_several_businesses(client):
     """Ids and objects may be mixed.
 
     Each run knows its business, and those of others are left out.
@@ -40,7 +40,7 @@ def test_runs_of_several_businesses(client: runkit.Client) -> None:
     assert sorted(everything.ids) == sorted(client.runs.list().ids)
 
 
-def test_a_created_run_knows_its_business(box: runkit.Sandbox, client: runkit.Client) -> None:
+def test_a_created_run_knows_its_business(box, client):
     """Name, status and when that was read; also in the frame, which other runs leave empty."""
     business = client.businesses.get(box.business("clean_pass"))
     run = client.runs.create("cip_orchestrator", business_id=business)
@@ -54,7 +54,7 @@ def test_a_created_run_knows_its_business(box: runkit.Sandbox, client: runkit.Cl
     assert row["business_status_at"] <= row["as_of"]
 
 
-def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) -> None:
+def test_a_file_keeps_what_is_known(box, client):
     """What a run knows of its business goes with its JSON."""
     [run, *_] = client.runs.list(business_id=client.businesses.list())
     again = runkit.Run.from_json(run.to_dict())
@@ -102,13 +102,11 @@ class Account:
 
 
 @pytest.fixture
-def account(server: Server, run_json: Callable[..., Any]) -> Account:
+def account(server, run_json):
     return Account(server, run_json)
 
 
-def test_businesses_in_review_are_searched_first(
-    account: Account, make_client: Callable[..., runkit.Client]
-) -> None:
+def test_businesses_in_review_are_searched_first(account, make_client):
     """One business a call, until all runs have theirs."""
     client, runs = make_client(), account.runs("b-1", "b-0")
     first = client.businesses.identify(runs, at_most=1)
@@ -126,9 +124,7 @@ def test_businesses_in_review_are_searched_first(
         (["b-1", "nope"], "/businesses/nope:"),
     ],
 )
-def test_an_unknown_business_is_not_found(
-    account: Account, make_client: Callable[..., runkit.Client], business_id: Any, path: str
-) -> None:
+def test_an_unknown_business_is_not_found(account, make_client, business_id, path):
     """The API lists no threads of it, as of a business without runs."""
     client = make_client()
     client.businesses.list()
@@ -136,18 +132,14 @@ def test_an_unknown_business_is_not_found(
         client.runs.list(business_id=business_id)
 
 
-def test_a_table_of_businesses_is_refused(
-    make_client: Callable[..., runkit.Client], server: Server
-) -> None:
+def test_a_table_of_businesses_is_refused(make_client, server):
     table = pd.DataFrame({"business_id": ["b-0", "b-1"]})
     with pytest.raises(UsageError, match="business_id"):
         make_client().runs.list(business_id=table)
     assert server.requests == []
 
 
-def test_a_run_in_no_business_is_not_searched_for_again(
-    account: Account, make_client: Callable[..., runkit.Client], server: Server
-) -> None:
+def test_a_run_in_no_business_is_not_searched_for_again(account, make_client, server):
     client, runs = make_client(), account.runs("elsewhere")
     assert client.businesses.identify(runs).is_complete
     n_requests = len(server.requests)
@@ -158,9 +150,7 @@ def test_a_run_in_no_business_is_not_searched_for_again(
     assert client.businesses.identify(account.runs("b-3", "elsewhere"))[0].business_id == "b-3"
 
 
-def test_the_threads_of_a_business_are_read_again_for_a_newer_run(
-    account: Account, make_client: Callable[..., runkit.Client]
-) -> None:
+def test_the_threads_of_a_business_are_read_again_for_a_newer_run(account, make_client):
     """A run in an unknown thread may be about it, unless the threads were read after its start."""
     client, runs = make_client(), account.runs("b-1", "b-0")
     for n_read in (1, 1):

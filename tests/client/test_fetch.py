@@ -8,24 +8,23 @@ from typing import Any
 
 import pytest
 
-from runkit.client import Client
 from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.errors import AuthError, Unavailable
-from tests.client.conftest import DROP, Answer, Received, Server, Time
+from tests.client.conftest import DROP, Answer, Received
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
 
 
 @pytest.fixture
-def serve_runs(server: Server, run_json: Compose) -> Server:
+def serve_runs(server, run_json):
     """Serve every run, with steps."""
     server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
     return server
 
 
-def test_fetch_keeps_the_order_of_the_ids(serve_runs: Server, client: Client) -> None:
+def test_fetch_keeps_the_order_of_the_ids(serve_runs, client):
     """Runs come with steps in the order asked, an id that comes twice once."""
     runs = client.runs.fetch([*reversed(IDS), "run-3"])
     assert runs.ids == tuple(reversed(IDS))
@@ -48,8 +47,8 @@ def test_fetch_keeps_the_order_of_the_ids(serve_runs: Server, client: Client) ->
     ],
 )
 def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
-    server: Server, client: Client, run_json: Compose, then: Any, listed: Any, n_read: int
-) -> None:
+    server, client, run_json, then, listed, n_read
+):
     """It is as of the list; without the list it is read."""
     later = {"Date": "Tue, 03 Feb 2026 11:00:00 GMT"}
 
@@ -70,9 +69,7 @@ def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
     assert len(server.requests) == n_read + 1
 
 
-def test_a_key_that_is_withdrawn_keeps_what_arrived(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_key_that_is_withdrawn_keeps_what_arrived(server, client, run_json):
     """A 401 in the middle ends the batch; the error has the runs."""
 
     def answer(request: Received) -> Answer:
@@ -88,9 +85,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     assert len(server.requests) <= 20 + TASKS_PER_WORKER
 
 
-def test_host_that_is_gone_stops_the_batch(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
-) -> None:
+def test_host_that_is_gone_stops_the_batch(server, client, run_json, fake_time):
     """After the time allowed for an outage the rest is not tried, and what came is kept."""
     server.script = lambda request: (
         Answer(run_json("run-0", steps=[])) if request.path.endswith("run-0") else DROP
@@ -104,9 +99,7 @@ def test_host_that_is_gone_stops_the_batch(
     assert len(server.requests) < 200
 
 
-def test_host_that_was_never_there_is_an_error(
-    server: Server, client: Client, fake_time: Time
-) -> None:
+def test_host_that_was_never_there_is_an_error(server, client, fake_time):
     """When nothing at all could be read, an empty list would be a lie; and it is said soon."""
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
@@ -116,7 +109,7 @@ def test_host_that_was_never_there_is_an_error(
     )  # of 8 workers
 
 
-def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json: Compose) -> None:
+def test_interrupt_returns_what_arrived(server, client, run_json):
     """Ctrl-C gives the runs that came, and another call the rest."""
     main = threading.main_thread().ident
     assert main is not None
@@ -142,9 +135,7 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     assert more.is_complete
 
 
-def test_a_run_that_cannot_be_read_is_missing_by_name(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_run_that_cannot_be_read_is_missing_by_name(server, client, run_json):
     """The others arrive, also after one that this key may not read.
 
     The list does not claim to be whole.
@@ -162,9 +153,7 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(
     assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
 
 
-def test_a_run_whose_answer_is_lost_is_read_again(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_run_whose_answer_is_lost_is_read_again(server, client, run_json):
     """A dropped connection in the middle of a fetch costs no run."""
     dropped = {"run-2", "run-5"}
 

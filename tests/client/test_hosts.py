@@ -11,7 +11,7 @@ from runkit.client import Client
 from runkit.client._transport import proxy_of_environment
 from runkit.client.hosts import choose_target
 from runkit.errors import UsageError
-from tests.client.conftest import KEY, Answer, Server
+from tests.client.conftest import KEY, Answer
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
 PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk.com/v1"
@@ -33,9 +33,7 @@ PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk
         (TEST, "https://proxy.example.com/a%2Fb%0A", "https://proxy.example.com/a%2Fb%0A", "TEST"),
     ],
 )
-def test_key_and_url_choose_host_and_mode(
-    key: str, base_url: str | None, url: str, mode: str
-) -> None:
+def test_key_and_url_choose_host_and_mode(key, base_url, url, mode):
     """What is not surely a test is live."""
     target = choose_target(key, base_url)
     assert (target.url, target.mode) == (url, mode)
@@ -67,9 +65,7 @@ def test_key_and_url_choose_host_and_mode(
         (None, None),
     ],
 )
-def test_wrong_key_or_url_is_refused_without_showing_it(
-    key: str | None, base_url: str | None
-) -> None:
+def test_wrong_key_or_url_is_refused_without_showing_it(key, base_url):
     """A key that does not fit, and a URL that may hold a password, are refused and not repeated."""
     with pytest.raises(UsageError) as caught:
         choose_target(key, base_url)
@@ -77,13 +73,13 @@ def test_wrong_key_or_url_is_refused_without_showing_it(
     assert "pass" not in str(caught.value).replace("pass api_key", "")
 
 
-def test_missing_key_says_what_to_do() -> None:
+def test_missing_key_says_what_to_do():
     """Without a key the error names the variable and the sandbox that needs none."""
     with pytest.raises(UsageError, match=r"MIDDESK_API_KEY.*runkit\.sandbox\(\)"):
         choose_target(None, None)
 
 
-def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_and_url_come_from_the_environment(monkeypatch):
     """Both variables are read, and an argument wins over its variable."""
     monkeypatch.setenv("MIDDESK_API_KEY", TEST)
     monkeypatch.setenv("MIDDESK_BASE_URL", "http://localhost:1/v1")
@@ -91,7 +87,7 @@ def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert choose_target(None, SANDBOX).url == SANDBOX
 
 
-def test_proxy_to_loopback_is_refused() -> None:
+def test_proxy_to_loopback_is_refused():
     """An explicit proxy for this machine is a mistake that is said."""
     with pytest.raises(UsageError, match="loopback"):
         Client(TEST, "http://127.0.0.1:1/v1", proxy="http://proxy.example.com")
@@ -113,13 +109,13 @@ def test_proxy_to_loopback_is_refused() -> None:
         {"proxy": "nonsense"},
     ],
 )
-def test_unusable_options_are_usage_errors(options: dict[str, object]) -> None:
+def test_unusable_options_are_usage_errors(options):
     """An option that cannot work is said when the client is made."""
     with pytest.raises(UsageError):
         Client(TEST, **options)
 
 
-def test_client_says_where_it_is() -> None:
+def test_client_says_where_it_is():
     """The repr and the facts name host and mode, and never the key."""
     with Client(
         LIVE, read_only=True, transport=httpx.MockTransport(lambda request: httpx.Response(200))
@@ -146,9 +142,7 @@ def test_client_says_where_it_is() -> None:
         ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "*"}, None),
     ],
 )
-def test_proxy_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None
-) -> None:
+def test_proxy_of_the_environment(monkeypatch, variables, proxy):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -158,9 +152,7 @@ def test_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize("key", [KEY, "of-another-form-7c1e9a04"])
-def test_the_key_is_in_no_log_and_no_error(
-    server: Server, caplog: pytest.LogCaptureFixture, key: str
-) -> None:
+def test_the_key_is_in_no_log_and_no_error(server, caplog, key):
     """Logs of all libraries at every level, and the words of a server that repeats the key."""
     caplog.set_level(logging.DEBUG)
     body = {"errors": [{"message": f"the key {key} may not do this", "parameter": key}]}
@@ -174,7 +166,7 @@ def test_the_key_is_in_no_log_and_no_error(
 
 
 @pytest.mark.parametrize("key", ["completed", "run"])
-def test_the_key_changes_no_answer(key: str) -> None:
+def test_the_key_changes_no_answer(key):
     """A run is read as it came, whatever the key is."""
     with runkit.sandbox(key=key, history=5) as box, box.client() as client:
         runs = client.runs.fetch(client.runs.list(progress=False), progress=False)
@@ -194,9 +186,7 @@ def test_the_key_changes_no_answer(key: str) -> None:
         ("another_0123456789abcdef", "http://127.0.0.1:9/v1"),
     ],
 )
-def test_the_environment_sends_no_live_key_elsewhere(
-    monkeypatch: pytest.MonkeyPatch, key: str, url: str
-) -> None:
+def test_the_environment_sends_no_live_key_elsewhere(monkeypatch, key, url):
     """Only code can send a key that may be live to a host that is not Middesk's own for it."""
     monkeypatch.setenv("MIDDESK_API_KEY", key)
     monkeypatch.setenv("MIDDESK_BASE_URL", url)

@@ -14,15 +14,13 @@ from runkit.client import Client
 from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
 from runkit.client._runs import READ_TIMEOUT
 from runkit.errors import MaybeSent, RateLimited, RunkitError, Unavailable
-from tests.client.conftest import DROP, KEY, Answer, Received, Server, Time
+from tests.client.conftest import DROP, KEY, Answer, Received
 
 Compose = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_reads_are_retried_for_a_limited_time(
-    server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
-) -> None:
+def test_reads_are_retried_for_a_limited_time(server, client, run_json, fake_time, status):
     """One run is asked for ten seconds, of a host that never answered for five.
 
     A list for a minute.
@@ -43,9 +41,7 @@ def test_reads_are_retried_for_a_limited_time(
     assert OUTAGE_TIMEOUT <= fake_time.now - begun < OUTAGE_TIMEOUT + 3
 
 
-def test_a_post_does_not_use_a_kept_connection(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
     """A read is repeated where a kept connection is closed, and no write is lost."""
     used: set[int] = set()
 
@@ -62,7 +58,7 @@ def test_a_post_does_not_use_a_kept_connection(
     assert server.lines == once + again + once
 
 
-def test_a_long_retry_after_is_raised(server: Server, client: Client, fake_time: Time) -> None:
+def test_a_long_retry_after_is_raised(server, client, fake_time):
     """A wait beyond the bound is not slept through but handed on."""
     server.script = lambda received: Answer(
         status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)}
@@ -75,9 +71,7 @@ def test_a_long_retry_after_is_raised(server: Server, client: Client, fake_time:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_counts_into_the_time_of_repetition(
-    server: Server, client: Client, page: Callable[..., Answer], fake_time: Time, status: int
-) -> None:
+def test_a_pause_counts_into_the_time_of_repetition(server, client, page, fake_time, status):
     """A run is read for 10 seconds and a list for 60, so only the list outlasts a pause of 40."""
     pause = Answer(status=status, headers={"Retry-After": "40"})
     server.say(pause, page(), pause)
@@ -98,9 +92,7 @@ def test_a_pause_counts_into_the_time_of_repetition(
     ],
     ids=["get", "resume"],
 )
-def test_few_functions_stand_between_a_call_and_its_request(
-    run_json: Compose, call: Callable[[Client], object], most: int
-) -> None:
+def test_few_functions_stand_between_a_call_and_its_request(run_json, call, most):
     """For whoever reads or debugs it."""
     files: list[str] = []
 
@@ -125,7 +117,7 @@ REQUESTS: dict[str, Callable[[Client], Any]] = {
 }
 
 
-def test_a_run_whose_creation_is_in_doubt_is_created_once(server: Server, client: Client) -> None:
+def test_a_run_whose_creation_is_in_doubt_is_created_once(server, client):
     """A server error after the request may come after the work."""
     server.script = lambda request: Answer(status=502)
     with pytest.raises(MaybeSent):
@@ -134,14 +126,14 @@ def test_a_run_whose_creation_is_in_doubt_is_created_once(server: Server, client
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_no_redirect_takes_the_key_along(server: Server, client: Client, name: str) -> None:
+def test_no_redirect_takes_the_key_along(server, client, name):
     server.script = lambda request: Answer(status=307, headers={"Location": "/v1/elsewhere"})
     with pytest.raises(RunkitError):
         REQUESTS[name](client)
     assert len(server.lines) == 1
 
 
-def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
+def test_requests_keep_the_pace(server, run_json):
     """At 20 a second, 31 requests by eight threads take one and a half seconds at least."""
     server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
     with Client(KEY, server.url, rate=20) as client:
@@ -152,9 +144,7 @@ def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_host_that_asks_for_a_pause_gets_it(
-    server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
-) -> None:
+def test_a_host_that_asks_for_a_pause_gets_it(server, client, run_json, fake_time, status):
     """Retry-After in the response to one request holds back all others, reads and writes."""
     server.say(
         Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json())

@@ -17,7 +17,7 @@ import pytest
 
 from runkit.client import Client, _http, _reader
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
-from tests.client.conftest import KEY, Answer, Server, Time
+from tests.client.conftest import KEY, Answer
 
 Compose = Callable[..., dict[str, Any]]
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
@@ -93,7 +93,7 @@ class _SlowHandler(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowServer]:
+def slow_server(monkeypatch):
     """Start a server, for clients whose requests take `LIMIT` at most, and are not repeated."""
     monkeypatch.setattr(_http, "REQUEST_TIMEOUT", LIMIT)
     monkeypatch.setattr(_http, "FIRST_ANSWER_TIMEOUT", LIMIT)
@@ -106,24 +106,20 @@ def slow_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowServer]:
 
 
 @pytest.fixture
-def slow_client(slow_server: SlowServer) -> Iterator[Client]:
+def slow_client(slow_server):
     """Return a client of the slow server."""
     with Client(KEY, slow_server.url, rate=None, timeout=LIMIT) as client:
         yield client
 
 
 @pytest.mark.parametrize("name", DRIPS)
-def test_a_read_ends_although_its_response_does_not(
-    slow_server: SlowServer, slow_client: Client, name: str
-) -> None:
+def test_a_read_ends_although_its_response_does_not(slow_server, slow_client, name):
     slow_server.respond = lambda line: drip(*DRIPS[name])
     with pytest.raises(Unavailable):
         slow_client.runs.get("run-1")
 
 
-def test_a_kept_connection_is_closed_in_time(
-    slow_server: SlowServer, slow_client: Client, run_json: Compose
-) -> None:
+def test_a_kept_connection_is_closed_in_time(slow_server, slow_client, run_json):
     """The second request on it gets no complete response, and the third uses another one."""
     run = whole(run_json())
     responses = itertools.chain([[run], drip(*ENDLESS)], itertools.repeat([run]))
@@ -132,7 +128,7 @@ def test_a_kept_connection_is_closed_in_time(
     assert len(slow_server.lines) == 3
 
 
-def test_wait_ends_although_a_response_does_not(slow_server: SlowServer) -> None:
+def test_wait_ends_although_a_response_does_not(slow_server):
     """Its own timeout counts, also when that of the client is long."""
     slow_server.respond = lambda line: drip(*ENDLESS)
     with (
@@ -142,26 +138,20 @@ def test_wait_ends_although_a_response_does_not(slow_server: SlowServer) -> None
         client.runs.wait("run-1", timeout=LIMIT)
 
 
-def test_a_write_without_a_complete_response_may_have_arrived(
-    slow_server: SlowServer, slow_client: Client
-) -> None:
+def test_a_write_without_a_complete_response_may_have_arrived(slow_server, slow_client):
     slow_server.respond = lambda line: drip(*ENDLESS)
     with pytest.raises(MaybeSent):
         slow_client.runs.create("cip_orchestrator", thread_id="t-1")
     assert len(slow_server.lines) == 1
 
 
-def test_a_fetch_ends_although_no_response_does(
-    slow_server: SlowServer, slow_client: Client
-) -> None:
+def test_a_fetch_ends_although_no_response_does(slow_server, slow_client):
     slow_server.respond = lambda line: drip(*ENDLESS)
     with pytest.raises(Unavailable):
         slow_client.runs.fetch(["run-1", "run-2"], progress=False)
 
 
-def test_an_answer_without_a_complete_response_is_looked_up(
-    slow_server: SlowServer, slow_client: Client, run_json: Compose
-) -> None:
+def test_an_answer_without_a_complete_response_is_looked_up(slow_server, slow_client, run_json):
     run = whole(run_json())
     slow_server.respond = lambda line: drip(*ENDLESS) if line.startswith("POST") else [run]
     run_afterwards = slow_client.runs.resume("run-1", "int-1", {"decision": "approve"})
@@ -169,7 +159,7 @@ def test_an_answer_without_a_complete_response_is_looked_up(
     assert [line.split()[0] for line in slow_server.lines] == ["POST", "GET"]
 
 
-def test_a_proxy_that_does_not_connect_is_given_up(slow_server: SlowServer) -> None:
+def test_a_proxy_that_does_not_connect_is_given_up(slow_server):
     slow_server.respond = lambda line: drip(*ENDLESS)
     proxy = slow_server.url.removesuffix("/v1")
     with (
@@ -192,13 +182,13 @@ NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9999\r\n\r\n"
     ids=["no response", "an error's body", "an extension of a chunk", "keepalives"],
 )
 def test_a_stream_that_does_not_end_ends_with_the_run(
-    slow_server: SlowServer,
-    slow_client: Client,
-    run_json: Compose,
-    monkeypatch: pytest.MonkeyPatch,
-    first: bytes,
-    again: bytes,
-) -> None:
+    slow_server,
+    slow_client,
+    run_json,
+    monkeypatch,
+    first,
+    again,
+):
     """The run is completed, and its stream brings no events."""
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
     run = whole(run_json())
@@ -208,11 +198,11 @@ def test_a_stream_that_does_not_end_ends_with_the_run(
 
 
 def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
-    slow_server: SlowServer,
-    slow_client: Client,
-    run_json: Compose,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    slow_server,
+    slow_client,
+    run_json,
+    monkeypatch,
+):
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
     run = whole(run_json(status="running"))
 
@@ -229,9 +219,7 @@ def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
     assert kinds == ["RUN_FINISHED", "RUN_READ"]
 
 
-def test_a_stream_is_read_to_its_end_by_a_slow_reader(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
-) -> None:
+def test_a_stream_is_read_to_its_end_by_a_slow_reader(server, client, run_json, fake_time):
     """Time that the reader takes is not time without an event."""
     taken = threading.Semaphore()
 
@@ -255,9 +243,7 @@ def test_a_stream_is_read_to_its_end_by_a_slow_reader(
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_an_answer_too_large_is_refused(
-    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, is_packed: bool
-) -> None:
+def test_an_answer_too_large_is_refused(server, client, monkeypatch, is_packed):
     """Also when it only swells while it is unpacked."""
     monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
     body = b" " * 2**21
@@ -268,9 +254,7 @@ def test_an_answer_too_large_is_refused(
     assert len(server.requests) == 1
 
 
-def test_an_error_of_a_stream_that_is_too_large_is_refused(
-    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_a_stream_that_is_too_large_is_refused(server, client, monkeypatch):
     monkeypatch.setattr(_http, "MAX_RESPONSE", 2**20)
     endless = itertools.repeat(b" " * 2**16)
     server.script = lambda request: Answer(status=404, chunks=endless)
@@ -282,7 +266,7 @@ def test_an_error_of_a_stream_that_is_too_large_is_refused(
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(202.4, "202 s"), (2.04, "2.0 s")])
-def test_the_error_names_the_seconds(fake_time: Time, seconds: float, text: str) -> None:
+def test_the_error_names_the_seconds(fake_time, seconds, text):
     def respond(request: httpx.Request) -> httpx.Response:
         fake_time.sleep(seconds)
         raise httpx.ReadTimeout("")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runkit.api.models import Run
 from runkit.client import Client, RunList
-from tests.client.conftest import Answer, Received, Server
+from tests.client.conftest import Answer, Received
 
 Compose = Callable[..., Any]
 
@@ -46,7 +46,7 @@ class Book:
         return Answer(self.page(int(received.query["page"])))
 
 
-def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
+def test_server_that_repeats_a_page_ends(server, client, run_json):
     """A server that ignores `page` and always has more is not read for ever."""
     server.script = lambda received: Answer({"data": [run_json()], "has_more": True})
     runs = client.runs.list()
@@ -54,9 +54,7 @@ def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_jso
     assert len(server.requests) <= 3
 
 
-def test_a_list_that_never_ends_is_cut_at_its_count(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_list_that_never_ends_is_cut_at_its_count(server, client, run_json):
     """Each page has a new run, and the API counts three."""
     server.script = lambda received: Answer(
         {
@@ -70,18 +68,14 @@ def test_a_list_that_never_ends_is_cut_at_its_count(
     assert "it counts 3" in str(runs.why)
 
 
-def test_broken_record_does_not_sink_the_list(
-    server: Server, client: Client, run_json: Compose, page: Compose
-) -> None:
+def test_broken_record_does_not_sink_the_list(server, client, run_json, page):
     """A record that is no run is left out, and the list says so."""
     server.say(page({"id": "x"}, "nonsense", run_json("ok"), total=3))
     runs = client.runs.list()
     assert (runs.ids, runs.why) == (("ok",), "2 records could not be read (see the log)")
 
 
-def test_limit_counts_runs_after_filtering(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_limit_counts_runs_after_filtering(server, client, run_json):
     """`limit` is what the caller gets, not what the server is asked for; and cutting is said."""
     book = Book(run_json, 50)
     for run in book.runs[::3]:
@@ -95,9 +89,7 @@ def test_limit_counts_runs_after_filtering(
     assert [request.query["per_page"] for request in server.requests] == ["100"] * 2
 
 
-def test_since_and_until_bound_created_at(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_since_and_until_bound_created_at(server, client, run_json):
     """`since` is included, `until` is not.
 
     While the list is newest first, `since` ends the reading.
@@ -110,9 +102,7 @@ def test_since_and_until_bound_created_at(
     assert book.reads == [1, 2]
 
 
-def test_runs_without_a_thread_may_be_of_the_business(
-    server: Server, client: Client, run_json: Compose, page: Compose
-) -> None:
+def test_runs_without_a_thread_may_be_of_the_business(server, client, run_json, page):
     """Runs that tell neither thread nor business make the list uncertain.
 
     The business alone will do.
@@ -134,9 +124,7 @@ moves = st.lists(
 
 
 @given(moves, st.booleans())
-def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
-    moved: list[tuple[int, str, int]], total_count: bool
-) -> None:
+def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(moved, total_count):
     """Whatever comes and goes meanwhile: no run twice, and whole means that none was missed.
 
     That is, none that was there at the first page and still is. Without a count nothing shows a
@@ -167,7 +155,7 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
     assert runs.why is not None or always <= set(runs.ids)
 
 
-def test_runlist_is_a_sequence(run_json: Compose) -> None:
+def test_runlist_is_a_sequence(run_json):
     """A list of runs behaves as a sequence; a part of it is one, and says that it is a part."""
     runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(8)))
     assert (len(runs), runs[-1].id, runs[3] in runs) == (8, "run-7", True)
@@ -178,7 +166,7 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
-def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
+def test_runlist_shows_itself_within_bounds(run_json):
     """Repr and HTML are bounded and escaped, and say what they left out."""
     items = (Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500))
     runs = RunList(tuple(items), "cut")
@@ -191,9 +179,7 @@ def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     assert repr(RunList()) == "RunList(0; complete)"
 
 
-def test_a_list_has_all_runs_or_says_that_it_has_not(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_list_has_all_runs_or_says_that_it_has_not(server, client, run_json):
     """Three pages are read to the end; a limit that cuts is said, one that does not is not."""
     server.script = Book(run_json, 23).answer
     whole, cut, enough = (client.runs.list(limit=n, progress=False) for n in (None, 7, 23))

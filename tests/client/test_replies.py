@@ -1,13 +1,11 @@
 """From statuses and bodies to errors."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from runkit.client import Client
 from runkit.errors import (
-    ApiError,
     AuthError,
     Conflict,
     ContractError,
@@ -17,7 +15,7 @@ from runkit.errors import (
     RunkitError,
     Unavailable,
 )
-from tests.client.conftest import Answer, Server
+from tests.client.conftest import Answer
 
 ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
 WRITES: dict[str, Callable[[Client], object]] = {
@@ -48,9 +46,7 @@ WRITES: dict[str, Callable[[Client], object]] = {
         (503, Unavailable),
     ],
 )
-def test_status_becomes_its_class(
-    server: Server, client: Client, status: int, kind: type[ApiError]
-) -> None:
+def test_status_becomes_its_class(server, client, status, kind):
     """Each status is its own class, and carries what was asked and what the API said."""
     server.script = lambda request: Answer(ERRORS, status=status)
     with pytest.raises(
@@ -76,9 +72,7 @@ def test_status_becomes_its_class(
         {"id": "Jane Doe"},
     ],
 )
-def test_unusable_success_is_a_contract_error_without_content(
-    server: Server, client: Client, body: Any
-) -> None:
+def test_unusable_success_is_a_contract_error_without_content(server, client, body):
     """An answer that is no JSON, or not the shape, is said without repeating it."""
     server.script = lambda request: Answer(body)
     with pytest.raises(ContractError) as caught:
@@ -90,9 +84,7 @@ def test_unusable_success_is_a_contract_error_without_content(
 
 @pytest.mark.parametrize("body", [b"<html>", [], {}, {"id": "run-1"}])
 @pytest.mark.parametrize("write", [write for write in WRITES if write != "resume"])
-def test_unreadable_success_of_a_post_says_that_it_was_done(
-    server: Server, client: Client, write: str, body: Any
-) -> None:
+def test_unreadable_success_of_a_post_says_that_it_was_done(server, client, write, body):
     """A POST answered 201 was carried out, whatever the body looks like."""
     server.script = lambda request: Answer(body, status=201)
     with pytest.raises(ContractError, match=r"^POST /v1/\S+: .* may have been carried out"):
@@ -110,7 +102,7 @@ def test_unreadable_success_of_a_post_says_that_it_was_done(
         ("ü", "/runs/%C3%BC"),
     ],
 )
-def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -> None:
+def test_ids_are_quoted(server, client, given, path):
     """No id leads to another path."""
     with pytest.raises(NotFound):
         client.runs.get(given)
@@ -118,18 +110,14 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_read_only_sends_no_post(
-    server: Server, make_client: Callable[..., Client], write: str
-) -> None:
+def test_read_only_sends_no_post(server, make_client, write):
     """A client that may not write says so before anything is sent."""
     with pytest.raises(PermissionError, match="read_only"):
         WRITES[write](make_client(read_only=True))
     assert server.requests == []
 
 
-def test_a_response_with_another_run_is_an_error(
-    server: Server, client: Client, run_json: Any
-) -> None:
+def test_a_response_with_another_run_is_an_error(server, client, run_json):
     """A cache or proxy that mixes up answers must not mix up customers."""
     server.say(Answer(run_json("run-of-another-customer")))
     with pytest.raises(RunkitError):

@@ -8,7 +8,7 @@ from runkit.errors import NotFound
 from runkit.server import sandbox
 
 
-def test_what_is_listed_can_be_read_by_its_id() -> None:
+def test_what_is_listed_can_be_read_by_its_id():
     with sandbox(speed=2000) as box, box.client() as client:
         business = box.business("tin_mismatch")
         thread = client.threads.create("cip_orchestrator", business_id=business)

@@ -9,7 +9,6 @@ import pytest
 import runkit
 import support
 from runkit.api.models import Run
-from runkit.client import Client
 from runkit.errors import (
     AuthError,
     Conflict,
@@ -19,7 +18,7 @@ from runkit.errors import (
     UsageError,
 )
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer, Server, Time
+from tests.client.conftest import DROP, Answer, Server
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve"}
@@ -33,7 +32,7 @@ DOUBTFUL = [
 
 
 @pytest.fixture
-def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
+def pending(run_json, question):
     """Return the run while its question waits."""
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
@@ -42,7 +41,7 @@ def posts(server: Server) -> int:
     return sum(request.method == "POST" for request in server.requests)
 
 
-def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) -> None:
+def test_answer_that_arrives(server, client, run_json):
     """The answer goes out whole under the interrupt's id, and the run comes back with steps."""
     server.say(Answer(run_json(status="running", steps=[])))
     run = client.runs.resume("run-1", "int-1", YES)
@@ -54,13 +53,13 @@ def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) 
 
 @pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
 def test_a_lost_reply_to_a_closed_question_is_unconfirmed(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    fake_time: Time,
-    caplog: pytest.LogCaptureFixture,
-    trouble: Answer,
-) -> None:
+    server,
+    client,
+    run_json,
+    fake_time,
+    caplog,
+    trouble,
+):
     """Gone means closed; the run is returned, and that delivery is unconfirmed is in the log."""
     server.say(trouble, Answer(run_json(status="running")))
     with caplog.at_level(logging.WARNING, "runkit"):
@@ -73,8 +72,8 @@ def test_a_lost_reply_to_a_closed_question_is_unconfirmed(
 
 @pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
 def test_a_lost_reply_to_an_open_question_is_maybe_sent(
-    server: Server, client: Client, pending: Answer, fake_time: Time, trouble: Answer
-) -> None:
+    server, client, pending, fake_time, trouble
+):
     """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
     server.script = lambda request: trouble if request.method == "POST" else pending
     with pytest.raises(
@@ -85,9 +84,7 @@ def test_a_lost_reply_to_an_open_question_is_maybe_sent(
     assert fake_time.slept == [1, 2, 7]
 
 
-def test_older_state_of_the_run_confirms_nothing(
-    server: Server, client: Client, run_json: Compose, question: dict[str, Any]
-) -> None:
+def test_older_state_of_the_run_confirms_nothing(server, client, run_json, question):
     """A replica that lags behind shows the run before it asked; that is no answered question."""
     before = "2026-02-03T10:00:01Z"
     known = run_json(status="interrupted", interrupts=[question])
@@ -99,9 +96,7 @@ def test_older_state_of_the_run_confirms_nothing(
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_refusal_of_a_closed_question_is_a_conflict(
-    server: Server, client: Client, run_json: Compose, status: int
-) -> None:
+def test_refusal_of_a_closed_question_is_a_conflict(server, client, run_json, status):
     """Refused and no longer open: somebody was first."""
     logged = Answer({"errors": [{"message": "not interrupted"}]}, status=status)
     server.script = lambda request: logged if request.method == "POST" else Answer(run_json())
@@ -112,9 +107,7 @@ def test_refusal_of_a_closed_question_is_a_conflict(
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_refusal_of_an_open_question_is_invalid(
-    server: Server, client: Client, pending: Answer, status: int
-) -> None:
+def test_refusal_of_an_open_question_is_invalid(server, client, pending, status):
     """Refused and still open: the answer is wrong."""
     logged = Answer(
         {"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status
@@ -129,13 +122,13 @@ def test_refusal_of_an_open_question_is_invalid(
     ("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)]
 )
 def test_after_a_refused_key_or_a_rate_limit_the_run_is_read(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    pending: Answer,
-    status: int,
-    kind: type[Exception],
-) -> None:
+    server,
+    client,
+    run_json,
+    pending,
+    status,
+    kind,
+):
     """The refusal is raised as it is, unless the question is closed by then."""
     refusal = Answer(status=status, headers={"Retry-After": "1"})
     for after, error in ((pending, kind), (Answer(run_json()), Conflict)):
@@ -147,8 +140,8 @@ def test_after_a_refused_key_or_a_rate_limit_the_run_is_read(
 
 
 def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
-    server: Server, client: Client, run_json: Compose, question: dict[str, Any]
-) -> None:
+    server, client, run_json, question
+):
     """The step of the question has ended; another one waits under the same id."""
     first = support.question("s1", 1, None)
     asked = run_json(status="interrupted", interrupts=[question], steps=[first])
@@ -160,9 +153,7 @@ def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
 
 
 @pytest.mark.parametrize(("interrupt_id", "answer"), [("", YES), (None, YES), ("int-1", "approve")])
-def test_unusable_answers_are_not_sent(
-    server: Server, client: Client, interrupt_id: Any, answer: Any
-) -> None:
+def test_unusable_answers_are_not_sent(server, client, interrupt_id, answer):
     """An answer is an object, a question has an id."""
     with pytest.raises(UsageError):
         client.runs.resume("run-1", interrupt_id, answer)
@@ -190,13 +181,13 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
     ],
 )
 def test_an_answer_that_cannot_be_one_is_not_sent(
-    server: Server,
-    client: Client,
-    run_json: Compose,
-    value: dict[str, Any],
-    answer: Any,
-    words: str,
-) -> None:
+    server,
+    client,
+    run_json,
+    value,
+    answer,
+    words,
+):
     """The run at hand shows what is asked: fixed words, and a note where one is required."""
     run = Run.from_json(
         run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}])

@@ -7,17 +7,14 @@ from typing import Any
 
 import pytest
 
-from runkit.client import Client
 from runkit.errors import WaitTimeout
-from tests.client.conftest import Answer, Server, Time
+from tests.client.conftest import Answer
 
 Compose = Callable[..., dict[str, Any]]
 NOW = "2026-02-03T10:00:00Z"
 
 
-def test_create_sends_and_keeps_the_business(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_create_sends_and_keeps_the_business(server, client, run_json):
     """The API never returns the business, so the client keeps it, by object and by id."""
     made = Answer(run_json(status="running"), status=201)
     server.say(made, Answer(status=404), Answer(run_json()), Answer(run_json()))
@@ -32,9 +29,7 @@ def test_create_sends_and_keeps_the_business(
     assert client.runs.get("run-1").business_id == "b-1"
 
 
-def test_a_created_run_does_not_wait_for_a_name(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
-) -> None:
+def test_a_created_run_does_not_wait_for_a_name(server, client, run_json, fake_time):
     """While the name of its business cannot be had, the run is there after 2 seconds."""
     made = Answer(run_json(status="running"), status=201)
     server.script = lambda request: made if request.method == "POST" else Answer(status=503)
@@ -44,7 +39,7 @@ def test_a_created_run_does_not_wait_for_a_name(
     assert sum(fake_time.slept) <= 2
 
 
-def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
+def test_get_stamps_the_servers_time(server, client, run_json):
     """`read_at` is the Date of the answer, `read_from` its host.
 
     A stamp that the server sent is dropped.
@@ -64,9 +59,7 @@ def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: C
     assert server.requests[1].query == {}
 
 
-def test_wait_polls_until_the_run_stops(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
-) -> None:
+def test_wait_polls_until_the_run_stops(server, client, run_json, fake_time):
     """Waiting looks without steps, ever less often, and ends with the whole run."""
     running = Answer(run_json(status="running"))
     server.say(*[running] * 12, Answer(run_json(status="interrupted")), Answer(run_json(steps=[])))
@@ -77,7 +70,7 @@ def test_wait_polls_until_the_run_stops(
     assert max(fake_time.slept) == 5
 
 
-def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_time: Time) -> None:
+def test_wait_gives_up(server, client, run_json, fake_time):
     """After the time given the error carries the last state."""
     server.script = lambda request: Answer(run_json(status="running"))
     with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:

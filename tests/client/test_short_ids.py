@@ -10,10 +10,10 @@ import pytest
 import runkit
 from runkit import Client
 from runkit.errors import NotFound, UsageError
-from tests.client.conftest import Answer, Received, Server
+from tests.client.conftest import Answer, Received
 
 
-def test_the_client_finds_the_run() -> None:
+def test_the_client_finds_the_run():
     """Also one that this client has not seen before; an unknown start is not found."""
     with runkit.sandbox(history=12) as box, box.client() as client, box.client() as other:
         run_id = client.runs.list()[5].id
@@ -29,7 +29,7 @@ Script = Callable[[Received], Answer]
 
 
 @pytest.fixture
-def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Script:
+def account(server, run_json, page):
     """Serve three pages of ten runs with a question each; an answer closes it."""
 
     def answer(request: Received) -> Answer:
@@ -55,9 +55,7 @@ WRITES: dict[str, Callable[[Client, str], Any]] = {
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("write", WRITES)
-def test_a_write_needs_the_start_of_one_id_only(
-    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, write: str
-) -> None:
+def test_a_write_needs_the_start_of_one_id_only(server, client, monkeypatch, write):
     twin = IDS[0][:8] + IDS[29][8:-1] + "1"
     monkeypatch.setitem(globals(), "IDS", [*IDS[:29], twin])
     # known, to be read
@@ -68,9 +66,7 @@ def test_a_write_needs_the_start_of_one_id_only(
     assert [line for line in server.lines if line.startswith("POST")] == []
 
 
-def test_a_write_is_refused_if_not_all_runs_could_be_listed(
-    server: Server, client: Client, account: Script
-) -> None:
+def test_a_write_is_refused_if_not_all_runs_could_be_listed(server, client, account):
     def without_the_end(request: Received) -> Answer:
         answer = account(request)
         return Answer({**answer.body, "total_count": 31}) if request.path == "/runs" else answer

@@ -73,9 +73,7 @@ def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("encode", [middesk, agui])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"retry: 10\nid: 7\n\n"])
-def test_both_forms_with_every_line_end(
-    encode: Callable[..., bytes], end: str, start: bytes
-) -> None:
+def test_both_forms_with_every_line_end(encode, end, start):
     """Middesk's and AG-UI's form are read, with any line end, mark or hint.
 
     Other types are left out.
@@ -87,7 +85,7 @@ def test_both_forms_with_every_line_end(
 # ---------------------------------------------------------------------------------------- following
 
 
-def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Compose) -> None:
+def test_stream_ends_with_the_run(server, client, run_json):
     """After the last event the run is read, so that the caller learns what became of it."""
     body = middesk("STATE_SNAPSHOT", snapshot(1))
     stream = Answer(chunks=[body, middesk("RUN_FINISHED", FINISHED)])
@@ -101,15 +99,13 @@ def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Comp
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_stream_that_is_no_longer_kept(
-    server: Server, client: Client, run_json: Compose, status: int
-) -> None:
+def test_stream_that_is_no_longer_kept(server, client, run_json, status):
     """A run whose stream is gone is read instead."""
     serve(server, Answer(status=status), runs=[run_json()])
     assert kinds(client) == ["RUN_READ"]
 
 
-def test_a_lost_stream_ends_with_the_run(server: Server, client: Client, run_json: Compose) -> None:
+def test_a_lost_stream_ends_with_the_run(server, client, run_json):
     """What came until then is passed on; the last event shows that the run still runs."""
     cut = [middesk("RUN_STARTED", STARTED), b"event: STATE_SN"]
     serve(server, Answer(chunks=cut), runs=[run_json(status="running")])
@@ -118,9 +114,7 @@ def test_a_lost_stream_ends_with_the_run(server: Server, client: Client, run_jso
     assert events[-1].run.status == "running"
 
 
-def test_a_stream_of_another_run_is_an_error(
-    server: Server, client: Client, run_json: Compose
-) -> None:
+def test_a_stream_of_another_run_is_an_error(server, client, run_json):
     data = json.dumps({"snapshot": run_json("run-of-another-customer", steps=[])})
     stream = Answer(chunks=[f"event: STATE_SNAPSHOT\ndata: {data}\n\n".encode()])
     server.script = lambda request: (

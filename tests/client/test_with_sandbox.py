@@ -1,29 +1,26 @@
 """The client against runkit's own sandbox, from the creation of a run to its rating."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from runkit.client import Client
 from runkit.errors import Conflict
-from runkit.server import Sandbox, sandbox
+from runkit.server import sandbox
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def box():
     """Start a fast sandbox."""
     with sandbox(speed=2000) as running:
         yield running
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box):
     """Return a client of it that is not slowed down."""
     with box.client(rate=None) as made:
         yield made
 
 
-def test_from_creation_to_rating(box: Sandbox, client: Client) -> None:
+def test_from_creation_to_rating(box, client):
     """Create, follow, answer, wait, rate, list and fetch: the whole way of an analyst."""
     business = box.business("watchlist_hit")
     run = client.runs.create("cip_orchestrator", business_id=business)

@@ -35,7 +35,7 @@ def made(cls: type[ApiObject], value: Any) -> ApiObject | None:
 @pytest.mark.parametrize("cls", [*models()], ids=lambda cls: cls.__name__)
 @fuzz(20)
 @given(data=st.data())
-def test_any_value_is_an_object_or_an_error(cls: type[ApiObject], data: st.DataObject) -> None:
+def test_any_value_is_an_object_or_an_error(cls, data):
     """Whatever stands in whatever field, or in place of the object."""
     names = st.sampled_from([*fields(cls), "steps", "_runkit", "new", 5])
     made(cls, data.draw((st.dictionaries(names, anything, max_size=6) | anything).map(Case)).value)
@@ -43,7 +43,7 @@ def test_any_value_is_an_object_or_an_error(cls: type[ApiObject], data: st.DataO
 
 @fuzz(60)
 @given(mangled())
-def test_a_run_goes_to_json_and_back(source: dict[str, Any]) -> None:
+def test_a_run_goes_to_json_and_back(source):
     """Nothing is lost on the way: it is the same object, from text that any parser reads."""
     thing = made(Run, source)
     if thing is not None:

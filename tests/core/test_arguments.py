@@ -63,7 +63,7 @@ HOST = "http://127.0.0.1:9/v1"
         ),
     ],
 )
-def test_a_time_may_be_written_in_many_ways(value: Any, expected: datetime) -> None:
+def test_a_time_may_be_written_in_many_ways(value, expected):
     """What is relative is so to the server's clock."""
     runs = replace(_client().runs.list(), items=(runkit.Run.from_json(OLD),))
     assert runkit.frames(runs, as_of=value).runs["as_of"].item() == expected
@@ -72,26 +72,26 @@ def test_a_time_may_be_written_in_many_ways(value: Any, expected: datetime) -> N
 @pytest.mark.parametrize(
     "value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
 )
-def test_other_words_are_no_time(value: Any) -> None:
+def test_other_words_are_no_time(value):
     with pytest.raises(UsageError, match=r"^since="):
         _client().runs.list(since=value)
 
 
-def test_a_relative_time_is_measured_by_the_clock_of_the_server() -> None:
+def test_a_relative_time_is_measured_by_the_clock_of_the_server():
     runs = _client().runs
     assert len(runs.list(since="15m")) == 0
     assert len(runs.list(since="1h", until="now")) == 1
 
 
 @pytest.mark.parametrize("status", ["waiting", "Waiting", "interrupted", ["failed", "waiting"]])
-def test_a_status_may_be_the_word_on_the_screen(status: Any, tmp_path: Path) -> None:
+def test_a_status_may_be_the_word_on_the_screen(status, tmp_path):
     archive = runkit.Archive(tmp_path)
     archive.add([RUN])
     assert len(archive.select(status=status)) == len(_client().runs.list(status=status)) == 1
     assert len(archive.select(status="failed")) == 0
 
 
-def test_an_unknown_status_is_an_error() -> None:
+def test_an_unknown_status_is_an_error():
     with pytest.raises(UsageError, match="Did you mean 'waiting'"):
         _client().runs.list(status="wating")
 
@@ -99,7 +99,7 @@ def test_an_unknown_status_is_an_error() -> None:
 # ------------------------------------------------------------------------------------- any argument
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numbers_of_numpy_are_numbers():
     f = runkit.frames(RUN, progress=np.bool_(False))
     assert runkit.gantt(f, depth=np.int64(1)) == runkit.gantt(f, depth=1)
     for wrong in ({"depth": True}, {"depth": 1.0}, {"compress_waits": 1}, {"sla_h": "4"}):
@@ -109,12 +109,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
         runkit.gantt()  # type: ignore[call-arg]
 
 
-def test_rows_of_a_frame_are_no_ids() -> None:
+def test_rows_of_a_frame_are_no_ids():
     with pytest.raises(UsageError, match="ids_or_runs"):
         _client().runs.fetch(_empty().runs)
 
 
-def test_a_key_is_not_repeated() -> None:
+def test_a_key_is_not_repeated():
     for name in ("api_key", "base_url", "proxy", "cert"):
         with pytest.raises(UsageError, match=name) as error:
             runkit.Client(**{"api_key": "mk_test_x", "base_url": HOST, name: b"mk_live_secret"})  # type: ignore
@@ -232,9 +232,7 @@ def _raw_error(
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_a_key_in_the_place_of_another_argument_is_refused(
-    holder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_in_the_place_of_another_argument_is_refused(holder, tmp_path, monkeypatch):
     """No function takes it, and no traceback with local variables shows it."""
     monkeypatch.chdir(tmp_path)
     faults: list[str] = []
@@ -253,9 +251,7 @@ def test_a_key_in_the_place_of_another_argument_is_refused(
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_a_wrong_argument_is_an_error_of_runkit(
-    holder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_argument_is_an_error_of_runkit(holder, tmp_path, monkeypatch):
     """Every value in every public parameter is taken, or refused by a `RunkitError`."""
     monkeypatch.chdir(tmp_path)
     clock = iter(range(10**6))

@@ -20,20 +20,20 @@ SOURCES = {
 }
 
 
-def test_each_assumption_in_the_code_is_listed_with_its_file() -> None:
+def test_each_assumption_in_the_code_is_listed_with_its_file():
     for name, text in SOURCES.items():
         for numbers in re.findall(r"\[A\] (\d+(?:(?:, | and )\d+)*)", text):
             for number in map(int, re.findall(r"\d+", numbers)):
                 assert name in FILES[number], (name, number)
 
 
-def test_each_file_of_the_list_exists() -> None:
+def test_each_file_of_the_list_exists():
     assert len(FILES) == 40
     for number, files in FILES.items():
         assert files, number
         assert all((PACKAGE / name).is_file() for name in files), (number, files)
 
 
-def test_the_code_refers_to_nothing_that_a_reader_cannot_look_up() -> None:
+def test_the_code_refers_to_nothing_that_a_reader_cannot_look_up():
     for name, text in SOURCES.items():
         assert not re.search(r"\[A\](?! [\dn])|\bsection \d|§", text), name

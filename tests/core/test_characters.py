@@ -29,7 +29,7 @@ SHAPED = {
 }
 
 
-def test_every_character_that_acts_or_hides_has_a_code() -> None:
+def test_every_character_that_acts_or_hides_has_a_code():
     """All of Unicode's controls, format characters, separators of lines and halves of pairs.
 
     No letter has one.
@@ -46,14 +46,14 @@ def test_every_character_that_acts_or_hides_has_a_code() -> None:
 
 
 @pytest.mark.parametrize("kind", [RunkitError, UsageError, ContractError])
-def test_an_error_does_not_act_on_the_terminal(kind: type[RunkitError]) -> None:
+def test_an_error_does_not_act_on_the_terminal(kind):
     """Its message may name a file, an id or what the API said; its arguments stay as they are."""
     error = kind(f"{ODD} is not there")
     assert str(error) == f"{visible(ODD)} is not there"
     assert error.args[0].startswith(ODD)
 
 
-def test_a_message_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_cannot_forge_a_line_of_the_log(caplog):
     """One message is one line, and a traceback is indented."""
     forged = f"odd\nERROR    runkit:jobs.py:1 all is well\r{ODD}"
     try:

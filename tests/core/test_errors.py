@@ -17,7 +17,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_survives_pickling(cls: type[Exception]) -> None:
+def test_every_error_survives_pickling(cls):
     """As between the processes of a cluster."""
     error = cls("what happened")
     error.args = ("what happened",)
@@ -26,7 +26,7 @@ def test_every_error_survives_pickling(cls: type[Exception]) -> None:
     assert str(again) == "what happened"
 
 
-def test_an_error_about_a_wrong_word_lists_the_right_ones() -> None:
+def test_an_error_about_a_wrong_word_lists_the_right_ones():
     """With a guess at what was meant."""
     error = errors.UsageError.one_of("rows", "agnet", ["tree", "agent"])
     assert (
@@ -35,14 +35,14 @@ def test_an_error_about_a_wrong_word_lists_the_right_ones() -> None:
     )
 
 
-def test_a_missing_part_names_the_pip_line() -> None:
+def test_a_missing_part_names_the_pip_line():
     """Under the distribution's name, which is not the import name."""
     assert "pip install 'runkit-jupyter[scale]'" in str(
         errors.MissingExtra.of("scale", "an archive")
     )
 
 
-def test_a_refused_write_says_that_nothing_was_sent() -> None:
+def test_a_refused_write_says_that_nothing_was_sent():
     """And how to write on purpose."""
     error = errors.ReadOnlyError.of("POST", "/runs")
     assert isinstance(error, PermissionError)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from support import artifact, at, example, question, run, step
 
 
 @pytest.mark.parametrize("name", ["minimal", "interrupted", "completed"])
-def test_the_example_runs_round_trip(name: str) -> None:
+def test_the_example_runs_round_trip(name):
     """What came in is what goes out, field by field and as text."""
     source = example(name)
     parsed = Run.from_json(source)
@@ -24,14 +23,14 @@ def test_the_example_runs_round_trip(name: str) -> None:
     assert Run.from_json(parsed.to_dict()) == parsed
 
 
-def test_unknown_fields_and_words_are_kept() -> None:
+def test_unknown_fields_and_words_are_kept():
     """The API promises to add some."""
     parsed = Run.from_json(run(status="paused", region="eu"))
     assert parsed.status == "paused"
     assert parsed.region == "eu"  # type: ignore[attr-defined]
 
 
-def test_a_missing_required_field_is_a_contract_error() -> None:
+def test_a_missing_required_field_is_a_contract_error():
     """The message names the field and never shows a value."""
     with pytest.raises(ContractError, match="created_at: required but absent") as caught:
         Run.from_json({"object": "run", "id": "x", "requester": {"email": "me@example.com"}})
@@ -39,7 +38,7 @@ def test_a_missing_required_field_is_a_contract_error() -> None:
     assert caught.value.__context__ is None
 
 
-def test_a_broken_optional_field_reads_as_absent(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_optional_field_reads_as_absent(caplog):
     """It is logged by name, and the JSON still holds it."""
     with caplog.at_level(logging.WARNING, "runkit"):
         parsed = Run.from_json(run(requester="me@example.com", started_at="soon"))
@@ -50,21 +49,21 @@ def test_a_broken_optional_field_reads_as_absent(caplog: pytest.LogCaptureFixtur
     assert "me@example.com" not in caplog.text
 
 
-def test_two_reads_of_a_run_are_equal() -> None:
+def test_two_reads_of_a_run_are_equal():
     """When it was read is not what it is."""
     first, again = (Run.from_json(run()).with_local_fields(read_at=at(n)) for n in (1, 2))
     assert first == again
     assert first != Run.from_json(run(status="error"))
 
 
-def test_steps_that_were_not_delivered_are_none() -> None:
+def test_steps_that_were_not_delivered_are_none():
     """Not an empty tuple: nothing is known of them."""
     source = run()
     del source["steps"]
     assert Run.from_json(source).steps is None
 
 
-def test_times_are_aware_utc() -> None:
+def test_times_are_aware_utc():
     """With and without an offset, always in UTC."""
     parsed = Run.from_json(
         run(started_at="2026-02-03T12:00:00+02:00", ended_at="2026-02-03T10:00:00")
@@ -73,13 +72,13 @@ def test_times_are_aware_utc() -> None:
 
 
 @pytest.mark.parametrize("result", [{"resolution": "skip"}, None])
-def test_a_resolution_is_found_in_either_place(result: dict[str, str] | None) -> None:
+def test_a_resolution_is_found_in_either_place(result):
     """In `result`, as the OpenAPI says, or on the step, as the guide says."""
     source = question("q", 0, 1, result=result) | ({} if result else {"resolution": "skip"})
     assert Step.from_json(source).resolution == "skip"
 
 
-def test_a_repr_shows_no_names_or_texts() -> None:
+def test_a_repr_shows_no_names_or_texts():
     """Ids, kinds and counts only, and bounded."""
     requester = {"id": "u", "name": "secret name", "email": "secret@example.com"}
     output = {"artifacts": [artifact("secret title", summary="secret summary")]}
@@ -89,7 +88,7 @@ def test_a_repr_shows_no_names_or_texts() -> None:
     assert len(repr(parsed)) < 300
 
 
-def test_a_run_is_shown_by_its_label() -> None:
+def test_a_run_is_shown_by_its_label():
     """Its business, its short id and the word for its status come first.
 
     The full id is in no form.
@@ -104,7 +103,7 @@ def test_a_run_is_shown_by_its_label() -> None:
 
 
 @pytest.mark.parametrize("cls", [Action, Agent, Event, Feedback, Thread])
-def test_every_object_of_the_contract_round_trips(cls: Any) -> None:
+def test_every_object_of_the_contract_round_trips(cls):
     """Parsed, shown and written back unchanged."""
     source = filled(cls, "some words")
     parsed = cls.from_json(source)
@@ -113,7 +112,7 @@ def test_every_object_of_the_contract_round_trips(cls: Any) -> None:
     assert repr(parsed).startswith(cls.__name__)
 
 
-def test_objects_do_not_change() -> None:
+def test_objects_do_not_change():
     """An assignment is refused."""
     with pytest.raises(AttributeError, match="cannot be changed"):
         Run.from_json(run()).status = "completed"  # type: ignore[misc]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -32,7 +31,7 @@ def shape(output: Any) -> object:
 
 
 @pytest.fixture(scope="module")
-def ran() -> dict[Path, Any]:
+def ran():
     """All notebooks, executed by somebody whose name appears nowhere else."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("JUPYTERHUB_USER", raising=False)
@@ -42,7 +41,7 @@ def ran() -> dict[Path, Any]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_shows_what_is_committed(ran: dict[Path, Any], path: Path) -> None:
+def test_a_notebook_shows_what_is_committed(ran, path):
     """In shape: numbers may change with a version of pandas."""
     committed, shown = (
         {name: [*map(shape, shown)] for name, shown in outputs(notebook).items()}
@@ -52,7 +51,7 @@ def test_a_notebook_shows_what_is_committed(ran: dict[Path, Any], path: Path) ->
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_outputs_are_small_and_tell_nothing_of_a_machine(ran: dict[Path, Any], path: Path) -> None:
+def test_outputs_are_small_and_tell_nothing_of_a_machine(ran, path):
     """No path, login, port or key; `python -m tests.notebooks` writes them."""
     text = path.read_text(encoding="utf-8")
     assert len(text) < MAX_SIZE
@@ -61,7 +60,7 @@ def test_outputs_are_small_and_tell_nothing_of_a_machine(ran: dict[Path, Any], p
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_of_reports_has_no_outputs(ran: dict[Path, Any], path: Path) -> None:
+def test_a_template_of_reports_has_no_outputs(ran, path):
     """Opened without runs, it shows examples."""
     assert not any(outputs(nbformat.read(path, 4)).values())
     assert any(outputs(ran[path]).values())

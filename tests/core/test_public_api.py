@@ -12,7 +12,7 @@ import pytest
 from tests import public_api
 
 
-def test_the_public_api_is_the_committed_one() -> None:
+def test_the_public_api_is_the_committed_one():
     """A change shows as a diff; one that is meant is written to the snapshot with one command."""
     committed = public_api.SNAPSHOT.read_text(encoding="utf-8")
     diff = "\n".join(

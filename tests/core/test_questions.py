@@ -36,6 +36,6 @@ def proposal(*types: str, **fields: Any) -> dict[str, Any]:
         ({}, "other"),
     ],
 )
-def test_interrupt_kind(value: dict[str, Any], kind: str) -> None:
+def test_interrupt_kind(value, kind):
     """The value's type decides, else the types of what it proposes."""
     assert interrupt_kind(value) == kind

@@ -36,7 +36,7 @@ HOMES = {  # of the lazy names
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
 
 
-def test_every_public_name_loads_and_is_documented() -> None:
+def test_every_public_name_loads_and_is_documented():
     """From where it lives, with a docstring, and `dir` shows it."""
     for name in runkit.__all__:
         assert getattr(runkit, name).__doc__
@@ -45,14 +45,14 @@ def test_every_public_name_loads_and_is_documented() -> None:
         runkit.nonsense  # noqa: B018
 
 
-def test_no_module_bears_a_public_name() -> None:
+def test_no_module_bears_a_public_name():
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
     assert not modules & set(runkit.__all__)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_page_of_a_package_lists_its_modules(package: str) -> None:
+def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
     page = ast.get_docstring(TREES[package]) or ""
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
@@ -72,7 +72,7 @@ def imports_of(tree: ast.Module) -> set[str]:
 IMPORTS = {name: imports_of(tree) for name, tree in TREES.items()}
 
 
-def test_a_module_without_an_underscore_is_used_outside_its_package() -> None:
+def test_a_module_without_an_underscore_is_used_outside_its_package():
     """Or a public name is at home in it."""
     panels = [*vars(runkit.fleet).values(), *vars(runkit.one_run).values()]
     homes = {*HOMES.values(), *(getattr(panel, "__module__", "") for panel in panels)}
@@ -84,7 +84,7 @@ def test_a_module_without_an_underscore_is_used_outside_its_package() -> None:
         assert name in used | homes, name
 
 
-def test_lazy_names_know_no_package_above_them() -> None:
+def test_lazy_names_know_no_package_above_them():
     """import-linter does not see `runkit.X`. Of the server, reports may start a sandbox."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = next(item["layers"] for item in settings["contracts"] if item["type"] == "layers")
@@ -97,7 +97,7 @@ def test_lazy_names_know_no_package_above_them() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path: Path) -> None:
+def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path):
     """No other line finds runkit while it is not on PyPI."""
     for line in re.findall(r"pip install[^`\\\n]*", path.read_text(encoding="utf-8")):
         editable = re.search(r" --editable '\.\[([\w,]+)\]'", line)
@@ -105,7 +105,7 @@ def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path: Pa
         assert set(editable[1].split(",")) <= PROJECT["optional-dependencies"].keys()
 
 
-def test_runkit_is_imported_from_a_zip_file(tmp_path: Path) -> None:
+def test_runkit_is_imported_from_a_zip_file(tmp_path):
     copied = tmp_path / "sources" / "runkit"
     shutil.copytree(ROOT / "runkit", copied, ignore=shutil.ignore_patterns("__pycache__"))
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", copied.parent)
@@ -121,7 +121,7 @@ def test_runkit_is_imported_from_a_zip_file(tmp_path: Path) -> None:
     assert done.stdout.split() == [f"{packed}/runkit/__init__.py", "1"], done.stderr
 
 
-def test_importing_runkit_imports_nothing_heavy() -> None:
+def test_importing_runkit_imports_nothing_heavy():
     """No pandas, plotly, httpx or server until they are needed.
 
     The command line explains itself without.
@@ -138,7 +138,7 @@ def test_importing_runkit_imports_nothing_heavy() -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_the_charts_do_not_need_a_client() -> None:
+def test_the_charts_do_not_need_a_client():
     """Reading a file and drawing it loads neither httpx nor the server."""
     code = (
         f"import sys, runkit; runkit.gantt({str(ROOT / 'tests/examples/run_completed.json')!r}); "

@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -35,14 +34,14 @@ print(*[claim.result() for claim in claims])
 """
 
 
-def test_only_its_owner_may_read(state_dir: Path) -> None:
+def test_only_its_owner_may_read(state_dir):
     """The file is 0600 and its folder 0700, whatever the umask says."""
     _drafts.save(A, TYPED)
     assert stat.S_IMODE((state_dir / answer_log.FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
 
 
-def test_reading_leaves_nothing_behind(state_dir: Path) -> None:
+def test_reading_leaves_nothing_behind(state_dir):
     """Where nothing was ever kept there is nothing to find, and no file is made."""
     assert _drafts.load(A) is None
     _drafts.drop(A)
@@ -50,7 +49,7 @@ def test_reading_leaves_nothing_behind(state_dir: Path) -> None:
     assert not state_dir.exists()
 
 
-def test_a_draft_is_dropped_after_seven_days() -> None:
+def test_a_draft_is_dropped_after_seven_days():
     """After seven days whatever use of the file comes next drops it."""
     for name, days in ((A, 7), (B, 6.99)):
         _drafts.save(name, TYPED)
@@ -62,7 +61,7 @@ def test_a_draft_is_dropped_after_seven_days() -> None:
     assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
 
 
-def test_processes_at_once_lose_nothing() -> None:
+def test_processes_at_once_lose_nothing():
     """Of the drafts and answers that they write, from the first moment on."""
     names = [f"process{n}" for n in range(3)]
     with ExitStack() as stack:
@@ -77,7 +76,7 @@ def test_processes_at_once_lose_nothing() -> None:
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
 
-def test_of_many_processes_and_threads_one_claims_an_asking() -> None:
+def test_of_many_processes_and_threads_one_claims_an_asking():
     """Whoever knew of the newest entry gets a number; one that was refused does not count."""
     asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
     command = [sys.executable, "-c", CLAIMER]
@@ -100,7 +99,7 @@ def test_of_many_processes_and_threads_one_claims_an_asking() -> None:
     assert claim(second) is not None
 
 
-def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
+def test_a_state_file_that_is_no_database_is_refused(state_dir):
     """It is refused, and the error says what to do."""
     state_dir.mkdir()
     (state_dir / answer_log.FILE).write_bytes(b"no database at all, but long enough to be one" * 20)
@@ -109,7 +108,7 @@ def test_a_state_file_that_is_no_database_is_refused(state_dir: Path) -> None:
     _drafts.save(A, TYPED)
 
 
-def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
     """What it may hold is unknown, so reading says it as well as writing."""
     monkeypatch.setenv(answer_log.DIR_NAME, "/dev/null/state")
     for use in (answer_log.answer_log, lambda: answer_log.claim({}, "Ada", {})):
@@ -119,7 +118,7 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch: pytest.Monk
     assert _drafts.load(A) is None
 
 
-def test_the_default_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_state_folder(monkeypatch, tmp_path):
     """By default it is in the platform's folder for state."""
     monkeypatch.delenv(answer_log.DIR_NAME)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

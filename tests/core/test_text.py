@@ -31,7 +31,7 @@ from runkit.display import text
         (None, "unknown"),
     ],
 )
-def test_durations_are_written_in_two_units(seconds: float | None, words: str) -> None:
+def test_durations_are_written_in_two_units(seconds, words):
     """Rounded to what is shown."""
     assert text.duration(seconds) == words
 

@@ -46,14 +46,14 @@ def path_of(forest: Forest) -> time_budget.CriticalPath:
 
 
 @given(forests())
-def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Forest) -> None:
+def test_self_time_is_the_duration_minus_the_union_of_the_children(forest):
     """Self time equals the number of instants of the step at which none of its children is open."""
     got = time_budget.self_time(forest.start, forest.end, forest.parent)
     assert got.tolist() == slow_times.self_time(forest)
 
 
 @given(forests())
-def test_budget_counts_each_instant_once(forest: Forest) -> None:
+def test_budget_counts_each_instant_once(forest):
     """Each instant is waiting, else working, else idle; work beside a wait is overlap."""
     kinds = {"is_waiting": forest.kind == "w", "is_leaf": forest.kind == "l"}
     spans = forest.run, forest.start, forest.end, forest.run_start, forest.run_end
@@ -62,7 +62,7 @@ def test_budget_counts_each_instant_once(forest: Forest) -> None:
 
 
 @given(forests())
-def test_critical_path_follows_the_rule(forest: Forest) -> None:
+def test_critical_path_follows_the_rule(forest):
     """The walk by search takes the steps of the walk that looks at every child."""
     got, path = path_of(forest), slow_times.critical_path(forest)
     spent = Counter(chain.from_iterable(path))
@@ -71,7 +71,7 @@ def test_critical_path_follows_the_rule(forest: Forest) -> None:
 
 
 @given(forests())
-def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest: Forest) -> None:
+def test_the_stretches_of_a_path_cover_the_instants_of_its_steps(forest):
     """With the waits put back, each instant of a run has the step of the walk by the rule."""
     stretches = time_budget.stretches(path_of(forest), forest.run)
     owner = Counter(

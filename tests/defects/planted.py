@@ -14,8 +14,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -103,9 +103,7 @@ class Copy:
 
 
 @pytest.fixture(scope="session")
-def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Outcome]]]:
+def outcomes(request, tmp_path_factory):
     """The outcomes of the defects that were chosen, as they come in."""
     chosen: list[Defect] = [item.callspec.params["defect"] for item in request.session.items]
     copies: SimpleQueue[Copy] = SimpleQueue()
@@ -132,7 +130,7 @@ def outcomes(
 
 
 @pytest.mark.parametrize("defect", load(), ids=lambda defect: defect.name)
-def test_it_is_noticed(defect: Defect, outcomes: dict[str, Future[Outcome]]) -> None:
+def test_it_is_noticed(defect, outcomes):
     """One of its tests fails, because of what it expects."""
     outcome = outcomes[defect.name].result()
     assert outcome.code != 0, f"no test notices: {defect.harm}"

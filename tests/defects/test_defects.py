@@ -9,13 +9,13 @@ import ast
 
 import pytest
 
-from tests.defects.data import ROOT, Defect, load
+from tests.defects.data import ROOT, load
 
 DEFECTS = load()
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
-def test_it_fits_the_code(defect: Defect) -> None:
+def test_it_fits_the_code(defect):
     """What it replaces stands in its file exactly once."""
     source, planted = defect.plant()
     assert planted != source
@@ -24,7 +24,7 @@ def test_it_fits_the_code(defect: Defect) -> None:
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
-def test_its_tests_are_there(defect: Defect) -> None:
+def test_its_tests_are_there(defect):
     """Each is named as `FILE::TEST`, perhaps with parameters in brackets."""
     assert defect.tests
     for name in defect.tests:
@@ -32,7 +32,7 @@ def test_its_tests_are_there(defect: Defect) -> None:
         assert f"\ndef {test.partition('[')[0]}(" in (ROOT / file).read_text(), name
 
 
-def test_every_package_is_guarded() -> None:
+def test_every_package_is_guarded():
     """Each has defects of its own; 100 or more together, with names that pick one."""
     packages = {path.parent.name for path in (ROOT / "runkit").glob("*/__init__.py")}
     assert packages <= {defect.file.split("/")[1] for defect in DEFECTS}

@@ -7,8 +7,7 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 import runkit
 from runkit.errors import NotFound, RunkitError
 from runkit.shell.cli import main
-from tests.end_to_end.echo import CANARY, LOGIN, WAYS, Server, echo, everything_of, found_in
+from tests.end_to_end.echo import CANARY, LOGIN, WAYS, echo, everything_of, found_in
 
 
 def called(call: Callable[[runkit.Client], Any]) -> Callable[[], str]:
@@ -55,13 +54,13 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server():
     with echo() as started:
         yield started
 
 
 @pytest.fixture(autouse=True)
-def quick(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(server, tmp_path, monkeypatch):
     """Let pauses pass at once, and their time with them, in an empty folder."""
     passed = [0.0]
     monkeypatch.setattr(runkit.Client, "_clock", staticmethod(lambda: time.monotonic() + passed[0]))
@@ -84,13 +83,13 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
 
 @pytest.mark.parametrize(("surface", "way"), CASES)
 def test_no_surface_holds_what_the_server_repeats(
-    server: Server,
-    surface: str,
-    way: str,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+    server,
+    surface,
+    way,
+    tmp_path,
+    caplog,
+    capfd,
+):
     caplog.set_level(logging.DEBUG)
     server.way = way
     try:
@@ -107,9 +106,7 @@ def test_no_surface_holds_what_the_server_repeats(
         assert not found_in(text)
 
 
-def test_a_key_that_begins_with_another_is_hidden_whole(
-    server: Server, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_key_that_begins_with_another_is_hidden_whole(server, caplog):
     caplog.set_level(logging.DEBUG, "runkit")
     server.way, beginning = "404", "mk_test_canary_5f1c"
     key = f"{beginning}_and_more"
@@ -120,7 +117,7 @@ def test_a_key_that_begins_with_another_is_hidden_whole(
         assert "_and_more" not in everything_of(caught.value) + caplog.text
 
 
-def test_no_part_of_a_sandbox_shows_the_key() -> None:
+def test_no_part_of_a_sandbox_shows_the_key():
     """Its repr, attributes and members; it is pickled by nobody. `key` itself gives it."""
     with runkit.sandbox(key=CANARY) as box:
         members = [(name, value) for name, value in inspect.getmembers(box) if name != "key"]
@@ -133,12 +130,12 @@ def test_no_part_of_a_sandbox_shows_the_key() -> None:
 @pytest.mark.parametrize("way", ["401", "bad status", "nothing"])
 @pytest.mark.parametrize("is_of_environment", [True, False])
 def test_a_proxy_that_repeats_its_login(
-    server: Server,
-    way: str,
-    is_of_environment: bool,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    server,
+    way,
+    is_of_environment,
+    caplog,
+    monkeypatch,
+):
     """Neither the error nor runkit's log at DEBUG holds it, and the proxy never sees the key."""
     caplog.set_level(logging.DEBUG)
     server.way = way

@@ -14,12 +14,12 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
+def old(tmp_path):
     """The files of 0.3, which a test may change."""
     return Path(shutil.copytree(GOLDEN / "0.3", tmp_path / "old"))
 
 
-def test_saved_frames_and_an_archive_hold_the_same_runs(old: Path) -> None:
+def test_saved_frames_and_an_archive_hold_the_same_runs(old):
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     statuses = {
         "own-time": "completed",
@@ -38,7 +38,7 @@ def test_saved_frames_and_an_archive_hold_the_same_runs(old: Path) -> None:
     assert len(runkit.Archive(old / "archive").frames(version=1).runs) == 8
 
 
-def test_an_answer_log_is_read(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_log_is_read(old, monkeypatch):
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(old / "state"))
     f = runkit.frames(old / "frames")
     [entry] = runkit.answer_log().to_dict("records")
@@ -47,7 +47,7 @@ def test_an_answer_log_is_read(old: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")
 
 
-def test_saved_frames_have_the_times_of_today(old: Path) -> None:
+def test_saved_frames_have_the_times_of_today(old):
     """Those of the raw runs in the archive; by hand: own time is work, a wait is the question's."""
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     columns = ["duration_s", "working_s", "waiting_s", "idle_s"]
@@ -66,7 +66,7 @@ def test_saved_frames_have_the_times_of_today(old: Path) -> None:
         assert steps[name].tolist() == steps[f"{name}_archived"].tolist(), name
 
 
-def test_what_the_saved_frames_lost_or_rules_changed_is_no_change(old: Path) -> None:
+def test_what_the_saved_frames_lost_or_rules_changed_is_no_change(old):
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     is_other = f.sources["source_tier"].eq("other")
     assert is_other.sum() == 4

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,9 +46,7 @@ CALLS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_no_frame_of_a_failed_call_holds_the_key(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_of_a_failed_call_holds_the_key(name, monkeypatch):
     monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
     with pytest.raises((RunkitError, TypeError)) as caught:
         CALLS[name]()
@@ -78,9 +75,7 @@ def test_sandbox():
 
 
 @pytest.mark.parametrize("options", [[], ["--tb=long", "--showlocals"]], ids=["default", "long"])
-def test_no_failure_that_pytest_prints_holds_the_key(
-    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_failure_that_pytest_prints_holds_the_key(options, tmp_path, monkeypatch):
     (tmp_path / "test_key.py").write_text(TESTS)
     monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_key.py"]

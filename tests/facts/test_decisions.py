@@ -33,7 +33,7 @@ def totals(table: pd.DataFrame) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_full_data_every_count_equals_a_loop(seed: int) -> None:
+def test_on_full_data_every_count_equals_a_loop(seed):
     fleet = strangers.fleet(random.Random(seed))
     table = runkit.decisions(runkit.frames(fleet.page))
     assert totals(table) == true_counts(fleet)
@@ -44,7 +44,7 @@ def test_on_full_data_every_count_equals_a_loop(seed: int) -> None:
 
 @pytest.mark.parametrize("names", [*([name] for name in REMOVALS), list(REMOVALS)], ids=" ".join)
 @pytest.mark.parametrize("seed", SEEDS[:2])
-def test_with_less_information_no_count_states_what_is_not_so(names: list[str], seed: int) -> None:
+def test_with_less_information_no_count_states_what_is_not_so(names, seed):
     """No count is too large, and 0 is said only where it is so."""
     rng = random.Random(seed)
     fleet = strangers.fleet(rng)
@@ -57,7 +57,7 @@ def test_with_less_information_no_count_states_what_is_not_so(names: list[str], 
     assert (table[RESULTS].sum(axis=1) == table["n_answered"].fillna(0)).all()
 
 
-def test_unread_runs_are_counted_in_the_sentence() -> None:
+def test_unread_runs_are_counted_in_the_sentence():
     fleet = strangers.fleet(random.Random(2))
     page = strangers.reduced(fleet.page, ["without_steps"], 1, random.Random(0))
     words = "Other questions of 12 runs not known: their steps were not read in full."

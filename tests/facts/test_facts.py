@@ -104,7 +104,7 @@ SEEDS = range(3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_full_data_every_count_equals_a_loop_and_nothing_is_unknown(seed: int) -> None:
+def test_on_full_data_every_count_equals_a_loop_and_nothing_is_unknown(seed):
     fleet, f = full(seed)
     true = true_counts(fleet)
     assert counts_of(f) == {name: Count(n, of) for name, (n, of) in true.items()}
@@ -113,7 +113,7 @@ def test_on_full_data_every_count_equals_a_loop_and_nothing_is_unknown(seed: int
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_full_data_the_picks_equal_a_loop(seed: int) -> None:
+def test_on_full_data_the_picks_equal_a_loop(seed):
     """The oldest wait, the cause of each failure, and the lowest rating of each run."""
     fleet, f = full(seed)
     facts = Facts(f)
@@ -143,9 +143,7 @@ def unread_things(fleet: Fleet, page: dict[str, Any], name: str) -> int:
 
 @pytest.mark.parametrize("names", [*([name] for name in REMOVALS), list(REMOVALS)], ids=" ".join)
 @pytest.mark.parametrize("share", [0.5, 1])
-def test_with_less_information_no_count_states_what_is_not_so(
-    names: list[str], share: float
-) -> None:
+def test_with_less_information_no_count_states_what_is_not_so(names, share):
     """n(reduced) <= n(full) <= n(reduced) + unknown + what the unread runs held."""
     rng = random.Random(len(" ".join(names)))
     fleet = strangers.fleet(rng)
@@ -158,7 +156,7 @@ def test_with_less_information_no_count_states_what_is_not_so(
 
 
 @pytest.mark.parametrize("names", [["without_steps"], ["without_read_time"], list(REMOVALS)])
-def test_with_less_information_no_panel_counts_what_is_not_so(names: list[str]) -> None:
+def test_with_less_information_no_panel_counts_what_is_not_so(names):
     fleet, _ = full(0)
     f = runkit.frames(strangers.reduced(fleet.page, names, 0.5, random.Random(0)))
     true, numbers = true_counts(fleet), numbers_of(f)
@@ -167,7 +165,7 @@ def test_with_less_information_no_panel_counts_what_is_not_so(names: list[str]) 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed: int) -> None:
+def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed):
     fleet, f = full(seed)
     page = strangers.reduced(fleet.page, ["without_read_time"], 1, random.Random(seed))
     part, whole = (run_facts(item) for item in (runkit.frames(page), f))
@@ -178,13 +176,13 @@ def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed: int)
         assert is_least or math.isnan(whole_s)
 
 
-def test_a_lost_artifact_leaves_findings_unknown() -> None:
+def test_a_lost_artifact_leaves_findings_unknown():
     """A run of which something could not be read may have more findings and errors."""
     run = strangers.run([strangers.step("work", 0, 50, artifacts=[5])])
     assert Facts(runkit.frames([run])).unread == Count(0, 0, 0, 1)
 
 
-def test_runs_without_a_business_may_be_of_others() -> None:
+def test_runs_without_a_business_may_be_of_others():
     run = strangers.run([strangers.step("work", 0, 50)])
     f = runkit.frames([run | {"id": f"run-{number}"} for number in range(3)])
     f.runs["business_name"] = ["Lakeline", None, "Lakeline"]

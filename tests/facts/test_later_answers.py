@@ -38,9 +38,7 @@ def log_of(f: Frames, sent_s: float) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("read_s", "is_later"), [(100, True), (300, False)])
-def test_an_answer_after_reading_is_said_and_the_question_stays_open(
-    read_s: float, is_later: bool
-) -> None:
+def test_an_answer_after_reading_is_said_and_the_question_stays_open(read_s, is_later):
     asking = run(
         question("q", 20, None, label="Approve?"),
         end=None,
@@ -56,7 +54,7 @@ def test_an_answer_after_reading_is_said_and_the_question_stays_open(
     assert "confirmed" not in panel.body
 
 
-def test_what_an_item_without_id_and_step_proposes_is_its_evidence() -> None:
+def test_what_an_item_without_id_and_step_proposes_is_its_evidence():
     proposal = strangers.evidence(strangers.Finding("Another date of birth", "high", ("primary",)))
     item = {"value": {"label": "Dismiss?", "type": "dismissal", "artifacts": [proposal]}}
     f = runkit.frames([listed(end=None, status="interrupted", interrupts=[item])])
@@ -66,7 +64,7 @@ def test_what_an_item_without_id_and_step_proposes_is_its_evidence() -> None:
     assert runkit.one_run.questions(two).table["evidence"].isna().tolist() == [True, True]
 
 
-def test_a_question_that_expired_does_not_wait_so_far() -> None:
+def test_a_question_that_expired_does_not_wait_so_far():
     """In the chart of a run that failed while it was open."""
     f = runkit.frames(run(question("q", 10, None), end=7200, status="error"))
     figure = runkit.gantt(f)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -59,22 +58,22 @@ NOT_PROVEN = {
 
 
 @pytest.mark.parametrize("name", PROVEN)
-def test_a_document_was_written_after_its_newest_time(name: str) -> None:
+def test_a_document_was_written_after_its_newest_time(name):
     assert newest(runkit.frames(PROVEN[name])) == [NEWEST, NEWEST]
 
 
 @pytest.mark.parametrize("name", NOT_PROVEN)
-def test_objects_and_single_runs_prove_nothing(name: str) -> None:
+def test_objects_and_single_runs_prove_nothing(name):
     assert set(newest(runkit.frames(NOT_PROVEN[name]))) == {None}
 
 
 @pytest.mark.parametrize("text", [lines, lambda items: json.dumps(items).encode()])
-def test_two_states_of_a_run_were_not_written_at_once(text: Any) -> None:
+def test_two_states_of_a_run_were_not_written_at_once(text):
     answered = runs()[0] | {"updated_at": at(40), "status": "running"}
     assert newest(runkit.frames(text([*runs(), answered]))) == [None, None]
 
 
-def test_a_file_of_lines_is_known_as_one() -> None:
+def test_a_file_of_lines_is_known_as_one():
     of_lines, of_array = (
         runkit.frames(data) for data in (lines(runs()), json.dumps(runs()).encode())
     )
@@ -82,14 +81,14 @@ def test_a_file_of_lines_is_known_as_one() -> None:
     assert of_array.reads["has_lines"].tolist() == [False, False]
 
 
-def test_a_time_in_the_future_is_left_out() -> None:
+def test_a_time_in_the_future_is_left_out():
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     wrong = run(step("s"), run_id="wrong", updated_at=tomorrow)
     f = runkit.frames({"object": "list", "data": [*runs(), wrong]})
     assert newest(f) == [NEWEST, NEWEST, NEWEST]
 
 
-def test_each_file_of_a_folder_has_its_own_newest_time(tmp_path: Path) -> None:
+def test_each_file_of_a_folder_has_its_own_newest_time(tmp_path):
     for day in (1, 2):
         first, last = runs()
         first |= {"id": f"asking-{day}"}
@@ -99,7 +98,7 @@ def test_each_file_of_a_folder_has_its_own_newest_time(tmp_path: Path) -> None:
     assert newest(runkit.frames(tmp_path)) == times
 
 
-def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path: Path) -> None:
+def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path):
     f = runkit.frames(PAGE)
     assert newest(f.select("asking")) == [NEWEST]
     other = runkit.frames([run(step("s"), run_id="other")])
@@ -107,7 +106,7 @@ def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path: Pat
     assert newest(runkit.frames(f.save(tmp_path / "saved"))) == [NEWEST, NEWEST]
 
 
-def test_an_archive_proves_nothing_of_when_its_runs_were_read(tmp_path: Path) -> None:
+def test_an_archive_proves_nothing_of_when_its_runs_were_read(tmp_path):
     archive = runkit.Archive(tmp_path / "archive")
     archive.add(json.dumps(PAGE).encode(), progress=False)
     assert newest(runkit.frames(archive)) == [None, None]

@@ -22,14 +22,14 @@ def listed(fleet: Fleet) -> runkit.Frames:
 @pytest.mark.parametrize(
     "name", ["waits", "failed_steps", "weak_findings", "slowest_steps", "variants"]
 )
-def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing(name: str) -> None:
+def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing(name):
     f = listed(strangers.fleet(random.Random(2)))
     panel = getattr(runkit.fleet, name)(f.select(f.runs["status"].ne("running")))
     assert not ABSENCE.search(panel.sentence), panel.sentence
     assert re.search(r"\d+ runs? not known", panel.sentence)
 
 
-def test_waits_have_a_class_and_the_longest_of_a_loop() -> None:
+def test_waits_have_a_class_and_the_longest_of_a_loop():
     fleet = strangers.fleet(random.Random(2))
     waits_s = [
         (asked.answered if asked.answered is not None else fleet.read_at) - asked.asked
@@ -43,7 +43,7 @@ def test_waits_have_a_class_and_the_longest_of_a_loop() -> None:
     assert row["longest_s"] == pytest.approx(max(waits_s), abs=0.01)
 
 
-def test_a_file_proves_that_its_questions_are_late() -> None:
+def test_a_file_proves_that_its_questions_are_late():
     """30 questions that were asked up to 18 days before the newest time of their file."""
     asking = [
         run(question("q", n, None), run_id=f"asking{n}", end=None, status="interrupted")
@@ -57,20 +57,20 @@ def test_a_file_proves_that_its_questions_are_late() -> None:
     assert "Open waits are counted to Feb 21, 2026, 10:01 UTC" in runkit.overview(f).sentence
 
 
-def test_low_findings_of_runs_without_an_output_need_a_look() -> None:
+def test_low_findings_of_runs_without_an_output_need_a_look():
     made = [item for seed in range(6) for item in strangers.findings_only(random.Random(seed))]
     panel = runkit.overview(strangers.raws(made))
     assert panel.table[["next_step", "n_runs"]].values.tolist() == [["Read", 6]]
     assert '<b class="text">6</b> <span>of 6 completed runs</span>' in panel.body
 
 
-def test_an_unrated_finding_is_called_unrated() -> None:
+def test_an_unrated_finding_is_called_unrated():
     made = strangers.odd_confidence(random.Random(0))
     table = runkit.fleet.needs_attention(runkit.frames(strangers.raws(made))).table
     assert table["reason"].tolist() == ["Unrated: Unrated"]
 
 
-def test_findings_without_tiers_are_not_known_to_be_weak() -> None:
+def test_findings_without_tiers_are_not_known_to_be_weak():
     rng, findings = random.Random(0), []
     for n, tiers in enumerate([("web",), (None,), ("government",), ()]):
         findings.append(Finding(f"Finding {n}", "high", tiers))

@@ -13,23 +13,23 @@ LISTED = run(run_id="listed")
 LOST = run(step("work"), run_id="lost", status="interrupted", end=None)
 
 
-def test_the_print_of_runs_without_steps_states_no_absence() -> None:
+def test_the_print_of_runs_without_steps_states_no_absence():
     for records in ([LISTED], [READ, LISTED]):
         assert not ABSENCE.search(" ".join(runkit.frames(records).summary()))
 
 
-def test_the_print_of_runs_that_were_read_counts_every_row() -> None:
+def test_the_print_of_runs_that_were_read_counts_every_row():
     lines = runkit.frames([READ]).summary()
     assert lines[1] == "2 steps, 0 artifacts, 0 sources, 1 question (0 waiting)"
     assert lines[-1] == "complete, no problems"
 
 
-def test_statuses_beyond_the_most_frequent_are_counted() -> None:
+def test_statuses_beyond_the_most_frequent_are_counted():
     words = [run(step("s"), run_id=str(n), status=f"status {n}") for n in range(12)]
     [first, *_] = runkit.frames(words).summary()
     numbers = [int(n) for n in re.findall(r"(\d+) (?:status|with)", first)]
     assert sum(numbers) == 12
 
 
-def test_a_run_that_waits_for_what_is_not_in_the_data_is_not_printed_as_no_question() -> None:
+def test_a_run_that_waits_for_what_is_not_in_the_data_is_not_printed_as_no_question():
     assert runkit.frames([LOST]).summary()[1] == "1 step, 1 run waits for what is not in the data"

@@ -38,7 +38,7 @@ def values_in(texts: list[str], pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize("names", [[], ["without_read_time"], ["without_steps"]])
-def test_screens_say_one_number_of_one_fact(names: list[str]) -> None:
+def test_screens_say_one_number_of_one_fact(names):
     rng = random.Random(5)
     fleet = strangers.fleet(rng, 9)
     f = runkit.frames(strangers.reduced(fleet.page, names, 0.5, rng))
@@ -50,7 +50,7 @@ def test_screens_say_one_number_of_one_fact(names: list[str]) -> None:
         assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens have it
 
 
-def test_screens_say_one_number_of_questions_that_may_be_rows_of_one() -> None:
+def test_screens_say_one_number_of_questions_that_may_be_rows_of_one():
     """Two open steps without labels and two items are two to four questions."""
     asked = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
     steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(asked)]
@@ -72,7 +72,7 @@ def statuses_of(fleet: Fleet) -> Counter[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_statuses_of_a_print_add_up(seed: int) -> None:
+def test_the_statuses_of_a_print_add_up(seed):
     fleet = strangers.fleet(random.Random(seed), 9)
     [first, *_] = runkit.frames(fleet.page).summary()
     numbers = [int(n) for n in re.findall(r"\d+", first)]
@@ -81,7 +81,7 @@ def test_the_statuses_of_a_print_add_up(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_endings_of_the_questions_of_a_run_add_up(seed: int) -> None:
+def test_the_endings_of_the_questions_of_a_run_add_up(seed):
     fleet = strangers.fleet(random.Random(seed), 6)
     f = runkit.frames(fleet.page)
     for made in fleet.strangers:
@@ -91,7 +91,7 @@ def test_the_endings_of_the_questions_of_a_run_add_up(seed: int) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
-def test_known_and_unknown_causes_are_all_failed_runs(share: float) -> None:
+def test_known_and_unknown_causes_are_all_failed_runs(share):
     rng = random.Random(0)
     fleet = strangers.fleet(rng, 12)
     page = strangers.reduced(fleet.page, ["without_steps"], share, rng)
@@ -109,7 +109,7 @@ def test_known_and_unknown_causes_are_all_failed_runs(share: float) -> None:
         assert note == "not known whether with a known cause"
 
 
-def test_what_needs_attention_is_what_waits_and_what_failed() -> None:
+def test_what_needs_attention_is_what_waits_and_what_failed():
     fleet = strangers.fleet(random.Random(5), 9)
     f, truths = runkit.frames(fleet.page), [made.truth for made in fleet.strangers]
     n_rows = runkit.fleet.needs_attention(f).table.groupby("next_step", observed=True)["n_runs"]
@@ -120,7 +120,7 @@ def test_what_needs_attention_is_what_waits_and_what_failed() -> None:
     assert [*map(int, numbers)] == [sum(truth.n_failed for truth in truths), n_failed, 9]
 
 
-def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
+def test_the_ratings_of_a_run_add_up_to_its_findings():
     fleet = strangers.fleet(random.Random(4), 6)
     f = runkit.frames(fleet.page)
     for made in fleet.strangers:
@@ -131,12 +131,12 @@ def test_the_ratings_of_a_run_add_up_to_its_findings() -> None:
 
 
 @pytest.mark.parametrize("missing", [None, "the list was cut"])
-def test_nothing_waits_only_where_all_runs_were_read(missing: str | None) -> None:
+def test_nothing_waits_only_where_all_runs_were_read(missing):
     lines = [str(line) for line in _terminal.inbox(runkit.frames([]), "", missing)]
     assert ("caught up" in lines[0]) == (missing is None)
 
 
-def test_the_terminal_shows_the_confidence_of_the_output() -> None:
+def test_the_terminal_shows_the_confidence_of_the_output():
     """Beside it, the outcome names the finding that is less sure."""
     unsure = step("s", 0, 50, artifacts=[artifact("Doubtful", confidence="medium")])
     f = runkit.frames(run(unsure, output={"artifacts": [artifact("Summary")]}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 
@@ -36,21 +35,21 @@ def true_facts(truth: Truth) -> tuple[str, int, list[str], list[list[str]]]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_frames_of_other_accounts_have_what_is_in_the_runs(name: str) -> None:
+def test_frames_of_other_accounts_have_what_is_in_the_runs(name):
     made = FORMS[name](random.Random(name))
     f = runkit.frames(strangers.raws(made))
     assert facts_of(f) == [true_facts(stranger.truth) for stranger in made]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_fleets_of_known_runs_have_no_problems(seed: int) -> None:
+def test_fleets_of_known_runs_have_no_problems(seed):
     made = strangers.fleet(random.Random(seed))
     f = runkit.frames(made.page)
     assert f.problems.empty
     assert facts_of(f) == [true_facts(stranger.truth) for stranger in made.strangers]
 
 
-def test_a_run_in_several_files_is_its_newest_copy(tmp_path: Path) -> None:
+def test_a_run_in_several_files_is_its_newest_copy(tmp_path):
     days = strangers.snapshots()
     for day, made in enumerate(days):
         (tmp_path / f"day{day}.json").write_bytes(json.dumps(strangers.page(made)).encode())

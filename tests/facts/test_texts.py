@@ -170,7 +170,7 @@ REDUCED = [
 
 
 @pytest.mark.parametrize("names", REDUCED, ids=lambda names: " ".join(names) or "full")
-def test_no_screen_states_an_absence_that_is_not_so(names: list[str]) -> None:
+def test_no_screen_states_an_absence_that_is_not_so(names):
     """Neither of many runs, nor of one, for which the status changes with the parameter."""
     rng = random.Random(len(names))
     fleet, f = reduced_fleet(names, 0.6, rng)
@@ -187,7 +187,7 @@ def test_no_screen_states_an_absence_that_is_not_so(names: list[str]) -> None:
         *("two_causes", "answered_without_id", "asked_again"),
     ],
 )
-def test_no_head_of_a_form_states_an_absence_that_is_not_so(name: str) -> None:
+def test_no_head_of_a_form_states_an_absence_that_is_not_so(name):
     made = FORMS[name](random.Random(name))[0]
     f = runkit.frames(strangers.page([made]))
     show = {"report": screens.RUN["report"]}
@@ -195,7 +195,7 @@ def test_no_head_of_a_form_states_an_absence_that_is_not_so(name: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
-def test_no_screen_of_two_runs_states_an_absence_that_is_not_so(share: float) -> None:
+def test_no_screen_of_two_runs_states_an_absence_that_is_not_so(share):
     fleet, f = reduced_fleet(["without_steps"], share, random.Random(3))
     made = fleet.strangers[:2]
     two = f.select([item.run_id for item in made])

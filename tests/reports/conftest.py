@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +17,8 @@ import psutil
 import pytest
 
 import runkit
-from runkit.client import RunList
 from runkit.reports import templates
 from runkit.reports.report import Report
-from runkit.server import Sandbox
 
 Make = Callable[..., "Made"]
 
@@ -56,14 +54,14 @@ def write_template(path: Path, *cells: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[Sandbox]:
+def box():
     """A sandbox with a past of forty runs."""
     with runkit.sandbox(speed=600, history=40, seed=7) as running:
         yield running
 
 
 @pytest.fixture
-def exported(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def exported(box, monkeypatch):
     """The sandbox as the environment names it."""
     monkeypatch.setenv("MIDDESK_API_KEY", box.key)
     monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
@@ -71,14 +69,14 @@ def exported(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def fetched(box: Sandbox) -> RunList:
+def fetched(box):
     """Its past runs."""
     with box.client(read_only=True) as client:
         return client.runs.fetch(client.runs.list(limit=None), progress=False)
 
 
 @pytest.fixture(scope="session")
-def completed(fetched: RunList) -> list[runkit.Run]:
+def completed(fetched):
     """The completed ones, those first that waited longest for a person."""
     waits = runkit.frames(fetched).runs.set_index("run_id")["waiting_s"]
     ended = [run for run in fetched if run.status == "completed"]
@@ -86,9 +84,7 @@ def completed(fetched: RunList) -> list[runkit.Run]:
 
 
 @pytest.fixture(scope="session")
-def made(
-    fetched: RunList, completed: list[runkit.Run], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Made]:
+def made(fetched, completed, tmp_path_factory):
     """Make reports on one, two or many runs of the sandbox, each once; their number chooses the template."""
     folder = tmp_path_factory.mktemp("reports")
     sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
@@ -109,15 +105,13 @@ def execute_here(notebook: Any, data: Path, **_: object) -> None:
 
 
 @pytest.fixture
-def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_kernel(monkeypatch):
     """Execute templates in this process, for tests of other things: a kernel takes two seconds to start."""
     monkeypatch.setattr(templates, "execute", execute_here)
 
 
 @pytest.fixture
-def leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+def leaves_nothing(monkeypatch, tmp_path_factory):
     """Check that after the test no kernel runs and no temporary file is left that it began."""
     folder, before = tmp_path_factory.mktemp("temporary"), kernels()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

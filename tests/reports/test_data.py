@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,18 +10,16 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.client import Client
 from runkit.errors import AuthError, UsageError
 from runkit.local import answer_log
 from runkit.reports._bundle import Provenance, digest_of, make_masker, read_source, redact_source
-from runkit.server import Sandbox
 from support import example, question, run, step
 
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box):
     """A client of the sandbox that can only read."""
     with box.client(read_only=True, rate=None) as made:
         yield made
@@ -31,7 +28,7 @@ def client(box: Sandbox) -> Iterator[Client]:
 # ----------------------------------------------------------------------------- a notebook by itself
 
 
-def test_without_ids_one_example_that_waited(monkeypatch: pytest.MonkeyPatch):
+def test_without_ids_one_example_that_waited(monkeypatch):
     """Of an own sandbox, also where a client or a key was given: it might be of the real API."""
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_live_0123456789")
     live = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")

@@ -83,7 +83,7 @@ def test_the_banner_says_how_a_run_ended(raw, color, headline):
     assert headline in words(data)
 
 
-def test_the_banner_lists_what_the_agent_returned() -> None:
+def test_the_banner_lists_what_the_agent_returned():
     """Of an output step without an artifact, and beside the title of an output."""
     result = {"recommendation": "reject", "risk_score": 71, "note": "<b>late</b>"}
     returned = step("o", 10, 20, type="output", result=result)
@@ -169,7 +169,7 @@ SENTENCES = [f"Sentence {n} says what was found on the way." for n in range(20)]
 
 
 @pytest.mark.parametrize(("n", "is_whole"), [(3, True), (20, False)])
-def test_a_quote_keeps_its_conclusion(n: int, is_whole: bool) -> None:
+def test_a_quote_keeps_its_conclusion(n, is_whole):
     """Whole up to 600 characters, else its start and its last sentence, with the rest folded."""
     summary = " ".join([*SENTENCES[:n], "Recommendation: keep in review."])
     html = data_of(run(step("a"), output={"artifacts": [artifact(summary=summary)]}))._repr_html_()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from itertools import product
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from support import example
-from tests.reports.conftest import Made, make, write_template
+from tests.reports.conftest import make, write_template
 
 TEMPLATES = ["run", "compare", "fleet"]
 VIEWS = [(1280, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
-def opened(made: Callable[[str], Made], open_file: Callable[..., Any]) -> Callable[..., Any]:
+def opened(made, open_file):
     """Open the report of a template; tests that change nothing look at the same page."""
     return cache(lambda template, *view: open_file(made(template).report.html, *view))
 

@@ -13,7 +13,7 @@ READ = run(step("a", artifacts=[artifact(f"Finding {n}") for n in range(13)]), r
 LISTED = run(run_id="listed")
 
 
-def test_findings_of_a_run_that_was_not_read_are_in_no_comparison() -> None:
+def test_findings_of_a_run_that_was_not_read_are_in_no_comparison():
     panel = report_panels.different_findings(runkit.frames([READ, LISTED]))
     assert panel.table.empty
     assert panel.sentence.startswith("Findings of 1 run not known")
@@ -21,13 +21,13 @@ def test_findings_of_a_run_that_was_not_read_are_in_no_comparison() -> None:
     assert facts.loc["Findings"].tolist() == ["13", "–"]
 
 
-def test_a_list_of_findings_says_how_many_it_leaves_out() -> None:
+def test_a_list_of_findings_says_how_many_it_leaves_out():
     other = run(step("a"), run_id="other")
     panel = report_panels.different_findings(runkit.frames([READ, other]))
     assert (len(panel.table), panel.sentence) == (12, "12 of 13 shown.")
 
 
-def test_low_confidence_lists_the_runs_that_the_tile_counts() -> None:
+def test_low_confidence_lists_the_runs_that_the_tile_counts():
     """Low findings count in a run without an output, too."""
     made = [item for seed in range(3) for item in strangers.findings_only(random.Random(seed))]
     f = runkit.frames(strangers.raws(made))

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -107,7 +106,7 @@ def test_a_fleet_report_begins_with_what_has_changed(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def labelled() -> dict[str, Any]:
+def labelled():
     """A run whose first label holds secrets."""
     raw = example("completed")
     raw["steps"][0]["label"] = f"{EIN} {EMAIL} {KEY} token=q8Zt4Lw2Xc7Vb1Nm"

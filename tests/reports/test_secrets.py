@@ -6,7 +6,6 @@ import re
 import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,11 +14,11 @@ import pytest
 import runkit
 from runkit.errors import ReportError
 from support import example, run, step
-from tests.client.conftest import KEY, Answer, Server, server
+from tests.client.conftest import KEY, Answer, server
 from tests.reports.conftest import Made, make, write_template
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 __all__ = ["server"]
 
@@ -71,7 +70,7 @@ def unsafe_run() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def unsafe(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Made]:
+def unsafe(tmp_path_factory):
     """Make a report on that run and an answer about it, once, when a test asks."""
 
     @cache
@@ -95,7 +94,7 @@ Own = Callable[[], tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
+def own(tmp_path_factory):
     """Execute a template once, when a test asks; return its page, and what it left in the temp folder."""
 
     @cache
@@ -121,19 +120,19 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_file_holds_a_secret(unsafe: Callable[[], Made], secret: str) -> None:
+def test_no_file_holds_a_secret(unsafe, secret):
     """Tax numbers, addresses, keys and signatures of labels, results, summaries, links and answers."""
     assert secret not in unsafe().page
     assert secret not in unsafe().report.notebook.read_text()
 
 
 @pytest.mark.parametrize("value", KEPT)
-def test_amounts_dates_and_words_stay(unsafe: Callable[[], Made], value: str) -> None:
+def test_amounts_dates_and_words_stay(unsafe, value):
     assert value in unsafe().page
 
 
 @pytest.mark.usefixtures("without_kernel")
-def test_the_account_key_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_account_key_stops_the_export(tmp_path, monkeypatch):
     """Wherever a template has it from: nothing is written."""
     monkeypatch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
     template = write_template(tmp_path / "own.ipynb", READ, f"print({ACCOUNT_KEY!r})")
@@ -142,7 +141,7 @@ def test_the_account_key_stops_the_export(tmp_path: Path, monkeypatch: pytest.Mo
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_a_template_sees_no_key_and_leaves_no_data(own: Own) -> None:
+def test_a_template_sees_no_key_and_leaves_no_data(own):
     page, left_behind = own()
     assert "1 run, no key of it" in page
     assert left_behind == []
@@ -163,9 +162,7 @@ PAGE_TEXTS = [
 
 
 @pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
-def test_a_run_that_quotes_the_page_blocks_no_report(
-    tmp_path: Path, name: str, redact: bool
-) -> None:
+def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path, name, redact):
     source = example("completed")
     source["steps"][0]["label"] = "Read initial-scale=1"
     source["output"]["artifacts"][0]["summary"] = "; ".join(f"token={text}" for text in PAGE_TEXTS)
@@ -183,14 +180,14 @@ def check_harmless(html: str) -> None:
     assert not re.findall(r"<(?:img|iframe|object|form|script)\b|<[a-z][^>]*\son\w+=", html)
 
 
-def test_hostile_text_is_text_in_the_page(unsafe: Callable[[], Made]) -> None:
+def test_hostile_text_is_text_in_the_page(unsafe):
     """In titles, labels and agents, wherever the page shows them."""
     check_harmless(unsafe().page)
     assert "<b>bold" not in unsafe().page
     assert "&lt;b&gt;bold" in unsafe().page
 
 
-def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
+def test_html_of_a_template_keeps_its_text_only(own):
     """A template may show text of a run as HTML by mistake: what could act is taken out of the page."""
     page, _ = own()
     check_harmless(page)
@@ -198,9 +195,7 @@ def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(
-    unsafe: Callable[[], Made], browser: Browser, server: Server
-) -> None:
+def test_the_page_asks_for_nothing(unsafe, browser, server):
     """Opened from disk it loads nothing but itself, and its policy lets nothing out whatever tries."""
     address = unsafe().report.html.as_uri()
     server.script = lambda request: Answer({})

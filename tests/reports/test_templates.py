@@ -54,7 +54,7 @@ def test_what_is_no_notebook(tmp_path, content):
         find_template(path).notebook(["a"])
 
 
-def test_the_parameters_are_the_ids_whatever_they_hold() -> None:
+def test_the_parameters_are_the_ids_whatever_they_hold():
     """They are read back as they are; an id cannot become code."""
     ids = ["'", '"', "\\", "\n", "{}", "'] + exit() + ['", "\u2028"]
     cell = nbformat.v4.new_code_cell("run_ids = []  # none", metadata={"tags": ["parameters"]})

@@ -18,7 +18,7 @@ from support import example, question, run, step
 
 
 @pytest.fixture(scope="module")
-def f() -> runkit.Frames:
+def f():
     """Runs of the sandbox's history, with waits, failures, policy and open questions."""
     with (
         runkit.sandbox(history=30, seed=7, now="2026-11-02T10:00:00Z") as box,
@@ -58,7 +58,7 @@ def attributes(record: Any) -> dict[str, Any]:
     }
 
 
-def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
+def test_spans_add_up_to_the_steps(f, tmp_path):
     """One span per run and per step, every parent in the same trace."""
     spans, _ = otlp(f, tmp_path)
     ids = {(span.trace_id, span.span_id) for span in spans}
@@ -76,7 +76,7 @@ def test_spans_add_up_to_the_steps(f: runkit.Frames, tmp_path: Path) -> None:
         assert is_agent == span.name.startswith("invoke_agent")
 
 
-def test_absolute_times(tmp_path: Path) -> None:
+def test_absolute_times(tmp_path):
     """The example started on February 3, 2026 at 10:00:01 UTC, whatever the column's unit."""
     source = runkit.frames(example("completed"))
     spans, _ = otlp(source, tmp_path)
@@ -88,7 +88,7 @@ def test_absolute_times(tmp_path: Path) -> None:
         assert of_steps[0].start_time_unix_nano == 1_770_112_801_000_000_000
 
 
-def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
+def test_a_pause_is_no_error(f, tmp_path):
     """The status is unset, also where the run failed; errors are those of the frames."""
     pause = question("q", 1, 3, status="error")  # it failed with its run
     lapsed = run(pause, step("e", 2, 3, type="error", status="error"), status="error")
@@ -102,7 +102,7 @@ def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
         )
 
 
-def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
+def test_pauses_are_logged(f, tmp_path):
     """A question to a reviewer has a record when the run paused, and one when it was answered."""
     spans, records = otlp(f, tmp_path)
     of_people = f.interrupts[f.interrupts["outcome"].isin(["answered", "pending", "lapsed"])]
@@ -123,7 +123,7 @@ def test_pauses_are_logged(f: runkit.Frames, tmp_path: Path) -> None:
     assert times == expected.to_dict()
 
 
-def test_open_runs_are_left_out_of_spans(f: runkit.Frames, tmp_path: Path) -> None:
+def test_open_runs_are_left_out_of_spans(f, tmp_path):
     """They would be stored twice when they are sent again."""
     spans, records = otlp(f, tmp_path, include_open=False)
     is_over = f.runs["ended_at"].notna()
@@ -132,7 +132,7 @@ def test_open_runs_are_left_out_of_spans(f: runkit.Frames, tmp_path: Path) -> No
     assert {record.trace_id for record in records} <= {span.trace_id for span in spans}
 
 
-def test_the_root_span_has_the_outcome(tmp_path: Path) -> None:
+def test_the_root_span_has_the_outcome(tmp_path):
     source = runkit.frames(example("completed"))
     [root] = [span for span in otlp(source, tmp_path)[0] if not span.parent_span_id]
     assert attributes(root)["output.value"] == source.runs["outcome"].iloc[0]
@@ -142,7 +142,7 @@ def test_the_root_span_has_the_outcome(tmp_path: Path) -> None:
 KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.example"
 
 
-def test_planted_secrets_are_absent(tmp_path: Path) -> None:
+def test_planted_secrets_are_absent(tmp_path):
     """In labels, names, agents, requesters and questions, by the same policy as in a report."""
     text = f"{KEY} {EIN} {EMAIL}"
     steps = [step("s", label=text, name=text, agent=text), question("q", 5, 9, label=text)]

@@ -112,20 +112,20 @@ def serving(server_class: type[SandboxServer] = SandboxServer) -> Iterator[Serve
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def serve():
     """Start servers that end with the test."""
     with serving() as start:
         yield start
 
 
 @pytest.fixture
-def server(serve: Serve) -> Server:
+def server(serve):
     """A new server at noon, at speed 1."""
     return serve()
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Server]:
+def shared():
     """One for all tests of a module; each looks at its own runs."""
     with serving() as start:
         yield start()

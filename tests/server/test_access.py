@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import httpx
 import pytest
 
@@ -12,14 +9,14 @@ import runkit
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Any]:
+def box():
     """A sandbox in which agents work a few milliseconds."""
     with runkit.sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def http(box: Any) -> Iterator[httpx.Client]:
+def http(box):
     """Speak to the sandbox without a client of runkit's."""
     headers = {"Authorization": f"Bearer {box.key}"}
     with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as made:
@@ -27,7 +24,7 @@ def http(box: Any) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("key", [None, "x", "another", "KEY-and-more", "KE"])
-def test_only_the_key_opens(box: Any, key: str | None) -> None:
+def test_only_the_key_opens(box, key):
     """No key, another one, a longer and a shorter one: 401, and nothing is told."""
     given = key and key.replace("KEY", box.key).replace("KE", box.key[:-3])
     headers = {} if given is None else {"Authorization": f"Bearer {given}"}
@@ -39,7 +36,7 @@ def test_only_the_key_opens(box: Any, key: str | None) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80@evil"])
 @pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_a_request_of_a_web_page_is_refused(http: httpx.Client, header: str, host: str) -> None:
+def test_a_request_of_a_web_page_is_refused(http, header, host):
     """A page of another host that the browser was tricked into sending here."""
     response = http.get("/runs", headers={header: f"http://{host}" if header == "Origin" else host})
     assert response.status_code == (400 if header == "Host" else 403)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS
 
 
 def action(scenario: str, kind: str, payload: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def decide(scenario: str, status: str) -> dict[str, Any]:
     return action(scenario, "decision", {"status": status})
 
 
-def test_a_decision_changes_the_business(server: Server) -> None:
+def test_a_decision_changes_the_business(server):
     """A decision tells what it changed, from what to what, and the business has the new status."""
     made = server.post("/actions", decide("clean_pass", "approved"))
     business_id = BUSINESS["clean_pass"].id
@@ -35,7 +35,7 @@ def test_a_decision_changes_the_business(server: Server) -> None:
     assert server.get(f"/actions/{made['id']}", **where) == made
 
 
-def test_a_dismissal_closes_the_hit(server: Server) -> None:
+def test_a_dismissal_closes_the_hit(server):
     hit_id = BUSINESS["watchlist_hit"].hit_id
     body = action("watchlist_hit", "dismissal", {}, note="born in another year")
     body |= {"object_type": "watchlist_result", "object_id": hit_id}
@@ -53,7 +53,7 @@ def test_a_dismissal_closes_the_hit(server: Server) -> None:
         (["pending"], False),
     ],
 )
-def test_the_state_machine_of_a_business(server: Server, path: list[str], allowed: bool) -> None:
+def test_the_state_machine_of_a_business(server, path, allowed):
     """Review leads to a final status, and each final status to the other and back."""
     for status in path[:-1]:
         server.post("/actions", decide("clean_pass", status))
@@ -77,7 +77,7 @@ REFUSED: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-def test_refused_actions(server: Server) -> None:
+def test_refused_actions(server):
     """Each documented reason has its documented code, and nothing is changed."""
     server.post("/actions", decide("clean_pass", "approved"))
     for change, status in REFUSED:
@@ -97,9 +97,7 @@ def test_refused_actions(server: Server) -> None:
         ("decision", "approved", "decision", "businesses"),
     ],
 )
-def test_an_approved_agent_acts(
-    server: Server, scenario: str, decision: str, kind: str, object_type: str
-) -> None:
+def test_an_approved_agent_acts(server, scenario, decision, kind, object_type):
     """What a person approves the agent carries out once its step has ended."""
     run = server.reach(scenario)
     business = BUSINESS[scenario]

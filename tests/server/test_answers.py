@@ -9,7 +9,7 @@ from tests.server.test_scenarios import names, summary
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -33,7 +33,7 @@ def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
     return dict(next(entry for entry in found if entry["type"] == kind))
 
 
-def test_each_proposal_has_its_note(server: Server) -> None:
+def test_each_proposal_has_its_note(server):
     """A proposal's own note goes with its action, the common one with the others.
 
     The summary has both.
@@ -48,7 +48,7 @@ def test_each_proposal_has_its_note(server: Server) -> None:
     assert "\u201cchecked\u201d" in summary(done)
 
 
-def test_an_edited_payload_is_carried_out(server: Server) -> None:
+def test_an_edited_payload_is_carried_out(server):
     """The agent acts with the payload that the person edited."""
     edited = [{"type": "add_sources", "payload": {"sources": [SOURCE, SOURCE]}}]
     done = server.answer(server.reach("address_gap"), decision="approve", actions=edited)
@@ -57,7 +57,7 @@ def test_an_edited_payload_is_carried_out(server: Server) -> None:
     assert [entry["target"]["object"] for entry in made["effects"]] == ["lease", "lease"]
 
 
-def test_a_dismissal_is_selected_with_its_empty_payload(server: Server) -> None:
+def test_a_dismissal_is_selected_with_its_empty_payload(server):
     selected = [{"type": "dismissal", "payload": {}}]
     server.answer(server.reach("watchlist_hit"), decision="approve", note="why", actions=selected)
     assert action(server, "watchlist_hit", "dismissal")["note"] == "why"
@@ -82,7 +82,7 @@ def test_a_dismissal_is_selected_with_its_empty_payload(server: Server) -> None:
         ),
     ],
 )
-def test_a_refusal_names_the_proposal(server: Server, own: dict[str, Any], parameter: str) -> None:
+def test_a_refusal_names_the_proposal(server, own, parameter):
     """What is wrong with one proposal is said of that proposal, and nothing is answered."""
     run = server.reach("combined_proposal")
     proposals = [{"agent": WATCHLIST, "decision": "approve", "note": "why"}, {"agent": TIN, **own}]

@@ -1,10 +1,10 @@
 """Virtual time against a simulation that ticks."""
 
 from runkit.server._clock import Clock, ClockState
-from tests.server.conftest import RealTime, Server
+from tests.server.conftest import RealTime
 
 
-def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
+def test_clock_is_fast_while_a_run_works_and_slow_after():
     """Sixty virtual seconds pass in a real one until the last working run stops; then one does."""
     time = RealTime(100.0)
     clock = Clock(ClockState(0, 100.0, 0, 60), time)
@@ -17,7 +17,7 @@ def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
     assert clock.now() == 100_500
 
 
-def test_clock_never_runs_backwards() -> None:
+def test_clock_never_runs_backwards():
     """A real clock that is set back stops virtual time and does not turn it."""
     time = RealTime(100.0)
     clock = Clock(ClockState(0, 100.0, 0, 1), time)
@@ -30,7 +30,7 @@ def test_clock_never_runs_backwards() -> None:
     assert clock.now() == before + 1000
 
 
-def test_date_header_is_in_virtual_time(server: Server) -> None:
+def test_date_header_is_in_virtual_time(server):
     """Every response, a refusal too, carries the virtual date."""
     server.time.seconds += 3600
     for path in ("/runs", "/nowhere"):

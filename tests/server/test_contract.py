@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from tests.server.conftest import BUSINESS, Serve, Server
+from tests.server.conftest import BUSINESS
 from tests.server.contract import ADDED, OBJECTS, OPERATIONS, Json, check, fields
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -39,12 +39,12 @@ def spelled_fields(schema: Json) -> dict[str, str]:
 
 
 @pytest.fixture
-def openapi(server: Server) -> Json:
+def openapi(server):
     origin = str(server.http.base_url).removesuffix("/v1/")
     return dict(server.http.get(f"{origin}/openapi.json").json())
 
 
-def test_the_operations_are_the_contracts(openapi: Json) -> None:
+def test_the_operations_are_the_contracts(openapi):
     """Method, path, id, query, body and the status of success."""
     output = {}
     for path, methods in openapi["paths"].items():
@@ -63,7 +63,7 @@ def test_the_operations_are_the_contracts(openapi: Json) -> None:
         assert (at, spelling, word, statuses) == (path, query, body, {str(success)}), name
 
 
-def test_the_bodies_are_the_contracts(openapi: Json) -> None:
+def test_the_bodies_are_the_contracts(openapi):
     """Every field with its type, whether it is required and whether it may be null.
 
     Nothing else.
@@ -81,7 +81,7 @@ OTHERS = ("in_audit", "object_page", "object_page_form")
 
 
 @pytest.mark.parametrize("scenario", [name for name in BUSINESS if name not in OTHERS])
-def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) -> None:
+def test_a_run_is_the_contracts_at_every_stage(server, scenario):
     """From its creation over each question to its end.
 
     The run, in full and in the list, and its thread.
@@ -105,7 +105,7 @@ def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) ->
     check("Threads", server.get("/threads"))
 
 
-def test_a_run_in_the_object_pages_form(serve: Serve) -> None:
+def test_a_run_in_the_object_pages_form(serve):
     server = serve()
     body = {"type": "cip_orchestrator", "business_id": BUSINESS["object_page"].id}
     waiting = server.settle(server.post("/runs", body)["id"])
@@ -119,7 +119,7 @@ def test_a_run_in_the_object_pages_form(serve: Serve) -> None:
         check("PageRun", run)
 
 
-def test_agents_feedback_and_actions_are_the_contracts(server: Server) -> None:
+def test_agents_feedback_and_actions_are_the_contracts(server):
     """Agents, feedback, actions of a person and of an agent."""
     agents = server.get("/agents")
     check("Agents", agents)
@@ -139,7 +139,7 @@ def test_agents_feedback_and_actions_are_the_contracts(server: Server) -> None:
     check("Actions", server.get("/actions", **business))
 
 
-def test_the_snapshots_of_a_stream_are_runs(server: Server) -> None:
+def test_the_snapshots_of_a_stream_are_runs(server):
     """Each is the whole run of the contract; every event names its run."""
     run = server.reach("combined_proposal")
     text = server.http.get(f"/runs/{run['id']}/stream").text

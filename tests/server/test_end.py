@@ -10,7 +10,7 @@ from tests.server.conftest import Server
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -21,7 +21,7 @@ def end(server: Server, run_id: str) -> dict[str, Any]:
     return server.run(run_id)
 
 
-def test_a_question_lapses_with_its_run(server: Server) -> None:
+def test_a_question_lapses_with_its_run(server):
     """The run ends in error, and the step of its question stays open."""
     run = server.reach("combined_proposal")
     ended = end(server, run["id"])
@@ -35,7 +35,7 @@ def test_a_question_lapses_with_its_run(server: Server) -> None:
     assert server.run(run["id"]) == ended
 
 
-def test_what_cannot_be_ended(server: Server) -> None:
+def test_what_cannot_be_ended(server):
     """A run that has ended and one that is unknown are a UsageError."""
     done = server.reach("clean_pass")["id"]
     for run_id, why in ((done, "it is completed"), ("unknown", "run not found")):

@@ -1,14 +1,12 @@
 """The endpoint table, lists, errors and the gate."""
 
-from typing import Any
-
 import pytest
 
 from tests.server.conftest import BUSINESS, Server
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -31,14 +29,14 @@ def origin(server: Server) -> str:
         ([], 422),
     ],
 )
-def test_refused_runs(server: Server, body: Any, status: int) -> None:
+def test_refused_runs(server, body, status):
     """Each documented reason has its documented code, and no run is made."""
     before = server.get("/runs")["total_count"]
     server.post("/runs", body, status=status)
     assert server.get("/runs")["total_count"] == before
 
 
-def test_a_threads_status_follows_its_runs(server: Server) -> None:
+def test_a_threads_status_follows_its_runs(server):
     """A thread is interrupted if any of its runs is, else running, else as the last one ended."""
     business_id = BUSINESS["watchlist_hit"].id
     made = server.post("/threads", {"type": "cip_orchestrator", "business_id": business_id})
@@ -60,7 +58,7 @@ def test_a_threads_status_follows_its_runs(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/runs", "/threads", "/businesses"])
-def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
+def test_a_page_that_is_no_number_is_refused(server, path):
     """With a 400 that names the parameter. Pages count from 1, and have 1 to 100 items."""
     for name, value in (
         ("page", "x"),
@@ -86,9 +84,7 @@ def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
         ("POST", "/v1/runs", b" " * 1_000_001, 413),
     ],
 )
-def test_every_error_has_the_same_shape(
-    server: Server, method: str, path: str, content: bytes, status: int
-) -> None:
+def test_every_error_has_the_same_shape(server, method, path, content, status):
     """Whoever refuses, the body is a list of messages."""
     headers = {"content-type": "application/json"}
     answer = server.http.request(method, origin(server) + path, content=content, headers=headers)
@@ -102,6 +98,6 @@ def test_every_error_has_the_same_shape(
     ("path", "methods"),
     [("/v1/runs", "GET, POST"), ("/v1/runs/x", "GET"), ("/v1/runs/x/resume", "POST")],
 )
-def test_a_refused_method_names_the_others(server: Server, path: str, methods: str) -> None:
+def test_a_refused_method_names_the_others(server, path, methods):
     answer = server.http.request("OPTIONS", origin(server) + path)
     assert (answer.status_code, answer.headers["Allow"]) == (405, methods)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 import runkit
-from tests.server.conftest import BUSINESS, Serve, Server
+from tests.server.conftest import BUSINESS, Server
 
 
 def runs_of(server: Server) -> list[dict[str, Any]]:
@@ -15,7 +15,7 @@ def runs_of(server: Server) -> list[dict[str, Any]]:
     return [dict(run) for page in pages for run in page["data"]]
 
 
-def test_the_history_of_a_sandbox(serve: Serve) -> None:
+def test_the_history_of_a_sandbox(serve):
     """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
     server = serve(history=120)
     runs = runs_of(server)
@@ -29,7 +29,7 @@ def test_the_history_of_a_sandbox(serve: Serve) -> None:
     assert server.get("/actions", **hit)["data"]
 
 
-def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
+def test_a_question_of_the_past_can_be_answered(serve):
     """What was done in a made-up past changes no business.
 
     What follows from an answer of today does.
@@ -42,7 +42,7 @@ def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
     assert server.get(f"/businesses/{business.id}")["status"] == "rejected"
 
 
-def test_every_seventh_run_of_history_has_a_form_of_strangers(serve: Serve) -> None:
+def test_every_seventh_run_of_history_has_a_form_of_strangers(serve):
     """Ten forms in turn, so that whoever looks at a history of 70 runs meets all of them."""
     server = serve(history=70)
     forms = [business for business in BUSINESS.values() if business.is_form]
@@ -52,7 +52,7 @@ def test_every_seventh_run_of_history_has_a_form_of_strangers(serve: Serve) -> N
     assert len({*businesses} & {business.id for business in forms}) == 10
 
 
-def test_pages_hold_each_run_once() -> None:
+def test_pages_hold_each_run_once():
     """Seven runs in pages of three.
 
     3, 3 and 1, newest first, and the last page says that it is the last.
@@ -69,7 +69,7 @@ def test_pages_hold_each_run_once() -> None:
     assert [*created.values()] == sorted(created.values(), reverse=True)
 
 
-def test_equal_seeds_give_equal_pasts() -> None:
+def test_equal_seeds_give_equal_pasts():
     """So that a notebook shows everybody the same; another seed gives another past."""
 
     def past(seed: int) -> list[Any]:

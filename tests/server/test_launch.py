@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -25,7 +24,7 @@ def status(box: Sandbox, path: str = "/runs") -> int:
     return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
 
 
-def test_a_sandbox_starts_inside_an_event_loop() -> None:
+def test_a_sandbox_starts_inside_an_event_loop():
     """Inside a running event loop, as in a notebook, it starts and serves."""
 
     async def cell() -> int:
@@ -36,7 +35,7 @@ def test_a_sandbox_starts_inside_an_event_loop() -> None:
         assert pool.submit(asyncio.run, cell()).result() == 200
 
 
-def test_businesses_are_found_by_name_or_scenario() -> None:
+def test_businesses_are_found_by_name_or_scenario():
     """A business is named by its name, its scenario or its id; a wrong word gets the choices."""
     with sandbox() as box:
         row = next(row for row in box.businesses if row.scenario == "watchlist_hit")
@@ -48,7 +47,7 @@ def test_businesses_are_found_by_name_or_scenario() -> None:
 
 
 @pytest.mark.parametrize("form", [lambda now: now, str, lambda now: now.replace(tzinfo=None)])
-def test_time_starts_at_now(form: Callable[[datetime], object]) -> None:
+def test_time_starts_at_now(form):
     """`now` is taken as a datetime or as text; a time without a zone is UTC."""
     start = datetime(2026, 2, 3, 10, tzinfo=UTC)
     with sandbox(now=form(start)) as box:
@@ -68,13 +67,13 @@ def test_time_starts_at_now(form: Callable[[datetime], object]) -> None:
         {"limit": 0},
     ],
 )
-def test_bad_options_are_refused(options: dict[str, object]) -> None:
+def test_bad_options_are_refused(options):
     """An option that cannot be used is a UsageError, and nothing keeps running."""
     with pytest.raises(UsageError):
         sandbox(**options)
 
 
-def test_latency_and_limit() -> None:
+def test_latency_and_limit():
     """Each request takes longer, and those beyond so many in a second are refused."""
     with sandbox(latency=0.2) as box:
         begun = time.monotonic()
@@ -98,8 +97,8 @@ def test_latency_and_limit() -> None:
 
 
 def test_a_sandbox_and_its_client_ignore_the_account_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    monkeypatch,
+):
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_live_0123456789abcdef")
     monkeypatch.setenv("MIDDESK_BASE_URL", "https://elsewhere.example/v1")
     with sandbox(history=3) as box, box.client() as client:
@@ -115,7 +114,7 @@ print("ended", flush=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ends it with a signal")
-def test_serve_ends_cleanly() -> None:
+def test_serve_ends_cleanly():
     """Ctrl-C ends it without a traceback."""
     pipe = subprocess.PIPE
     with subprocess.Popen(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from runkit.api.questions import VERBS
 from runkit.api.validation import interrupt_kind
 from runkit.client import Client
 from runkit.errors import NotFound, UsageError
-from runkit.server import Sandbox
 from runkit.server._recorded_files import read_recordings
 from strangers import fleet, raws, strangers_of
 from support import artifact, question, run, step
@@ -42,7 +40,7 @@ def write(path: Path, *rows: object) -> Path:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def box(tmp_path_factory):
     """A sandbox that plays runs of strangers, and one that asks."""
     path = tmp_path_factory.mktemp("replay") / "runs.ndjson"
     with runkit.sandbox(replay=write(path, *STRANGERS, WAITING, ASKED), speed=1e6) as running:
@@ -50,7 +48,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def client(box: Sandbox) -> Iterator[Client]:
+def client(box):
     with box.client(rate=None) as made:
         yield made
 
@@ -70,9 +68,7 @@ def finish(client: Client, business_id: str) -> Any:
 
 
 @pytest.mark.parametrize("run_id", ENDED)
-def test_a_run_of_a_stranger_is_played_to_its_end(
-    box: Sandbox, client: Client, run_id: str
-) -> None:
+def test_a_run_of_a_stranger_is_played_to_its_end(box, client, run_id):
     played = runkit.frames(finish(client, box.business(run_id[:8])))
     recorded = runkit.frames(ENDED[run_id])
     columns = ["status", "outcome", "n_findings", "weakest", "n_errors", "n_steps"]
@@ -81,7 +77,7 @@ def test_a_run_of_a_stranger_is_played_to_its_end(
     assert played.steps[columns].astype("str").equals(recorded.steps[columns].astype("str"))
 
 
-def test_a_question_is_asked_when_it_was_asked(box: Sandbox, client: Client) -> None:
+def test_a_question_is_asked_when_it_was_asked(box, client):
     """With the words of a copy that waited; after any answer the run goes on as recorded."""
     made = client.runs.wait(
         client.runs.create("cip_orchestrator", business_id=box.business(ASKED["id"])), poll=0.01
@@ -98,7 +94,7 @@ def test_a_question_is_asked_when_it_was_asked(box: Sandbox, client: Client) -> 
     assert done.steps["name"].tolist() == ["work", "await_review", "after"]
 
 
-def test_other_businesses_and_agents_are_refused(box: Sandbox, client: Client) -> None:
+def test_other_businesses_and_agents_are_refused(box, client):
     assert {agent.type for agent in client.agents.list()} == {"cip_orchestrator"}
     with pytest.raises(NotFound):
         client.runs.create("cip_orchestrator", business_id="00000000-0000-4000-8000-000000000000")
@@ -106,9 +102,7 @@ def test_other_businesses_and_agents_are_refused(box: Sandbox, client: Client) -
         client.runs.create("tin_verification", business_id=box.business(ASKED["id"]))
 
 
-def test_what_cannot_be_played_is_named_and_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_played_is_named_and_left_out(tmp_path, caplog):
     """The file is only read."""
     late = step("s", 0) | {"started_at": "yesterday"}
     rows = ["{nope", [], {"a": 1}, OPEN, run(late, run_id="0ccccccc-1"), run(run_id="0ddddddd-1")]
@@ -123,14 +117,14 @@ def test_what_cannot_be_played_is_named_and_left_out(
 
 
 @pytest.mark.parametrize("text", ["", "{nope", json.dumps(OPEN), json.dumps({"data": [OPEN]})])
-def test_a_file_without_a_run_to_play_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_run_to_play_is_refused(tmp_path, text):
     with pytest.raises(UsageError, match="no run that can be played"):
         runkit.sandbox(replay=write(tmp_path / "runs.ndjson", text))
     with pytest.raises(UsageError):
         runkit.sandbox(replay=tmp_path / "missing.ndjson")
 
 
-def test_a_file_of_recordings_has_a_way_for_each_answer() -> None:
+def test_a_file_of_recordings_has_a_way_for_each_answer():
     path = Path(runkit.__file__).parent / "server" / "recordings" / "watchlist_hit.json"
     with runkit.sandbox(replay=path, speed=3000) as box, box.client(rate=None) as client:
         [business] = box.businesses
@@ -141,7 +135,7 @@ def test_a_file_of_recordings_has_a_way_for_each_answer() -> None:
             assert name in [item.name for item in done.steps]
 
 
-def test_a_run_is_written_as_a_recording(tmp_path: Path) -> None:
+def test_a_run_is_written_as_a_recording(tmp_path):
     """From its copies; the file is read as those of the package are."""
     [business] = read_recordings(write(tmp_path / "runs.ndjson", WAITING, ASKED))
     [again] = read_recordings(write(tmp_path / "case.json", recording(business)))
@@ -150,7 +144,7 @@ def test_a_run_is_written_as_a_recording(tmp_path: Path) -> None:
     assert [*read.answers.values()] == [{"a": "approve"}]
 
 
-def test_equal_proposals_of_one_agent_are_one_question(tmp_path: Path) -> None:
+def test_equal_proposals_of_one_agent_are_one_question(tmp_path):
     """And an id that was asked twice is asked twice."""
     proposals = [artifact("Add it", type="add_sources")]
     asked = [

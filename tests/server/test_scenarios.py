@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -34,9 +34,7 @@ def names(run: dict[str, Any]) -> list[str]:
         ("add_attributes", "add_attributes", "address_verification"),
     ],
 )
-def test_a_question_is_an_interrupt_and_an_open_step(
-    server: Server, scenario: str, kind: str, agent: str | None
-) -> None:
+def test_a_question_is_an_interrupt_and_an_open_step(server, scenario, kind, agent):
     """A run that waits shows its question twice, and the two are paired by the interrupt's id."""
     run = server.reach(scenario)
     [interrupt] = run["interrupts"]
@@ -52,7 +50,7 @@ def test_a_question_is_an_interrupt_and_an_open_step(
     assert server.run(run["id"])["interrupts"] == [interrupt]
 
 
-def test_approving_goes_on_in_the_same_run(server: Server) -> None:
+def test_approving_goes_on_in_the_same_run(server):
     """After an approval the agent acts, and the note is in the summary."""
     run = server.reach("watchlist_hit")
     done = server.answer(run, decision="approve", note=" another person ")
@@ -71,7 +69,7 @@ def test_approving_goes_on_in_the_same_run(server: Server) -> None:
         ("utility_bill", "reject", "keep_assessment"),
     ],
 )
-def test_the_document_is_checked(server: Server, kind: str, decision: str, step: str) -> None:
+def test_the_document_is_checked(server, kind, decision, step):
     """A letter settles the TIN; a utility bill does not.
 
     A rejection lets the first assessment stand.
@@ -83,7 +81,7 @@ def test_the_document_is_checked(server: Server, kind: str, decision: str, step:
     assert ("verify the TIN with the letter" in summary(done)) == (kind == "irs_letter")
 
 
-def test_two_questions_at_once(server: Server) -> None:
+def test_two_questions_at_once(server):
     """Both are open, each is answered by its id and in any order.
 
     The run goes on after the last answer.
@@ -105,7 +103,7 @@ def test_two_questions_at_once(server: Server) -> None:
     assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
 
 
-def test_a_failing_specialist_ends_the_run(server: Server) -> None:
+def test_a_failing_specialist_ends_the_run(server):
     """The run ends in error without an output, and an error step tells the cause."""
     run = server.reach("specialist_fails")
     assert (run["status"], run["output"]) == ("error", None)
@@ -117,7 +115,7 @@ def test_a_failing_specialist_ends_the_run(server: Server) -> None:
         assert "irs_unavailable" in text
 
 
-def test_a_policy_approves_without_a_question(server: Server) -> None:
+def test_a_policy_approves_without_a_question(server):
     """Where a policy approves, nobody is asked and the step keeps the resolution."""
     run = server.reach("auto_approve")
     [step] = [step for step in run["steps"] if step["type"] == "interrupt"]
@@ -152,9 +150,7 @@ def test_a_policy_approves_without_a_question(server: Server) -> None:
         ("decision", {"decision": "approve"}, "input.decision"),
     ],
 )
-def test_an_answer_that_is_none_is_refused(
-    server: Server, scenario: str, given: dict[str, Any], parameter: str
-) -> None:
+def test_an_answer_that_is_none_is_refused(server, scenario, given, parameter):
     """An input that is no answer is a 422 that names the parameter; the question still waits."""
     run = server.reach(scenario)
     body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
@@ -164,7 +160,7 @@ def test_an_answer_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("input_name", ["value", "response", "payload", "resume"])
-def test_resume_takes_its_aliases(server: Server, input_name: str) -> None:
+def test_resume_takes_its_aliases(server, input_name):
     """The undocumented body of resume is taken under any of its likely names."""
     run = server.reach("watchlist_hit")
     body = {"id": run["interrupts"][0]["id"], input_name: {"decision": "reject"}}
@@ -173,7 +169,7 @@ def test_resume_takes_its_aliases(server: Server, input_name: str) -> None:
     assert answered["steps"]
 
 
-def test_resume_is_refused_where_nothing_waits(server: Server) -> None:
+def test_resume_is_refused_where_nothing_waits(server):
     """A run that works, a second answer, another question's id and an unknown run are refused."""
     run_id = server.start("watchlist_hit")
     body = {"interrupt_id": "int-1", "input": {"decision": "reject"}}

@@ -8,7 +8,7 @@ import runkit
 
 
 @pytest.mark.parametrize(("is_second", "name"), [(True, "Priya Raman"), (False, "")])
-def test_the_step_names_the_second_reviewer(is_second: bool, name: str) -> None:
+def test_the_step_names_the_second_reviewer(is_second, name):
     """Once she has answered; before, and for the account, it names nobody."""
     with (
         runkit.sandbox(speed=3000) as box,

@@ -48,9 +48,7 @@ def answered(business: Business, seed: int, delays: list[int], choice: int) -> t
     st.integers(0, 2),
     st.floats(0, 1),
 )
-def test_an_answer_does_not_change_the_past(
-    business: Business, seed: int, delays: list[int], choice: int, share: float
-) -> None:
+def test_an_answer_does_not_change_the_past(business, seed, delays, choice, share):
     """Before an answer, the run with it and the run without it are the same bytes."""
     answers = answered(business, seed, delays, choice)
     for number, answer in enumerate(answers):
@@ -62,7 +60,7 @@ def test_an_answer_does_not_change_the_past(
 
 
 @pytest.mark.parametrize("business", ANSWERED, ids=lambda business: business.scenario)
-def test_each_recording_is_played_by_its_verdicts(business: Business) -> None:
+def test_each_recording_is_played_by_its_verdicts(business):
     for recording in business.recordings:
         answers: tuple[Answer, ...] = ()
         for number, verdicts in enumerate(recording.answers.values(), 1):
@@ -74,7 +72,7 @@ def test_each_recording_is_played_by_its_verdicts(business: Business) -> None:
         assert names == [step["name"] for step in walk(recording.run["steps"])]
 
 
-def test_the_long_run_has_200_steps() -> None:
+def test_the_long_run_has_200_steps():
     """Three levels deep, of four agents."""
     [business] = [item for item in RECORDED if item.scenario == "long_200"]
     run = placed(business, 0)

@@ -9,7 +9,7 @@ from tests.server.conftest import Server
 
 
 @pytest.fixture
-def server(shared: Server) -> Server:
+def server(shared):
     """One for all these tests."""
     return shared
 
@@ -30,7 +30,7 @@ def replay(server: Server, run_id: str, **params: Any) -> list[tuple[str | None,
     return events(answer.text)
 
 
-def test_a_finished_run_is_replayed(server: Server) -> None:
+def test_a_finished_run_is_replayed(server):
     """All events come from the start.
 
     A snapshot at each change, the last as the run is, then the end.
@@ -48,7 +48,7 @@ def test_a_finished_run_is_replayed(server: Server) -> None:
     assert replay(server, run["id"]) == messages
 
 
-def test_a_pause_closes_the_stream(server: Server) -> None:
+def test_a_pause_closes_the_stream(server):
     """A run that waits ends its stream with the question.
 
     Once answered, a new one replays and goes on.

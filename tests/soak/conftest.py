@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ class Served(NamedTuple):
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
+def serve():
     """Start `runkit sandbox` with some options; what still runs ends with the test."""
     started: list[subprocess.Popen[str]] = []
 

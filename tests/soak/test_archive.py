@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 import runkit
 from tests.server.conftest import BUSINESS
-from tests.soak.conftest import MB, Served, environment, grown, nothing_left, rss
+from tests.soak.conftest import MB, environment, grown, nothing_left, rss
 
 WRITERS, RUNS = 3, 1_000
 SYNC = """
@@ -28,9 +26,7 @@ json.dump([item.is_complete for item in synced], sys.stdout)
 
 
 @pytest.mark.timeout(1800)
-def test_three_syncs_at_once_add_each_run_once(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
+def test_three_syncs_at_once_add_each_run_once(serve, tmp_path):
     """While runs still change, the last look of each writer finds all."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
     with served.client() as client:
@@ -59,7 +55,7 @@ def test_three_syncs_at_once_add_each_run_once(
 
 
 @pytest.mark.timeout(1800)
-def test_many_syncs_hold_no_more_memory(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_many_syncs_hold_no_more_memory(serve, tmp_path):
     """Twenty looks at a thousand runs.
 
     Memory stays, and of each look no thread and no file is left open.

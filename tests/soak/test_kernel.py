@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,14 +72,14 @@ wait_until(lambda: me.num_fds() <= {files})
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def box():
     """A sandbox in which a minute takes a second."""
     with sandbox(speed=60) as running:
         yield running
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sandbox], Kernel]]:
+def start(tmp_path, monkeypatch):
     """Start a kernel that knows a sandbox; it ends with the test."""
     monkeypatch.setattr(
         "tests.end_to_end.kernels.conftest.TIMEOUT", 120
@@ -129,7 +128,7 @@ def answer(kernel: Kernel, card: str) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_twenty_monitors_leave_nothing(box: Sandbox, start: Callable[[Sandbox], Kernel]) -> None:
+def test_twenty_monitors_leave_nothing(box, start):
     """Ten minutes of twenty runs, again and again, answered on the way.
 
     Each time nothing is left of them.

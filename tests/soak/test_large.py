@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +26,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def wide() -> bytes:
+def wide():
     """Build a run of 200,000 steps as text: an agent's step each ten, nine in it."""
     kids = [step(f"0-{kid}", 0, 1, parent_step_id="0-") for kid in range(9)]
     family = json.dumps(step("0-", 0, 99, steps=kids))
@@ -35,7 +34,7 @@ def wide() -> bytes:
     return json.dumps(run(0)).replace('"steps": [0]', f'"steps": [{steps}]').encode()
 
 
-def test_200_000_steps_become_frames_and_a_chart(wide: bytes) -> None:
+def test_200_000_steps_become_frames_and_a_chart(wide):
     """The figure is bounded, and so is the time."""
     with within(20):
         f = runkit.frames(wide)
@@ -46,7 +45,7 @@ def test_200_000_steps_become_frames_and_a_chart(wide: bytes) -> None:
     assert "200,000 steps" in repr(f)
 
 
-def test_a_result_of_50_mb(tmp_path: Path) -> None:
+def test_a_result_of_50_mb(tmp_path):
     """It is read, kept whole, written and read back, drawn and shown in short."""
     size = 50_000_000
     text = json.dumps(run(step("a", result={"text": "HERE"}))).replace("HERE", "x" * size).encode()
@@ -58,7 +57,7 @@ def test_a_result_of_50_mb(tmp_path: Path) -> None:
         assert len(runkit.gantt(f).to_json()) < 100_000
 
 
-def test_a_result_of_50_mb_is_in_memory_a_few_times() -> None:
+def test_a_result_of_50_mb_is_in_memory_a_few_times():
     """And not many, in a process of its own."""
     output = subprocess.run(
         [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True

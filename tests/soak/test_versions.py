@@ -48,7 +48,7 @@ RUNNERS = (
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(tmp_path_factory):
     """The wheel and the source distribution of this checkout."""
     folder = tmp_path_factory.mktemp("built")
     return build_both(copy_sources(folder / "source"), folder / "dist")
@@ -87,7 +87,7 @@ def job(env: Environment, cwd: Path, *parts: str) -> None:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
-def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) -> None:
+def test_the_lines_that_errors_give(version, built, tmp_path):
     """With the sandbox the main job is done, also with what pip builds of the source distribution.
 
     What an extra brings is named when it is missing, and the line that is given helps.
@@ -105,7 +105,7 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path) 
 
 
 @pytest.mark.timeout(1800)
-def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path) -> None:
+def test_the_oldest_versions_do_the_main_job(built, tmp_path):
     """On the newest Python, too.
 
     What each requirement says to be enough is enough, without a warning.
@@ -115,7 +115,7 @@ def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path) -> No
 
 
 @pytest.mark.timeout(1800)
-def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path) -> None:
+def test_the_suite_passes_with_the_oldest_versions(built, tmp_path):
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = oldest(tmp_path, FOUND[0], built, *RUNNERS)
     job(env, tmp_path / "job", "sandbox", "report", "scale")

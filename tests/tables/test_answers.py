@@ -11,7 +11,7 @@ import runkit
 from runkit.errors import UsageError
 from runkit.local import answer_log
 from support import artifact, question, run
-from tests.client.conftest import Answer, Server, client, fake_time, make_client, server
+from tests.client.conftest import Answer, client, fake_time, make_client, server
 
 __all__ = ["client", "fake_time", "make_client", "server"]
 
@@ -58,9 +58,7 @@ def row(source: object, **more: Any) -> list[Any]:
         ),
     ],
 )
-def test_what_the_data_says_of_an_answer_comes_before_the_log(
-    result: dict[str, Any], alone: list[Any], with_log: list[Any]
-) -> None:
+def test_what_the_data_says_of_an_answer_comes_before_the_log(result, alone, with_log):
     log(REJECT)
     f = runkit.frames(answered(**result))
     for answers, expected in [(None, alone), (runkit.answer_log(), with_log)]:
@@ -82,7 +80,7 @@ def test_what_the_data_says_of_an_answer_comes_before_the_log(
         ({"name": "a form of its own"}, None),
     ],
 )
-def test_the_decision_of_an_answer(answer: dict[str, Any], decision: str | None) -> None:
+def test_the_decision_of_an_answer(answer, decision):
     """An approval of a part, or with changes, is edited; what is neither yes nor no is null."""
     log(answer)
     assert row(answered(), answers=runkit.answer_log()) == [decision, "Ada"]
@@ -90,26 +88,26 @@ def test_the_decision_of_an_answer(answer: dict[str, Any], decision: str | None)
 
 
 @pytest.mark.parametrize("delivery", ["failed", "refused", "unconfirmed", "unknown", "sending"])
-def test_only_confirmed_answers_count(delivery: str) -> None:
+def test_only_confirmed_answers_count(delivery):
     """The last of them."""
     log(APPROVE)
     log(REJECT, "Eve", delivery=delivery)
     assert row(answered(), answers=runkit.answer_log()) == ["approved", "Ada"]
 
 
-def test_an_open_question_has_no_decision() -> None:
+def test_an_open_question_has_no_decision():
     """Also where an earlier answer to it is known."""
     log(APPROVE)
     asking = run(question("q", 10, None, result=APPROVE | {"reviewer": "Bo"}), end=None)
     assert row(asking, answers=runkit.answer_log()) == [None, None]
 
 
-def test_answers_that_are_no_answer_log_are_a_usage_error() -> None:
+def test_answers_that_are_no_answer_log_are_a_usage_error():
     with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):
         runkit.frames(answered(), answers=pd.DataFrame())
 
 
-def test_the_audit_trail_has_the_evidence_and_the_reason() -> None:
+def test_the_audit_trail_has_the_evidence_and_the_reason():
     """A row for each question, in order of time: on what, who decided what, when and why."""
     log(REJECT, "Ada")
     sources = [{"url": "https://a.example", "source_tier": "government"}]
@@ -143,11 +141,11 @@ def own(**more: Any) -> pd.DataFrame:
         (own(run_id="elsewhere"), [None, None]),
     ],
 )
-def test_a_table_of_ones_own_has_answers(answers: pd.DataFrame, expected: list[Any]) -> None:
+def test_a_table_of_ones_own_has_answers(answers, expected):
     assert row(answered(), answers=answers) == expected
 
 
-def test_of_several_logs_the_newest_answer_counts() -> None:
+def test_of_several_logs_the_newest_answer_counts():
     """In any order of the logs, and beside a table of one's own."""
     log(REJECT, "Ada")
     first = runkit.answer_log()
@@ -156,7 +154,7 @@ def test_of_several_logs_the_newest_answer_counts() -> None:
         assert row(answered(), answers=answers) == ["approved", "Bo"]
 
 
-def test_every_row_of_the_answers_is_counted_by_what_became_of_it() -> None:
+def test_every_row_of_the_answers_is_counted_by_what_became_of_it():
     asking = run(question("p", 10, None), run_id="w", end=None, status="interrupted")
     answers = [
         own(),
@@ -187,12 +185,12 @@ def test_every_row_of_the_answers_is_counted_by_what_became_of_it() -> None:
         ({"answered_at": 1.5}, "a time that cannot be read"),
     ],
 )
-def test_a_table_with_other_values_is_a_usage_error(wrong: dict[str, Any], message: str) -> None:
+def test_a_table_with_other_values_is_a_usage_error(wrong, message):
     with pytest.raises(UsageError, match=message):
         runkit.frames(answered(), answers=own(**wrong))
 
 
-def test_an_item_of_a_list_takes_the_answer_by_its_interrupt_id() -> None:
+def test_an_item_of_a_list_takes_the_answer_by_its_interrupt_id():
     """The list of runs has no steps; the log knows the step."""
     item = {"id": "int-1", "value": {"type": "decision", "label": "Approve?"}}
     listed = run(end=None, status="interrupted", interrupts=[item])
@@ -200,7 +198,7 @@ def test_an_item_of_a_list_takes_the_answer_by_its_interrupt_id() -> None:
     assert runkit.frames(listed, answers=answers).answers.endswith("fetch the runs again")
 
 
-def test_the_audit_trail_names_runs_whose_questions_are_not_known() -> None:
+def test_the_audit_trail_names_runs_whose_questions_are_not_known():
     """Those that wait for what is not in the data, and those whose steps were not read."""
     lost = run(question("a", 1, 2, label="Sure?"), run_id="lost", end=None, status="interrupted")
     f = runkit.frames([lost, run(run_id="listed")])
@@ -214,7 +212,7 @@ def test_the_audit_trail_names_runs_whose_questions_are_not_known() -> None:
     }
 
 
-def test_frames_do_not_depend_on_the_machine(server: Server, client: runkit.Client) -> None:
+def test_frames_do_not_depend_on_the_machine(server, client):
     """Who answered from here is joined only where it is asked for."""
     answered, item = run(question("q", 10, 30), end=100), {"id": "q", "value": {"type": "decision"}}
     asking = run(question("q", 10, None), end=None, status="interrupted", interrupts=[item])

@@ -48,7 +48,7 @@ def check_same(left: runkit.Frames, right: runkit.Frames) -> None:
 
 @fuzz(12)
 @given((mangled(python_values) | python_values).map(Case))
-def test_any_document_gets_frames_or_a_usage_error(case: Case) -> None:
+def test_any_document_gets_frames_or_a_usage_error(case):
     """Parsed JSON, or what is no source at all."""
     with suppress(UsageError):
         sound(runkit.frames(case.value))
@@ -63,7 +63,7 @@ def written(value: Any, *, is_ascii: bool = True) -> bytes:
 
 @fuzz(16)
 @given(mangled(), st.booleans())
-def test_text_gives_the_frames_of_objects(source: Json, is_ascii: bool) -> None:
+def test_text_gives_the_frames_of_objects(source, is_ascii):
     """Unless it is too deep."""
     f = sound(runkit.frames(written(source, is_ascii=is_ascii)))
     words = set(f.problems["problem"])
@@ -91,6 +91,6 @@ def damaged_texts(draw: st.DrawFn) -> bytes:
 @example(b'{"object":"run","id":"a"}\n\xff\n{')
 @example(b"\x1f\x8b\x08")
 @example(b"[" * 3_000)
-def test_any_bytes_are_read_or_refused(text: bytes) -> None:
+def test_any_bytes_are_read_or_refused(text):
     """Bytes that are no JSON, half of it, or JSON of something else."""
     sound(runkit.frames(text))

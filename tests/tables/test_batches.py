@@ -23,7 +23,7 @@ def counts(f: runkit.Frames) -> dict[str, int]:
 
 
 @given(st.lists(mangled(), max_size=5), st.integers(1, 3000))
-def test_the_size_of_batches_changes_no_value(sources: list[Json], n_bytes: int) -> None:
+def test_the_size_of_batches_changes_no_value(sources, n_bytes):
     """Small and large batches give the same frames; the problems may come in another order."""
     text = b"\n".join(json.dumps(source).encode() for source in sources)
     whole = runkit.frames(text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -35,7 +33,7 @@ def table(key: str, rows: dict[str, str], name: str = "business_name") -> pd.Dat
         (table("thread_id", {}), [None] * 4, ""),
     ],
 )
-def test_names_of_a_table(businesses: Any, names: list[str | None], unmatched: str) -> None:
+def test_names_of_a_table(businesses, names, unmatched):
     """Rows that match no run are counted and named."""
     f = runkit.frames(RUNS, businesses=businesses)
     found = f.runs["business_name"]
@@ -47,7 +45,7 @@ def test_names_of_a_table(businesses: Any, names: list[str | None], unmatched: s
     assert f.runs.dtypes.equals(runkit.frames([]).runs.dtypes)
 
 
-def test_a_table_has_more_than_names() -> None:
+def test_a_table_has_more_than_names():
     """Its ids and statuses are filled in; frames that know a business keep what it lacks."""
     rows = table("thread_id", NAMES).assign(business_id=["b-1", "b-2", "b-9"])
     f = runkit.frames(RUNS, businesses=rows)
@@ -67,12 +65,12 @@ def test_a_table_has_more_than_names() -> None:
         ("names.csv", "businesses='names.csv'; expected a Client, or a DataFrame"),
     ],
 )
-def test_other_names_are_a_clear_error(businesses: Any, words: str) -> None:
+def test_other_names_are_a_clear_error(businesses, words):
     with pytest.raises(UsageError, match=words):
         runkit.frames(RUNS, businesses=businesses)
 
 
-def test_a_client_names_the_businesses_of_a_file() -> None:
+def test_a_client_names_the_businesses_of_a_file():
     """Those of `runs.list(with_businesses=True)`; what is known takes no request."""
     with runkit.sandbox(history=6, speed=3000) as box, box.client(rate=None) as client:
         data = [raw | {"_runkit": None} for raw in map(runkit.Run.to_dict, client.runs.list())]

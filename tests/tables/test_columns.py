@@ -134,7 +134,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_each_column_holds_its_field(name: str) -> None:
+def test_each_column_holds_its_field(name):
     output = {"artifacts": [artifact("Summary", confidence="medium")]}
     local = LOCAL | {"business_status_at": at(80), "read_at": at(90)}
     source = run(step("a", 5, 25, steps=[INNER]), PAUSE, output=output, _runkit=local, **MORE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from support import run, step
 HOSTILE = ["=1+1", "@SUM(A1)", "https://evil.example", "-2+3"]
 
 
-def test_text_stays_text_and_times_are_utc(tmp_path: Path) -> None:
+def test_text_stays_text_and_times_are_utc(tmp_path):
     """No formula, no link; a sheet for each frame, one for the audit.
 
     A start as a number of Excel.
@@ -34,7 +33,7 @@ def test_text_stays_text_and_times_are_utc(tmp_path: Path) -> None:
     assert all(min(abs(number - day) for number in numbers) < 1e-6 for day in days)
 
 
-def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path) -> None:
+def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path):
     """A cell of Excel holds 32,767 characters."""
     f = runkit.frames(run(step("a", result={"text": "x" * 40_000})))
     with zipfile.ZipFile(f.to_excel(tmp_path / "book.xlsx")) as book:

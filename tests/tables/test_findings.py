@@ -26,7 +26,7 @@ def rows(frames: runkit.Frames) -> list[list[Any]]:
     return frames.interrupts[["interrupt_id", "step_id"]].fillna("").values.tolist()
 
 
-def test_a_question_and_its_step_join_by_id() -> None:
+def test_a_question_and_its_step_join_by_id():
     """The step's id, or the interrupt id that its result names, comes before everything else."""
     named = question("s2", 20, None, result={"interrupt_id": "int-1"})
     frames = asking_run(
@@ -36,14 +36,14 @@ def test_a_question_and_its_step_join_by_id() -> None:
     assert len(frames.problems) == 0
 
 
-def test_a_question_and_its_step_join_by_agent_and_label() -> None:
+def test_a_question_and_its_step_join_by_agent_and_label():
     """With several open steps, equal agent and label decide."""
     steps = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
     frames = asking_run(*steps, question("c", 10, None), items=[pending("int-1")])
     assert rows(frames) == [["", "b"], ["int-1", "a"], ["", "c"]]
 
 
-def test_the_only_question_and_the_only_open_step_join() -> None:
+def test_the_only_question_and_the_only_open_step_join():
     """Nothing else matches, but there is just one of each; answered steps do not count."""
     frames = asking_run(
         question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()]
@@ -52,14 +52,14 @@ def test_the_only_question_and_the_only_open_step_join() -> None:
     assert frames.interrupts["outcome"].tolist() == ["answered", "pending"]
 
 
-def test_what_cannot_be_paired_is_two_rows_and_a_note() -> None:
+def test_what_cannot_be_paired_is_two_rows_and_a_note():
     """Two open steps, one question that fits neither."""
     frames = asking_run(question("p", 1, None), question("q", 1, None), items=[pending()])
     assert rows(frames) == [["", "p"], ["", "q"], ["int-1", ""]]
     assert frames.problems["problem"].tolist() == ["unpaired_interrupt"]
 
 
-def test_a_question_that_is_listed_twice_counts_once() -> None:
+def test_a_question_that_is_listed_twice_counts_once():
     """The first is kept, and the second noted."""
     items = [pending("q", label="first"), pending("q", label="second"), pending("p")]
     frames = asking_run(question("q", 1, None), items=items)
@@ -69,7 +69,7 @@ def test_a_question_that_is_listed_twice_counts_once() -> None:
     assert noted["location"].tolist() == ["$.interrupts[1]"]
 
 
-def test_without_steps_a_question_is_a_row_without_one() -> None:
+def test_without_steps_a_question_is_a_row_without_one():
     """That is how a list page shows it, and no problem."""
     source = run(end=None, status="interrupted", interrupts=[pending()])
     del source["steps"]
@@ -95,15 +95,13 @@ def test_without_steps_a_question_is_a_row_without_one() -> None:
         (question("q", 10, None), "error", "lapsed", 90),
     ],
 )
-def test_what_became_of_a_question(
-    pause: dict[str, Any], status: str, outcome: str, wait: float
-) -> None:
+def test_what_became_of_a_question(pause, status, outcome, wait):
     """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
     row = runkit.frames(run(pause, status=status)).interrupts.iloc[0]
     assert (row["outcome"], row["wait_s"]) == (outcome, wait)
 
 
-def test_a_combined_proposal_counts_its_proposals() -> None:
+def test_a_combined_proposal_counts_its_proposals():
     """Each of them names its agent among the artifacts."""
     proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]
     item = pending(type="combined_proposal", proposals=proposals)
@@ -115,7 +113,7 @@ def test_a_combined_proposal_counts_its_proposals() -> None:
     ]
 
 
-def test_artifacts_are_numbered_over_the_run() -> None:
+def test_artifacts_are_numbered_over_the_run():
     """Steps in tree order, then the output; the number joins the sources."""
     sources = [{"url": "https://a.example/x"}, {"url": "https://b.example"}]
     inner = step("b", artifacts=[artifact("two", sources=sources)])
@@ -146,7 +144,7 @@ def test_artifacts_are_numbered_over_the_run() -> None:
         ("javascript:alert(1)", None),
     ],
 )
-def test_the_host_of_a_source(url: str, host: str | None) -> None:
+def test_the_host_of_a_source(url, host):
     """In lower case, without user and port; null where there is none."""
     found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources[
         "host"
@@ -163,9 +161,7 @@ def test_the_host_of_a_source(url: str, host: str | None) -> None:
         (["0.87", None], None),
     ],
 )
-def test_a_runs_confidence_is_the_lowest_that_is_rated(
-    labels: list[str | None], lowest: str | None
-) -> None:
+def test_a_runs_confidence_is_the_lowest_that_is_rated(labels, lowest):
     """Among the output's artifacts; a word beyond high, medium and low is no rating."""
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
@@ -187,9 +183,7 @@ def test_a_runs_confidence_is_the_lowest_that_is_rated(
         ([], 0, None),
     ],
 )
-def test_how_wide_and_how_official_the_evidence_is(
-    sources: list[tuple[str, str]], n_hosts: int, tier: str | None
-) -> None:
+def test_how_wide_and_how_official_the_evidence_is(sources, n_hosts, tier):
     """Pages of one site are one host; the best tier is the most official one.
 
     Another word is `other`.
@@ -214,9 +208,7 @@ def test_how_wide_and_how_official_the_evidence_is(
         ([], "medium", "output"),
     ],
 )
-def test_the_weakest_finding_of_a_run(
-    findings: list[str | None], output: str, weakest: str | None
-) -> None:
+def test_the_weakest_finding_of_a_run(findings, output, weakest):
     """The finding or output with the lowest rating; null if none is rated below high."""
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
     delivered = {"artifacts": [artifact("output", confidence=output)]}
@@ -225,7 +217,7 @@ def test_the_weakest_finding_of_a_run(
     assert (row["weakest"] if isinstance(row["weakest"], str) else "") == str(weakest)
 
 
-def test_another_word_is_other_and_stands_beside_it() -> None:
+def test_another_word_is_other_and_stands_beside_it():
     """Confidence and tier are ordered categories with the same words in all frames; no problem."""
     sources = [{"url": f"https://{word}.example", "source_tier": word} for word in ("web", "paid")]
     found = artifact(confidence="0.87", sources=sources)
@@ -246,7 +238,7 @@ def test_another_word_is_other_and_stands_beside_it() -> None:
 
 
 @pytest.mark.parametrize("n_runs", [2, 1700])
-def test_sources_stand_with_their_own_finding(n_runs: int) -> None:
+def test_sources_stand_with_their_own_finding(n_runs):
     """Each finding keeps its own evidence, in few runs and in more than are read at once."""
 
     def found(name: str, n: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ IDS = [f"{name * 8}-1" for name in "abcd"]
 
 
 @pytest.fixture(scope="module")
-def four() -> runkit.Frames:
+def four():
     """Four runs with one to four steps; the last run and its last step failed."""
     runs = [
         run(
@@ -64,7 +63,7 @@ def four() -> runkit.Frames:
         (lambda f: np.array("aaaaaaaa"), "a"),
     ],
 )
-def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: str) -> None:
+def test_select_by_ids_masks_and_rows(four, choose, wanted):
     """In the order asked for, in all frames; each run has all its rows."""
     cut = four.select(choose(four))
     ids = [f"{name * 8}-1" for name in wanted]
@@ -90,19 +89,17 @@ def test_select_by_ids_masks_and_rows(four: runkit.Frames, choose: Any, wanted: 
         (lambda f: ["aaaaaaaa", None], "1 run id not in these frames: None"),
     ],
 )
-def test_select_of_something_else_is_a_clear_error(
-    four: runkit.Frames, choose: Any, words: str
-) -> None:
+def test_select_of_something_else_is_a_clear_error(four, choose, words):
     with pytest.raises(UsageError, match=words):
         four.select(choose(four))
 
 
-def test_the_html_form_shows_the_first_runs_only() -> None:
+def test_the_html_form_shows_the_first_runs_only():
     html = runkit.frames([run(run_id=str(number)) for number in range(50)])._repr_html_()
     assert "20 of 50 rows shown" in html
 
 
-def test_saved_frames_come_back_equal(tmp_path: Path) -> None:
+def test_saved_frames_come_back_equal(tmp_path):
     """Empty ones with their categories, and where there are rows by pandas alone."""
     runs = [example("completed"), example("interrupted") | {"id": "i"}, 3]
     for source in (runs, []):
@@ -115,7 +112,7 @@ def test_saved_frames_come_back_equal(tmp_path: Path) -> None:
                 pd.testing.assert_frame_equal(df, pd.read_parquet(tmp_path / f"{name}.parquet"))
 
 
-def test_frames_by_name() -> None:
+def test_frames_by_name():
     f = runkit.frames([run(), run(run_id="another")])
     assert f["steps"] is f.steps
     assert list(f) == list(dict(f)) == list(f.keys()) == list(SCHEMA)
@@ -135,19 +132,19 @@ def test_frames_by_name() -> None:
         ("nothing", "f.select(run_id)"),
     ],
 )
-def test_a_name_that_frames_lack_says_where_to_look(name: str, words: str) -> None:
+def test_a_name_that_frames_lack_says_where_to_look(name, words):
     f = runkit.frames([])
     with pytest.raises(AttributeError, match=re.escape(words)):
         getattr(f, name)
     assert not hasattr(f, name)
 
 
-def test_frames_are_not_compared() -> None:
+def test_frames_are_not_compared():
     f = runkit.frames(run())
     assert (f == f.select(f.runs), f == f) == (False, True)
 
 
-def test_a_path_becomes_frames_in_few_files() -> None:
+def test_a_path_becomes_frames_in_few_files():
     """No more of runkit is entered between the call and its DataFrames."""
     package, entered = Path(runkit.__file__).parent, set()
 
@@ -163,7 +160,7 @@ def test_a_path_becomes_frames_in_few_files() -> None:
     assert len(entered - {"arguments.py"}) <= 9, sorted(entered)  # that checks each public call
 
 
-def test_the_schema_is_a_frame_of_all_columns() -> None:
+def test_the_schema_is_a_frame_of_all_columns():
     """In order, with the dtypes that the frames have, and the unit and meaning of each."""
     f = runkit.frames(EXAMPLES / "run_completed.json")
     listed = f.schema[["frame", "column", "dtype"]].to_numpy().tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ def odd(run_id: str, n: int, word: str = "tool_call") -> dict[str, Any]:
     return run(*(step(f"{run_id}-{number}", type=word) for number in range(n)), run_id=run_id)
 
 
-def test_the_same_damage_in_two_runs_is_a_row_of_each() -> None:
+def test_the_same_damage_in_two_runs_is_a_row_of_each():
     """Each run says what is so of it alone, also when it is selected."""
     f = runkit.frames([odd("a", 3), run(step("ok"), run_id="clean"), odd("b", 2)])
     columns = ["run_id", "step_id", "location", "n"]
@@ -30,7 +29,7 @@ def test_the_same_damage_in_two_runs_is_a_row_of_each() -> None:
     assert n_of == {"a": 3, "clean": 0, "b": 2}
 
 
-def test_new_words_at_one_place_of_a_run_are_one_row() -> None:
+def test_new_words_at_one_place_of_a_run_are_one_row():
     """With the first three of them."""
     f = runkit.frames(run(*(step(f"s{n}", type=f"type {n}") for n in range(200))))
     [problem] = f.problems.to_dict("records")
@@ -39,7 +38,7 @@ def test_new_words_at_one_place_of_a_run_are_one_row() -> None:
     assert "197" in problem["detail"]
 
 
-def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print() -> None:
+def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print():
     """2,500 runs with one new word."""
     f = runkit.frames([odd(f"r{n}", 2) for n in range(2500)] + [odd("z", 1, "thought")])
     assert f.problems["n"].value_counts().to_dict() == {2: 2500, 1: 1}
@@ -49,7 +48,7 @@ def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print() -> None:
         assert "1 in 1 run" in printed
 
 
-def test_what_a_replaced_copy_had_is_no_problem_of_the_run() -> None:
+def test_what_a_replaced_copy_had_is_no_problem_of_the_run():
     """The newest copy is clean; the older one had an unknown type."""
     older, newer = odd("a", 5), run(step("ok"), run_id="a", updated_at=at(500))
     together = runkit.frames([older, newer, odd("b", 1)])
@@ -62,7 +61,7 @@ def test_what_a_replaced_copy_had_is_no_problem_of_the_run() -> None:
         assert f.select("b").coverage == (1, 1, 0, None)
 
 
-def test_unreadable_runs_are_counted_where_attention_is_needed() -> None:
+def test_unreadable_runs_are_counted_where_attention_is_needed():
     """20 runs with the same damage, and two records without an id."""
     damaged = [run(run_id=f"r{n}", ended_at=7) for n in range(20)]
     table = runkit.fleet.needs_attention(runkit.frames([*damaged, 1, 2])).table
@@ -70,7 +69,7 @@ def test_unreadable_runs_are_counted_where_attention_is_needed() -> None:
     assert (row["n_runs"], len(row["run_ids"])) == (22, 20)
 
 
-def test_problems_are_grouped_by_their_place_in_the_schema() -> None:
+def test_problems_are_grouped_by_their_place_in_the_schema():
     """One place in the schema is one kind: a source of any artifact of any step."""
     broken = artifact(sources=[{"source_name": "no url"}])
     inner = step("b", steps=[step("c", artifacts=[broken])], artifacts=[broken, broken])
@@ -79,7 +78,7 @@ def test_problems_are_grouped_by_their_place_in_the_schema() -> None:
     assert f.problems["location"].tolist() == ["$.steps[0].artifacts[0].sources[0].url"]
 
 
-def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path: Path) -> None:
+def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path):
     """A bank must be able to list what is missing."""
     path = tmp_path / "runs.ndjson"
     lines = ["{broken"] * 10 + ["3"] * 5
@@ -95,7 +94,7 @@ def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path: Path) -> N
         runkit.frames(path, on_error="raise")
 
 
-def test_a_broken_line_is_counted_and_costs_no_other() -> None:
+def test_a_broken_line_is_counted_and_costs_no_other():
     """One of three lines is no JSON.
 
     Two runs, one refused record, a row in `problems`, not complete.
@@ -108,7 +107,7 @@ def test_a_broken_line_is_counted_and_costs_no_other() -> None:
     assert not f.is_complete
 
 
-def test_many_problems_of_a_kind_are_counted_exactly() -> None:
+def test_many_problems_of_a_kind_are_counted_exactly():
     """In each of 200 runs, 8 steps of an unknown type are one row with their number."""
     steps = [step(f"s{n}", type="tool_call") for n in range(8)]
     f = runkit.frames([run(*steps, run_id=f"r{k}") for k in range(200)])

@@ -25,7 +25,7 @@ def output_step(name: str, *artifacts: Json, **more: Any) -> Json:
     return step(name, 50, 90, type="output", artifacts=list(artifacts), **more)
 
 
-def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page() -> None:
+def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page():
     """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
     with runkit.sandbox(history=62) as box, box.client() as client:
         raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
@@ -38,7 +38,7 @@ def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page() -> 
     assert len(cut.problems) == 0
 
 
-def test_an_output_step_delivers_the_output() -> None:
+def test_an_output_step_delivers_the_output():
     f = runkit.frames(example("object_page"))
     assert f.artifacts[["title", "origin"]].values.tolist() == [
         ["TIN Verification Result", "step"],
@@ -50,7 +50,7 @@ def test_an_output_step_delivers_the_output() -> None:
     ]
 
 
-def test_only_top_level_output_steps_of_a_completed_run_deliver() -> None:
+def test_only_top_level_output_steps_of_a_completed_run_deliver():
     nested = step("a", 0, 40, steps=[output_step("b", artifact("Specialist"))])
     f = runkit.frames(
         page(nested, output_step("c", artifact("First")), output_step("d", artifact("Last")))
@@ -62,7 +62,7 @@ def test_only_top_level_output_steps_of_a_completed_run_deliver() -> None:
     assert failed.artifacts["origin"].tolist() == ["step"]
 
 
-def test_an_output_step_repeats_the_output_of_the_run() -> None:
+def test_an_output_step_repeats_the_output_of_the_run():
     """It counts once; another artifact of that step is a finding."""
     step_with_both = output_step("o", artifact("Summary", summary="x"), artifact("More"))
     f = runkit.frames(run(step_with_both, output={"artifacts": [artifact("Summary")]}))
@@ -84,9 +84,7 @@ def test_an_output_step_repeats_the_output_of_the_run() -> None:
         ([step("a", agent=None)], None),
     ],
 )
-def test_the_agent_is_that_of_the_first_top_level_step(
-    steps: list[Json], agent: str | None
-) -> None:
+def test_the_agent_is_that_of_the_first_top_level_step(steps, agent):
     source = run(*steps, agent=None)
     assert runkit.frames(source).runs["agent"].dropna().tolist() == [agent] * (agent is not None)
     assert runkit.Run.from_json(source).agent == agent
@@ -101,7 +99,7 @@ def test_the_agent_is_that_of_the_first_top_level_step(
         ({"label": None, "name": None}, "activity"),
     ],
 )
-def test_a_label_falls_back_to_the_name_and_the_type(fields: Json, label: str) -> None:
+def test_a_label_falls_back_to_the_name_and_the_type(fields, label):
     f = runkit.frames(page(step("a", **fields)))
     assert f.steps["label"].tolist() == [label]
     assert len(f.problems) == 0
@@ -131,9 +129,7 @@ def error(step_id: str, when: float, label: str) -> Json:
         ([step("a")], {}),
     ],
 )
-def test_an_error_stands_at_the_step_that_is_its_cause(
-    steps: list[Json], errors: dict[str, str]
-) -> None:
+def test_an_error_stands_at_the_step_that_is_its_cause(steps, errors):
     """A step fails by its type or its status; a failed step without a failed child is a cause."""
     f = runkit.frames(page(*steps, status="error"))
     known = f.steps.dropna(subset="error")
@@ -142,7 +138,7 @@ def test_an_error_stands_at_the_step_that_is_its_cause(
     assert f.runs["outcome"].dropna().tolist() == [*errors.values()][:1]
 
 
-def test_groups_around_a_failure_have_failed_and_are_no_cause() -> None:
+def test_groups_around_a_failure_have_failed_and_are_no_cause():
     f = runkit.frames(page(failed("a", steps=[failed("b"), step("c")])))
     assert f.steps["is_failed"].tolist() == [True, True, False]
 
@@ -158,7 +154,7 @@ def rows(f: runkit.Frames) -> list[list[Any]]:
     return f.interrupts[["interrupt_id", "step_id", "label", "outcome"]].fillna("").values.tolist()
 
 
-def test_an_item_without_a_value_is_the_question_itself() -> None:
+def test_an_item_without_a_value_is_the_question_itself():
     item = {"id": "i", "label": "Dismiss it?", "agent": "x"}
     item |= {"artifacts": [artifact("Hit", type="dismissal")]}
     source = waiting(question("q", 10, None, agent="x", label="Dismiss it?"), items=[item])
@@ -180,14 +176,14 @@ def test_an_item_without_a_value_is_the_question_itself() -> None:
 @pytest.mark.parametrize(
     "item", [{"label": "Is it so?"}, {"id": 7, "value": {"label": "Is it so?"}}]
 )
-def test_a_question_without_an_id_is_one_pending_row(item: Json) -> None:
+def test_a_question_without_an_id_is_one_pending_row(item):
     f = runkit.frames(waiting(question("q", 10, None, label="Is it so?"), items=[item]))
     assert rows(f) == [["", "q", "Is it so?", "pending"]]
     assert f.runs[["n_pending", "outcome"]].values.tolist() == [[1, "Is it so?"]]
     assert runkit.Run.from_json(waiting(items=[{"label": "Is it so?"}])).interrupts[0].id is None
 
 
-def test_questions_without_an_id_are_not_paired_by_their_position() -> None:
+def test_questions_without_an_id_are_not_paired_by_their_position():
     """Two that look alike are not told apart; two that differ are."""
     steps = [question(name, 10, None, label="Same?", agent="x") for name in ("p", "q")]
     f = runkit.frames(waiting(*steps, items=[{"label": "Same?", "agent": "x"}] * 2))
@@ -219,14 +215,14 @@ def test_questions_without_an_id_are_not_paired_by_their_position() -> None:
         "silent",
     ],
 )
-def test_a_contradiction_is_noted(source: Json) -> None:
+def test_a_contradiction_is_noted(source):
     f = runkit.frames(source)
     assert words(f) == ["contradiction"]
     assert f.problems["severity"].tolist() == ["warning"]
     assert len(f.runs) == 1
 
 
-def test_a_question_of_status_error_has_lapsed() -> None:
+def test_a_question_of_status_error_has_lapsed():
     f = runkit.frames(page(question("q", 10, 30, status="error")))
     assert f.interrupts[["outcome", "wait_s"]].values.tolist() == [["lapsed", 20]]
     assert f.interrupts["answered_at"].isna().all()
@@ -235,7 +231,7 @@ def test_a_question_of_status_error_has_lapsed() -> None:
 # --------------------------------------------------------------------------------- unknown is not 0
 
 
-def test_a_wait_of_unknown_length_is_null() -> None:
+def test_a_wait_of_unknown_length_is_null():
     """In a plain file nobody knows when an open run was read.
 
     With a time of reading, it is known.
@@ -249,7 +245,7 @@ def test_a_wait_of_unknown_length_is_null() -> None:
     assert "no time of reading" not in repr(known)
 
 
-def test_no_screen_calls_an_unknown_wait_0() -> None:
+def test_no_screen_calls_an_unknown_wait_0():
     """They say since when: the overview, the charts of one run and of many, and panels."""
     item = {"id": "q", "label": "So?"}
     source = waiting(step("a", 0, 10), question("q", 10, None, label="So?"), items=[item])

@@ -26,7 +26,7 @@ def without(record: dict[str, Any], field: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "record", [None, 3, "run", [], {}, {"object": "thread", "id": "x"}], ids=repr
 )
-def test_what_is_no_run_is_refused(record: Any) -> None:
+def test_what_is_no_run_is_refused(record):
     """Its neighbors are kept, and it is counted."""
     frames = runkit.frames([run(run_id="a"), record, run(run_id="b")])
     assert words(frames) == ["not_a_run"]
@@ -37,7 +37,7 @@ def test_what_is_no_run_is_refused(record: Any) -> None:
 
 @pytest.mark.parametrize("field", RUN_FIELDS)
 @pytest.mark.parametrize("value", ["absent", None, 7])
-def test_a_run_without_a_required_field_is_refused(field: str, value: Any) -> None:
+def test_a_run_without_a_required_field_is_refused(field, value):
     """The row names the field; the run's neighbor is kept."""
     good = run(run_id="broken")
     broken = without(good, field) if value == "absent" else good | {field: value}
@@ -49,7 +49,7 @@ def test_a_run_without_a_required_field_is_refused(field: str, value: Any) -> No
 
 @pytest.mark.parametrize("field", STEP_FIELDS)
 @pytest.mark.parametrize("value", ["absent", None, 7, ["x"]])
-def test_a_step_without_a_required_field_is_refused(field: str, value: Any) -> None:
+def test_a_step_without_a_required_field_is_refused(field, value):
     """Its run and its siblings stay, in this run and the next."""
     broken = without(step("x"), field) if value == "absent" else step("x") | {field: value}
     frames = runkit.frames([run(step("a"), broken, run_id="one"), run(step("b"), run_id="two")])
@@ -76,9 +76,7 @@ def test_a_step_without_a_required_field_is_refused(field: str, value: Any) -> N
         ),
     ],
 )
-def test_a_broken_optional_field_is_null(
-    record: Any, location: str, column: tuple[str, str]
-) -> None:
+def test_a_broken_optional_field_is_null(record, location, column):
     """The record is kept without it, and the row says where."""
     frames = runkit.frames(record)
     assert words(frames) == ["bad_field"]
@@ -99,7 +97,7 @@ def test_a_broken_optional_field_is_null(
         (run(step(""), step("a"), step("b")), "$.steps[0].id"),
     ],
 )
-def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
+def test_a_broken_list_costs_itself(record, location):
     """Lists and objects of the wrong kind are left out and named; the run stays."""
     frames = runkit.frames(record)
     assert words(frames) == ["bad_field"]
@@ -108,7 +106,7 @@ def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
     assert frames.steps["depth"].eq(0).all()
 
 
-def test_unknown_words_are_kept_as_they_came() -> None:
+def test_unknown_words_are_kept_as_they_came():
     """They are appended to the vocabulary and noted."""
     frames = runkit.frames([run(step("a", type="thought", status="paused"), status="queued")])
     assert frames.runs["status"].tolist() == ["queued"]
@@ -119,7 +117,7 @@ def test_unknown_words_are_kept_as_they_came() -> None:
     assert set(frames.problems["severity"]) == {"warning"}
 
 
-def test_words_of_the_first_documentation_are_read_as_todays() -> None:
+def test_words_of_the_first_documentation_are_read_as_todays():
     """`pending`, `failed`, `graph` and null lists come without a note."""
     old = step("a", status="failed", artifacts=None, steps=None)
     old["graph"] = old.pop("agent")
@@ -131,7 +129,7 @@ def test_words_of_the_first_documentation_are_read_as_todays() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_of_a_duplicated_run_the_newest_is_kept(order: tuple[int, int]) -> None:
+def test_of_a_duplicated_run_the_newest_is_kept(order):
     """In all six frames, wherever it stands."""
     copies = [run(step("old"), updated_at=at(1)), run(step("new"), step("newer"), updated_at=at(2))]
     frames = runkit.frames([copies[number] for number in order])
@@ -142,13 +140,13 @@ def test_of_a_duplicated_run_the_newest_is_kept(order: tuple[int, int]) -> None:
     assert frames.is_complete
 
 
-def test_of_equally_new_copies_the_one_with_steps_is_kept() -> None:
+def test_of_equally_new_copies_the_one_with_steps_is_kept():
     """Else the last one given."""
     copies = [run(step("first")), run(step("second")), run()]
     assert runkit.frames(copies).steps["step_id"].tolist() == ["second"]
 
 
-def test_a_duplicated_step_is_kept_once() -> None:
+def test_a_duplicated_step_is_kept_once():
     """The first is kept; what only the second one carries goes to the first."""
     frames = runkit.frames(run(step("a", 0, 9), step("a", 2, 5, steps=[step("b", 2, 5)])))
     assert frames.steps[["step_id", "duration_s"]].values.tolist() == [["a", 9], ["b", 3]]
@@ -156,7 +154,7 @@ def test_a_duplicated_step_is_kept_once() -> None:
     assert words(frames) == ["duplicate_step"]
 
 
-def test_an_orphan_stands_at_the_top() -> None:
+def test_an_orphan_stands_at_the_top():
     """Nobody knows where it belongs."""
     frames = runkit.frames(run(step("a", parent_step_id="gone")))
     assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0]]
@@ -164,7 +162,7 @@ def test_an_orphan_stands_at_the_top() -> None:
 
 
 @pytest.mark.parametrize("is_nested", [True, False])
-def test_children_of_a_lost_step_move_up_to_its_place(is_nested: bool) -> None:
+def test_children_of_a_lost_step_move_up_to_its_place(is_nested):
     """Nested or linked, in a step or at the top: one problem, and the tree stays whole."""
     leaf = step("c", parent_step_id="b")
     lost = step("b", parent_step_id="a", type=None, steps=[leaf] if is_nested else [])
@@ -179,7 +177,7 @@ def test_children_of_a_lost_step_move_up_to_its_place(is_nested: bool) -> None:
     assert set(f.problems["location"]) <= set(places)
 
 
-def test_one_step_of_a_cycle_stands_at_the_top() -> None:
+def test_one_step_of_a_cycle_stands_at_the_top():
     """All are kept, one of each cycle is noted, and what hangs on them keeps its place."""
     parents = {"a": "b", "b": "a", "c": "c", "d": "a"}
     f = runkit.frames(run(*(step(name, parent_step_id=parents[name]) for name in parents)))
@@ -187,21 +185,21 @@ def test_one_step_of_a_cycle_stands_at_the_top() -> None:
     assert words(f) == ["cycle"] * 2
 
 
-def test_nesting_wins_over_parent_step_id() -> None:
+def test_nesting_wins_over_parent_step_id():
     """A nested step that names another parent stays where it is nested."""
     frames = runkit.frames(run(step("a", steps=[step("b", parent_step_id="c")]), step("c")))
     assert frames.steps["parent_step_id"].tolist()[1] == "a"
     assert frames.problems[["problem", "step_id"]].values.tolist() == [["parent_disagrees", "b"]]
 
 
-def test_a_child_outside_its_parent_is_noted() -> None:
+def test_a_child_outside_its_parent_is_noted():
     """It keeps its own times and is clipped for the parent's self time."""
     frames = runkit.frames(run(step("a", 10, 20, steps=[step("b", 5, 15)])))
     assert frames.steps[["duration_s", "self_s"]].values.tolist() == [[10, 5], [10, 10]]
     assert words(frames) == ["outside_parent"]
 
 
-def test_json_that_is_too_deep_is_refused() -> None:
+def test_json_that_is_too_deep_is_refused():
     """Its neighbors are read."""
     frames = runkit.frames(b"[" * 2000 + b"]" * 2000 + b"\n" + json.dumps(run()).encode())
     assert words(frames) == ["too_deep"]
@@ -216,7 +214,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("is_text", [True, False])
-def test_deep_nesting_is_read(is_text: bool) -> None:
+def test_deep_nesting_is_read(is_text):
     """255 levels, from text and from objects; a deeper run is refused, and the number named."""
     source: Any = run(nested(255))
     frames = runkit.frames(runkit.Run.from_json(source).to_json().encode() if is_text else source)
@@ -228,7 +226,7 @@ def test_deep_nesting_is_read(is_text: bool) -> None:
     assert "255" in problem["detail"]
 
 
-def test_frames_of_a_cut_list_are_not_complete() -> None:
+def test_frames_of_a_cut_list_are_not_complete():
     """A source that says why it is not whole makes frames that are not complete."""
 
     class Cut(list[Any]):
@@ -257,7 +255,7 @@ def cyclic() -> dict[str, Any]:
     ],
     ids=["set", "half a pair", "5,000 levels", "cycle"],
 )
-def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: str) -> None:
+def test_a_run_that_json_cannot_hold_is_refused(odd, problem):
     """Python objects are subject to the rules of text.
 
     The problem names the run, and costs no other.
@@ -269,7 +267,7 @@ def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: st
     assert frames.coverage == (2, 1, 1, None)
 
 
-def test_a_problem_names_run_step_and_place() -> None:
+def test_a_problem_names_run_step_and_place():
     """Enough to find the record again."""
     frames = runkit.frames([run(), run(step("a", steps=[step("b", type="x")]), run_id="two")])
     row = frames.problems.iloc[0]

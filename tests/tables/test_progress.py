@@ -26,9 +26,7 @@ def slow(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_long_work_shows_a_bar_that_goes_away(
-    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_long_work_shows_a_bar_that_goes_away(is_terminal, monkeypatch, capsys):
     """It counts runs on stderr and is wiped at the end; a file or a pipe gets none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
     monkeypatch.setattr("runkit.display.progress.DELAY", 1e-9)
@@ -41,7 +39,7 @@ def test_long_work_shows_a_bar_that_goes_away(
     assert shown.out == ""
 
 
-def test_frames_can_be_interrupted() -> None:
+def test_frames_can_be_interrupted():
     """Ctrl-C raises at once and leaves the garbage collector on."""
 
     def source() -> Iterator[dict[str, Any]]:

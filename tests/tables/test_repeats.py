@@ -18,9 +18,7 @@ from support import artifact, question, run, step
         ("a", artifact("Hit", type="another"), False),
     ],
 )
-def test_a_proposal_repeats_a_finding_of_its_agent_title_and_type(
-    agent: str, finding: dict[str, object], is_repeat: bool
-) -> None:
+def test_a_proposal_repeats_a_finding_of_its_agent_title_and_type(agent, finding, is_repeat):
     proposal = question("q", 10, 20, agent=agent, artifacts=[artifact("Hit", type="t")])
     f = runkit.frames(run(step("s", agent="a", artifacts=[finding]), proposal, agent="main"))
     rows = f.artifacts[["origin", "is_repeat"]].values.tolist()

@@ -42,13 +42,13 @@ def failed_in(result: object, **more: Any) -> runkit.Frames:
         (None, "Research failed"),
     ],
 )
-def test_the_reason_of_a_failure_is_read_from_the_result(result: object, reason: str) -> None:
+def test_the_reason_of_a_failure_is_read_from_the_result(result, reason):
     f = failed_in(result)
     assert f.steps["error"].tolist() == [reason]
     assert f.runs["outcome"].tolist() == [reason]
 
 
-def test_a_label_and_an_artifact_come_before_the_result() -> None:
+def test_a_label_and_an_artifact_come_before_the_result():
     result, record = {"error": "result"}, artifact("artifact", type="error")
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
@@ -59,7 +59,7 @@ def test_a_label_and_an_artifact_come_before_the_result() -> None:
 
 
 @pytest.mark.parametrize(("ends", "cause"), [((40, 90), 1), ((90, 40), 0), ((90, 90), 1)])
-def test_the_failed_step_that_ended_last_is_the_cause(ends: tuple[int, int], cause: int) -> None:
+def test_the_failed_step_that_ended_last_is_the_cause(ends, cause):
     """At a tie the later one in the tree; the chart names the same."""
     failed = [
         step(f"s{n}", 0, end, label=f"Check {n}", status="error", result={"error": f"error {n}"})
@@ -71,7 +71,7 @@ def test_the_failed_step_that_ended_last_is_the_cause(ends: tuple[int, int], cau
 
 
 @pytest.mark.parametrize("name", strangers.FORMS)
-def test_the_outcome_of_other_accounts_runs_is_known(name: str) -> None:
+def test_the_outcome_of_other_accounts_runs_is_known(name):
     """Two failed steps included: the one that ended last is the cause."""
     made = strangers.FORMS[name](random.Random(name))
     outcomes = runkit.frames(strangers.raws(made)).runs["outcome"]
@@ -95,13 +95,13 @@ def test_the_outcome_of_other_accounts_runs_is_known(name: str) -> None:
         (None, None),
     ],
 )
-def test_what_an_output_step_returned_is_the_outcome(result: object, outcome: str | None) -> None:
+def test_what_an_output_step_returned_is_the_outcome(result, outcome):
     steps = [step("w"), step("o", 10, 20, type="output", result=result)]
     f = runkit.frames(run(*steps))
     assert f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)[0] == outcome
 
 
-def test_the_last_output_step_at_the_top_of_a_completed_run_counts() -> None:
+def test_the_last_output_step_at_the_top_of_a_completed_run_counts():
     def output(number: int, **more: Any) -> dict[str, Any]:
         fields = {"type": "output", "result": {"verdict": number}} | more
         return step(f"o{number}", number, **fields)
@@ -118,7 +118,7 @@ def test_the_last_output_step_at_the_top_of_a_completed_run_counts() -> None:
     assert outcomes.tolist() == ["verdict: 2", "verdict: 1", "Summary", None, "Step q"]
 
 
-def test_a_question_that_proposes_nothing_has_no_proposals() -> None:
+def test_a_question_that_proposes_nothing_has_no_proposals():
     items = [
         {"id": "i1", "value": {"label": "Approve?", "type": "decision"}},
         {"id": "i2", "value": {"label": "One?", "artifacts": [artifact()]}},

@@ -27,14 +27,14 @@ def read_at(run_id: str, seconds: float, host: str | None = "127.0.0.1:8100") ->
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tmp_path_factory):
     """Frames of two runs, as they were saved."""
     source = run(step("s", artifacts=[artifact()]), question("q", 20, 30), run_id="b")
     return runkit.frames([example("completed"), source]).save(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture
-def saved(whole: Path, tmp_path: Path) -> Path:
+def saved(whole, tmp_path):
     """A copy of them that a test may change."""
     return Path(shutil.copytree(whole, tmp_path / "saved"))
 
@@ -42,7 +42,7 @@ def saved(whole: Path, tmp_path: Path) -> Path:
 # --------------------------------------------------------------------------- what is not as written
 
 
-def test_a_path_that_cannot_be_written_is_refused(saved: Path) -> None:
+def test_a_path_that_cannot_be_written_is_refused(saved):
     """Also a folder that is there, and the name of another kind of file."""
     f = runkit.frames(saved)
     (saved / "steps.parquet").unlink()
@@ -55,7 +55,7 @@ def test_a_path_that_cannot_be_written_is_refused(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_damaged_file_is_named(saved: Path, name: str) -> None:
+def test_a_damaged_file_is_named(saved, name):
     """The message says which file, and what to do."""
     path = saved / name
     for damaged in (path.read_bytes()[:-9], b"", b"{}", None):
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_named(saved: Path, name: str) -> None:
             runkit.frames(saved)
 
 
-def test_frames_of_an_unknown_version_are_refused(saved: Path) -> None:
+def test_frames_of_an_unknown_version_are_refused(saved):
     """Those of 0.2 have no `is_failed`, which is not the same as no failed step."""
     path = saved / "steps.parquet"
     pd.read_parquet(path).drop(columns="is_failed").to_parquet(path)
@@ -72,7 +72,7 @@ def test_frames_of_an_unknown_version_are_refused(saved: Path) -> None:
         runkit.frames(saved)
 
 
-def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
     """To save, to read back, and to read runs."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert runkit.frames(run()).save("~/x") == tmp_path / "x"
@@ -84,7 +84,7 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.Mon
 # ----------------------------------------------------------------------------- when, and from where
 
 
-def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
+def test_where_and_when_runs_were_read_is_kept(tmp_path):
     """Over all runs; through `select`, `save` and `read`."""
     f = runkit.frames(
         [read_at("a", 50), read_at("b", 10), read_at("c", 30, "api.middesk.com"), run(run_id="d")]
@@ -96,7 +96,7 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path: Path) -> None:
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
 
 
-def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:
+def test_saved_frames_know_that_they_are_not_whole(tmp_path):
     """What was refused is still said after `save` and `read`."""
     f = runkit.frames([run(), {"object": "thread"}])
     again = runkit.frames(f.save(tmp_path / "frames"))

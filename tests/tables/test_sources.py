@@ -9,8 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -62,7 +60,7 @@ class Holder:
         [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
     ],
 )
-def test_every_form_gives_the_same_frames(source: Any) -> None:
+def test_every_form_gives_the_same_frames(source):
     same(runkit.frames(source), runkit.frames(RUNS))
 
 
@@ -70,7 +68,7 @@ def test_every_form_gives_the_same_frames(source: Any) -> None:
 @pytest.mark.parametrize(
     "text", [LINES, json.dumps(RUNS, indent=2).encode()], ids=["lines", "indented"]
 )
-def test_files_are_read_by_their_content(tmp_path: Path, name: str, text: bytes) -> None:
+def test_files_are_read_by_their_content(tmp_path, name, text):
     """Whatever their name, plain or gzipped, as a path or opened."""
     path = tmp_path / name
     for content in (gzip.compress(text), text):
@@ -82,7 +80,7 @@ def test_files_are_read_by_their_content(tmp_path: Path, name: str, text: bytes)
         same(runkit.frames(file), runkit.frames(RUNS))
 
 
-def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path):
     for number, item in reversed(list(enumerate(RUNS))):
         (tmp_path / f"{number}.json").write_text(json.dumps(item))
     (tmp_path / ".hidden.json").write_text("{")
@@ -91,14 +89,14 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path) -
         same(runkit.frames(source), runkit.frames(RUNS))
 
 
-def test_a_folder_of_saved_frames(tmp_path: Path) -> None:
+def test_a_folder_of_saved_frames(tmp_path):
     f = runkit.frames(RUNS)
     folders = [runkit.frames(item).save(tmp_path / item["id"]) for item in RUNS]
     same(runkit.frames(f.save(tmp_path / "all")), f)
     same(runkit.frames([runkit.frames(RUNS[0]), *folders[1:]]), f)
 
 
-def test_a_folder_of_an_archive(tmp_path: Path) -> None:
+def test_a_folder_of_an_archive(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add(RUNS, progress=False)
     f = runkit.frames(tmp_path / "runs")
@@ -109,7 +107,7 @@ def test_a_folder_of_an_archive(tmp_path: Path) -> None:
     assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
 
 
-def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
+def test_of_several_frames_the_newest_copy_of_a_run_counts():
     older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
     parts = [runkit.frames([newer, 5]), runkit.frames([older, run(run_id="c", status="paused")])]
     for order in (parts, tuple(reversed(parts))):
@@ -120,7 +118,7 @@ def test_of_several_frames_the_newest_copy_of_a_run_counts() -> None:
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"[]", b"", b"\n\n"])
-def test_no_input_gives_typed_empty_frames(source: Any) -> None:
+def test_no_input_gives_typed_empty_frames(source):
     """Empty frames have all columns, dtypes and categories of full ones."""
     full = runkit.frames(RUNS)
     for name, df in runkit.frames(source).items():
@@ -128,7 +126,7 @@ def test_no_input_gives_typed_empty_frames(source: Any) -> None:
         assert (df.dtypes == getattr(full, name).dtypes).all()
 
 
-def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
+def test_a_cut_gzip_file_is_noted(tmp_path):
     """What was read before the cut is kept."""
     path = tmp_path / "runs.ndjson.gz"
     lines = b"\n".join(json.dumps(run(run_id=f"{number}")).encode() for number in range(9_000))
@@ -142,7 +140,7 @@ def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
     ("encoding", "words"),
     [("utf-16", "UTF-16"), ("utf-16-be", "UTF-16"), ("cp1252", "Windows-1252")],
 )
-def test_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, words: str) -> None:
+def test_text_in_another_encoding_is_named(tmp_path, encoding, words):
     text = json.dumps(run(agent="é"), ensure_ascii=False).encode(encoding)
     [detail] = runkit.frames(text).problems["detail"]
     assert re.search(f"the text is in .*{words}.*expected UTF-8", detail)
@@ -152,7 +150,7 @@ def test_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, words:
 
 
 @pytest.mark.parametrize("text", [b"{broken", b'[{"object": "thread"}]', b"\xff\xfe{\x00"])
-def test_files_without_any_run_are_an_error(tmp_path: Path, text: bytes) -> None:
+def test_files_without_any_run_are_an_error(tmp_path, text):
     """It carries the problems; bytes of the same text give empty frames with problems."""
     path = tmp_path / "runs.json"
     path.write_bytes(text)
@@ -166,18 +164,18 @@ def test_files_without_any_run_are_an_error(tmp_path: Path, text: bytes) -> None
 
 
 @pytest.mark.parametrize("text", [b"\n\n", b'{"data": []}'])
-def test_files_without_any_record_are_empty_frames(tmp_path: Path, text: bytes) -> None:
+def test_files_without_any_record_are_empty_frames(tmp_path, text):
     (tmp_path / "runs.ndjson").write_bytes(text)
     assert runkit.frames(tmp_path / "runs.ndjson").coverage == (0, 0, 0, None)
 
 
-def test_an_empty_document_is_refused(tmp_path: Path) -> None:
+def test_an_empty_document_is_refused(tmp_path):
     (tmp_path / "runs.json").touch()
     with pytest.raises(DataError, match="the file is empty"):
         runkit.frames(tmp_path / "runs.json")
 
 
-def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
+def test_a_large_integer_is_a_float_in_text_and_objects():
     source = run(step("s", result={"n": 2**70}))
     for form in (source, json.dumps(source).encode(), runkit.Run.from_json(source)):
         [result] = runkit.frames(form).steps["result"]
@@ -202,18 +200,18 @@ def test_a_large_integer_is_a_float_in_text_and_objects() -> None:
         ([runkit.RunList()], r"source\[0\] is RunList"),
     ],
 )
-def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
+def test_what_cannot_hold_runs_is_a_clear_error(source, words):
     with pytest.raises(UsageError, match=words):
         runkit.frames(source)
 
 
-def test_a_folder_without_runs_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_runs_is_a_clear_error(tmp_path):
     (tmp_path / "notes.txt").write_text("no run")
     with pytest.raises(UsageError, match="or a folder of such files"):
         runkit.frames(tmp_path)
 
 
-def test_frames_are_measured_already(tmp_path: Path) -> None:
+def test_frames_are_measured_already(tmp_path):
     f = runkit.frames(RUNS)
     for source in (f, f.save(tmp_path)):
         with pytest.raises(UsageError, match="pass it with the runs"):
@@ -233,7 +231,7 @@ def check(run: runkit.Run, runs: runkit.RunList, f: runkit.Frames, archive: runk
 """
 
 
-def test_a_type_checker_knows_the_sources(tmp_path: Path) -> None:
+def test_a_type_checker_knows_the_sources(tmp_path):
     """It takes what holds runs, in every function that shows runs, and refuses what does not."""
     (tmp_path / "user.py").write_text(TYPED)
     options = ["--strict", "--config-file", "pyproject.toml", str(tmp_path / "user.py")]
@@ -242,20 +240,20 @@ def test_a_type_checker_knows_the_sources(tmp_path: Path) -> None:
     assert wrong == ["7", "8", "9", "10"], done.stdout
 
 
-def test_on_error_raise_carries_the_problems() -> None:
+def test_on_error_raise_carries_the_problems():
     """One error for the whole input, with the frame of problems and the first rows in its text."""
     with pytest.raises(DataError, match="not_a_run") as caught:
         runkit.frames([*RUNS, {"object": "thread"}], on_error="raise")
     assert caught.value.problems["problem"].tolist() == ["not_a_run"]
 
 
-def test_on_error_raise_lets_notes_pass() -> None:
+def test_on_error_raise_lets_notes_pass():
     """A new word of the API and an older copy of a run are no reason to stop."""
     frames = runkit.frames([RUNS[0], RUNS[0], run(run_id="x", status="paused")], on_error="raise")
     assert set(frames.problems["problem"]) == {"duplicate_run", "unknown_value"}
 
 
-def test_a_document_cannot_name_files_to_open(tmp_path: Path) -> None:
+def test_a_document_cannot_name_files_to_open(tmp_path):
     """A path inside JSON is a bad record; only the caller's own list may hold paths."""
     path = tmp_path / "secret.json"
     path.write_text(json.dumps(RUNS[0]))

@@ -27,9 +27,7 @@ def unnested(steps: list[dict[str, Any]], share: float, seed: int) -> list[dict[
 
 
 @given(runs(), st.sampled_from([0, 0.5]), st.integers(0, 1000))
-def test_flat_and_mixed_steps_give_the_tree_of_nested_ones(
-    source: dict[str, Any], share: float, seed: int
-) -> None:
+def test_flat_and_mixed_steps_give_the_tree_of_nested_ones(source, share, seed):
     """All or some of them only linked: the same parents, depths and self times."""
     linked = source | {"steps": unnested(source["steps"], share, seed)}
     columns = ["step_id", "parent_step_id", "depth", "self_s", "n_children"]
@@ -41,7 +39,7 @@ def test_flat_and_mixed_steps_give_the_tree_of_nested_ones(
 
 
 @given(runs())
-def test_a_subtree_is_a_range_of_step_no(source: dict[str, Any]) -> None:
+def test_a_subtree_is_a_range_of_step_no(source):
     """`step_no.between(a, b - 1)` is a step and all its descendants."""
     ids = runkit.frames(source).steps
     for item, (_, row) in zip(flat(source["steps"]), ids.iterrows(), strict=True):
@@ -49,7 +47,7 @@ def test_a_subtree_is_a_range_of_step_no(source: dict[str, Any]) -> None:
         assert ids.loc[inside, "step_id"].tolist() == [inner["id"] for inner in flat([item])]
 
 
-def test_a_parent_may_come_after_its_child() -> None:
+def test_a_parent_may_come_after_its_child():
     """In flat form the order of the list does not matter for the tree."""
     frames = runkit.frames(run(step("child", parent_step_id="parent"), step("parent")))
     assert frames.steps[["step_id", "step_no", "depth"]].values.tolist() == [
@@ -58,7 +56,7 @@ def test_a_parent_may_come_after_its_child() -> None:
     ]
 
 
-def test_a_wait_is_a_question_that_no_policy_resolved() -> None:
+def test_a_wait_is_a_question_that_no_policy_resolved():
     """Whether it is open or answered."""
     settled = question("q2", 5, 6, result={"resolution": "auto_approve"})
     f = runkit.frames(run(step("a"), question("q1", 1, 5), settled, question("q3", 7, None)))

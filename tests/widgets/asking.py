@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -129,14 +129,14 @@ def finish(*controllers: AnswerController) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_box() -> Iterator[FaultyBox]:
+def shared_box():
     """A quick sandbox."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def asking(shared_box: FaultyBox) -> Iterator[Asking]:
+def asking(shared_box):
     """Questions to answer; no fault and no thread of a form outlives the test."""
     with ExitStack() as stack:
         yield Asking(shared_box, stack)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from runkit import Client, Run
+from runkit import Run
 from support import BROWSER_TIMEOUT, until
 from tests.client.conftest import client as scripted_client
 from tests.client.conftest import fake_time, make_client, question, run_json, server
-from tests.faults import FaultyBox, sandbox
+from tests.faults import sandbox
 from tests.widgets.asking import asking, shared_box
 from tests.widgets.live import LivePage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    pass
 
 __all__ = [
     "asking",
@@ -64,7 +63,7 @@ def threads(*names: str) -> int:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+def shown(monkeypatch):
     """A shell without a kernel that keeps what is displayed."""
     shell = InteractiveShell.instance()
     publisher = CapturingDisplayPublisher(parent=shell)
@@ -75,7 +74,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser):
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.set_default_timeout(BROWSER_TIMEOUT)
     yield page
@@ -83,25 +82,25 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def live(page: Page) -> LivePage:
+def live(page):
     return LivePage(page)
 
 
 @pytest.fixture
-def box() -> Iterator[FaultyBox]:
+def box():
     """A sandbox of one test, without runs."""
     with sandbox(speed=3000) as box:
         yield box
 
 
 @pytest.fixture
-def client(box: FaultyBox) -> Iterator[Client]:
+def client(box):
     with box.client(rate=None) as client:
         yield client
 
 
 @pytest.fixture
-def start(box: FaultyBox, client: Client) -> Callable[[str], Run]:
+def start(box, client):
     """Start a run, and let it end or come to its question."""
 
     def start(scenario: str) -> Run:

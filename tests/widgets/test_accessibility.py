@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import runkit
 from runkit.display.colors import DARK, LIGHT
-from tests.widgets.asking import Asking
-from tests.widgets.live import LivePage, is_armed, press
+from tests.widgets.live import is_armed, press
 from tests.widgets.test_inbox import refresh
 
 Json = dict[str, Any]
@@ -28,7 +27,7 @@ NAMES = {
 
 
 @pytest.fixture
-def show(live: LivePage, asking: Asking) -> Iterator[Callable[[str], Locator]]:
+def show(live, asking):
     forms: list[runkit.InterruptForm] = []
 
     def show(scenario: str) -> Locator:
@@ -57,14 +56,14 @@ def shortcut(node: Json) -> str | None:
     return values.get("keyshortcuts")
 
 
-def test_names_and_shortcuts_of_buttons(show: Show, page: Page) -> None:
+def test_names_and_shortcuts_of_buttons(show, page):
     for scenario, expected in NAMES.items():
         show(scenario)
         buttons = nodes(page, "button")
         assert {name: shortcut(buttons[name]) for name in expected} == expected
 
 
-def test_required_fields(show: Show) -> None:
+def test_required_fields(show):
     card = show("watchlist_hit")
     expect(card.locator("[aria-required=true]")).to_have_count(1)
     expect(card.get_by_role("textbox", name="Reason")).to_have_attribute("aria-required", "true")
@@ -74,7 +73,7 @@ def test_required_fields(show: Show) -> None:
     )
 
 
-def test_two_cards_on_a_page(live: LivePage, asking: Asking, show: Show) -> None:
+def test_two_cards_on_a_page(live, asking, show):
     inbox = runkit.InterruptInbox(asking.client)
     live.add(inbox.widget)
     form = show("decision")
@@ -103,7 +102,7 @@ THEMES = [
 ]
 
 
-def test_themes(show: Show, page: Page) -> None:
+def test_themes(show, page):
     card = show("decision")
     color = "card => getComputedStyle(card).getPropertyValue('--runkit-muted')"
     for name, value, theme in THEMES:
@@ -113,7 +112,7 @@ def test_themes(show: Show, page: Page) -> None:
 
 
 @pytest.mark.parametrize("is_light", ["true", "false"])
-def test_contrast_and_names(show: Show, live: LivePage, page: Page, is_light: str) -> None:
+def test_contrast_and_names(show, live, page, is_light):
     """No form has a serious finding of axe, whether it is open, wrong, armed or closed."""
     page.evaluate("(value) => document.body.setAttribute('data-jp-theme-light', value)", is_light)
     hit, decision, document, combined, sources = map(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import runkit
-from tests.widgets.asking import Asking
-from tests.widgets.live import LivePage, is_armed, press
+from tests.widgets.live import is_armed, press
 
 NOTE = "born in another year"
 DISMISS, KEEP = "Dismiss the hit", "Keep the hit"
@@ -37,7 +36,7 @@ def verb(page: Page, text: str) -> Locator:
 
 
 @pytest.fixture
-def show_form(live: LivePage, asking: Asking) -> Iterator[Callable[[str], runkit.InterruptForm]]:
+def show_form(live, asking):
     forms: list[runkit.InterruptForm] = []
 
     def show(scenario: str) -> runkit.InterruptForm:
@@ -53,9 +52,7 @@ def show_form(live: LivePage, asking: Asking) -> Iterator[Callable[[str], runkit
 Show = Callable[[str], runkit.InterruptForm]
 
 
-def test_the_keyboard_is_enough(
-    show_form: Show, live: LivePage, page: Page, asking: Asking
-) -> None:
+def test_the_keyboard_is_enough(show_form, live, page, asking):
     """A combined proposal is answered by keys alone, with one POST; the log has what was opened."""
     form = show_form("combined_proposal")
     page.locator(".rk-pane").focus()
@@ -78,7 +75,7 @@ def test_the_keyboard_is_enough(
     assert 0 < (entry["sent_at"] - entry["shown_at"]).total_seconds() < 60
 
 
-def test_where_the_focus_goes(show_form: Show, live: LivePage, page: Page) -> None:
+def test_where_the_focus_goes(show_form, live, page):
     """To the first error, and after a receipt to the next card."""
     form, _ = show_form("watchlist_hit"), show_form("decision")
     first, last = (page.locator(".runkit-card").nth(number) for number in range(2))
@@ -92,9 +89,7 @@ def test_where_the_focus_goes(show_form: Show, live: LivePage, page: Page) -> No
     expect(last.locator(".rk-pane")).to_be_focused()
 
 
-def test_only_a_deliberate_second_press_sends(
-    show_form: Show, live: LivePage, page: Page, asking: Asking
-) -> None:
+def test_only_a_deliberate_second_press_sends(show_form, live, page, asking):
     """A double click, a held key, Esc, typing on, another button and a lost focus send nothing."""
     form = show_form("watchlist_hit")
     keep = verb(page, KEEP)
@@ -131,7 +126,7 @@ def test_only_a_deliberate_second_press_sends(
     assert asking.wire.posts == 1
 
 
-def test_a_slow_server(show_form: Show, live: LivePage, page: Page, asking: Asking) -> None:
+def test_a_slow_server(show_form, live, page, asking):
     """After some seconds without a result a person learns that the answer may not have left."""
     form = show_form("decision")
     asking.box.fault("hold")
@@ -196,9 +191,7 @@ def by_keys(hand: Inputs, question: str) -> None:
 
 
 @pytest.mark.parametrize(("way", "most"), [(by_mouse, MOST_CLICKS), (by_keys, MOST_KEYS)])
-def test_six_questions_take_few_clicks_or_keys(
-    asking: Asking, live: LivePage, page: Page, way: Callable[[Inputs, str], None], most: int
-) -> None:
+def test_six_questions_take_few_clicks_or_keys(asking, live, page, way, most):
     """At most 15 clicks or 17 keys, notes aside, and two presses for each answer."""
     runs = [asking.run(scenario) for scenario in SIX]
     asking.end_others(runs)
@@ -221,7 +214,7 @@ def test_six_questions_take_few_clicks_or_keys(
     inbox.close()
 
 
-def test_the_list_is_above_the_card_on_a_phone(asking: Asking, live: LivePage, page: Page) -> None:
+def test_the_list_is_above_the_card_on_a_phone(asking, live, page):
     """At 360 px the list is above the card, and nothing is wider than the page."""
     asking.run("decision")
     inbox = runkit.InterruptInbox(asking.client, who="Ana Ortiz")

@@ -24,7 +24,7 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     return _static_form.twin(described)["text/html"], described["question"]
 
 
-def test_long_texts_are_cut(asking: Asking) -> None:
+def test_long_texts_are_cut(asking):
     """The card says how much is missing."""
     shown, page = both(
         asking, {"label": "x" * 3000, "artifacts": [{"title": "t" * 2500, "type": "x"}]}
@@ -34,7 +34,7 @@ def test_long_texts_are_cut(asking: Asking) -> None:
         assert "tt… (500 more characters not shown here)" in text
 
 
-def test_a_link_leads_where_it_says(asking: Asking) -> None:
+def test_a_link_leads_where_it_says(asking):
     """An address whose host is not certain is text, and invisible characters are codes."""
     sources = [
         {"url": "https://sec.example/a", "source_name": "SEC \u202e", "source_tier": "government"},

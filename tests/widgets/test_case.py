@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +12,7 @@ import runkit
 from runkit.api.models import Run
 from runkit.client import Client
 from support import until
-from tests.faults import FaultyBox, sandbox
-from tests.widgets.live import LivePage
+from tests.faults import sandbox
 from tests.widgets.pages import Page
 from tests.widgets.test_inbox import refresh
 
@@ -22,7 +21,7 @@ Start = Callable[[str], Run]
 
 
 @pytest.fixture
-def box() -> Iterator[FaultyBox]:
+def box():
     with sandbox(speed=3000, now="2026-03-01") as box:  # its clock counts, not this machine's
         yield box
 
@@ -46,7 +45,7 @@ def texts(line: Json) -> list[str]:
     return [line["title"], *map(text, line["rows"])] if "title" in line else [text(line)]
 
 
-def test_other_findings_come_weakest_first(client: Client, start: Start) -> None:
+def test_other_findings_come_weakest_first(client, start):
     """A finding of the question is not repeated; the case names the business's status."""
     run = start("watchlist_hit")
     case = case_of(client, run, 1)
@@ -60,7 +59,7 @@ def test_other_findings_come_weakest_first(client: Client, start: Start) -> None
     assert line["title"].startswith(f"{len(confidences)} other findings: ")
 
 
-def test_two_questions_about_one_business(client: Client, start: Start) -> None:
+def test_two_questions_about_one_business(client, start):
     """Each names the other one, and the older one that a newer run may have made it stale."""
     first, second = (start("decision") for _ in range(2))
     _, is_open, runs = case_of(client, first, 3)["lines"]
@@ -77,7 +76,7 @@ def test_two_questions_about_one_business(client: Client, start: Start) -> None:
     )
 
 
-def test_earlier_answers(client: Client, start: Start) -> None:
+def test_earlier_answers(client, start):
     first = start("decision")
     answer = {"decision": "rejected", "note": "virtual office"}
     client.runs.wait(
@@ -91,7 +90,7 @@ def test_earlier_answers(client: Client, start: Start) -> None:
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
 
 
-def test_a_business_that_is_not_known(box: FaultyBox, start: Start) -> None:
+def test_a_business_that_is_not_known(box, start):
     """The case of its question has the findings only."""
     run = start("decision")
     start("decision")
@@ -100,7 +99,7 @@ def test_a_business_that_is_not_known(box: FaultyBox, start: Start) -> None:
     assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
 
 
-def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client, start: Start) -> None:
+def test_other_runs_that_cannot_be_read(box, client, start):
     """The case says so, and the question can be answered."""
     form = runkit.InterruptForm(client, start("decision"))
     box.fault("refuse", on="GET /runs", status=403, times=9)
@@ -112,7 +111,7 @@ def test_other_runs_that_cannot_be_read(box: FaultyBox, client: Client, start: S
     form.close()
 
 
-def test_the_case_on_a_page(client: Client, start: Start, live: LivePage) -> None:
+def test_the_case_on_a_page(client, start, live):
     """Both rows say how many are open; "Show it" opens the other one; what is unfolded stays so."""
     first, second = (start("decision") for _ in range(2))
     inbox = runkit.InterruptInbox(client, who="Ana Ortiz")

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from runkit.client import Client
 from runkit.local import answer_log
 from runkit.widgets._answer_states import READ_ONLY, AnswerController
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._question import State, question_of
-from tests.client.conftest import Answer, Server
+from tests.client.conftest import Answer
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, submit
 from tests.widgets.asking import Asking, finish
 
@@ -131,7 +130,7 @@ PRESSES = {
 
 
 @pytest.mark.parametrize("name", PRESSES)
-def test_a_press_sends_at_most_one_answer(asking: Asking, name: str) -> None:
+def test_a_press_sends_at_most_one_answer(asking, name):
     """The card claims what is known; without a receipt what was typed is kept."""
     case, controller = PRESSES[name], asking.controller(who=WHO)
     case.happens(asking, controller)
@@ -171,7 +170,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_an_unknown_answer_is_resolved_by_a_refresh(asking: Asking, name: str) -> None:
+def test_an_unknown_answer_is_resolved_by_a_refresh(asking, name):
     """Pressed again nothing is sent; the next look finds out what became of it."""
     happens, state, words = LOOKS[name]
     controller = asking.controller()
@@ -188,9 +187,7 @@ def test_an_unknown_answer_is_resolved_by_a_refresh(asking: Asking, name: str) -
 
 @pytest.mark.parametrize("is_typed", [True, False])
 @pytest.mark.parametrize("happens", [elsewhere, end, another_notebook])
-def test_a_refresh_closes_a_question_closed_elsewhere(
-    asking: Asking, happens: Before, is_typed: bool
-) -> None:
+def test_a_refresh_closes_a_question_closed_elsewhere(asking, happens, is_typed):
     """Without a press the card closes as well; whoever had typed is told that nothing was sent."""
     controller = asking.controller()
     before = controller.snapshot
@@ -205,9 +202,7 @@ def test_a_refresh_closes_a_question_closed_elsewhere(
     assert (submit(controller).receipt is None, asking.wire.posts) == (False, 0)
 
 
-def test_a_refusal_stands_beside_the_json(
-    server: Server, scripted_client: Client, run_json: Any
-) -> None:
+def test_a_refusal_stands_beside_the_json(server, scripted_client, run_json):
     """The API's refusal stands beside the JSON that was sent."""
     item = {"id": "int-1", "value": {"type": "survey", "label": "Which?"}}
     run = run_json(status="interrupted", interrupts=[item], steps=[])
@@ -223,7 +218,7 @@ def test_a_refusal_stands_beside_the_json(
 # ------------------------------------------------------------------------------------- this machine
 
 
-def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
+def test_fifty_presses_at_once_send_one_answer(asking):
     """What is typed while an answer is sent is no part of it."""
     controller = asking.controller("address_gap")
     asking.box.fault("hold")
@@ -242,7 +237,7 @@ def test_fifty_presses_at_once_send_one_answer(asking: Asking) -> None:
     assert [entry.answer for entry in answer_log.entries()] == ['{"decision":"reject"}']
 
 
-def test_two_forms_pressed_at_once_send_one_answer(asking: Asking) -> None:
+def test_two_forms_pressed_at_once_send_one_answer(asking):
     """Whoever was second learns that the answer was not sent, and whose was."""
     for _ in range(4):
         question, posts = asking.question(), asking.wire.posts
@@ -261,14 +256,14 @@ def test_two_forms_pressed_at_once_send_one_answer(asking: Asking) -> None:
         assert f"signed {sender.who}" in other.snapshot.message
 
 
-def test_a_read_only_client_cannot_answer(asking: Asking) -> None:
+def test_a_read_only_client_cannot_answer(asking):
     """A client that may not write says at once that it cannot answer."""
     controller = asking.form(asking.question(), asking.another(read_only=True))
     assert controller.snapshot.message == READ_ONLY
     assert (answer(controller).message, deliveries()) == (READ_ONLY, [])
 
 
-def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> None:
+def test_a_second_form_warns_of_an_answer_that_may_arrive(asking):
     """Each form warns once before it sends beside such an answer."""
     first = asking.controller()
     second = asking.form(first.question)
@@ -288,7 +283,7 @@ def test_a_second_form_warns_of_an_answer_that_may_arrive(asking: Asking) -> Non
 # ------------------------------------------------------------------------------------------- drafts
 
 
-def test_another_form_restores_the_draft(asking: Asking) -> None:
+def test_another_form_restores_the_draft(asking):
     """It begins with what was typed; once the question is closed the draft is gone."""
     first = asking.controller()
     first.edit({"0": {"note": "half a pair \ud83d", "decision": ""}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,11 +10,10 @@ from runkit.api.models import Run
 from runkit.client import Client
 from runkit.widgets.feedback_form import FeedbackForm
 from support import until
-from tests.faults import FaultyBox
 
 
 @pytest.fixture
-def run(start: Callable[[str], Run]) -> Run:
+def run(start):
     """Return a completed run, whose artifacts nobody has rated."""
     return start("clean_pass")
 
@@ -61,7 +59,7 @@ def form_with(
     return FeedbackForm(client, run)
 
 
-def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
+def test_another_thumb_replaces_a_rating(client, run):
     form = FeedbackForm(client, run)
     row, n_rows = Row(form), len(form.widget.children) - 1
     assert "Replaced" not in row.rate("positive")
@@ -71,9 +69,7 @@ def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
     assert "Rated not helpful" in html(form)
 
 
-def test_a_comment_is_sent_by_its_button(
-    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comment_is_sent_by_its_button(client, run, monkeypatch):
     sent: list[Any] = []
     send = client.runs.feedback
     monkeypatch.setattr(
@@ -86,7 +82,7 @@ def test_a_comment_is_sent_by_its_button(
     assert sent == [("positive", "too early"), ("positive", "well found")]
 
 
-def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Run) -> None:
+def test_a_double_click_sends_one_rating(box, client, run):
     box.fault("hold", "/feedback")
     row = Row(FeedbackForm(client, run))
     row.thumbs.value = "positive"
@@ -101,9 +97,7 @@ def test_a_double_click_sends_one_rating(box: FaultyBox, client: Client, run: Ru
     ("fault", "again"),
     [("refuse", "Rated helpful"), ("lose_reply", "Replaced an earlier rating")],
 )
-def test_a_rating_that_fails_can_be_sent_again(
-    box: FaultyBox, client: Client, run: Run, fault: str, again: str
-) -> None:
+def test_a_rating_that_fails_can_be_sent_again(box, client, run, fault, again):
     box.fault(fault, "/feedback", status=403)
     row = Row(FeedbackForm(client, run))
     assert "confirm the rating" in row.rate("positive")
@@ -111,7 +105,7 @@ def test_a_rating_that_fails_can_be_sent_again(
     assert again in row.rate("positive")
 
 
-def test_a_read_only_client_has_no_controls(box: FaultyBox, run: Run) -> None:
+def test_a_read_only_client_has_no_controls(box, run):
     with box.client(read_only=True) as reader:
         form = FeedbackForm(reader, run)
         row = Row(form)
@@ -119,9 +113,7 @@ def test_a_read_only_client_has_no_controls(box: FaultyBox, run: Run) -> None:
     assert "Read-only" in html(form)
 
 
-def test_artifacts_without_an_id_have_no_controls(
-    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_artifacts_without_an_id_have_no_controls(client, run, monkeypatch):
     item = {"title": "A finding", "type": "x"}
     form = form_with(client, run, monkeypatch, item, item)
     assert [len(Row(form, number).line.children) for number in range(2)] == [0, 0]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable
 
 import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit import Client, FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
+from runkit import FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
 from support import question, until
-from tests.client.conftest import Answer, Server
-from tests.widgets.asking import Asking, finish
-from tests.widgets.conftest import WIDGET, Shown, threads
+from tests.client.conftest import Answer
+from tests.widgets.asking import finish
+from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
 
 Open = Callable[[InterruptForm], Page]
 
 
 @pytest.fixture
-def in_a_page() -> Iterator[Open]:
+def in_a_page():
     """Show forms in pages, and take them away in the end."""
     forms: list[InterruptForm] = []
 
@@ -37,7 +36,7 @@ def in_a_page() -> Iterator[Open]:
 # ---------------------------------------------------------------------------------------- in a page
 
 
-def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -> None:
+def test_a_question_and_its_receipt_on_a_page(asking, in_a_page):
     """What is asked, its verbs and the bank's own reasons; a reload shows the receipt, too."""
     reasons = ["Another date of birth"]
     form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": reasons})
@@ -55,8 +54,8 @@ def test_a_question_and_its_receipt_on_a_page(asking: Asking, in_a_page: Open) -
 
 
 def test_a_question_without_an_id_is_shown_and_not_answered(
-    server: Server, scripted_client: Client, run_json: Any, in_a_page: Open
-) -> None:
+    server, scripted_client, run_json, in_a_page
+):
     """With its own evidence, and nothing is ever sent."""
     hit = {"title": "Hit", "type": "dismissal"}
     before = question("q", 0, 5, artifacts=[hit | {"title": "Hit of an answered question"}])
@@ -72,9 +71,7 @@ def test_a_question_without_an_id_is_shown_and_not_answered(
     assert not [line for line in server.lines if line.startswith("POST")]
 
 
-def test_a_reviewer_without_a_name_types_one(
-    asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reviewer_without_a_name_types_one(asking, in_a_page, monkeypatch):
     """A shared login is no name; the name that is typed signs the answer."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
     form = InterruptForm(asking.client, asking.run())
@@ -97,7 +94,7 @@ def test_a_reviewer_without_a_name_types_one(
 # ---------------------------------------------------------------------------------------- in a cell
 
 
-def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
+def test_a_receipt_has_the_time_of_the_server(in_a_page):
     with (
         runkit.sandbox(speed=3000, now="2020-03-01T10:00:00Z") as box,
         box.client(rate=None) as client,
@@ -110,9 +107,7 @@ def test_a_receipt_has_the_time_of_the_server(in_a_page: Open) -> None:
 
 
 @pytest.mark.parametrize("receipts", ["full", "short"])
-def test_the_two_outputs_become_a_receipt(
-    asking: Asking, shown: Shown, receipts: Literal["full", "short"]
-) -> None:
+def test_the_two_outputs_become_a_receipt(asking, shown, receipts):
     """The question stays as HTML; the card's output ends as a receipt without a widget."""
     form = InterruptForm(asking.client, asking.run(), who="Ada", receipts=receipts)
     form._ipython_display_()
@@ -138,7 +133,7 @@ def test_the_two_outputs_become_a_receipt(
     form.close()
 
 
-def test_rerunning_the_cell_replaces_the_form(asking: Asking, shown: Shown) -> None:
+def test_rerunning_the_cell_replaces_the_form(asking, shown):
     """After the answer, running the cell again shows its receipt."""
     run = asking.run()
     first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
@@ -158,7 +153,7 @@ def test_rerunning_the_cell_replaces_the_form(asking: Asking, shown: Shown) -> N
 
 
 @pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor])
-def test_closing_leaves_no_view_widget_or_thread(asking: Asking, shown: Shown, kind: Any) -> None:
+def test_closing_leaves_no_view_widget_or_thread(asking, shown, kind):
     """No view, widget or thread is left of them."""
     run = asking.run()
     made = kind(asking.client) if kind is InterruptInbox else kind(asking.client, run)
@@ -176,9 +171,7 @@ def test_closing_leaves_no_view_widget_or_thread(asking: Asking, shown: Shown, k
     until(lambda: threads("form", "inbox", "watch") == 0)
 
 
-def test_a_displayed_form_notices_an_answer_from_elsewhere(
-    asking: Asking, shown: Shown, monkeypatch: Any
-) -> None:
+def test_a_displayed_form_notices_an_answer_from_elsewhere(asking, shown, monkeypatch):
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
     monkeypatch.setattr("runkit.widgets.interrupt_form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
@@ -192,7 +185,7 @@ def test_a_displayed_form_notices_an_answer_from_elsewhere(
     form.close()
 
 
-def test_a_prefix_of_the_run_id(asking: Asking) -> None:
+def test_a_prefix_of_the_run_id(asking):
     run = asking.run()
     widgets = [
         kind(asking.client, run.id[:8]) for kind in (InterruptForm, RunMonitor, FeedbackForm)
@@ -202,9 +195,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
         assert run.id not in repr(widget)
 
 
-def test_one_of_several_questions_must_be_named(
-    server: Server, scripted_client: Client, run_json: Any, question: Any
-) -> None:
+def test_one_of_several_questions_must_be_named(server, scripted_client, run_json, question):
     """Two questions at once: one must be named."""
     both = [question, {"id": "int-2", "value": {"type": "dismissal", "label": "And this?"}}]
     server.script = lambda request: Answer(

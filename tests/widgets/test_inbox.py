@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +13,7 @@ from runkit.api.models import Run
 from runkit.client import Client
 from runkit.widgets.interrupt_inbox import InterruptInbox
 from support import until
-from tests.client.conftest import Answer, Received, Server
-from tests.faults import FaultyBox
+from tests.client.conftest import Answer, Received
 from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
 
@@ -24,7 +23,7 @@ HIT = "watchlist_hit"
 
 
 @pytest.fixture
-def show(client: Client) -> Iterator[Show]:
+def show(client):
     inboxes: list[InterruptInbox] = []
 
     def show(reader: Client = client, **options: bool) -> tuple[InterruptInbox, Page]:
@@ -64,9 +63,7 @@ def ids(inbox: InterruptInbox) -> list[str]:
     return [row.run_id for row in inbox.rows]
 
 
-def test_the_button_looks_through_everything(
-    start: Start, show: Show, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_button_looks_through_everything(start, show, monkeypatch):
     """What a look at the start of the list does not reach is found by the button."""
     monkeypatch.setattr("runkit.widgets._inbox_state.FIRST_PAGE", 1)
     inbox, page = show()
@@ -78,9 +75,7 @@ def test_the_button_looks_through_everything(
     assert ids(inbox) == [run.id for run in runs]
 
 
-def test_what_has_not_changed_is_not_read_again(
-    client: Client, start: Start, show: Show, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_has_not_changed_is_not_read_again(client, start, show, caplog):
     """A check takes one request, and so does opening a question again."""
     run, other = start(HIT), start(HIT)
     inbox, page = show()
@@ -97,7 +92,7 @@ def test_what_has_not_changed_is_not_read_again(
         assert len(caplog.messages) == 1
 
 
-def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, start: Start) -> None:
+def test_an_expired_question_is_set_apart(box, client, start):
     """Its run ended, and this is no rejection."""
     run = start(HIT)
     inbox = InterruptInbox(client)
@@ -107,7 +102,7 @@ def test_an_expired_question_is_set_apart(box: FaultyBox, client: Client, start:
     assert "doesn&#39;t count as a rejection" in inbox._static()["text/html"]
 
 
-def test_a_refresh_that_fails(box: FaultyBox, start: Start, show: Show) -> None:
+def test_a_refresh_that_fails(box, start, show):
     """The inbox says why and how old its list is, until a refresh works."""
     run = start(HIT)
     inbox, page = show()
@@ -121,7 +116,7 @@ def test_a_refresh_that_fails(box: FaultyBox, start: Start, show: Show) -> None:
     assert inbox.controller.error == ""
 
 
-def test_the_next_question_opens_after_an_answer(client: Client, start: Start, show: Show) -> None:
+def test_the_next_question_opens_after_an_answer(client, start, show):
     """The answered row is at the end of the list; one name signs all answers."""
     runs = [start(HIT), start(HIT)]
     inbox, page = show()
@@ -143,7 +138,7 @@ def test_the_next_question_opens_after_an_answer(client: Client, start: Start, s
     assert client.runs.get(runs[0]).status != "interrupted"
 
 
-def test_a_business_that_is_identified_later(box: FaultyBox, start: Start, show: Show) -> None:
+def test_a_business_that_is_identified_later(box, start, show):
     run = start(HIT)
     with box.client(rate=None) as stranger:
         _, page = show(stranger)
@@ -153,7 +148,7 @@ def test_a_business_that_is_identified_later(box: FaultyBox, start: Start, show:
         assert page.view["question"]["caution"] == ""
 
 
-def test_an_open_question_is_answered_elsewhere(client: Client, start: Start, show: Show) -> None:
+def test_an_open_question_is_answered_elsewhere(client, start, show):
     """The next refresh closes its form, and says so."""
     run = start(HIT)
     inbox, _ = show()
@@ -163,7 +158,7 @@ def test_an_open_question_is_answered_elsewhere(client: Client, start: Start, sh
     assert "Answered from another notebook" in inbox.controller.closed[0].snapshot.message
 
 
-def test_the_following_row_opens_whatever_the_filter_leaves(start: Start, show: Show) -> None:
+def test_the_following_row_opens_whatever_the_filter_leaves(start, show):
     """After each answer, by the list as it was shown; at its end the first row."""
     others = [start("address_gap"), start("decision")]
     hits = [start(HIT) for _ in range(6)]
@@ -183,7 +178,7 @@ def test_the_following_row_opens_whatever_the_filter_leaves(start: Start, show: 
     assert len(inbox.controller.closed) == 8
 
 
-def test_an_answered_row_opens_its_receipt(start: Start, show: Show) -> None:
+def test_an_answered_row_opens_its_receipt(start, show):
     first, second = start(HIT), start(HIT)
     inbox, page = show()
     wait_for(page, first)
@@ -200,9 +195,7 @@ def test_an_answered_row_opens_its_receipt(start: Start, show: Show) -> None:
     wait_for(page, second)
 
 
-def test_a_question_asked_again_is_a_row_of_its_own(
-    server: Server, scripted_client: Client, run_json: Callable[..., Json], question: Json
-) -> None:
+def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run_json, question):
     """The same id and value, by another step; what was typed stays with the first one."""
     asked = run_json(status="interrupted", interrupts=[question])
     steps = [support.question("s1", 1, None)]
@@ -231,7 +224,7 @@ def test_a_question_asked_again_is_a_row_of_its_own(
     inbox.close()
 
 
-def test_every_question_that_waits_is_there() -> None:
+def test_every_question_that_waits_is_there():
     """As many as runs are interrupted in the past 30 days, until they are answered."""
     with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
         interrupted = client.runs.list(status="interrupted", progress=False)

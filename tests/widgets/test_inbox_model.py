@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
 
 import runkit
-from runkit.api.models import Run
-from runkit.client import Client
 from support import until
 from tests.widgets.pages import Page
 
@@ -80,9 +77,7 @@ def act(random: Random, page: Page, model: Model) -> None:
 
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("seed", range(N_SEEDS))
-def test_random_actions_do_what_the_model_does(
-    client: Client, start: Callable[[str], Run], seed: int
-) -> None:
+def test_random_actions_do_what_the_model_does(client, start, seed):
     runs = {run.id: (run, name) for name in SCENARIOS for run in [start(name)]}
     inbox = runkit.InterruptInbox(client, who="Ana Ortiz", drafts=False)
     page = Page(inbox.widget)

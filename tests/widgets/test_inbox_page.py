@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -69,13 +69,13 @@ class Inbox:
 
 
 @pytest.fixture
-def ask(start: Callable[[str], Run]) -> Callable[..., list[Run]]:
+def ask(start):
     """Start as many runs of each scenario, each when the one before it asks its question."""
     return lambda **counts: [start(name) for name, count in counts.items() for _ in range(count)]
 
 
 @pytest.fixture
-def show(page: Page, client: Client) -> Iterator[Callable[[], Inbox]]:
+def show(page, client):
     inboxes: list[Inbox] = []
 
     def show() -> Inbox:
@@ -94,7 +94,7 @@ def is_waiting(client: Client, run: Run) -> bool:
     return bool(client.runs.get(run).interrupts)
 
 
-def test_the_filter_keeps_its_text(ask: Ask, show: Show) -> None:
+def test_the_filter_keeps_its_text(ask, show):
     ask(watchlist_hit=20, address_gap=3)
     inbox = show()
     inbox.filter.press_sequentially("lake")
@@ -113,7 +113,7 @@ def test_the_filter_keeps_its_text(ask: Ask, show: Show) -> None:
     assert len(inbox.rows()) == 24
 
 
-def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> None:
+def test_only_listed_questions_open(ask, show, client):
     others = ask(watchlist_hit=15, decision=5)
     inbox = show()
     chosen = ask(address_gap=3)
@@ -135,9 +135,7 @@ def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> Non
     assert all(is_waiting(client, run) for run in others)
 
 
-def test_later_beyond_the_end_of_the_list(
-    ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_later_beyond_the_end_of_the_list(ask, show, monkeypatch):
     monkeypatch.setattr("runkit.widgets.interrupt_inbox.MAX_ROWS", 2)
     runs = ask(watchlist_hit=4)
     inbox = show()
@@ -148,7 +146,7 @@ def test_later_beyond_the_end_of_the_list(
     expect(inbox.card.locator(".rk-list")).to_contain_text("2 of 4 listed")
 
 
-def test_a_question_that_opens_takes_no_focus(ask: Ask, show: Show) -> None:
+def test_a_question_that_opens_takes_no_focus(ask, show):
     inbox = show()
     inbox.page.evaluate("document.body.append(document.createElement('textarea'))")
     inbox.page.locator("body > textarea").focus()
@@ -162,7 +160,7 @@ def test_a_question_that_opens_takes_no_focus(ask: Ask, show: Show) -> None:
         inbox.live.until(lambda run=run: inbox.open_run() == run.id[:8])
 
 
-def test_the_foot_stays_in_place(ask: Ask, show: Show) -> None:
+def test_the_foot_stays_in_place(ask, show):
     """Dismissals come before decisions, and no question, press or error moves the verbs."""
     [decision] = ask(decision=1)
     [hit] = ask(watchlist_hit=1)
@@ -193,7 +191,7 @@ def test_the_foot_stays_in_place(ask: Ask, show: Show) -> None:
     assert inbox.page.evaluate(WIDER) == []
 
 
-def test_an_empty_inbox_is_small(show: Show) -> None:
+def test_an_empty_inbox_is_small(show):
     inbox = show()
     place = inbox.card.bounding_box()
     assert place is not None

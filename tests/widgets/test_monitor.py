@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -12,10 +11,10 @@ import pytest
 from nbclient import NotebookClient
 
 import runkit
-from runkit import Client, Run, RunMonitor
+from runkit import Run, RunMonitor
 from support import until
-from tests.faults import FaultyBox, sandbox
-from tests.widgets.conftest import WIDGET, Shown, threads
+from tests.faults import sandbox
+from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -24,18 +23,18 @@ Watch = Callable[..., tuple[RunMonitor, Page]]
 
 
 @pytest.fixture
-def box() -> Iterator[FaultyBox]:
+def box():
     with sandbox(speed=300) as box:
         yield box
 
 
 @pytest.fixture
-def begin(box: FaultyBox, client: Client) -> Begin:
+def begin(box, client):
     return lambda scenario: client.runs.create("cip_orchestrator", box.business(scenario))
 
 
 @pytest.fixture
-def watch(client: Client, shown: Shown) -> Iterator[Watch]:
+def watch(client, shown):
     monitors: list[RunMonitor] = []
 
     def watch(run: Run, *, until_waiting: bool = False) -> tuple[RunMonitor, Page]:
@@ -59,7 +58,7 @@ def look_now(monitor: RunMonitor) -> None:
     monitor._on_views(1)
 
 
-def test_a_run_is_followed_answered_and_found(begin: Begin, watch: Watch, shown: Shown) -> None:
+def test_a_run_is_followed_answered_and_found(begin, watch, shown):
     """The form comes when it pauses, and its findings stay at the end, without a widget."""
     monitor, page = watch(begin("address_gap"), until_waiting=True)
     until(lambda: "Add a source for the office address?" in shown.html())
@@ -71,9 +70,7 @@ def test_a_run_is_followed_answered_and_found(begin: Begin, watch: Watch, shown:
     assert PLOTLY in shown.outputs()[1]
 
 
-def test_somebody_else_answers(
-    box: FaultyBox, client: Client, begin: Begin, watch: Watch, shown: Shown
-) -> None:
+def test_somebody_else_answers(box, client, begin, watch, shown):
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin("watchlist_hit"))
     monitor, page = watch(run, until_waiting=True)
@@ -86,9 +83,7 @@ def test_somebody_else_answers(
     until(lambda: "question" not in page.view)
 
 
-def test_the_run_ends_while_an_answer_is_being_sent(
-    box: FaultyBox, begin: Begin, watch: Watch, shown: Shown
-) -> None:
+def test_the_run_ends_while_an_answer_is_being_sent(box, begin, watch, shown):
     """The form stays until the verdict, which is shown although live updates are off."""
     run = begin("watchlist_hit")
     monitor, page = watch(run, until_waiting=True)
@@ -105,7 +100,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(
     assert controller.snapshot.receipt.title in unescape(shown.html())
 
 
-def test_a_refusal_that_lasts(box: FaultyBox, begin: Begin, watch: Watch, shown: Shown) -> None:
+def test_a_refusal_that_lasts(box, begin, watch, shown):
     """What was typed stays, and the card says that live updates stopped, and why."""
     monitor, page = watch(begin("watchlist_hit"), until_waiting=True)
     page.type(note="not him")
@@ -118,9 +113,7 @@ def test_a_refusal_that_lasts(box: FaultyBox, begin: Begin, watch: Watch, shown:
 
 
 @pytest.mark.parametrize(("kind", "chance"), [("garble", 0.2), ("refuse", 0.5)])
-def test_a_run_is_followed_through_faults(
-    box: FaultyBox, begin: Begin, watch: Watch, shown: Shown, kind: str, chance: float
-) -> None:
+def test_a_run_is_followed_through_faults(box, begin, watch, shown, kind, chance):
     box.fault(kind, on="GET /runs", times=None, chance=chance)
     monitor, _ = watch(begin("clean_pass"))
     until(lambda: monitor.run.is_finished, 60)
@@ -128,7 +121,7 @@ def test_a_run_is_followed_through_faults(
     assert "CIP summary" in shown.html()
 
 
-def test_the_card_is_out_of_sight(begin: Begin, watch: Watch) -> None:
+def test_the_card_is_out_of_sight(begin, watch):
     """When its output is cleared nothing is followed, and when it is displayed again it goes on."""
     monitor, _ = watch(begin("watchlist_hit"))
     monitor._on_views(0)
@@ -137,7 +130,7 @@ def test_the_card_is_out_of_sight(begin: Begin, watch: Watch) -> None:
     until(lambda: monitor.run.status == "interrupted", 30)
 
 
-def test_a_reset_shows_the_whole_run(begin: Begin, watch: Watch) -> None:
+def test_a_reset_shows_the_whole_run(begin, watch):
     monitor, page = watch(begin("watchlist_hit"))
 
     def shown_range() -> list[float]:
@@ -167,8 +160,8 @@ display(runkit.FeedbackForm(client, done))
 
 
 def test_a_notebook_that_runs_without_a_page_shows_twins_and_keeps_nothing_typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, monkeypatch
+):
     """Each card has its twin, and the running chart its picture, also where no page shows widgets."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])

@@ -15,7 +15,7 @@ def names(pattern: str) -> set[str]:
     return {name for text in re.findall(pattern, CODE) for name in re.findall(r"\w+", text)}
 
 
-def test_the_page_sends_what_is_described() -> None:
+def test_the_page_sends_what_is_described():
     sent = names(r"(?:send|ask)\(\{(\w+(?:, \w+)*)[:},]") | names(r"(?:send|ask)\(\{values, (\w+):")
     sent |= names(r"send\(\{verb, values, (digest), (?:opened):") | {"opened", "view", "n"}
     assert "opened:" in CODE
@@ -23,7 +23,7 @@ def test_the_page_sends_what_is_described() -> None:
     assert sent == set(FromPage.__annotations__)
 
 
-def test_the_page_reads_what_is_described() -> None:
+def test_the_page_reads_what_is_described():
     read = names(r"(?:state|message)\??\.(\w+)") | names(r"\{([\w, ]+)\} = state;")
     assert read <= set(ToPage.__annotations__)
     assert set(ToPage.__annotations__) - read == {"lines"}  # of the static twin

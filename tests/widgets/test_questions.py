@@ -68,7 +68,7 @@ def both(**second: Any) -> Json:
         (asks("else"), {"decision": "reject"}, "Rejected"),
     ],
 )
-def test_the_answer_and_receipt_of_each_kind(value: Json, entries: Json, receipt: str) -> None:
+def test_the_answer_and_receipt_of_each_kind(value, entries, receipt):
     """The decision is sent with what was typed, and the receipt says what it did."""
     assert answer(value, **entries) == (entries, {})
     assert Questionnaire(value).receipt(entries) == receipt
@@ -102,9 +102,7 @@ def test_the_answer_and_receipt_of_each_kind(value: Json, entries: Json, receipt
         (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "is not JSON"),
     ],
 )
-def test_a_wrong_entry_has_an_error_at_its_field(
-    value: Json, entries: Json, field: str, error: str
-) -> None:
+def test_a_wrong_entry_has_an_error_at_its_field(value, entries, field, error):
     """The error stands at its field, in words, and nothing can be sent."""
     sent, errors = answer(value, **entries)
     assert (sent, list(errors)) == ({}, [field])
@@ -114,7 +112,7 @@ def test_a_wrong_entry_has_an_error_at_its_field(
 # --------------------------------------------------------------------------------- what is proposed
 
 
-def test_a_changed_proposal_is_sent_whole() -> None:
+def test_a_changed_proposal_is_sent_whole():
     """The payload is sent with the changed cells, without rows whose first cell was cleared."""
     proposed = [SOURCE, {**SOURCE, "url": "https://x.example"}, {"weight": 7}]
     value = asks("add_sources", payload={"sources": proposed, "why": "license"})
@@ -150,14 +148,14 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         ),
     ],
 )
-def test_changed_rows_are_checked_for_an_approval(cells: Json, error: str) -> None:
+def test_changed_rows_are_checked_for_an_approval(cells, error):
     """Rows that a person changed are judged, but only for an approval."""
     value = asks("add_sources", payload={"sources": [SOURCE]})
     assert answer(value, decision="approve", **cells)[1]["sources.0.url"].startswith(error)
     assert answer(value, decision="reject", **cells)[0] == {"decision": "reject"}
 
 
-def test_a_chosen_document_is_sent() -> None:
+def test_a_chosen_document_is_sent():
     """Documents on file are offered, the proposed type first; only the chosen one is sent."""
     on_file = [
         Document.from_json({"id": "d1", "document_type": "bill", "filename": "march.pdf"}),
@@ -185,7 +183,7 @@ def test_a_chosen_document_is_sent() -> None:
 @pytest.mark.parametrize(
     "decisions", [("approve", "approve"), ("approve", "reject"), ("approve", ""), ("", "")]
 )
-def test_each_part_of_a_combined_proposal_has_its_answer(decisions: tuple[str, str]) -> None:
+def test_each_part_of_a_combined_proposal_has_its_answer(decisions):
     """Each proposal is answered on its own; the whole is sent when all are."""
     entries = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
     form = Questionnaire(both())
@@ -201,7 +199,7 @@ def test_each_part_of_a_combined_proposal_has_its_answer(decisions: tuple[str, s
 
 
 @pytest.mark.parametrize("name", ["response_schema", "responseSchema", "schema"])
-def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
+def test_a_question_with_a_schema_is_answered_as_json(name):
     value = asks(
         "decision", **{name: {"type": "object", "properties": {"risk": {"type": "integer"}}}}
     )
@@ -214,7 +212,7 @@ def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
 # ------------------------------------------------------------------------------- to and from a page
 
 
-def test_invisible_characters_are_codes() -> None:
+def test_invisible_characters_are_codes():
     """They can be seen in an input; a cell that nobody changed is sent as it came."""
     name = "Board \u202e\r\nend"
     form = Questionnaire(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,7 +50,7 @@ class Shown:
 
 
 @pytest.fixture
-def waiting(server: Server, run_json: Compose, question: dict[str, Any]) -> dict[str, Any]:
+def waiting(server, run_json, question):
     """The run `run-1` while its question `int-1` waits, as the server has it."""
     run = run_json(status="interrupted", interrupts=[question], steps=[])
     server.script = lambda request: Answer(run)
@@ -58,7 +58,7 @@ def waiting(server: Server, run_json: Compose, question: dict[str, Any]) -> dict
 
 
 @pytest.fixture
-def show(scripted_client: runkit.Client, waiting: dict[str, Any]) -> Iterator[Callable[[], Shown]]:
+def show(scripted_client, waiting):
     forms: list[Shown] = []
 
     def show() -> Shown:
@@ -71,7 +71,7 @@ def show(scripted_client: runkit.Client, waiting: dict[str, Any]) -> Iterator[Ca
 
 
 @pytest.fixture
-def take(server: Server, waiting: dict[str, Any], run_json: Compose) -> Callable[..., None]:
+def take(server, waiting, run_json):
     """Let the server close the question when an answer comes, and reply as given."""
 
     def take(reply: Answer | None = None) -> None:
@@ -92,9 +92,7 @@ def posts(server: Server) -> list[Any]:
     return [request.body["input"] for request in server.requests if request.method == "POST"]
 
 
-def test_a_double_click_sends_one_answer(
-    show: Show, take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_double_click_sends_one_answer(show, take, server, monkeypatch):
     """Two quick presses are one POST, also where no log of answers can be kept."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", NOWHERE)
     shown = show()
@@ -112,9 +110,7 @@ def test_a_double_click_sends_one_answer(
     assert len(posts(server)) == 1
 
 
-def test_a_question_that_changed_is_not_answered(
-    show: Show, server: Server, waiting: dict[str, Any]
-) -> None:
+def test_a_question_that_changed_is_not_answered(show, server, waiting):
     """Another question under the same id gets no answer that was meant for the first."""
     shown = show()
     other = {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss all hits?"}}
@@ -123,9 +119,7 @@ def test_a_question_that_changed_is_not_answered(
     assert posts(server) == []
 
 
-def test_an_answer_of_another_notebook_is_not_called_mine(
-    show: Show, server: Server, run_json: Compose, scripted_client: runkit.Client
-) -> None:
+def test_an_answer_of_another_notebook_is_not_called_mine(show, server, run_json, scripted_client):
     """Its kernel died while it sent; what was typed here was not sent and can be copied."""
     shown = show()
     known = {"host": scripted_client.host, "run_id": "run-1", "interrupt_id": "int-1"}
@@ -140,9 +134,7 @@ def test_an_answer_of_another_notebook_is_not_called_mine(
     until(lambda: shown.page.view["status"]["copy"] == NOTE)
 
 
-def test_a_question_that_is_asked_again_gets_its_own_answer(
-    show: Show, server: Server, waiting: dict[str, Any]
-) -> None:
+def test_a_question_that_is_asked_again_gets_its_own_answer(show, server, waiting):
     """The same id and the same question, by another step: what was pressed answers the first only."""
     first, second = support.question("s1", 1, 2), support.question("s2", 3, None)
     server.script = lambda request: Answer({**waiting, "steps": [support.question("s1", 1, None)]})
@@ -155,9 +147,7 @@ def test_a_question_that_is_asked_again_gets_its_own_answer(
     assert again.page.view["question"]["digest"] != shown.page.view["question"]["digest"]
 
 
-def test_an_older_state_of_the_run_closes_nothing(
-    show: Show, server: Server, run_json: Compose
-) -> None:
+def test_an_older_state_of_the_run_closes_nothing(show, server, run_json):
     """A replica may lag: nothing is sent then, and the question stays open."""
     shown = show()
     old = run_json(updated_at="2026-02-03T10:00:00Z", steps=[])
@@ -166,7 +156,7 @@ def test_an_older_state_of_the_run_closes_nothing(
     assert posts(server) == []
 
 
-def test_an_answer_meant_for_another_question_is_not_sent(show: Show, server: Server) -> None:
+def test_an_answer_meant_for_another_question_is_not_sent(show, server):
     """A page that does not show the newest question yet answers nothing."""
     shown = show()
     shown.page.view["question"]["digest"] = "0" * 64
@@ -174,7 +164,7 @@ def test_an_answer_meant_for_another_question_is_not_sent(show: Show, server: Se
     assert posts(server) == []
 
 
-def test_a_saved_notebook_holds_no_question(show: Show) -> None:
+def test_a_saved_notebook_holds_no_question(show):
     """The state of the widgets is code and style: no question, no typed text and no key."""
     shown = show()
     shown.page.type(note=NOTE)
@@ -186,22 +176,20 @@ def test_a_saved_notebook_holds_no_question(show: Show) -> None:
     assert KEY not in state
 
 
-def test_a_dismissal_needs_a_note(show: Show, server: Server) -> None:
+def test_a_dismissal_needs_a_note(show, server):
     """Without a reason nothing is sent; blanks are no reason."""
     shown = show()
     assert [shown.answer("approve", note=note) for note in ("", "  ")] == ["invalid"] * 2
     assert posts(server) == []
 
 
-def test_what_was_typed_outlives_its_form(show: Show) -> None:
+def test_what_was_typed_outlives_its_form(show):
     """Another form begins with it; the first one writes it a moment after the last key."""
     show().page.type(note=NOTE)
     until(lambda: show().note == NOTE, 5)
 
 
-def test_what_was_typed_goes_with_its_question(
-    show: Show, take: Take, server: Server, waiting: dict[str, Any]
-) -> None:
+def test_what_was_typed_goes_with_its_question(show, take, server, waiting):
     """A settled answer leaves no draft behind: asked again, the question begins empty."""
     shown = show()
     shown.page.type(note=NOTE)

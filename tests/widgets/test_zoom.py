@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from playwright.sync_api import Page
 from plotly.offline import get_plotlyjs
 
 import runkit
-from tests.widgets.asking import Asking
-from tests.widgets.live import LivePage
 
 WHOLE = [-1, 240]  # the range of the time axis, as a chart of runkit has one
 DRAW = """async (range) => {
@@ -24,7 +21,7 @@ NARROWER = {"width": 700, "height": 800}
 
 
 @pytest.fixture(autouse=True)
-def monitor(live: LivePage, page: Page, asking: Asking) -> Iterator[None]:
+def monitor(live, page, asking):
     """Display the card of a monitor beside a chart."""
     monitor = runkit.RunMonitor(asking.client, asking.run())
     monitor._ipython_display_()
@@ -52,7 +49,7 @@ def drag(page: Page) -> None:
     page.mouse.up()
 
 
-def test_another_width_of_the_page_is_no_zoom(live: LivePage, page: Page) -> None:
+def test_another_width_of_the_page_is_no_zoom(live, page):
     page.set_viewport_size(NARROWER)
     page.wait_for_function("document.querySelector('.main-svg').clientWidth < 700")
     live.settle()
@@ -60,7 +57,7 @@ def test_another_width_of_the_page_is_no_zoom(live: LivePage, page: Page) -> Non
 
 
 @pytest.mark.parametrize("reset", ["button", "double click"])
-def test_a_zoom_and_its_reset_are_sent(live: LivePage, page: Page, reset: str) -> None:
+def test_a_zoom_and_its_reset_are_sent(live, page, reset):
     drag(page)
     live.until(lambda: zooms(page))
     [[start, end]] = zooms(page)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from environments import Built, build_both, copy_sources
+from environments import build_both, copy_sources
 
 # What analysts, tests and tools leave in a clone; none of it may be carried.
 LITTER = (
@@ -25,7 +23,7 @@ LITTER = (
 
 
 @pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(tmp_path_factory):
     """A copy of the sources, as whoever has worked in it would have it."""
     copied = copy_sources(tmp_path_factory.mktemp("clone") / "source")
     for name in LITTER:
@@ -36,6 +34,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(source, tmp_path_factory):
     """The wheel and the source distribution."""
     return build_both(source, tmp_path_factory.mktemp("dist"))

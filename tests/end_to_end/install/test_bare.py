@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -38,7 +37,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path, tmp_path_factory):
     """Run Python code where no extra can be imported."""
     folder = tmp_path_factory.mktemp("site")
     hidden = f"import sys\nsys.modules.update(dict.fromkeys({EXTRAS}))\n"
@@ -58,9 +57,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         ("report runs/ -o report.html", "report"),
     ],
 )
-def test_a_command_says_which_line_installs_what_is_missing(
-    run: Run, tmp_path: Path, command: str, extra: str
-) -> None:
+def test_a_command_says_which_line_installs_what_is_missing(run, tmp_path, command, extra):
     """One line for pip, nothing fetched before, nothing left behind."""
     done = run("-c", COMMAND, *command.split())
     assert (done.returncode, done.stdout) == (1, "")
@@ -69,7 +66,7 @@ def test_a_command_says_which_line_installs_what_is_missing(
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_call_says_which_line_installs_what_is_missing(run: Run) -> None:
+def test_a_call_says_which_line_installs_what_is_missing(run):
     """Both errors are ImportErrors of runkit."""
     printed = run("-W", "error", "-c", CALLS).stdout
     assert [line.partition(": ")[2] for line in printed.splitlines()] == [
@@ -79,7 +76,7 @@ def test_a_call_says_which_line_installs_what_is_missing(run: Run) -> None:
     ]
 
 
-def test_charts_and_panels_are_shown(run: Run, tmp_path: Path) -> None:
+def test_charts_and_panels_are_shown(run, tmp_path):
     shutil.copy(ROOT / "tests" / "examples" / "run_completed.json", tmp_path / "runs.json")
     printed = run("-c", SHOWN).stdout
     assert printed == "application/vnd.plotly.v1+json text/html text/plain\n" * 2

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import runkit
-from environments import ROOT, Built
+from environments import ROOT
 
 INFO = f"runkit_jupyter-{runkit.__version__}.dist-info"
 
 
 @pytest.fixture(scope="module")
-def wheel(built: Built) -> zipfile.ZipFile:
+def wheel(built):
     """The wheel, opened."""
     return zipfile.ZipFile(built.wheel)
 
@@ -32,7 +32,7 @@ def files(folder: str) -> set[str]:
     }
 
 
-def test_the_wheel_holds_the_package_and_the_templates(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_package_and_the_templates(wheel):
     """Each module and data file, the notebooks that reports execute, and nothing else."""
     names = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/runkit/LICENSE")
     info = {f"{INFO}/{name}" for name in names}
@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_package_and_the_templates(wheel: zipfile.ZipFile) -
     } <= {*wheel.namelist()}
 
 
-def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -> None:
+def test_the_source_distribution_holds_what_the_wheel_is_made_of(built):
     """The package, the notebooks, the tests, the readme and how to build; nothing else."""
     top = f"runkit_jupyter-{runkit.__version__}/"
     with tarfile.open(built.sdist) as archive:
@@ -56,13 +56,13 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -
     assert names == files("runkit") | files("notebooks") | files("tests") | more
 
 
-def test_the_page_on_pypi_has_no_links_into_the_repository(wheel: zipfile.ZipFile) -> None:
+def test_the_page_on_pypi_has_no_links_into_the_repository(wheel):
     _, _, page = wheel.read(f"{INFO}/METADATA").decode().partition("\n\n")
     assert page.startswith("# runkit")
     assert not re.search(r"\]\((?!https:)", page)
 
 
-def test_the_license_is_carried(wheel: zipfile.ZipFile, built: Built) -> None:
+def test_the_license_is_carried(wheel, built):
     """Its text is in the package, in the wheel's metadata and in the source distribution."""
     text = (ROOT / "runkit" / "LICENSE").read_bytes()
     assert text.startswith(b"MIT License\n\nCopyright (c) 2026 ")
@@ -73,7 +73,7 @@ def test_the_license_is_carried(wheel: zipfile.ZipFile, built: Built) -> None:
         assert member.read() == text
 
 
-def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
+def test_the_command_is_installed(wheel):
     """`runkit` is the one command."""
     assert (
         wheel.read(f"{INFO}/entry_points.txt").decode()

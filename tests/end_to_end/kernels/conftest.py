@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from tests.faults import FaultyBox, sandbox
+from tests.faults import sandbox
 
 VERSIONS = ("6.31.0", "7.4.0")
 WAYS = [
@@ -169,22 +169,20 @@ class Kernel:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[FaultyBox]:
+def box():
     """A sandbox in the process of the tests, which the kernels use."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def posts(box: FaultyBox) -> Callable[[], int]:
+def posts(box):
     """Count the answers of this test that reach the sandbox."""
     return box.answers()
 
 
 @pytest.fixture(scope="session")
-def kernels(
-    box: FaultyBox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], Kernel]]:
+def kernels(box, tmp_path_factory, request):
     """Return one kernel for each version, which ends with the tests.
 
     All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are
@@ -226,7 +224,7 @@ def kernels(
 
 
 @pytest.fixture(params=WAYS, ids=[f"{version}{'-subshell' * way}" for version, way in WAYS])
-def kernel(kernels: Callable[[str], Kernel], request: pytest.FixtureRequest) -> Kernel:
+def kernel(kernels, request):
     """Return a kernel that is spoken to plainly, or over a subshell."""
     version, is_by_subshell = request.param
     given = kernels(version)

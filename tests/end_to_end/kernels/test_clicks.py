@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -49,7 +48,7 @@ def state(kernel: Kernel) -> str:
     return kernel.value("str(form.state)").strip("'")
 
 
-def test_a_double_click(kernel: Kernel, posts: Count) -> None:
+def test_a_double_click(kernel, posts):
     """It is one POST, though the second message is queued when the first is worked on."""
     card = show(kernel)
     submit(kernel, "in_review", times=3)
@@ -58,7 +57,7 @@ def test_a_double_click(kernel: Kernel, posts: Count) -> None:
 
 
 @pytest.mark.parametrize("code", HEARD_WHILE)
-def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str, tmp_path: Path) -> None:
+def test_a_click_while_a_cell_runs(kernel, posts, code, tmp_path):
     """Heard at once or after the cell, as the kernel can: in the end one POST and a receipt."""
     card, end = show(kernel), tmp_path / "end"
     kernel.heard.clear()
@@ -75,7 +74,7 @@ def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str, tmp_
     assert (kernel.value("seen") != repr("open")) is is_heard
 
 
-def test_no_thread_or_widget_is_left_after_a_receipt(kernel: Kernel) -> None:
+def test_no_thread_or_widget_is_left_after_a_receipt(kernel):
     """After the receipt no thread runs, and of the widgets only the card with its words is left."""
     before = set(kernel.widgets)
     card = show(kernel)

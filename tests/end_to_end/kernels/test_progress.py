@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tests.end_to_end.kernels.conftest import VERSIONS, Kernel
+from tests.end_to_end.kernels.conftest import VERSIONS
 
 FETCH = """
 with runkit.Client(KEY, URL, rate=5) as slow:
@@ -22,7 +20,7 @@ with patch("runkit.display.progress.DELAY", 60):  # on a busy machine a short fe
 """
 
 
-def test_a_long_fetch_leaves_an_empty_output(kernels: Callable[[str], Kernel]) -> None:
+def test_a_long_fetch_leaves_an_empty_output(kernels):
     """It counts runs in one output of the cell, which is empty in the end; nothing was on a stream."""
     kernel = kernels(VERSIONS[-1])
     kernel.heard.clear()
@@ -36,7 +34,7 @@ def test_a_long_fetch_leaves_an_empty_output(kernels: Callable[[str], Kernel]) -
     assert [text for text in texts if not text] == texts[-1:]
 
 
-def test_a_short_fetch_shows_nothing(kernels: Callable[[str], Kernel]) -> None:
+def test_a_short_fetch_shows_nothing(kernels):
     """What is done at once needs no progress."""
     kernel = kernels(VERSIONS[-1])
     kernel.run('run = client.runs.create("cip_orchestrator", businesses["clean_pass"])')

@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from runkit.api.models import Run
 from support import BROWSER_TIMEOUT, until
-from tests.faults import FaultyBox, sandbox
+from tests.faults import sandbox
 
 START_SECONDS = 120
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
@@ -149,7 +149,7 @@ def wait_for_address(process: subprocess.Popen[bytes], home: Path, token: str) -
 
 
 @pytest.fixture(scope="session", params=[LIGHT, DARK])
-def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(request, tmp_path_factory):
     """JupyterLab in each of its two themes, or what a test asks for."""
     home = tmp_path_factory.mktemp("home")
     running, process = start(tmp_path_factory.mktemp("work"), home, request.param)
@@ -188,7 +188,7 @@ def watched_requests(lab: Lab, opened: BrowserContext) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared_context(browser: Browser) -> Iterator[BrowserContext]:
+def shared_context(browser):
     """Pages of many tests, so that the code of JupyterLab is loaded and compiled once."""
     opened = new_context(browser)
     yield opened
@@ -196,7 +196,7 @@ def shared_context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def context(lab: Lab, browser: Browser) -> Iterator[BrowserContext]:
+def context(lab, browser):
     """Pages of one test that changes what its pages can do."""
     opened = new_context(browser)
     with watched_requests(lab, opened):
@@ -205,7 +205,7 @@ def context(lab: Lab, browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def pages(lab: Lab, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+def pages(lab, request):
     """Where a test opens its pages: a context of its own, if it asks for one."""
     if "context" in request.fixturenames:
         yield request.getfixturevalue("context")
@@ -222,7 +222,7 @@ def wait_until_ready(page: Page) -> None:
 
 
 @pytest.fixture
-def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
+def open_notebook(lab, pages):
     """Open a notebook of the lab's folder and run all its cells."""
 
     def open_and_run(notebook: str) -> Page:
@@ -264,20 +264,20 @@ class Session:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[FaultyBox]:
+def box():
     """A sandbox in the process of the tests, which the kernels use."""
     with sandbox(speed=3000) as running:
         yield running
 
 
 @pytest.fixture
-def posts(box: FaultyBox) -> Callable[[], int]:
+def posts(box):
     """Count the answers of this test that reach the sandbox."""
     return box.answers()
 
 
 @pytest.fixture
-def open_session(lab: Lab, pages: BrowserContext, box: FaultyBox) -> Callable[..., Session]:
+def open_session(lab, pages, box):
     """Open a notebook about a run that waits, and start its cells; they know `businesses`, `client` and `run`.
 
     The key is not in the notebook but in a module beside it, as are `setup`, code that comes before

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from support import until
 from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL, Session
-from tests.faults import FaultyBox
 from tests.widgets.live import is_armed, press
 
 Open, Count = Callable[..., Session], Callable[[], int]
@@ -77,9 +76,7 @@ def dismiss(page: Page) -> None:
 
 
 @light
-def test_an_answer_sent_while_offline_has_its_receipt(
-    open_session: Open, context: BrowserContext, box: FaultyBox, posts: Count
-) -> None:
+def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box, posts):
     """The browser loses the server in mid-send; when it is back the receipt is there."""
     sockets: list[WebSocketRoute] = []
     context.route_web_socket(
@@ -108,7 +105,7 @@ def test_an_answer_sent_while_offline_has_its_receipt(
 
 
 @light
-def test_a_reload(open_session: Open, posts: Count) -> None:
+def test_a_reload(open_session, posts):
     """After the page was reloaded the form still works, and its receipt is seen."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill("typed before")
@@ -123,7 +120,7 @@ def test_a_reload(open_session: Open, posts: Count) -> None:
 
 
 @light
-def test_anywidget_is_missing_on_the_server(open_session: Open, context: BrowserContext) -> None:
+def test_anywidget_is_missing_on_the_server(open_session, context):
     """The question and what to do without buttons are shown; a loaded card hides the hint."""
     with_card = open_session("decision", FORM).page
     verb(with_card, KEEP).wait_for()
@@ -137,7 +134,7 @@ def test_anywidget_is_missing_on_the_server(open_session: Open, context: Browser
 
 
 @light
-def test_a_restart_of_the_kernel(open_session: Open, posts: Count) -> None:
+def test_a_restart_of_the_kernel(open_session, posts):
     """The header can be read, a click is harmless; running the cell again restores the draft."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill(NOTE)
@@ -156,7 +153,7 @@ def test_a_restart_of_the_kernel(open_session: Open, posts: Count) -> None:
 
 
 @light
-def test_d_d_is_harmless(open_session: Open) -> None:
+def test_d_d_is_harmless(open_session):
     """The keys that delete a cell do nothing while a control of a form has the focus."""
     page = open_session("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()
@@ -173,7 +170,7 @@ def test_d_d_is_harmless(open_session: Open) -> None:
 
 
 @light
-def test_a_saved_notebook_keeps_question_and_receipt(open_session: Open, posts: Count) -> None:
+def test_a_saved_notebook_keeps_question_and_receipt(open_session, posts):
     """The saved notebook holds the question and the receipt, no widget and no key.
 
     Opened untrusted it shows both, and so does what nbconvert makes of it, with the network off.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.end_to_end.lab.conftest import COLORS, LEAST_CONTRAST
 from tests.notebooks import FOLDER
@@ -33,7 +31,7 @@ CONTRAST = (
 
 
 @pytest.mark.browser
-def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Page]) -> None:
+def test_the_first_notebook_draws_itself(lab, open_notebook):
     """All cells run, both charts are drawn and can be read, and no button sends them anywhere."""
     shutil.copy(FOLDER / NAME, lab.folder / NAME)
     page = open_notebook(NAME)

@@ -75,13 +75,13 @@ class Watched:
 
 
 @pytest.fixture
-def watched(context: BrowserContext) -> Watched:
+def watched(context):
     """Watch all pages of a test."""
     return Watched(context)
 
 
 @light
-def test_hostile_text_in_cards_does_nothing(open_session: Open, watched: Watched) -> None:
+def test_hostile_text_in_cards_does_nothing(open_session, watched):
     """In forms of each kind, their errors, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", businesses[scenario])

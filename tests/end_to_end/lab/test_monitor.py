@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from runkit.server import Sandbox, sandbox
+from runkit.server import sandbox
 from tests.end_to_end.lab.conftest import LIGHT, Session
 from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see, verb
 
@@ -23,7 +23,7 @@ MORE_ROWS = "n => document.querySelector('.js-plotly-plot').querySelectorAll('.y
 
 
 @pytest.fixture
-def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+def box(request):
     """A sandbox as fast as a test wants it."""
     with sandbox(speed=getattr(request, "param", 3000)) as running:
         yield running
@@ -31,7 +31,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @light
 @pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
-def test_a_run_from_start_to_end(open_session: Open) -> None:
+def test_a_run_from_start_to_end(open_session):
     """The chart grows, the question is answered in place, and what was found is kept."""
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
     page = session.page
@@ -62,7 +62,7 @@ ipywidgets.Tab([ipywidgets.VBox([form.widget]), monitor.widget], titles=["Form",
 
 
 @light
-def test_cards_in_tabs(open_session: Open) -> None:
+def test_cards_in_tabs(open_session):
     """The form takes an answer, and the monitor keeps its last state."""
     page = open_session("watchlist_hit", TABS).page
     verb(page, DISMISS).first.wait_for()

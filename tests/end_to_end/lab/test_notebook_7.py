@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.end_to_end.lab.conftest import NOTEBOOK, Session
+from tests.end_to_end.lab.conftest import NOTEBOOK
 from tests.end_to_end.lab.test_answering import DISMISS, FORM, NOTE, card, see, verb
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("lab", [NOTEBOOK], indirect=True)]
 
 
-def test_a_form_and_a_chart(open_session: Callable[..., Session], posts: Callable[[], int]) -> None:
+def test_a_form_and_a_chart(open_session, posts):
     """An answer by keys is sent once and confirmed, and the chart has a bar for each step."""
     session = open_session("watchlist_hit", FORM, "runkit.gantt(run)")
     session.page.locator(".js-plotly-plot .bars .point").first.wait_for()
