@@ -15,19 +15,23 @@ from typing import Any
 import nbformat
 from IPython import get_ipython
 
+import runkit
 from runkit.server import _launch
+from support import until
+from tests.widgets.pages import Page
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
+TESTS = [str(FOLDER.parent), str(Path(__file__).parent)]
 NOTEBOOKS = sorted(FOLDER.glob("0*.ipynb"))
 SHOWN = ("image/svg+xml", "text/html", "text/plain")
 NO_KERNEL = "This card needs a running kernel"  # a page that reads this shows no form anyway
 # What differs each time, and what stands for it.
 CHANGING = {r"(127\.0\.0\.1):\d+": r"\1", r"(Last full check) .*? UTC": r"\1 just now"}
-# Each kernel begins with this: its own folder for drafts and answers, and a clock that stands still.
+# Each kernel begins with this: its own folder for drafts and answers, a clock that stands still, and a reviewer.
 KERNEL_CONFIG = """
 import os
 os.environ["RUNKIT_STATE_DIR"] = os.path.abspath("state")
-c.IPKernelApp.exec_lines = ["from tests.notebooks import hold_clock; hold_clock()"]
+c.IPKernelApp.exec_lines = ["from tests.notebooks import begin; begin()"]
 """
 CELL_S = 160  # that a cell takes a reader: agents need less until a question, and after it
 
@@ -45,7 +49,7 @@ def executed(paths: Sequence[Path]) -> dict[Path, Any]:
         options = ["--nbmake", "--overwrite", "--nbmake-timeout=120", "-n2", "-c", os.devnull]
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *options, *copies.values()],
-            env=os.environ | {"PYTHONPATH": str(FOLDER.parent), "IPYTHONDIR": name},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(TESTS), "IPYTHONDIR": name},
             capture_output=True,
             text=True,
         )
@@ -88,12 +92,23 @@ def steady(text: str) -> str:
     return text
 
 
-def hold_clock() -> None:
-    """Let the sandbox's clock stand still within a cell, so that outputs do not depend on speed."""
+def begin() -> None:
+    """Let the sandbox's clock stand still within a cell, and let a reviewer answer each form."""
     shell = get_ipython()
     held = {"speed": 1, "real_time": lambda: shell.execution_count * CELL_S}
     store = _launch.Store
     _launch.Store = lambda **options: store(**options | held)  # type: ignore[misc, assignment]
+    shell.events.register("post_run_cell", press)
+
+
+def press(cell: Any) -> None:
+    """Press the main button of a form that a cell shows, as its reader does."""
+    form = cell.result
+    if isinstance(form, runkit.InterruptForm):
+        page = Page(form.widget)
+        page.answer("approve", note="Another date of birth")
+        until(lambda: form.state == "settled")
+        page.tell()  # when it is handled, the receipt stands in the notebook
 
 
 if __name__ == "__main__":
