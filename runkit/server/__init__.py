@@ -10,7 +10,7 @@ _app               the endpoints
 _web               bodies of requests, and the format of refusals
 _store             what clients sent, and the clock
 _clock             virtual time
-_accounts          the account, the second reviewer, ids and times
+_accounts          the account, ids and times
 _recordings        finished runs in the API's form, and their businesses
 _recorded_files    a user's file of finished runs
 _replay            a run that is made from a recording, and its state at a time

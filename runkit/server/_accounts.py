@@ -1,4 +1,4 @@
-"""The sandbox's account, its second reviewer, and the ids and times that it makes."""
+"""The sandbox's account, and the ids and times that it makes."""
 
 from __future__ import annotations
 
@@ -36,25 +36,12 @@ def ms_of(text: str) -> int:
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
 """The account of the key: requester, reviewer and actor of all its requests."""
-SECOND_REVIEWER = "Priya Raman"
 
 
-def second_key(key: str) -> str:
-    """Derive the second reviewer's key from the account's."""
-    return f"{key}.second"
-
-
-def user_of(person: str | None) -> Json:
-    """Return the requester of a run: the account, or the user of that name."""
-    if person is None:
-        return ACCOUNT
-    return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None}
-
-
-def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
-    """Return the actors of an action: the user or the account, and the run that it is for."""
-    user = {key: user_of(person)[key] for key in ("id", "name")}
-    actors: list[Json] = [{"actor_type": "user" if person else "account", "data": user}]
+def actors(run: Mapping[str, Any] | None) -> list[Json]:
+    """Return the actors of an action: the account, and the run that it is for."""
+    account = {key: ACCOUNT[key] for key in ("id", "name")}
+    actors: list[Json] = [{"actor_type": "account", "data": account}]
     if run:
         data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
         actors.append({"actor_type": "run", "data": data})

@@ -17,15 +17,13 @@ LETTER = "irs_letter"
 VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # the agent acts after these
 
 
-def read_answer(
-    interrupt: PlacedInterrupt, value: Input, documents: list[Json], at: int, person: str | None
-) -> Answer:
+def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json], at: int) -> Answer:
     """Parse an input into one verdict for each question. `documents` are those of the business.
 
     Raises `RequestError` (422) if the input does not answer the question.
     """
     kinds = {document["id"]: document["document_type"] for document in documents}
-    shared = value.model_dump(exclude={"proposals"})
+    shared = value.model_dump(exclude={"proposals", "answered_by"})
     parts = dict.fromkeys(interrupt.questions, ("input", shared))
     for number, part in enumerate(value.proposals):
         if part.agent not in parts:
@@ -34,7 +32,7 @@ def read_answer(
         fields = shared | part.model_dump(exclude_unset=True)
         parts[part.agent] = (f"input.proposals[{number}]", fields)
 
-    answer = Answer(interrupt.item["id"], at, {}, {}, {}, person)
+    answer = Answer(interrupt.item["id"], at, {}, {}, {}, value.answered_by)
     for agent, question in interrupt.questions.items():
         path, fields = parts[agent]
         verdict = _verdict(question, fields, path, kinds)

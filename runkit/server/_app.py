@@ -22,7 +22,7 @@ from starlette.routing import Match
 
 from runkit.local.secret import Secret
 from runkit.server import _web
-from runkit.server._accounts import Json, actors, iso, user_of
+from runkit.server._accounts import ACCOUNT, Json, actors, iso
 from runkit.server._answer_effects import read_answer
 from runkit.server._business_actions import (
     actions_on,
@@ -61,12 +61,6 @@ async def _store(request: Request) -> Store:
             raise RequestError(422, f"the body is not valid JSON: {error}") from error
     store: Store = request.app.state.store
     return store
-
-
-def person_of(request: Request) -> str | None:
-    """Return the second reviewer's name, or None for the account."""
-    person: str | None = request.state.person
-    return person
 
 
 Db = Annotated[Store, Depends(_store)]
@@ -171,10 +165,10 @@ async def list_agent_threads(
 
 
 @router.post("/v1/threads", status_code=201)
-async def create_agent_thread(store: Db, body: _web.NewThread, request: Request) -> Json:
+async def create_agent_thread(store: Db, body: _web.NewThread) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(store, body.type)
-    return store.thread(store.add_thread(body.business, person_of(request), store.clock.now()))
+    return store.thread(store.add_thread(body.business, store.clock.now()))
 
 
 @router.get("/v1/threads/{id}")
@@ -193,7 +187,7 @@ async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 2
 
 
 @router.post("/v1/runs", status_code=201)
-async def create_agent_run(store: Db, body: _web.NewRun, request: Request) -> Json:
+async def create_agent_run(store: Db, body: _web.NewRun) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
@@ -213,9 +207,8 @@ async def create_agent_run(store: Db, body: _web.NewRun, request: Request) -> Js
         message = "the business is in audit; an agent cannot work on it"
         raise RequestError(422, message, "business_id")
 
-    more = {"prompt": body.prompt, "person": person_of(request)}
-    now = store.clock.now()
-    return store.run(store.add_run(body.type, business_id, body.thread_id, now, **more))
+    now, prompt = store.clock.now(), body.prompt
+    return store.run(store.add_run(body.type, business_id, body.thread_id, now, prompt=prompt))
 
 
 @router.get("/v1/runs/{id}")
@@ -226,9 +219,7 @@ async def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
 
 # Not in the published reference: only descriptions of fields mention it.
 @router.post("/v1/runs/{id}/resume")
-async def resume_agent_run(
-    store: Db, run_id: Id, body: _web.NewAnswer, request: Request, include: str = ""
-) -> Json:
+async def resume_agent_run(store: Db, run_id: Id, body: _web.NewAnswer, include: str = "") -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
@@ -241,18 +232,15 @@ async def resume_agent_run(
         raise RequestError(422, message, "interrupt_id")
 
     documents = store.business(run.spec.business_id).documents
-    answer = read_answer(waiting[body.interrupt_id], body.input, documents, now, person_of(request))
+    answer = read_answer(waiting[body.interrupt_id], body.input, documents, now)
     store.add_answer(run_id, answer)
     return store.run(run_id, has_steps(include))
 
 
 @router.post("/v1/runs/{id}/feedback", status_code=201)
-async def submit_agent_run_feedback(
-    store: Db, run_id: Id, body: _web.NewFeedback, request: Request
-) -> Json:
+async def submit_agent_run_feedback(store: Db, run_id: Id, body: _web.NewFeedback) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
-    now, person = store.clock.now(), person_of(request)
-    reviewer = user_of(person)["id"]
+    now, rating = store.clock.now(), (run_id, body.artifact_id)
     if body.artifact_id not in visible_artifacts(store.placed(run_id), now):
         raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
     row = {
@@ -262,11 +250,11 @@ async def submit_agent_run_feedback(
         "rating": body.rating,
         "artifact_id": body.artifact_id,
         "comment": body.comment or None,
-        "reviewer": {"type": "User" if person else "Account", "id": reviewer},
-        "superseded_prior": (run_id, body.artifact_id, reviewer) in store.rated,
+        "reviewer": {"type": "Account", "id": ACCOUNT["id"]},
+        "superseded_prior": rating in store.rated,
         "created_at": iso(now),
     }
-    store.rated.add((run_id, body.artifact_id, reviewer))
+    store.rated.add(rating)
     return row
 
 
@@ -295,7 +283,7 @@ async def list_actions(store: Db, object_type: _web.ObjectType, object_id: Objec
 
 
 @router.post("/v1/actions", status_code=201)
-async def create_action(store: Db, body: _web.NewAction, request: Request) -> Json:
+async def create_action(store: Db, body: _web.NewAction) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it.
 
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
@@ -314,7 +302,7 @@ async def create_action(store: Db, body: _web.NewAction, request: Request) -> Js
         "business_id": business.id,
         "at": store.clock.now(),
         "note": body.note or None,
-        "actors": actors(person_of(request), run),
+        "actors": actors(run),
     }
     store.actions[business.id].append(row)
     return actions_on(store, body.object_type, body.object_id)[row["id"]]

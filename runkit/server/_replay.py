@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from runkit.api.questions import questions_in
 from runkit.api.validation import interrupt_kind, interrupt_value, objects
-from runkit.server._accounts import Json, actors, id_in, iso, ms_of, user_of
+from runkit.server._accounts import ACCOUNT, Json, actors, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of what follows an open question
@@ -40,7 +40,6 @@ class RunSpec(NamedTuple):
     created: int
     prompt: str | None = None
     past_until: int = 0  # what happens before is made up, and does not change the business
-    person: str | None = None  # the user who requested it; None is the account
     stopped_at: int | None = None  # when the sandbox's operator ended it
 
 
@@ -52,7 +51,7 @@ class Answer(NamedTuple):
     verdicts: dict[str, str]
     notes: dict[str, str]
     payloads: dict[str, Json]
-    person: str | None = None  # the user who answered; the account is not named, as in the API
+    person: str | None = None  # who answered, if the answer says it
 
 
 class PlacedInterrupt(NamedTuple):
@@ -215,7 +214,7 @@ class _Parts:
             id=spec.id,
             thread_id=spec.thread_id,
             created_at=iso(spec.created),
-            requester=user_of(spec.person),
+            requester=ACCOUNT,
             prompt=spec.prompt,
         )
         for key in ("started_at", "ended_at"):
@@ -254,7 +253,7 @@ class _Parts:
                     key: result[key] for key in result if not (is_live and key in RECORDED_ANSWER)
                 }
                 if answer.person:
-                    step["result"]["answered_by"] = user_of(answer.person)
+                    step["result"]["answered_by"] = {"name": answer.person}
         kept = {key: result[key] for key in ("interrupt_id",) if key in result}
         running = {**step}
         _update(running, status="running", completed_at=None, result=kept)
@@ -293,7 +292,7 @@ class _Parts:
             "interrupt_id": answer.interrupt_id if answer else None,
             "payload": payloads.get(agent, recorded["payload"]),
             "note": notes.get(agent, recorded["note"]),
-            "actors": actors(None, self.spec._asdict() | {"status": "running"}),
+            "actors": actors(self.spec._asdict() | {"status": "running"}),
             "is_past": at <= self.spec.past_until,
         }
 

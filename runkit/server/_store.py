@@ -15,7 +15,7 @@ from pydantic import Field
 
 from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
-from runkit.server._accounts import SPACE, Json, id_in, iso, user_of
+from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
 from runkit.server._clock import Clock, ClockState
 from runkit.server._recorded_files import read_recordings
 from runkit.server._recordings import DESCRIPTIONS, Business, agent_json, packaged
@@ -75,7 +75,7 @@ class Store:
         self.runs: dict[str, RunSpec] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, list[Answer]] = defaultdict(list)
-        self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
+        self.rated: set[tuple[str, str]] = set()  # runs and artifacts
         self.actions: dict[str, list[Json]] = defaultdict(list)  # people's, by business
         self.agent_actions: dict[str, list[Json]] = {}  # agents' in all runs: they are small
         self._place = lru_cache(MAX_RUNS)(self._place_run)
@@ -119,13 +119,13 @@ class Store:
             "updated_at": max((run["updated_at"] for run in runs), default=created_at),
             "status": status,
             "metadata": None,
-            "requester": user_of(row["person"]),
+            "requester": ACCOUNT,
         }
 
-    def add_thread(self, business_id: str | None, person: str | None, created: int) -> str:
+    def add_thread(self, business_id: str | None, created: int) -> str:
         """Add a thread and return its id."""
         thread_id = self.new_id("threads")
-        row = {"id": thread_id, "created": created, "business_id": business_id, "person": person}
+        row = {"id": thread_id, "created": created, "business_id": business_id}
         self.threads[thread_id] = row
         return thread_id
 
@@ -137,7 +137,7 @@ class Store:
                 f"no run of {agent} on this business is recorded; expected {or_list(recorded)}"
             )
             raise RequestError(422, message, "type")
-        thread_id = thread_id or self.add_thread(business_id, more.get("person"), now)
+        thread_id = thread_id or self.add_thread(business_id, now)
         run_id = self.new_id("runs")
         seed = f"{self.seed}/{self.counts['runs']}"
         self.runs[run_id] = RunSpec(run_id, thread_id, agent, business_id, seed, now, **more)

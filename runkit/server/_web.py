@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.api.contract import MAX_COMMENT
 from runkit.local.secret import Secret
-from runkit.server._accounts import SECOND_REVIEWER, Json, second_key
+from runkit.server._accounts import Json
 from runkit.server._clock import Clock
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
@@ -74,8 +74,7 @@ def or_list(words: Iterable[str]) -> str:
 class AccessMiddleware:
     """ASGI middleware that checks origin and key, limits bodies and dates each response.
 
-    The date is in virtual time. The key goes no further; `request.state.person` is whose key it is
-    (None: the account's).
+    The date is in virtual time. The key goes no further.
     """
 
     def __init__(self, app: ASGIApp, clock: Clock, key: Secret) -> None:
@@ -106,9 +105,7 @@ class AccessMiddleware:
         try:
             check_origin(headers.get("host", ""), headers.getlist("origin"))
             check_size(int(headers.get("content-length", "0")))
-            scope["state"]["person"] = check_key(
-                headers.get("authorization", ""), self.key.get_secret_value()
-            )
+            check_key(headers.get("authorization", ""), self.key.get_secret_value())
             await self.app(scope, receive_limited, send_dated)
         except RequestError as error:
             refusal = error_response(error.status_code, error.detail, headers=error.headers)
@@ -162,18 +159,13 @@ def check_origin(host: str, origins: list[str]) -> None:
             )
 
 
-def check_key(authorization: str, key: str) -> str | None:
-    """Return the name of the second reviewer for that reviewer's key, None for the account's.
-
-    Compares in constant time; rejects (401) any other key.
-    """
+def check_key(authorization: str, key: str) -> None:
+    """Reject (401) any other key. Compares in constant time."""
     scheme, _, value = authorization.partition(" ")
-    for known, person in ((key, None), (second_key(key), SECOND_REVIEWER)):
-        if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), known.encode()):
-            return person
-    raise RequestError(
-        401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY"
-    )
+    if scheme.lower() != "bearer" or not hmac.compare_digest(value.encode(), key.encode()):
+        raise RequestError(
+            401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY"
+        )
 
 
 # -- bodies
@@ -230,9 +222,13 @@ class AgentFields(Fields):
 
 
 class Input(Fields):
-    """[A] 5: `proposals` override the shared fields, each for one agent."""
+    """[A] 5: `proposals` override the shared fields, each for one agent.
+
+    [A] 32: `answered_by` is the person that the step names from then on; by default it names none.
+    """
 
     proposals: list[AgentFields] = []
+    answered_by: str | None = None
 
 
 class NewAnswer(BaseModel):

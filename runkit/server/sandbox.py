@@ -15,7 +15,6 @@ from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.local.secret import Secret
-from runkit.server._accounts import second_key
 from runkit.server._recordings import Business
 
 if TYPE_CHECKING:
@@ -78,26 +77,22 @@ class Sandbox:
         raise UsageError.one_of("business", name, scenarios)
 
     @checked
-    def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:
+    def client(self, **options: Any) -> Client:
         """Return a client of this sandbox.
 
         Parameters
         ----------
-        second_reviewer
-            Use the key of a second reviewer, Priya Raman: its requests are recorded as hers, not as
-            the account's.
         **options
             Options of `runkit.Client`.
 
         Returns
         -------
         Client
-            A client with the URL and a key of this sandbox.
+            A client with the URL and the key of this sandbox.
         """
         from runkit.client import Client
 
-        key = hide(second_key(self.key) if second_reviewer else self.key)
-        return Client(api_key=key, base_url=self.url, **options)
+        return Client(api_key=hide(self.key), base_url=self.url, **options)
 
     @checked
     def end_run(self, run_id: str) -> None:

@@ -41,7 +41,6 @@ CALLS: dict[str, Callable[[], Any]] = {
     "sandbox, another parameter": lambda: runkit.sandbox(key=CANARY, port=-1),
     "time of a sandbox": lambda: closed_sandbox().now(),
     "client of a sandbox": lambda: closed_sandbox().client(timeout=0),
-    "second client": lambda: closed_sandbox().client(second_reviewer=True, timeout=0),
 }
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from runkit.api.models import Run
 from runkit.client import Client
-from runkit.server._accounts import second_key
 from runkit.widgets._answer_states import AnswerController
 from runkit.widgets._event_queue import EventQueue
 from runkit.widgets._question import Question, question_of
@@ -51,7 +50,7 @@ class Asking:
         self.pauses: list[Callable[[], object]] = []
         self.wire = Wire()
         self._stack = stack
-        self._other = stack.enter_context(box.client(rate=None, second_reviewer=True))
+        self._other = stack.enter_context(box.client(rate=None))
         self.client = self.another()
 
     def another(self, **options: Any) -> Client:
@@ -96,8 +95,9 @@ class Asking:
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""
-        body = {"interrupt_id": question.interrupt_id, "input": {"decision": decision}}
-        headers = {"Authorization": f"Bearer {second_key(self.box.key)}"}
+        answer = {"decision": decision, "answered_by": "Priya Raman"}
+        body = {"interrupt_id": question.interrupt_id, "input": answer}
+        headers = {"Authorization": f"Bearer {self.box.key}"}
         url = f"{self.box.url}/runs/{question.run.id}/resume"
         httpx.post(url, json=body, headers=headers, trust_env=False).raise_for_status()
 
