@@ -73,7 +73,6 @@ PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no defaul
 MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
 RATINGS = ("positive", "negative")  # sent in capitals
 ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
-OBJECT_TYPES = ("businesses", "watchlist_result")
 
 
 def create_body(
@@ -103,28 +102,6 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
             f"{MAX_COMMENT:,}. Shorten it."
         )
     return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
-
-
-def action_body(
-    object_type: str,
-    object_id: str,
-    action_type: str,
-    payload: Mapping[str, Any],
-    **context: str | None,
-) -> Json:
-    """Build the body of POST /actions. `context` is the note, the run's id and the thread's id.
-
-    Raises `UsageError` for a word that the API does not know.
-    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision
-    `{"status"}` with approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in
-    `note`.
-    """
-    if action_type not in ACTION_TYPES:
-        raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
-    if object_type not in OBJECT_TYPES:
-        raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
-    body = {"object_type": object_type, "object_id": object_id, **without_none(**context)}
-    return {**body, "type": action_type, "payload": dict(payload)}
 
 
 def verify_tin_payload(document_id: str) -> Json:

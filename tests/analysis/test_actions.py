@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -42,9 +41,9 @@ def test_an_action_of_a_person_has_no_question():
     with runkit.sandbox(seed=73) as box, box.client() as client:
         business = client.businesses.list()[0]
         run_id = client.runs.create("cip_orchestrator", business_id=business.id).id
-        decide = partial(client.actions.create, "businesses", business.id, "decision")
-        decide({"status": "approved"}, run_id=run_id)
-        decide({"status": "rejected"}, note="No")
+        body = {"object_type": "businesses", "object_id": business.id, "type": "decision"}
+        for status, more in {"approved": {"run_id": run_id}, "rejected": {"note": "No"}}.items():
+            client._http.post("/actions", {**body, "payload": {"status": status}, **more})
         runs = client.runs.fetch(client.runs.list(business_id=business), progress=False)
         found = runkit.actions(runs, client)
     assert found[["step_id", "interrupt_id", "proposal_no", "user_name"]].isna().all(axis=None)

@@ -22,10 +22,6 @@ WRITES: dict[str, Callable[[Client], object]] = {
     "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
     "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
     "feedback": lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
-    "thread": lambda client: client.threads.create("cip_orchestrator", business_id="b-1"),
-    "action": lambda client: client.actions.create(
-        "businesses", "b-1", "decision", {"status": "approved"}
-    ),
 }
 
 
