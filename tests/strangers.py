@@ -461,6 +461,26 @@ class Fleet:
         """The list page with all runs."""
         return page(self.strangers)
 
+    @property
+    def truths(self) -> list[Truth]:
+        """What is so of each run."""
+        return [made.truth for made in self.strangers]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings of all runs, without their outputs."""
+        found = [item for truth in self.truths for item in truth.findings]
+        return [item for item in found if not item.is_output]
+
+    def waits_s(self, *endings: str) -> list[float]:
+        """How long each question with one of these endings waited, until it was read if it is open."""
+        questions = [item for truth in self.truths for item in truth.questions]
+        return [
+            (self.read_at if item.answered is None else item.answered) - (item.asked or 0)
+            for item in questions
+            if item.ending in endings
+        ]
+
 
 def fleet(rng: random.Random, n_runs: int = 12) -> Fleet:
     """A mix of runs in all states, read in one response, with nothing left out."""

@@ -44,31 +44,31 @@ COUNTS = [
 
 
 @pytest.mark.parametrize(("count", "words"), CASES)
-def test_a_count_reads_as_it_is(count, words):
+def test_a_count_is_written_in_words(count, words):
     assert phrase(count, WHAT, NOUN) == words
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_an_absence_is_written_only_if_nothing_is_missing(count):
-    texts = [phrase(count, WHAT, NOUN), short(count, WHAT), number(count)]
-    absences = [text for text in texts if ABSENCE.search(text)]
-    assert not absences or count.unknown == count.unread == 0
+def test_an_absence_is_written_only_if_nothing_is_missing():
+    for count in COUNTS:
+        texts = [phrase(count, WHAT, NOUN), short(count, WHAT), number(count)]
+        absences = [text for text in texts if ABSENCE.search(text)]
+        assert not absences or count.unknown == count.unread == 0, count
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_what_is_missing_is_written_beside_every_number(count):
-    words = phrase(count, WHAT, NOUN)
-    assert ("known" in words) == bool(count.unknown or (count.unread and not count.of))
-    assert ("run" in words) == bool(count.unread)
+def test_what_is_missing_is_written_beside_every_number():
+    for count in COUNTS:
+        words = phrase(count, WHAT, NOUN)
+        assert ("known" in words) == bool(count.unknown or (count.unread and not count.of)), count
+        assert ("run" in words) == bool(count.unread), count
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_one_thing_is_never_plural(count):
-    words = f"{phrase(count, WHAT, NOUN)} {things(count, NOUN)}"
-    assert not re.search(r"\b1 (open questions|runs)\b|\b[02-9] (open question|run)\b", words)
+def test_one_thing_is_never_plural():
+    for count in COUNTS:
+        words = f"{phrase(count, WHAT, NOUN)} {things(count, NOUN)}"
+        assert not re.search(r"\b1 (open questions|runs)\b|\b[02-9] (open question|run)\b", words)
 
 
-def test_a_share_says_of_how_many():
+def test_a_share_is_written_with_its_base():
     counts = [Count(3, 5, 2), Count(0, 0), Count(0, 2, 2), Count(1, 2, 0, 3)]
     assert [share(count) for count in counts] == ["100%", "–", "–", "50%"]
     assert [base(count, NOUN) for count in counts] == [
@@ -79,7 +79,7 @@ def test_a_share_says_of_how_many():
     ]
 
 
-def test_runs_that_were_not_read_have_a_sentence():
+def test_a_sentence_counts_the_runs_that_were_not_read():
     words = "Findings of 41 runs not known: their steps were not read in full."
     assert unread(Count(0, 0, 0, 41), "Findings") == words
     assert unread(Count(3, 3, 0, 1), "Findings").startswith("Findings of 1 run not known: its")
@@ -100,5 +100,5 @@ def test_runs_that_were_not_read_have_a_sentence():
         (Span(0, is_least=True), "not known"),
     ],
 )
-def test_a_span_reads_as_it_is_known(span, words):
+def test_a_span_is_written_in_words(span, words):
     assert lasted(span) == words

@@ -14,7 +14,7 @@ import runkit
 import strangers
 from runkit.display.counts import Count
 from runkit.facts import Facts, businesses_of, run_facts
-from strangers import HOUR, REMOVALS, STRONG, Fleet, Question
+from strangers import HOUR, REMOVALS, STRONG, Fleet, Truth
 
 LIMIT_H = 4
 SOON_S = HOUR / 2
@@ -27,51 +27,39 @@ def counts_of(f: runkit.Frames) -> dict[str, Count]:
     return {name: value for name, value in values.items() if isinstance(value, Count)}
 
 
-def wait_s(asked: Question, read_at: float) -> float:
-    """How long a question waited, until the run was read if it is open."""
-    return (asked.answered if asked.answered is not None else read_at) - (asked.asked or 0)
-
-
 def true_counts(fleet: Fleet) -> dict[str, tuple[int, int]]:
     """How many things are so, and of how many, by a loop over what was generated."""
-    truths = [made.truth for made in fleet.strangers]
-    asked = [item for truth in truths for item in truth.questions]
-    findings = [item for truth in truths for item in truth.findings if not item.is_output]
-    sources = [tier for item in findings for tier in item.tiers]
-    completed = [truth for truth in truths if truth.status == "completed"]
-    failed = [truth for truth in truths if truth.status == "error"]
-
-    def of(questions: list[Question], is_so: Any = lambda seconds: True) -> tuple[int, int]:
-        return sum(is_so(wait_s(item, fleet.read_at)) for item in questions), len(questions)
+    sources = [tier for item in fleet.findings for tier in item.tiers]
 
     def among(items: list[Any], is_so: Any = lambda item: True) -> tuple[int, int]:
         return sum(bool(is_so(item)) for item in items), len(items)
 
+    def ended(status: str) -> list[Truth]:
+        return [truth for truth in fleet.truths if truth.status == status]
+
     def is_late(seconds: float) -> bool:
         return seconds > LIMIT_H * HOUR
 
-    waiting, answered = (
-        [item for item in asked if item.ending == word] for word in ("pending", "answered")
-    )
+    waiting, answered, settled = map(fleet.waits_s, ("pending", "answered", "auto_approve"))
     return {
-        "open_questions": of(waiting),
-        "late_questions": of(waiting, is_late),
-        "questions_asked": of(waiting + answered),
-        "questions_by_policy": of([item for item in asked if item.ending == "auto_approve"]),
-        "questions_over": of(waiting + answered, is_late),
-        "answers": of(answered),
-        "answers_soon": of(answered, lambda seconds: seconds <= SOON_S),
+        "open_questions": among(waiting),
+        "late_questions": among(waiting, is_late),
+        "questions_asked": among(waiting + answered),
+        "questions_by_policy": among(settled),
+        "questions_over": among(waiting + answered, is_late),
+        "answers": among(answered),
+        "answers_soon": among(answered, lambda seconds: seconds <= SOON_S),
         "unread": (0, 0),
-        "causes": among(failed, lambda truth: truth.cause),
+        "causes": among(ended("error"), lambda truth: truth.cause),
         "low_runs": among(
-            completed, lambda truth: any(f.confidence == "low" for f in truth.findings)
+            ended("completed"), lambda truth: any(f.confidence == "low" for f in truth.findings)
         ),
-        "timed_runs": among(completed),
-        "failed_steps": (sum(truth.n_failed for truth in truths),) * 2,
-        "findings": among(findings),
+        "timed_runs": among(ended("completed")),
+        "failed_steps": (sum(truth.n_failed for truth in fleet.truths),) * 2,
+        "findings": among(fleet.findings),
         "sources": among(sources, lambda tier: tier in STRONG),
-        "strong_findings": among(findings, lambda item: set(item.tiers) & set(STRONG)),
-        "bare_findings": among(findings, lambda item: not item.tiers),
+        "strong_findings": among(fleet.findings, lambda item: set(item.tiers) & set(STRONG)),
+        "bare_findings": among(fleet.findings, lambda item: not item.tiers),
     }
 
 
@@ -104,31 +92,19 @@ SEEDS = range(3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_full_data_every_count_equals_a_loop_and_nothing_is_unknown(seed):
+def test_on_full_data_every_count_and_pick_equals_a_loop_and_nothing_is_unknown(seed):
+    """Picks are the oldest wait, the cause of each failure, and the lowest rating of each run."""
     fleet, f = full(seed)
     true = true_counts(fleet)
     assert counts_of(f) == {name: Count(n, of) for name, (n, of) in true.items()}
     numbers = numbers_of(f)
     assert numbers == {name: true[name][0] for name in numbers}
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_on_full_data_the_picks_equal_a_loop(seed):
-    """The oldest wait, the cause of each failure, and the lowest rating of each run."""
-    fleet, f = full(seed)
     facts = Facts(f)
-    waits = [
-        wait_s(item, fleet.read_at)
-        for made in fleet.strangers
-        for item in made.truth.questions
-        if item.ending == "pending"
-    ]
-    assert facts.oldest.seconds == (pytest.approx(max(waits), abs=0.01) if waits else None)
+    assert facts.oldest.seconds == pytest.approx(max(fleet.waits_s("pending")), abs=0.01)
     assert not facts.oldest.is_least
-    for made, row in zip(fleet.strangers, facts.runs.to_dict("records"), strict=True):
-        weakest = made.truth.weakest
+    for truth, row in zip(fleet.truths, facts.runs.to_dict("records"), strict=True):
         cause, level = (None if pd.isna(row[name]) else row[name] for name in ("cause", "level"))
-        assert (cause, level) == (made.truth.cause, weakest and weakest.confidence)
+        assert (cause, level) == (truth.cause, truth.weakest and truth.weakest.confidence)
 
 
 def unread_things(fleet: Fleet, page: dict[str, Any], name: str) -> int:

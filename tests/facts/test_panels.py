@@ -9,36 +9,25 @@ import pytest
 
 import runkit
 import strangers
-from strangers import ABSENCE, HOUR, Finding, Fleet, Truth
+from strangers import ABSENCE, HOUR, Finding, Truth
 from support import at, question, run, step
 
 
-def listed(fleet: Fleet) -> runkit.Frames:
-    """The runs as the API lists them, without steps."""
-    rng = random.Random(1)
-    return runkit.frames(strangers.reduced(fleet.page, ["without_steps_and_questions"], 1, rng))
-
-
-@pytest.mark.parametrize(
-    "name", ["waits", "failed_steps", "weak_findings", "slowest_steps", "variants"]
-)
-def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing(name):
-    f = listed(strangers.fleet(random.Random(2)))
-    panel = getattr(runkit.fleet, name)(f.select(f.runs["status"].ne("running")))
-    assert not ABSENCE.search(panel.sentence), panel.sentence
-    assert re.search(r"\d+ runs? not known", panel.sentence)
+def test_runs_whose_steps_were_not_read_are_said_to_lack_nothing():
+    rng = random.Random(2)
+    page = strangers.fleet(rng).page
+    f = runkit.frames(strangers.reduced(page, ["without_steps_and_questions"], 1, rng))
+    ended = f.select(f.runs["status"].ne("running"))
+    for name in ("waits", "failed_steps", "weak_findings", "slowest_steps", "variants"):
+        sentence = getattr(runkit.fleet, name)(ended).sentence
+        assert not ABSENCE.search(sentence), sentence
+        assert re.search(r"\d+ runs? not known", sentence)
 
 
 def test_waits_have_a_class_and_the_longest_of_a_loop():
     fleet = strangers.fleet(random.Random(2))
-    waits_s = [
-        (asked.answered if asked.answered is not None else fleet.read_at) - asked.asked
-        for made in fleet.strangers
-        for asked in made.truth.questions
-        if asked.ending in ("pending", "answered")
-    ]
-    table = runkit.fleet.waits(runkit.frames(fleet.page)).table.set_index("kind")
-    row = table.loc["All"]
+    waits_s = fleet.waits_s("pending", "answered")
+    row = runkit.fleet.waits(runkit.frames(fleet.page)).table.set_index("kind").loc["All"]
     assert row["over 3 d"] == sum(seconds > 72 * HOUR for seconds in waits_s)
     assert row["longest_s"] == pytest.approx(max(waits_s), abs=0.01)
 

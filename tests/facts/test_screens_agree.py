@@ -12,7 +12,6 @@ import runkit
 import screens
 import strangers
 from runkit.shell import _terminal
-from strangers import Fleet
 from support import artifact, at, question, run, step
 
 READS: dict[str, str] = {  # a fact, and how each screen says it
@@ -67,27 +66,25 @@ def test_screens_say_one_number_of_questions_that_may_be_rows_of_one():
     assert runkit.one_run.questions(f.select("r")).sentence.startswith("At least 2 questions: 2 ")
 
 
-def statuses_of(fleet: Fleet) -> Counter[str]:
-    return Counter(made.truth.status for made in fleet.strangers)
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_statuses_of_a_print_add_up(seed):
-    fleet = strangers.fleet(random.Random(seed), 9)
-    [first, *_] = runkit.frames(fleet.page).summary()
-    numbers = [int(n) for n in re.findall(r"\d+", first)]
-    assert numbers[0] == sum(numbers[1:]) == 9
-    assert sorted(numbers[1:]) == sorted(statuses_of(fleet).values())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_endings_of_the_questions_of_a_run_add_up(seed):
-    fleet = strangers.fleet(random.Random(seed), 6)
+def test_the_parts_of_a_sentence_add_up_to_its_whole():
+    """Of many runs the statuses; of one the endings of its questions and the ratings of its findings."""
+    fleet = strangers.fleet(random.Random(0), 9)
     f = runkit.frames(fleet.page)
+    n_runs, *statuses = numbers(f.summary()[0])
+    assert n_runs == sum(statuses) == 9
+    assert sorted(statuses) == sorted(Counter(item.status for item in fleet.truths).values())
     for made in fleet.strangers:
-        words = runkit.one_run.questions(f.select(made.run_id)).sentence.split(". ")[0]
-        numbers = [int(n) for n in re.findall(r"\d+", words)] or [0]
-        assert numbers[0] == sum(numbers[1:]) == len(made.truth.questions), words
+        one = f.select(made.run_id)
+        words = runkit.one_run.questions(one).sentence.split(". ")[0]
+        n, *parts = numbers(words) or [0]
+        assert n == sum(parts) == len(made.truth.questions), words
+        [tile] = [text for text in screens.RUN["report"](one) if text.startswith("Findings: ")]
+        n, *parts = numbers(tile)
+        assert n == sum(parts) == sum(not item.is_output for item in made.truth.findings)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
@@ -96,38 +93,24 @@ def test_known_and_unknown_causes_are_all_failed_runs(share):
     fleet = strangers.fleet(rng, 12)
     page = strangers.reduced(fleet.page, ["without_steps"], share, rng)
     [tile] = [text for text in screens.FLEET["overview"](runkit.frames(page)) if "Failed: " in text]
-    n_failed, note = tile.split(": ")[1].split(" | ")
-    is_read = {raw["id"]: bool(raw["steps"]) for raw in page["data"]}
-    failed = [made for made in fleet.strangers if made.truth.status == "error"]
-    n_known = sum(is_read[made.run_id] for made in failed)
-    assert int(n_failed) == len(failed) > 2
-    if n_known == len(failed):  # then it says how many there are
-        assert note == f"{len({made.truth.reason for made in failed})} causes"
-    elif n_known:
-        assert note == f"{n_known} with a known cause; {len(failed) - n_known} not known"
-    else:
-        assert note == "not known whether with a known cause"
+    failed = {made.run_id for made in fleet.strangers if made.truth.status == "error"}
+    n_known = sum(bool(raw["steps"]) for raw in page["data"] if raw["id"] in failed)
+    notes = {
+        len(failed): f"{len({item.reason for item in fleet.truths if item.reason})} causes",
+        0: "not known whether with a known cause",
+    }
+    note = f"{n_known} with a known cause; {len(failed) - n_known} not known"
+    assert tile == f"✕ Failed: {len(failed)} | {notes.get(n_known, note)}"
 
 
 def test_what_needs_attention_is_what_waits_and_what_failed():
     fleet = strangers.fleet(random.Random(5), 9)
-    f, truths = runkit.frames(fleet.page), [made.truth for made in fleet.strangers]
+    f, n_steps = runkit.frames(fleet.page), sum(truth.n_failed for truth in fleet.truths)
     n_rows = runkit.fleet.needs_attention(f).table.groupby("next_step", observed=True)["n_runs"]
-    n_pending = sum(asked.ending == "pending" for truth in truths for asked in truth.questions)
-    n_failed = sum(truth.status == "error" for truth in truths)
+    n_failed = sum(truth.status == "error" for truth in fleet.truths)
+    n_pending = len(fleet.waits_s("pending"))
     assert n_rows.sum()[["Answer", "Check"]].tolist() == [n_pending, n_failed]
-    numbers = re.findall(r"\d+", runkit.fleet.failed_steps(f).sentence)
-    assert [*map(int, numbers)] == [sum(truth.n_failed for truth in truths), n_failed, 9]
-
-
-def test_the_ratings_of_a_run_add_up_to_its_findings():
-    fleet = strangers.fleet(random.Random(4), 6)
-    f = runkit.frames(fleet.page)
-    for made in fleet.strangers:
-        tiles = screens.RUN["report"](f.select(made.run_id))
-        [tile] = [text for text in tiles if text.startswith("Findings: ")]
-        n, *parts = (int(n) for n in re.findall(r"\d+", tile))
-        assert n == sum(parts) == sum(not item.is_output for item in made.truth.findings)
+    assert numbers(runkit.fleet.failed_steps(f).sentence) == [n_steps, n_failed, 9]
 
 
 @pytest.mark.parametrize("missing", [None, "the list was cut"])

@@ -11,7 +11,7 @@ import pytest
 import runkit
 import screens
 import strangers
-from strangers import FORMS, HOUR, REMOVALS, STRONG, Finding, Fleet, Question, Stranger
+from strangers import FORMS, HOUR, STRONG, Fleet, Stranger, Truth
 
 LIMIT_S = 4 * HOUR
 ABSENCE = re.compile(
@@ -25,23 +25,19 @@ class Full:
     """What is so of some runs, by a loop over what was generated."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self.truths = [made.truth for made in fleet.strangers]
+        self.truths = fleet.truths
         self.questions = [item for truth in self.truths for item in truth.questions]
-        self.pending = [item for item in self.questions if item.ending == "pending"]
-        self.asked = [item for item in self.questions if item.ending in ("answered", "pending")]
-        self.answers = [item for item in self.asked if item.ending == "answered"]
-        self.late = [item for item in self.pending if fleet.read_at - item.asked > LIMIT_S]
-        self.over = [item for item in self.asked if self._wait_s(item, fleet) > LIMIT_S]
-        self.artifacts = [item for truth in self.truths for item in truth.findings]
-        self.findings = [item for item in self.artifacts if not item.is_output]
+        self.pending = fleet.waits_s("pending")
+        self.answers = fleet.waits_s("answered")
+        self.asked = self.pending + self.answers
+        self.late, self.over = (
+            [wait_s for wait_s in waits if wait_s > LIMIT_S] for waits in (self.pending, self.asked)
+        )
+        self.findings = fleet.findings
         self.bare = [item for item in self.findings if not item.tiers]
         self.strong = [item for item in self.findings if set(item.tiers) & set(STRONG)]
         self.tiers = [tier for item in self.findings for tier in item.tiers]
         self.n_failed = sum(truth.n_failed for truth in self.truths)
-
-    @staticmethod
-    def _wait_s(item: Question, fleet: Fleet) -> float:
-        return (fleet.read_at if item.answered is None else item.answered) - (item.asked or 0)
 
     def has(self, status: str) -> bool:
         """Some run has this status."""
@@ -54,17 +50,18 @@ class Full:
             for item in self.findings
         )
 
-    def is_low(self, of: Callable[[strangers.Truth], bool]) -> bool:
-        """Some of these runs has a finding or an output of low confidence."""
-        return any(of(truth) and any(map(_is_low, truth.findings)) for truth in self.truths)
+    def completed(self) -> list[Truth]:
+        """Return the runs that completed."""
+        return [truth for truth in self.truths if truth.status == "completed"]
 
+    def is_low(self) -> bool:
+        """Some completed run has a finding or an output of low confidence."""
+        levels = {item.confidence for truth in self.completed() for item in truth.findings}
+        return "low" in levels
 
-def _is_low(item: Finding) -> bool:
-    return item.confidence == "low"
-
-
-def _is_completed(truth: strangers.Truth) -> bool:
-    return truth.status == "completed"
+    def has_output(self) -> bool:
+        """Some run has an output."""
+        return any(item.is_output for truth in self.truths for item in truth.findings)
 
 
 Rule = Callable[[Full, re.Match[str]], bool]
@@ -90,18 +87,17 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     # of statuses
     r"Waiting: 0 \| none": lambda full, _: not full.has("interrupted"),
     r"Failed: 0 \| none": lambda full, _: not full.has("error"),
-    r"^0 of \d+ runs completed|no completed runs": lambda full, _: not full.has("completed"),
-    r"no other completed run": lambda full, _: sum(map(_is_completed, full.truths)) < 2,
+    r"^0 of \d+ runs completed|no completed runs": lambda full, _: not full.completed(),
+    r"no other completed run": lambda full, _: len(full.completed()) < 2,
     r"nothing ran": lambda full, _: full.has("interrupted"),  # only they have gaps
     r"No result yet": lambda full, _: full.has("running"),
     r"No result: the review failed": lambda full, _: any(
         truth.status == "error" and not any(item.is_output for item in truth.findings)
         for truth in full.truths
     ),
-    r"No output|no summary and no overall confidence": lambda full, _: (
-        not any(item.is_output for item in full.artifacts)
+    r"No output|no summary (and no overall confidence|was written)": lambda full, _: (
+        not full.has_output()
     ),
-    r"no summary was written": lambda full, _: not any(item.is_output for item in full.artifacts),
     # of causes and of evidence
     r"No step says why": lambda full, _: any(
         truth.status == "error" and truth.cause is None for truth in full.truths
@@ -110,7 +106,7 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"^No findings|Findings: 0|\b0 (findings|artifacts)": lambda full, _: not full.findings,
     r"^No finding differs": lambda full, _: not full.findings,  # no title is one of two runs
     r"Sources: 0|\b0 sources": lambda full, _: not full.tiers,
-    r"Low confidence: 0": lambda full, _: not full.is_low(_is_completed),
+    r"Low confidence: 0": lambda full, _: not full.is_low(),
     r"none government or primary": lambda full, _: not set(full.tiers) & set(STRONG),
     r"all government or primary": lambda full, _: set(full.tiers) <= set(STRONG),
     r"none on government or primary sources": lambda full, _: not full.strong,
@@ -141,14 +137,6 @@ def false_clauses(texts: list[str], full: Full) -> list[str]:
     return wrong
 
 
-def reduced_fleet(
-    names: list[str], share: float, rng: random.Random
-) -> tuple[Fleet, runkit.Frames]:
-    """Runs of which everything is known, and the frames of what is left of them."""
-    fleet = strangers.fleet(rng, 7)
-    return fleet, runkit.frames(strangers.reduced(fleet.page, names, share, rng))
-
-
 def wrong_texts(
     screens_of: dict[str, screens.Show], made: list[Stranger], read_at: float, f: runkit.Frames
 ) -> dict[str, list[str]]:
@@ -160,12 +148,9 @@ def wrong_texts(
 
 REDUCED = [
     [],
-    ["without_steps"],
-    ["without_steps_and_questions"],
+    ["without_steps", "without_pairing"],
+    ["without_steps_and_questions", "without_confidence", "without_tiers"],
     ["without_read_time", "without_results"],
-    ["without_confidence", "without_tiers"],
-    ["without_pairing"],
-    list(REMOVALS),
 ]
 
 
@@ -173,7 +158,8 @@ REDUCED = [
 def test_no_screen_states_an_absence_that_is_not_so(names):
     """Neither of many runs, nor of one, for which the status changes with the parameter."""
     rng = random.Random(len(names))
-    fleet, f = reduced_fleet(names, 0.6, rng)
+    fleet = strangers.fleet(rng, 7)
+    f = runkit.frames(strangers.reduced(fleet.page, names, 0.6, rng))
     made, read_at = fleet.strangers, fleet.read_at
     assert not wrong_texts(screens.FLEET, made, read_at, f)
     for stranger in rng.sample(list({item.truth.status: item for item in made}.values()), 2):
@@ -196,7 +182,7 @@ def test_no_head_of_a_form_states_an_absence_that_is_not_so(name):
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
 def test_no_screen_of_two_runs_states_an_absence_that_is_not_so(share):
-    fleet, f = reduced_fleet(["without_steps"], share, random.Random(3))
-    made = fleet.strangers[:2]
-    two = f.select([item.run_id for item in made])
-    assert not wrong_texts(screens.PAIR, made, fleet.read_at, two)
+    rng = random.Random(3)
+    fleet = strangers.fleet(rng, 2)
+    f = runkit.frames(strangers.reduced(fleet.page, ["without_steps"], share, rng))
+    assert not wrong_texts(screens.PAIR, fleet.strangers, fleet.read_at, f)
