@@ -15,6 +15,7 @@ import strangers
 from runkit.display.counts import Count
 from runkit.facts import Facts, businesses_of, run_facts
 from strangers import HOUR, REMOVALS, STRONG, Fleet, Truth
+from support import at
 
 LIMIT_H = 4
 SOON_S = HOUR / 2
@@ -152,14 +153,22 @@ def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed):
         assert is_least or math.isnan(whole_s)
 
 
+def test_a_wait_of_at_least_an_hour_is_not_known_to_be_in_time():
+    asked = strangers.question("q", 0, None)
+    asking = strangers.run(asked, end=None, status="interrupted", updated_at=at(0))
+    later = strangers.run(strangers.step("s"), run_id="later", updated_at=at(HOUR))
+    f = runkit.frames({"object": "list", "data": [asking, later]})
+    assert Facts(f, LIMIT_H).late_questions == Count(0, 1, 1)
+
+
 def test_a_lost_artifact_leaves_findings_unknown():
     """A run of which something could not be read may have more findings and errors."""
-    run = strangers.run([strangers.step("work", 0, 50, artifacts=[5])])
+    run = strangers.run(strangers.step("work", 0, 50, artifacts=[5]))
     assert Facts(runkit.frames([run])).unread == Count(0, 0, 0, 1)
 
 
 def test_runs_without_a_business_may_be_of_others():
-    run = strangers.run([strangers.step("work", 0, 50)])
+    run = strangers.run(strangers.step("work", 0, 50))
     f = runkit.frames([run | {"id": f"run-{number}"} for number in range(3)])
     f.runs["business_name"] = ["Lakeline", None, "Lakeline"]
     assert businesses_of(f) == Count(1, 2, 1)

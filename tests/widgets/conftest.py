@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -13,12 +13,8 @@ from runkit import Run
 from support import BROWSER_TIMEOUT, until
 from tests.client.conftest import client as scripted_client
 from tests.client.conftest import fake_time, make_client, question, run_json, server
-from tests.faults import sandbox
 from tests.widgets.asking import asking, shared_box
 from tests.widgets.live import LivePage
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "asking",
@@ -87,10 +83,13 @@ def live(page):
 
 
 @pytest.fixture
-def box():
-    """A sandbox of one test, without runs."""
-    with sandbox(speed=3000) as box:
-        yield box
+def box(shared_box):
+    """A quick sandbox where no question waits; no fault outlives the test."""
+    with shared_box.client(rate=None) as client:
+        for run in client.runs.list(status="interrupted", progress=False):
+            shared_box.end_run(run.id)
+    yield shared_box
+    shared_box.clear_faults()
 
 
 @pytest.fixture

@@ -22,10 +22,16 @@ Begin = Callable[[str], Run]
 Watch = Callable[..., tuple[RunMonitor, Page]]
 
 
+@pytest.fixture(scope="module")
+def slow_box():
+    with sandbox(speed=600) as running:
+        yield running
+
+
 @pytest.fixture
-def box():
-    with sandbox(speed=300) as box:
-        yield box
+def box(slow_box):
+    yield slow_box
+    slow_box.clear_faults()
 
 
 @pytest.fixture

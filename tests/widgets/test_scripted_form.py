@@ -174,27 +174,3 @@ def test_a_saved_notebook_holds_no_question(show):
     assert "Dismiss?" not in state
     assert NOTE not in state
     assert KEY not in state
-
-
-def test_a_dismissal_needs_a_note(show, server):
-    """Without a reason nothing is sent; blanks are no reason."""
-    shown = show()
-    assert [shown.answer("approve", note=note) for note in ("", "  ")] == ["invalid"] * 2
-    assert posts(server) == []
-
-
-def test_what_was_typed_outlives_its_form(show):
-    """Another form begins with it; the first one writes it a moment after the last key."""
-    show().page.type(note=NOTE)
-    until(lambda: show().note == NOTE, 5)
-
-
-def test_what_was_typed_goes_with_its_question(show, take, server, waiting):
-    """A settled answer leaves no draft behind: asked again, the question begins empty."""
-    shown = show()
-    shown.page.type(note=NOTE)
-    until(lambda: show().note == NOTE, 5)
-    take()
-    assert shown.answer("reject") == "settled"
-    server.script = lambda request: Answer(waiting)
-    assert show().note == ""
