@@ -150,9 +150,14 @@ def with_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
 
 
 def joined_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
-    """Return the answer that counts of each question, null where none is known."""
-    joined = log[log["use"].eq(JOINED)]
-    return joined.set_index("question").reindex(questions.index)
+    """Return the answer that counts of each question, null where none is known.
+
+    An answer whose decision is another than that of the data tells neither who answered nor why.
+    """
+    answers = log[log["use"].eq(JOINED)].set_index("question").reindex(questions.index)
+    is_known = questions["decision"].notna() & answers["decision"].notna()
+    is_rejected = questions["decision"].eq("rejected")
+    return answers.mask(is_known & is_rejected.ne(answers["decision"].eq("rejected")))
 
 
 def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFrame:

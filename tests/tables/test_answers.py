@@ -44,7 +44,8 @@ def row(source: object, **more: Any) -> list[Any]:
         ({}, [None, None, None], ["rejected", "Ada", "no"]),
         ({"answered_by": "Bo"}, [None, "Bo", None], ["rejected", "Bo", "no"]),
         ({"reviewer": {"id": "u", "name": "Bo"}}, [None, "Bo", None], ["rejected", "Bo", "no"]),
-        ({"decision": "approved"}, ["approved", None, None], ["approved", "Ada", "no"]),
+        ({"decision": "approved"}, ["approved", None, None], ["approved", None, None]),
+        ({"decision": "rejected"}, ["rejected", None, None], ["rejected", "Ada", "no"]),
         ({"comment": "seen"}, [None, None, "seen"], ["rejected", "Ada", "seen"]),
         (
             {"decision": "approve", "answered_by": "Bo", "reviewer": "Cy", "note": "seen"},
