@@ -1,10 +1,7 @@
 """Runs come into the archive as they are, and of each the newest copy is read."""
 
-from __future__ import annotations
-
 import json
 import stat
-from typing import Any
 
 import deltalake
 import pandas as pd
@@ -16,20 +13,18 @@ from runkit.errors import ArchiveError, UsageError
 from support import at, example, run, step
 from tests.archive.conftest import check_holds, item
 
-Json = dict[str, Any]
 
-
-def stored(run_id: str = "a", updated: float = 100, **more: Any) -> Json:
+def stored(run_id="a", updated=100, **more):
     """A run of one step, told by its id and when it was updated."""
     return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
 
 
-def read(item: Json, seconds: float, **local: Any) -> Json:
+def read(item, seconds, **local):
     """The same as it was read at some time."""
     return item | {"_runkit": {"read_at": at(seconds), **local}}
 
 
-def kept(archive: runkit.Archive) -> dict[str, Json]:
+def kept(archive):
     """What the archive holds, by id."""
     return {stored.id: stored.to_dict() for stored in archive.runs()}
 
@@ -98,7 +93,7 @@ def test_what_is_no_run_is_named(archive):
 def test_runs_added_before_an_error_are_kept(archive, monkeypatch, error):
     monkeypatch.setattr(_writing, "BATCH_BYTES", 5_000)
 
-    def breaks() -> Any:
+    def breaks():
         yield from (stored(f"r{number}") for number in range(45))
         raise error
 

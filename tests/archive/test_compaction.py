@@ -1,11 +1,6 @@
 """Compaction makes the table smaller, and changes nothing that is read."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import deltalake
 import pyarrow as pa
@@ -17,23 +12,21 @@ from runkit.archive.table import Table
 from runkit.errors import ArchiveError
 from tests.archive.conftest import check_holds, item
 
-Json = dict[str, Any]
 
-
-def held(archive: runkit.Archive, version: int | None = None) -> dict[str, Json]:
+def held(archive, version=None):
     """What is read of the archive, by id; each run once."""
     by_id = {stored.id: stored.to_dict() for stored in archive.runs(version=version)}
     assert len(by_id) == len(archive.select(version=version))
     return by_id
 
 
-def rows_in(folder: Path) -> Counter[str]:
+def rows_in(folder):
     """How many rows the table has of each run."""
     rows = deltalake.DeltaTable(folder).to_pyarrow_table(columns=["run_id"])
     return Counter(rows["run_id"].to_pylist())
 
 
-def n_files(folder: Path) -> int:
+def n_files(folder):
     """How many files the newest version has."""
     return len(deltalake.DeltaTable(folder).file_uris())
 
@@ -63,13 +56,11 @@ def test_nothing_to_do_writes_nothing(archive):
     assert archive.compact() == version
 
 
-def add_before_commit(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, before: Callable[[runkit.Archive], object]
-) -> None:
+def add_before_commit(monkeypatch, folder, before):
     """Let another writer come between what the next commit has read and its commit."""
     real = Table.write
 
-    def write(table: Table, *given: Any) -> None:
+    def write(table, *given):
         monkeypatch.setattr(Table, "write", real)
         before(runkit.Archive(folder))
         real(table, *given)

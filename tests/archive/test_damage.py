@@ -1,10 +1,5 @@
 """A damaged archive ends in one error of runkit, never in another library's or in wrong frames."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,17 +8,17 @@ import runkit
 from support import run, step
 
 
-def first_file(folder: Path) -> Path:
+def first_file(folder):
     """One of the table's files."""
     return min(folder.glob("*.parquet"))
 
 
-def first_commit(folder: Path) -> Path:
+def first_commit(folder):
     """The oldest entry of the table's log."""
     return min((folder / "_delta_log").glob("*.json"))
 
 
-def change_json(folder: Path, text: str | None) -> None:
+def change_json(folder, text):
     """Write a file anew with another text of its run."""
     table = pq.read_table(first_file(folder))
     number = table.schema.get_field_index("json")
@@ -31,12 +26,12 @@ def change_json(folder: Path, text: str | None) -> None:
     pq.write_table(changed, first_file(folder))
 
 
-def cut(path: Path) -> None:
+def cut(path):
     """Leave the first half of a file."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-DAMAGES: dict[str, Callable[[Path], object]] = {
+DAMAGES = {
     "a file is gone": lambda folder: first_file(folder).unlink(),
     "a file is cut": lambda folder: cut(first_file(folder)),
     "a file is another table": lambda folder: pq.write_table(
@@ -91,7 +86,7 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path):
     assert n_errors > 50
 
 
-def log_of(folder: Path) -> list[Path]:
+def log_of(folder):
     return sorted((folder / "_delta_log").glob("*.json"))
 
 

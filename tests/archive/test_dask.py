@@ -1,9 +1,5 @@
 """The same frames on a real cluster, in another process."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -11,7 +7,7 @@ import runkit
 from support import at, example, question, run, step
 
 
-def made(number: int) -> dict[str, Any]:
+def made(number):
     """Runs with everything: findings, questions, words that nobody knows, open steps, flaws."""
     forms = [
         example("completed"),
@@ -46,7 +42,7 @@ def archive(tmp_path_factory):
     return archive
 
 
-def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+def same(left, right):
     """Equal in values, dtypes and categories.
 
     Problems but for their location, which is that in what is read together.

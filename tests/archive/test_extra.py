@@ -1,7 +1,5 @@
 """Without the extra, the message names it; and the rest of runkit works."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """What is chosen is read, of one version, and nothing else."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The query in the docstring of `Archive` for other readers of its table."""
 
-from __future__ import annotations
-
 import re
 
 import deltalake

@@ -1,15 +1,9 @@
 """A sync on a server that follows a script: which runs it reads, and what it says of the others."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 from support import step
 from tests.archive.conftest import check_holds
 from tests.client.conftest import (
     Answer,
-    Received,
     client,
     fake_time,
     make_client,
@@ -18,14 +12,13 @@ from tests.client.conftest import (
 )
 
 __all__ = ["client", "fake_time", "make_client", "run_json", "server"]
-Compose = Callable[..., dict[str, Any]]
 
 
 def test_a_sync_reads_what_may_have_changed_and_nothing_else(server, client, archive, run_json):
     """A run that worked is read again, one that had ended is not; one that is new comes along."""
     runs = {"a": run_json("a"), "b": run_json("b", "running")}
 
-    def script(request: Received) -> Answer:
+    def script(request):
         if request.path == "/runs":
             data = list(runs.values())
             return Answer(
@@ -51,7 +44,7 @@ def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_j
     """The others are kept."""
     listed = [run_json(name) for name in "abc"]
 
-    def script(request: Received) -> Answer:
+    def script(request):
         if request.path == "/runs":
             return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
         name = request.path.removeprefix("/runs/")

@@ -3,11 +3,8 @@
 What is new or changed is read, nothing else, and it goes on where it ended.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
-from collections.abc import Callable
 
 import httpx
 import pandas as pd
@@ -23,11 +20,11 @@ N_RUNS = 30
 class Watched(httpx.HTTPTransport):
     """The network, with a list of the runs that were read."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.read: list[str] = []
+        self.read = []
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request):
         """Note a run that is read with its steps, and let it pass."""
         if "include=steps" in str(request.url):
             self.read.append(request.url.path.rpartition("/")[2])
@@ -101,12 +98,12 @@ def test_the_runs_of_an_unknown_business_are_not_synced(archive, client):
         archive.sync(client, business_id="nope")
 
 
-def interrupt_when(is_time: Callable[[], bool]) -> threading.Thread:
+def interrupt_when(is_time):
     """Press Ctrl-C once it is time."""
     main = threading.main_thread().ident
     assert main is not None
 
-    def press() -> None:
+    def press():
         while not is_time():
             threading.Event().wait(0.01)
         signal.pthread_kill(main, signal.SIGINT)

@@ -1,13 +1,9 @@
 """Several writers: nothing is lost, and nothing counts twice."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import deltalake
 import pytest
@@ -40,7 +36,7 @@ def test_a_commit_that_fails_is_an_archive_error(tmp_path, monkeypatch):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([run(run_id="a")])
 
-    def refuse(*args: object, **named: object) -> None:
+    def refuse(*args, **named):
         raise CommitFailedError("no")
 
     with monkeypatch.context() as patch:
@@ -55,7 +51,7 @@ def test_two_writers_at_once_lose_and_double_no_run(archive, tmp_path):
     """Another writer adds a run of its own, and one of ours, while ours are on their way."""
     archive.add([item("first")])
 
-    def coming() -> Iterator[dict[str, Any]]:
+    def coming():
         yield item("a")
         runkit.Archive(tmp_path / "runs").add([item("b"), item("c")], progress=False)
         yield item("c")

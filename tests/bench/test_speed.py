@@ -3,14 +3,10 @@
 .venv/bin/python -m pytest tests/bench --benchmark-enable
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 
 import orjson
 import pandas as pd
@@ -20,14 +16,13 @@ import runkit
 from support import example, run, step
 
 N_RUNS = 2_000  # of 8 steps, with findings, sources, results and a question
-Ways = dict[str, Callable[[], object]]
 LINES = [
     orjson.dumps(example("completed") | {"id": f"run-{number:06}"}) for number in range(N_RUNS)
 ]
 TEXT = b"\n".join(LINES)
 
 
-def steps_of(n_steps: int) -> runkit.Frames:
+def steps_of(n_steps):
     """Make the frames of a run of many steps, ten in each container."""
     containers = [
         step(f"{n}", n, n + 9, steps=[step(f"{n}-{k}", n + k, n + k + 1) for k in range(9)])
@@ -36,7 +31,7 @@ def steps_of(n_steps: int) -> runkit.Frames:
     return runkit.frames(run(*containers, end=n_steps))
 
 
-def reading(folder: Path) -> Ways:
+def reading(folder):
     """Return six frames from bytes, from objects, and orjson's bare parse of the same bytes."""
     runs = [runkit.Run.from_json(orjson.loads(line)) for line in LINES]
     return {
@@ -49,7 +44,7 @@ def reading(folder: Path) -> Ways:
     }
 
 
-def storing(folder: Path) -> Ways:
+def storing(folder):
     """Return writing, writing again and reading of an archive, beside `frames` of the same file."""
     file, number = folder / "runs.ndjson", count()
     file.write_bytes(TEXT)
@@ -63,7 +58,7 @@ def storing(folder: Path) -> Ways:
     }
 
 
-def drawing(folder: Path) -> Ways:
+def drawing(folder):
     """Return charts of one run of some and of many steps, and of a fleet."""
     small, large, fleet = steps_of(2_000), steps_of(20_000), runkit.frames(TEXT, progress=False)
     return {
@@ -73,7 +68,7 @@ def drawing(folder: Path) -> Ways:
     }
 
 
-def writing(folder: Path) -> Ways:
+def writing(folder):
     """Return a masked export beside `frames` of the same runs."""
     f = runkit.frames(TEXT, progress=False)
     return {
@@ -82,7 +77,7 @@ def writing(folder: Path) -> Ways:
     }
 
 
-def searching(folder: Path) -> Ways:
+def searching(folder):
     """Return a search without and with many hits beside a loop over all cells without any."""
     f = runkit.frames(TEXT, progress=False)
     find = re.compile("is nowhere", re.IGNORECASE).search
@@ -94,7 +89,7 @@ def searching(folder: Path) -> Ways:
     }
 
 
-def importing(folder: Path) -> Ways:
+def importing(folder):
     """Return imports in fresh processes."""
     return {
         f"import {name}": lambda name=name: subprocess.run(

@@ -1,7 +1,5 @@
 """The command line, run as a user runs it."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io
@@ -23,7 +21,7 @@ from support import artifact, question, step
 from support import run as raw
 from tests.cli.conftest import OTHER_KEY, environment, run
 
-COMMANDS: dict[str, argparse.ArgumentParser] = next(
+COMMANDS = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
 CANARY = "mk_test_canary_0123456789"
@@ -97,10 +95,10 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path):
     assert CANARY not in page + done.stdout + done.stderr
 
 
-def on_a_terminal(*arguments: str) -> str:
+def on_a_terminal(*arguments):
     """Run a command; return what it writes to a terminal."""
     screen = io.StringIO()
-    screen.isatty = lambda: True  # type: ignore[method-assign]
+    screen.isatty = lambda: True
     with contextlib.redirect_stdout(screen):
         assert main(arguments) == 0
     return screen.getvalue()

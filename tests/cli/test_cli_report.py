@@ -1,11 +1,8 @@
 """`runkit report`, and how runs are named there."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -42,9 +39,9 @@ def reported(monkeypatch):
 
     The frames and the options.
     """
-    calls: list[tuple[runkit.Frames, dict[str, Any]]] = []
+    calls = []
 
-    def note(source: object, path: str, **options: Any) -> Report:
+    def note(source, path, **options):
         f = runkit.frames(source)
         calls.append((f, options))
         missing = None if f.is_complete else "a part"

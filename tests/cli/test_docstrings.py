@@ -1,7 +1,5 @@
 """Every public name says what it takes, in which unit, and its examples run."""
 
-from __future__ import annotations
-
 import doctest
 import inspect
 import re

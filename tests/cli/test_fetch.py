@@ -1,15 +1,11 @@
 """`runkit fetch -o runs.ndjson`: exit codes to rely on, and a file that is whole or untouched."""
 
-from __future__ import annotations
-
 import json
 import signal
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +14,10 @@ from support import run, step, until
 from tests import faults
 from tests.cli.conftest import environment
 from tests.cli.conftest import run as run_command
-from tests.client.conftest import KEY, Answer, Received, Server, page, server
+from tests.client.conftest import KEY, Answer, page, server
 
 __all__ = ["page", "server"]
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 DONE, FAILED, _, INCOMPLETE = range(4)
 RUNS = [run(step("a"), run_id=f"run-{number:02}") for number in range(60)]
 AT_ONCE = 32  # runs that a fetch asks for before it takes the first result
@@ -31,11 +26,11 @@ AT_ONCE = 32  # runs that a fetch asks for before it takes the first result
 class SlowApi:
     """Answers with `RUNS`, the last ones only when released."""
 
-    def __init__(self, page: Callable[..., Answer]) -> None:
+    def __init__(self, page):
         self.list, self.empty = page(*RUNS), page()
         self.release = threading.Event()
 
-    def __call__(self, call: Received) -> Answer:
+    def __call__(self, call):
         """Answer one request."""
         if call.path == "/runs":
             return self.list
@@ -56,7 +51,7 @@ def api(server, page):
     api.release.set()
 
 
-def start_fetch(server: Server, folder: Path, *options: str) -> subprocess.Popen[str]:
+def start_fetch(server, folder, *options):
     """Start `runkit fetch -o runs.ndjson` in a process of its own."""
     command = [sys.executable, "-m", "runkit", "fetch", "-o", "runs.ndjson", *options]
     account = {"MIDDESK_API_KEY": KEY, "MIDDESK_BASE_URL": server.url}
@@ -65,7 +60,7 @@ def start_fetch(server: Server, folder: Path, *options: str) -> subprocess.Popen
     )
 
 
-def ids(path: Path) -> list[str]:
+def ids(path):
     return list(runkit.frames(path).runs["run_id"])
 
 
@@ -107,7 +102,7 @@ def past():
 def command(past, tmp_path):
     """Run `runkit` in a folder of its own, on the sandbox."""
 
-    def command_(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def command_(*arguments):
         at = {"MIDDESK_API_KEY": past.key, "MIDDESK_BASE_URL": past.url}
         return run_command(*arguments, cwd=tmp_path, **at)
 

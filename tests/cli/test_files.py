@@ -1,12 +1,9 @@
 """What runkit writes is for its owner only, whatever the umask allows."""
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 from runkit.local import files
 
@@ -32,11 +29,11 @@ with runkit.sandbox(history=2) as box, box.client() as client:
 """
 
 
-def mode(path: Path) -> int:
+def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def run(code: str, folder: Path) -> str:
+def run(code, folder):
     """Run Python in a folder; return what it printed."""
     path = os.pathsep.join(sys.path)
     environment = os.environ | {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": path}

@@ -3,8 +3,6 @@
 Nothing acts on the terminal.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from urllib.parse import quote
@@ -14,7 +12,7 @@ import pytest
 from hostile.made import hostile_runs
 from hostile.payloads import CHARACTERS, check_text
 from runkit.shell.cli import main
-from tests.client.conftest import Answer, Received, server
+from tests.client.conftest import Answer, server
 
 __all__ = ["server"]
 ODD = "".join(CHARACTERS.values())
@@ -31,7 +29,7 @@ def account(server, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def output_of(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+def output_of(capfd, code, *arguments):
     """Run a command; return what it wrote, which acts on no terminal."""
     ended = main(arguments)
     out, err = capfd.readouterr()
@@ -51,7 +49,7 @@ def test_fetching_hostile_runs(server, to, capfd):
         f"/runs/{quote(run_id, safe='')}": run for run_id, run in runs.items()
     }
 
-    def answer(request: Received) -> Answer:
+    def answer(request):
         body = bodies.get(request.path)
         return Answer(body, status=200 if body else 404)
 

@@ -3,21 +3,17 @@
 Frames, chart, report and `runkit show`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import html
 import io
 import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runkit
 from runkit.shell.cli import main
-from support import Json, object_page_form, question, run, step
+from support import object_page_form, question, run, step
 
 SOURCE = {
     "url": "https://tin.example.gov/match",
@@ -52,7 +48,7 @@ SUMMARY |= {
 PAGE = object_page_form(run(PARENT, SUMMARY, run_id="c1d2e3f4-run", start=5, end=95))
 
 
-def plain_text(page: str) -> str:
+def plain_text(page):
     """The words of a page without its styles and scripts."""
     body = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
@@ -72,7 +68,7 @@ def surfaces(tmp_path_factory):
     }
 
 
-def show(file: Path, *options: str) -> str:
+def show(file, *options):
     """What `runkit show` prints."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert main(["show", str(file), *options]) == 0
@@ -125,11 +121,11 @@ def test_what_the_object_page_holds_is_shown(surfaces, surface):
     assert "No output" not in shown
 
 
-def ended(*steps: Json, **more: Any) -> Json:
+def ended(*steps, **more):
     return object_page_form(run(*steps)) | more
 
 
-def waiting(*steps: Json) -> Json:
+def waiting(*steps):
     item = {"id": "i", "label": "Is it so?"}
     return object_page_form(run(*steps, end=None)) | {"status": "interrupted", "interrupts": [item]}
 

@@ -1,12 +1,9 @@
 """What README shows works as it stands there."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,7 +28,7 @@ def ran(tmp_path_factory):
     """Run README's Python blocks in order, in one namespace and an empty folder."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks
-    names: dict[str, Any] = {"folder": tmp_path_factory.mktemp("readme")}
+    names = {"folder": tmp_path_factory.mktemp("readme")}
     assert run("demo", "--speed", "3000", cwd=names["folder"]).returncode == 0
     with pytest.MonkeyPatch.context() as patch, ExitStack() as closing:
         patch.chdir(names["folder"])

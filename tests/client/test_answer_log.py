@@ -1,24 +1,18 @@
 """Every answer that leaves is in the log, whoever sends it and whatever becomes of it."""
 
-from __future__ import annotations
-
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 import runkit
 import support
-from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer, Received
+from tests.client.conftest import DROP, Answer
 
-Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
 
 
@@ -28,7 +22,7 @@ def pending(run_json, question):
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
 
-def resume(client: Client) -> None:
+def resume(client):
     """Answer, whatever comes of it."""
     with suppress(RunkitError):
         client.runs.resume("run-1", "int-1", YES)
@@ -130,9 +124,9 @@ def test_only_its_own_question_was_answered(step_id, answered_by):
 def test_an_answer_is_in_the_log_before_it_leaves(server, client, run_json, state_dir):
     """The log is for its owner only."""
     assert len(runkit.answer_log()) == 0  # imports pandas, which may outlast the client's timeout
-    at_arrival: list[Any] = []
+    at_arrival = []
 
-    def script(request: Received) -> Answer:
+    def script(request):
         at_arrival.extend(
             runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist()
         )

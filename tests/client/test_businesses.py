@@ -1,16 +1,11 @@
 """`client.businesses`, and runs that know which business they are about."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pandas as pd
 import pytest
 
 import runkit
 from runkit.errors import NotFound, UsageError
-from tests.client.conftest import Answer, Received, Server
+from tests.client.conftest import Answer
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +65,13 @@ STAMPED = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00
 class Account:
     """Businesses with a thread each, and runs in threads."""
 
-    def __init__(self, server: Server, run_json: Callable[..., Any]) -> None:
+    def __init__(self, server, run_json):
         self.businesses = [("b-0", "approved"), ("b-1", "in_review"), ("b-2", "approved")]
-        self.threads_read: list[str] = []
+        self.threads_read = []
         self.run = run_json
         server.script = self.answer
 
-    def answer(self, request: Received) -> Answer:
+    def answer(self, request):
         """Answer a request for businesses or threads."""
         if request.path == "/businesses":
             items = [
@@ -93,7 +88,7 @@ class Account:
             items = [item | STAMPED] if is_known else []
         return Answer({"data": items, "has_more": False})
 
-    def runs(self, *names: str) -> list[runkit.Run]:
+    def runs(self, *names):
         """Make runs in the threads of businesses."""
         return [
             runkit.Run.from_json(self.run(f"run-{name}", thread_id=f"thread-{name}"))

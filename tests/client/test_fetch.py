@@ -3,17 +3,14 @@
 import pickle
 import signal
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.errors import AuthError, Unavailable
-from tests.client.conftest import DROP, Answer, Received
+from tests.client.conftest import DROP, Answer
 
-Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
 
 
@@ -52,7 +49,7 @@ def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
     """It is as of the list; without the list it is read."""
     later = {"Date": "Tue, 03 Feb 2026 11:00:00 GMT"}
 
-    def answer(request: Received) -> Answer:
+    def answer(request):
         if request.path == "/runs":
             page = {"data": [run_json(**{**then, **listed})], "has_more": False}
             return Answer(page, headers=later)
@@ -72,7 +69,7 @@ def test_a_run_that_is_listed_as_it_was_read_is_not_read_again(
 def test_a_key_that_is_withdrawn_keeps_what_arrived(server, client, run_json):
     """A 401 in the middle ends the batch; the error has the runs."""
 
-    def answer(request: Received) -> Answer:
+    def answer(request):
         number = int(request.path.rpartition("-")[2])
         return Answer(run_json(request.path[6:], steps=[])) if number < 10 else Answer(status=401)
 
@@ -115,7 +112,7 @@ def test_interrupt_returns_what_arrived(server, client, run_json):
     assert main is not None
     release = threading.Event()
 
-    def answer(request: Received) -> Answer:
+    def answer(request):
         number = int(request.path.rpartition("-")[2])
         if number == 10 and not release.is_set():
             signal.pthread_kill(main, signal.SIGINT)
@@ -142,7 +139,7 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(server, client, run_json):
     """
     refusals = {"run-0": 403, "run-3": 404}
 
-    def script(request: Received) -> Answer:
+    def script(request):
         run_id = request.path.removeprefix("/runs/")
         return Answer(run_json(run_id, steps=[]), status=refusals.get(run_id, 200))
 
@@ -157,7 +154,7 @@ def test_a_run_whose_answer_is_lost_is_read_again(server, client, run_json):
     """A dropped connection in the middle of a fetch costs no run."""
     dropped = {"run-2", "run-5"}
 
-    def script(request: Received) -> Answer:
+    def script(request):
         run_id = request.path.removeprefix("/runs/")
         if run_id in dropped:
             dropped.remove(run_id)

@@ -2,9 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +12,7 @@ from runkit.client import Client
 from runkit.client._http import FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT, RETRY_AFTER_MAX
 from runkit.client._runs import READ_TIMEOUT
 from runkit.errors import MaybeSent, RateLimited, RunkitError, Unavailable
-from tests.client.conftest import DROP, KEY, Answer, Received
-
-Compose = Callable[..., dict[str, Any]]
+from tests.client.conftest import DROP, KEY, Answer
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -43,9 +39,9 @@ def test_reads_are_retried_for_a_limited_time(server, client, run_json, fake_tim
 
 def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
     """A read is repeated where a kept connection is closed, and no write is lost."""
-    used: set[int] = set()
+    used = set()
 
-    def script(received: Received) -> Answer:
+    def script(received):
         is_kept = received.connection in used
         used.add(received.connection)
         return DROP if is_kept else Answer(run_json())
@@ -94,9 +90,9 @@ def test_a_pause_counts_into_the_time_of_repetition(server, client, page, fake_t
 )
 def test_few_functions_stand_between_a_call_and_its_request(run_json, call, most):
     """For whoever reads or debugs it."""
-    files: list[str] = []
+    files = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request):
         files.extend(frame.filename for frame in traceback.extract_stack())
         return httpx.Response(200, json=run_json())
 
@@ -109,7 +105,7 @@ def test_few_functions_stand_between_a_call_and_its_request(run_json, call, most
     assert 1 < len(own) <= most, own
 
 
-REQUESTS: dict[str, Callable[[Client], Any]] = {
+REQUESTS = {
     "get": lambda client: client.runs.get("run-1"),
     "list": lambda client: client.runs.list(),
     "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),

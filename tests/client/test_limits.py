@@ -9,8 +9,7 @@ import json
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import httpx
 import pytest
@@ -19,7 +18,6 @@ from runkit.client import Client, _http, _reader
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import KEY, Answer
 
-Compose = Callable[..., dict[str, Any]]
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 EVENTS = CHUNKED + b"Content-Type: text/event-stream\r\n\r\n"
 KEEPALIVE = b"d\r\n: keepalive\n\n\r\n"
@@ -44,7 +42,7 @@ FAR_LESS_THAN_A_DRIP = 10  # seconds; a drip ends after a minute
 pytestmark = pytest.mark.timeout(FAR_LESS_THAN_A_DRIP)
 
 
-def drip(first: bytes, again: bytes) -> Iterator[bytes]:
+def drip(first, again):
     """Yield the parts of a response that does not end for a minute."""
     yield first
     for _ in range(int(60 / PAUSE)):
@@ -52,7 +50,7 @@ def drip(first: bytes, again: bytes) -> Iterator[bytes]:
         yield again
 
 
-def whole(value: object) -> bytes:
+def whole(value):
     """Return a response with JSON, on a connection that is kept."""
     body = json.dumps(value).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -65,16 +63,16 @@ class SlowServer(socketserver.ThreadingTCPServer):
     block_on_close = False
     respond: Callable[[str], Iterable[bytes]]
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(("127.0.0.1", 0), _SlowHandler)
-        self.lines: list[str] = []
+        self.lines = []
 
     @property
-    def url(self) -> str:
+    def url(self):
         """The base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request, client_address):
         """A client that goes away is no error of the server."""
 
 
@@ -82,7 +80,7 @@ class _SlowHandler(socketserver.StreamRequestHandler):
     server: SlowServer
     disable_nagle_algorithm = True
 
-    def handle(self) -> None:
+    def handle(self):
         while line := self.rfile.readline().decode():
             heads = iter(lambda: self.rfile.readline().decode().strip().lower(), "")
             sizes = [int(head[15:]) for head in heads if head.startswith("content-length:")]
@@ -206,7 +204,7 @@ def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
     run = whole(run_json(status="running"))
 
-    def stream() -> Iterator[bytes]:
+    def stream():
         for part in drip(EVENTS, KEEPALIVE):
             yield part
             if len(slow_server.lines) > 2:  # the run has been read twice
@@ -223,7 +221,7 @@ def test_a_stream_is_read_to_its_end_by_a_slow_reader(server, client, run_json, 
     """Time that the reader takes is not time without an event."""
     taken = threading.Semaphore()
 
-    def events() -> Iterator[bytes]:
+    def events():
         for _ in range(3):
             taken.acquire(timeout=FAR_LESS_THAN_A_DRIP)
             yield b'event: RUN_STARTED\ndata: {"run_id": "run-1"}\n\n'
@@ -267,7 +265,7 @@ def test_an_error_of_a_stream_that_is_too_large_is_refused(server, client, monke
 
 @pytest.mark.parametrize(("seconds", "text"), [(202.4, "202 s"), (2.04, "2.0 s")])
 def test_the_error_names_the_seconds(fake_time, seconds, text):
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request):
         fake_time.sleep(seconds)
         raise httpx.ReadTimeout("")
 

@@ -1,9 +1,7 @@
 """Lists that know whether they are whole."""
 
 import pickle
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import httpx
 import pytest
@@ -12,27 +10,24 @@ from hypothesis import strategies as st
 
 from runkit.api.models import Run
 from runkit.client import Client, RunList
-from tests.client.conftest import Answer, Received
-
-Compose = Callable[..., Any]
+from tests.client.conftest import Answer
 
 
 class Book:
     """A server's list, newest first, that a test may change between two pages."""
 
-    def __init__(self, run_json: Compose, count: int, size: int = 10, **extra: bool) -> None:
+    def __init__(self, run_json, count, size=10, **extra):
         self.run_json, self.size, self.record = run_json, size, extra
         self.runs = [self.compose(number) for number in reversed(range(count))]
-        self.between: dict[int, Callable[[], None]] = {}  # what happens before the nth request
-        self.reads: list[int] = []
+        self.between = {}  # what happens before the nth request
+        self.reads = []
 
-    def compose(self, number: int, **fields: Any) -> dict[str, Any]:
+    def compose(self, number, **fields):
         """Compose a run that is as old as its number is small."""
         created = f"2026-02-03T{number // 60:02}:{number % 60:02}:00Z"
-        composed: dict[str, Any] = self.run_json(f"run-{number}", created_at=created, **fields)
-        return composed
+        return self.run_json(f"run-{number}", created_at=created, **fields)
 
-    def page(self, number: int) -> dict[str, Any]:
+    def page(self, number):
         """Return a page, after what was to happen before this read."""
         self.reads.append(number)
         self.between.pop(len(self.reads), lambda: None)()
@@ -41,7 +36,7 @@ class Book:
         extra = {name: value for name, value in extra.items() if self.record.get(name, True)}
         return {"object": "list", "data": self.runs[start : start + self.size], **extra}
 
-    def answer(self, received: Received) -> Answer:
+    def answer(self, received):
         """Answer a request."""
         return Answer(self.page(int(received.query["page"])))
 
@@ -131,14 +126,14 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(moved, total_coun
     deletion.
     """
 
-    def compose(run_id: str, **fields: Any) -> dict[str, Any]:
+    def compose(run_id, **fields):
         stamp = dict.fromkeys(["created_at", "updated_at"], "2026-02-03T10:00:00Z")
         return {"object": "run", "id": run_id, "status": "completed"} | stamp | fields
 
     book = Book(compose, 35, total_count=total_count)
     always = {run["id"] for run in book.runs}
 
-    def change(what: str, at: int) -> None:
+    def change(what, at):
         if what == "create":
             book.runs.insert(0, book.compose(100 + at))
         elif total_count:

@@ -1,10 +1,7 @@
 """From statuses and bodies to errors."""
 
-from collections.abc import Callable
-
 import pytest
 
-from runkit.client import Client
 from runkit.errors import (
     AuthError,
     Conflict,
@@ -18,7 +15,7 @@ from runkit.errors import (
 from tests.client.conftest import Answer
 
 ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
-WRITES: dict[str, Callable[[Client], object]] = {
+WRITES = {
     "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
     "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
     "feedback": lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),

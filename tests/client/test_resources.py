@@ -1,7 +1,5 @@
 """Agents, threads, documents and actions."""
 
-from __future__ import annotations
-
 import pytest
 
 from runkit.errors import NotFound

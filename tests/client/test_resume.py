@@ -1,8 +1,6 @@
 """An answer is sent once, and what became of it is found out."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,9 +16,8 @@ from runkit.errors import (
     UsageError,
 )
 from runkit.local import answer_log
-from tests.client.conftest import DROP, Answer, Server
+from tests.client.conftest import DROP, Answer
 
-Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve"}
 DOUBTFUL = [
     DROP,
@@ -37,7 +34,7 @@ def pending(run_json, question):
     return Answer(run_json(status="interrupted", interrupts=[question]))
 
 
-def posts(server: Server) -> int:
+def posts(server):
     return sum(request.method == "POST" for request in server.requests)
 
 
@@ -160,7 +157,7 @@ def test_unusable_answers_are_not_sent(server, client, interrupt_id, answer):
     assert server.requests == []
 
 
-def asks(kind: str, **more: Any) -> dict[str, Any]:
+def asks(kind, **more):
     return {"type": kind, "agent": f"{kind}_agent", "label": "?", **more}
 
 

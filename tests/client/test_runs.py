@@ -1,16 +1,13 @@
 """Create, read, wait for and rate runs; threads, agents and actions."""
 
 import pickle
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from runkit.errors import WaitTimeout
 from tests.client.conftest import Answer
 
-Compose = Callable[..., dict[str, Any]]
 NOW = "2026-02-03T10:00:00Z"
 
 

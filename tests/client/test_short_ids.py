@@ -1,16 +1,10 @@
 """A run is meant by its id or, wherever runs are at hand, by the first characters of it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 import runkit
-from runkit import Client
 from runkit.errors import NotFound, UsageError
-from tests.client.conftest import Answer, Received
+from tests.client.conftest import Answer
 
 
 def test_the_client_finds_the_run():
@@ -25,14 +19,13 @@ def test_the_client_finds_the_run():
 
 IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 31)]
 POST = {"decision": "approve"}
-Script = Callable[[Received], Answer]
 
 
 @pytest.fixture
 def account(server, run_json, page):
     """Serve three pages of ten runs with a question each; an answer closes it."""
 
-    def answer(request: Received) -> Answer:
+    def answer(request):
         if request.path == "/runs":
             start = 10 * int(request.query["page"]) - 10
             runs = [run_json(run_id) for run_id in IDS[start : start + 10]]
@@ -44,7 +37,7 @@ def account(server, run_json, page):
     return answer
 
 
-WRITES: dict[str, Callable[[Client, str], Any]] = {
+WRITES = {
     "resume": lambda client, run_id: client.runs.resume(run_id, "int-1", POST),
     "feedback": lambda client, run_id: client.runs.feedback(run_id, "artifact-1", "positive"),
     "form": runkit.InterruptForm,
@@ -67,7 +60,7 @@ def test_a_write_needs_the_start_of_one_id_only(server, client, monkeypatch, wri
 
 
 def test_a_write_is_refused_if_not_all_runs_could_be_listed(server, client, account):
-    def without_the_end(request: Received) -> Answer:
+    def without_the_end(request):
         answer = account(request)
         return Answer({**answer.body, "total_count": 31}) if request.path == "/runs" else answer
 

@@ -1,17 +1,13 @@
 """The stream of a run, in any shape and cut anywhere, and the truth at its end."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 
 from runkit.client import Client
 from runkit.errors import RunkitError
-from tests.client.conftest import DROP, Answer, Received, Server
-
-Compose = Callable[..., dict[str, Any]]
+from tests.client.conftest import DROP, Answer
 
 RUN = {
     "object": "run",
@@ -24,22 +20,22 @@ STARTED = {"run_id": "run-1"}
 FINISHED = {"run_id": "run-1", "outcome": {"type": "success"}}
 
 
-def middesk(kind: str, data: dict[str, Any], end: str = "\n") -> bytes:
+def middesk(kind, data, end="\n"):
     return f"event: {kind}{end}data: {json.dumps(data)}{end}{end}".encode()
 
 
-def agui(kind: str, data: dict[str, Any], end: str = "\n") -> bytes:
+def agui(kind, data, end="\n"):
     return f"data: {json.dumps({'type': kind, **data})}{end}{end}".encode()
 
 
-def snapshot(number: int) -> dict[str, Any]:
+def snapshot(number):
     return {"run_id": "run-1", "timestamp": 1_770_113_000_000 + number, "snapshot": {"n": number}}
 
 
-def kinds_of(body: bytes) -> list[str]:
+def kinds_of(body):
     """Follow a run whose stream has this body, and return the types of its events."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request):
         if request.url.path.endswith("/stream"):
             return httpx.Response(200, content=body)
         return httpx.Response(200, json=RUN)
@@ -48,18 +44,18 @@ def kinds_of(body: bytes) -> list[str]:
         return kinds(client)[:-1]
 
 
-def kinds(client: Client) -> list[str]:
+def kinds(client):
     return [event.type for event in client.runs.stream("run-1")]
 
 
-def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
+def serve(server, *streams, runs):
     """Answer each stream request with the next stream, each read with the next run.
 
     The last run stays.
     """
     left, reads = iter(streams), list(runs)
 
-    def answer(received: Received) -> Answer:
+    def answer(received):
         if received.path.endswith("/stream"):
             return next(left, DROP)
         return Answer(reads.pop(0) if len(reads) > 1 else reads[0])

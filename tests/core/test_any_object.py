@@ -1,9 +1,6 @@
 """An object of the API out of anything: it shows itself, or one error says what is wrong."""
 
-from __future__ import annotations
-
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +8,7 @@ from hypothesis import strategies as st
 
 from hostile.made import models
 from runkit.api import jsontext
-from runkit.api.models import ApiObject, Run
+from runkit.api.models import Run
 from runkit.api.validation import fields
 from runkit.errors import ContractError
 from strategies import Case, fuzz, json_values, mangled, python_values
@@ -19,7 +16,7 @@ from strategies import Case, fuzz, json_values, mangled, python_values
 anything = json_values | python_values
 
 
-def made(cls: type[ApiObject], value: Any) -> ApiObject | None:
+def made(cls, value):
     """The object, which shows itself, or None where it is refused in words."""
     try:
         thing = cls.from_json(value)

@@ -1,7 +1,5 @@
 """`runkit/api/contract.md` lists what the code assumes, and where."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Shown as codes wherever text is shown, and never lost from an answer.
 """
 
-from __future__ import annotations
-
 import sys
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Errors say what was given, what was expected and what to do."""
 
-from __future__ import annotations
-
 import inspect
 import pickle
 

@@ -3,8 +3,6 @@
 Names, signatures, columns and commands, compared with the committed snapshot.
 """
 
-from __future__ import annotations
-
 import difflib
 
 import pytest

@@ -1,13 +1,11 @@
 """The kinds of questions, and the proposals in them."""
 
-from typing import Any
-
 import pytest
 
 from runkit.api.validation import interrupt_kind
 
 
-def proposal(*types: str, **fields: Any) -> dict[str, Any]:
+def proposal(*types, **fields):
     return {"artifacts": [{"title": "t", "type": word} for word in types], **fields}
 
 

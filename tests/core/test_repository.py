@@ -1,7 +1,5 @@
 """The repository itself: names, layers, cost of the import."""
 
-from __future__ import annotations
-
 import ast
 import os
 import pkgutil
@@ -58,7 +56,7 @@ def test_the_page_of_a_package_lists_its_modules(package):
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
 
 
-def imports_of(tree: ast.Module) -> set[str]:
+def imports_of(tree):
     """Return the modules and names that a module imports, `runkit.X` of `import runkit` included."""
     names = set()
     for node in ast.walk(tree):

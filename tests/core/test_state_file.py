@@ -1,7 +1,5 @@
 """The file on this machine: whose it is, and many writers at once."""
 
-from __future__ import annotations
-
 import stat
 import subprocess
 import sys
@@ -88,7 +86,7 @@ def test_of_many_processes_and_threads_one_claims_an_asking():
     [first] = {int(number) for number in claims if number != "None"}
     assert len(answer_log.entries(["run-2"])) == 1
 
-    def claim(seen: int | None, **columns: str) -> int | None:
+    def claim(seen, **columns):
         return answer_log.claim({}, "Ada", asked | columns, seen=seen)
 
     assert claim(0) is claim(0, step_id=None) is None

@@ -1,7 +1,5 @@
 """Words for durations and runs."""
 
-from __future__ import annotations
-
 import pytest
 
 from runkit.display import text

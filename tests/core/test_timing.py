@@ -1,7 +1,5 @@
 """The clever arithmetic against slow twins that follow the rules word by word."""
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import chain
 
@@ -17,14 +15,14 @@ LIMIT = 12  # a small clock makes ties, touching and empty intervals likely
 
 
 @st.composite
-def forests(draw: st.DrawFn, n_runs: int = 3) -> Forest:
+def forests(draw, n_runs=3):
     moments = st.integers(0, LIMIT)
     start, end, parent, depth, run, run_start, run_end = [], [], [], [], [], [], []
     for number in range(draw(st.integers(1, n_runs))):
         a, b = sorted((draw(moments), draw(moments)))
         run_start.append(a)
         run_end.append(b)
-        path: list[int] = []
+        path = []
         for _ in range(draw(st.integers(0, 9))):
             path = path[: draw(st.integers(0, len(path)))]
             a, b = sorted((draw(moments), draw(moments)))
@@ -41,7 +39,7 @@ def forests(draw: st.DrawFn, n_runs: int = 3) -> Forest:
     return Forest(*(np.array(values, np.int64) for values in numbers), kind)
 
 
-def path_of(forest: Forest) -> time_budget.CriticalPath:
+def path_of(forest):
     return time_budget.critical_path(*forest[:-1], is_waiting=forest.kind == "w")
 
 

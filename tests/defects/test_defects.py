@@ -3,8 +3,6 @@
 Planting them takes minutes and is done by `.ci/soak` (see `planted.py`).
 """
 
-from __future__ import annotations
-
 import ast
 
 import pytest

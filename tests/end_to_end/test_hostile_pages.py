@@ -1,11 +1,6 @@
 """In a real browser: hostile text in every field makes and runs nothing, on pages of all kinds."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Error
@@ -53,7 +48,7 @@ print(bad, "\\x1b[31m", bad)
 PAGE = "<!doctype html><meta charset=utf-8><title>x</title><body>"
 
 
-def html_forms(path: Path) -> None:
+def html_forms(path):
     """The HTML of lists and frames, with every text in every field."""
     runs = hostile_runs(PAYLOADS)
     listed = [runkit.RunList(runs, why=PAYLOADS["img"]), *(runkit.RunList((run,)) for run in runs)]
@@ -61,7 +56,7 @@ def html_forms(path: Path) -> None:
     path.write_text(PAGE + html, encoding="utf-8")
 
 
-def figures(texts: dict[str, str], path: Path) -> None:
+def figures(texts, path):
     """Titles, labels, ticks, legends and notes of panels and charts, as pictures and drawn by plotly."""
     runs, title = hostile_runs(texts), "".join(texts.values())[:200]
     f, of_one = runkit.frames(runs), runkit.frames(runs[1])
@@ -76,9 +71,9 @@ def figures(texts: dict[str, str], path: Path) -> None:
     path.write_text(f"{PAGE}<script>{get_plotlyjs()}</script>{''.join(html)}", encoding="utf-8")
 
 
-def report(name: str, path: Path) -> None:
+def report(name, path):
     """A report of ours, or of a template that shows text as HTML."""
-    runs: Any = hostile_runs(SAMPLE)
+    runs = hostile_runs(SAMPLE)
     runs = {"run": runs[1], "compare": runs[1:3]}.get(name, runs)
     template = (
         write_template(path.parent / "own.ipynb", "# Own", SHOW_ALL) if name == "own" else name
@@ -87,7 +82,7 @@ def report(name: str, path: Path) -> None:
     runkit.report(runs, path, template=template, title=title, progress=False)
 
 
-PAGES: dict[str, Callable[[Path], None]] = {
+PAGES = {
     "html forms": html_forms,
     "figures, scripts": partial(figures, SCRIPTS),
     "figures, sample": partial(figures, SAMPLE),

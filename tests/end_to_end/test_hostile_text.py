@@ -1,10 +1,5 @@
 """Hostile text in every field: what each surface shows of it is text and nothing else."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 import runkit
@@ -12,10 +7,8 @@ from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import PAYLOADS, check_html, check_text
 from runkit.errors import DataError, UsageError
 
-Texts = list[str]
 
-
-def objects(texts: Texts) -> Iterator[object]:
+def objects(texts):
     """Each model, with all its fields, unknown ones, and names of fields."""
     for cls in models():
         for text in texts:
@@ -24,7 +17,7 @@ def objects(texts: Texts) -> Iterator[object]:
             yield made
 
 
-def lists_and_frames(texts: Texts) -> Iterator[object]:
+def lists_and_frames(texts):
     """A list that says what is missing, and frames with their problems."""
     runs = tuple(hostile_runs(dict(enumerate(texts))))
     errors = {text: UsageError(text) for text in texts}
@@ -34,7 +27,7 @@ def lists_and_frames(texts: Texts) -> Iterator[object]:
     yield from (listed, listed[:1], f, f.select(runs[0].id))
 
 
-def errors(texts: Texts) -> Iterator[object]:
+def errors(texts):
     for text in texts:
         bad = [{text: text}, hostile_run(text) | {"created_at": text}]
         with pytest.raises(DataError) as caught:
@@ -44,7 +37,7 @@ def errors(texts: Texts) -> Iterator[object]:
         yield from (caught.value, refused.value)
 
 
-def check_shown(shown: Any) -> None:
+def check_shown(shown):
     """Check all forms in which something shows itself."""
     check_text(str(shown))
     if not isinstance(shown, Exception):

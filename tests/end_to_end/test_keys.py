@@ -1,14 +1,10 @@
 """A server that repeats the key: it is in no error, log line, output or file, whatever the server does."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,10 +14,10 @@ from runkit.shell.cli import main
 from tests.end_to_end.echo import CANARY, LOGIN, WAYS, echo, everything_of, found_in
 
 
-def called(call: Callable[[runkit.Client], Any]) -> Callable[[], str]:
+def called(call):
     """Call a client that was made of the environment; return what it shows of itself and of the result."""
 
-    def show() -> str:
+    def show():
         with runkit.Client(rate=None, timeout=2) as client:
             try:
                 return repr(call(client))
@@ -31,7 +27,7 @@ def called(call: Callable[[runkit.Client], Any]) -> Callable[[], str]:
     return show
 
 
-def command(*arguments: str) -> Callable[[], str]:
+def command(*arguments):
     return lambda: str(main(arguments))
 
 
@@ -73,7 +69,7 @@ def quick(server, tmp_path, monkeypatch):
     server.seen.clear()
 
 
-def logged(caplog: pytest.LogCaptureFixture) -> str:
+def logged(caplog):
     """All that runkit has logged."""
     for thread in threading.enumerate():  # what is still on its way is in the pool of connections
         if thread.name.startswith("runkit-fetch"):

@@ -1,7 +1,5 @@
 """What version 0.3 left on a disk is read. Tests work on a copy of the files."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

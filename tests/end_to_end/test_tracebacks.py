@@ -1,33 +1,28 @@
 """A key is in no traceback of an error, also where arguments and local variables are shown."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 import runkit
 from runkit.errors import RunkitError
-from runkit.server import Sandbox
 from tests.end_to_end.echo import CANARY, LOGIN, found_in, shown_by
 
 BROKEN = CANARY + "\n"  # as it is read from a file
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def closed_sandbox() -> Sandbox:
+def closed_sandbox():
     with runkit.sandbox(key=CANARY) as box:
         return box
 
 
-CALLS: dict[str, Callable[[], Any]] = {
+CALLS = {
     "environment": runkit.Client,
     "white space": lambda: runkit.Client(BROKEN),
-    "no text": lambda: runkit.Client(CANARY.encode()),  # type: ignore[arg-type]
-    "no such parameter": lambda: runkit.Client(CANARY, kay=1),  # type: ignore[call-arg]
+    "no text": lambda: runkit.Client(CANARY.encode()),
+    "no such parameter": lambda: runkit.Client(CANARY, kay=1),
     "another parameter": lambda: runkit.Client(CANARY, NOWHERE, timeout=0),
     "a key of production": lambda: runkit.Client(CANARY, "https://api.middesk.com/v1"),
     "no host": lambda: runkit.Client(CANARY[8:]),
@@ -37,7 +32,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "a password": lambda: runkit.Client(CANARY, cert=("no.pem", "no.key", LOGIN)),
     "no connection": lambda: runkit.Client(CANARY, NOWHERE, timeout=0.1).agents.list(),
     "sandbox": lambda: runkit.sandbox(key=BROKEN),
-    "sandbox, no text": lambda: runkit.sandbox(key=CANARY.encode()),  # type: ignore[arg-type]
+    "sandbox, no text": lambda: runkit.sandbox(key=CANARY.encode()),
     "sandbox, another parameter": lambda: runkit.sandbox(key=CANARY, port=-1),
     "time of a sandbox": lambda: closed_sandbox().now(),
     "client of a sandbox": lambda: closed_sandbox().client(timeout=0),

@@ -1,7 +1,5 @@
 """The sandbox over HTTP is only for whoever has its key, and for no web page."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,13 +1,11 @@
 """Actions: those a person posts, and those an agent takes."""
 
-from typing import Any
-
 import pytest
 
 from tests.server.conftest import BUSINESS
 
 
-def action(scenario: str, kind: str, payload: dict[str, Any], **more: Any) -> dict[str, Any]:
+def action(scenario, kind, payload, **more):
     return {
         "object_type": "businesses",
         "object_id": BUSINESS[scenario].id,
@@ -17,7 +15,7 @@ def action(scenario: str, kind: str, payload: dict[str, Any], **more: Any) -> di
     }
 
 
-def decide(scenario: str, status: str) -> dict[str, Any]:
+def decide(scenario, status):
     return action(scenario, "decision", {"status": status})
 
 
@@ -60,7 +58,7 @@ def test_the_state_machine_of_a_business(server, path, allowed):
     server.post("/actions", decide("clean_pass", path[-1]), status=201 if allowed else 422)
 
 
-REFUSED: list[tuple[dict[str, Any], int]] = [
+REFUSED = [
     ({"object_type": "people"}, 400),
     ({"type": "update_address_risk"}, 400),
     ({"object_id": "00000000-0000-4000-8000-00000000abcd"}, 404),

@@ -1,10 +1,8 @@
 """Rich answers: a note, a document and edited actions for each proposal."""
 
-from typing import Any
-
 import pytest
 
-from tests.server.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS
 from tests.server.test_scenarios import names, summary
 
 
@@ -23,7 +21,7 @@ SOURCE = {
 }
 
 
-def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
+def action(server, scenario, kind):
     """The newest action of a kind on a business or its watchlist result."""
     business, object_type = BUSINESS[scenario], "businesses"
     object_id = business.id

@@ -1,14 +1,12 @@
 """The sandbox says and does what Middesk's public documentation says (`api/contract.py`)."""
 
-from __future__ import annotations
-
 import json
 import re
 
 import pytest
 
 from tests.server.conftest import BUSINESS
-from tests.server.contract import ADDED, OBJECTS, OPERATIONS, Json, check, fields
+from tests.server.contract import ADDED, OBJECTS, OPERATIONS, check, fields
 
 
 @pytest.fixture
@@ -17,7 +15,7 @@ def server(shared):
     return shared
 
 
-def spelled(schema: Json) -> str:
+def spelled(schema):
     """A schema in the words of the tables."""
     if "anyOf" in schema:
         [one_of, null] = schema["anyOf"]
@@ -32,7 +30,7 @@ def spelled(schema: Json) -> str:
     return str(schema.get("format", schema["type"]))
 
 
-def spelled_fields(schema: Json) -> dict[str, str]:
+def spelled_fields(schema):
     required = schema.get("required", ())
     properties = schema["properties"].items()
     return {f"{name}*" if name in required else name: spelled(item) for name, item in properties}
@@ -86,7 +84,7 @@ def test_a_run_is_the_contracts_at_every_stage(server, scenario):
 
     The run, in full and in the list, and its thread.
     """
-    given: Json = {"decision": "approve", "note": "checked"}
+    given = {"decision": "approve", "note": "checked"}
     for document in BUSINESS[scenario].documents:
         given["document_id"] = document["id"]
     run_id, answered = server.start(scenario), False

@@ -1,12 +1,9 @@
 """Runs that the sandbox's operator ends, and questions that lapse with them."""
 
-from typing import Any
-
 import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox
-from tests.server.conftest import Server
 
 
 @pytest.fixture
@@ -15,7 +12,7 @@ def server(shared):
     return shared
 
 
-def end(server: Server, run_id: str) -> dict[str, Any]:
+def end(server, run_id):
     """End a run, and read it."""
     Sandbox(server.running, speed=1).end_run(run_id)
     return server.run(run_id)

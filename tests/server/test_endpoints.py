@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.server.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def server(shared):
     return shared
 
 
-def origin(server: Server) -> str:
+def origin(server):
     return str(server.http.base_url).removesuffix("/v1/")
 
 

@@ -1,15 +1,14 @@
 """Equal seeds, and what a past looks like."""
 
 from collections import Counter
-from typing import Any
 
 import httpx
 
 import runkit
-from tests.server.conftest import BUSINESS, Server
+from tests.server.conftest import BUSINESS
 
 
-def runs_of(server: Server) -> list[dict[str, Any]]:
+def runs_of(server):
     """All runs, newest first."""
     pages = [server.get("/runs", page=page, per_page=100) for page in (1, 2)]
     return [dict(run) for page in pages for run in page["data"]]
@@ -72,7 +71,7 @@ def test_pages_hold_each_run_once():
 def test_equal_seeds_give_equal_pasts():
     """So that a notebook shows everybody the same; another seed gives another past."""
 
-    def past(seed: int) -> list[Any]:
+    def past(seed):
         with runkit.sandbox(history=5, seed=seed) as box, box.client(rate=None) as client:
             steps = runkit.frames(client.runs.fetch(client.runs.list())).steps
         columns = ["name", "agent", "status", "self_s"]

@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from runkit.errors import UsageError
-from runkit.server import Sandbox, sandbox
+from runkit.server import sandbox
 from support import until
 
 TIMEOUT = 120  # seconds; a busy machine is slow
 
 
-def status(box: Sandbox, path: str = "/runs") -> int:
+def status(box, path="/runs"):
     headers = {"Authorization": f"Bearer {box.key}"}
     return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
 
@@ -27,7 +27,7 @@ def status(box: Sandbox, path: str = "/runs") -> int:
 def test_a_sandbox_starts_inside_an_event_loop():
     """Inside a running event loop, as in a notebook, it starts and serves."""
 
-    async def cell() -> int:
+    async def cell():
         with sandbox() as box:
             return status(box)
 
@@ -84,7 +84,7 @@ def test_latency_and_limit():
         http.headers["Authorization"] = f"Bearer {box.key}"
         answers = [http.get(f"{box.url}/agents") for _ in range(2)]
 
-        def is_refused() -> bool:  # on a busy machine the third comes more than a second later
+        def is_refused():  # on a busy machine the third comes more than a second later
             answers.append(http.get(f"{box.url}/agents"))
             return answers[-1].is_error
 

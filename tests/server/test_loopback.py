@@ -1,7 +1,5 @@
 """The sandbox listens on loopback only."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import psutil

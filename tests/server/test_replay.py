@@ -1,19 +1,15 @@
 """A user's own finished runs, played by the sandbox."""
 
-from __future__ import annotations
-
 import json
 import logging
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runkit
 from runkit.api.questions import VERBS
 from runkit.api.validation import interrupt_kind
-from runkit.client import Client
 from runkit.errors import NotFound, UsageError
 from runkit.server._recorded_files import read_recordings
 from strangers import fleet, raws, strangers_of
@@ -34,7 +30,7 @@ WAITING = ASKED | {"status": "interrupted", "ended_at": None, "interrupts": [ITE
 OPEN = WAITING | {"id": "0bbbbbbb-0000-4000-8000-000000000001", "steps": ASKED["steps"]}
 
 
-def write(path: Path, *rows: object) -> Path:
+def write(path, *rows):
     path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
     return path
 
@@ -53,7 +49,7 @@ def client(box):
         yield made
 
 
-def finish(client: Client, business_id: str) -> Any:
+def finish(client, business_id):
     """Start a run, answer each question, and return the run at its end."""
     made = client.runs.wait(
         client.runs.create("cip_orchestrator", business_id=business_id), poll=0.01

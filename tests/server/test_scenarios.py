@@ -1,7 +1,5 @@
 """Each business as an analyst meets it: what is asked, and what an answer leads to."""
 
-from typing import Any
-
 import pytest
 
 from tests.server.conftest import BUSINESS
@@ -13,12 +11,12 @@ def server(shared):
     return shared
 
 
-def summary(run: dict[str, Any]) -> str:
+def summary(run):
     [artifact] = run["output"]["artifacts"]
     return str(artifact["summary"])
 
 
-def names(run: dict[str, Any]) -> list[str]:
+def names(run):
     return [step["name"] for step in run["steps"]]
 
 

@@ -8,26 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from runkit.server._recordings import DESCRIPTIONS, ORCHESTRATOR, Business, packaged, walk
-from runkit.server._replay import NEVER, Answer, PlacedRun, RunSpec, cut, pending, place
+from runkit.server._recordings import DESCRIPTIONS, ORCHESTRATOR, packaged, walk
+from runkit.server._replay import NEVER, Answer, RunSpec, cut, pending, place
 
 CREATED = 1_770_000_000_000
 RECORDED = [business for business in packaged() if business.recordings]
 ANSWERED = [business for business in RECORDED if not business.is_form]
 
 
-def spec_of(business: Business, seed: int) -> RunSpec:
+def spec_of(business, seed):
     run_id = str(uuid5(NAMESPACE_DNS, f"{business.id}/{seed}"))
     return RunSpec(run_id, run_id, ORCHESTRATOR, business.id, str(seed), CREATED)
 
 
-def placed(business: Business, seed: int, answers: tuple[Answer, ...] = ()) -> PlacedRun:
+def placed(business, seed, answers=()):
     return place(business.recordings, spec_of(business, seed), answers, spread=0.4)
 
 
-def answered(business: Business, seed: int, delays: list[int], choice: int) -> tuple[Answer, ...]:
+def answered(business, seed, delays, choice):
     """Answer one open question after another, each after a delay."""
-    answers: tuple[Answer, ...] = ()
+    answers = ()
     for delay in delays:
         run = placed(business, seed, answers)
         asked = [item for item in run.interrupts if item.answered_at == NEVER]
@@ -62,7 +62,7 @@ def test_an_answer_does_not_change_the_past(business, seed, delays, choice, shar
 @pytest.mark.parametrize("business", ANSWERED, ids=lambda business: business.scenario)
 def test_each_recording_is_played_by_its_verdicts(business):
     for recording in business.recordings:
-        answers: tuple[Answer, ...] = ()
+        answers = ()
         for number, verdicts in enumerate(recording.answers.values(), 1):
             at = CREATED + number * 10**9
             item = pending(placed(business, 0, answers), at)[0]

@@ -1,11 +1,8 @@
 """The stream of a run, replayed and live."""
 
 import json
-from typing import Any
 
 import pytest
-
-from tests.server.conftest import Server
 
 
 @pytest.fixture
@@ -14,7 +11,7 @@ def server(shared):
     return shared
 
 
-def events(text: str) -> list[tuple[str | None, dict[str, Any]]]:
+def events(text):
     """The `event:` word, if any, and the data of each message."""
     found = []
     for message in text.strip().split("\n\n"):
@@ -23,7 +20,7 @@ def events(text: str) -> list[tuple[str | None, dict[str, Any]]]:
     return found
 
 
-def replay(server: Server, run_id: str, **params: Any) -> list[tuple[str | None, dict[str, Any]]]:
+def replay(server, run_id, **params):
     answer = server.http.get(f"/runs/{run_id}/stream", params=params)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")

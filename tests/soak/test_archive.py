@@ -1,7 +1,5 @@
 """An archive brought up to date by several at once, from a sandbox with a thousand runs."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

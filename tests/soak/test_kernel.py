@@ -1,15 +1,11 @@
 """Widgets in a real kernel for a long time: twenty monitors at once."""
 
-from __future__ import annotations
-
 import ast
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runkit.server import Sandbox, sandbox
+from runkit.server import sandbox
 from support import until
 from tests.end_to_end.kernels.conftest import Kernel
 from tests.soak.conftest import MB
@@ -84,9 +80,9 @@ def start(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "tests.end_to_end.kernels.conftest.TIMEOUT", 120
     )  # twenty monitors draw beside each cell
-    kernels: list[Kernel] = []
+    kernels = []
 
-    def begin(box: Sandbox) -> Kernel:
+    def begin(box):
         environment = {
             "RUNKIT_STATE_DIR": str(tmp_path / "state"),
             "IPYTHONDIR": str(tmp_path / "ipython"),
@@ -102,12 +98,12 @@ def start(tmp_path, monkeypatch):
         kernel.close()
 
 
-def held_by(kernel: Kernel) -> dict[str, Any]:
+def held_by(kernel):
     kernel.run("state_now = held()")
     return dict(ast.literal_eval(kernel.value("state_now")))
 
 
-def cards_of(kernel: Kernel) -> list[str]:
+def cards_of(kernel):
     """Draw each card that is there, as a page does, and return those that can be answered."""
     for card, state in kernel.widgets.items():
         if state.get("_model_name") == "AnyModel" and card not in kernel.view:
@@ -118,11 +114,11 @@ def cards_of(kernel: Kernel) -> list[str]:
     return [card for card, now in view.items() if "question" in now and is_open(now)]
 
 
-def is_open(now: dict[str, Any]) -> bool:
+def is_open(now):
     return now["status"]["state"] in ("open", "invalid", "failed") and not now.get("receipt")
 
 
-def answer(kernel: Kernel, card: str) -> None:
+def answer(kernel, card):
     """Answer yes to the question of a card."""
     kernel.press(card, kernel.view[card]["question"]["verbs"][0]["value"], note="Ada saw it")
 
@@ -142,7 +138,7 @@ def test_twenty_monitors_leave_nothing(box, start):
         for shown in range(MONITORS):
             kernel.run(f"monitors[{shown}]._ipython_display_()")
 
-        def has_passed(begun: datetime = begun) -> bool:
+        def has_passed(begun=begun):
             for card in cards_of(kernel):
                 answer(kernel, card)
             is_time_over = (box.now() - begun).total_seconds() > PASSED_S

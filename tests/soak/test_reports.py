@@ -1,7 +1,5 @@
 """Reports, one after the other: what ten of them leave behind; and slow variations."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -4,21 +4,17 @@ The interpreters are those named `python3.12` and so on along the PATH, and thos
 newest versions, the suite is what CI runs on every Python.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil
 import tarfile
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 from environments import (
     PROJECT,
     ROOT,
-    Built,
     Environment,
     build_both,
     copy_sources,
@@ -54,14 +50,14 @@ def built(tmp_path_factory):
     return build_both(copy_sources(folder / "source"), folder / "dist")
 
 
-def floors() -> list[str]:
+def floors():
     """Each requirement at its lower bound, as constraints for pip."""
     lines = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
     bounds = (re.match(r"([\w-]+)(?:\[.*\])?>=([\w.]+)", line) for line in lines)
     return [f"{bound[1]}=={bound[2]}" for bound in bounds if bound]
 
 
-def oldest(folder: Path, version: str, built: Built, *more: str) -> Environment:
+def oldest(folder, version, built, *more):
     """The wheel with its extras, and `more`: each at its lower bound."""
     env = Environment.new(folder / "venv", str(PYTHONS[version]))
     (folder / "floors.txt").write_text("\n".join(floors()))
@@ -69,7 +65,7 @@ def oldest(folder: Path, version: str, built: Built, *more: str) -> Environment:
     return env
 
 
-def follow(env: Environment, cwd: Path, extra: str, *command: str) -> None:
+def follow(env, cwd, extra, *command):
     """Run a command that lacks an extra, and do what it says."""
     done = env.try_("runkit", *command, cwd=cwd)
     assert done.returncode == 1
@@ -78,7 +74,7 @@ def follow(env: Environment, cwd: Path, extra: str, *command: str) -> None:
     env.install(*line[2:])
 
 
-def job(env: Environment, cwd: Path, *parts: str) -> None:
+def job(env, cwd, *parts):
     """Do the parts of the main job; each says its name when it is done."""
     cwd.mkdir(exist_ok=True)
     output = env.run("python", "-W", "error", JOB, *parts, cwd=cwd, timeout=300)

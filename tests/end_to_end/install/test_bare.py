@@ -1,13 +1,10 @@
 """runkit without its extras: what needs one names the line that installs it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
@@ -33,7 +30,6 @@ import runkit
 for shown in (runkit.gantt("runs.json"), runkit.overview("runs.json")):
     print(*sorted(shown._repr_mimebundle_()))
 """
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture

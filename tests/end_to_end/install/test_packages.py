@@ -1,7 +1,5 @@
 """What is in the wheel and in the source distribution."""
 
-from __future__ import annotations
-
 import re
 import tarfile
 import zipfile
@@ -21,7 +19,7 @@ def wheel(built):
     return zipfile.ZipFile(built.wheel)
 
 
-def files(folder: str) -> set[str]:
+def files(folder):
     """What a folder of this checkout holds, without what tests and tools left there."""
     skip = {*Path(ROOT / folder).rglob("__pycache__"), *Path(ROOT / folder).rglob(".*")}
     found = (path for path in Path(ROOT / folder).rglob("*") if path.is_file())

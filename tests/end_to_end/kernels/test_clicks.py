@@ -1,15 +1,9 @@
 """A form in a real kernel: comm messages go in, and what front ends get comes out."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
 
 from support import until
-from tests.end_to_end.kernels.conftest import Kernel
 
-Count = Callable[[], int]
 VIEW = "application/vnd.jupyter.widget-view+json"
 HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell repeats this
     "time.sleep(0.02)": {("7.4.0", True)},
@@ -24,25 +18,25 @@ seen = str(form.state)
 """
 
 
-def show(kernel: Kernel) -> str:
+def show(kernel):
     """Show a form of a new run, as a front end draws it; gives the display id of its card."""
     kernel.run("form = ask(); form._ipython_display_()")
     kernel.open_card()
     return next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
 
 
-def submit(kernel: Kernel, decision: str, times: int = 1) -> None:
+def submit(kernel, decision, times=1):
     """Press a button of the newest card for the second time."""
     kernel.press(kernel.card, decision, times)
 
 
-def receipt(kernel: Kernel, card: str) -> str:
+def receipt(kernel, card):
     """Wait until the card is a receipt, give its text."""
     kernel.until(lambda: VIEW not in kernel.shown[card])
     return str(kernel.shown[card]["text/plain"])
 
 
-def state(kernel: Kernel) -> str:
+def state(kernel):
     """Write where the form stands, once all that was clicked before has been heard."""
     kernel.run("time.sleep(0.1)")
     return kernel.value("str(form.state)").strip("'")

@@ -1,7 +1,5 @@
 """Progress in a real kernel: what a cell shows while it reads, and what is left of it."""
 
-from __future__ import annotations
-
 from tests.end_to_end.kernels.conftest import VERSIONS
 
 FETCH = """

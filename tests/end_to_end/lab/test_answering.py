@@ -1,20 +1,16 @@
 """Forms in a real JupyterLab."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import expect
 
 from support import until
-from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL, Session
+from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL
 from tests.widgets.live import is_armed, press
 
-Open, Count = Callable[..., Session], Callable[[], int]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
 KEEP = "Keep in review"
 DISMISS = "Dismiss the hit"
@@ -27,29 +23,29 @@ pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
 
-def card(page: Page) -> Locator:
+def card(page):
     return page.locator(".jp-OutputArea-output .runkit-card")
 
 
-def button(page: Page, words: str) -> Locator:
+def button(page, words):
     return card(page).get_by_role("button", name=words, exact=True)
 
 
-def outputs(page: Page) -> Locator:
+def outputs(page):
     return page.locator(".jp-OutputArea-output")
 
 
-def see(page: Page, words: str) -> None:
+def see(page, words):
     """Wait until an output says something."""
     expect(outputs(page).filter(has_text=words).first).to_be_visible()
 
 
-def verb(page: Page, words: str) -> Locator:
+def verb(page, words):
     """The button of the action bar that names an answer."""
     return card(page).locator(".rk-bar button").filter(has_text=words)
 
 
-def tab_to(page: Page, words: str) -> None:
+def tab_to(page, words):
     """Press Tab until something has the focus."""
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -58,7 +54,7 @@ def tab_to(page: Page, words: str) -> None:
     raise AssertionError(f"Tab does not lead to {words!r}")
 
 
-def focus_card(page: Page) -> None:
+def focus_card(page):
     """Go from the cell into the card by the Tab key."""
     page.locator(".jp-CodeCell").nth(1).focus()
     for _ in range(30):
@@ -68,7 +64,7 @@ def focus_card(page: Page) -> None:
     raise AssertionError("Tab does not lead to the card")
 
 
-def dismiss(page: Page) -> None:
+def dismiss(page):
     """Answer the question about a hit, up to the second press."""
     card(page).locator("textarea").fill(NOTE)
     press(verb(page, DISMISS), times=1)
@@ -78,7 +74,7 @@ def dismiss(page: Page) -> None:
 @light
 def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box, posts):
     """The browser loses the server in mid-send; when it is back the receipt is there."""
-    sockets: list[WebSocketRoute] = []
+    sockets = []
     context.route_web_socket(
         "**/channels*", lambda socket: sockets.append(socket) or socket.connect_to_server()
     )

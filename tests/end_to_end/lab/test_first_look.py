@@ -1,7 +1,5 @@
 """The first notebook in a real JupyterLab, light and dark."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,19 +1,14 @@
 """Hostile text in a real JupyterLab, which typesets formulas and shows HTML as it is."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import expect
 
 from hostile.payloads import FOUND, SAMPLE, SCRIPTS, WATCH
-from tests.end_to_end.lab.conftest import LIGHT, Session
+from tests.end_to_end.lab.conftest import LIGHT
 from tests.end_to_end.lab.test_answering import FORM, card, outputs
 
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
-Open = Callable[..., Session]
 SHOWN = ".jp-OutputArea-output"
 TYPESET = "from IPython.display import HTML\nHTML('<p>$\\\\beta$</p>')"  # MathJax has been here
 # In the kernel: every text of a run and of its documents becomes a hostile one, but what the client
@@ -46,20 +41,20 @@ class Spoiled(httpx.HTTPTransport):
 class Watched:
     """What happens in the pages of a browser besides what is wanted."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context):
         context.add_init_script(WATCH)
-        self.happened: list[str] = []
+        self.happened = []
         context.on(
             "dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss())
         )
         context.on("request", self._note)
 
-    def _note(self, request: object) -> None:
-        url = str(request.url)  # type: ignore[attr-defined]
+    def _note(self, request):
+        url = str(request.url)
         if "canary" in url and "/api/" not in url:
             self.happened.append(url)
 
-    def check(self, page: Page) -> None:
+    def check(self, page):
         """Check that nothing ran, was asked for or made, but the formula that is ours."""
         outputs(page).locator("mjx-container").first.wait_for()
         page.wait_for_timeout(300)

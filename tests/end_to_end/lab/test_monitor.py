@@ -1,16 +1,11 @@
 """The monitor of a run in a real JupyterLab."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
 
 from runkit.server import sandbox
-from tests.end_to_end.lab.conftest import LIGHT, Session
+from tests.end_to_end.lab.conftest import LIGHT
 from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see, verb
 
-Open = Callable[..., Session]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
 NEW = 'run = client.runs.create("cip_orchestrator", businesses[{!r}])\n' + MONITOR
 PLOT = "application/vnd.plotly.v1+json"

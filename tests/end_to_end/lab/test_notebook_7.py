@@ -1,7 +1,5 @@
 """A form and a chart in a real Notebook 7."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 
