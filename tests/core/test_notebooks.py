@@ -1,9 +1,6 @@
 """The committed notebooks: they run, and their outputs are fit for a hosting page."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 import nbformat
 import pytest
@@ -17,12 +14,12 @@ MAX_SIZE = 300_000
 pytestmark = pytest.mark.timeout(600)  # all are executed before the first test
 
 
-def outputs(notebook: Any) -> dict[str, list[Any]]:
+def outputs(notebook):
     """Return the outputs of a notebook by cell."""
     return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
 
 
-def shape(output: Any) -> object:
+def shape(output):
     """Return an output that is text, else its mime types and the heads and rows of its tables."""
     if [*output.data] == ["text/plain"]:
         return output.data["text/plain"]
@@ -37,7 +34,7 @@ def ran():
         patch.delenv("JUPYTERHUB_USER", raising=False)
         for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
             patch.setenv(variable, LOGIN)
-        return executed([*NOTEBOOKS, *TEMPLATES])
+        return executed(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -60,7 +57,10 @@ def test_outputs_are_small_and_tell_nothing_of_a_machine(ran, path):
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_of_reports_has_no_outputs(ran, path):
-    """Opened without runs, it shows examples."""
-    assert not any(outputs(nbformat.read(path, 4)).values())
-    assert any(outputs(ran[path]).values())
+def test_a_template_of_reports_shows_examples_if_no_runs_are_given(path):
+    names = {}
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs
+            exec(cell.source, names)  # noqa: S102
+    assert len(names["f"].runs) > 0

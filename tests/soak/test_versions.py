@@ -31,7 +31,7 @@ SUITE = [
     *("tests/widgets", "tests/archive", "tests/analysis"),
 ]
 RUNNERS = (
-    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
+    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis"),
     *(
         "playwright",
         "axe-playwright-python",
