@@ -20,9 +20,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from runkit.display.text import brief
-from support import runs
+from support import Json, artifact, run, step
 
-Json = dict[str, Any]
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))
 
 
@@ -186,8 +185,39 @@ FIELDS = (
 )
 
 
+@st.composite
+def runs(draw: st.DrawFn, limit: int = 20) -> Json:
+    """A well-formed run with nested steps on a clock of whole seconds, some open, some that wait."""
+    seconds = st.integers(0, limit)
+    numbers = iter(range(10_000))
+    run_id = draw(st.uuids()).hex
+
+    def some_steps(depth: int) -> list[Json]:
+        return [one_step(depth) for _ in range(draw(st.integers(0, 3 if depth < 2 else 0)))]
+
+    def one_step(depth: int) -> Json:
+        start, end = sorted((draw(seconds), draw(seconds)))
+        kind = draw(st.sampled_from(["activity", "activity", "output", "interrupt", "error"]))
+        made = step(
+            f"{run_id}-{next(numbers)}", start, draw(st.sampled_from([end, end, end, None]))
+        )
+        made |= {"run_id": run_id, "type": kind, "steps": some_steps(depth + 1)}
+        if kind == "interrupt":
+            made["result"] = draw(
+                st.sampled_from([{}, {"resolution": "skip"}, {"resolution": "auto_approve"}])
+            )
+        made["artifacts"] = [artifact() for _ in range(draw(st.integers(0, 1)))]
+        for child in made["steps"]:
+            child["parent_step_id"] = made["id"]
+        return made
+
+    start, end = sorted((draw(seconds), draw(seconds)))
+    is_open = draw(st.booleans())
+    return run(*some_steps(0), run_id=run_id, start=start, end=None if is_open else end)
+
+
 def _objects(value: Any) -> list[Json]:
-    """All objects in a run as `support.runs` makes it."""
+    """All objects in a run as `runs` makes it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [value] * isinstance(value, dict) + [found for item in inner for found in _objects(item)]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import runkit
 import slow_times
-from support import at, question, run, runs, step
+from strategies import runs
+from support import at, question, run, step
 
 GOOD = {
     "2026-02-03T10:00:00Z": "2026-02-03 10:00:00",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from support import flat, question, run, runs, step
+from strategies import runs
+from support import flat, question, run, step
 
 
 def unnested(steps: list[dict[str, Any]], share: float, seed: int) -> list[dict[str, Any]]:
