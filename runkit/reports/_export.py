@@ -8,26 +8,21 @@ not shown; their text alternative is. A picture in Markdown is shown as its alt 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import nh3
 from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from runkit.charts import fleet, one_run, report_panels
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.svg import Unsupported
 from runkit.charts.theme import STATIC as PANEL_STATIC
 from runkit.charts.theme import unmarked
 from runkit.display.text import Markup, esc, static_file, visible, web_host
-from runkit.tables.read_frames import frames
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [
@@ -62,6 +57,19 @@ _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
 _STATIC = Path(__file__).parent / "static"
+# What is written around the texts of runs; their numbers and colors vary.
+DRAWN = (
+    PLOTLY,
+    "mathjax_ignore tex2jax_ignore",
+    "color:#59636E",
+    "fill:light-dark(#FFFFFF,#111111)",
+    "stroke:light-dark(#ECEFF2,#23282E)",
+    "rgba(217,119,6,0.1)",
+    "font-size:13px",
+    "max-width:100%;height:auto",
+    "text-align:left;min-width:14em",
+    "translate(339.2",
+)
 _STYLE = static_file(PANEL_STATIC / "panels.css") + static_file(_STATIC / "report.css")
 
 
@@ -81,22 +89,10 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     return offline_page(title, [Markup(body)], style=_STYLE)  # noqa: S704
 
 
-@cache
 def page_text() -> str:
-    """Return what a page contains whatever its runs are: styles, and panels of made-up runs."""
-    f = frames(_STATIC / "page_runs.json")
-    of_one = (
-        one_run.findings,
-        one_run.questions,
-        report_panels.what_happened,
-        report_panels.timeline,
-    )
-    of_many = (fleet.needs_attention, fleet.waits, fleet.failed_steps, report_panels.all_runs)
-    examples = [panel(f) for panel in of_many] + [panel(f.select("a")) for panel in of_one]
-    examples.append(report_panels.timeline(f.select(["a", "b"])))
-    figures = [figure_div(panel.figure) for panel in examples if panel.figure]
-    outputs = json.dumps([panel._repr_mimebundle_() for panel in examples])
-    return outputs + offline_page("", figures) + to_html(nbformat.v4.new_notebook(), title="")
+    """Return what a page contains whatever its runs are: static files, and what is drawn."""
+    files = (file for folder in (PANEL_STATIC, _STATIC) for file in folder.iterdir())
+    return "\n".join([*map(static_file, files), *DRAWN])
 
 
 def _cell(cell: Any) -> Markup:

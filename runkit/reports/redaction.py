@@ -136,7 +136,8 @@ _ID_OR_TIME = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?"
 )
-_NUMBER_OR_TIME = re.compile(r"[\d.,:;eETZ+-]+")
+_NUMBER_OR_TIME = re.compile(r"[\d.,:;eETZ+-]+|M[\d.-]+,[\d.,LHVMZ-]+")  # or the path of a line
+_NUMBER_OR_COLOR = re.compile(r"#[0-9A-Fa-f]{6}\b|\d{1,3}(?:\.\d{1,3})?")
 _ADDRESS = re.compile(r"https?://\S+")
 _MARKUP = set('"<>{}')
 
@@ -145,12 +146,12 @@ class Masker:
     """Masks the data of one report. Not thread-safe: it numbers the values that it finds.
 
     `keys` are masked everywhere, by the rule `key`; without a policy that is the only rule. `page`
-    returns the text of a report without data: a value that it contains is masked only where it was
+    is the text of a report without data: a value that it contains is masked only where it was
     found.
     """
 
     def __init__(
-        self, policy: Redaction | None, keys: Collection[str] = (), page: Callable[[], str] = str
+        self, policy: Redaction | None, keys: Collection[str] = (), page: str = ""
     ) -> None:
         self.policy, self.page = policy, page
         self.keys = tuple(sorted(keys, key=len, reverse=True))
@@ -173,8 +174,7 @@ class Masker:
 
     @cached_property
     def _page_shape(self) -> str:
-        text = self.page()
-        return _shape(text + unescape_all(text))
+        return _shape(self.page + unescape_all(self.page))
 
     @property
     def texts(self) -> dict[str, int]:
@@ -292,8 +292,8 @@ class Masker:
 
 
 def _shape(text: str) -> str:
-    """Replace digits: widths, positions and colors in a page depend on its data."""
-    return re.sub(r"\d", "0", text)
+    """Replace numbers and colors, which in a page depend on its data, by others."""
+    return _NUMBER_OR_COLOR.sub(lambda match: "#" if match[0][0] == "#" else "0", text)
 
 
 def _secret_parts(value: str) -> Iterator[str]:

@@ -129,7 +129,7 @@ def report(
     selected = chosen or templates.find_template(None, n_runs)
     _check_runs(selected, n_runs, has_before=before is not None)
 
-    masker.page = lambda: selected.text + page_text()
+    masker.page = selected.text + selected.digest + page_text()
     data = redact_source(read, masker, selected, labels)
     about, name = data.provenance, _name(data, selected)
     executed = _execute(data, selected, name, masker, progress=progress)
