@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,15 @@ import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
 from runkit.charts.panel import Panel, records, render, words_of
-from runkit.display.counts import Span, lasted, unread
+from runkit.display.counts import Span, lasted, things, unread
 from runkit.display.html_tables import MAX_ROWS
-from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES
+from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES, status
 from runkit.display.text import plural
-from runkit.facts import Facts
+from runkit.facts import Facts, count
 from runkit.tables.run_rules import NO_CAUSE, short_ids
 
-MIN_ROWS = 8  # up to so many rows are not folded; questions that wait are never folded
+MIN_ROWS = 8  # up to so many rows are not folded
+UNFOLDED = {"waiting": MAX_ROWS, "failed": MIN_ROWS}  # rows with this reason that are never folded
 NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "waiting": "Answer",
     "failed": "Check",
@@ -27,7 +29,19 @@ NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "auto-approved": "Sample",
     "medium": "Sample",
 }
+MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "not rated": ("", "muted")}
 NAMES = ["run_id", "business_name", "agent_name", "status"]
+PART = [
+    "why",
+    "reason",
+    "run_id",
+    "since",
+    "age_s",
+    "is_least",
+    "kind",
+    "interrupt_id",
+    "is_separate",
+]
 COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs", "run_ids"]
 
 
@@ -40,17 +54,22 @@ def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
         ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
         name = row["business_name"] if has_names else row["agent_name"]
         more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
-        row["shown_ids"] = " ".join(ids)
+        row["ids"] = ids
         row["name"] = (name or MISSING) + more
+        row["icon"], row["color"] = MARKS.get(row["why"]) or status(row["status"])[1:]
         row["age"] = _age(row)
-        row["code"] = _code(row["next_step"], ids, has_client=has_client) if ids else ""
+        row["code"] = _code(row, short, has_client=has_client) if ids else ""
 
-    n_questions = int(table["next_step"].eq("Answer").sum())
-    n_first = max(MIN_ROWS, min(MAX_ROWS, n_questions))
-    folded = _folded_words(table[n_first:])
-    subject = "Business" if has_names else "Run"
-    first, others = rows[:n_first], rows[n_first:]
-    body = render("needs", subject=subject, rows=first, others=others, others_words=folded)
+    rank = table.groupby("why").cumcount()
+    is_first = rank < table["why"].map(UNFOLDED).fillna(0).astype("int64")
+    is_first |= (~is_first).cumsum() <= MIN_ROWS - is_first.sum()
+    body = render(
+        "needs",
+        subject="Business" if has_names else "Run",
+        rows=list(compress(rows, is_first)),
+        others=list(compress(rows, ~is_first)),
+        others_words=_folded_words(table[~is_first]),
+    )
     return Panel("Needs attention", _sentence(facts, len(rows)), table[COLUMNS], body=body)
 
 
@@ -75,24 +94,37 @@ def _folded_words(rows: pd.DataFrame) -> str:
 
 
 def _table(facts: Facts) -> pd.DataFrame:
-    """Return a row for each question that waits, and for each other reason of runs."""
-    parts = [part.assign(why=why) for why, part in _parts(facts).items()]
-    columns = ["why", "reason", "run_id", "since", "age_s", "is_least"]
-    rows = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-    rows["reason"] = rows["reason"].map(words_of)
-    rows = rows.merge(facts.runs[NAMES], on="run_id", how="left")
+    """Return a row for each question that waits, and for each other reason of runs.
 
-    is_waiting = rows["why"].eq("waiting")
-    key = rows["reason"].mask(is_waiting, rows.index.astype("str"))  # each has a row of its own
-    groups = rows.groupby(["why", key], sort=False)
+    Of more than 20 questions those of one kind about one business are a row.
+    """
+    parts = [part.assign(why=why) for why, part in _parts(facts).items()]
+    rows = pd.concat(parts, ignore_index=True).reindex(columns=PART)
+    rows["reason"] = rows["reason"].map(words_of)
+    rows = rows.merge(facts.runs[[*NAMES, "business_id"]], on="run_id", how="left")
+
+    is_waiting, key = rows["why"].eq("waiting"), rows.index.astype("str").to_series(rows.index)
+    if has_many := is_waiting.sum() > MAX_ROWS:
+        # runs of unknown businesses are not joined
+        business = rows["business_id"].fillna(rows["business_name"]).fillna(rows["run_id"])
+        key = business + " " + rows["kind"].astype("str").fillna("")
+    groups = rows.groupby(["why", rows["reason"].mask(is_waiting, key)], sort=False)
     table = groups.head(1).reset_index(drop=True)
-    ids: list[dict[str, None]] = [{} for _ in range(groups.ngroups)]
+    if has_many:
+        asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
+        is_several = table["why"].eq("waiting") & (groups.size().to_numpy() > 1)
+        table["reason"] = table["reason"].mask(
+            is_several, pd.Series(asked) + ": " + table["reason"]
+        )
+    ids: list[dict[str, list[str]]] = [{} for _ in range(groups.ngroups)]
     n_unnamed = [0] * groups.ngroups
-    for number, run_id in zip(groups.ngroup(), rows["run_id"], strict=True):
+    columns = rows["run_id"], rows["interrupt_id"]
+    for number, run_id, interrupt_id in zip(groups.ngroup(), *columns, strict=True):
         if pd.isna(run_id):
             n_unnamed[number] += 1
         else:
-            ids[number][run_id] = None
+            questions = ids[number].setdefault(run_id, [])
+            questions += [interrupt_id] * pd.notna(interrupt_id)
     since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
     return table.assign(
@@ -101,6 +133,7 @@ def _table(facts: Facts) -> pd.DataFrame:
         is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
         run_ids=pd.Series(list(map(list, ids)), dtype="object"),
+        questions=pd.Series(ids, dtype="object"),
         n_runs=np.add(list(map(len, ids)), n_unnamed),
         n_others=groups["business_name"].nunique().to_numpy() - 1,
     )
@@ -108,7 +141,11 @@ def _table(facts: Facts) -> pd.DataFrame:
 
 def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     """Return the runs and questions of each reason, with `reason` and `since`, the newest first."""
-    f, runs = facts.frames, facts.runs.assign(since=facts.runs["ended_at"])
+    f, waiting = facts.frames, facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"})
+    # a form needs to know which one only where several questions of a run wait
+    is_one_of_many = waiting["run_id"].duplicated(keep=False)
+    waiting["interrupt_id"] = waiting["interrupt_id"].where(is_one_of_many)
+    runs = facts.runs.assign(since=facts.runs["ended_at"])
     runs = runs.sort_values("created_at", ascending=False, kind="stable")
     completed = runs[runs["status"].eq("completed")]
     level = completed["level"]
@@ -128,7 +165,7 @@ def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
     is_first = unread_rows["run_id"].isna() | ~unread_rows.duplicated()
     damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
     return {
-        "waiting": facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"}),
+        "waiting": waiting,
         "failed": failed.assign(reason=causes),
         "low": rated[level.eq("low")],
         "not rated": unrated,
@@ -146,14 +183,17 @@ def _age(row: dict[Any, Any]) -> str:
     return "newest " * (len(row["run_ids"]) > 1) + lasted(Span(row["age_s"]))
 
 
-def _code(next_step: str, ids: list[str], *, has_client: bool) -> str:
-    """Write the line of code that takes the next step."""
-    chosen = f'"{" ".join(ids)}"'
-    if len(ids) > 1:
-        chosen += ".split()"
-    if next_step == "Answer":
+def _code(row: dict[Any, Any], short: dict[str, str], *, has_client: bool) -> str:
+    """Write the line of code that takes the next step; each question has its own."""
+    if row["next_step"] == "Answer":
         client = "client" if has_client else "runkit.Client()"
-        return f"runkit.InterruptForm({client}, {chosen})"
+        lines = [
+            f'runkit.InterruptForm({client}, "{short[run_id]}"{question})'
+            for run_id, ids in row["questions"].items()
+            for question in ([f", {name!r}" for name in ids] or [""])
+        ]
+        return "\n".join(lines)
+    chosen = f'"{" ".join(row["ids"])}"' + ".split()" * (len(row["ids"]) > 1)
     if not has_client:
         return f"f.select({chosen})"
     return f"runkit.frames(client.runs.fetch({chosen}))"

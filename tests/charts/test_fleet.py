@@ -53,13 +53,28 @@ def test_watchlist_hits_come_first_then_the_longest_wait():
     assert table["age_s"].tolist() == [60, 7_200, 60]
 
 
-def test_a_question_is_never_folded_below_20():
-    panel = fleet.needs_attention(
-        frames([*(waiting(n) for n in range(19)), failed(1, "No answer")])
-    )
+def test_a_question_is_never_folded_below_20_nor_is_an_error():
+    others = [failed(1, "No answer"), completed("low", "Hit left open", "low")]
+    panel = fleet.needs_attention(frames([*(waiting(n) for n in range(20)), *others]))
     above, below = panel.body.split('<details class="needs-rest">')
-    assert (above.count("Is it so?"), below.count("No answer")) == (19, 1)
-    assert "1 more row, 1 run: 1 failed" in below
+    assert (above.count("Is it so?"), above.count("No answer")) == (20, 1)
+    assert '<span class="fail">▽</span> <bdi>Low: Hit left open' in below
+    assert "1 more row, 1 run: 1 low" in below
+
+
+def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
+    """Each is counted and has its line of code; runs of unknown businesses stay apart."""
+    known = {"business_id": "b", "business_name": "Northwind LLC", "read_at": at(90)}
+    runs = [waiting(n, _runkit=known) for n in range(19)]
+    pair = [question(f"{n}", 10, None, label="Is it?", result={"interrupt_id": n}) for n in "ab"]
+    runs.append(run(*pair, run_id="pair", end=None, status="interrupted", _runkit=known))
+    panel = fleet.needs_attention(frames([*runs, waiting(90), waiting(91)]))
+    table = panel.table
+    assert table["reason"].tolist() == ["21 questions: Is it so?", "Is it so?", "Is it so?"]
+    assert table["n_runs"].tolist() == [20, 1, 1]
+    assert " ".join(table["run_ids"][0]) in panel.body
+    assert panel.body.count("runkit.InterruptForm(runkit.Client(), ") == 23
+    assert "&#34;pair&#34;, &#39;b&#39;)" in panel.body
 
 
 def test_what_else_needs_attention_in_order():
