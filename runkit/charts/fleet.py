@@ -40,7 +40,6 @@ from runkit.display.counts import (
     things,
     unread,
 )
-from runkit.display.html_tables import with_labels
 from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, plural
 from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
@@ -320,7 +319,8 @@ def variants(f: Frames) -> Panel:
     if len(table) > MAX_VARIANTS:
         words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
     table = table.head(MAX_VARIANTS)
-    body = table_html(with_labels(table))
+    runs = f.runs.set_index("run_id")[["business_name", "agent_name"]]
+    body = table_html(table.join(runs, on="run_id"))
     return Panel("Variants", words, table, body=body)
 
 

@@ -113,7 +113,7 @@ class Panel:
         )
 
     def _body(self) -> Markup:
-        return self.body or table_html(without_blanks(with_labels(self.table)))
+        return self.body or table_html(without_blanks(self.table))
 
 
 def mime_bundle(html: str, text: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _templates() -> Template:
 
 def table_html(table: pd.DataFrame) -> Markup:
     """Write a table for people, or nothing for one without rows."""
-    return df_to_html(table) if len(table) else Markup("")
+    return df_to_html(with_labels(table)) if len(table) else Markup("")
 
 
 def records(df: pd.DataFrame) -> list[dict[Any, Any]]:

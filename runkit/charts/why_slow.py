@@ -70,6 +70,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     questions = _questions(f, row["run_id"])
     share = bars(table[["waiting_s", "working_s"]].set_axis(["wait", "accent"], axis=1))
     body = table_html(table.drop(columns="n_runs").assign(share=share))
+    body += render("legend", words={"wait": "waiting", "accent": "working"})
     if len(questions) and len(known):
         body += render("section", title="What it waited for", body=table_html(questions))
     label = run_label(row["run_id"], row["business_name"], row["agent_name"])

@@ -31,10 +31,12 @@ HEADS = {
     "business_name": "Business",
     "completed_at": "Ended",
     "critical_s": "On the critical path",
+    "group": "Run",
     "is_critical": "On the critical path",
     "is_first_difference": "First difference",
     "label": "Step",
     "n": "Steps",
+    "n_interrupts": "Questions",
     "runs_percent": "Share",
     "self_s": "Own time",
     "source_name": "Source",
@@ -72,16 +74,23 @@ JOINS = [
     "name",
 ]
 # cells that do not break
-LINES = {"agent", "confidence", "next_step", "status", *TIER_COLUMNS}
-ROOM = 36  # characters, about: the least width of a column with longer texts
+LINES = {"confidence", "next_step", "status", *TIER_COLUMNS}
+MAX_WORD = 24  # characters of a word that does not break
 
 NUMBERS, TIME, FLAG = "iuf", "M", "b"  # kinds of dtypes
 _NOTE = Markup("<p>{:,} of {} shown.</p>")
 
 
 def with_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Name each run by its label, and leave out the ids that only join."""
+    """Name each run by its label; leave out ids that only join, and one agent of all rows.
+
+    Agents stand after the numbers, which are looked for first.
+    """
     columns = table.drop(columns=JOINS, errors="ignore")
+    if "agent" in columns:
+        agents = columns.pop("agent")
+        if len(agents) == 1 or agents.nunique(dropna=False) > 1:
+            columns["agent"] = agents
     if "run_id" in table:
         named = table.reindex(columns=["run_id", "business_name", "agent_name"]).to_numpy(object)
         labels = [run_label(*names) if isinstance(names[0], str) else None for names in named]
@@ -141,13 +150,17 @@ def _cell(value: Any, write: Callable[[Any], str]) -> Markup:
 
 
 def _cell_style(name: str, kind: str, cells: list[Markup]) -> str:
-    """Align numbers right; keep short words and times on one line; give longer texts room."""
+    """Align numbers right; keep times, states and words whole; give bars the room that is left."""
     if kind in NUMBERS:
         return "text-align:right;white-space:nowrap"
-    if kind == TIME or name in LINES:
+    words = [word for cell in cells for word in cell.striptags().split()]
+    longest = max(map(len, words), default=0)
+    if cells and not words:
+        return "text-align:left;width:18%"
+    if kind == TIME or (name in LINES and longest <= MAX_WORD):
         return "text-align:left;white-space:nowrap"
-    width = max((len(cell.striptags()) for cell in cells), default=0)
-    return f"text-align:left;min-width:{min(width, ROOM) // 2}em"
+    least = 0.6 * min(longest, MAX_WORD)
+    return f"text-align:left;min-width:{least:.0f}em;overflow-wrap:anywhere"
 
 
 def _writer(name: str, kind: str) -> Callable[[Any], str]:

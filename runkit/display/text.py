@@ -127,11 +127,11 @@ def html_table(
 ) -> Markup:
     """Build a `<table>` with a header row; every cell is escaped unless it is `Markup` already.
 
-    `styles` has the CSS of each column.
+    `styles` has the CSS of each column, its alignment first, which is that of its head, too.
     """
     columns = styles or [LEFT] * len(headers)
     join = Markup("").join
-    head = join(map(_HEAD.format, headers, columns))
+    head = join(map(_HEAD.format, headers, (style.partition(";")[0] for style in columns)))
     body = join(_ROW.format(join(map(_CELL.format, headers, columns, row))) for row in rows)
     return _TABLE.format(" runkit-many" if len(headers) > MANY else "", head, body)
 

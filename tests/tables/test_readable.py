@@ -61,7 +61,7 @@ def test_numbers_have_thousands_and_stand_on_the_right():
     """Counts are whole, shares are percent, and the head is aligned with them."""
     df = pd.DataFrame({"n_steps": [1_234_567], "runs_percent": [12.5]})
     assert rows(parsed(df)) == [["Steps", "Share"], ["1,234,567", "12%"]]
-    assert df_to_html(df).count('style="text-align:right;white-space:nowrap"') == 4
+    assert df_to_html(df).count('style="text-align:right') == 4
     assert column("runs_percent", [0.0, 0.4, 100.0]) == ["Share", "0%", "under 1%", "100%"]
 
 
