@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
+from runkit.reports._evidence import evidence_files, new_folder, write_evidence
 from runkit.reports._head import Labels, heading
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
@@ -33,7 +34,7 @@ class Report:
     `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it
     stays the same when the same ended runs are reported again. `masked` counts different values by
     rule. `n_bytes` is the size of the HTML file. `missing` says what could not be read; None if
-    everything was.
+    everything was. `evidence` is the folder beside it, if there is one.
     """
 
     html: Path
@@ -44,13 +45,16 @@ class Report:
     n_runs: int
     n_bytes: int
     missing: str | None = None
+    evidence: Path | None = None
 
     def __str__(self) -> str:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items())
+        folder = f"\nevidence {self.evidence}, to check with verify.py" if self.evidence else ""
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1_000:,.0f} kB), "
             f"executed notebook {self.notebook}\n"
-            f"masked: {counts or 'nothing'}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
+            f"masked: {counts or 'nothing'}\ndata digest {self.digest}\n"
+            f"SHA-256 {self.sha256}{folder}"
         )
 
     __repr__ = __str__
@@ -68,6 +72,7 @@ def report(
     prepared_by: NonBlank | None = None,
     actions: pd.DataFrame | None = None,
     before: sources.Source | None = None,
+    evidence: str | Path | None = None,
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook beside it.
@@ -86,7 +91,8 @@ def report(
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before
         the notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False
-        masks keys only. The report counts what was masked and lists what was revealed.
+        masks keys only, and the report says RAW. It counts what was masked and lists what was
+        revealed.
     title
         The first heading and the title of the window. By default the heading names the business,
         and the title also has the date.
@@ -100,6 +106,14 @@ def report(
     before
         The runs as they were earlier, as `source`. The report on many runs then begins with what
         has changed since (`runkit.changes`), masked, too.
+    evidence
+        A new or empty folder for what the report was made of, readable by its owner only and masked
+        as the report is: `runs.ndjson` (of `Frames`, which hold no raw runs, `frames/` as Parquet),
+        `report.html` and `.ipynb`, `answers.ndjson`, `actions.ndjson` and `changes.ndjson` where
+        there are any, `about.json` (where the data comes from, if it is complete, what was masked),
+        `SHA256SUMS`, and `verify.py`, which checks the sums where there is no `sha256sum -c`. It
+        proves that the files are as they were when the sums were made, not that the API told
+        everything.
     progress
         Show a progress bar that counts cells.
 
@@ -116,12 +130,23 @@ def report(
         If a cell fails, or a finished file would contain a masked value. Nothing is written then.
     MissingExtra
         If the extra `[report]` is not installed.
+
+    Examples
+    --------
+    Sign an evidence folder with your own key; whoever knows its public key (`ssh-keygen -Y verify`)
+    then knows who made the sums::
+
+        runkit.report("runs.ndjson", "report.html", evidence="evidence")
+
+        $ ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n runkit evidence/SHA256SUMS
     """
     templates.check_installed()
     from runkit.reports._export import page_text, to_html
 
-    html_path, notebook_path = output_paths(path)
-    masker, labels = make_masker(redact), _labels(title, classification, prepared_by)
+    html_path, notebook_path, folder = output_paths(path, evidence)
+    marks = ("RAW" if redact is False else None, classification)
+    labels = _labels(title, " · ".join(filter(None, marks)), prepared_by)
+    masker = make_masker(redact)
     _check_arguments(actions, notebook_path)
     chosen = None if template is None else templates.find_template(template)
     read = read_source(source, actions, before)
@@ -138,7 +163,11 @@ def report(
         title=name or masker.text(html_path.stem),
         classification=data.labels.classification,
     )
-    _check_leaks(html, executed, masker)
+    more = evidence_files(data, read.texts, masker) if folder else {}
+    tables = [df.to_csv() for _, df in data.frames.items()] if folder else []
+    _check_leaks([html, _FIGURE_NUMBERS.sub("", executed), *more.values(), *tables], masker)
+    if folder:
+        write_evidence(folder, data, more | {"report.html": html, "report.ipynb": executed})
     _write(html_path, html, notebook_path, executed)
     page = html.encode()
     return Report(
@@ -150,6 +179,7 @@ def report(
         n_runs=n_runs,
         n_bytes=len(page),
         missing=about.missing,
+        evidence=folder,
     )
 
 
@@ -207,17 +237,20 @@ def _execute(
     return executed
 
 
-def output_paths(path: str | Path) -> tuple[Path, Path]:
-    """Return the paths of a report: HTML and notebook. Raises `UsageError` for an invalid path."""
+def output_paths(
+    path: str | Path, evidence: str | Path | None = None
+) -> tuple[Path, Path, Path | None]:
+    """Return the paths of HTML, notebook and evidence. Raises `UsageError` for a wrong one."""
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} must end in .html.")
     html = files.file_at(path)
-    return html, files.file_at(html.with_suffix(".ipynb"))
+    folder = None if evidence is None else new_folder(evidence)
+    return html, files.file_at(html.with_suffix(".ipynb")), folder
 
 
-def _check_leaks(html: str, notebook: str, masker: Masker) -> None:
+def _check_leaks(texts: Iterable[str], masker: Masker) -> None:
     """Raise `ReportError`, without the value, if a file contains a masked value or a key."""
-    leaks = masker.leaks(html) | masker.leaks(_FIGURE_NUMBERS.sub("", notebook))
+    leaks = set().union(*map(masker.leaks, texts))
     if leaks:
         rules = {MASK.sub(r"\1", masker.secrets.get(value, "API key")) for value in leaks}
         raise ReportError(
