@@ -27,7 +27,7 @@ def levels(depth: Ints) -> list[Ints]:
 
 
 def subtree_sizes(parent: Ints, depth: Ints) -> Ints:
-    """Count the steps in the subtree of each step, itself included."""
+    """Return how many steps the subtree of each step has, itself included."""
     size = np.ones(len(parent), np.int64)
     for level in reversed(levels(depth)[1:]):
         np.add.at(size, parent[level], size[level])
@@ -68,7 +68,7 @@ def budget(
     is_waiting: Flags,
     is_leaf: Flags,
 ) -> Budget:
-    """Split each run's time by what was open at each instant of [run_start, run_end).
+    """Return each run's time, split by what was open at each instant of [run_start, run_end).
 
     *waiting* if a step with `is_waiting` (a question put to a person) is open; else *working* if
     any other step is; else *idle*. Steps are clipped to the run. *overlap* is the waiting time in
@@ -80,15 +80,9 @@ def budget(
     bounds = run_start[run], run_end[run]
     start, end = np.clip(start, *bounds), np.clip(end, *bounds)
     waits = find_waits(run, start, end, is_waiting)
-    first, last = run_end.copy(), run_start.copy()
-    np.minimum.at(first, waits.run, waits.start)
-    np.maximum.at(last, waits.run, waits.end)
-    leaf = np.flatnonzero(is_leaf & (end > first[run]) & (start < last[run]))
-    parts = parts_beside(waits, run[leaf], start[leaf], end[leaf])
-    pairs = zip(waits[:3], parts, strict=True)
-    of, since, until = (np.concatenate(pair) for pair in pairs)
-    is_wait = np.arange(len(of)) < len(waits.run)
-    overlap: Ints = _totals(of, since, until, is_wait, run_start, run_end)[BOTH]
+    of, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    is_wait = np.zeros(len(of), np.bool_)
+    overlap: Ints = _totals(of, since, until, is_wait, run_start, run_end)[WORKING]
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
@@ -106,7 +100,7 @@ class Waits(NamedTuple):
 
 
 def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
-    """Divide the waiting time of each run among its questions.
+    """Return the waiting time of each run, divided among its questions.
 
     Where two are open, the time belongs to the one that closes last, at a tie to the one that was
     asked first.
@@ -124,17 +118,19 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     return Waits(of, since, until, closes, step)
 
 
-def parts_beside(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
-    """Return run, start and end of the parts of steps outside the questions that they span.
+def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
+    """Return run, start and end of the parts of steps inside questions of their run.
 
-    A step that spans a question is no sign that work went on meanwhile.
+    A step that spans a question is no sign that work went on meanwhile, and has no part there.
     """
-    first = _search(waits.run, waits.start, run, start, "left")
-    last = _search(waits.run, waits.closes, run, end, "right") - 1
-    is_spanning = first <= last
-    since = np.where(is_spanning, np.append(waits.start, 0)[first], end)
-    until = np.where(is_spanning, np.append(waits.end, 0)[last], end)
-    return np.tile(run, 2), np.append(start, until), np.append(since, end)
+    first = _search(waits.run, waits.end, run, start, "right")
+    n_waits = np.maximum(_search(waits.run, waits.start, run, end, "left") - first, 0)
+    step = np.repeat(np.arange(len(run)), n_waits)
+    wait = np.arange(len(step)) - np.repeat(np.cumsum(n_waits) - n_waits - first, n_waits)
+    opens, closes = waits.start[wait], waits.closes[wait]
+    is_part = (start[step] > opens) | (end[step] < closes)
+    step, wait, opens = step[is_part], wait[is_part], opens[is_part]
+    return run[step], np.maximum(start[step], opens), np.minimum(end[step], waits.end[wait])
 
 
 def _search(
@@ -176,7 +172,7 @@ class _Pieces(NamedTuple):
 
 
 def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
-    """Cut the time of each group into pieces, in order of group and time.
+    """Return the time of each group, cut into pieces, in order of group and time.
 
     Walks over all starts and ends in order of time and counts what is open in between. What opens
     in a group also closes in it, so the running counts are zero at every border between groups and
@@ -196,7 +192,7 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
 def _totals(
     group: Ints, start: Times, end: Times, is_waiting: Flags, first: Ints, last: Ints
 ) -> Ints:
-    """Measure how long each state lasted in each group, shape (4, n_groups).
+    """Return how long each state lasted in each group, shape (4, n_groups).
 
     `first` and `last` are the limits of each group, to which its intervals are clipped.
     """
@@ -223,7 +219,7 @@ def unions(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
 
 
 def _joined(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
-    """Join the pieces of a group that touch; they are in order of group and time."""
+    """Return pieces, those of a group that touch joined; they are in order of group and time."""
     is_first = (np.diff(group, prepend=-1) != 0) | (start != np.roll(end, 1))
     return group[is_first], start[is_first], end[np.roll(is_first, -1)]
 
@@ -254,7 +250,7 @@ def critical_path(
     *,
     is_waiting: Flags,
 ) -> CriticalPath:
-    """Walk each run back from its end along what it last waited for.
+    """Return the critical path of each run: back from its end along what it last waited for.
 
     Waiting time belongs to its question (`find_waits`) and is cut out of the axis. On the rest, at
     a cursor, the child open latest before it is taken: the greatest min(end, cursor) among the
@@ -267,7 +263,7 @@ def critical_path(
     bounds = run_start[run], run_end[run]
     start, end = np.clip(start, *bounds), np.clip(end, *bounds)
     waits = find_waits(run, start, end, is_waiting)
-    # a run stands behind the steps, and owns its top steps
+    # Behind the steps stands a node for each run, which owns its top steps.
     of, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
     start, end = np.append(start, run_start), np.append(end, run_end)
     cut = np.flatnonzero(np.isin(of, waits.run))
@@ -328,7 +324,7 @@ def stretches(path: CriticalPath, run: Ints) -> Ints:
     """
     waits, (step, since, until) = path.waits, path.parts.T
     waited = np.append(0, np.cumsum(waits.end - waits.start))
-    before = waited[np.searchsorted(waits.run, run[step])]  # by earlier runs
+    before = waited[np.searchsorted(waits.run, run[step])]  # total of the waits of earlier runs
     cut_at = waits.start - _waited(waits, waits.run, waits.start)
     first = _search(waits.run, cut_at, run[step], since, "right")
     last = _search(waits.run, cut_at, run[step], until, "left")
@@ -336,7 +332,7 @@ def stretches(path: CriticalPath, run: Ints) -> Ints:
     n_pieces = np.maximum(last - first, 0) + 1
     begin = np.cumsum(n_pieces) - n_pieces
     piece = np.arange(n_pieces.sum())
-    wait = np.repeat(first - begin, n_pieces) + piece  # the one behind each piece
+    wait = np.repeat(first - begin, n_pieces) + piece  # the wait behind each piece
     start, end = np.append(0, waits.end)[wait], np.append(waits.start, 0)[wait]
     start[begin] = since + waited[first] - before
     end[begin + n_pieces - 1] = until + waited[last] - before

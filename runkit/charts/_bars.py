@@ -37,10 +37,10 @@ from runkit.time_budget import (
     Ints,
     critical_path,
     find_waits,
-    parts_beside,
     stretches,
     unions,
     waiting_ranges,
+    work_in_waits,
 )
 
 FAILING, WAITING = "✕ failing step", OUTCOMES["pending"].lower()
@@ -311,6 +311,6 @@ def blocked(bars: pd.DataFrame) -> list[Fold]:
     run, start, end = (bars[name].to_numpy() for name in ("run", "start", "end"))
     waits = find_waits(run, start, end, bars["is_wait"].to_numpy())
     is_leaf = bars["kind"].eq(STEP).to_numpy()
-    _, since, until = parts_beside(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    _, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
     is_wait = np.arange(len(waits.run) + len(since)) < len(waits.run)
     return waiting_ranges(np.append(waits.start, since), np.append(waits.end, until), is_wait)
