@@ -63,7 +63,7 @@ class UsageError(RunkitError, ValueError):
         return cls(f"{name}={brief(value)} is not known; expected one of {expected}.{hint}")
 
     @classmethod
-    def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:
+    def of_path(cls, path: object, error: Exception) -> UsageError:
         """Build the error for a path that the system refuses."""
         why = getattr(error, "strerror", None) or str(error)
         text = shorten(repr(str(path)), MAX_PATH)

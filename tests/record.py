@@ -15,7 +15,7 @@ from typing import Any
 from runkit.api.questions import questions_in
 from runkit.api.validation import interrupt_value
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import Business, walk
+from runkit.server._recordings import SeededBusiness, walk
 
 
 def text_of(value: Any) -> str:
@@ -35,7 +35,7 @@ def lines(steps: list[dict[str, Any]], pad: str = " ") -> Iterator[str]:
         yield f"{pad}]}}{comma}"
 
 
-def recording(business: Business) -> str:
+def recording(business: SeededBusiness) -> str:
     """Return the file of a run; it takes every question as approved."""
     run = business.recordings[0].run
     items = [step["asked"] for step in walk(run["steps"]) if "asked" in step]

@@ -21,7 +21,7 @@ _business_actions  businesses and their actions
 A run is a pure function of its recordings, seed, answers and the time (`_replay.cut`).
 """
 
-from runkit.server._recordings import Business
+from runkit.server._recordings import SeededBusiness
 from runkit.server.sandbox import Sandbox, sandbox, serve
 
-__all__ = ["Business", "Sandbox", "sandbox", "serve"]
+__all__ = ["Sandbox", "SeededBusiness", "sandbox", "serve"]

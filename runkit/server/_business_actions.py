@@ -13,16 +13,16 @@ from pydantic import BaseModel, ValidationError
 
 from runkit.display.text import brief
 from runkit.server._accounts import Json, id_in, iso
-from runkit.server._recordings import Business
+from runkit.server._recordings import SeededBusiness
 from runkit.server._store import Store
 from runkit.server._web import (
     Attributes,
     Decision,
     Dismissal,
-    Document,
     NewAction,
     RequestError,
     Sources,
+    Verification,
     or_list,
     path_of,
 )
@@ -33,7 +33,7 @@ OBJECTS = {"businesses": "Business", "watchlist_result": "Watchlist::Result"}
 PAYLOADS: dict[str, type[BaseModel]] = {
     "add_sources": Sources,
     "add_attributes": Attributes,
-    "verify_tin": Document,
+    "verify_tin": Verification,
     "decision": Decision,
     "dismissal": Dismissal,
 }
@@ -56,7 +56,7 @@ class History(NamedTuple):
     actions: dict[str, list[Json]]
 
 
-def business_now(store: Store, business: Business) -> Json:
+def business_now(store: Store, business: SeededBusiness) -> Json:
     """Return the JSON of a business with what actions changed."""
     fields = history_of(store, business).fields
     own, body = fields[business.id], {**business.body}
@@ -77,8 +77,8 @@ def actions_on(store: Store, object_type: str, object_id: str) -> dict[str, Json
     return {action["id"]: action for action in actions}
 
 
-def history_of(store: Store, business: Business) -> History:
-    """Replay the actions on a business up to now.
+def history_of(store: Store, business: SeededBusiness) -> History:
+    """Return what the actions on a business have changed up to now.
 
     Agents work on businesses in review, where the final-status rule would forbid their proposals.
     So the rule applies to `POST /v1/actions` only.
@@ -120,8 +120,8 @@ def _object_type(action: str) -> str:
     return "watchlist_result" if action == "dismissal" else "businesses"
 
 
-def check_action(store: Store, business: Business, body: NewAction) -> None:
-    """Reject (422) what the status of the business or the rules of the payload do not allow."""
+def check_action(store: Store, business: SeededBusiness, body: NewAction) -> None:
+    """Check an action by the status of the business and the rules of its payload (else 422)."""
     kind, object_type = body.type, _object_type(body.type)
     fields = history_of(store, business).fields
     status = str(fields[body.object_id]["status"])
@@ -144,7 +144,7 @@ def check_payload(
     statuses: Collection[str],
     where: str = "payload",
 ) -> None:
-    """Reject (422) a payload that breaks the rules of its kind.
+    """Check a payload by the rules of its kind (else 422).
 
     A decision can lead to one of `statuses`.
     """
@@ -156,7 +156,7 @@ def check_payload(
     match values:
         case Attributes(addresses=[], people=[]):
             raise RequestError(422, "addresses or people must hold at least one item", where)
-        case Document(document_id=document_id) if document_id not in documents:
+        case Verification(document_id=document_id) if document_id not in documents:
             message = "document_id must name a document of this business"
             raise RequestError(422, message, f"{where}.document_id")
         case Decision(status=status) if status not in statuses:

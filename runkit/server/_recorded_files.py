@@ -1,86 +1,61 @@
-"""Read a user's file of finished runs, to be played: one run a line, or a JSON document.
-
-A run is played as it is, whatever its other fields hold: only what the sandbox reads is checked.
-"""
+"""Read a user's file of finished runs, to be played: one run a line, or a JSON document."""
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
-
-from runkit.api.contract import FINAL_STATUSES, LOCAL, current_status, local_fields
+from runkit.api.contract import FINAL_STATUSES, LOCAL, local_fields
 from runkit.api.jsontext import loads
-from runkit.api.validation import objects, resolution_of
+from runkit.api.models import Run
+from runkit.api.validation import objects, resolution_of, validated
 from runkit.display.log import log
 from runkit.display.text import agent_title, first_text, plural, run_label, short_id, shorten
 from runkit.errors import UsageError
 from runkit.local.files import usable
-from runkit.server._accounts import SPACE, Json, id_in, ms_of
-from runkit.server._recordings import Business, Recording, business_of, walk
+from runkit.server._accounts import SPACE, Json, id_in
+from runkit.server._recordings import Recording, SeededBusiness, business_of, walk
 from runkit.server._replay import moments_of
 
 MAX_YEARS = 10  # that a run took; later times might be outside of datetime
-MAX_NAMED = 1_000  # characters of a message about lines that are left out
+MAX_NAMED = 1_000  # characters of a message about records that are left out
+GZIP_MAGIC = b"\x1f\x8b"
 
 
-Time = Annotated[str, AfterValidator(ms_of)]
-
-
-class StepForm(BaseModel):
-    """What is read of a step."""
-
-    id: str
-    type: str
-    started_at: Time
-    completed_at: Time | None = None
-    parent_step_id: str | None = None
-    steps: list[StepForm] | None = None
-    artifacts: list[dict[str, Any]] | None = None
-
-
-class RunForm(BaseModel):
-    """What is read of a run."""
-
-    id: str
-    status: str
-    created_at: Time
-    updated_at: Time
-    started_at: Time | None = None
-    ended_at: Time | None = None
-    steps: list[StepForm] = Field(min_length=1)
-    output: dict[str, Any] | None = None
-
-
-def read_recordings(path: str | Path) -> list[Business]:
+def read_recordings(path: str | Path) -> list[SeededBusiness]:
     """Return a business for each finished run of a file, or the business of a file of recordings.
 
-    What cannot be played is left out, and named in the log. Raises `UsageError` if nothing is left.
+    Runs and values that cannot be read are left out, and named in the log. Raises `UsageError` if
+    nothing is left.
     """
     try:
         content = usable(path).read_bytes()
-    except OSError as error:
+        content = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError.of_path(path, error) from None
-    with suppress(ValueError, TypeError, KeyError):
-        document = loads(content)
-        if "runs" in document:
-            return [business_of(Path(path).stem, document)]
+    rows = _rows_in(content)
+    with suppress(IndexError, TypeError, KeyError):
+        if "runs" in rows[0]:
+            return [business_of(Path(path).stem, rows[0])]
     problems: list[str] = []
     copies: dict[str, list[Json]] = {}
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            run = dict(loads(line))
+    for number, row in enumerate(rows, 1):
+        run, notes, _ = validated(Run, row)
+        if run is None:
+            problems.append(f"record {number}: {notes[0].detail}")
+        else:
             copies.setdefault(run["id"], []).append(run)
-        except (ValueError, TypeError, KeyError):
-            problems.append(f"line {number}: not a run")
+            broken = (note.detail for note in notes if note.problem == "bad_field")
+            problems += [f"run {short_id(run['id'])}: {detail}" for detail in broken]
     businesses = []
-    for run_id, rows in copies.items():
+    for run_id, states in copies.items():
         try:
-            businesses.append(_business(run_id, rows))
+            businesses.append(_business(run_id, states))
         except ValueError as error:
-            problems.append(f"run {short_id(str(run_id))}: {error}")
+            problems.append(f"run {short_id(run_id)}: {error}")
     named = shorten("; ".join(problems), MAX_NAMED)
     if not businesses:
         raise UsageError(
@@ -92,23 +67,33 @@ def read_recordings(path: str | Path) -> list[Business]:
     return businesses
 
 
-def _business(run_id: str, copies: list[Json]) -> Business:
+def _rows_in(content: bytes) -> list[Any]:
+    """Return the records of a document, or of each line; None for one that is not JSON."""
+    with suppress(ValueError):
+        document = loads(content)
+        records = document.get("data", [document]) if isinstance(document, dict) else document
+        return records if isinstance(records, list) else [records]
+    rows: list[Any] = []
+    for line in filter(bytes.strip, content.splitlines()):
+        rows.append(None)
+        with suppress(ValueError):
+            rows[-1] = loads(line)
+    return rows
+
+
+def _business(run_id: str, copies: list[Json]) -> SeededBusiness:
     """Return a business of its own for a run, from copies of it. Raises `ValueError`."""
-    final = [row for row in copies if current_status(row.get("status")) in FINAL_STATUSES]
+    final = [row for row in copies if row["status"] in FINAL_STATUSES]
     if not final:
         raise ValueError("it has not ended")
-    newest = max(final, key=lambda row: str(row.get("updated_at")))
-    try:
-        RunForm.model_validate(newest)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    newest = max(final, key=lambda row: str(row["updated_at"]))
+    if not newest.get("steps"):
+        raise ValueError("it has no steps")
     moments = moments_of(newest)
     if max(moments) - min(moments) > MAX_YEARS * 366 * 86_400_000:
         raise ValueError(f"it took more than {MAX_YEARS} years")
     local = local_fields(newest)
     run = {key: value for key, value in newest.items() if key != LOCAL}
-    run["status"] = current_status(run["status"])
     _add_questions(run, copies)
     recording = Recording(run, {}, [])
     agent_name = agent_title(recording.agent, local.get("agent_name"))
@@ -124,7 +109,7 @@ def _business(run_id: str, copies: list[Json]) -> Business:
         "updated_at": run["created_at"],
     }
     shows = f"a recorded run: {run['status']}, {n_steps}"
-    return Business(business_id, name, run_id, shows, body, [], [recording])
+    return SeededBusiness(business_id, name, run_id, shows, body, [], [recording])
 
 
 def _add_questions(run: Json, copies: list[Json]) -> None:
@@ -132,7 +117,7 @@ def _add_questions(run: Json, copies: list[Json]) -> None:
 
     Copies of a run that waited have it; else the step itself says it.
     """
-    copies = sorted(copies, key=lambda row: str(row.get("updated_at")))
+    copies = sorted(copies, key=lambda row: str(row["updated_at"]))
     found = (item for row in copies for item in objects(row.get("interrupts")))
     items = {item["id"]: item for item in found if first_text(item.get("id"))}
     pauses = (step for step in walk(run["steps"]) if step["type"] == "interrupt")

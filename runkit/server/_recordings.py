@@ -82,7 +82,7 @@ class Recording(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Business:
+class SeededBusiness:
     """A business of the sandbox. `scenario` is what an agent finds there, `shows` describes it."""
 
     id: str
@@ -118,14 +118,14 @@ def walk(steps: object) -> Iterator[Json]:
         yield from walk(step.get("steps"))
 
 
-def business_of(scenario: str, document: Json) -> Business:
+def business_of(scenario: str, document: Json) -> SeededBusiness:
     """Return the business of a file, with its recordings."""
     runs: list[Json] = document["runs"]
     for row in runs:
         number, n_steps = row.get("begins", (0, 0))
         row["run"]["steps"] = runs[number]["run"].get("steps", [])[:n_steps] + row["steps"]
     body = document["business"]
-    return Business(
+    return SeededBusiness(
         body["id"],
         body["name"],
         scenario,
@@ -139,7 +139,7 @@ def business_of(scenario: str, document: Json) -> Business:
 
 
 @cache
-def packaged() -> tuple[Business, ...]:
+def packaged() -> tuple[SeededBusiness, ...]:
     """Return the businesses of the package by id; the first stands for all that are not seeded."""
     businesses = [
         business_of(path.stem, orjson.loads(path.read_bytes())) for path in FOLDER.glob("*.json")

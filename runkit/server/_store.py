@@ -18,7 +18,7 @@ from runkit.errors import UsageError
 from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
 from runkit.server._clock import Clock, ClockState
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import DESCRIPTIONS, Business, agent_json, packaged
+from runkit.server._recordings import DESCRIPTIONS, SeededBusiness, agent_json, packaged
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -31,10 +31,10 @@ from runkit.server._replay import (
 )
 from runkit.server._web import RequestError, or_list
 
-# kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
+# that are kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
 MAX_RUNS = 2_000
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
-FORM_EVERY = 7  # runs of history are one in a form of strangers
+FORM_EVERY = 7  # each seventh run of history has a form that other accounts send
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
@@ -58,14 +58,14 @@ class Store:
         real_time: Callable[[], float] = time.time,
     ) -> None:
         self.is_closing = False  # ends all streams
-        self.unknown: Business | None = None
+        self.unknown: SeededBusiness | None = None
         if replay is None:
             self.unknown, *self.businesses = packaged()
         else:
             self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
         by_hit = {business.hit_id: business for business in self.businesses if business.hit_id}
-        self.objects = {"businesses": self.by_id, "watchlist_result": by_hit}  # of actions
+        self.objects = {"businesses": self.by_id, "watchlist_result": by_hit}  # of actions, by id
         recorded = {item.agent for business in self.businesses for item in business.recordings}
         kinds = [*DESCRIPTIONS] if replay is None else sorted(recorded)
         self.agents = {kind: agent_json(kind) for kind in kinds}
@@ -76,14 +76,14 @@ class Store:
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str]] = set()  # runs and artifacts
-        self.actions: dict[str, list[Json]] = defaultdict(list)  # people's, by business
-        self.agent_actions: dict[str, list[Json]] = {}  # agents' in all runs: they are small
+        self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
+        self.agent_actions: dict[str, list[Json]] = {}  # of agents, by run; they are small
         self._place = lru_cache(MAX_RUNS)(self._place_run)
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
 
     def new_id(self, kind: str) -> str:
-        """Count a new object of a kind and return its id, which depends on seed and count."""
+        """Return the id of a new object of a kind, which depends on seed and count."""
         self.counts[kind] += 1
         return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind]}")
 
@@ -91,7 +91,7 @@ class Store:
         """Return a run now; 404 if there is none."""
         return cut(self.placed(run_id), self.clock.now(), steps)
 
-    def business(self, business_id: str) -> Business:
+    def business(self, business_id: str) -> SeededBusiness:
         """Return the business of an id; an unknown one is a clean pass without details.
 
         404 for an unknown one where a file is replayed.

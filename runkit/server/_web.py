@@ -53,7 +53,7 @@ class RequestError(HTTPException):
 def error_response(
     status: int, message: str, parameter: str = "", headers: Any = None
 ) -> JSONResponse:
-    """[A] 21: build an error response: `{"errors": [{"message", "parameter"?}]}`."""
+    """Build an error response: `{"errors": [{"message", "parameter"?}]}` ([A] 21)."""
     error = {"message": message}
     if parameter:
         error["parameter"] = parameter
@@ -67,7 +67,7 @@ def path_of(parts: Iterable[str | int]) -> str:
 
 
 def or_list(words: Iterable[str]) -> str:
-    """Join words with "or"."""
+    """Return words, joined with "or"."""
     return " or ".join(sorted(words))
 
 
@@ -83,7 +83,7 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         headers = Headers(raw=[*scope["headers"]])
-        # in place, because uvicorn has the list too, and errors may be logged with it
+        # The list itself is changed, because uvicorn has it, too, and errors may be logged with it.
         scope["headers"][:] = [
             header for header in scope["headers"] if header[0] != b"authorization"
         ]
@@ -143,13 +143,13 @@ class PaceMiddleware:
 
 
 def check_size(size: int) -> None:
-    """Reject (413) a body of too many bytes."""
+    """Check that a body has not too many bytes (else 413)."""
     if size > MAX_BODY:
         raise RequestError(413, f"the body has more than {MAX_BODY:,} bytes")
 
 
 def check_origin(host: str, origins: list[str]) -> None:
-    """Reject requests to another host (400), and from another web page (403)."""
+    """Check that a request is to this host (else 400), and from no other web page (else 403)."""
     if not _ORIGIN.fullmatch(f"http://{host}"):
         raise RequestError(400, f"requests to other hosts are not served; Host {host[:80]!r}")
     for origin in origins:
@@ -160,7 +160,7 @@ def check_origin(host: str, origins: list[str]) -> None:
 
 
 def check_key(authorization: str, key: str) -> None:
-    """Reject (401) any other key. Compares in constant time."""
+    """Check the key (else 401), in constant time."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(value.encode(), key.encode()):
         raise RequestError(
@@ -269,7 +269,7 @@ class NewAction(BaseModel):
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class Source(BaseModel):
+class NewSource(BaseModel):
     """A source that is added to a business."""
 
     source_type: Word
@@ -283,7 +283,7 @@ class Source(BaseModel):
 class Sources(BaseModel):
     """Payload of add_sources."""
 
-    sources: list[Source] = Field(min_length=1)
+    sources: list[NewSource] = Field(min_length=1)
 
 
 class Attributes(BaseModel):
@@ -293,7 +293,7 @@ class Attributes(BaseModel):
     people: list[Json] = []
 
 
-class Document(BaseModel):
+class Verification(BaseModel):
     """[A] 11: payload of verify_tin."""
 
     document_id: str

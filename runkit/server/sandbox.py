@@ -15,7 +15,7 @@ from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
 from runkit.errors import MissingExtra, Unavailable, UsageError
 from runkit.local.secret import Secret
-from runkit.server._recordings import Business
+from runkit.server._recordings import SeededBusiness
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -29,7 +29,7 @@ class Sandbox:
     ----------
     url : str
         The base URL of the API, such as `http://127.0.0.1:8100/v1`.
-    businesses : tuple of Business
+    businesses : tuple of SeededBusiness
         The seeded businesses, with `id`, `name`, `scenario` and what each `shows`.
     speed : float
         Virtual seconds per real second.
@@ -37,7 +37,7 @@ class Sandbox:
 
     def __init__(self, server: SandboxServer, speed: float) -> None:
         self.url, self._key, self.speed = server.url, server.key, speed
-        self.businesses: tuple[Business, ...] = tuple(server.store.businesses)
+        self.businesses: tuple[SeededBusiness, ...] = tuple(server.store.businesses)
         self._server = server
         atexit.register(self.close)
 
@@ -173,8 +173,8 @@ def sandbox(
         on one of `businesses` to play it. A question is asked when it was asked, and the run goes
         on as recorded after any answer; copies of a run that waited say what was asked. Documents
         can only be rejected, recorded texts stay as they are, and personal data is served as it is
-        in the file, to whoever has the key. Lines that cannot be played are left out and named in
-        the log. The file is only read.
+        in the file, to whoever has the key. Runs and values that cannot be read are left out and
+        named in the log. The file is only read.
     port
         Port on 127.0.0.1; 0 for any free one.
     key
@@ -254,7 +254,8 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
         content = response.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         problem = type(error).__name__
-    if problem is not None:  # not in the handler: the first error has the request, with the key
+    # This is not in the handler, because the first error has the request, with the key.
+    if problem is not None:
         raise Unavailable(f"no response from {url} ({problem})")
     if not response.is_success:
         raise UsageError(f"sandbox: {content['errors'][0]['message']}")

@@ -1,5 +1,6 @@
 """A user's own finished runs, played by the sandbox."""
 
+import gzip
 import json
 import logging
 import random
@@ -107,7 +108,7 @@ def test_what_cannot_be_played_is_named_and_left_out(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "runkit"), runkit.sandbox(replay=path) as box:
         assert [business.scenario for business in box.businesses] == [ASKED["id"]]
     [message] = [record.getMessage() for record in caplog.records if "replay" in record.msg]
-    for words in ("(6)", "line 2", "line 3", "line 4", "0bbbbbbb", "0ccccccc", "0ddddddd"):
+    for words in ("(7)", "record 2", "record 3", "record 4", "0bbbbbbb", "0ccccccc", "0ddddddd"):
         assert words in message
     assert path.read_bytes() == before
 
@@ -118,6 +119,16 @@ def test_a_file_without_a_run_to_play_is_refused(tmp_path, text):
         runkit.sandbox(replay=write(tmp_path / "runs.ndjson", text))
     with pytest.raises(UsageError):
         runkit.sandbox(replay=tmp_path / "missing.ndjson")
+
+
+def test_a_file_is_read_by_its_content(tmp_path):
+    path = tmp_path / "runs.json"
+    for text in (json.dumps([WAITING, ASKED]), json.dumps({"data": [ASKED]}, indent=1)):
+        path.write_bytes(gzip.compress(text.encode()))
+        assert [business.scenario for business in read_recordings(path)] == [ASKED["id"]]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UsageError, match="end-of-stream"):
+        read_recordings(path)
 
 
 def test_a_file_of_recordings_has_a_way_for_each_answer():
