@@ -27,7 +27,7 @@ from runkit.display.status_words import STATUS_OF
 from runkit.display.text import brief, plural
 from runkit.errors import UsageError
 
-# any limit of a str makes pydantic refuse what is no Unicode text
+# With any limit of a str, pydantic refuses text that is no Unicode.
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, str_min_length=0)
 UNCHECKED = (
     "object",
@@ -40,8 +40,8 @@ UNCHECKED = (
     "sources.Source | None",
     "str | Run | Iterable[str | Run] | Iterable[bool] | pd.DataFrame",
 )
-"""Annotations of what is checked where it is read."""
-# may hold a key or a login
+"""Arguments with these annotations are checked where they are read."""
+# These arguments may hold a key or a login.
 SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
 KEYS = {"api_key", "key"}  # the only arguments whose value may be a key
 PREFIXES = re.compile(r"Input should be |Value error, ")  # how messages of pydantic begin
@@ -59,7 +59,7 @@ def _not_blank(text: str) -> str:
 
 
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
-# 11 days, as timers of some systems end at 24
+# The limit is 11 days, as timers of some systems end at 24.
 Seconds = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Rate = Seconds  # the unit is requests a second, and the limits are the same
 Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -84,7 +84,7 @@ def _by_class(hint: Any) -> Any:
 def _bind(
     signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> inspect.BoundArguments | str:
-    """Bind arguments to the parameters, or return why they do not fit; keys and logins hidden."""
+    """Return the arguments by parameter, keys and logins hidden, or why they do not fit."""
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -274,7 +274,7 @@ def full_id(prefix: str, ids: Collection[str]) -> str | None:
 def full_ids(
     names: Iterable[object], known: Iterable[str], where: str, advice: str = ""
 ) -> list[str]:
-    """Find the ids of ids or unique prefixes, each once and in their order.
+    """Return the ids of ids or unique prefixes, each once and in their order.
 
     Raises `UsageError` if one is unknown (with the advice) or ambiguous.
     """

@@ -63,7 +63,7 @@ def format_time(when: datetime) -> str:
 
 
 def current_status(word: object) -> object:
-    """Translate a status of the first documentation into the current word."""
+    """Return the current word for a status of the first documentation."""
     return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
 
 

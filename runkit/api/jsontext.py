@@ -19,14 +19,14 @@ from runkit.display.text import one_line
 from runkit.errors import DataError
 
 MAX_VALUES = 3  # values of a result that one phrase names
-Leaf = tuple[str, str]  # its path, such as `owners[0].name`, and its value
+Leaf = tuple[str, str]  # the path of a value, such as `owners[0].name`, and the value
 
 _NAME = (
     r"(?:pass(?:word|phrase|code|wd)|pwd|secret|token|jwt|authorization"
     r"|cookie|credentials?|(?:api|access|private|secret|session|signing)[ _-]?key)"
 )
-# In JSON text: the value of a field with the name of a secret, what follows such a name in a text,
-# keys. What is replaced contains no quote, so the text stays JSON.
+# This finds in JSON text the value of a field with the name of a secret, what follows such a name
+# in a text, and keys. What is replaced contains no quote, so the text stays JSON.
 _SECRET = re.compile(
     rf'({_NAME}"\s*:\s*")(?:[^"\\]|\\.)+'
     rf'|({_NAME}(?:\\")?\s?[=:]\s?(?:\\")?(?:bearer |basic )?|\bbearer )[^\s"\\]+'
@@ -40,7 +40,7 @@ class TooDeepError(DataError, RecursionError):
 
 
 def loads(text: bytes) -> Any:
-    """Parse one JSON document.
+    """Read one JSON document.
 
     Raises `ValueError` for other text, `TooDeepError` beyond 1,024 levels.
     """
@@ -99,17 +99,17 @@ def is_unicode(text: str) -> bool:
 
 
 def as_unicode(text: str) -> str:
-    """Replace each lone surrogate by a question mark."""
+    """Return the text with a question mark for each lone surrogate."""
     return text.encode("utf-8", "replace").decode()
 
 
 def mask_secrets(text: str) -> str:
-    """Replace keys, tokens and passwords in JSON text by `[key]`: by name, and the keys in use."""
+    """Return JSON text with `[key]` for keys in use, and for what is named as a secret."""
     return _SECRET.sub(r"\1\2[key]", redact(text, "[key]"))
 
 
 def masked(result: str) -> Any:
-    """Parse a step's result without the values of fields whose name says that they are secret."""
+    """Read a step's result without the values of fields whose name says that they are secret."""
     return loads(mask_secrets(result).encode())
 
 

@@ -37,7 +37,7 @@ from runkit.display.log import log
 from runkit.display.text import plural, shorten
 from runkit.errors import ContractError
 
-# ids and fixed words, which a repr shows
+# A repr shows these fields: ids and fixed words.
 IN_REPR = (
     "id",
     "run_id",

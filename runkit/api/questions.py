@@ -136,9 +136,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         Verb("raw", "Send the JSON", "send", "JSON sent", "", ("raw",)),
     ),
 }
-# The agent proposes nothing that is known for these kinds, so no verb stands out.
+# For these kinds the agent proposes no answer that is known, so no verb stands out.
 WITHOUT_PROPOSAL = ("decision", "other")
-NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # beside the verbs
+NEEDS = {"decision": "Rejecting needs a reason; approving does not."}  # shown beside the verbs
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for an answer that does not fit an interrupt with this value.
+    """Check an answer to an interrupt with this value. Raises `UsageError` if it does not fit.
 
     Questions with a schema, and those of a kind without fixed words, accept any answer.
     """

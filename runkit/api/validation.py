@@ -43,8 +43,9 @@ from runkit.display.text import brief, first_text, kind
 Path = tuple[str | int, ...]
 T = TypeVar("T")
 
-MAX_LEVELS = 255  # of nested steps; pydantic checks no more, and stops at what contains itself
-# What Arrow reads as it is; `read_time` reads the other forms, and 29 February.
+# levels of nested steps; pydantic checks no more, and stops at a value that contains itself
+MAX_LEVELS = 255
+# The times that Arrow reads as they are; `read_time` reads other forms, and 29 February.
 _DAY = (
     "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     "|02-(0[1-9]|1[0-9]|2[0-8]))"
@@ -267,7 +268,7 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
     lost: dict[str | None, str | None] = {}
     lists: list[list[Any]] = []
     queue: list[tuple[Any, Any, Any, Path, str | None]] = [(cls, raw, clean, (), None)]
-    for view, source, copy, path, owner in queue:  # grows on the way
+    for view, source, copy, path, owner in queue:  # the loop appends to it
         is_list, is_steps = isinstance(copy, list), path[-1:] == ("steps",)
         for key, inner_view in _values_in(view, copy):
             at, came, value = (*path, key), source[key], copy[key]
@@ -298,7 +299,7 @@ def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
 
 
 def _values_in(view: Any, holder: Any) -> list[tuple[Any, Any]]:
-    """List the keys of a list of objects, or of the fields of one, and the views of the values."""
+    """Return the keys of a list of objects, or of fields of one, and the views of the values."""
     if isinstance(holder, list):
         return [(number, view) for number in range(len(holder))]
     return [(name, field.view) for name, field in fields(view).items() if name in holder]
@@ -495,7 +496,7 @@ KIND_OF_TYPE = {
 
 
 def interrupt_kind(value: Mapping[str, Any]) -> str:
-    """Classify an interrupt as one of `KINDS`.
+    """Return the kind of an interrupt, one of `KINDS`.
 
     The value's own type decides if it is known, else the types of its proposals and artifacts: one
     kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of
@@ -521,6 +522,6 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
 
 
 def n_proposals(value: Mapping[str, Any]) -> int:
-    """Count the proposals of an interrupt's value; one that proposes nothing has none."""
+    """Return how many proposals an interrupt's value has; one that proposes nothing has none."""
     listed = objects(value.get("proposals"))
     return len(listed) or int(bool(objects(value.get("artifacts")) or value.get("payload")))

@@ -13,7 +13,7 @@ from runkit.tables.problems import Problems
 from runkit.tables.read_frames import newest_copies, problems_frame
 from runkit.tables.sources import Record
 
-# JSON that is written at once, as one version: about 30,000 steps; writing takes a few times as
+# bytes of JSON that are written as one version: about 30,000 steps; writing takes a few times as
 # much memory
 BATCH_BYTES = 16_000_000
 SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
@@ -48,7 +48,7 @@ class Added:
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Split records into batches that fit into memory; after an error the last has what came."""
+    """Yield records in batches that fit into memory; after an error the last has what came."""
     batch: list[Record] = []
     n_bytes = 0
     try:

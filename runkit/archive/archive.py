@@ -288,7 +288,7 @@ class Archive:
     def __len__(self) -> int:
         return len(self.pinned)
 
-    def __bool__(self) -> bool:  # len would open the archive
+    def __bool__(self) -> bool:  # without this, `if archive:` would open it to count its runs
         return True
 
     def __repr__(self) -> str:
@@ -354,7 +354,7 @@ class Selection:
 
 
 def _with_business(raw: Any, business: dict[Any, Any]) -> contract.Json:
-    """Add the business of its row to a run; the JSON of the newest copy may not have one."""
+    """Return a run with the business of its row, which the JSON of its newest copy may not have."""
     if not isinstance(raw, dict):
         raise ValueError("a row is not the JSON of a run")
     known = {name: value for name, value in business.items() if pd.notna(value)}

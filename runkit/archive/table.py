@@ -58,7 +58,7 @@ _TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at", "busi
 _TYPES = {"has_steps": pa.bool_()} | dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME)
 _REQUIRED = ("has_steps", *_TEXTS[:4], *_TIMES[:2])
 SCHEMA = pa.schema([pa.field(name, kind, name not in _REQUIRED) for name, kind in _TYPES.items()])
-# what tells copies of runs apart, and by which runs are selected
+# The columns that tell copies of runs apart, and by which runs are selected.
 COPY = [name for name in _TYPES if name not in ("json", "thread_id", "started_at", "ended_at")]
 
 MAX_ATTEMPTS = 20  # attempts of an append, each on the newest version
@@ -72,7 +72,8 @@ _BUSINESS = list(BUSINESS_FIELDS)
 _COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
 _LOG = pa_fs.FileSelector("_delta_log", allow_not_found=True)
 _SEAL = re.compile(r"_runkit_(\d{20})_([0-9a-f]{32})")
-_UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")  # addresses, which may have a key, and colors
+# A message leaves out addresses, which may have a key, and colors.
+_UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Table:
         return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
-        """Open some of the table's files."""
+        """Return a dataset of some of the table's files."""
         options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
         parquet = ds.ParquetFileFormat(default_fragment_scan_options=options)
         filesystem = self.filesystem
@@ -122,12 +123,12 @@ class Table:
             yield self.dataset([str(path)]).to_table(columns).take(rows["row"].to_numpy())
 
     def open(self, version: int | None = None) -> DeltaTable:
-        """Open a version, the newest by default.
+        """Return a version, the newest by default.
 
         Raises `ArchiveError` without an archive of runkit.
         """
         with self.translated_errors():
-            seals = self._seals()  # before the table, as others may write
+            seals = self._seals()  # read before the table, to which others may write meanwhile
             snapshot = DeltaTable(self.uri, storage_options=self.options)
             newest, sealed = snapshot.version(), max(seals, default=0)
             if sealed > newest and (version is None or version > newest):
@@ -164,10 +165,10 @@ class Table:
         snapshot.update_incremental()
         name = f"_delta_log/_runkit_{snapshot.version():020}_{_digest(snapshot)}"
         with self.filesystem.open_output_stream(name, buffer_size=1024) as file:
-            file.write(b"1")  # without the buffer, the library takes no bytes
+            file.write(b"1")  # the library takes no bytes if the stream has no buffer
 
     def make(self) -> DeltaTable:
-        """Open the newest version; without one, create an empty table for its owner only."""
+        """Return the newest version; without one, create an empty table for its owner only."""
         with self.translated_errors():
             if DeltaTable.is_deltatable(self.uri, self.options):
                 return self.open()
@@ -308,7 +309,7 @@ def copy_digest(raw: Json, text: str) -> str:
 
 
 def resolve(copies: pd.DataFrame) -> pd.DataFrame:
-    """Select the newest copy of each run.
+    """Return the newest copy of each run.
 
     One without a business gets that of the newest copy with one. `copies` are as from
     `Table.copies`, in the order of writing.

@@ -49,7 +49,7 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # the one for reads, and the one for writes
 Query = Mapping[str, str | int | None]
 
-# from the start of a request to the end of its response, or the client's `timeout` if that is
+# seconds from the start of a request to the end of its response; the client's `timeout` if that is
 # longer
 REQUEST_TIMEOUT = 10.0
 # seconds without a usable response: a host that restarts or deploys is back by then
@@ -59,8 +59,8 @@ FIRST_ANSWER_TIMEOUT = 5.0
 # Seconds before each repetition, the last number for all that follow. The first repetition goes at
 # once, because a kept connection may have been closed.
 BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0)
-MAX_ATTEMPTS = 5  # after 500 the server fails on this request, and others may succeed
-# a longer wait is the caller's decision, not a notebook that seems to hang
+MAX_ATTEMPTS = 5  # of a request that the server answers with 500: others may succeed
+# seconds; a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # seconds after a 429 without Retry-After: the limit is per second
 # requests are spaced this fraction wider than the rate: they may arrive closer together
@@ -69,9 +69,9 @@ MARGIN = 0.025
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
 MAX_ID = 300  # characters; those of the API have 36
-# for the workers of a large fetch
+# Reads keep connections for the workers of a large fetch.
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
-# a kept connection may be closing
+# Writes keep none, because a kept connection may be closing.
 WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -81,7 +81,7 @@ _STREAM_HEADERS = {
     "Accept-Encoding": "identity",
     "Cache-Control": "no-store",
 }
-# OpenAPI names another content type, which httpx-sse would refuse
+# OpenAPI names another content type, which httpx-sse would refuse, so a stream gets this one.
 _EVENT_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 
 
@@ -144,7 +144,7 @@ def connect(
     proxy: str | None,
     transport: httpx.BaseTransport | None,
 ) -> Connections:
-    """Make the connections of a client. Raises `UsageError` for options that cannot be used."""
+    """Build the connections of a client. Raises `UsageError` for options that cannot be used."""
     if proxy is not None and target.is_loopback:
         raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
     if verify is False and not target.is_loopback:
@@ -153,7 +153,7 @@ def connect(
         )
 
     def authorize(request: httpx.Request) -> httpx.Request:
-        # Only when it is sent, so that no attribute of a client shows the key.
+        # The header is set when a request is sent, so that no attribute of a client shows the key.
         request.headers["Authorization"] = f"Bearer {target.secret.get_secret_value()}"
         return request
 
@@ -173,14 +173,14 @@ def connect(
         return clients[0], clients[1]
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
-    # Not in the handler: the first error may repeat the login of the proxy.
+    # This is not in the handler, because the first error may repeat the login of the proxy.
     raise UsageError(
         f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files"
     )
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
-    """Load files: httpx ignores a certificate beside a CA file, and will take a context only."""
+    """Read the files: httpx ignores a certificate beside a CA file, and takes a context."""
     if isinstance(verify, str):
         verify = ssl.create_default_context(cafile=verify)
     context = httpx.create_ssl_context(verify)
@@ -203,7 +203,7 @@ class Http:
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
         self._reads, self._writes = connections
-        # whether a response showed that the host works and knows the key
+        # A response has shown that the host works and knows the key.
         self._has_answered = False
         self._is_down = False
 
@@ -361,7 +361,7 @@ class Http:
             raise UsageError(f"{source}: not sent, an argument is too long ({error})") from None
         finally:
             log.debug("%s: %s, %.0f ms", source, outcome, (self.clock() - started) * 1000)
-        # Not in the handler: the first error has the request, with the key.
+        # This is not in the handler, because the first error has the request, with the key.
         raise error_without_response(source, outcome, was_sent=was_sent)
 
     def _read_body(self, source: str, response: httpx.Response) -> bytes:

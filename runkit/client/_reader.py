@@ -112,7 +112,7 @@ class RunReader:
         return run
 
     def read(self, run_id: str, *, steps: bool = True, **limits: Any) -> Run:
-        """Request a run; `limits` are those of `Http.get`."""
+        """Read a run; `limits` are those of `Http.get`."""
         query = {"include": "steps"} if steps else None
         run = self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
         if steps:
@@ -234,7 +234,7 @@ def _event_of(message: ServerSentEvent) -> Event | None:
 
 
 def _check_run(event: Event, run_id: str) -> None:
-    """Raise `ContractError` for the snapshot of another run."""
+    """Check that a snapshot is of the run that is followed. Raises `ContractError`."""
     if event.snapshot is None:
         return
     ids = (event.run_id, event.snapshot.get("id"))

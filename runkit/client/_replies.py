@@ -56,7 +56,7 @@ class Reply(NamedTuple):
     source: str
 
     def read(self, parse: Callable[[Json], Parsed]) -> Parsed:
-        """Parse the body as one object."""
+        """Read the body as one object."""
         if isinstance(self.value, dict):
             try:
                 return parse(self.value)
@@ -82,7 +82,7 @@ def write_warning(source: str) -> str:
 
 
 def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
-    """Parse a successful response. Raises the `ApiError` of any other."""
+    """Read a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
         raise error_of_response(source, response, body)
     headers, problem = response.headers, "that are not JSON"
@@ -92,7 +92,7 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
         problem = "of JSON that is nested too deep to be read"
     except ValueError:
         pass
-    # raised here, so that no error has the parser's as its context, which holds the body
+    # This is not in the handler, because the error of the parser holds the body.
     content_type = quoted(headers.get("Content-Type", "no content type"))
     raise ContractError(
         f"{source} returned {len(body):,} bytes {problem} ({content_type})."

@@ -51,11 +51,11 @@ class Target:
 
 
 def choose_target(api_key: str | None, base_url: str | None) -> Target:
-    """Apply the rules. A `base_url` from the environment is trusted less than one in code.
+    """Return where a key goes. A `base_url` from the environment is trusted less than one in code.
 
     Raises `UsageError`, which never contains the key or a URL that may contain one.
     """
-    # Hidden, because tracebacks may show local variables.
+    # The key is hidden, because tracebacks may show local variables.
     key = hide(os.environ.get(KEY_NAME) if api_key is None else api_key)
     if not key:
         raise UsageError(
@@ -109,7 +109,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _checked_url(value: str, name: str) -> httpx.URL:
-    """Parse a base URL. Errors do not repeat it, because it may contain a password."""
+    """Read a base URL. Errors do not repeat it, because it may contain a password."""
     try:
         url = httpx.URL(value)
     except httpx.InvalidURL:

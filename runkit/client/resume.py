@@ -221,7 +221,7 @@ def deliver(
     try:
         delivery = request.send(answer)
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
-        # closed though refused: nobody knows whose answer closed it
+        # Of a question that is closed, nobody knows whose answer closed it.
         run = error.run if isinstance(error, Conflict) else None
         refused = answer_log.REFUSED if isinstance(error, REFUSALS) else answer_log.FAILED
         settle(UNCONFIRMED if run else refused, str(error), run)
@@ -256,6 +256,6 @@ def _try_log(write: Callable[[], Result]) -> Result | int:
     try:
         return write()
     except (TypeError, ValueError) as error:
-        # an answer that is not JSON is refused when it is sent
+        # An answer that is not JSON is refused when it is sent.
         log.warning("the answer log was not written: %s", error)
         return 0

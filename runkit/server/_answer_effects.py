@@ -18,7 +18,7 @@ VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # the agent acts aft
 
 
 def read_answer(interrupt: PlacedInterrupt, value: Input, documents: list[Json], at: int) -> Answer:
-    """Parse an input into one verdict for each question. `documents` are those of the business.
+    """Read an input as one verdict for each question. `documents` are those of the business.
 
     Raises `RequestError` (422) if the input does not answer the question.
     """
@@ -68,7 +68,7 @@ def _verdict(question: str, fields: Json, path: str, kinds: Mapping[str, str]) -
 
 
 def _payloads(question: str, fields: Json, path: str) -> list[tuple[str, Json | None]]:
-    """[A] 2: return the path and the payload, if it is edited, of each selected action."""
+    """Return the path and the payload, if it is edited, of each selected action ([A] 2)."""
     if fields["actions"] is not None:
         return [
             (f"{path}.actions[{number}].payload", action["payload"])

@@ -41,7 +41,7 @@ from runkit.server._web import (
     path_of,
 )
 
-# the documentation has no schema for errors and events
+# The documentation has no schema for errors and events.
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
 EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
 # [A] 9: a run can be streamed for this many virtual milliseconds after its end
@@ -72,7 +72,7 @@ PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 1
 PerPage = Annotated[int, Query(ge=1, le=100)]
 
 router = APIRouter(
-    # the contract's operation ids
+    # Operation ids are those of the API's document.
     generate_unique_id_function=lambda route: route.name.replace("_", "-"),
     # The middleware has checked the key; this describes it in the OpenAPI document.
     dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(_store)],
@@ -100,7 +100,7 @@ async def refused(request: Request, error: Any) -> Response:
     """Return the message of an error in the API's format."""
     status, headers = error.status_code, error.headers
     if status == 400 and not isinstance(error, RequestError):
-        status = 422  # FastAPI's word for a body that is not UTF-8, or too deep
+        status = 422  # FastAPI says 400 of a body that is not UTF-8, or too deep
     if status == 405:
         routes = (route for route in router.routes if isinstance(route, APIRoute))
         found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
@@ -128,7 +128,7 @@ def paged(items: Sequence[Item], page: int, per_page: int, to_json: Callable[[It
 
 
 def check_agent(store: Store, kind: str) -> None:
-    """Refuse an unknown type of agent."""
+    """Check that a type of agent is known (else 404)."""
     if kind not in store.agents:
         message = f"agent type not found: {kind[:80]!r}; expected {or_list(store.agents)}"
         raise RequestError(404, message, "type")
@@ -294,7 +294,7 @@ async def create_action(store: Db, body: _web.NewAction) -> Json:
     if body.thread_id:
         get_or_404(store.threads, "thread", body.thread_id)
         run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
-    # a run in the object page's form does not name its agent and thread
+    # A run in the object page's form does not name its agent and thread.
     run = store.run(run_id) | store.runs[run_id]._asdict() if run_id else None
 
     row = body.model_dump(include={"type", "payload"}) | {

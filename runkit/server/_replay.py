@@ -20,9 +20,11 @@ from runkit.api.validation import interrupt_kind, interrupt_value, objects
 from runkit.server._accounts import ACCOUNT, Json, actors, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
-NEVER = math.inf  # the time of what follows an open question
-ANY_VERDICT = ["approve", "reject"]  # where the recording goes on alike after each answer
-RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")  # replaced by a live one
+NEVER = math.inf  # the time of everything that follows an open question
+# for a question after which the recording goes on alike, whatever the answer
+ANY_VERDICT = ["approve", "reject"]
+# fields of a recorded answer that a live one replaces
+RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")
 ENDED_BY = "ended by the sandbox's operator"
 
 
@@ -141,7 +143,7 @@ def _interrupt_id(spec: RunSpec, recorded: str) -> str:
 
 
 def _n_equal(recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]) -> int:
-    """Count the answers that a recording got, too."""
+    """Return how many of the answers a recording got, too."""
     answers = ((by_id.get(_interrupt_id(spec, key)), key) for key in recording.answers)
     return sum(answer.verdicts == recording.answers[key] for answer, key in answers if answer)
 
@@ -184,7 +186,7 @@ def _times(
             times[moment] = spec.created + moment - created
             continue
         now, last = now + (moment - last) * random.uniform(1 - spread, 1 + spread), moment
-        # what went on meanwhile is done when the answer comes
+        # Work that went on during a wait is done when the answer comes.
         latest = min((at for start, end, at in waits if start < moment <= end), default=NEVER)
         answered = max([answered, *(at for _, end, at in waits if end == moment)])
         if answered == NEVER:

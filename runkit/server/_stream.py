@@ -12,8 +12,9 @@ from runkit.server._clock import Clock
 from runkit.server._recordings import walk
 from runkit.server._replay import PlacedRun, cut, pending, status_at, updated
 
-# steps in all snapshots of one stream, about 60 MB; all changes of a run of 200 steps fit; a run of
-# 5,000 would send 25 million, so its snapshots are thinned out, except at a question or the end
+# steps in all snapshots of one stream, about 60 MB: a run of 200 steps sends all its changes. One
+# of 5,000 would send 25 million steps, so its snapshots are thinned out, except at questions and
+# the end.
 SNAPSHOT_STEPS = 100_000
 POLL_S = 0.05  # real seconds after which a live stream looks again
 

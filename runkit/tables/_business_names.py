@@ -18,8 +18,8 @@ from runkit.tables.frames import Frames
 if TYPE_CHECKING:
     from runkit.client import Client
 
-KEYS = ("run_id", "thread_id", "business_id")  # the first that a table has is used
-FIELDS = ("business_id", "business_name", "business_status")  # that a table may have
+KEYS = ("run_id", "thread_id", "business_id")  # of these, the first that a table has is used
+FIELDS = ("business_id", "business_name", "business_status")  # columns that a table may have
 MAX_NAMED = 5  # rows that a problem names
 EXPECTED = (
     "expected a Client, or a DataFrame with a column run_id, thread_id or business_id, and one "
@@ -28,7 +28,7 @@ EXPECTED = (
 
 
 def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool) -> Frames:
-    """Fill the business columns of `runs`; rows of a table that match no run are a problem.
+    """Return frames with the businesses of runs; rows of a table that match no run are a problem.
 
     Raises `UsageError` for a table without the columns, or with two businesses for one key.
     """

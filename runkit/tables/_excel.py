@@ -49,7 +49,7 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
-    """Remove the time zone, which is UTC, and shorten texts that are too long for a cell."""
+    """Return a frame without time zones, which are UTC, and with texts that fit into a cell."""
     times = df.select_dtypes("datetimetz").apply(lambda column: column.dt.tz_localize(None))
     texts: pd.DataFrame = df.select_dtypes("str").map(_shortened, na_action="ignore")
     return df.assign(**times, **texts)

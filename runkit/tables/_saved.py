@@ -19,7 +19,7 @@ from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
 from runkit.tables.arrow_columns import cast, from_frame, in_seconds
-from runkit.tables.build_columns import budget_columns, measure, step_times
+from runkit.tables.build_columns import budget_columns, measured, step_times
 from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"
@@ -99,7 +99,7 @@ def _measured_again(tables: Tables) -> Tables:
         pd.MultiIndex.from_arrays([of, parents])
     )
     runs |= {"run": np.arange(len(run_ids)), "read_at": runs["as_of"]}
-    measure(runs, steps, None, [])
+    runs, steps = measured(runs, steps, None, [])
     own_times = step_times(runs, steps)
     is_critical = own_times.pop("is_critical")
     budget = {name: in_seconds(values) for name, values in budget_columns(runs, steps).items()}

@@ -14,16 +14,17 @@ from runkit.api.validation import Note
 from runkit.tables.schema import COLUMNS, TEXT, TYPES, Column
 from runkit.time_budget import Ints
 
-# columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
+# Columns by name are Arrow text, or numpy arrays of numbers, flags or microseconds.
 Columns = dict[str, Any]
 Notes = list[tuple[int, Note]]  # with the number of the run
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
-ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; other kinds have null
+# the value of a missing column, by its kind; other kinds have null
+ABSENT: dict[str, object] = {"count": 0, "flag": False}
 
 
 def micros(when: datetime | str) -> int:
-    """Convert a time to microseconds since 1970, exactly.
+    """Return a time as microseconds since 1970, exactly.
 
     Raises `ValueError` if it is not a time.
     """
@@ -54,7 +55,7 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
 
 
 def in_seconds(values: Ints) -> Any:
-    """Convert microseconds to seconds; NEVER is NaN."""
+    """Return microseconds as seconds; NEVER is NaN."""
     return np.where(values == NEVER, np.nan, values / 1e6)
 
 
@@ -64,7 +65,7 @@ def no_path(row: int) -> tuple[()]:
 
 
 def from_frame(df: pd.DataFrame, frame: str) -> Columns:
-    """Convert the columns of `frame` back; seconds and counts that may be null are left out."""
+    """Return the columns of a frame as arrays, without seconds and counts that may be null."""
     columns: Columns = {}
     for column in COLUMNS[frame]:
         values = df[column.name]
@@ -78,7 +79,7 @@ def from_frame(df: pd.DataFrame, frame: str) -> Columns:
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
-    """Cast `df` to the columns and dtypes of `frame`.
+    """Return `df` with the columns and dtypes of `frame`.
 
     Missing columns are empty; unknown words are added.
     """

@@ -36,7 +36,7 @@ AUDIT = (
     "reason",
 )
 JOINED, LATER = "joined", "later"
-USES = {  # what became of the rows of `answers`, in the words of a sentence
+USES = {  # the words of a sentence for what became of the rows of `answers`
     JOINED: "joined",
     "older": "followed by a later one",
     "unconfirmed": "not confirmed",
@@ -140,7 +140,7 @@ def use_words(log: pd.DataFrame) -> str:
 
 
 def with_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
-    """Fill `decision` and `answered_by` from the matched answers where the data has none."""
+    """Return questions with the decisions and names of matched answers where the data has none."""
     last = joined_answers(questions, log)
     decision = questions["decision"].astype("str").fillna(last["decision"])
     return questions.assign(

@@ -42,14 +42,15 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     _note_contradictions(runs, steps, notes)
     note_unknown_words("runs", runs, notes)
     note_unknown_words("steps", steps, notes)
-    measure(runs, steps, as_of, notes)
-    steps |= step_columns(runs, steps)
+    runs, steps = measured(runs, steps, as_of, notes)
+    steps = steps | step_columns(runs, steps)
     artifacts = artifact_columns(runs, steps, rows)
     sources = source_columns(artifacts)
+    artifacts = artifacts | evidence_columns(sources, len(rows.artifacts))
     interrupts = interrupt_columns(runs, steps, rows)
-    steps["n_artifacts"] = bincount(artifacts["step"], len(rows.steps))
+    steps = steps | {"n_artifacts": bincount(artifacts["step"], len(rows.steps))}
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
-    runs |= _run_columns(runs, parts, rows)
+    runs = runs | _run_columns(runs, parts, rows)
 
     frames = {"runs": runs, "reads": runs, **parts}
     return {name: to_arrow(name, columns) for name, columns in frames.items()}
@@ -58,18 +59,21 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
 # -------------------------------------------------------------------------------------------- times
 
 
-def measure(runs: Columns, steps: Columns, as_of: int | None, notes: Notes) -> None:
-    """Add `start` and `end` in microseconds to runs and steps.
+def measured(
+    runs: Columns, steps: Columns, as_of: int | None, notes: Notes
+) -> tuple[Columns, Columns]:
+    """Return runs and steps with their `start` and `end` in microseconds.
 
     What is open ends with its run or at `as_of`; in a run that has ended, an open step with child
     steps ends with the last of them. A run that has not started spans 0 to 0.
     """
-    runs |= _as_of(runs, steps, as_of, notes)
+    moments = _as_of(runs, steps, as_of, notes)
     started, ended = runs["started_at"], runs["ended_at"]
     is_started, has_ended = started != NEVER, ended != NEVER
-    last = np.where(has_ended, ended, runs["as_of"])
-    runs["start"] = np.where(is_started, started, 0)
-    runs["end"] = np.where(is_started, np.maximum(started, last), 0)
+    last = np.where(has_ended, ended, moments["as_of"])
+    run_start = np.where(is_started, started, 0)
+    run_end = np.where(is_started, np.maximum(started, last), 0)
+    runs = runs | moments | {"start": run_start, "end": run_end}
 
     is_early = is_started & (started < runs["created_at"])
     detail = "started_at is before created_at; queued_s is null"
@@ -85,11 +89,12 @@ def measure(runs: Columns, steps: Columns, as_of: int | None, notes: Notes) -> N
     is_unclosed = steps["is_open"] & is_over & (bincount(steps["parent"], len(end)) > 0)
     if is_unclosed.any():
         end = _close_groups(start, end, steps["parent"], steps["depth"], is_unclosed)
-    steps["start"], steps["end"] = start, end
+    steps = steps | {"start": start, "end": end}
     is_reversed = ~steps["is_open"] & (completed < start)
     detail = "completed_at is before started_at; read as equal to it"
     note_rows(notes, steps, is_reversed, "ends_before_start", detail, "completed_at")
     _note_outside(runs, steps, notes)
+    return runs, steps
 
 
 def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed: Flags) -> Ints:
@@ -106,9 +111,9 @@ def _close_groups(start: Ints, end: Ints, parent: Ints, depth: Ints, is_unclosed
 
 
 def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
-    """Note steps that are not inside their parent, or at the top not inside their run."""
+    """Check that steps are inside their parent, or at the top inside their run; note the others."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
-    is_inner = parent >= 0  # -1 as a position would be the last step
+    is_inner = parent >= 0  # the parent of a top step is -1, which is no position
     is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
     note_rows(notes, steps, is_outside, "outside_parent", detail)
@@ -180,7 +185,7 @@ def budget_columns(runs: Columns, steps: Columns) -> Columns:
 
 
 def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
-    """Note steps whose fields contradict each other, their run or their parent."""
+    """Check that the fields of steps agree with each other, their run and their parent."""
     status, is_open = steps["status"], steps["is_open"]
     is_question = is_word(steps["type"], "interrupt")
     is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
@@ -222,55 +227,56 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
 def _results(steps: Sequence[Json]) -> pa.Array:
     """Return the payloads as compact JSON, uncut."""
     payloads = [step.get("result") for step in steps]
-    # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
+    # Each text is decoded at once: to keep orjson's buffers of 1 kB each takes 15 times as long.
     try:
         return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
-    except orjson.JSONEncodeError:  # one is deeper than orjson writes
+    except orjson.JSONEncodeError:  # a payload is deeper than orjson writes
         return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
 
 def _failures(steps: Columns, n_children: Ints) -> Columns:
-    """Find the steps that failed, and the text of the failure where they are the cause.
+    """Return which steps failed, and the text of the failure where they are the cause.
 
     A step fails if its type or its status is `error`; a question does not: a wait is not an error.
     A cause is a failed step without a failed child. An instant error step is no cause of its own if
     it explains another: the sibling that failed last before it, else the parent if that failed
     without other child steps. What it says is then the error of that step.
     """
-    runs, parents, labels = steps["run"].tolist(), steps["parent"].tolist(), steps["label"]
+    runs, parents, labels = steps["run"], steps["parent"], steps["label"]
+    n = len(runs)
+    owners = np.where(parents >= 0, parents, n + runs).tolist()  # of a top step its run
     is_error = is_word(steps["type"], "error")
     is_question = is_word(steps["type"], "interrupt")
     is_failed = (is_error | is_word(steps["status"], "error")) & ~is_question
     is_note = is_error & (steps["end"] <= steps["start"]) & (n_children == 0)
-    n_other_children = bincount(steps["parent"][~is_note], len(runs))
+    n_other_children = bincount(parents[~is_note], n)
 
     failed: dict[int, str] = {}  # the error by the row of a failed step
     explained: dict[int, str] = {}
-    last_sibling: dict[tuple[int, int], int] = {}  # that failed, by run and parent
-    failed_child: dict[int, int] = {}
-    rows = np.flatnonzero(is_failed)  # a list that is flat may be in any order
+    last_failed: dict[int, int] = {}  # by owner, the last of its steps that failed and is no note
+    failed_child: dict[int, int] = {}  # by owner
+    rows = np.flatnonzero(is_failed)  # a flat list of steps may be in any order
     by_end = np.lexsort((is_note[rows], steps["end"][rows], steps["depth"][rows]))
     for row in rows[by_end].tolist():
-        label, parent = labels[row].as_py(), parents[row]
+        label, owner = labels[row].as_py(), owners[row]
         reason = reason_of(steps["object"][row])
-        family = runs[row], parent
-        target = last_sibling.get(family, -1)
-        if target < 0 and parent in failed and not n_other_children[parent]:
-            target = parent
+        target = last_failed.get(owner, -1)
+        if target < 0 and owner in failed and not n_other_children[owner]:
+            target = owner
         if is_note[row] and target >= 0:
             explained[target] = reason or label
             continue
         failed[row] = reason or (label if is_error[row] else f"{label} failed")
-        failed_child[parent] = row
+        failed_child[owner] = row
         if not is_note[row]:
-            last_sibling[family] = row
+            last_failed[owner] = row
 
     for row, label in explained.items():
         while row in failed_child:
             row = failed_child[row]
         failed[row] = label
     causes = {row: error for row, error in failed.items() if row not in failed_child}
-    error = scatter(np.array(list(causes), np.int64), text(causes.values()), len(runs))
+    error = scatter(np.array(list(causes), np.int64), text(causes.values()), n)
     return {"is_failed": is_failed, "error": error}
 
 
@@ -298,31 +304,34 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
 
 
 def source_columns(artifacts: Columns) -> Columns:
-    """Build the columns of the sources frame, and add those of artifacts that depend on them."""
-    n = len(artifacts["object"])
+    """Build the columns of the sources frame, and the rows of their artifacts."""
     sources = [
         source for artifact in artifacts["object"] for source in artifact.get("sources") or ()
     ]
-    owner = np.repeat(np.arange(n), artifacts["n_sources"])
+    owner = np.repeat(np.arange(len(artifacts["run"])), artifacts["n_sources"])
     fields = object_columns(sources, Source)
-    host, tiers = _hosts(fields["url"]), fields["source_tier"]
-    artifacts["n_hosts"] = _count_hosts(owner, host, n)
-    highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
-    highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
-    artifacts["best_tier"] = first_in_group(owner, highest_first, tiers, n)
-    artifacts["best_tier_text"] = artifacts["best_tier"]
     return fields | {
-        "source_tier_text": tiers,
+        "artifact": owner,
+        "source_tier_text": fields["source_tier"],
         "run_id": take(artifacts["run_id"], owner),
         "step_id": take(artifacts["step_id"], owner),
         "title": take(artifacts["title"], owner),
         "origin": take(artifacts["origin"], owner),
-        "object": sources,
         "run": artifacts["run"][owner],
         "artifact_no": artifacts["artifact_no"][owner],
         "source_no": position_in_group(owner),
-        "host": host,
+        "host": _hosts(fields["url"]),
     }
+
+
+def evidence_columns(sources: Columns, n: int) -> Columns:
+    """Return the columns of n artifacts that depend on their sources."""
+    owner, host, tiers = sources["artifact"], sources["host"], sources["source_tier"]
+    highest_first = np.argsort(-ranks(tiers, contract.TIERS), kind="stable")
+    highest_first = highest_first[flags(tiers.is_valid())[highest_first]]
+    best_tier = first_in_group(owner, highest_first, tiers, n)
+    n_hosts = _count_hosts(owner, host, n)
+    return {"n_hosts": n_hosts, "best_tier": best_tier, "best_tier_text": best_tier}
 
 
 def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
@@ -346,7 +355,7 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
 
 
 def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
-    """Convert the fields of named tuples that are text or whole numbers; others are lists."""
+    """Return the fields of named tuples: text and whole numbers as arrays, others as lists."""
     columns: Columns = {}
     for position, (name, hint) in enumerate(get_type_hints(cls).items()):
         values = [row[position] for row in rows]
@@ -358,7 +367,7 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
 
 
 def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
-    """Count the different hosts of each artifact's sources."""
+    """Return how many different hosts each artifact's sources have."""
     codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
     pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
     return bincount(pairs[0], n)
@@ -366,7 +375,7 @@ def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
 
 def _hosts(urls: pa.Array) -> pa.Array:
     """Return the host of each URL in lower case; null where there is none."""
-    encoded = urls.dictionary_encode()  # many findings share the same sources
+    encoded = urls.dictionary_encode()  # each URL once, as many findings share sources
     host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
     return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
 
@@ -379,12 +388,12 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
     queued = started - runs["created_at"]
     requesters = [raw.get("requester") or {} for raw in rows.runs]
 
-    # for each count, the runs of the rows that it counts
+    # by count, the runs of the rows that it counts
     is_finding = _is_finding(artifacts, steps)
     is_pending = is_word(interrupts["outcome"], PENDING)
     counted = {f"n_{name}": columns["run"] for name, columns in parts.items()}
     counted["n_pending"] = interrupts["run"][is_pending]
-    # of steps that were not read, 0 says nothing
+    # These are null for a run whose steps were not read, of which 0 would say nothing.
     of_steps = {
         "n_errors": steps["run"][flags(steps["error"].is_valid())],
         "n_findings": artifacts["run"][is_finding],
@@ -412,7 +421,7 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
 
 
 def _is_finding(artifacts: Columns, steps: Columns) -> Flags:
-    """Flag what is neither an output, nor a repeat, nor the record of an error ([A] 23)."""
+    """Return which are neither an output, nor a repeat, nor the record of an error ([A] 23)."""
     is_record = np.append(is_word(steps["type"], "error"), [False])[artifacts["step"]]
     is_other: Flags = is_word(artifacts["origin"], OUTPUT) | artifacts["is_repeat"] | is_record
     return ~is_other
@@ -471,7 +480,7 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
 
 
 def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
-    """Convert the text and time fields of checked objects; times are int64 microseconds."""
+    """Return the text and time fields of checked objects; times are int64 microseconds."""
     scalars = {name: field.type for name, field in fields(model).items()}
     texts = {name: TEXT for name, scalar in scalars.items() if scalar in (str, datetime)}
     arrays = pa.array(objects, pa.struct(texts)).flatten()
@@ -484,18 +493,18 @@ def object_columns(objects: Sequence[Json | None], model: Any) -> Columns:
 
 
 def text(values: Iterable[object]) -> pa.Array:
-    """Convert Python strings to Arrow text; None is null."""
+    """Return Python strings as Arrow text; None is null."""
     return pa.array(list(values), TEXT)
 
 
 def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
-    """Translate each different word once."""
+    """Return the words for some words; each different one is translated once."""
     encoded = values.dictionary_encode()
     return text(map(translate, encoded.dictionary.to_pylist())).take(encoded.indices)
 
 
 def flags(values: pa.Array) -> Flags:
-    """Convert an Arrow array of flags to numpy."""
+    """Return an Arrow array of flags as numpy's."""
     converted: Flags = values.to_numpy(zero_copy_only=False)
     return converted
 
@@ -526,18 +535,18 @@ def scatter(rows: Ints, values: pa.Array, n: int) -> pa.Array:
 
 
 def take(values: pa.Array, positions: Ints) -> pa.Array:
-    """Take the values at some positions, null where a position is negative."""
+    """Return the values at some positions, null where a position is negative."""
     return values.take(pa.array(positions, mask=positions < 0))
 
 
 def bincount(of: Ints, n: int) -> Ints:
-    """Count how often each of 0 .. n-1 occurs; negative entries are ignored."""
+    """Return how often each of 0 .. n-1 occurs; negative entries are ignored."""
     counts: Ints = np.bincount(of[of >= 0], minlength=n)
     return counts
 
 
 def position_in_group(group: Ints) -> Ints:
-    """Count the rows of each group from 0; `group` holds ascending group numbers."""
+    """Return the number of each row in its group, from 0; `group` holds ascending group numbers."""
     first: Ints = np.searchsorted(group, group)
     return np.arange(len(group)) - first
 
@@ -552,9 +561,9 @@ def run_fields(rows: Rows) -> Columns:
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(rows.agents),
-        # an empty list is what a list of runs shows
+        # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
-        # of the whole document, which may be in several batches
+        # What the whole document proves is added later, as it may be in several batches.
         "newest_at": np.full(len(raws), NEVER),
         "has_lines": np.zeros(len(raws), np.bool_),
         "is_of_0_3": np.zeros(len(raws), np.bool_),
@@ -603,7 +612,7 @@ def note_rows(
 
 
 def note_unknown_words(frame: str, columns: Columns, notes: Notes) -> None:
-    """Note the words of a category that the API's documentation does not have."""
+    """Check the words of categories; note those that the API's documentation does not have."""
     for column in COLUMNS[frame]:
         if column.kind == "category" and column.name in columns:
             values = columns[column.name]

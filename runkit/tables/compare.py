@@ -84,7 +84,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     )
     sums: Any = steps.groupby(["row", "side"])[list(MEASURES)].sum().unstack(fill_value=0)
     columns = pd.MultiIndex.from_product([MEASURES, sides])
-    # a side without steps has no columns
+    # A side without steps has no columns.
     sums = sums.reindex(columns=columns, fill_value=float("nan") if unread else 0)
     table = steps[KEY].drop_duplicates(ignore_index=True)
     for measure, dtype in MEASURES.items():
@@ -118,7 +118,7 @@ def one_run(source: Source, name: str) -> Frames:
 
 
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
-    """Find the first difference between the steps of two runs; None if there is none."""
+    """Return the first difference between the steps of two runs; None if there is none."""
     for position, (step_a, step_b) in enumerate(zip_longest(_keys(a), _keys(b))):
         if step_a != step_b:
             at_a = None if step_a is None else position

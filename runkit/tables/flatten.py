@@ -183,9 +183,9 @@ def _preorder(top: Sequence[Any], children_of: Callable[[Any], Sequence[Any] | N
 def _path_of(rows: Rows, run: int, step: Json) -> Path:
     """Return where a step of a run is in its record."""
     paths = rows.paths[run]
-    if not paths:  # as in the run, which is the record
+    if not paths:  # nothing was taken out of the run, so that it is the record
         queue: list[tuple[Json, Path]] = [(rows.runs[run], ())]
-        for parent, above in queue:  # grows on the way
+        for parent, above in queue:  # the loop appends to it
             paths[id(parent)] = above
             children = enumerate(parent.get("steps") or [])
             queue += [(child, (*above, "steps", number)) for number, child in children]
@@ -195,7 +195,7 @@ def _path_of(rows: Rows, run: int, step: Json) -> Path:
 def _linked(
     steps: Sequence[Json], nested_in: Sequence[int], note: Callable[[int, str, str], None]
 ) -> dict[int, list[int]]:
-    """Link steps by nesting, else by `parent_step_id`; return the children of each, and of -1."""
+    """Return the children of each step, by nesting or else by `parent_step_id`, and of -1."""
     first: dict[str, int] = {}
     for position, step in enumerate(steps):
         if first.setdefault(step["id"], position) != position:
@@ -226,7 +226,7 @@ def _linked(
 
 def _steps_to_unlink(parent_of: dict[int, int]) -> list[int]:
     """Return one step of each cycle."""
-    walk_of: dict[int, int] = {-1: -1}  # the walk that saw a position first, by position
+    walk_of: dict[int, int] = {-1: -1}  # by position, the walk that saw it first
     unlinked = []
     for start in parent_of:
         position = start
@@ -336,7 +336,7 @@ def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None
 def _match_items(
     items: list[Pending], questions: dict[int, Json]
 ) -> tuple[dict[int, Pending], list[Pending]]:
-    """Match pending items to interrupt steps; return items by the row of their step, and the rest.
+    """Return the pending items by the row of their interrupt step, and those without a step.
 
     (1) The item's id equals the step's id or its `result.interrupt_id`; else (2) agent and label
     are equal; else (3) exactly one open step and one item remain. A step that is not open is
@@ -374,7 +374,7 @@ def _match_items(
 def _match_ids(
     items: list[Pending], questions: dict[int, Json]
 ) -> tuple[dict[int, Pending], list[Pending]]:
-    """Match pending items to steps by their ids; return them by row, and the rest."""
+    """Return the pending items by the row of the step with their id, and the rest."""
     row_of_id: dict[str | None, int] = {}
     for row, step in questions.items():
         row_of_id.setdefault(_interrupt_id(step) or step["id"], row)
@@ -436,7 +436,7 @@ def _add_artifacts(rows: Rows, run: int, first: int, interrupts: Sequence[Interr
 
 
 def _proposed_artifacts(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
-    """Iterate over what the item of a question proposes."""
+    """Yield what the item of a question proposes."""
     pending = interrupt.pending
     if pending is None:
         return
@@ -451,7 +451,7 @@ def _proposed_artifacts(interrupt: InterruptRow) -> Iterator[ArtifactRow]:
 def _repeats(
     artifacts: Sequence[ArtifactRow], agent: str | None, steps: Sequence[Json]
 ) -> list[bool]:
-    """Find proposals of a run that repeat a finding of its steps: same agent, title and type.
+    """Return which proposals of a run repeat a finding of its steps: same agent, title and type.
 
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     What an output step has may repeat the run's output: same title and type.

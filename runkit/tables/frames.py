@@ -27,12 +27,12 @@ from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
 MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
-# what the repr offers
+# what the repr offers to type next
 NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
     "runkit.overview(f), runkit.gantt(f)"
 )
-# where the things are that users of pandas look for in `Frames`
+# For names that users of pandas try, where the things are.
 INSTEAD = {
     "findings": "runkit.one_run.findings(f), f.artifacts",
     "questions": "runkit.one_run.questions(f), f.interrupts",
@@ -228,7 +228,7 @@ class Frames:
         is_by_run = values.index.name == "run_id"
         if pd.api.types.infer_dtype(values, skipna=True) != "boolean":
             return values.index if is_by_run else values
-        # not known is not chosen, as in pandas
+        # A run of which the mask is null is not chosen, as in pandas.
         mask = values.fillna(False).astype(bool)
         if is_by_run:
             return mask.index[mask]
@@ -313,7 +313,7 @@ class Frames:
         return [*filter(None, [*lines, self.answers]), self._completeness()]
 
     def _counts(self) -> str:
-        """Count the rows of each frame; 0 is left out where some are not known.
+        """Write how many rows each frame has; 0 is left out where some are not known.
 
         An item and a step that could not be paired are perhaps one question.
         """
@@ -368,7 +368,7 @@ class Frames:
 
 
 def status_counts(runs: pd.DataFrame) -> str:
-    """Count runs by status, the `MAX_WORDS` most frequent: "3 completed, 1 failed"."""
+    """Write how many runs have each status, the most frequent first: "3 completed, 1 failed"."""
     counts = runs["status"].astype("str").value_counts()
     words = [
         f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runkit.api.contract import Json
 from runkit.api.validation import Note, Path
@@ -17,12 +17,13 @@ from runkit.tables.sources import Record
 if TYPE_CHECKING:
     import pandas as pd
 
-# Problems that cost a record or a value; in all others the record was kept.
-# (Of a duplicated run the newer record is kept, so nothing is lost.)
+# Problems that cost a record or a value; of a duplicated run the newer record is kept, so that
+# nothing is lost.
 ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
-# Problems of records that are refused; of bad_field only some.
+# Problems of records that are refused. A bad field costs a record only if it is required.
 REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
-NAMED_BY_DETAIL = ("unknown_value", "contradiction")  # in what is printed; others by their word
+# Problems that a sentence names by their detail; it names others by their word.
+NAMED_BY_DETAIL = ("unknown_value", "contradiction")
 MAX_PARTS = 40  # parts of a JSON path in a location
 MAX_DETAILS = 3  # different details of one row
 MAX_GROUPS = 5  # kinds of problems in a sentence
@@ -39,52 +40,45 @@ class Problems:
 
     rows: list[Json] = field(default_factory=list)
 
-    def refuse(self, record: Record, note: Note) -> None:
-        """Add the row of a record that is not in the frames."""
-        self._add(record, note)
-
     def add(self, batch: Rows, first: int = 0) -> None:
         """Add the rows of a batch; `first` is the number of its first run.
 
         Each contradiction is a kind of its own.
         """
         for record, note in batch.refused:
-            self.refuse(record, note)
-        rows: dict[tuple[object, ...], Json] = {}
-        details: dict[tuple[object, ...], dict[str, None]] = {}  # each once, in order
+            self.add_row(record, note)
+        groups: dict[tuple[Any, ...], list[Note]] = {}
         for run, note in sorted(batch.notes, key=itemgetter(0)):
             kind = note.detail if note.problem == "contradiction" else note.problem
-            # a step is a step, at any depth
+            # A step in a step is at the same place in the schema, so each name counts once.
             place = dict.fromkeys(part for part in note.path if isinstance(part, str))
-            key = (run, kind, *place)
-            if key not in rows:
-                rows[key] = self._add(batch.records[run], note, first + run)
-            else:
-                rows[key]["n"] += 1
-            details.setdefault(key, {})[note.detail] = None
-        for key, row in rows.items():
-            row["detail"] = "; ".join(islice(details[key], MAX_DETAILS))
-            if len(details[key]) > MAX_DETAILS:
-                row["detail"] += f"; and {len(details[key]) - MAX_DETAILS:,} others"
+            groups.setdefault((run, kind, *place), []).append(note)
+        for (run, *_), notes in groups.items():
+            details = dict.fromkeys(note.detail for note in notes)
+            n_more = len(details) - MAX_DETAILS
+            more = [f"and {n_more:,} others"] if n_more > 0 else []
+            detail = "; ".join([*islice(details, MAX_DETAILS), *more])
+            note = notes[0]._replace(detail=detail)
+            self.add_row(batch.records[run], note, len(notes), first + run)
 
-    def drop(self, runs: Collection[int]) -> None:
-        """Leave out the notes of some runs, by their numbers."""
-        self.rows = [row for row in self.rows if row["run"] not in runs]
-
-    def _add(self, record: Record, note: Note, run: int | None = None) -> Json:
+    def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:
+        """Add a row: of the notes of a run, by its number, or of a record that was refused."""
         run_id = record.raw.get("id") if isinstance(record.raw, dict) else None
         row = {
             "run_id": run_id if isinstance(run_id, str | None) else brief(run_id),
             "step_id": note.step_id,
             "location": f"{record.location}{_json_path(note.path)}".removesuffix(" $"),
             "problem": note.problem,
-            "n": 1,
+            "n": n,
             "detail": note.detail,
             "severity": "error" if note.problem in ERRORS else "warning",
             "run": run,
         }
         self.rows.append(row)
-        return row
+
+    def drop(self, runs: Collection[int]) -> None:
+        """Leave out the notes of some runs, by their numbers."""
+        self.rows = [row for row in self.rows if row["run"] not in runs]
 
 
 def _json_path(path: Path) -> str:
@@ -95,7 +89,7 @@ def _json_path(path: Path) -> str:
 
 
 def problem_words(problems: pd.DataFrame) -> list[str]:
-    """Describe the problems by kind, the most frequent first: "bad_field: 200 in 40 runs".
+    """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs".
 
     Unknown values and contradictions are named by their detail.
     """

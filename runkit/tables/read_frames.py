@@ -139,12 +139,12 @@ def frames(
 
 
 def open_source(source: Source) -> Any:
-    """Open a folder of `Frames.save` or of an archive, and combine several `Frames`.
+    """Return what is in a folder of `Frames.save` or of an archive, or in several `Frames`.
 
     Of an archive it is one version, even if others write to it. Other sources are returned as they
     are.
     """
-    # its unknown fields are attributes, and may be named as those of a source
+    # A run comes first, as its unknown fields are attributes, which may be named like a source's.
     if isinstance(source, Run):
         return [record_of(source, "$")]
     if isinstance(source, str | Path):
@@ -172,7 +172,7 @@ def open_source(source: Source) -> Any:
 
 
 def _combined(parts: Sequence[Any]) -> Frames:
-    """Combine several `Frames`; of a run that several have, the newest copy is kept."""
+    """Return several `Frames` as one; of a run that several have, the newest copy is kept."""
     if not all(isinstance(part, Frames) for part in parts):
         raise UsageError(
             "source has Frames and others; expected only Frames: [f, runkit.frames(other)]."
@@ -226,7 +226,7 @@ def _read(source: Any, as_of: Moment | None, progress: bool) -> Frames:
     why = getattr(source, "why", None)
     if why is not None:
         note = Note("truncated", f"the source is incomplete: {why}")
-        problems.refuse(Record(None, "source"), note)
+        problems.add_row(Record(None, "source"), note)
     batches = batches or [tables(Rows(), moment)]
     dataframes = _assemble(batches, locations, documents, problems)
     n_runs = len(dataframes["runs"])
@@ -273,7 +273,7 @@ def _assemble(
     documents: Sequence[JsonDocument | None],
     problems: Problems,
 ) -> Tables:
-    """Join the batches, without runs that have a newer record of the same id.
+    """Return the frames of all batches, without runs that have a newer record of the same id.
 
     The batches are emptied on the way, so that memory holds only one frame twice.
     """
@@ -289,7 +289,7 @@ def _assemble(
 def _with_newest_times(
     reads: pd.DataFrame, updated_at: pd.Series[Any], documents: Sequence[JsonDocument | None]
 ) -> pd.DataFrame:
-    """Add the newest `updated_at` in the document of each run, which was read no earlier.
+    """Return `reads` with the newest `updated_at` in the document of each run.
 
     One run proves nothing of another time. A document with two states of a run was not written at
     once. Times later than this machine's clock are wrong.
@@ -306,9 +306,9 @@ def _with_newest_times(
 
 
 def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tables, Flags]:
-    """Leave out all rows of runs that have a newer copy; each run was read at its location.
+    """Return the frames without runs that have a newer copy; each run was read at its location.
 
-    Returns the frames, and which runs are kept.
+    The second result flags the runs that are kept.
     """
     runs = dfs["runs"].assign(location=locations, read_at=dfs["reads"]["read_at"])
     newest = newest_copies(runs)
@@ -319,7 +319,7 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tabl
     newest_at = newest.set_index("run_id")["location"]
     for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
         detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
-        problems.refuse(Record({"id": run_id}, location), Note("duplicate_run", detail))
+        problems.add_row(Record({"id": run_id}, location), Note("duplicate_run", detail))
 
     n_rows = {name: runs[f"n_{name}"] for name in PARTS}
     dfs = {
@@ -330,7 +330,7 @@ def _newest(dfs: Tables, locations: list[str], problems: Problems) -> tuple[Tabl
 
 
 def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
-    """Keep the newest copy of each run, by `updated_at`.
+    """Return the newest copy of each run, by `updated_at`.
 
     At a tie it is one with steps, then the one that was read last, then the one in the later row.
     """

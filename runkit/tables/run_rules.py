@@ -16,7 +16,7 @@ from runkit.api.jsontext import returned
 from runkit.display.counts import Span, lasted
 from runkit.display.text import duration, short_id
 
-KIND_ORDER = (  # the kinds of questions, in the order of every screen
+KIND_ORDER = (  # the kinds of questions in the order of every screen
     "dismissal",
     "decision",
     "verify_tin",
@@ -110,12 +110,12 @@ def has_no_output(f: LinkedFrames) -> bool:
 
 
 def is_rated(artifacts: pd.DataFrame) -> pd.Series[bool]:
-    """Flag artifacts whose confidence is one of the API's words."""
+    """Return which artifacts have a confidence that is one of the API's words."""
     return artifacts["confidence"].ge("low")
 
 
 def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
-    """Flag artifacts with a source of a government or primary tier.
+    """Return which artifacts have a source of a government or primary tier.
 
     Null where no source is, but the tier of one is missing.
     """
@@ -129,7 +129,7 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
 
 
 def is_read(f: LinkedFrames) -> pd.Series[bool]:
-    """Flag the runs whose steps were delivered, and nothing of them was lost to an error."""
+    """Return which runs had their steps delivered, and lost nothing of them to an error."""
     damaged = f.problems.loc[f.problems["severity"].eq("error"), "run_id"]
     return f.runs["has_steps"] & ~f.runs["run_id"].isin(damaged)
 
@@ -157,7 +157,7 @@ def ratings(f: LinkedFrames) -> pd.DataFrame:
 
 
 def is_shown(steps: pd.DataFrame) -> pd.Series[bool]:
-    """Flag all steps but those that only explain another one, whose `error` has their text."""
+    """Return which steps do not only explain another one, whose `error` has their text."""
     return ~steps["is_failed"] | steps["error"].notna() | steps["n_children"].gt(0)
 
 
@@ -200,7 +200,7 @@ def words_of_cause(f: LinkedFrames) -> str | None:
     """
     steps = f.steps
     is_cause = steps["step_id"].isin(causes_of(f)["step_id"])
-    number = steps["error"].notna().cumsum()  # of the cause before each step
+    number = steps["error"].notna().cumsum()  # counts the causes up to each step
     is_said = is_cause | ~is_shown(steps) & number.isin(number[is_cause])
     step_ids = steps.loc[is_said & steps["type"].eq("error"), "step_id"]
     summaries = f.artifacts.loc[f.artifacts["step_id"].isin(step_ids), "summary"].dropna()
@@ -230,7 +230,7 @@ def lost_questions(f: LinkedFrames) -> pd.DataFrame:
 
 
 def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
-    """Flag questions; null for an item that may be one of the open steps of its run.
+    """Return true for a question, null for an item that may be one of the open steps of its run.
 
     An item and a step that could not be paired are two rows, and perhaps one question.
     """
@@ -242,7 +242,7 @@ def is_separate(questions: pd.DataFrame) -> pd.Series[Any]:
 
 
 def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
-    """Complete how long questions waited, as far as the data proves it.
+    """Return questions with how long they waited, as far as the data proves it.
 
     `since` is when it was asked, else when its run was last updated: it paused no later. An open
     question waits until its run was read, else at least until the newest time in the document that
@@ -265,7 +265,7 @@ def with_waits(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_late(questions: pd.DataFrame, limit_s: float) -> pd.Series[Any]:
-    """Flag waits beyond a limit; null where a wait, or a lower bound that is shorter, says less."""
+    """Return which waits are beyond a limit; null where a shorter lower bound does not say it."""
     is_over = questions["wait_s"] > limit_s
     return flag(is_over, is_over | questions["wait_s"].notna() & ~questions["is_least"])
 
@@ -282,7 +282,7 @@ def measured_waits(f: LinkedFrames) -> pd.Series[float]:
 
 
 def short_ids(run_ids: pd.Series[str]) -> pd.Series[str]:
-    """Shorten ids for reading, but for those that would look alike."""
+    """Return ids shortened for reading, but for those that would look alike."""
     short = run_ids.map(short_id)
     n_different = run_ids.groupby(short).transform("nunique")
     return short.where(n_different <= 1, run_ids)

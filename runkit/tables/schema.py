@@ -26,7 +26,7 @@ Kind = Literal["str", "category", "rank", "time", "seconds", "count", "known_cou
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
-# the dtype, the type in Arrow, the unit
+# by kind: the dtype, the type in Arrow, the unit
 TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "str": ("str", TEXT, None),
     "category": ("category", TEXT, None),
@@ -238,7 +238,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     ),
 }
 
-# Stored beside the six frames: when, and from which host, each run was read.
+# A seventh frame is stored beside the six: when, and from which host, each run was read.
 READS = (
     RUN_ID,
     _time("read_at", "when the run was read"),
@@ -249,7 +249,7 @@ READS = (
     _flag("is_of_0_3", "saved by version 0.3, which worked some columns out by other rules"),
 )
 COLUMNS = SCHEMA | {"reads": READS}
-# The words of a category as they came, by column.
+# By column with the words as they came, the category that has the known ones.
 TEXT_OF = {
     "confidence_text": "confidence",
     "best_tier_text": "best_tier",
@@ -258,7 +258,7 @@ TEXT_OF = {
 
 
 def schema_frame() -> pd.DataFrame:
-    """Make a frame of all columns: their frame, name, dtype, unit and meaning."""
+    """Build a frame of all columns: their frame, name, dtype, unit and meaning."""
     rows = []
     for frame, columns in SCHEMA.items():
         for kind, name, meaning, _ in columns:

@@ -56,16 +56,16 @@ _One: TypeAlias = "Run | HasFrames | HasRuns | OpenFile | dict[str, Any] | JsonT
 Source: TypeAlias = "_One | Iterable[_One]"
 """What `runkit.frames` takes, and every function that shows runs; its docstring describes it."""
 
-# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough
-# that its objects (five times as many bytes) do not count beside the frames.
+# bytes of JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little,
+# small enough that its objects (five times as many bytes) do not count beside the frames
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
-DOCUMENTS = (".json", ".json.gz")  # files of one document; others may have no line
+DOCUMENTS = (".json", ".json.gz")  # such a file is one document; others may have no line
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
-IN_MEMORY = ("$", "line ")  # how the location of a record starts that was read from no file
+IN_MEMORY = ("$", "line ")  # the start of a location in no file
 ROW = "expected a run, found a row of a frame; pass f.select(rows)"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -117,7 +117,7 @@ def batches_of(source: Source) -> Iterator[list[Record]]:
 
 
 def records_of(source: Source, location: str = "$") -> Iterator[Record]:
-    """Iterate over the records of a source, whatever they are.
+    """Yield the records of a source, whatever they are.
 
     Raises `UsageError` for a type that cannot hold runs.
     """
@@ -190,7 +190,7 @@ def record_of(value: object, location: str) -> Record:
 
 
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
-    """Find the runs in a document: one run or webhook event, or a list or list page of them."""
+    """Yield the runs in a document: one run or webhook event, or a list or list page of them."""
     if _is_page(value):
         value, location = value["data"], f"{location}.data"
     is_list = isinstance(value, list)
@@ -350,7 +350,7 @@ def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Recor
 
 
 def _not_utf8(text: bytes) -> str | None:
-    """Describe the encoding of text that is not in UTF-8; None if it is."""
+    """Return what is wrong with text that is not in UTF-8; None if it is."""
     encoding = "UTF-16" if b"\0" in text[:2] or text.startswith(UTF16) else None
     try:
         text.decode()
