@@ -1,5 +1,7 @@
 """A damaged archive ends in one error of runkit, never in another library's or in wrong frames."""
 
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +15,9 @@ def first_file(folder):
     return min(folder.glob("*.parquet"))
 
 
-def first_commit(folder):
-    """The oldest entry of the table's log."""
-    return min((folder / "_delta_log").glob("*.json"))
+def log_of(folder):
+    """The table's log, the oldest entry first."""
+    return sorted((folder / "_delta_log").glob("*.json"))
 
 
 def change_json(folder, text):
@@ -40,18 +42,24 @@ DAMAGES = {
     "a row is no JSON": lambda folder: change_json(folder, "{nonsense"),
     "a row is empty": lambda folder: change_json(folder, None),
     "a row is too deep": lambda folder: change_json(folder, "[" * 9_999),
-    "the log is cut": lambda folder: cut(first_commit(folder)),
-    "the log has a gap": lambda folder: first_commit(folder).unlink(),
+    "the log is cut": lambda folder: cut(log_of(folder)[0]),
+    "the log has a gap": lambda folder: log_of(folder)[0].unlink(),
 }
 
 
-@pytest.fixture
-def archive(tmp_path):
-    """Three runs, a file each."""
-    archive = runkit.Archive(tmp_path / "runs")
+@pytest.fixture(scope="module")
+def three_files(tmp_path_factory):
+    """An archive of three runs, a file each."""
+    folder = tmp_path_factory.mktemp("archive") / "runs"
     for number in range(3):
-        archive.add([run(step(f"s{number}"), run_id=f"r{number}")])
-    return archive
+        runkit.Archive(folder).add([run(step(f"s{number}"), run_id=f"r{number}")])
+    return folder
+
+
+@pytest.fixture
+def archive(three_files, tmp_path):
+    """A copy of it, to be damaged."""
+    return runkit.Archive(shutil.copytree(three_files, tmp_path / "runs"))
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
@@ -63,31 +71,32 @@ def test_a_damaged_archive_is_an_error_of_runkit(archive, tmp_path, damage):
             read()
 
 
-def test_no_flipped_byte_changes_what_is_read(tmp_path):
+def n_refused(archive, content):
+    """Read versions, which are as they were or an error; return the number of errors."""
+    n_errors = 0
+    for version, runs in content.items():
+        try:
+            assert list(archive.runs(version=version)) == runs
+        except runkit.errors.ArchiveError:
+            n_errors += 1
+    return n_errors
+
+
+def test_no_flipped_byte_changes_what_is_read(archive, tmp_path):
     """Whether the byte was added or compacted: the frames are the same, or it is an error."""
-    archive = runkit.Archive(tmp_path / "runs")
-    for first in 0, 20:
-        archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(first, first + 20)])
-    versions = 2, archive.compact()
-    expected = [list(archive.runs(version=version)) for version in versions]
+    archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(20)])
+    versions = archive.version, archive.compact()
+    expected = {version: list(archive.runs(version=version)) for version in versions}
     n_errors = 0
     for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
         content = path.read_bytes()
-        for place in range(7 + number, len(content), len(content) // 30):
+        for place in range(7 + number, len(content), len(content) // 12):
             changed = bytearray(content)
             changed[place] ^= 0x10
             path.write_bytes(changed)
-            for version, runs in zip(versions, expected, strict=True):
-                try:
-                    assert list(archive.runs(version=version)) == runs
-                except runkit.errors.ArchiveError:
-                    n_errors += 1
+            n_errors += n_refused(archive, expected)
         path.write_bytes(content)
-    assert n_errors > 50
-
-
-def log_of(folder):
-    return sorted((folder / "_delta_log").glob("*.json"))
+    assert n_errors > 30
 
 
 def test_a_log_without_its_last_entry_is_not_an_earlier_version(archive, tmp_path):
@@ -105,26 +114,22 @@ def test_a_log_without_its_last_entry_is_not_an_earlier_version(archive, tmp_pat
 def test_no_flipped_byte_of_the_log_changes_what_is_read(archive, tmp_path, word):
     """The entry is another one then, or none, which deltalake does not notice."""
     versions = archive.version, archive.compact()
-    expected = [archive.select(version=version).rows for version in versions]
+    expected = {version: list(archive.runs(version=version)) for version in versions}
     n_errors = 0
     for path in log_of(tmp_path / "runs"):
         content = path.read_bytes()
-        place = content.find(word) + len(word) - 2
-        if word not in content:
-            continue
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        for version, rows in zip(versions, expected, strict=True):
-            try:
-                assert archive.select(version=version).rows.equals(rows)
-            except runkit.errors.ArchiveError:
-                n_errors += 1
-        path.write_bytes(content)
+        if word in content:
+            changed = bytearray(content)
+            changed[content.find(word) + len(word) - 2] ^= 1
+            path.write_bytes(changed)
+            n_errors += n_refused(archive, expected)
+            path.write_bytes(content)
     assert n_errors > 0
 
 
 def test_an_emptied_log_is_not_an_earlier_version(archive, tmp_path):
     """The error says which file it is, and what to do."""
-    last = max((tmp_path / "runs" / "_delta_log").glob("*.json"))
+    last = log_of(tmp_path / "runs")[-1]
     last.write_bytes(b"")
     with pytest.raises(
         runkit.errors.ArchiveError, match=f"{last.name} in its log is empty.*backup"

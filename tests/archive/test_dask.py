@@ -42,33 +42,29 @@ def archive(tmp_path_factory):
     return archive
 
 
-def same(left, right):
-    """Equal in values, dtypes and categories.
-
-    Problems but for their location, which is that in what is read together.
-    """
-    pd.testing.assert_frame_equal(
-        left.drop(columns="location", errors="ignore"),
-        right.drop(columns="location", errors="ignore"),
-    )
-
-
 @pytest.mark.usefixtures("cluster")
 def test_the_frames_are_those_in_memory(archive):
     """All six, in values, dtypes and categories; the problems too, but for where they stand."""
+    import dask
+
     expected, on_cluster = archive.frames(), archive.dask()
     assert on_cluster.runs.npartitions > 4
     assert on_cluster.version == archive.version
-    for name, df in [*expected.items(), ("reads", expected.reads)]:
+    expected = {**dict(expected.items()), "reads": expected.reads}
+    found = dask.compute(*(getattr(on_cluster, name) for name in expected))
+    for (name, df), computed in zip(expected.items(), found, strict=True):
         assert len(df) or name == "reads"
-        same(getattr(on_cluster, name).compute().reset_index(drop=True), df)
+        both = [frame.drop(columns="location", errors="ignore") for frame in (computed, df)]
+        pd.testing.assert_frame_equal(both[0].reset_index(drop=True), both[1])
 
 
 @pytest.mark.usefixtures("cluster")
 def test_partitions_of_all_frames_hold_the_same_runs(archive):
     """So that a join needs no shuffle, and a whole run is at hand in one place."""
+    import dask
+
     d = archive.dask()
-    for number in range(d.runs.npartitions):
-        parts = [frame.get_partition(number)["run_id"] for frame in (d.runs, d.steps, d.artifacts)]
-        runs, steps, artifacts = (set(part.compute()) for part in parts)
-        assert steps | artifacts <= runs
+    frames = (d.runs["run_id"], d.steps["run_id"], d.artifacts["run_id"])
+    parts = dask.compute(*(frame.to_delayed() for frame in frames))
+    for runs, steps, artifacts in zip(*parts, strict=True):
+        assert {*steps, *artifacts} <= {*runs}
