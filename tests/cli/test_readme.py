@@ -10,6 +10,9 @@ import pytest
 import runkit
 from tests.cli.conftest import run
 from tests.cli.test_cli import COMMANDS
+from tests.reports.conftest import without_kernel
+
+__all__ = ["without_kernel"]
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,6 +70,7 @@ def test_every_answer_of_the_table_runs(ran, monkeypatch):
             exec(code, names)  # noqa: S102
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_every_shell_line_runs(tmp_path):
     """As it stands there, but on a sandbox and a run of it; or see ELSEWHERE."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

@@ -119,30 +119,29 @@ def test_runkit_is_imported_from_a_zip_file(tmp_path):
     assert done.stdout.split() == [f"{packed}/runkit/__init__.py", "1"], done.stderr
 
 
-def test_importing_runkit_imports_nothing_heavy():
-    """No pandas, plotly, httpx or server until they are needed.
-
-    The command line explains itself without.
-    """
-    heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
-    code = (
-        "import contextlib, io, sys, runkit; from runkit.shell.cli import main\n"
-        "for words in ([], ['--help'], ['--version'], ['fetch', '--help'], ['dmo'], ['fetch']):\n"
-        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),"
-        " contextlib.suppress(SystemExit): main(words)\n"
-        f"print(sorted({heavy} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "[]\n", done.stderr
+COMMANDS_EXPLAIN = """
+from runkit.shell.cli import main
+for words in ([], ['--help'], ['--version'], ['fetch', '--help'], ['dmo'], ['fetch']):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(SystemExit):
+            main(words)
+"""
 
 
-def test_the_charts_do_not_need_a_client():
-    """Reading a file and drawing it loads neither httpx nor the server."""
-    code = (
-        f"import sys, runkit; runkit.gantt({str(ROOT / 'tests/examples/run_completed.json')!r}); "
-        "print(sorted({'httpx','fastapi','uvicorn','plotly.express'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
-    )
-    assert done.stdout == "[]\n", done.stderr
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        (COMMANDS_EXPLAIN, {"pandas", "numpy", "plotly", "httpx", "pydantic", "fastapi"}),
+        (
+            "runkit.gantt('tests/examples/run_completed.json'); runkit.Archive",
+            {"httpx", "fastapi", "uvicorn", "plotly.express", "dask"},
+        ),
+    ],
+    ids=["command line", "chart and archive"],
+)
+def test_nothing_is_imported_that_is_not_needed(code, unneeded):
+    """The command line explains itself, and files are read and drawn, without what takes long to load."""
+    code = f"import contextlib, io, sys, runkit\n{code}\nprint({unneeded} & {{*sys.modules}})"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr

@@ -12,9 +12,16 @@ from environments import ROOT, environment
 
 EXTRAS = ("dask", "deltalake", "fastapi", "ipykernel", "jupyter_client", "jupyterlab", "nbclient")
 EXTRAS += ("nbconvert", "nh3", "starlette", "uvicorn", "xlsxwriter")
-COMMAND = "from runkit.shell.cli import main; raise SystemExit(main())"
+COMMANDS = """
+import sys
+from runkit.shell.cli import main
+for line in sys.argv[1:]:
+    print(main(line.split()))
+"""
 CALLS = """
 import runkit
+from runkit import *
+frames([])
 from runkit.errors import MissingExtra
 
 calls = (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit.Archive("runs/"), runkit.sandbox)
@@ -43,22 +50,20 @@ def run(tmp_path, tmp_path_factory):
     return lambda *arguments: subprocess.run([sys.executable, *arguments], **options)
 
 
-@pytest.mark.parametrize(
-    ("command", "extra"),
-    [
-        ("demo", "sandbox"),
-        ("sandbox", "sandbox"),
-        ("report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html", "report"),
-        ("fetch -o runs/", "scale"),
-        ("report runs/ -o report.html", "report"),
-    ],
-)
-def test_a_command_says_which_line_installs_what_is_missing(run, tmp_path, command, extra):
+def test_a_command_says_which_line_installs_what_is_missing(run, tmp_path):
     """One line for pip, nothing fetched before, nothing left behind."""
-    done = run("-c", COMMAND, *command.split())
-    assert (done.returncode, done.stdout) == (1, "")
-    text = rf"runkit \w+: .*: pip install 'runkit-jupyter\[{extra}\]'\n"
-    assert re.fullmatch(text, done.stderr), done.stderr
+    extras = {
+        "demo": "sandbox",
+        "sandbox": "sandbox",
+        "report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html": "report",
+        "fetch -o runs/": "scale",
+        "report runs/ -o report.html": "report",
+    }
+    done = run("-c", COMMANDS, *extras)
+    assert done.stdout == "1\n" * len(extras)
+    text = r"runkit \w+: .*: pip install 'runkit-jupyter\[(\w+)\]'"
+    lines = [re.fullmatch(text, line) for line in done.stderr.splitlines()]
+    assert [line and line[1] for line in lines] == [*extras.values()], done.stderr
     assert [*tmp_path.iterdir()] == []
 
 
