@@ -32,7 +32,8 @@ class Received:
 class Answer:
     """What to answer.
 
-    `cut` sends only so many bytes of the body, `chunks` stream it without a length.
+    `cut` sends only so many bytes of the body, `chunks` stream it without a length, `parts` are sent
+    as they are, without a head.
     """
 
     body: Any = None
@@ -40,6 +41,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     chunks: Iterable[bytes] | None = None
+    parts: Iterable[bytes] | None = None
 
 
 DROP = Answer(status=0)  # close the connection without an answer
@@ -48,7 +50,7 @@ Script = Callable[[Received], Answer]
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by its `script`, keeps every request in `asked`."""
+    """Answers by its `script`, keeps every request."""
 
     daemon_threads = True
     block_on_close = False
@@ -103,12 +105,14 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(call)
         self._send(self.server.script(call))
 
-    do_GET = do_POST = handle_any  # noqa: N815
+    do_GET = do_POST = do_CONNECT = handle_any  # noqa: N815
 
     def _send(self, answer: Answer) -> None:
         if answer is HANG:
             self.server.is_over.wait(30)
-        if answer.status <= 0:
+        if answer.parts is not None:
+            self.wfile.writelines(answer.parts)
+        if answer.status <= 0 or answer.parts is not None:
             self._hang_up()
             return
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()

@@ -5,11 +5,8 @@ Each is given up in its time, whatever part of it is slow.
 
 import gzip
 import itertools
-import json
-import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterable
 
 import httpx
 import pytest
@@ -43,129 +40,77 @@ pytestmark = pytest.mark.timeout(FAR_LESS_THAN_A_DRIP)
 
 
 def drip(first, again):
-    """Yield the parts of a response that does not end for a minute."""
-    yield first
-    for _ in range(int(60 / PAUSE)):
-        time.sleep(PAUSE)
-        yield again
+    """Answer with the first part at once and the other one again and again, for a minute."""
 
+    def parts():
+        yield first
+        for _ in range(int(60 / PAUSE)):
+            time.sleep(PAUSE)
+            yield again
 
-def whole(value):
-    """Return a response with JSON, on a connection that is kept."""
-    body = json.dumps(value).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-
-
-class SlowServer(socketserver.ThreadingTCPServer):
-    """Answers each request with the parts that `respond` yields for its first line."""
-
-    daemon_threads = True
-    block_on_close = False
-    respond: Callable[[str], Iterable[bytes]]
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _SlowHandler)
-        self.lines = []
-
-    @property
-    def url(self):
-        """The base URL."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, request, client_address):
-        """A client that goes away is no error of the server."""
-
-
-class _SlowHandler(socketserver.StreamRequestHandler):
-    server: SlowServer
-    disable_nagle_algorithm = True
-
-    def handle(self):
-        while line := self.rfile.readline().decode():
-            heads = iter(lambda: self.rfile.readline().decode().strip().lower(), "")
-            sizes = [int(head[15:]) for head in heads if head.startswith("content-length:")]
-            self.rfile.read(sum(sizes))
-            self.server.lines.append(line)
-            for part in self.server.respond(line):
-                self.wfile.write(part)
+    return Answer(parts=parts())
 
 
 @pytest.fixture
-def slow_server(monkeypatch):
-    """Start a server, for clients whose requests take `LIMIT` at most, and are not repeated."""
+def slow_client(server, monkeypatch):
+    """Return a client whose requests take `LIMIT` at most, and are not repeated."""
     monkeypatch.setattr(_http, "REQUEST_TIMEOUT", LIMIT)
     monkeypatch.setattr(_http, "FIRST_ANSWER_TIMEOUT", LIMIT)
-    with SlowServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def slow_client(slow_server):
-    """Return a client of the slow server."""
-    with Client(KEY, slow_server.url, rate=None, timeout=LIMIT) as client:
+    with Client(KEY, server.url, rate=None, timeout=LIMIT) as client:
         yield client
 
 
 @pytest.mark.parametrize("name", DRIPS)
-def test_a_read_ends_although_its_response_does_not(slow_server, slow_client, name):
-    slow_server.respond = lambda line: drip(*DRIPS[name])
+def test_a_read_ends_although_its_response_does_not(server, slow_client, name):
+    server.script = lambda request: drip(*DRIPS[name])
     with pytest.raises(Unavailable):
         slow_client.runs.get("run-1")
 
 
-def test_a_kept_connection_is_closed_in_time(slow_server, slow_client, run_json):
+def test_a_kept_connection_is_closed_in_time(server, slow_client, run_json):
     """The second request on it gets no complete response, and the third uses another one."""
-    run = whole(run_json())
-    responses = itertools.chain([[run], drip(*ENDLESS)], itertools.repeat([run]))
-    slow_server.respond = lambda line: next(responses)
+    server.say(Answer(run_json()), drip(*ENDLESS), Answer(run_json()))
     assert [slow_client.runs.get("run-1").id for _ in range(2)] == ["run-1", "run-1"]
-    assert len(slow_server.lines) == 3
+    assert len(server.requests) == 3
 
 
-def test_wait_ends_although_a_response_does_not(slow_server):
+@pytest.mark.usefixtures("slow_client")
+def test_wait_ends_although_a_response_does_not(server):
     """Its own timeout counts, also when that of the client is long."""
-    slow_server.respond = lambda line: drip(*ENDLESS)
-    with (
-        Client(KEY, slow_server.url, timeout=60) as client,
-        pytest.raises((Unavailable, WaitTimeout)),
-    ):
+    server.script = lambda request: drip(*ENDLESS)
+    client = Client(KEY, server.url, timeout=60)
+    with client, pytest.raises((Unavailable, WaitTimeout)):
         client.runs.wait("run-1", timeout=LIMIT)
 
 
-def test_a_write_without_a_complete_response_may_have_arrived(slow_server, slow_client):
-    slow_server.respond = lambda line: drip(*ENDLESS)
+def test_a_write_without_a_complete_response_may_have_arrived(server, slow_client):
+    server.script = lambda request: drip(*ENDLESS)
     with pytest.raises(MaybeSent):
         slow_client.runs.create("cip_orchestrator", thread_id="t-1")
-    assert len(slow_server.lines) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_fetch_ends_although_no_response_does(slow_server, slow_client):
-    slow_server.respond = lambda line: drip(*ENDLESS)
+def test_a_fetch_ends_although_no_response_does(server, slow_client):
+    server.script = lambda request: drip(*ENDLESS)
     with pytest.raises(Unavailable):
         slow_client.runs.fetch(["run-1", "run-2"], progress=False)
 
 
-def test_an_answer_without_a_complete_response_is_looked_up(slow_server, slow_client, run_json):
-    run = whole(run_json())
-    slow_server.respond = lambda line: drip(*ENDLESS) if line.startswith("POST") else [run]
+def test_an_answer_without_a_complete_response_is_looked_up(server, slow_client, run_json):
+    server.say(drip(*ENDLESS), Answer(run_json()))
     run_afterwards = slow_client.runs.resume("run-1", "int-1", {"decision": "approve"})
     assert run_afterwards.status == "completed"
-    assert [line.split()[0] for line in slow_server.lines] == ["POST", "GET"]
+    assert [request.method for request in server.requests] == ["POST", "GET"]
 
 
-def test_a_proxy_that_does_not_connect_is_given_up(slow_server):
-    slow_server.respond = lambda line: drip(*ENDLESS)
-    proxy = slow_server.url.removesuffix("/v1")
-    with (
-        Client(KEY, "https://host.example/v1", proxy=proxy, timeout=LIMIT) as client,
-        pytest.raises(Unavailable),
-    ):
+@pytest.mark.usefixtures("slow_client")
+def test_a_proxy_that_does_not_connect_is_given_up(server):
+    server.script = lambda request: drip(*ENDLESS)
+    proxy = server.url.removesuffix("/v1")
+    client = Client(KEY, "https://host.example/v1", proxy=proxy, timeout=LIMIT)
+    with client, pytest.raises(Unavailable):
         client.runs.get("run-1")
-    assert slow_server.lines[0].startswith("CONNECT host.example:443")
+    assert server.requests[0].method == "CONNECT"
 
 
 # ----------------------------------------------------------------------------------------- streams
@@ -180,39 +125,35 @@ NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9999\r\n\r\n"
     ids=["no response", "an error's body", "an extension of a chunk", "keepalives"],
 )
 def test_a_stream_that_does_not_end_ends_with_the_run(
-    slow_server,
-    slow_client,
-    run_json,
-    monkeypatch,
-    first,
-    again,
+    server, slow_client, run_json, monkeypatch, first, again
 ):
     """The run is completed, and its stream brings no events."""
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
-    run = whole(run_json())
-    slow_server.respond = lambda line: drip(first, again) if "/stream" in line else [run]
+    server.script = lambda request: (
+        drip(first, again) if request.path.endswith("/stream") else Answer(run_json())
+    )
     events = [(event.type, event.run) for event in slow_client.runs.stream("run-1")]
     assert [(kind, run and run.status) for kind, run in events] == [("RUN_READ", "completed")]
 
 
 def test_a_stream_with_keepalives_goes_on_while_the_run_is_running(
-    slow_server,
-    slow_client,
-    run_json,
-    monkeypatch,
+    server, slow_client, run_json, monkeypatch
 ):
     monkeypatch.setattr(_reader, "QUIET_TIME", LIMIT)
-    run = whole(run_json(status="running"))
 
-    def stream():
-        for part in drip(EVENTS, KEEPALIVE):
+    def parts():
+        for part in drip(EVENTS, KEEPALIVE).parts:
             yield part
-            if len(slow_server.lines) > 2:  # the run has been read twice
+            if len(server.requests) > 2:  # the run has been read twice
                 break
         event = b'event: RUN_FINISHED\ndata: {"run_id": "run-1"}\n\n'
         yield b"%x\r\n%s\r\n0\r\n\r\n" % (len(event), event)
 
-    slow_server.respond = lambda line: stream() if "/stream" in line else [run]
+    server.script = lambda request: (
+        Answer(parts=parts())
+        if request.path.endswith("/stream")
+        else Answer(run_json(status="running"))
+    )
     kinds = [event.type for event in slow_client.runs.stream("run-1")]
     assert kinds == ["RUN_FINISHED", "RUN_READ"]
 

@@ -1,17 +1,13 @@
-"""A key that must show up nowhere, and a server that repeats what it was sent wherever it can."""
+"""A key that must show up nowhere, and responses that repeat it wherever they can."""
 
 from __future__ import annotations
 
 import json
 import pickle
 import re
-import socketserver
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
+from tests.client.conftest import Answer, Received, Script
 from tests.support import run
 
 CANARY = "mk_test_c4n4ry/Zq7+w5~x"  # no character that JSON, HTML or `repr` would escape
@@ -86,50 +82,21 @@ WAYS = {
 }
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """Responds in one of `WAYS`."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    way = "401"
-    seen: set[str]
-
-    @property
-    def url(self) -> str:
-        """The base URL."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is no error of the server."""
+def key_of(request: Received) -> str:
+    """The header with a key or a login."""
+    return request.headers.get("proxy-authorization") or request.headers.get("authorization", "")
 
 
-class _Handler(socketserver.StreamRequestHandler):
-    server: Server
+def repeat(way: str) -> Script:
+    """Return the script of a server that responds in one of `WAYS`."""
 
-    def handle(self) -> None:
-        _, *lines = iter(lambda: self.rfile.readline().decode().rstrip(), "")
-        heads = {name.lower(): value for name, _, value in (head.partition(": ") for head in lines)}
-        self.rfile.read(int(heads.get("content-length", 0)))
-        auth = heads.get("proxy-authorization") or heads.get("authorization", "")
-        self.server.seen.add(auth)
-        text = WAYS[self.server.way].replace("KEY", f"{auth} {auth.partition(' ')[2]}")
+    def respond(request: Received) -> Answer:
+        key = key_of(request)
+        text = WAYS[way].replace("KEY", f"{key} {key.partition(' ')[2]}")
         head, _, body = text.partition("\n\n")
         if not re.search("Content-Length|chunked|event-stream", head):
-            head += f"\nContent-Length: {len(body)}\nConnection: close"
-        if text:
-            self.wfile.write(f"HTTP/1.1 {head}\n\n".replace("\n", "\r\n").encode() + body.encode())
+            head += f"\nContent-Length: {len(body)}"
+        whole = f"HTTP/1.1 {head}\n\n".replace("\n", "\r\n") + body
+        return Answer(parts=[whole.encode()] if text else [])
 
-
-@contextmanager
-def echo() -> Iterator[Server]:
-    """Start a server that repeats keys."""
-    with Server(("127.0.0.1", 0), _Handler) as server:
-        server.seen = set()
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return respond

@@ -11,7 +11,18 @@ import pytest
 import runkit
 from runkit.errors import NotFound, RunkitError
 from runkit.shell.cli import main
-from tests.end_to_end.echo import CANARY, LOGIN, WAYS, echo, everything_of, found_in
+from tests.client.conftest import server
+from tests.end_to_end.echo import (
+    CANARY,
+    LOGIN,
+    WAYS,
+    everything_of,
+    found_in,
+    key_of,
+    repeat,
+)
+
+__all__ = ["server"]
 
 
 def called(call):
@@ -49,12 +60,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with echo() as started:
-        yield started
-
-
 @pytest.fixture(autouse=True)
 def quick(server, tmp_path, monkeypatch):
     """Let pauses pass at once, and their time with them, in an empty folder."""
@@ -66,7 +71,6 @@ def quick(server, tmp_path, monkeypatch):
     monkeypatch.setenv("MIDDESK_API_KEY", CANARY)
     monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
     monkeypatch.chdir(tmp_path)
-    server.seen.clear()
 
 
 def logged(caplog):
@@ -87,13 +91,13 @@ def test_no_surface_holds_what_the_server_repeats(
     capfd,
 ):
     caplog.set_level(logging.DEBUG)
-    server.way = way
+    server.script = repeat(way)
     try:
         shown = SURFACES[surface]()
     except RunkitError as error:
         shown = everything_of(error)
         assert len(str(error)) < 3000  # noqa: PT017
-    assert server.seen == {f"Bearer {CANARY}"}
+    assert {*map(key_of, server.requests)} == {f"Bearer {CANARY}"}
     printed = capfd.readouterr()
     assert "Traceback" not in printed.err
     assert logged(caplog)
@@ -104,7 +108,7 @@ def test_no_surface_holds_what_the_server_repeats(
 
 def test_a_key_that_begins_with_another_is_hidden_whole(server, caplog):
     caplog.set_level(logging.DEBUG, "runkit")
-    server.way, beginning = "404", "mk_test_canary_5f1c"
+    server.script, beginning = repeat("404"), "mk_test_canary_5f1c"
     key = f"{beginning}_and_more"
     with runkit.Client(beginning, server.url), runkit.Client(key, server.url) as client:
         with pytest.raises(NotFound) as caught:
@@ -134,7 +138,7 @@ def test_a_proxy_that_repeats_its_login(
 ):
     """Neither the error nor runkit's log at DEBUG holds it, and the proxy never sees the key."""
     caplog.set_level(logging.DEBUG)
-    server.way = way
+    server.script = repeat(way)
     proxy = server.url.replace("http://", f"http://ana:{LOGIN}@").removesuffix("/v1")
     if is_of_environment:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -142,5 +146,5 @@ def test_a_proxy_that_repeats_its_login(
     client = runkit.Client(CANARY, "https://host.example/v1", timeout=2, **options)
     with client, pytest.raises(RunkitError) as caught:
         client.agents.list()
-    assert {seen.partition(" ")[0] for seen in server.seen} == {"Basic"}
+    assert {key_of(request).partition(" ")[0] for request in server.requests} == {"Basic"}
     assert not found_in(everything_of(caught.value) + logged(caplog) + f"{client!r} {vars(client)}")
