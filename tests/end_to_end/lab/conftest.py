@@ -23,8 +23,7 @@ from support import BROWSER_TIMEOUT, until
 from tests.faults import sandbox
 
 START_SECONDS = 120
-LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
-NOTEBOOK = "Notebook 7"
+LAB, NOTEBOOK = "JupyterLab", "Notebook 7"
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}.sessionContext.session.kernel"
 READY = """() => {
@@ -37,33 +36,9 @@ ASK = f"""async (it) => {{
 }}"""
 RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SETTINGS = {
-    "apputils-extension/themes": {},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page
 }
-
-# How light a color is, and which one is seen behind a node: what a contrast is made of (WCAG)
-COLORS = """
-  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
-  const light = (color) => {
-    const [r, g, b] = rgb(color).map((x) => x / 255).map(
-      (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
-    );
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if (rgb(color)[3] !== 0) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const contrast = (one, other) => {
-    const [a, b] = [light(one), light(other)].sort((x, y) => y - x);
-    return (a + 0.05) / (b + 0.05);
-  };
-"""
-LEAST_CONTRAST = 4.5  # WCAG AA for text
 
 
 class Lab(NamedTuple):
@@ -88,15 +63,14 @@ class Lab(NamedTuple):
                 http.delete(f"/kernels/{kernel['id']}").raise_for_status()
 
 
-def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[bytes]]:
+def start(folder: Path, home: Path, program: str) -> tuple[Lab, subprocess.Popen[bytes]]:
     """Start JupyterLab or Notebook 7 on a port of its choice, without news and update checks."""
-    is_notebook_7 = theme == NOTEBOOK
+    is_notebook_7 = program == NOTEBOOK
     app, module = ("JupyterNotebookApp", "notebook") if is_notebook_7 else ("LabApp", "jupyterlab")
     for name, values in SETTINGS.items():
         file = home / f"config/lab/user-settings/@jupyterlab/{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
-        is_dark = theme == DARK and name.endswith("themes")
-        file.write_text(json.dumps(values | ({"theme": theme} if is_dark else {})))
+        file.write_text(json.dumps(values))
     token = secrets.token_hex(16)
     environment = os.environ | {
         "HOME": str(home),
@@ -148,11 +122,12 @@ def wait_for_address(process: subprocess.Popen[bytes], home: Path, token: str) -
     return url
 
 
-@pytest.fixture(scope="session", params=[LIGHT, DARK])
+@pytest.fixture(scope="session")
 def lab(request, tmp_path_factory):
-    """JupyterLab in each of its two themes, or what a test asks for."""
+    """JupyterLab, or what a test asks for."""
     home = tmp_path_factory.mktemp("home")
-    running, process = start(tmp_path_factory.mktemp("work"), home, request.param)
+    program = getattr(request, "param", LAB)
+    running, process = start(tmp_path_factory.mktemp("work"), home, program)
     yield running
     process.terminate()
     try:
@@ -219,21 +194,6 @@ def wait_until_ready(page: Page) -> None:
     """Wait until a notebook is there and its kernel has nothing to do."""
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
     page.wait_for_function(READY, timeout=90_000)
-
-
-@pytest.fixture
-def open_notebook(lab, pages):
-    """Open a notebook of the lab's folder and run all its cells."""
-
-    def open_and_run(notebook: str) -> Page:
-        page = pages.new_page()
-        page.goto(lab.address(notebook))
-        wait_until_ready(page)
-        page.set_default_timeout(90_000)
-        page.evaluate(RUN_ALL)
-        return page
-
-    return open_and_run
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support import until
-from tests.end_to_end.lab.conftest import KERNEL, LIGHT, PANEL
+from tests.end_to_end.lab.conftest import KERNEL, PANEL
 from tests.widgets.live import is_armed, press
 
 FORM = "form = runkit.InterruptForm(client, run)\nform"
@@ -20,7 +20,6 @@ FOCUS = """() => {
     return at.labels?.[0]?.textContent || at.textContent.trim();
 }"""
 pytestmark = [pytest.mark.browser]
-light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
 
 def card(page):
@@ -71,7 +70,6 @@ def dismiss(page):
     is_armed(page)
 
 
-@light
 def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box, posts):
     """The browser loses the server in mid-send; when it is back the receipt is there."""
     sockets = []
@@ -100,28 +98,24 @@ def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box
     assert posts() == 1
 
 
-@light
 def test_a_reload(open_session, posts):
-    """After the page was reloaded the form still works, and its receipt is seen."""
+    """After the page was reloaded the form still works, without a hint, and its receipt is seen."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill("typed before")
     until(lambda: session.value("form.controller.entries['0']['note']") == "typed before")
     session.saved()
     session.page.reload()
     expect(card(session.page).locator("textarea")).to_have_value("typed before")
+    expect(session.page.locator(".runkit-nobuttons")).to_have_count(1)
+    expect(session.page.locator(".runkit-nobuttons")).to_be_hidden()
     dismiss(session.page)
     verb(session.page, DISMISS).click()
     see(session.page, "Hit dismissed")
     assert posts() == 1
 
 
-@light
 def test_anywidget_is_missing_on_the_server(open_session, context):
-    """The question and what to do without buttons are shown; a loaded card hides the hint."""
-    with_card = open_session("decision", FORM).page
-    verb(with_card, KEEP).wait_for()
-    expect(with_card.locator(".runkit-nobuttons")).to_have_count(1)
-    expect(with_card.locator(".runkit-nobuttons")).to_be_hidden()
+    """The question and what to do without buttons are shown."""
     context.route("**/extensions/anywidget/**", lambda route: route.abort())
     page = open_session("watchlist_hit", FORM).page
     see(page, "No buttons below? Install anywidget where JupyterLab runs")
@@ -129,7 +123,6 @@ def test_anywidget_is_missing_on_the_server(open_session, context):
     expect(card(page)).to_have_count(0)
 
 
-@light
 def test_a_restart_of_the_kernel(open_session, posts):
     """The header can be read, a click is harmless; running the cell again restores the draft."""
     session = open_session("watchlist_hit", FORM)
@@ -148,7 +141,6 @@ def test_a_restart_of_the_kernel(open_session, posts):
     assert posts() == 1
 
 
-@light
 def test_d_d_is_harmless(open_session):
     """The keys that delete a cell do nothing while a control of a form has the focus."""
     page = open_session("address_gap", FORM).page
@@ -165,7 +157,6 @@ def test_d_d_is_harmless(open_session):
     expect(card(page)).to_be_visible()
 
 
-@light
 def test_a_saved_notebook_keeps_question_and_receipt(open_session, posts):
     """The saved notebook holds the question and the receipt, no widget and no key.
 

@@ -4,16 +4,30 @@ import shutil
 
 import pytest
 
-from tests.end_to_end.lab.conftest import COLORS, LEAST_CONTRAST
+from tests.end_to_end.lab.conftest import RUN_ALL, wait_until_ready
 from tests.notebooks import FOLDER
 
 NAME = "01_first_look.ipynb"
-
-# The contrast of a figure's texts with the ground that is seen behind them.
-CONTRAST = (
-    "() => {"
-    + COLORS
-    + """
+# The contrast (WCAG) of a figure's texts with the ground that is seen behind them.
+CONTRAST = """() => {
+  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = rgb(color).map((x) => x / 255).map(
+      (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    );
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (rgb(color)[3] !== 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const contrast = (one, other) => {
+    const [a, b] = [light(one), light(other)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
   const ratios = [];
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
     const paper = getComputedStyle(plot.querySelector(".main-svg")).backgroundColor;
@@ -25,25 +39,31 @@ CONTRAST = (
   }
   return ratios;
 }"""
-)
+LEAST_CONTRAST = 4.5  # WCAG AA for text
+SET_THEME = """async (theme) => {
+  await window.jupyterapp.commands.execute("apputils:change-theme", {theme});
+}"""
+ALL_RUN = """() => {
+  // A cell whose source is hidden has an empty prompt.
+  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+    .map((prompt) => prompt.textContent).filter(Boolean);
+  return prompts.length && prompts.every((text) => /\\[\\d+\\]/.test(text));
+}"""
 
 
 @pytest.mark.browser
-def test_the_first_notebook_draws_itself(lab, open_notebook):
+def test_the_first_notebook_draws_itself(lab, pages):
     """All cells run, both charts are drawn and can be read, and no button sends them anywhere."""
     shutil.copy(FOLDER / NAME, lab.folder / NAME)
-    page = open_notebook(NAME)
+    page = pages.new_page()
+    page.set_default_timeout(90_000)
+    page.goto(lab.address(NAME))
+    wait_until_ready(page)
+    page.evaluate(RUN_ALL)
     page.wait_for_function(
         "() => document.querySelectorAll('.js-plotly-plot .bars .point').length > 10"
     )
-    page.wait_for_function(
-        """() => {
-            // A cell whose source is hidden has an empty prompt.
-            const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-              .map((prompt) => prompt.textContent).filter(Boolean);
-            return prompts.length && prompts.every((text) => /\\[\\d+\\]/.test(text));
-        }"""
-    )
+    page.wait_for_function(ALL_RUN)
     output = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     assert "".join(output).strip() == ""  # the progress bar has gone
     assert page.locator("text=Traceback").count() == 0
@@ -51,9 +71,12 @@ def test_the_first_notebook_draws_itself(lab, open_notebook):
     assert (
         page.locator("[data-title*='Share'], [data-title*='loud'], .modebar-btn--logo").count() == 0
     )
-    ratios = page.evaluate(CONTRAST)
-    assert len(ratios) > 20
-    assert min(ratios) >= LEAST_CONTRAST
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.evaluate(SET_THEME, theme)
+        page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+        ratios = page.evaluate(CONTRAST)
+        assert len(ratios) > 20
+        assert min(ratios) >= LEAST_CONTRAST
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.reload()
     charts = ".js-plotly-plot .bars .point, .jp-OutputArea-output img[src^='data:image/png']"

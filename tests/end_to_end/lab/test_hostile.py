@@ -4,11 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from hostile.payloads import FOUND, SAMPLE, SCRIPTS, WATCH
-from tests.end_to_end.lab.conftest import LIGHT
 from tests.end_to_end.lab.test_answering import FORM, card, outputs
 
 pytestmark = [pytest.mark.browser]
-light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 SHOWN = ".jp-OutputArea-output"
 TYPESET = "from IPython.display import HTML\nHTML('<p>$\\\\beta$</p>')"  # MathJax has been here
 # In the kernel: every text of a run and of its documents becomes a hostile one, but what the client
@@ -75,7 +73,6 @@ def watched(context):
     return Watched(context)
 
 
-@light
 def test_hostile_text_in_cards_does_nothing(open_session, watched):
     """In forms of each kind, their errors, a monitor and ratings: texts are shown as they are."""
     asking = """def ask(scenario):

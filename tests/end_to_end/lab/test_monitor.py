@@ -3,7 +3,6 @@
 import pytest
 
 from runkit.server import sandbox
-from tests.end_to_end.lab.conftest import LIGHT
 from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see, verb
 
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
@@ -12,7 +11,6 @@ PLOT = "application/vnd.plotly.v1+json"
 RANGE = "() => document.querySelector('.js-plotly-plot').layout.xaxis.range"
 
 pytestmark = [pytest.mark.browser]
-light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
 
 MORE_ROWS = "n => document.querySelector('.js-plotly-plot').querySelectorAll('.ytick').length > n"
 
@@ -24,7 +22,6 @@ def box(request):
         yield running
 
 
-@light
 @pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
 def test_a_run_from_start_to_end(open_session):
     """The chart grows, the question is answered in place, and what was found is kept."""
@@ -56,7 +53,6 @@ monitor, form = runkit.RunMonitor(client, run), runkit.InterruptForm(client, run
 ipywidgets.Tab([ipywidgets.VBox([form.widget]), monitor.widget], titles=["Form", "Run"])"""
 
 
-@light
 def test_cards_in_tabs(open_session):
     """The form takes an answer, and the monitor keeps its last state."""
     page = open_session("watchlist_hit", TABS).page
