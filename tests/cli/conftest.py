@@ -45,14 +45,14 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 def served(tmp_path_factory):
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment(MIDDESK_API_KEY=OTHER_KEY)
-    )
+    pipe, account = subprocess.PIPE, environment(MIDDESK_API_KEY=OTHER_KEY)
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=account)
     try:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(2)]
         yield dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
     finally:
         process.send_signal(signal.SIGINT)
-        with process:  # which closes its stdout whatever comes
-            assert process.wait(TIMEOUT) == 0
+        _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert errors.endswith("Press Ctrl-C to stop.\n")  # without a traceback

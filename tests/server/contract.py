@@ -12,28 +12,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 Json = dict[str, Any]
-PAGED = {"page": "integer", "per_page": "integer"}
-ON = {"object_type*": "businesses|watchlist_result", "object_id*": "string"}
-
-OPERATIONS = {  # method and path, query, body, status of success
-    "list-agents": ("GET /v1/agents", {}, None, 200),
-    "get-agent": ("GET /v1/agents/{id}", {}, None, 200),
-    "list-agent-threads": ("GET /v1/threads", {**PAGED, "business_id": "string"}, None, 200),
-    "create-agent-thread": ("POST /v1/threads", {}, "NewThread", 201),
-    "get-agent-thread": ("GET /v1/threads/{id}", {}, None, 200),
-    "list-agent-runs": ("GET /v1/runs", PAGED, None, 200),
-    "create-agent-run": ("POST /v1/runs", {}, "NewRun", 201),
-    "get-agent-run": ("GET /v1/runs/{id}", {"include": "string"}, None, 200),
-    "resume-agent-run": ("POST /v1/runs/{id}/resume", {"include": "string"}, "NewAnswer", 200),
-    "submit-agent-run-feedback": ("POST /v1/runs/{id}/feedback", {}, "NewFeedback", 201),
-    "stream-agent-run-events": ("GET /v1/runs/{id}/stream", {}, None, 200),
-    "list-actions": ("GET /v1/actions", ON, None, 200),
-    "create-action": ("POST /v1/actions", {}, "NewAction", 201),
-    "get-action": ("GET /v1/actions/{id}", ON, None, 200),
-}
 STAMPED = "object*: string, id*: uuid, created_at*: date-time, updated_at*: date-time"
 PAGE = "object*: string, has_more*: boolean, total_count: integer, data: "
-NEW = "type*: string, business_id: uuid, context_type: string, context_id: uuid"
 RUN_STATUS = "completed|error|interrupted|running"
 OBJECTS = {
     "Agent": f"{STAMPED}, type*: string, name: string, description: string",
@@ -68,17 +48,9 @@ OBJECTS = {
     "Actions": "object*: string, data*: [Action], url: string",
     "ApiErrors": "errors*: [ApiError]",
     "ApiError": "message*: string, parameter: string",
-    "NewThread": NEW,
-    "NewRun": f"{NEW}, thread_id: uuid",
-    "NewAnswer": "interrupt_id*: string, input*: object",
-    "NewFeedback": "rating*: NEGATIVE|POSITIVE, artifact_id*: uuid, comment: string?",
-    "NewAction": "object_type*: businesses|watchlist_result, object_id*: uuid, payload*: object, "
-    "note: string, thread_id: uuid, run_id: uuid, "
-    "type*: add_attributes|add_sources|decision|dismissal|verify_tin",
 }
 ADDED = {  # the prompt of the object page; the id that feedback needs; lists that all look alike
     "Run": "prompt: string?",
-    "NewRun": "prompt: string?",
     "Artifact": "id: uuid",
     "Agents": "object*: string, url: string",
 }

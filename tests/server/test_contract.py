@@ -6,73 +6,13 @@ import re
 import pytest
 
 from tests.server.conftest import BUSINESS
-from tests.server.contract import ADDED, OBJECTS, OPERATIONS, check, fields
+from tests.server.contract import check
 
 
 @pytest.fixture
 def server(shared):
     """One for all these tests."""
     return shared
-
-
-def spelled(schema):
-    """A schema in the words of the tables."""
-    if "anyOf" in schema:
-        [one_of, null] = schema["anyOf"]
-        assert null == {"type": "null"}
-        return f"{spelled(one_of)}?"
-    if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
-    if schema["type"] == "array":
-        return f"[{spelled(schema['items'])}]"
-    if "enum" in schema:
-        return "|".join(sorted(schema["enum"]))
-    return str(schema.get("format", schema["type"]))
-
-
-def spelled_fields(schema):
-    required = schema.get("required", ())
-    properties = schema["properties"].items()
-    return {f"{name}*" if name in required else name: spelled(item) for name, item in properties}
-
-
-@pytest.fixture
-def openapi(server):
-    origin = str(server.http.base_url).removesuffix("/v1/")
-    return dict(server.http.get(f"{origin}/openapi.json").json())
-
-
-def test_the_operations_are_the_contracts(openapi):
-    """Method, path, id, query, body and the status of success."""
-    output = {}
-    for path, methods in openapi["paths"].items():
-        for method, operation in methods.items():
-            output[operation["operationId"]] = (f"{method.upper()} {path}", operation)
-    for name, (path, query, body, success) in OPERATIONS.items():
-        at, operation = output[name]
-        given = [item for item in operation.get("parameters", ()) if item["in"] == "query"]
-        spelling = {
-            f"{item['name']}{'*' * item['required']}": spelled(item["schema"]) for item in given
-        }
-        content = operation["requestBody"]["content"] if body else {}
-        [schema] = [item["schema"] for item in content.values()] or [None]
-        statuses = {*operation["responses"]} - {"4XX"}
-        word = schema and spelled(schema)
-        assert (at, spelling, word, statuses) == (path, query, body, {str(success)}), name
-
-
-def test_the_bodies_are_the_contracts(openapi):
-    """Every field with its type, whether it is required and whether it may be null.
-
-    Nothing else.
-    """
-    schemas = openapi["components"]["schemas"]
-    for name, text in OBJECTS.items():
-        if name.startswith("New"):
-            assert spelled_fields(schemas[name]) == fields(text) | fields(ADDED.get(name, "")), name
-
-
-# -- what is answered
 
 
 OTHERS = ("in_audit", "object_page", "object_page_form")

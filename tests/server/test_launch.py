@@ -1,10 +1,6 @@
 """Starting and ending a sandbox."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -104,26 +100,3 @@ def test_a_sandbox_and_its_client_ignore_the_account_of_the_environment(
     with sandbox(history=3) as box, box.client() as client:
         assert (client.mode, client.host) == ("SANDBOX", box.url.split("/")[2])
         assert len(client.runs.list(progress=False)) == 3
-
-
-SERVE = """
-from runkit.server import serve
-serve(key="k", announce=lambda url, key: print(url, key, flush=True))
-print("ended", flush=True)
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="ends it with a signal")
-def test_serve_ends_cleanly():
-    """Ctrl-C ends it without a traceback."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True
-    ) as process:
-        assert process.stdout
-        url, key = process.stdout.readline().split()
-        headers = {"Authorization": f"Bearer {key}"}
-        assert httpx.get(f"{url}/agents", headers=headers, trust_env=False).status_code == 200
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out, err) == (0, "ended\n", "")

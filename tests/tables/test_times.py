@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
@@ -146,6 +146,7 @@ def test_a_run_that_ends_before_its_steps_has_no_duration(end):
     assert f.steps["duration_s"].tolist() == [30]
 
 
+@settings(max_examples=20)
 @given(st.lists(runs(), min_size=1, max_size=3))
 def test_time_goes_where_the_rules_say(sources):
     """The budget, own time and the path equal a walk over each second, for several runs at once.
