@@ -1,12 +1,10 @@
-"""Where the time of runs goes by the rules, one instant after the other, on a clock of whole numbers."""
+"""Where the time of a run goes by the rules, one instant after the other, on a clock of whole numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from support import START, Json
 
@@ -14,123 +12,108 @@ ENDED = ("completed", "error")  # statuses of a run that has ended
 RESOLVED = ("skip", "auto_approve")  # a question that the policy settled is put to nobody
 
 
-class Forest(NamedTuple):
-    """Steps of several runs in pre-order; `kind` is w for a question, l for a leaf, g for a group."""
+class Step(NamedTuple):
+    """A step; `parent` is its position or -1, `kind` is w for a question, l for a leaf, g for a group."""
 
-    start: np.ndarray
-    end: np.ndarray
-    parent: np.ndarray
-    depth: np.ndarray
-    run: np.ndarray
-    run_start: np.ndarray
-    run_end: np.ndarray
-    kind: np.ndarray
+    start: int
+    end: int
+    parent: int
+    kind: str
 
-    @property
-    def n(self) -> int:
-        """Number of steps."""
-        return len(self.start)
+    def is_open(self, instant: int) -> bool:
+        """Whether it is open at an instant."""
+        return self.start <= instant < self.end
 
-    def steps_of(self, run: int) -> list[int]:
-        """The steps of a run."""
-        return np.flatnonzero(self.run == run).tolist()
-
-    def children(self, step: int) -> list[int]:
-        """The steps directly in a step."""
-        return np.flatnonzero(self.parent == step).tolist()
-
-    def open_at(self, step: int, instant: int) -> bool:
-        """Whether a step is open at an instant."""
-        return bool(self.start[step] <= instant < self.end[step])
+    def within(self, first: int, last: int) -> tuple[int, int]:
+        """Its bounds inside others."""
+        return min(max(self.start, first), last), min(max(self.end, first), last)
 
 
-def forest_of(run: Json, as_of: int) -> Forest:
+class TimedRun(NamedTuple):
+    """The steps of a run in tree order, and when the run begins and ends."""
+
+    steps: list[Step]
+    start: int
+    end: int
+
+    def children(self, parent: int) -> list[int]:
+        """The steps directly in a step, or in the run."""
+        return [number for number, step in enumerate(self.steps) if step.parent == parent]
+
+
+def timed(run: Json, as_of: int) -> TimedRun:
     """Read a well-formed run, whose times are whole seconds; it has started."""
 
-    def second(text: str | None) -> int | None:
-        return text and round((datetime.fromisoformat(text) - START).total_seconds())
+    def second(text: str) -> int:
+        return round((datetime.fromisoformat(text) - START).total_seconds())
 
-    run_start, ended = second(run["started_at"]), second(run["ended_at"])
-    run_end = as_of if ended is None else ended
-    rows: list[list[Any]] = []
+    run_end = second(run["ended_at"]) if run["ended_at"] else as_of
+    steps: list[Step] = []
 
-    def add(step: Json, parent: int, depth: int) -> int:
+    def add(item: Json, parent: int) -> int:
         """Add a step and the steps in it; return its end."""
-        row, start = len(rows), second(step["started_at"])
-        is_wait = step["type"] == "interrupt"
-        is_wait &= (step.get("result") or {}).get("resolution") not in RESOLVED
-        kind = "w" if is_wait else "g" if step["steps"] else "l"
-        rows.append([start, None, parent, depth, 0, kind])
-        ends = [add(child, row, depth + 1) for child in step["steps"]]
-        end = second(step["completed_at"])
-        if end is None:
-            end = max(ends) if ends and run["status"] in ENDED else run_end
-        rows[row][1] = max(start, end)
-        return rows[row][1]
+        row, start, end = len(steps), second(item["started_at"]), run_end
+        is_wait = item["type"] == "interrupt"
+        is_wait &= (item.get("result") or {}).get("resolution") not in RESOLVED
+        kind = "w" if is_wait else "g" if item["steps"] else "l"
+        steps.append(Step(start, start, parent, kind))
+        ends = [add(child, row) for child in item["steps"]]
+        if item["completed_at"]:
+            end = second(item["completed_at"])
+        elif ends and run["status"] in ENDED:
+            end = max(ends)
+        steps[row] = steps[row]._replace(end=max(start, end))
+        return steps[row].end
 
-    for step in run["steps"]:
-        add(step, -1, 0)
-    *numbers, kind = zip(*rows, strict=True) if rows else [()] * 6
-    start, end, parent, depth, of = (np.array(column, np.int64) for column in numbers)
-    bounds = np.array([run_start]), np.array([run_end])
-    return Forest(start, end, parent, depth, of, *bounds, np.array(kind, "U1"))
+    for item in run["steps"]:
+        add(item, -1)
+    return TimedRun(steps, second(run["started_at"]), run_end)
 
 
-def self_time(forest: Forest) -> list[int]:
+def self_time(run: TimedRun) -> list[int]:
     """The instants of each step at which no step directly in it is open."""
     return [
         sum(
-            not any(forest.open_at(child, instant) for child in forest.children(step))
-            for instant in range(forest.start[step], forest.end[step])
+            not any(run.steps[child].is_open(instant) for child in run.children(number))
+            for instant in range(step.start, step.end)
         )
-        for step in range(forest.n)
+        for number, step in enumerate(run.steps)
     ]
 
 
-def question_at(forest: Forest, run: int, instant: int) -> int | None:
+def question_at(run: TimedRun, instant: int) -> int | None:
     """The question to which an instant belongs: it closes last, at a tie it was asked first."""
-    questions = [
-        step
-        for step in forest.steps_of(run)
-        if forest.kind[step] == "w" and forest.open_at(step, instant)
-    ]
-
-    def inside(step: int) -> tuple[int, int]:
-        bounds = forest.run_start[run], forest.run_end[run]
-        return tuple(np.clip([forest.start[step], forest.end[step]], *bounds))
-
-    return min(questions, key=lambda step: (-inside(step)[1], inside(step)[0], step), default=None)
+    found = []
+    for number, step in enumerate(run.steps):
+        if step.kind == "w" and step.is_open(instant):
+            start, end = step.within(run.start, run.end)
+            found.append((-end, start, number))
+    return min(found)[-1] if found else None
 
 
-def budget(forest: Forest, run: int) -> list[int]:
+def budget(run: TimedRun) -> list[int]:
     """The instants of a run at work, waiting, idle, and of waiting those with work beside it."""
-    first, last = int(forest.run_start[run]), int(forest.run_end[run])
     counts = [0, 0, 0, 0]
-    for instant in range(first, last):
-        is_open = [step for step in forest.steps_of(run) if forest.open_at(step, instant)]
-        question = question_at(forest, run, instant)
-        if question is not None:
-            asked, closed = np.clip([forest.start[question], forest.end[question]], first, last)
-            counts[1] += 1
-            counts[3] += any(
-                forest.kind[step] == "l"
-                and (max(forest.start[step], first) > asked or min(forest.end[step], last) < closed)
-                for step in is_open
-            )
-        else:
+    for instant in range(run.start, run.end):
+        is_open = [step for step in run.steps if step.is_open(instant)]
+        question = question_at(run, instant)
+        if question is None:
             counts[0 if is_open else 2] += 1
+            continue
+        opened, closed = run.steps[question].within(run.start, run.end)
+        counts[1] += 1
+        counts[3] += any(
+            step.kind == "l"
+            and (max(step.start, run.start) > opened or min(step.end, run.end) < closed)
+            for step in is_open
+        )
     return counts
 
 
-def critical_path(forest: Forest) -> list[list[int]]:
-    """The step on the path at each instant of each run, -1 for none: the walk by the rule."""
-    return [_path_of(forest, run) for run in range(len(forest.run_start))]
-
-
-def _path_of(forest: Forest, run: int) -> list[int]:
-    first, last = int(forest.run_start[run]), int(forest.run_end[run])
-    asked = {instant: question_at(forest, run, instant) for instant in range(first, last)}
-    left = [instant for instant, question in asked.items() if question is None]
+def critical_path(run: TimedRun) -> list[int]:
+    """The step on the path at each instant of a run, -1 for none: the walk by the rule."""
+    questions = {instant: question_at(run, instant) for instant in range(run.start, run.end)}
+    left = [instant for instant, question in questions.items() if question is None]
     owner: dict[int, int] = {}  # by position on the axis without waits
 
     def position(time: int) -> int:
@@ -138,31 +121,30 @@ def _path_of(forest: Forest, run: int) -> list[int]:
 
     def walk(family: int, steps: Iterable[int], low: int, high: int) -> None:
         spans = {}
-        for step in steps:
-            since = max(low, position(forest.start[step]))
-            until = min(high, position(forest.end[step]))
-            if since < until and forest.kind[step] != "w":
-                spans[step] = since, until
+        for number in steps:
+            step = run.steps[number]
+            since, until = max(low, position(step.start)), min(high, position(step.end))
+            if since < until and step.kind != "w":
+                spans[number] = since, until
         cursor = high
         while before := [step for step, (since, _) in spans.items() if since < cursor]:
             step = min(before, key=lambda it: (-min(spans[it][1], cursor), spans[it][0], it))
             since, until = spans[step][0], min(spans[step][1], cursor)
             owner.update(dict.fromkeys(range(until, cursor), family))
-            walk(step, forest.children(step), since, until)
+            walk(step, run.children(step), since, until)
             cursor = since
         owner.update(dict.fromkeys(range(low, cursor), family))
 
-    top = [step for step in forest.steps_of(run) if forest.parent[step] < 0]
-    walk(-1, top, 0, len(left))
+    walk(-1, run.children(-1), 0, len(left))
     worked = iter(owner[number] for number in range(len(left)))
-    return [next(worked) if question is None else question for question in asked.values()]
+    return [next(worked) if question is None else question for question in questions.values()]
 
 
-def on_path(forest: Forest, path: list[list[int]]) -> list[bool]:
+def on_path(run: TimedRun, path: list[int]) -> list[bool]:
     """Whether a step, or one in it, has an instant on the path."""
     on = {-1}
-    for step in {step for instants in path for step in instants}:
+    for step in path:
         while step not in on:
             on.add(step)
-            step = int(forest.parent[step])
-    return [step in on for step in range(forest.n)]
+            step = run.steps[step].parent
+    return [step in on for step in range(len(run.steps))]

@@ -155,18 +155,17 @@ def test_time_goes_where_the_rules_say(sources):
     """
     f = runkit.frames(sources, as_of=at(30))
     for source in sources:
-        read, forest = f.select(source["id"]), slow_times.forest_of(source, 30)
-        [path] = slow_times.critical_path(forest)
-        assert read.steps["duration_s"].tolist() == (forest.end - forest.start).tolist()
-        assert read.steps["self_s"].tolist() == slow_times.self_time(forest)
-        assert read.steps["critical_s"].tolist() == [path.count(n) for n in range(forest.n)]
-        assert read.steps["is_critical"].tolist() == slow_times.on_path(forest, [path])
+        read, timed = f.select(source["id"]), slow_times.timed(source, 30)
+        path, durations = slow_times.critical_path(timed), [s.end - s.start for s in timed.steps]
+        assert read.steps["duration_s"].tolist() == durations
+        assert read.steps["self_s"].tolist() == slow_times.self_time(timed)
+        assert read.steps["critical_s"].tolist() == [*map(path.count, range(len(durations)))]
+        assert read.steps["is_critical"].tolist() == slow_times.on_path(timed, path)
         [budget] = read.runs[["working_s", "waiting_s", "idle_s", "overlap_s"]].values.tolist()
-        has_time = forest.run_end[0] > forest.run_start[0] or not (forest.end > forest.start).any()
-        is_known = has_time and forest.n
-        assert budget == (
-            slow_times.budget(forest, 0) if is_known else pytest.approx([np.nan] * 4, nan_ok=True)
-        )
+        if durations and (timed.end > timed.start or not any(durations)):
+            assert budget == slow_times.budget(timed)
+        else:
+            assert np.isnan(budget).all()
 
 
 @given(runs())
