@@ -9,30 +9,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 from runkit.api.questions import questions_in
 from runkit.api.validation import interrupt_value
 from runkit.server._recorded_files import read_recordings
 from runkit.server._recordings import SeededBusiness, walk
-
-
-def text_of(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def lines(steps: list[dict[str, Any]], pad: str = " ") -> Iterator[str]:
-    """Yield one line for each step, and a bracket below those with children."""
-    for number, step in enumerate(steps, 1):
-        comma = "," if number < len(steps) else ""
-        if not step.get("steps"):
-            yield f"{pad}{text_of(step)}{comma}"
-            continue
-        own = text_of({key: value for key, value in step.items() if key != "steps"})
-        yield f'{pad}{own[:-1]}, "steps": ['
-        yield from lines(step["steps"], f"{pad} ")
-        yield f"{pad}]}}{comma}"
 
 
 def recording(business: SeededBusiness) -> str:
@@ -45,19 +26,10 @@ def recording(business: SeededBusiness) -> str:
         }
         for item in items
     }
-    head = {"shows": business.shows, "weight": 0, "business": business.body, "documents": []}
     fields = {key: value for key, value in run.items() if key != "steps"}
-    return "\n".join(
-        [
-            f'{text_of(head)[:-1]}, "runs": [',
-            f'{{"answers": {text_of(answers)}, "actions": [],',
-            f'"run": {text_of(fields)},',
-            '"steps": [',
-            *lines(run["steps"]),
-            "]}",
-            "]}\n",
-        ]
-    )
+    recorded = {"answers": answers, "actions": [], "run": fields, "steps": run["steps"]}
+    case = {"shows": business.shows, "weight": 0, "business": business.body, "documents": []}
+    return json.dumps(case | {"runs": [recorded]}, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":
