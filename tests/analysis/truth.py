@@ -16,7 +16,7 @@ from runkit.client import Client
 from runkit.server import _store
 from runkit.server._accounts import Json
 from runkit.server._launch import SandboxServer
-from runkit.server._recordings import Business, Recording, packaged
+from runkit.server._recordings import Recording, SeededBusiness, packaged
 from runkit.server._replay import PlacedRun
 from support import at, question, run, step
 
@@ -75,7 +75,7 @@ def recording(groups: list[list[str]], verdicts: list[str], policy: bool) -> Rec
     return Recording(run(*steps, start=0, end=100 * len(groups), thread_id="t"), answers, actions)
 
 
-def business(number: int, groups: list[list[str]], policy: bool) -> Business:
+def business(number: int, groups: list[list[str]], policy: bool) -> SeededBusiness:
     """A business of the sandbox with the paths of all verdicts."""
     n_asked = sum(map(len, groups[policy:]))
     seeded = next(item for item in packaged() if item.hit_id)
