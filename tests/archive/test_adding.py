@@ -43,7 +43,7 @@ def test_an_archive_keeps_runs_as_they_are(archive):
     assert len(archive) == 3
 
 
-def test_nothing_new_writes_nothing(archive):
+def test_adding_known_runs_writes_no_version(archive):
     """The same runs again are no new version."""
     archive.add([stored("a"), stored("b")])
     before = archive.version
@@ -78,7 +78,7 @@ def test_a_newer_copy_takes_over_the_whole_business(archive, is_compacted):
     }
 
 
-def test_what_is_no_run_is_named(archive):
+def test_records_that_are_not_runs_are_listed_as_problems(archive):
     """Its neighbours are kept; the result says what was refused and why."""
     lines = b'{"id": "a"}\n{not json}\n' + json.dumps(stored("b")).encode() + b"\n7\n"
     added = archive.add(lines)
@@ -117,7 +117,7 @@ def test_another_delta_table_is_left_alone(tmp_path):
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0
 
 
-def test_a_run_that_is_added_again_is_one(archive):
+def test_a_run_that_is_added_again_is_kept_once(archive):
     """Equal copies, in one list and in several."""
     archive.add([item("a"), item("b"), item("a")])
     archive.add([item("b"), item("c")])
@@ -133,7 +133,7 @@ def test_the_newest_copy_of_a_run_wins(archive, order):
     check_holds(archive, {"a": "completed", "b": "completed"})
 
 
-def test_the_folder_is_the_owners(archive, tmp_path):
+def test_the_folder_of_an_archive_is_private(archive, tmp_path):
     """Nobody else may read customers' runs."""
     archive.add([item("a")])
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

@@ -45,7 +45,7 @@ def test_superseded_copies_go_and_small_files_are_joined(archive, tmp_path):
     assert len(old) == 3
 
 
-def test_nothing_to_do_writes_nothing(archive):
+def test_compacting_a_compact_archive_writes_no_version(archive):
     """A compacted archive, and an empty one, stay as they are."""
     archive.add([])
     assert archive.compact() == 0
@@ -101,7 +101,7 @@ def test_a_sync_joins_small_files(archive, tmp_path, monkeypatch):
     assert n_files(tmp_path / "runs") == 1
 
 
-def test_rows_that_are_there_twice_are_one_run(archive, tmp_path):
+def test_doubled_rows_are_read_as_one_run(archive, tmp_path):
     """As in an archive of 0.1 that two writers doubled, in several files and in one.
 
     Read, and compacted.

@@ -43,7 +43,7 @@ def archive(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_the_frames_are_those_in_memory(archive):
+def test_dask_frames_equal_the_frames_in_memory(archive):
     """All six, in values, dtypes and categories; the problems too, but for where they stand."""
     import dask
 

@@ -72,7 +72,7 @@ def test_an_archive_selects_the_runs_that_frames_would_select(unchanged, chosen,
     assert f.is_complete
 
 
-def test_a_selection_stays_as_it_was(archive):
+def test_a_pinned_version_stays_as_it_was(archive):
     """While another writer goes on."""
     pinned = archive.pinned
     archive.add([run(run_id="new"), RUNS[1] | {"updated_at": at(9000)}])
@@ -115,7 +115,7 @@ def test_the_start_of_a_run_id_is_enough_where_it_is_unique(tmp_path):
         archive.select(run_id="83fe7317")
 
 
-def test_an_archive_that_is_not_there(tmp_path):
+def test_reading_an_archive_that_is_not_there_is_an_error(tmp_path):
     """A name with a typing error is no empty archive; and the mistake makes no folder."""
     archive = runkit.Archive(tmp_path / "runz")
     with pytest.raises(ArchiveError, match=r"no archive at .*runz"):

@@ -68,7 +68,7 @@ def test_a_sync_brings_everything(archive, client, wire):
     assert len(archive.frames().steps) == len(fetched.steps)
 
 
-def test_a_run_without_steps_is_read(archive, client, wire):
+def test_sync_reads_runs_that_have_no_steps_yet(archive, client, wire):
     """What was added from a list is completed; what has its steps is left alone."""
     listed = client.runs.list()
     archive.add(listed[:10])
@@ -80,7 +80,7 @@ def test_a_run_without_steps_is_read(archive, client, wire):
     assert archive.frames().runs["has_steps"].all()
 
 
-def test_a_choice_is_synced(archive, box, client):
+def test_sync_reads_only_the_runs_that_were_chosen(archive, box, client):
     """As `runs.list` chooses; a limit that was asked for is complete; the business is kept."""
     business = box.business("watchlist_hit")
     archive.sync(client, business_id=business, status=["completed", "interrupted", "error"])
@@ -129,7 +129,7 @@ def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(archive, box, clie
     assert len(wire.read) <= second.added.n_new == N_RUNS - first.added.n_new
 
 
-def test_what_arrives_is_written_as_it_goes(archive, client, monkeypatch):
+def test_sync_writes_runs_as_they_arrive(archive, client, monkeypatch):
     """Not only in the end: who is killed loses seconds."""
     monkeypatch.setattr("runkit.archive.sync.BATCH", 2)
     assert archive.sync(client).version >= N_RUNS / 2

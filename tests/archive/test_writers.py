@@ -15,7 +15,7 @@ from support import run
 from tests.archive.conftest import check_holds, item
 
 
-def test_two_fetches_side_by_side(tmp_path):
+def test_two_fetches_into_one_archive_store_each_run_once(tmp_path):
     """`runkit fetch -o runs/` twice at once.
 
     Both say that all is there, and each run is there once.

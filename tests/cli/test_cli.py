@@ -171,7 +171,7 @@ def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path):
     assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "since Feb 3, 2026")]
 
 
-def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path):
+def test_show_says_which_records_could_not_be_read(tmp_path):
     """The run that can be is shown; the exit code is that of incomplete data."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")
     done = run("show", "runs.ndjson", cwd=tmp_path)
@@ -184,7 +184,7 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path):
     assert "all records were refused" in done.stderr
 
 
-def test_the_inbox_lists_what_waits(tmp_path):
+def test_the_inbox_lists_questions_that_wait(tmp_path):
     """By kind, then the oldest first, with its business; nothing is a message, too."""
     with runkit.sandbox(speed=600, history=20, seed=12) as box:
         at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}

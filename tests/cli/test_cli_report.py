@@ -51,7 +51,7 @@ def reported(monkeypatch):
     return calls
 
 
-def test_report_of_a_file(tmp_path, served, reported):
+def test_report_reads_a_file_of_runs(tmp_path, served, reported):
     """What `fetch` wrote becomes a report without a client."""
     run("fetch", "-o", "runs.ndjson", cwd=tmp_path, **served)
     words = ("--template", "fleet", "--evidence", "e", "-o", "fleet.html")
@@ -72,7 +72,7 @@ def test_a_report_of_incomplete_data_says_so(tmp_path, reported):
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
-def test_report_of_one_run_of_many(tmp_path, served, reported, kept):
+def test_report_picks_one_run_of_a_file(tmp_path, served, reported, kept):
     """`--run` picks it out of a file or an archive, by the start of its id."""
     run("fetch", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(tmp_path / kept)
@@ -85,7 +85,7 @@ def test_report_of_one_run_of_many(tmp_path, served, reported, kept):
 
 
 @pytest.mark.parametrize("name", ["0000", "deadbeef"])
-def test_report_of_a_run_that_is_not_in_the_file(tmp_path, name):
+def test_report_refuses_a_run_that_is_not_in_the_file(tmp_path, name):
     """Exit code 2, the id that is missing is named, and nothing is written."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(run_id="83fe7317-a")))
     done = run("report", "runs.ndjson", "--run", name, "-o", "report.html", cwd=tmp_path)
@@ -94,7 +94,7 @@ def test_report_of_a_run_that_is_not_in_the_file(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 
-def test_a_file_is_no_run_id(tmp_path, served):
+def test_report_refuses_a_file_that_holds_no_runs(tmp_path, served):
     """The name of a file that is not one of runs is not sent to the API as an id."""
     (tmp_path / "table.csv").touch()
     done = run("report", "table.csv", "-o", "x.html", cwd=tmp_path, **served)

@@ -26,7 +26,7 @@ def open_umask(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_nobody_else_reads_what_is_written(tmp_path, monkeypatch):
+def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
     """State, frames, saved runs, archives, the demo's page and runs are all closed."""
     assert main(["demo", "--speed", "3000"]) == 0
     with runkit.sandbox(history=2) as box, box.client() as client:
@@ -47,7 +47,7 @@ def test_nobody_else_reads_what_is_written(tmp_path, monkeypatch):
     assert {mode(path) for path in inside} == {0o600}
 
 
-def test_what_is_replaced_is_closed_too(tmp_path):
+def test_a_replaced_file_becomes_private(tmp_path):
     """A file that others could read is not the measure for the one that takes its place."""
     path = tmp_path / "a.json"
     path.touch(0o666)

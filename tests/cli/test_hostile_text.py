@@ -41,7 +41,7 @@ def output_of(capfd, code, *arguments):
 
 
 @pytest.mark.parametrize("to", ["runs.ndjson", "-", "runs/", f"{NAME}.ndjson"])
-def test_fetching_hostile_runs(server, to, capfd):
+def test_hostile_runs_are_fetched_without_acting_on_the_terminal(server, to, capfd):
     """Also on stdout, where the data are the same, written as escapes."""
     runs = {run.id: run.to_dict() for run in hostile_runs(CHARACTERS)[::2]}
     listed = {"data": [run | {"steps": None} for run in runs.values()], "has_more": False}

@@ -84,7 +84,7 @@ def test_the_answer_log_is_a_typed_frame(server, client, run_json, pending):
     assert set(frame.select_dtypes("str")) == {*frame} - moments - {"answer_id", "n_sources_opened"}
 
 
-def test_a_log_that_cannot_be_written(
+def test_an_answer_is_sent_though_the_log_cannot_be_written(
     server,
     client,
     run_json,
@@ -108,7 +108,7 @@ def test_the_declared_name_is_that_of_the_hub_or_of_the_login(monkeypatch, hub, 
 
 
 @pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", ""]), (None, ["", ""])])
-def test_only_its_own_question_was_answered(step_id, answered_by):
+def test_an_answer_belongs_to_the_step_that_was_answered(step_id, answered_by):
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
     answer_log.settle(answer_log.claim(YES, "Ada", known), "confirmed", None, None)

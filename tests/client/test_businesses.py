@@ -20,7 +20,7 @@ def client(box):
         yield client
 
 
-def test_runs_of_several_businesses(client):
+def test_runs_are_listed_by_several_businesses(client):
     """Ids and objects may be mixed.
 
     Each run knows its business, and those of others are left out.
@@ -49,7 +49,7 @@ def test_a_created_run_knows_its_business(box, client):
     assert row["business_status_at"] <= row["as_of"]
 
 
-def test_a_file_keeps_what_is_known(box, client):
+def test_a_run_from_json_keeps_its_business(box, client):
     """What a run knows of its business goes with its JSON."""
     [run, *_] = client.runs.list(business_id=client.businesses.list())
     again = runkit.Run.from_json(run.to_dict())

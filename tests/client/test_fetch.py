@@ -82,7 +82,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(server, client, run_json):
     assert len(server.requests) <= 20 + TASKS_PER_WORKER
 
 
-def test_host_that_is_gone_stops_the_batch(server, client, run_json, fake_time):
+def test_fetch_stops_when_the_host_is_gone(server, client, run_json, fake_time):
     """After the time allowed for an outage the rest is not tried, and what came is kept."""
     server.script = lambda request: (
         Answer(run_json("run-0", steps=[])) if request.path.endswith("run-0") else DROP
@@ -96,7 +96,7 @@ def test_host_that_is_gone_stops_the_batch(server, client, run_json, fake_time):
     assert len(server.requests) < 200
 
 
-def test_host_that_was_never_there_is_an_error(server, client, fake_time):
+def test_fetch_fails_when_the_host_was_never_there(server, client, fake_time):
     """When nothing at all could be read, an empty list would be a lie; and it is said soon."""
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
@@ -106,7 +106,7 @@ def test_host_that_was_never_there_is_an_error(server, client, fake_time):
     )  # of 8 workers
 
 
-def test_interrupt_returns_what_arrived(server, client, run_json):
+def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):
     """Ctrl-C gives the runs that came, and another call the rest."""
     main = threading.main_thread().ident
     assert main is not None

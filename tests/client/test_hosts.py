@@ -109,13 +109,13 @@ def test_proxy_to_loopback_is_refused():
         {"proxy": "nonsense"},
     ],
 )
-def test_unusable_options_are_usage_errors(options):
+def test_client_refuses_unusable_options(options):
     """An option that cannot work is said when the client is made."""
     with pytest.raises(UsageError):
         Client(TEST, **options)
 
 
-def test_client_says_where_it_is():
+def test_client_shows_host_and_mode():
     """The repr and the facts name host and mode, and never the key."""
     with Client(
         LIVE, read_only=True, transport=httpx.MockTransport(lambda request: httpx.Response(200))
@@ -142,7 +142,7 @@ def test_client_says_where_it_is():
         ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "*"}, None),
     ],
 )
-def test_proxy_of_the_environment(monkeypatch, variables, proxy):
+def test_the_proxy_is_read_from_the_environment(monkeypatch, variables, proxy):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

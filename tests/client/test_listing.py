@@ -63,7 +63,7 @@ def test_a_list_that_never_ends_is_cut_at_its_count(server, client, run_json):
     assert "it counts 3" in str(runs.why)
 
 
-def test_broken_record_does_not_sink_the_list(server, client, run_json, page):
+def test_a_record_that_is_no_run_is_left_out_of_the_list(server, client, run_json, page):
     """A record that is no run is left out, and the list says so."""
     server.say(page({"id": "x"}, "nonsense", run_json("ok"), total=3))
     runs = client.runs.list()

@@ -39,7 +39,7 @@ WRITES = {
         (503, Unavailable),
     ],
 )
-def test_status_becomes_its_class(server, client, status, kind):
+def test_each_status_has_its_error_class(server, client, status, kind):
     """Each status is its own class, and carries what was asked and what the API said."""
     server.script = lambda request: Answer(ERRORS, status=status)
     with pytest.raises(
@@ -65,7 +65,7 @@ def test_status_becomes_its_class(server, client, status, kind):
         {"id": "Jane Doe"},
     ],
 )
-def test_unusable_success_is_a_contract_error_without_content(server, client, body):
+def test_an_unreadable_response_is_a_contract_error_without_content(server, client, body):
     """An answer that is no JSON, or not the shape, is said without repeating it."""
     server.script = lambda request: Answer(body)
     with pytest.raises(ContractError) as caught:
@@ -77,7 +77,7 @@ def test_unusable_success_is_a_contract_error_without_content(server, client, bo
 
 @pytest.mark.parametrize("body", [b"<html>", [], {}, {"id": "run-1"}])
 @pytest.mark.parametrize("write", [write for write in WRITES if write != "resume"])
-def test_unreadable_success_of_a_post_says_that_it_was_done(server, client, write, body):
+def test_an_unreadable_response_to_a_post_says_that_it_may_be_done(server, client, write, body):
     """A POST answered 201 was carried out, whatever the body looks like."""
     server.script = lambda request: Answer(body, status=201)
     with pytest.raises(ContractError, match=r"^POST /v1/\S+: .* may have been carried out"):

@@ -38,7 +38,7 @@ def posts(server):
     return sum(request.method == "POST" for request in server.requests)
 
 
-def test_answer_that_arrives(server, client, run_json):
+def test_an_answer_that_arrives_returns_the_run(server, client, run_json):
     """The answer goes out whole under the interrupt's id, and the run comes back with steps."""
     server.say(Answer(run_json(status="running", steps=[])))
     run = client.runs.resume("run-1", "int-1", YES)
@@ -81,7 +81,7 @@ def test_a_lost_reply_to_an_open_question_is_maybe_sent(
     assert fake_time.slept == [1, 2, 7]
 
 
-def test_older_state_of_the_run_confirms_nothing(server, client, run_json, question):
+def test_an_older_state_of_the_run_confirms_no_answer(server, client, run_json, question):
     """A replica that lags behind shows the run before it asked; that is no answered question."""
     before = "2026-02-03T10:00:01Z"
     known = run_json(status="interrupted", interrupts=[question])

@@ -67,7 +67,7 @@ def test_wait_polls_until_the_run_stops(server, client, run_json, fake_time):
     assert max(fake_time.slept) == 5
 
 
-def test_wait_gives_up(server, client, run_json, fake_time):
+def test_wait_times_out(server, client, run_json, fake_time):
     """After the time given the error carries the last state."""
     server.script = lambda request: Answer(run_json(status="running"))
     with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:

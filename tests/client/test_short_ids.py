@@ -7,7 +7,7 @@ from runkit.errors import NotFound, UsageError
 from tests.client.conftest import Answer
 
 
-def test_the_client_finds_the_run():
+def test_the_client_finds_a_run_by_the_start_of_its_id():
     """Also one that this client has not seen before; an unknown start is not found."""
     with runkit.sandbox(history=12) as box, box.client() as client, box.client() as other:
         run_id = client.runs.list()[5].id

@@ -69,7 +69,7 @@ def serve(server, *streams, runs):
 @pytest.mark.parametrize("encode", [middesk, agui])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"retry: 10\nid: 7\n\n"])
-def test_both_forms_with_every_line_end(encode, end, start):
+def test_both_forms_of_events_are_read_with_every_line_end(encode, end, start):
     """Middesk's and AG-UI's form are read, with any line end, mark or hint.
 
     Other types are left out.
@@ -95,7 +95,7 @@ def test_stream_ends_with_the_run(server, client, run_json):
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_stream_that_is_no_longer_kept(server, client, run_json, status):
+def test_a_run_whose_stream_is_gone_is_read(server, client, run_json, status):
     """A run whose stream is gone is read instead."""
     serve(server, Answer(status=status), runs=[run_json()])
     assert kinds(client) == ["RUN_READ"]

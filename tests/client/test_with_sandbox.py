@@ -20,7 +20,7 @@ def client(box):
         yield made
 
 
-def test_from_creation_to_rating(box, client):
+def test_a_run_is_created_followed_answered_and_rated(box, client):
     """Create, follow, answer, wait, rate, list and fetch: the whole way of an analyst."""
     business = box.business("watchlist_hit")
     run = client.runs.create("cip_orchestrator", business_id=business)

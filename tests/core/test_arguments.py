@@ -57,7 +57,7 @@ def test_a_time_may_be_written_in_many_ways(value, expected):
 @pytest.mark.parametrize(
     "value", ["", "tomorrow", "7", "d", "12345d", "2026-13-01", pd.NaT, "23:59:60", 7]
 )
-def test_other_words_are_no_time(value):
+def test_a_time_that_cannot_be_read_is_refused(value):
     with pytest.raises(UsageError, match=r"^since="):
         _client().runs.list(since=value)
 
@@ -84,7 +84,7 @@ def test_an_unknown_status_is_an_error():
 # ------------------------------------------------------------------------------------- any argument
 
 
-def test_numbers_of_numpy_are_numbers():
+def test_numpy_numbers_are_accepted_and_other_types_refused():
     f = runkit.frames(RUN, progress=np.bool_(False))
     assert runkit.gantt(f, depth=np.int64(1)) == runkit.gantt(f, depth=1)
     for wrong in ({"depth": True}, {"depth": 1.0}, {"compress_waits": 1}, {"sla_h": "4"}):
@@ -94,12 +94,12 @@ def test_numbers_of_numpy_are_numbers():
         runkit.gantt()
 
 
-def test_rows_of_a_frame_are_no_ids():
+def test_fetch_refuses_a_frame_in_place_of_ids():
     with pytest.raises(UsageError, match="ids_or_runs"):
         _client().runs.fetch(_empty().runs)
 
 
-def test_a_key_is_not_repeated():
+def test_the_error_about_a_key_does_not_repeat_it():
     for name in ("api_key", "base_url", "proxy", "cert"):
         with pytest.raises(UsageError, match=name) as error:
             runkit.Client(**{"api_key": "mk_test_x", "base_url": HOST, name: b"mk_live_secret"})

@@ -25,13 +25,13 @@ def test_each_assumption_in_the_code_is_listed_with_its_file():
                 assert name in FILES[number], (name, number)
 
 
-def test_each_file_of_the_list_exists():
+def test_each_file_in_the_list_of_assumptions_exists():
     assert len(FILES) == 40
     for number, files in FILES.items():
         assert files, number
         assert all((PACKAGE / name).is_file() for name in files), (number, files)
 
 
-def test_the_code_refers_to_nothing_that_a_reader_cannot_look_up():
+def test_the_code_refers_to_assumptions_by_number_only():
     for name, text in SOURCES.items():
         assert not re.search(r"\[A\](?! [\dn])|\bsection \d|§", text), name

@@ -27,7 +27,7 @@ SHAPED = {
 }
 
 
-def test_every_character_that_acts_or_hides_has_a_code():
+def test_control_and_invisible_characters_are_shown_as_codes():
     """All of Unicode's controls, format characters, separators of lines and halves of pairs.
 
     No letter has one.
@@ -44,7 +44,7 @@ def test_every_character_that_acts_or_hides_has_a_code():
 
 
 @pytest.mark.parametrize("kind", [RunkitError, UsageError, ContractError])
-def test_an_error_does_not_act_on_the_terminal(kind):
+def test_an_error_message_shows_control_characters_as_codes(kind):
     """Its message may name a file, an id or what the API said; its arguments stay as they are."""
     error = kind(f"{ODD} is not there")
     assert str(error) == f"{visible(ODD)} is not there"

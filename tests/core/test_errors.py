@@ -33,7 +33,7 @@ def test_an_error_about_a_wrong_word_lists_the_right_ones():
     )
 
 
-def test_a_missing_part_names_the_pip_line():
+def test_a_missing_extra_names_the_pip_line():
     """Under the distribution's name, which is not the import name."""
     assert "pip install 'runkit-jupyter[scale]'" in str(
         errors.MissingExtra.of("scale", "an archive")

@@ -25,7 +25,7 @@ def test_a_missing_required_field_is_a_contract_error():
     assert caught.value.__context__ is None
 
 
-def test_a_broken_optional_field_reads_as_absent(caplog):
+def test_an_invalid_optional_field_reads_as_absent(caplog):
     """It is logged by name, and the JSON still holds it."""
     with caplog.at_level(logging.WARNING, "runkit"):
         parsed = Run.from_json(run(requester="me@example.com", started_at="soon"))
@@ -59,7 +59,7 @@ def test_times_are_aware_utc():
 
 
 @pytest.mark.parametrize("result", [{"resolution": "skip"}, None])
-def test_a_resolution_is_found_in_either_place(result):
+def test_a_resolution_is_read_from_the_step_or_its_result(result):
     """In `result`, as the OpenAPI says, or on the step, as the guide says."""
     source = question("q", 0, 1, result=result) | ({} if result else {"resolution": "skip"})
     assert Step.from_json(source).resolution == "skip"
@@ -89,7 +89,7 @@ def test_a_run_is_shown_by_its_label():
     assert run_id not in repr(named)
 
 
-def test_objects_do_not_change():
+def test_objects_of_the_api_cannot_be_changed():
     """An assignment is refused."""
     with pytest.raises(AttributeError, match="cannot be changed"):
         Run.from_json(run()).status = "completed"

@@ -34,6 +34,6 @@ def proposal(*types, **fields):
         ({}, "other"),
     ],
 )
-def test_interrupt_kind(value, kind):
+def test_the_kind_of_a_question_follows_its_type_or_its_proposals(value, kind):
     """The value's type decides, else the types of what it proposes."""
     assert interrupt_kind(value) == kind

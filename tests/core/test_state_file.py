@@ -32,14 +32,14 @@ print(*[claim.result() for claim in claims])
 """
 
 
-def test_only_its_owner_may_read(state_dir):
+def test_only_its_owner_may_read_the_state_file(state_dir):
     """The file is 0600 and its folder 0700, whatever the umask says."""
     _drafts.save(A, TYPED)
     assert stat.S_IMODE((state_dir / answer_log.FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
 
 
-def test_reading_leaves_nothing_behind(state_dir):
+def test_reading_makes_no_state_file(state_dir):
     """Where nothing was ever kept there is nothing to find, and no file is made."""
     assert _drafts.load(A) is None
     _drafts.drop(A)
@@ -59,7 +59,7 @@ def test_a_draft_is_dropped_after_seven_days():
     assert (_drafts.load(A), _drafts.load(B)) == (None, TYPED)
 
 
-def test_processes_at_once_lose_nothing():
+def test_processes_that_write_at_once_lose_no_draft_and_no_answer():
     """Of the drafts and answers that they write, from the first moment on."""
     names = [f"process{n}" for n in range(3)]
     with ExitStack() as stack:
@@ -74,7 +74,7 @@ def test_processes_at_once_lose_nothing():
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
 
-def test_of_many_processes_and_threads_one_claims_an_asking():
+def test_of_many_processes_and_threads_one_claims_a_question():
     """Whoever knew of the newest entry gets a number; one that was refused does not count."""
     asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
     command = [sys.executable, "-c", CLAIMER]
@@ -116,7 +116,7 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
     assert _drafts.load(A) is None
 
 
-def test_the_default_state_folder(monkeypatch, tmp_path):
+def test_the_state_folder_is_in_the_platforms_folder(monkeypatch, tmp_path):
     """By default it is in the platform's folder for state."""
     monkeypatch.delenv(answer_log.DIR_NAME)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

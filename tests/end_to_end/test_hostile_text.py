@@ -61,7 +61,7 @@ def test_hostile_text_is_shown_as_text(surface, texts):
         check_shown(shown)
 
 
-def test_a_text_that_looks_like_ours_is_shown_whole():
+def test_a_text_that_looks_like_html_is_shown_whole():
     """Escaping loses nothing: the words of the text are in the page, and a code is not a character."""
     run = runkit.Run.from_json(hostile_run(PAYLOADS["img"] + PAYLOADS["bidi"], is_tame=True))
     html = runkit.RunList((run,))._repr_html_()

@@ -82,7 +82,7 @@ def logged(caplog):
 
 
 @pytest.mark.parametrize(("surface", "way"), CASES)
-def test_no_surface_holds_what_the_server_repeats(
+def test_no_surface_shows_the_key_that_a_server_repeats(
     server,
     surface,
     way,
@@ -129,7 +129,7 @@ def test_no_part_of_a_sandbox_shows_the_key():
 
 @pytest.mark.parametrize("way", ["401", "bad status", "nothing"])
 @pytest.mark.parametrize("is_of_environment", [True, False])
-def test_a_proxy_that_repeats_its_login(
+def test_the_login_of_a_proxy_is_in_no_error_and_no_log(
     server,
     way,
     is_of_environment,

@@ -36,7 +36,7 @@ def test_saved_frames_and_an_archive_hold_the_same_runs(old):
     assert len(runkit.Archive(old / "archive").frames(version=1).runs) == 8
 
 
-def test_an_answer_log_is_read(old, monkeypatch):
+def test_the_answer_log_of_0_3_is_read(old, monkeypatch):
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(old / "state"))
     f = runkit.frames(old / "frames")
     [entry] = runkit.answer_log().to_dict("records")
@@ -45,7 +45,7 @@ def test_an_answer_log_is_read(old, monkeypatch):
     assert (entry["answered_by"], entry["delivery"]) == ("Ana Ortiz", "confirmed")
 
 
-def test_saved_frames_have_the_times_of_today(old):
+def test_saved_frames_of_0_3_have_times_by_the_rules_of_today(old):
     """Those of the raw runs in the archive; by hand: own time is work, a wait is the question's."""
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     columns = ["duration_s", "working_s", "waiting_s", "idle_s"]
@@ -64,7 +64,7 @@ def test_saved_frames_have_the_times_of_today(old):
         assert steps[name].tolist() == steps[f"{name}_archived"].tolist(), name
 
 
-def test_what_the_saved_frames_lost_or_rules_changed_is_no_change(old):
+def test_values_of_0_3_are_not_compared_as_changes(old):
     f, archived = runkit.frames(old / "frames"), runkit.frames(old / "archive")
     is_other = f.sources["source_tier"].eq("other")
     assert is_other.sum() == 4

@@ -33,7 +33,7 @@ def test_a_decision_changes_the_business(server):
     assert server.get(f"/actions/{made['id']}", **where) == made
 
 
-def test_a_dismissal_closes_the_hit(server):
+def test_a_dismissal_closes_the_watchlist_hit(server):
     hit_id = BUSINESS["watchlist_hit"].hit_id
     body = action("watchlist_hit", "dismissal", {}, note="born in another year")
     body |= {"object_type": "watchlist_result", "object_id": hit_id}
@@ -51,7 +51,7 @@ def test_a_dismissal_closes_the_hit(server):
         (["pending"], False),
     ],
 )
-def test_the_state_machine_of_a_business(server, path, allowed):
+def test_a_business_changes_only_to_allowed_statuses(server, path, allowed):
     """Review leads to a final status, and each final status to the other and back."""
     for status in path[:-1]:
         server.post("/actions", decide("clean_pass", status))
@@ -75,7 +75,7 @@ REFUSED = [
 ]
 
 
-def test_refused_actions(server):
+def test_actions_are_refused_with_the_documented_status(server):
     """Each documented reason has its documented code, and nothing is changed."""
     server.post("/actions", decide("clean_pass", "approved"))
     for change, status in REFUSED:

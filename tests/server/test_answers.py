@@ -31,7 +31,7 @@ def action(server, scenario, kind):
     return dict(next(entry for entry in found if entry["type"] == kind))
 
 
-def test_each_proposal_has_its_note(server):
+def test_each_proposal_is_answered_with_its_own_note(server):
     """A proposal's own note goes with its action, the common one with the others.
 
     The summary has both.

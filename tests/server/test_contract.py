@@ -19,7 +19,7 @@ OTHERS = ("in_audit", "object_page", "object_page_form")
 
 
 @pytest.mark.parametrize("scenario", [name for name in BUSINESS if name not in OTHERS])
-def test_a_run_is_the_contracts_at_every_stage(server, scenario):
+def test_a_run_follows_the_contract_at_every_stage(server, scenario):
     """From its creation over each question to its end.
 
     The run, in full and in the list, and its thread.
@@ -43,7 +43,7 @@ def test_a_run_is_the_contracts_at_every_stage(server, scenario):
     check("Threads", server.get("/threads"))
 
 
-def test_a_run_in_the_object_pages_form(serve):
+def test_a_run_in_the_form_of_the_object_page_follows_the_contract(serve):
     server = serve()
     body = {"type": "cip_orchestrator", "business_id": BUSINESS["object_page"].id}
     waiting = server.settle(server.post("/runs", body)["id"])
@@ -57,7 +57,7 @@ def test_a_run_in_the_object_pages_form(serve):
         check("PageRun", run)
 
 
-def test_agents_feedback_and_actions_are_the_contracts(server):
+def test_agents_feedback_and_actions_follow_the_contract(server):
     """Agents, feedback, actions of a person and of an agent."""
     agents = server.get("/agents")
     check("Agents", agents)

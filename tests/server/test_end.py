@@ -32,7 +32,7 @@ def test_a_question_lapses_with_its_run(server):
     assert server.run(run["id"]) == ended
 
 
-def test_what_cannot_be_ended(server):
+def test_a_run_that_is_over_or_unknown_cannot_be_ended(server):
     """A run that has ended and one that is unknown are a UsageError."""
     done = server.reach("clean_pass")["id"]
     for run_id, why in ((done, "it is completed"), ("unknown", "run not found")):

@@ -29,7 +29,7 @@ def origin(server):
         ([], 422),
     ],
 )
-def test_refused_runs(server, body, status):
+def test_runs_are_refused_with_the_documented_status(server, body, status):
     """Each documented reason has its documented code, and no run is made."""
     before = server.get("/runs")["total_count"]
     server.post("/runs", body, status=status)

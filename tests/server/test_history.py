@@ -14,7 +14,7 @@ def runs_of(server):
     return [dict(run) for page in pages for run in page["data"]]
 
 
-def test_the_history_of_a_sandbox(serve):
+def test_the_history_of_a_sandbox_has_runs_of_two_weeks(serve):
     """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
     server = serve(history=120)
     runs = runs_of(server)

@@ -43,7 +43,7 @@ def test_businesses_are_found_by_name_or_scenario():
 
 
 @pytest.mark.parametrize("form", [lambda now: now, str, lambda now: now.replace(tzinfo=None)])
-def test_time_starts_at_now(form):
+def test_the_time_of_the_sandbox_starts_at_now(form):
     """`now` is taken as a datetime or as text; a time without a zone is UTC."""
     start = datetime(2026, 2, 3, 10, tzinfo=UTC)
     with sandbox(now=form(start)) as box:
@@ -69,7 +69,7 @@ def test_bad_options_are_refused(options):
         sandbox(**options)
 
 
-def test_latency_and_limit():
+def test_latency_delays_requests_and_limit_refuses_them():
     """Each request takes longer, and those beyond so many in a second are refused."""
     with sandbox(latency=0.2) as box:
         begun = time.monotonic()

@@ -7,7 +7,7 @@ import psutil
 import runkit
 
 
-def test_it_listens_on_loopback_only():
+def test_the_sandbox_listens_on_loopback_only():
     with runkit.sandbox() as box:
         sockets = [item.laddr for item in psutil.Process().net_connections("tcp")]
         port = urlsplit(box.url).port

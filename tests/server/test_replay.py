@@ -74,7 +74,7 @@ def test_a_run_of_a_stranger_is_played_to_its_end(box, client, run_id):
     assert played.steps[columns].astype("str").equals(recorded.steps[columns].astype("str"))
 
 
-def test_a_question_is_asked_when_it_was_asked(box, client):
+def test_a_replayed_run_asks_at_the_recorded_time(box, client):
     """With the words of a copy that waited; after any answer the run goes on as recorded."""
     made = client.runs.wait(
         client.runs.create("cip_orchestrator", business_id=box.business(ASKED["id"])), poll=0.01
@@ -99,7 +99,7 @@ def test_other_businesses_and_agents_are_refused(box, client):
         client.runs.create("tin_verification", business_id=box.business(ASKED["id"]))
 
 
-def test_what_cannot_be_played_is_named_and_left_out(tmp_path, caplog):
+def test_runs_that_cannot_be_played_are_left_out_with_a_warning(tmp_path, caplog):
     """The file is only read."""
     late = step("s", 0) | {"started_at": "yesterday"}
     rows = ["{nope", [], {"a": 1}, OPEN, run(late, run_id="0ccccccc-1"), run(run_id="0ddddddd-1")]

@@ -67,7 +67,7 @@ def test_approving_goes_on_in_the_same_run(server):
         ("utility_bill", "reject", "keep_assessment"),
     ],
 )
-def test_the_document_is_checked(server, kind, decision, step):
+def test_the_document_of_an_answer_is_checked(server, kind, decision, step):
     """A letter settles the TIN; a utility bill does not.
 
     A rejection lets the first assessment stand.
@@ -79,7 +79,7 @@ def test_the_document_is_checked(server, kind, decision, step):
     assert ("verify the TIN with the letter" in summary(done)) == (kind == "irs_letter")
 
 
-def test_two_questions_at_once(server):
+def test_two_questions_at_once_are_answered_in_any_order(server):
     """Both are open, each is answered by its id and in any order.
 
     The run goes on after the last answer.
@@ -148,7 +148,7 @@ def test_a_policy_approves_without_a_question(server):
         ("decision", {"decision": "approve"}, "input.decision"),
     ],
 )
-def test_an_answer_that_is_none_is_refused(server, scenario, given, parameter):
+def test_an_invalid_answer_is_refused(server, scenario, given, parameter):
     """An input that is no answer is a 422 that names the parameter; the question still waits."""
     run = server.reach(scenario)
     body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
@@ -158,7 +158,7 @@ def test_an_answer_that_is_none_is_refused(server, scenario, given, parameter):
 
 
 @pytest.mark.parametrize("input_name", ["value", "response", "payload", "resume"])
-def test_resume_takes_its_aliases(server, input_name):
+def test_resume_takes_the_answer_under_other_names(server, input_name):
     """The undocumented body of resume is taken under any of its likely names."""
     run = server.reach("watchlist_hit")
     body = {"id": run["interrupts"][0]["id"], input_name: {"decision": "reject"}}

@@ -45,7 +45,7 @@ def test_a_finished_run_is_replayed(server):
     assert replay(server, run["id"]) == messages
 
 
-def test_a_pause_closes_the_stream(server):
+def test_a_question_ends_the_stream(server):
     """A run that waits ends its stream with the question.
 
     Once answered, a new one replays and goes on.

@@ -83,7 +83,7 @@ def job(env, cwd, *parts):
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
-def test_the_lines_that_errors_give(version, built, tmp_path):
+def test_the_pip_lines_of_errors_install_what_is_missing(version, built, tmp_path):
     """With the sandbox the main job is done, also with what pip builds of the source distribution.
 
     What an extra brings is named when it is missing, and the line that is given helps.

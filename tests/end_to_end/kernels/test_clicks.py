@@ -42,7 +42,7 @@ def state(kernel):
     return kernel.value("str(form.state)").strip("'")
 
 
-def test_a_double_click(kernel, posts):
+def test_a_double_click_in_a_kernel_sends_one_answer(kernel, posts):
     """It is one POST, though the second message is queued when the first is worked on."""
     card = show(kernel)
     submit(kernel, "in_review", times=3)
@@ -51,7 +51,7 @@ def test_a_double_click(kernel, posts):
 
 
 @pytest.mark.parametrize("code", HEARD_WHILE)
-def test_a_click_while_a_cell_runs(kernel, posts, code, tmp_path):
+def test_a_click_while_a_cell_runs_sends_one_answer(kernel, posts, code, tmp_path):
     """Heard at once or after the cell, as the kernel can: in the end one POST and a receipt."""
     card, end = show(kernel), tmp_path / "end"
     kernel.heard.clear()

@@ -98,7 +98,7 @@ def test_an_answer_sent_while_offline_has_its_receipt(open_session, context, box
     assert posts() == 1
 
 
-def test_a_reload(open_session, posts):
+def test_a_form_works_after_a_reload_of_the_page(open_session, posts):
     """After the page was reloaded the form still works, without a hint, and its receipt is seen."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill("typed before")
@@ -114,7 +114,7 @@ def test_a_reload(open_session, posts):
     assert posts() == 1
 
 
-def test_anywidget_is_missing_on_the_server(open_session, context):
+def test_a_form_without_anywidget_says_what_to_install(open_session, context):
     """The question and what to do without buttons are shown."""
     context.route("**/extensions/anywidget/**", lambda route: route.abort())
     page = open_session("watchlist_hit", FORM).page
@@ -123,7 +123,7 @@ def test_anywidget_is_missing_on_the_server(open_session, context):
     expect(card(page)).to_have_count(0)
 
 
-def test_a_restart_of_the_kernel(open_session, posts):
+def test_a_draft_is_restored_after_a_restart_of_the_kernel(open_session, posts):
     """The header can be read, a click is harmless; running the cell again restores the draft."""
     session = open_session("watchlist_hit", FORM)
     card(session.page).locator("textarea").fill(NOTE)
@@ -141,7 +141,7 @@ def test_a_restart_of_the_kernel(open_session, posts):
     assert posts() == 1
 
 
-def test_d_d_is_harmless(open_session):
+def test_keys_that_delete_a_cell_do_nothing_in_a_form(open_session):
     """The keys that delete a cell do nothing while a control of a form has the focus."""
     page = open_session("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()

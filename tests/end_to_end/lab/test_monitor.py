@@ -23,7 +23,7 @@ def box(request):
 
 
 @pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
-def test_a_run_from_start_to_end(open_session):
+def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     """The chart grows, the question is answered in place, and what was found is kept."""
     session = open_session("watchlist_hit", NEW.format("watchlist_hit"))
     page = session.page
@@ -53,7 +53,7 @@ monitor, form = runkit.RunMonitor(client, run), runkit.InterruptForm(client, run
 ipywidgets.Tab([ipywidgets.VBox([form.widget]), monitor.widget], titles=["Form", "Run"])"""
 
 
-def test_cards_in_tabs(open_session):
+def test_cards_work_inside_tabs(open_session):
     """The form takes an answer, and the monitor keeps its last state."""
     page = open_session("watchlist_hit", TABS).page
     verb(page, DISMISS).first.wait_for()

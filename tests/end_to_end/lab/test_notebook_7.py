@@ -9,7 +9,7 @@ from tests.end_to_end.lab.test_answering import DISMISS, FORM, NOTE, card, see, 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("lab", [NOTEBOOK], indirect=True)]
 
 
-def test_a_form_and_a_chart(open_session, posts):
+def test_a_form_and_a_chart_work_in_notebook_7(open_session, posts):
     """An answer by keys is sent once and confirmed, and the chart has a bar for each step."""
     session = open_session("watchlist_hit", FORM, "runkit.gantt(run)")
     session.page.locator(".js-plotly-plot .bars .point").first.wait_for()
