@@ -1,6 +1,7 @@
 """The repository itself: names, layers, cost of the import."""
 
 import ast
+import importlib
 import os
 import pkgutil
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,6 @@ HOMES = {  # of the lazy names
         re.MULTILINE,
     )
 }
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
 
 
 def test_every_public_name_loads_and_is_documented():
@@ -52,22 +53,22 @@ def test_no_module_bears_a_public_name():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_page_of_a_package_lists_its_modules(package):
     modules = {name.rpartition(".")[2] for name in SOURCES if name.startswith(f"{package}.")}
-    page = ast.get_docstring(TREES[package]) or ""
+    page = importlib.import_module(package).__doc__
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
 
 
-def imports_of(tree):
-    """Return the modules and names that a module imports, `runkit.X` of `import runkit` included."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            names |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            names.add(f"{node.value.id}.{node.attr}")
-    return names
-
-
-IMPORTS = {name: imports_of(tree) for name, tree in TREES.items()}
+@cache
+def imports():
+    """Return the modules and names that each module imports, `runkit.X` of `import runkit` included."""
+    found = {}
+    for module, path in SOURCES.items():
+        names = found[module] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                names.add(f"{node.value.id}.{node.attr}")
+    return found
 
 
 def test_a_module_without_an_underscore_is_used_outside_its_package():
@@ -77,7 +78,7 @@ def test_a_module_without_an_underscore_is_used_outside_its_package():
     for name in (name for name in SOURCES if name.count(".") == 2 and "._" not in name):
         package = f"{name.rpartition('.')[0]}."
         used = set().union(
-            *(IMPORTS[other] for other in IMPORTS if not f"{other}.".startswith(package))
+            *(names for other, names in imports().items() if not f"{other}.".startswith(package))
         )
         assert name in used | homes, name
 
@@ -87,7 +88,7 @@ def test_lazy_names_know_no_package_above_them():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = next(item["layers"] for item in settings["contracts"] if item["type"] == "layers")
     order = [name for layer in layers for name in layer.split(" | ")]
-    for name, used in IMPORTS.items():
+    for name, used in imports().items():
         package = ".".join(name.split(".")[:2])
         for home in (HOMES[word] for word in used & HOMES.keys() if package in order):
             above = order[: order.index(package)]

@@ -84,8 +84,7 @@ def report(name, path):
 
 PAGES = {
     "html forms": html_forms,
-    "figures, scripts": partial(figures, SCRIPTS),
-    "figures, sample": partial(figures, SAMPLE),
+    "figures": partial(figures, SCRIPTS | SAMPLE),
     **{f"report, {name}": partial(report, name) for name in ("run", "compare", "fleet", "own")},
 }
 
@@ -102,7 +101,7 @@ def test_hostile_text_does_nothing(browser, tmp_path, name):
     page.on("popup", lambda popup: happened.append(popup.url))
     try:
         page.goto(path.as_uri())
-        if name.startswith("figures"):
+        if name == "figures":
             page.wait_for_function("document.querySelectorAll('.main-svg').length > 4")
             assert page.evaluate(HOVER) > 100
         assert page.evaluate("window.canary") is None

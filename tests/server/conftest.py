@@ -18,6 +18,13 @@ ENDING = ThreadPoolExecutor()  # a server takes 0.2 s to end, for which the next
 BUSINESS = {business.scenario: business for business in packaged()}
 
 
+def target(scenario: str, object_type: str = "businesses") -> dict[str, str]:
+    """Name a business, or its watchlist result, as actions do."""
+    business = BUSINESS[scenario]
+    object_id = business.id if object_type == "businesses" else business.hit_id
+    return {"object_type": object_type, "object_id": str(object_id)}
+
+
 @dataclass
 class RealTime:
     """A stand-in for `time.time`."""
@@ -73,12 +80,19 @@ class Server:
         """Start a run and let it come to its first stop."""
         return self.settle(self.start(scenario, **more))
 
+    def resume(self, run: dict[str, Any], status: int = 200, **given: Any) -> Any:
+        """Answer the first question of a run, expecting a status."""
+        body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
+        return self.post(f"/runs/{run['id']}/resume?include=steps", body, status)
+
     def answer(self, run: dict[str, Any], **given: Any) -> dict[str, Any]:
-        """Answer the only question of a run and let it come to its next stop."""
-        [interrupt] = run["interrupts"]
-        body = {"interrupt_id": interrupt["id"], "input": given}
-        self.post(f"/runs/{run['id']}/resume", body, status=200)
+        """Answer the first question of a run and let it come to its next stop."""
+        self.resume(run, **given)
         return self.settle(run["id"])
+
+    def actions(self, scenario: str, object_type: str = "businesses") -> list[Any]:
+        """The actions on a business or on its watchlist result."""
+        return list(self.get("/actions", **target(scenario, object_type))["data"])
 
 
 Serve = Callable[..., Server]

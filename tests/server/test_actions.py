@@ -2,17 +2,11 @@
 
 import pytest
 
-from tests.server.conftest import BUSINESS
+from tests.server.conftest import BUSINESS, target
 
 
 def action(scenario, kind, payload, **more):
-    return {
-        "object_type": "businesses",
-        "object_id": BUSINESS[scenario].id,
-        "type": kind,
-        "payload": payload,
-        **more,
-    }
+    return {**target(scenario), "type": kind, "payload": payload, **more}
 
 
 def decide(scenario, status):
@@ -28,15 +22,14 @@ def test_a_decision_changes_the_business(server):
     assert effect["target"] == {"object": "business", "id": business_id}
     assert [actor["actor_type"] for actor in made["actors"]] == ["account"]
     assert server.get(f"/businesses/{business_id}")["status"] == "approved"
-    where = {"object_type": "businesses", "object_id": business_id}
-    assert server.get("/actions", **where)["data"] == [made]
-    assert server.get(f"/actions/{made['id']}", **where) == made
+    assert server.actions("clean_pass") == [made]
+    assert server.get(f"/actions/{made['id']}", **target("clean_pass")) == made
 
 
 def test_a_dismissal_closes_the_watchlist_hit(server):
     hit_id = BUSINESS["watchlist_hit"].hit_id
     body = action("watchlist_hit", "dismissal", {}, note="born in another year")
-    body |= {"object_type": "watchlist_result", "object_id": hit_id}
+    body |= target("watchlist_hit", "watchlist_result")
     [effect] = server.post("/actions", body)["effects"]
     assert effect["target"] == {"object": "watchlist_result", "id": hit_id}
     assert effect["diff"] == {"status": {"before": "open", "after": "dismissed"}}
@@ -98,16 +91,9 @@ def test_actions_are_refused_with_the_documented_status(server):
 def test_an_approved_agent_acts(server, scenario, decision, kind, object_type):
     """What a person approves the agent carries out once its step has ended."""
     run = server.reach(scenario)
-    business = BUSINESS[scenario]
-    object_id = business.hit_id if object_type == "watchlist_result" else business.id
-    where = {"object_type": object_type, "object_id": object_id}
-    body = {
-        "interrupt_id": run["interrupts"][0]["id"],
-        "input": {"decision": decision, "note": "fine"},
-    }
-    server.post(f"/runs/{run['id']}/resume", body, status=200)
-    assert server.get("/actions", **where)["data"] == []
+    server.resume(run, decision=decision, note="fine")
+    assert server.actions(scenario, object_type) == []
     server.settle(run["id"])
-    [made] = server.get("/actions", **where)["data"]
+    [made] = server.actions(scenario, object_type)
     assert (made["type"], made["note"]) == (kind, "fine")
     assert made["actors"][1]["data"]["id"] == run["id"]

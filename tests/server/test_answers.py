@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.server.conftest import BUSINESS
 from tests.server.test_scenarios import names, summary
 
 
@@ -23,12 +22,8 @@ SOURCE = {
 
 def action(server, scenario, kind):
     """The newest action of a kind on a business or its watchlist result."""
-    business, object_type = BUSINESS[scenario], "businesses"
-    object_id = business.id
-    if kind == "dismissal":
-        object_type, object_id = "watchlist_result", business.hit_id
-    found = server.get("/actions", object_type=object_type, object_id=object_id)["data"]
-    return dict(next(entry for entry in found if entry["type"] == kind))
+    object_type = "watchlist_result" if kind == "dismissal" else "businesses"
+    return next(item for item in server.actions(scenario, object_type) if item["type"] == kind)
 
 
 def test_each_proposal_is_answered_with_its_own_note(server):
@@ -84,7 +79,6 @@ def test_a_refusal_names_the_proposal(server, own, parameter):
     """What is wrong with one proposal is said of that proposal, and nothing is answered."""
     run = server.reach("combined_proposal")
     proposals = [{"agent": WATCHLIST, "decision": "approve", "note": "why"}, {"agent": TIN, **own}]
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"proposals": proposals}}
-    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    [error] = server.resume(run, 422, proposals=proposals)["errors"]
     assert error["parameter"] == f"input.proposals[1].{parameter}"
     assert server.run(run["id"]) == run

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.server.conftest import BUSINESS
+from tests.server.conftest import BUSINESS, target
 from tests.server.contract import check
 
 
@@ -36,8 +36,7 @@ def test_a_run_follows_the_contract_at_every_stage(server, scenario):
         if run["interrupts"]:
             pending = run["interrupts"][0]
             given["decision"] = "approved" if pending["value"]["type"] == "decision" else "approve"
-            body = {"interrupt_id": pending["id"], "input": given}
-            check("Run", server.post(f"/runs/{run_id}/resume?include=steps", body, status=200))
+            check("Run", server.resume(run, **given))
         server.time.seconds += 60
     check("Runs", server.get("/runs"))
     check("Threads", server.get("/threads"))
@@ -65,10 +64,10 @@ def test_agents_feedback_and_actions_follow_the_contract(server):
     run = server.answer(server.reach("watchlist_hit"), decision="approve", note="another person")
     body = {"rating": "POSITIVE", "artifact_id": run["output"]["artifacts"][0]["id"]}
     check("Feedback", server.post(f"/runs/{run['id']}/feedback", body | {"comment": None}))
-    hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
+    hit = target("watchlist_hit", "watchlist_result")
     taken = server.get("/actions", **hit)["data"][0]
     check("Action", server.get(f"/actions/{taken['id']}", **hit))
-    business = {"object_type": "businesses", "object_id": BUSINESS["clean_pass"].id}
+    business = target("clean_pass")
     source = {"source_type": "sos", "source_name": "Register", "tier": "government"}
     sources = [source | {"url": "https://a.example", "addresses": [{}]}]
     decision = {"type": "decision", "payload": {"status": "approved"}, "run_id": run["id"]}

@@ -26,8 +26,7 @@ def test_a_question_lapses_with_its_run(server):
     *before, error = ended["steps"]
     assert before == run["steps"]
     assert (error["type"], error["label"]) == ("error", "ended by the sandbox's operator")
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve"}}
-    server.post(f"/runs/{run['id']}/resume", body, status=422)
+    server.resume(run, 422, decision="approve")
     server.time.seconds += 3600
     assert server.run(run["id"]) == ended
 

@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import httpx
-
 import runkit
 from tests.server.conftest import BUSINESS
 
@@ -24,8 +22,7 @@ def test_the_history_of_a_sandbox_has_runs_of_two_weeks(serve):
     found = Counter(run["status"] for run in runs)
     assert set(found) == {"completed", "interrupted", "error"}
     assert (found.total(), found["completed"] > 60, min(found.values()) >= 3) == (120, True, True)
-    hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
-    assert server.get("/actions", **hit)["data"]
+    assert server.actions("watchlist_hit", "watchlist_result")
 
 
 def test_a_question_of_the_past_can_be_answered(serve):
@@ -51,15 +48,10 @@ def test_every_seventh_run_of_history_has_a_form_of_strangers(serve):
     assert len({*businesses} & {business.id for business in forms}) == 10
 
 
-def test_pages_hold_each_run_once():
-    """Seven runs in pages of three.
-
-    3, 3 and 1, newest first, and the last page says that it is the last.
-    """
-    with runkit.sandbox(history=7) as box:
-        headers = {"Authorization": f"Bearer {box.key}"}
-        with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as http:
-            pages = [http.get("/runs", params={"page": n, "per_page": 3}).json() for n in (1, 2, 3)]
+def test_pages_hold_each_run_once(serve):
+    """Seven runs in pages of three: 3, 3 and 1, newest first; the last page says that it is the last."""
+    server = serve(history=7)
+    pages = [server.get("/runs", page=number, per_page=3) for number in (1, 2, 3)]
     assert [len(page["data"]) for page in pages] == [3, 3, 1]
     assert [page["has_more"] for page in pages] == [True, True, False]
     assert {page["total_count"] for page in pages} == {7}

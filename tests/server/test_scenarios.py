@@ -119,8 +119,7 @@ def test_a_policy_approves_without_a_question(server):
     [step] = [step for step in run["steps"] if step["type"] == "interrupt"]
     assert step["result"] == {"resolution": "auto_approve"}
     assert step["artifacts"]
-    hit = BUSINESS["auto_approve"].hit_id
-    assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"]
+    assert server.actions("auto_approve", "watchlist_result")
 
 
 @pytest.mark.parametrize(
@@ -151,8 +150,7 @@ def test_a_policy_approves_without_a_question(server):
 def test_an_invalid_answer_is_refused(server, scenario, given, parameter):
     """An input that is no answer is a 422 that names the parameter; the question still waits."""
     run = server.reach(scenario)
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
-    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    [error] = server.resume(run, 422, **given)["errors"]
     assert error["parameter"] == parameter
     assert server.run(run["id"])["interrupts"] == run["interrupts"]
 
