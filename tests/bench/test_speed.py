@@ -4,8 +4,6 @@
 """
 
 import re
-import subprocess
-import sys
 from itertools import count
 
 import orjson
@@ -89,29 +87,18 @@ def searching(folder):
     }
 
 
-def importing(folder):
-    """Return imports in fresh processes."""
-    return {
-        f"import {name}": lambda name=name: subprocess.run(
-            [sys.executable, "-c", f"import {name}"], check=True
-        )
-        for name in ("runkit", "pandas")
-    }
-
-
 CASES = {
     reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
     storing: ["frames", "add", "add again", "read"],
     drawing: ["2,000 steps", "20,000 steps", f"{N_RUNS:,} runs"],
     writing: ["frames", "masked export"],
     searching: ["loop", "no hit", "10,000 hits"],
-    importing: ["import runkit", "import pandas"],
 }
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways], ids=str
+    ("group", "way"), [(group, way) for group, ways in CASES.items() for way in ways]
 )
 def test_speed(benchmark, group, way, tmp_path):
     benchmark.group, benchmark.name = group.__name__, way

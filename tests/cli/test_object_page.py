@@ -3,17 +3,16 @@
 Frames, chart, report and `runkit show`.
 """
 
-import contextlib
 import html
-import io
 import json
 import re
 
 import pytest
 
 import runkit
-from runkit.shell.cli import main
-from support import object_page_form, question, run, step
+from support import object_page_form, question, step
+from support import run as raw
+from tests.cli.conftest import run
 
 SOURCE = {
     "url": "https://tin.example.gov/match",
@@ -45,7 +44,7 @@ SUMMARY |= {
         FINDING | {"title": "Review of the TIN", "type": "cip_summary", "confidence": "low"}
     ]
 }
-PAGE = object_page_form(run(PARENT, SUMMARY, run_id="c1d2e3f4-run", start=5, end=95))
+PAGE = object_page_form(raw(PARENT, SUMMARY, run_id="c1d2e3f4-run", start=5, end=95))
 
 
 def plain_text(page):
@@ -70,9 +69,9 @@ def surfaces(tmp_path_factory):
 
 def show(file, *options):
     """What `runkit show` prints."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        assert main(["show", str(file), *options]) == 0
-    return printed.getvalue()
+    done = run("show", file.name, *options, cwd=file.parent)
+    assert done.returncode == 0
+    return done.stdout
 
 
 # what each surface shows of the page's fields
@@ -122,16 +121,16 @@ def test_each_field_of_the_object_page_is_shown(surfaces, surface):
 
 
 def ended(*steps, **more):
-    return object_page_form(run(*steps)) | more
+    return object_page_form(raw(*steps)) | more
 
 
 def waiting(*steps):
     item = {"id": "i", "label": "Is it so?"}
-    return object_page_form(run(*steps, end=None)) | {"status": "interrupted", "interrupts": [item]}
+    return object_page_form(raw(*steps, end=None)) | {"status": "interrupted", "interrupts": [item]}
 
 
 FAILED = step("f", 0, 10, status="error", label="Asking the register")
-RUNNING = object_page_form(run(step("a", 0, None), end=None))
+RUNNING = object_page_form(raw(step("a", 0, None), end=None))
 ASKING = waiting(question("q", 10, None))
 # a run, the column with the word, the word, and the words in chart and terminal
 WORDS = [

@@ -246,3 +246,9 @@ def page():
 def question():
     """Return a question that waits for a person."""
     return {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}
+
+
+@pytest.fixture
+def pending(run_json, question):
+    """Return the run while its question waits."""
+    return Answer(run_json(status="interrupted", interrupts=[question]))

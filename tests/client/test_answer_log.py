@@ -16,12 +16,6 @@ from tests.client.conftest import DROP, Answer
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
 
 
-@pytest.fixture
-def pending(run_json, question):
-    """Return the run while its question waits."""
-    return Answer(run_json(status="interrupted", interrupts=[question]))
-
-
 def resume(client):
     """Answer, whatever comes of it."""
     with suppress(RunkitError):

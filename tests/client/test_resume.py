@@ -28,12 +28,6 @@ DOUBTFUL = [
 ]
 
 
-@pytest.fixture
-def pending(run_json, question):
-    """Return the run while its question waits."""
-    return Answer(run_json(status="interrupted", interrupts=[question]))
-
-
 def posts(server):
     return sum(request.method == "POST" for request in server.requests)
 

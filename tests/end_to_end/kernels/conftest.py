@@ -14,8 +14,6 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from tests.faults import sandbox
-
 VERSIONS = ("6.31.0", "7.4.0")
 WAYS = [
     ("6.31.0", False),
@@ -166,19 +164,6 @@ class Kernel:
         if self.subshell is not None:
             message["header"]["subshell_id"] = self.subshell
         self._client.shell_channel.send(message)
-
-
-@pytest.fixture(scope="session")
-def box():
-    """A sandbox in the process of the tests, which the kernels use."""
-    with sandbox(speed=3000) as running:
-        yield running
-
-
-@pytest.fixture
-def posts(box):
-    """Count the answers of this test that reach the sandbox."""
-    return box.answers()
 
 
 @pytest.fixture(scope="session")

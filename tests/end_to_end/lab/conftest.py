@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from runkit.api.models import Run
 from support import BROWSER_TIMEOUT, until
-from tests.faults import sandbox
 
 START_SECONDS = 120
 LAB, NOTEBOOK = "JupyterLab", "Notebook 7"
@@ -221,19 +220,6 @@ class Session:
         """Save the notebook, give what is in the file."""
         self.page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
         return dict(json.loads(self.path.read_text()))
-
-
-@pytest.fixture(scope="session")
-def box():
-    """A sandbox in the process of the tests, which the kernels use."""
-    with sandbox(speed=3000) as running:
-        yield running
-
-
-@pytest.fixture
-def posts(box):
-    """Count the answers of this test that reach the sandbox."""
-    return box.answers()
 
 
 @pytest.fixture
