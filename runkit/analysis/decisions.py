@@ -1,31 +1,39 @@
-"""`decisions()`: how reviewers decide, and how long their questions wait."""
+"""`decisions()`: how reviewers decide, how often against the agent, and how long questions wait."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
 
+from runkit.analysis._proposals import (
+    NOT_DONE,
+    effects,
+    effects_by_question,
+    proposals,
+    with_confidence,
+)
 from runkit.analysis.actions import DTYPES as ACTION_DTYPES
-from runkit.analysis.actions import fully_known
-from runkit.api.contract import RESOLUTIONS
+from runkit.analysis.intervals import Estimate, wilson
+from runkit.api.contract import CONFIDENCES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.display.counts import DAY, sentence, things, unread
+from runkit.display.counts import DAY, gap, phrase, sentence, things, unread
+from runkit.display.html_tables import format_percent
 from runkit.display.status_words import OUTCOMES
-from runkit.display.text import brief
+from runkit.display.text import brief, plural
 from runkit.errors import UsageError
 from runkit.facts import Facts, count
 from runkit.tables.audit_trail import joined_answers, match, use_words, with_answers
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import is_late
+from runkit.tables.run_rules import LinkedFrames, is_late
 from runkit.tables.sources import Source
 
 UNKNOWN = "unknown"
-NOT_DONE = "not_done"
-DECIDED = {"approved", "rejected"}
+Group = Literal["kind", "agent", "answered_by", "week", "confidence"]
 MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest wait
+MIN_FOR_INTERVAL = 10  # businesses; an interval of fewer says nearly nothing
 OVER_DAYS = (1, 3, 7)
 OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
 ENDINGS = ["n_pending", "n_auto", "n_lapsed", "n_answered"]
@@ -44,6 +52,12 @@ COLUMNS = [
     *ENDINGS,
     *RESULTS,
     "n_edited",
+    "n_known",
+    "n_against",
+    "against_share",
+    "against_low",
+    "against_high",
+    "n_businesses",
     "wait_p50_s",
     "wait_p90_s",
     "oldest_pending_s",
@@ -56,7 +70,7 @@ COLUMNS = [
 @checked
 def decisions(
     f: Source,
-    by: Literal["kind", "agent", "answered_by", "week"] = "kind",
+    by: Group = "kind",
     answers: pd.DataFrame | None = None,
     actions: pd.DataFrame | None = None,
     *,
@@ -69,8 +83,10 @@ def decisions(
     f
         `Frames` of any number of runs, or anything that `frames()` takes.
     by
-        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the
-        Monday of the week in which it was asked, in UTC).
+        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer), "week" (the
+        Monday of the week in which it was asked, in UTC) or "confidence" (of the agent in what it
+        proposed: that of the weakest finding; questions of kind decision propose nothing and are
+        left out).
     answers
         `runkit.answer_log()`, or a table of your own, as for `runkit.frames`: the API keeps no
         answer. Not needed for frames that have it already.
@@ -85,13 +101,14 @@ def decisions(
     Returns
     -------
     pandas.DataFrame
-        One row per group, the largest first, or the weeks in order; questions without a group are
-        "unknown". Counts are Int32, seconds float64. What the data has is counted, and 0 is null
-        where some are not known: without `answers`, `actions` and decisions in the data, no result
-        is known. Of runs whose steps were not read, only open questions are counted.
+        One row per group, the largest first, weeks and confidences in order; questions without a
+        group are "unknown". Counts are Int32, seconds float64. What the data has is counted, and 0
+        is null where some are not known: without `answers`, `actions` and decisions in the data, no
+        result is known. Of runs whose steps were not read, only open questions are counted.
 
-        `attrs["sentence"]` counts all questions by how they ended, the runs whose steps were not
-        read, and the rows of `answers` by what became of them, also those that match no question.
+        `attrs["sentence"]` says how often reviewers decided against the agent (by confidence: where
+        it was high). It counts all questions by how they ended, the runs whose steps were not read,
+        and the rows of `answers` by what became of them, also those that match no question.
 
         | column | meaning |
         | --- | --- |
@@ -100,7 +117,12 @@ def decisions(
         | n_pending, n_auto | waiting; resolved by policy |
         | n_lapsed, n_answered | the run ended first; answered |
         | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
-        | n_edited | of n_approved, those with changes, which actions do not tell |
+        | n_edited | of n_approved, those with changes, which actions do not tell, or in part |
+        | n_known | answers to a proposal (not of kind decision) whose result is known |
+        | n_against | of those, against the agent: rejected, edited or not done |
+        | against_share | the mean of the businesses' shares of n_against in n_known |
+        | against_low, against_high | its 95% interval (Wilson), from 10 businesses on, else null |
+        | n_businesses | businesses in the share; without one the thread counts, else the run |
         | wait_p50_s, wait_p90_s | median and 90th percentile of waits; p90 needs 10 answers |
         | oldest_pending_s | the longest wait of a pending question, as far as the data proves it |
         | n_over_1d, n_over_3d, n_over_7d | pending for longer |
@@ -110,7 +132,10 @@ def decisions(
         `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a
         hit that led to no action: rejected, or not carried out. This is known of runs that had
         ended when `actions` was read, if it has all actions on the object. The rest is in
-        `n_unknown`.
+        `n_unknown`. A mixed question is approved if each of its proposals is.
+
+        Questions about one business are one witness: it has the weight of its share, and the
+        interval counts businesses.
 
     Raises
     ------
@@ -133,16 +158,23 @@ def decisions(
             f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
         )
     facts = Facts(frames(f))
-    questions, log = facts.questions, None
+    questions, log = with_confidence(facts.frames, facts.questions), None
     if answers is not None:
         log = match(facts.frames, questions, answers)
         questions = with_answers(questions, log)
-    group = _groups(questions, by)
-    flags = _flags(questions, actions) | _attention(questions, log, quick_s)
+    group = groups_of(questions, by)
+    flags = _flags(facts.frames, questions, actions) | _attention(questions, log, quick_s)
     numbers = pd.DataFrame(flags, questions.index).astype("boolean")
-    counts = _counts(numbers, group, facts).join(_waits(questions, group))[COLUMNS]
-    table = _ordered(counts.rename_axis(by).reset_index(), by)
-    table.attrs["sentence"] = _sentence(facts, numbers, log)
+    if by == "confidence":
+        group = group[questions["kind"].ne("decision")]
+    business = _businesses(facts.frames, questions)
+    counts = _counts(numbers, group, facts).join(_waits(questions, group))
+    counts = counts.join(_shares(numbers, group, business))
+    counts["n_businesses"] = counts["n_businesses"].fillna(0).astype("Int32")
+    table = _ordered(counts[COLUMNS].rename_axis(by).reset_index(), by)
+    notes = _notes(numbers, questions, answers is None, actions is None)
+    against = _against(facts, numbers, group, business)
+    table.attrs["sentence"] = " ".join([*against, *notes, _sentence(facts, numbers, log)])
     return table
 
 
@@ -150,13 +182,86 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
     """Count the flags of each group; 0 is null where some are not known or were not read."""
     by_group = flags.groupby(group)
     counts = by_group.sum().astype("Int32")
-    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited"], facts.n_unread)
+    n_unread = dict.fromkeys([*ENDINGS, *RESULTS, "n_edited", "n_against"], facts.n_unread)
     n_unread |= dict.fromkeys(["n_pending", *OVER_COUNTS], facts.open_questions.unread)
     is_unread = [n_unread.get(str(name), 0) > 0 for name in counts]
     is_doubtful = by_group.count().lt(by_group.size(), axis=0) | is_unread
     counts = counts.mask(counts.eq(0) & is_doubtful)
     counts["n_quick"] = counts["n_quick"].mask(counts["n_shown"].eq(0))
+    counts["n_against"] = counts["n_against"].mask(counts["n_known"].eq(0))
     return counts
+
+
+def _businesses(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Return the `business` of each question: one that is known, else its thread, else its run."""
+    runs = f.runs.set_index("run_id")
+    known = runs["business_id"].fillna(runs["business_name"])
+    known = known.fillna(known.groupby(runs["thread_id"]).transform("first"))
+    business = known.fillna(runs["thread_id"]).fillna(pd.Series(runs.index, runs.index))
+    columns = pd.DataFrame({"business": business, "is_known": known.notna()})
+    return columns.reindex(questions["run_id"]).set_axis(questions.index)
+
+
+def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean share of the businesses of each group, with its interval."""
+    against = flags.loc[flags["n_known"], "n_against"].astype("float64")
+    by_business = against.groupby([group, business["business"]]).mean()
+    by_group = by_business.groupby(level=0)
+    share, n = by_group.mean(), by_group.size()
+    low, high = (bound.where(n >= MIN_FOR_INTERVAL) for bound in wilson(share, n))
+    columns = {"against_share": share, "against_low": low, "against_high": high}
+    return pd.DataFrame(columns | {"n_businesses": n})
+
+
+def _against(
+    facts: Facts, flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame
+) -> Iterator[str]:
+    """Write how often reviewers decided against the agent, as far as it is known."""
+    is_rated = group.name == "confidence"
+    noun = "high-confidence question" if is_rated else "question"
+    chosen = flags.loc[group.index[group.eq("high")] if is_rated else group.index]
+    is_against = chosen.loc[chosen["n_known"] | chosen["n_against"].isna(), "n_against"]
+    against = count(is_against, facts.n_unread)
+    n_known = against.of - against.unknown
+    if n_known:
+        [row] = _shares(chosen, pd.Series("", chosen.index), business).to_dict("records")
+        share, n = Estimate(*[*row.values()][:3]), row["n_businesses"]
+        words = str(share)
+        if n < MIN_FOR_INTERVAL:
+            bare = format_percent(100 * share.value)
+            words = f"{bare}; an interval needs {MIN_FOR_INTERVAL} businesses"
+        mean = "" if n == n_known else f"mean of {plural(n, 'business', 'businesses')} "
+        base = plural(n_known, noun)
+        yield (
+            f"Reviewers decided against the agent in {against.n:,} of {base} ({mean}{words})"
+            f"{gap(against)}."
+        )
+    elif against.of:
+        yield sentence(phrase(against, "decided against the agent", noun))
+    else:
+        yield sentence(things(against, f"answered {noun}"))
+    if is_rated:
+        yield "Only questions that were asked; the reviewer saw the confidence."
+    n_alone = int((chosen["n_known"] & ~business["is_known"]).sum())
+    if n_alone:
+        yield f"Without a business, counted by thread or run: {plural(n_alone, 'question')}."
+
+
+def _notes(
+    flags: pd.DataFrame, questions: pd.DataFrame, may_have_answers: bool, may_have_actions: bool
+) -> Iterator[str]:
+    """Write what the share leaves out, and how to know more."""
+    n_decisions = int(questions["kind"].eq("decision").sum())
+    if n_decisions:
+        left_out = plural(n_decisions, "question")
+        yield f"The share leaves out {left_out} of kind decision, without a proposal."
+    n_unclear = int((flags["n_known"] & flags["n_edited"].isna()).sum())
+    if n_unclear:
+        yield f"Whether {plural(n_unclear, 'approval')} had edits is not known from actions."
+    ways = ["answers=runkit.answer_log()"] * may_have_answers
+    ways += ["actions=runkit.actions(f, client)"] * may_have_actions
+    if flags["n_against"].isna().any() and ways:
+        yield f"To know more, pass {' and '.join(ways)}."
 
 
 def _sentence(facts: Facts, flags: pd.DataFrame, log: pd.DataFrame | None) -> str:
@@ -174,14 +279,21 @@ def _sentence(facts: Facts, flags: pd.DataFrame, log: pd.DataFrame | None) -> st
     return " ".join(filter(None, parts))
 
 
-def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
+def _flags(
+    f: LinkedFrames, questions: pd.DataFrame, actions: pd.DataFrame | None
+) -> dict[str, Any]:
     """Return the columns that count endings, results and long waits, as flags of three values."""
     outcome, is_question = questions["outcome"], questions["is_separate"]
     is_pending, is_answered = outcome.eq("pending") & is_question, outcome.eq("answered")
     known = questions["decision"].astype("string").where(is_answered)
     result = known.replace("edited", "approved")
     if actions is not None:
-        result = result.fillna(_effects(questions, actions))
+        rows = proposals(f, questions)
+        effect = effects_by_question(rows, effects(rows, actions)).where(is_answered)
+        known = known.fillna(effect.where(effect.eq("edited")))
+        result = result.fillna(effect.replace("edited", "approved"))
+    is_proposed = is_answered & questions["kind"].ne("decision")
+    is_against = result.ne("approved") | known.eq("edited").fillna(value=False)
     flags: dict[str, Any] = {
         "n_asked": is_question,
         "n_pending": is_pending,
@@ -190,6 +302,8 @@ def _flags(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, A
         "n_answered": is_answered,
         "n_unknown": is_answered & result.isna(),
         "n_edited": is_answered & (result == "approved") & (known == "edited"),
+        "n_known": is_proposed & result.notna(),
+        "n_against": is_proposed & is_against,
     }
     for word in ("approved", "rejected", NOT_DONE):
         flags[f"n_{word}"] = is_answered & (result == word)
@@ -211,32 +325,6 @@ def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
     )
 
 
-def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
-    """Return the result of each question that its actions, or their absence, show."""
-    done = actions.dropna(subset="step_id")
-    is_decision = done["type"] == "decision"
-    statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")
-    results = statuses.mask(~is_decision, "approved")
-    by_question = results.groupby([done["run_id"], done["step_id"]])
-    agreed = by_question.first().where(by_question.nunique(dropna=False) == 1)
-
-    keys = pd.MultiIndex.from_frame(questions[["run_id", "step_id"]])
-    kinds = pd.MultiIndex.from_frame(questions[["run_id", "kind"]])
-    known = pd.Series(agreed.reindex(keys).to_numpy(), questions.index, "str")
-    is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
-    return known.mask(is_not_done, NOT_DONE)
-
-
-def _status_after(effects: str) -> str | None:
-    """Read from the `diff` of its effects ([A] 14) whether a decision approved or rejected."""
-    try:
-        diffs = [effect["diff"] or {} for effect in json.loads(effects)]
-        statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}
-    except (KeyError, TypeError, ValueError):
-        return None
-    return statuses.pop() if len(statuses) == 1 and statuses <= DECIDED else None
-
-
 def _attention(questions: pd.DataFrame, log: pd.DataFrame | None, quick_s: float) -> dict[str, Any]:
     """Flag the questions whose form logged when it was shown, and of those the quick answers."""
     if log is None:
@@ -247,7 +335,7 @@ def _attention(questions: pd.DataFrame, log: pd.DataFrame | None, quick_s: float
     return {"n_shown": seconds.notna(), "n_quick": is_quick}
 
 
-def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:
+def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
     """Return the group of each question; a week is named by its Monday."""
     if by == "week":
         weeks = questions["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
@@ -259,8 +347,11 @@ def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Sort weeks by time, other groups by size; "unknown" is last."""
+    """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
     rank = 0 if by == "week" else -table["n_asked"]
+    if by == "confidence":
+        order = {word: number for number, word in enumerate(reversed(CONFIDENCES))}
+        rank = table[by].map(order).astype("float64")
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
-    order = keys.sort_values(["is_unknown", "rank", by]).index
-    return table.loc[order].reset_index(drop=True)
+    in_order = keys.sort_values(["is_unknown", "rank", by]).index
+    return table.loc[in_order].reset_index(drop=True)

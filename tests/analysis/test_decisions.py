@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 REVIEWERS = ("Ana Ortiz", "Bo Lindqvist", "Chi Okafor", "Dee Ruiz", "Eve Marsh")
 CHANGES = ("add_sources", "add_attributes", "verify_tin", "dismissal")
+LEVELS = ("high", "medium", "low")
 RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
 
 
@@ -46,6 +48,8 @@ class Case(NamedTuple):
     is_listed: bool = True
     is_running: bool = False
     has_wait: bool = True
+    confidence: str | None = "high"
+    business: str | None = None
 
 
 def run_of(number: int, case: Case) -> dict[str, Any]:
@@ -56,12 +60,12 @@ def run_of(number: int, case: Case) -> dict[str, Any]:
         case.asked_s,
         None if case.outcome in ("pending", "lapsed") else ended_s,
         agent=case.agent,
-        artifacts=[artifact(type=case.kind)],
+        artifacts=[artifact(type=case.kind, confidence=case.confidence)],
         result={"resolution": case.outcome} if case.outcome in ("auto_approve", "skip") else {},
     )
     statuses = {"pending": "interrupted", "lapsed": "error"}
     status = statuses.get(case.outcome, "running" if is_open else "completed")
-    local = {"business_id": "b"} if case.is_listed else {}
+    local = {"business_id": case.business or "b"} if case.is_listed or case.business else {}
     if case.has_wait:
         local["read_at"] = (START + timedelta(seconds=ended_s)).isoformat()
     return run(
@@ -129,6 +133,8 @@ def cases_of_a_fleet(draw: st.DrawFn) -> list[Case]:
         is_listed=st.sampled_from([True, True, False]),
         is_running=st.sampled_from([False, False, True]),
         has_wait=st.booleans(),
+        confidence=st.sampled_from(["high", "high", "medium", "certain", None]),
+        business=st.none(),
     )
     return [
         item._replace(status_after=None)
@@ -141,7 +147,7 @@ def cases_of_a_fleet(draw: st.DrawFn) -> list[Case]:
 
 @given(
     cases_of_a_fleet(),
-    st.sampled_from(["kind", "agent", "answered_by", "week"]),
+    st.sampled_from(["kind", "agent", "answered_by", "week", "confidence"]),
     st.booleans(),
     st.sampled_from([None, True, False]),
 )
@@ -164,6 +170,8 @@ def expected_rows(
 ) -> list[dict[str, Any]]:
     groups: dict[str, list[tuple[Case, float, str | None]]] = {}
     for case, row in zip(cases, f.interrupts.to_dict("records"), strict=True):
+        if by == "confidence" and case.kind == "decision":
+            continue
         has_entry = is_logged and case.outcome == "answered" and case.answer is not None
         logged = case if has_entry else case._replace(answer=None, shown_s=None)
         names = {
@@ -173,12 +181,16 @@ def expected_rows(
             .date()
             .isoformat(),
             "answered_by": case.reviewer if has_entry else None,
+            "confidence": case.confidence if case.confidence in LEVELS else None,
         }
         entry = logged, row["wait_s"], expected_result(logged, has_hit)
         groups.setdefault(names[by] or "unknown", []).append(entry)
-    order = sorted(
-        groups, key=lambda name: (name == "unknown", by != "week" and -len(groups[name]), name)
-    )
+    ranks: dict[str, Callable[[str], int]] = {
+        "week": lambda _: 0,
+        "confidence": lambda name: [*LEVELS, "unknown"].index(name),
+    }
+    rank = ranks.get(by, lambda name: -len(groups[name]))
+    order = sorted(groups, key=lambda name: (name == "unknown", rank(name), name))
     return [{by: name} | expected_numbers(groups[name], is_logged) for name in order]
 
 
@@ -231,6 +243,7 @@ def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool
         },
         "n_unknown": results[None],
         "n_edited": known(n_edited, not may_be_edited),
+        **expected_share(rows),
         "wait_p50_s": np.median(waits) if waits else None,
         "wait_p90_s": np.quantile(waits, 0.9) if len(waits) >= 10 else None,
         "oldest_pending_s": max(pending, default=None),
@@ -243,6 +256,110 @@ def expected_numbers(rows: list[tuple[Case, float, str | None]], is_logged: bool
         "n_shown": len(shown) if is_logged else None,
         "n_quick": n_quick if shown else None,
     }
+
+
+def expected_share(rows: list[tuple[Case, float, str | None]]) -> dict[str, Any]:
+    """How often the reviewer decided against the agent, each business with its own share."""
+    by_business: dict[str, list[bool]] = {}
+    n_unknown = 0
+    for number, (case, _, result) in enumerate(rows):
+        if case.outcome != "answered" or case.kind == "decision":
+            continue
+        n_unknown += result is None
+        if result is not None:
+            is_against = result != "approved" or case.answer == "edited"
+            name = "b" if case.is_listed else f"run {number}"
+            by_business.setdefault(name, []).append(is_against)
+    flags = [flag for some in by_business.values() for flag in some]
+    n = len(by_business)
+    share = float(np.mean([np.mean(some) for some in by_business.values()])) if n else None
+    low, high = wilson(share, n) if n >= 10 and share is not None else (None, None)
+    return {
+        "n_known": len(flags),
+        "n_against": sum(flags) if any(flags) or (flags and not n_unknown) else None,
+        "against_share": share,
+        "against_low": low,
+        "against_high": high,
+        "n_businesses": n,
+    }
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The shares whose distance from this one is 1.96 of their standard errors."""
+    z2 = 1.959964**2
+    roots = np.roots([1 + z2 / n, -(2 * share + z2 / n), share**2])
+    return float(min(roots)), float(max(roots))
+
+
+# ------------------------------------------------------------------------------- against the agent
+
+
+def against(answers: dict[str, list[str]]) -> Any:
+    """The only row, by confidence, of questions with these answers about each business, and its sentence."""
+    cases = [
+        Case("answered", answer=answer, business=business)
+        for business, some in answers.items()
+        for answer in some
+    ]
+    table = runkit.decisions(frames_of(cases), "confidence", log_of(cases))
+    [row] = table.to_dict("records")
+    return row, table.attrs["sentence"]
+
+
+def test_thirteen_of_79_businesses_have_an_interval_of_10_to_26_percent():
+    row, words = against({f"b{n}": ["rejected" if n < 13 else "approved"] for n in range(79)})
+    assert (row["confidence"], row["n_against"], row["n_known"]) == ("high", 13, 79)
+    bounds = [row[f"against_{name}"] for name in ("share", "low", "high")]
+    assert [round(100 * bound) for bound in bounds] == [16, 10, 26]
+    assert "in 13 of 79 high-confidence questions (16%, 95% interval 10–26%)." in words
+
+
+def test_a_business_with_many_questions_is_one_witness():
+    """50 answers against about one business, and one for about each of 29 others."""
+    row, words = against({"b": ["edited"] * 50} | {f"b{n}": ["approved"] for n in range(29)})
+    assert (row["n_against"], row["n_known"], row["n_businesses"]) == (50, 79, 30)
+    assert row["against_share"] == pytest.approx(1 / 30)
+    assert "50 of 79 high-confidence questions (mean of 30 businesses 3%" in words
+
+
+def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
+    cases = [Case("answered", answer="rejected", is_listed=False)] * 2
+    cases += [Case("answered"), Case("answered", kind="decision", answer="rejected")]
+    f = frames_of(cases)
+    words = runkit.decisions(f, "confidence", log_of(cases)).attrs["sentence"]
+    for part in (
+        "2 of 2 high-confidence questions (100%; an interval needs 10 businesses); 1 not known.",
+        "counted by thread or run: 2 questions.",
+        "leaves out 1 question of kind decision",
+        "pass actions=runkit.actions(f, client).",
+    ):
+        assert part in words
+    words = runkit.decisions(f, "confidence").attrs["sentence"]
+    assert words.startswith("3 high-confidence questions, not known whether decided against")
+
+
+def test_a_mixed_question_is_approved_if_each_of_its_proposals_is():
+    """Of two proposals both, one, or none were done; the actions of one are not all known."""
+    parts = [artifact("Same name", type="dismissal"), artifact("Letter", type="verify_tin")]
+    runs = []
+    for n in range(4):
+        asked = question(f"s{n}", 0, 9, artifacts=parts)
+        runs.append(run(asked, run_id=f"run-{n}", _runkit={"business_id": "b"}))
+    f = runkit.frames(runs)
+    kinds = [(0, "dismissal"), (0, "verify_tin"), (1, "verify_tin"), (3, "dismissal")]
+    made = [
+        action(10 * n + len(kind), 60, kind, "dismissed", run={"id": f"run-{n}"})
+        for n, kind in kinds
+    ]
+    with client_of(*made) as client:
+        actions = runkit.actions(f, client)
+    [row] = runkit.decisions(f, actions=actions).to_dict("records")
+    assert [row["kind"], row["n_approved"], row["n_edited"]] == ["mixed", 3, 2]
+    assert [row["n_not_done"], row["n_known"], row["n_against"]] == [1, 4, 3]
+    kept = actions[actions["run_id"].ne("run-1")]  # of this run, nobody knows what was not done
+    kept.attrs = actions.attrs
+    [row] = runkit.decisions(f, actions=kept).to_dict("records")
+    assert [row["n_unknown"], row["n_known"], row["n_against"]] == [1, 3, 2]
 
 
 # --------------------------------------------------------------------- what can and cannot be known
@@ -315,7 +432,7 @@ def test_a_rubber_stamper_is_found():
     assert runkit.decisions(f, "answered_by", log, quick_s=3)["n_quick"].eq(0).all()
 
 
-@pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week"])
+@pytest.mark.parametrize("by", ["kind", "agent", "answered_by", "week", "confidence"])
 def test_decisions_of_no_questions_are_an_empty_typed_frame(by):
     """No rows, with the same columns and dtypes."""
     empty, table = runkit.decisions([], by), runkit.decisions(frames_of([Case("answered")]), by)

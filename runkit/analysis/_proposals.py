@@ -1,0 +1,82 @@
+"""What agents propose in questions: how sure they are, and which actions followed."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from runkit.analysis.actions import fully_known
+from runkit.api.validation import KIND_OF_TYPE
+from runkit.tables.audit_trail import proposed_artifacts
+from runkit.tables.run_rules import LinkedFrames, is_rated
+
+NOT_DONE = "not_done"
+DECIDED = {"approved", "rejected"}
+PART = ["run_id", "step_id", "part"]
+
+
+def with_confidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Add the `confidence` of what was proposed: the lowest that is rated, null if none is."""
+    cited = proposed_artifacts(questions, f.artifacts)
+    lowest = cited[is_rated(cited)].groupby("question")["confidence"].min()
+    return questions.assign(confidence=lowest.astype("str").reindex(questions.index))
+
+
+def proposals(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each proposal of mixed questions, and one for each other question.
+
+    `question` is the label of the question's row, `kind` that of the proposal (`is_part`), `titles`
+    what is proposed.
+    """
+    cited = proposed_artifacts(questions, f.artifacts)
+    parts = cited[["question", "title"]].assign(part=cited["type"].map(KIND_OF_TYPE).astype("str"))
+    mixed = questions.index[questions["kind"].eq("mixed")]
+    parts = parts[parts["question"].isin(mixed)].dropna(subset="part")
+    titles = cited.groupby("question")["title"].agg("; ".join).astype("str")
+    rows = questions.rename_axis("question").reset_index().merge(parts, "left", "question")
+    return rows.assign(
+        is_part=rows["part"].notna(),
+        kind=rows["part"].fillna(rows["kind"].astype("str")),
+        titles=rows["title"].fillna(rows["question"].map(titles)),
+    )
+
+
+def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
+    """Return the result of each row of `proposals` that its actions, or their absence, show."""
+    done = actions.dropna(subset="step_id")
+    is_decision = done["type"] == "decision"
+    statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")
+    done = done.assign(result=statuses.mask(~is_decision, "approved"))
+    done = pd.concat([done.assign(part=""), done.assign(part=done["type"])])
+    by_part = done.groupby(PART)["result"]
+    agreed = by_part.first().where(by_part.nunique(dropna=False) == 1)
+
+    rows = rows.assign(part=rows["kind"].where(rows["is_part"], ""))
+    keys = pd.MultiIndex.from_frame(rows[PART])
+    kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
+    # of equal proposals with fewer actions, nobody knows which were done
+    n_alike = rows.groupby(PART)["kind"].transform("size")
+    is_short = by_part.size().reindex(keys).to_numpy() < n_alike
+    known = pd.Series(agreed.reindex(keys).to_numpy(), rows.index, "str").mask(is_short)
+    is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
+    return known.mask(is_not_done, NOT_DONE)
+
+
+def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Series[str]:
+    """Return the result of each question; one whose proposals were done in part is `edited`."""
+    by_question = results.groupby(rows["question"])
+    n_different, n_known = by_question.nunique(), by_question.count()
+    result = by_question.first().where(n_known == by_question.size())
+    is_in_part = results.eq("approved").groupby(rows["question"]).any()
+    return result.mask(n_different > 1, "edited").where((n_different < 2) | is_in_part)
+
+
+def _status_after(effects: str) -> str | None:
+    """Read from the `diff` of its effects ([A] 14) whether a decision approved or rejected."""
+    try:
+        diffs = [effect["diff"] or {} for effect in json.loads(effects)]
+        statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}
+    except (KeyError, TypeError, ValueError):
+        return None
+    return statuses.pop() if len(statuses) == 1 and statuses <= DECIDED else None

@@ -1,0 +1,72 @@
+"""Intervals of shares, the weighted share of a stratified sample, and Gwet's AC1."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from runkit.display.html_tables import format_percent
+
+Z = 1.959964  # of an interval that covers 95 %
+
+
+class Estimate(NamedTuple):
+    """A number with its 95% interval; NaN where it is not known."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{format_percent(100 * self.value)}, 95% interval {self.interval}"
+
+    @property
+    def interval(self) -> str:
+        """The interval in words: `10–26%`."""
+        return f"{100 * self.low:.0f}–{100 * self.high:.0f}%"
+
+
+def wilson(share: Any, n: Any) -> tuple[Any, Any]:
+    """Return the bounds of Wilson's interval of a share of `n` things, or of a column of shares."""
+    center, half = share + Z**2 / (2 * n), Z * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    scale = 1 + Z**2 / n
+    return np.clip((center - half) / scale, 0, 1), np.clip((center + half) / scale, 0, 1)
+
+
+def share_of(n: float, of: float) -> Estimate:
+    """Return the share of `n` of some things."""
+    return Estimate(n / of, *wilson(n / of, of)) if of else Estimate(np.nan, np.nan, np.nan)
+
+
+def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[Any]) -> Estimate:
+    """Return the share in a population, of the shares in `n` things drawn from each stratum.
+
+    `sizes` are the numbers of all things in the strata. The interval is Wilson's for the number of
+    things that would tell as much if all had the same weight.
+    """
+    weights = sizes / sizes.sum()
+    share, n_effective = float((weights * shares).sum()), 1 / (weights**2 / n).sum()
+    return Estimate(share, *wilson(share, n_effective))
+
+
+def ac1(table: pd.DataFrame) -> Estimate:
+    """Return Gwet's AC1 of two raters, whose labels are the rows and the columns of a square table.
+
+    The interval is that of Gwet (2008); where nothing disagrees it would be [1, 1], and is NaN.
+    """
+    counts = table.to_numpy(float)
+    n, q = counts.sum(), max(len(counts), 2)
+    shares = counts / n
+    used = (shares.sum(axis=0) + shares.sum(axis=1)) / 2
+    agreed, by_chance = np.trace(shares), (used * (1 - used)).sum() / (q - 1)
+    value = float((agreed - by_chance) / (1 - by_chance))
+    if np.trace(counts) == n or n < 2:
+        return Estimate(value, np.nan, np.nan)
+    pairs = 1 - (used[:, None] + used) / 2
+    deviations = np.eye(len(counts)) - 2 * (1 - value) * pairs / (q - 1)
+    variance = (shares * deviations**2).sum() - (agreed - 2 * (1 - value) * by_chance) ** 2
+    t = Z + (Z**3 + Z) / (4 * (n - 1))  # Student's, for n - 1 degrees of freedom, nearly
+    half = t * (variance / n) ** 0.5 / (1 - by_chance)
+    return Estimate(value, value - half, min(value + half, 1))
