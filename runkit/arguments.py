@@ -102,13 +102,15 @@ def _is_key(value: object) -> bool:
     return text.startswith((LIVE_KEY, TEST_KEY)) or text in list(IN_USE.values())
 
 
-def _problem(arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]]) -> str | None:
+def _problem(
+    arguments: dict[str, Any], adapters: dict[str, TypeAdapter[Any]], keys: set[str]
+) -> str | None:
     """Return what is wrong with the arguments; make numbers and flags of numpy those of Python."""
     for name, value in arguments.items():
         if hasattr(type(value), "ndim") and value.ndim == 0:
             value = arguments[name] = value.item()
         values = value if isinstance(value, list | tuple | set) else [value]
-        if name not in KEYS and any(map(_is_key, values)):
+        if name not in keys and any(map(_is_key, values)):
             return f"{name} is or has an API key (not shown); expected it as api_key= only"
     for name, adapter in adapters.items():
         if name not in arguments:
@@ -144,6 +146,8 @@ def checked(function: F) -> F:
         setattr(function, "__init__", checked(constructor))  # noqa: B010 - for mypy
         return function
     signature = inspect.signature(function)
+    # the key of a sample is a file
+    keys = {name for name in KEYS if "Path" not in str(function.__annotations__.get(name))}
 
     @cache
     def adapters() -> dict[str, TypeAdapter[Any]]:
@@ -166,7 +170,7 @@ def checked(function: F) -> F:
         if isinstance(bound, str):
             name = function.__qualname__.removesuffix(".__init__")
             raise TypeError(f"{name}() {bound}; expected {name}{_parameters(signature)}")
-        problem = _problem(bound.arguments, adapters())
+        problem = _problem(bound.arguments, adapters(), keys)
         if problem is not None:
             del bound
             raise UsageError(problem)

@@ -4,5 +4,9 @@ search        `search`: where a text is in runs
 changes       `changes`: what has changed between two states of some runs
 _differences  what differs between them, and what cannot be compared
 actions       `actions`: who approved which action, with which effect
-decisions     `decisions`: how reviewers decide, and how fast
+_proposals    what agents propose, and which actions followed
+decisions     `decisions`: how reviewers decide, how fast, and how often against the agent
+sample        `sample`: a blind sample of settled questions
+labels        filled sheets of a sample beside what was decided
+intervals     intervals of shares, and Gwet's AC1
 """

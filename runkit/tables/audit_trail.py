@@ -175,10 +175,8 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
         questions = with_answers(questions, log)
 
     cited = proposed_artifacts(questions, f.artifacts)
-    tiers = (
-        cited["best_tier_text"].fillna("tier not known").mask(cited["n_sources"].eq(0), "no source")
-    )
-    texts = (cited["title"] + " (" + tiers + ")").groupby(cited["question"]).agg("; ".join)
+    texts = cited["title"] + tiers_in_brackets(cited)
+    texts = texts.groupby(cited["question"]).agg("; ".join)
 
     table = questions.assign(
         reason=reasons,
@@ -191,6 +189,12 @@ def audit_trail(f: LinkedFrames, log: pd.DataFrame | None = None) -> pd.DataFram
     table = table.rename(columns={"label": "question"})
     table = table.merge(f.runs[["run_id", "business_name"]], on="run_id")
     return table.sort_values("asked_at", kind="stable", ignore_index=True)[list(AUDIT)]
+
+
+def tiers_in_brackets(artifacts: pd.DataFrame) -> pd.Series[str]:
+    """Write the best tier of the sources of each artifact, in brackets."""
+    tiers = artifacts["best_tier_text"].fillna("tier not known")
+    return " (" + tiers.mask(artifacts["n_sources"].eq(0), "no source") + ")"
 
 
 def _comments(f: LinkedFrames) -> pd.Series[str]:

@@ -1,0 +1,212 @@
+"""Filled sheets of `sample()` beside what was decided: which labels agree, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runkit.analysis._proposals import effects, proposals
+from runkit.analysis.intervals import Estimate, ac1, weighted_share, wilson
+from runkit.analysis.sample import allowed_labels, key_path, proposal_texts, settled_questions
+from runkit.api.validation import DECIDED
+from runkit.display.text import brief, plural
+from runkit.errors import UsageError
+from runkit.facts import Facts
+from runkit.tables.audit_trail import match, with_answers
+from runkit.tables.sheets import read_sheet
+
+Sheet = pd.DataFrame | str | Path
+AGREES, DISAGREES = "agrees", "disagrees"
+NOT_SETTLED, EMPTY = "not settled in these runs", "not labeled"
+NOT_ALLOWED, UNKNOWN = "with a label not allowed", "without a known decision"
+NO_SECOND = "not labeled by the second"
+# the results of lines, in the order of the table
+RESULTS = [DISAGREES, NOT_SETTLED, NOT_ALLOWED, EMPTY, UNKNOWN, NO_SECOND, AGREES]
+IDS = ["run_id", "step_id"]
+TEXTS = ["business_name", "question", "proposal", "stratum", "label", "why"]
+AGREED_WORDS = {"not_done": "rejected"}  # what was not done agrees with a label of rejected
+
+
+def proposals_with_results(
+    facts: Facts, answers: pd.DataFrame | None, actions: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return the proposals of settled questions, with what was `decided`, null if nothing tells.
+
+    In this order: the data, the answer log, actions, the policy.
+    """
+    questions = settled_questions(facts)
+    if answers is not None:
+        questions = with_answers(questions, match(facts.frames, questions, answers))
+    rows = proposals(facts.frames, questions)
+    decided = rows["decision"].astype("str")
+    # of a mixed question, nobody knows which proposal was edited
+    decided = decided.mask(rows["is_part"] & decided.eq("edited"))
+    if actions is not None:
+        decided = decided.fillna(effects(rows, actions))
+    is_by_policy = rows["outcome"].eq("auto_approve")
+    names = facts.frames.runs.set_index("run_id")["business_name"].reindex(rows["run_id"])
+    return rows.assign(
+        business_name=names.set_axis(rows.index),
+        decided=decided.mask(decided.isna() & is_by_policy, "approved"),
+    )
+
+
+def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Read a filled sheet, with the position (`row`) of each line in `rows`, null if it has none.
+
+    `result` is what keeps a line from being compared. Raises `UsageError`.
+    """
+    sheet = labels if isinstance(labels, pd.DataFrame) else read_sheet(labels)
+    missing = [column for column in (*IDS, "label") if column not in sheet]
+    if missing or sheet.empty:
+        lacks = f"it has no column {', '.join(missing)}" if missing else "it has no rows"
+        raise UsageError(
+            f"{name}={brief(labels)}: {lacks}; expected a sheet of runkit.sample with labels."
+        )
+    sheet = sheet.reset_index(drop=True).reindex(columns=[*IDS, *TEXTS]).astype("str")
+    words = sheet["label"].str.strip()
+    sheet["label"] = words.str.lower().map(DECIDED).fillna(words).mask(words.eq(""))
+    sheet["row"] = _rows_of(sheet, rows)
+    again = sheet[sheet["row"].notna() & sheet["row"].duplicated(keep=False)]
+    if len(again):
+        raise UsageError(
+            f"{name}: {plural(len(again), 'line')} label a question twice, such as step "
+            f"{brief(again['step_id'].iloc[0])}; expected one line each."
+        )
+    kinds = rows["kind"].reindex(sheet["row"]).set_axis(sheet.index)
+    pairs = zip(sheet["label"], kinds, strict=True)
+    is_allowed = pd.Series([label in allowed_labels(kind) for label, kind in pairs], sheet.index)
+    conditions = {
+        NOT_SETTLED: sheet["row"].isna(),
+        EMPTY: sheet["label"].isna(),
+        NOT_ALLOWED: ~is_allowed,
+    }
+    sheet["result"] = np.select([*conditions.values()], [*conditions], "")
+    if not sheet["result"].eq("").any():
+        raise UsageError(
+            f"{name}={brief(labels)} has no label to compare: {result_words(sheet)}; expected "
+            "labels such as approved or rejected for questions of f."
+        )
+    return sheet
+
+
+def _rows_of(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[Any]:
+    """Return the position in `rows` of each line of a sheet.
+
+    Lines of a mixed question are known by their proposal, equal ones by their order.
+    """
+    parts = rows.loc[rows["is_part"], IDS].drop_duplicates()
+    is_part = pd.MultiIndex.from_frame(sheet[IDS]).isin(pd.MultiIndex.from_frame(parts))
+    texts = sheet["proposal"].str.removeprefix("'").where(is_part, "")
+    keys = sheet[IDS].assign(text=texts)
+    known = rows[IDS].assign(text=proposal_texts(rows).where(rows["is_part"], ""))
+    counted = [df.assign(copy=df.groupby([*IDS, "text"]).cumcount()) for df in (keys, known)]
+    # a line that repeats a question has no proposal of its own
+    counted[0]["copy"] = counted[0]["copy"].where(is_part, 0)
+    position = counted[1].rename_axis("row").reset_index()
+    return counted[0].merge(position, "left", [*IDS, "text", "copy"])["row"].astype("Int64")
+
+
+def compared(
+    sheet: pd.DataFrame, rows: pd.DataFrame, second: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the lines of a sheet with the `result` of comparing each, disagreements first.
+
+    Compared is with what was `decided`, or with the labels of a `second` sheet.
+    """
+    name, unknown = ("decided", UNKNOWN) if second is None else ("second", NO_SECOND)
+    others = rows["decided"]
+    if second is not None:
+        others = second[second["result"].eq("")].set_index("row")["label"]
+    other = others.reindex(sheet["row"]).set_axis(sheet.index)
+    is_equal = sheet["label"].eq(other.replace(AGREED_WORDS))
+    result = pd.Series(np.where(is_equal, AGREES, DISAGREES), sheet.index, "str")
+    result = result.mask(other.isna(), unknown).where(sheet["result"].eq(""), sheet["result"])
+    facts = rows.assign(question=rows["label"], proposal=proposal_texts(rows))
+    known = facts[TEXTS[:3]].reindex(sheet["row"]).set_axis(sheet.index)
+    table = sheet.fillna(known).assign(**{"result": result, name: other})
+    table["result"] = pd.Categorical(table["result"], RESULTS)
+    columns = ["result", "run_id", *TEXTS[:3], name, "label", "why", "stratum", "step_id"]
+    return table.sort_values("result", kind="stable", ignore_index=True)[columns]
+
+
+def result_words(table: pd.DataFrame) -> str:
+    """Count the lines that were not compared, by the reason: `2 not labeled`."""
+    n_of = table["result"].value_counts()
+    return ", ".join(f"{n_of[word]:,} {word}" for word in RESULTS[1:-1] if n_of.get(word))
+
+
+def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
+    """Read the key: as given, else as it came with the sheet, None if it did not.
+
+    Raises `UsageError`.
+    """
+    if key is None:
+        if isinstance(labels, pd.DataFrame):
+            key = pd.DataFrame(labels.attrs["key"]) if "key" in labels.attrs else None
+        else:
+            beside = key_path(Path(labels))
+            key = beside if beside.exists() else None
+    if key is None:
+        return None
+    table = key if isinstance(key, pd.DataFrame) else read_sheet(key)
+    columns = table.reindex(columns=["stratum", "n_settled"])
+    sizes = pd.to_numeric(columns["n_settled"], errors="coerce")
+    if sizes.isna().any() or not columns["stratum"].is_unique:
+        raise UsageError(
+            f"key={brief(key)}; expected the key that runkit.sample made, with a row for each "
+            "stratum and its n_settled."
+        )
+    return table.assign(n_settled=sizes.astype("int64"))
+
+
+def strata(table: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
+    """Return the key with the questions compared of each stratum, and their share of errors.
+
+    The share of a mixed question is that of its proposals. Raises `UsageError` for a stratum that
+    is not in the key.
+    """
+    lines = table[table["result"].isin([AGREES, DISAGREES])]
+    unknown = set(lines["stratum"].fillna("")) - set(key["stratum"])
+    if unknown:
+        raise UsageError(
+            f"the key has no stratum {brief(min(unknown))}; expected the key of the same sample."
+        )
+    is_wrong = lines["result"].eq(DISAGREES)
+    by_question = is_wrong.groupby([lines[name] for name in ("stratum", *IDS)]).mean()
+    by_stratum = by_question.groupby(level=0)
+    share, n = by_stratum.mean(), by_stratum.size()
+    low, high = wilson(share, n)
+    columns = {
+        "n_compared": n,
+        "n_wrong": by_question.gt(0).groupby(level=0).sum(),
+        "error_share": share,
+        "error_low": low,
+        "error_high": high,
+    }
+    counts = pd.DataFrame(columns).reindex(key["stratum"]).set_axis(key.index)
+    counts = counts.fillna({"n_compared": 0}).astype({"n_compared": "int32", "n_wrong": "Int32"})
+    return key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts)
+
+
+def error_rate(by_stratum: pd.DataFrame) -> Estimate:
+    """Return the share of errors among the questions of the strata that were compared."""
+    rows = by_stratum[by_stratum["n_compared"].gt(0)]
+    return weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
+
+
+def agreed_share(table: pd.DataFrame) -> tuple[int, int]:
+    """Return how many lines agree, and how many were compared."""
+    n_agree = int(table["result"].eq(AGREES).sum())
+    return n_agree, n_agree + int(table["result"].eq(DISAGREES).sum())
+
+
+def ac1_of(table: pd.DataFrame) -> Estimate:
+    """Return Gwet's AC1 of the lines that were compared."""
+    lines = table[table["result"].isin([AGREES, DISAGREES])]
+    other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
+    words = sorted({*lines["label"], *other})
+    return ac1(pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0))

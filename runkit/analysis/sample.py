@@ -1,0 +1,214 @@
+"""`sample()`: a blind sample of settled questions, for a second line to label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from runkit.analysis._proposals import proposals, with_confidence
+from runkit.analysis.actions import SETTLED_BY
+from runkit.analysis.decisions import Group, groups_of
+from runkit.arguments import checked
+from runkit.display.counts import Count, sentence, things, unread
+from runkit.display.text import plural, shorten
+from runkit.errors import UsageError
+from runkit.facts import Facts
+from runkit.tables.audit_trail import proposed_artifacts, tiers_in_brackets
+from runkit.tables.read_frames import frames
+from runkit.tables.run_rules import LinkedFrames
+from runkit.tables.sheets import sheet_path, write_sheet
+from runkit.tables.sources import Source
+
+MIN_OF_STRATUM = 2  # of one question, nothing is known of how questions differ
+MAX_PROPOSAL = 300  # characters
+COLUMNS = [
+    *("no", "run_id", "step_id", "interrupt_id", "business_name", "asked_at"),
+    *("question", "proposal", "evidence", "stratum", "label", "why"),
+]
+LABELS = ("approved", "rejected")
+# kinds whose proposal has values, which people change
+EDITABLE = ("add_attributes", "add_sources", "document", "verify_tin")
+
+
+@checked
+def sample(
+    f: Source,
+    n: Annotated[int, Field(ge=1)] = 60,
+    *,
+    by: Group | tuple[Group, ...] | list[Group] = ("kind", "confidence"),
+    seed: Annotated[int, Field(ge=0)] = 0,
+    path: str | Path | None = None,
+) -> pd.DataFrame:
+    """Draw settled questions at random, as a sheet for somebody who labels them blind.
+
+    Drawn from are the questions that a person answered and those that the policy approved, because
+    only people can test the policy. Each stratum gets two questions, or all if it has fewer; the
+    rest is in proportion to size.
+
+    Parameters
+    ----------
+    f
+        `Frames` of any number of runs, or anything that `frames()` takes.
+    n
+        The number of questions; all if there are fewer.
+    by
+        What makes a stratum: one or several of the groups of `runkit.decisions`.
+    seed
+        The same seed draws the same questions of the same runs, in the same order.
+    path
+        A file to write the sheet to, `.xlsx` or `.csv`; the key is written beside it (`qa.key.csv`
+        for `qa.xlsx`), and is not for the person who labels. Both are readable by their owner only.
+        The sheet has one more column, `allowed`: the labels of each row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per question in random order; of a mixed question one per proposal. To be filled in:
+        `label` (approved or rejected; edited, if the proposal has values that should be others) and
+        `why`. Neither the answer nor the agent's confidence is in it, nor what tells them.
+
+        | column | meaning |
+        | --- | --- |
+        | no, run_id, step_id, business_name, asked_at | the question |
+        | interrupt_id | null where the step is known: only answered questions have one |
+        | question, proposal | its label; kind and titles of what is proposed |
+        | evidence | titles, summaries and best tiers of what was found |
+        | stratum | a code |
+        | label, why | null, to be filled in |
+
+        `attrs["key"]` has a row for each stratum: its code, what it stands for, `n_settled`
+        questions and `n_drawn` of them, and `weight`, their ratio. `attrs["sentence"]` says what
+        was drawn.
+
+    Raises
+    ------
+    UsageError
+        If `n` is too small for the number of strata, for an unknown group, and for a path that is
+        no sheet or cannot be written.
+    MissingExtra
+        For a path that ends in `.xlsx`, without the extra `[excel]`.
+
+    Examples
+    --------
+    >>> import runkit
+    >>> box = runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z")
+    >>> with box, box.client() as client:
+    ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
+    >>> sheet = runkit.sample(f, 10)
+    >>> sheet["label"].isna().all()
+    True
+    """
+    facts = Facts(frames(f))
+    names = [by] if isinstance(by, str) else [*by]
+    target = None if path is None else sheet_path(path)
+    settled = settled_questions(facts)
+    questions, key = _draw(settled, n, names, seed)
+    sheet = _sheet(facts.frames, questions)
+    sheet.attrs["key"] = key.to_dict("records")
+    sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
+    if target:
+        allowed = proposals(facts.frames, questions)["kind"].map(allowed_labels).map(" / ".join)
+        full = sheet.copy()
+        full.insert(COLUMNS.index("label"), "allowed", allowed.astype("str"))
+        write_sheet(full, target)
+        write_sheet(key, key_path(target))
+    return sheet
+
+
+def settled_questions(facts: Facts) -> pd.DataFrame:
+    """Return the questions that a person answered or the policy approved, with `confidence`."""
+    questions = facts.questions[facts.questions["outcome"].isin([*SETTLED_BY])]
+    return with_confidence(facts.frames, questions)
+
+
+def allowed_labels(kind: str) -> tuple[str, ...]:
+    """Return the labels of a proposal of a kind."""
+    return (*LABELS, "edited") if kind in EDITABLE else LABELS
+
+
+def key_path(sheet: Path) -> Path:
+    """Return the path of the key beside a sheet."""
+    return sheet.with_suffix(".key.csv")
+
+
+def _draw(
+    settled: pd.DataFrame, n: int, names: list[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw `n` questions with their `stratum`, in random order, and return the key of the strata.
+
+    Of a stratum of N questions in random order, the question k has the priority (k - 1/2) / N, and
+    the first have priority over all others: what comes first is in proportion to N.
+    """
+    in_order = settled.sort_values(["run_id", "step_id"], kind="stable")
+    mixed = in_order.iloc[np.random.default_rng(seed).permutation(len(in_order))]
+    groups = pd.DataFrame({name: groups_of(mixed, name) for name in names}, mixed.index)
+    strata = groups.groupby(names, sort=False)
+    number, rank = strata.ngroup(), strata.cumcount()
+    size = number.groupby(number).transform("size")
+    is_first = rank < MIN_OF_STRATUM
+    n_first = int(is_first.sum())
+    if n < min(n_first, len(mixed)):
+        raise UsageError(
+            f"n={n}; expected at least {n_first}, {MIN_OF_STRATUM} of each of "
+            f"{plural(number.nunique(), 'stratum', 'strata')}, or fewer strata (by=)."
+        )
+    priority = ((rank + 0.5) / size).mask(is_first, 0)
+    drawn = np.sort(np.argsort(priority.to_numpy(), kind="stable")[:n])
+    codes = "S" + (number + 1).astype("str")
+    drawn_questions = mixed.assign(stratum=codes).iloc[drawn]
+
+    key = groups.assign(stratum=codes, n_settled=size).drop_duplicates("stratum")
+    n_drawn = key["stratum"].map(drawn_questions["stratum"].value_counts()).astype("int64")
+    key = key.assign(n_drawn=n_drawn, weight=key["n_settled"] / n_drawn)
+    return drawn_questions, key[["stratum", *names, "n_settled", "n_drawn", "weight"]]
+
+
+def _sheet(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Return the sheet of some questions, to be filled in."""
+    rows = proposals(f, questions)
+    names = f.runs.set_index("run_id")["business_name"].reindex(rows["run_id"])
+    columns: dict[str, Any] = {
+        "no": range(1, len(rows) + 1),
+        # the policy's questions have no interrupt id
+        "interrupt_id": rows["interrupt_id"].where(rows["step_id"].isna()),
+        "business_name": names.set_axis(rows.index),
+        "question": rows["label"],
+        "proposal": proposal_texts(rows),
+        "evidence": rows["question"].map(_evidence(f, questions)),
+        "label": pd.Series(None, rows.index, "str"),
+        "why": pd.Series(None, rows.index, "str"),
+    }
+    return rows.assign(**columns)[COLUMNS].astype({"no": "int32", "evidence": "str"})
+
+
+def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:
+    """Write what each row of `proposals` proposes; of a decision nothing is proposed."""
+    texts = rows["kind"].str.replace("_", " ") + ": " + rows["titles"]
+    texts = texts.where(rows["kind"].ne("decision"))
+    return texts.map(lambda text: shorten(text, MAX_PROPOSAL), na_action="ignore").astype("str")
+
+
+def _evidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.Series[str]:
+    """Write for each question what was found, and the best tier of its sources."""
+    cited = proposed_artifacts(questions, f.artifacts)
+    texts = cited["title"] + (": " + cited["summary"]).fillna("") + tiers_in_brackets(cited)
+    return texts.groupby(cited["question"]).agg("\n".join)
+
+
+def _sentence(
+    facts: Facts, settled: pd.DataFrame, questions: pd.DataFrame, key: pd.DataFrame, seed: int
+) -> str:
+    """Write how many questions were drawn of how many, and what was not read."""
+    known = Count(len(settled), len(settled), 0, facts.n_unread)
+    words = things(known._replace(unread=0) if known.of else known, "settled question")
+    parts = [
+        f"{len(questions):,} of {words}" if known.of else words,
+        plural(len(key), "stratum", "strata"),
+        f"seed {seed}",
+    ]
+    others = unread(known, "Other questions") if known.of else ""
+    return " ".join(filter(None, [sentence(*parts), others]))
