@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.server import Sandbox
 from runkit.server._launch import SandboxServer
 from runkit.server._web import error_response
 
-KINDS = ("hold", "slow", "refuse", "drop", "lose_reply", "garble")
+KINDS = ("hold", "slow", "refuse", "drop", "lose_reply")
 
 
 @dataclass
@@ -30,7 +29,6 @@ class Fault:
         refuse      answers with `status`; Retry-After is `seconds`, if given
         drop        closes the connection (FIN) without handling the request
         lose_reply  handles the request and closes the connection
-        garble      handles the request and sends half of the JSON as if complete
     """
 
     kind: str
@@ -92,8 +90,6 @@ class FaultyServer(SandboxServer):
                 None if fault.seconds is None else {"Retry-After": str(math.ceil(fault.seconds))}
             )
             await error_response(fault.status, "refused", headers=headers)(scope, receive, send)
-        elif fault.kind == "garble":
-            await self.app(scope, receive, _garbled(send))
         else:
             if fault.kind == "lose_reply":
                 await self.app(scope, receive, _discard)
@@ -117,18 +113,6 @@ async def _read(receive: Receive) -> Receive:
 
 async def _discard(message: Message) -> None:
     """Send nothing."""
-
-
-def _garbled(send: Send) -> Send:
-    async def send_half(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            # without it, half of the body seems complete
-            del MutableHeaders(scope=message)["content-length"]
-        else:
-            message["body"] = message["body"][: len(message["body"]) // 2]
-        await send(message)
-
-    return send_half
 
 
 class FaultyBox(Sandbox):

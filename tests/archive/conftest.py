@@ -21,6 +21,13 @@ def item(run_id: str, updated: float = 100, **more: Any) -> dict[str, Any]:
     return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
 
 
+def held(archive: runkit.Archive, version: int | None = None) -> dict[str, dict[str, Any]]:
+    """What is read of the archive, by id; each run once."""
+    by_id = {run.id: run.to_dict() for run in archive.runs(version=version)}
+    assert len(by_id) == len(archive.select(version=version))
+    return by_id
+
+
 def check_holds(archive: runkit.Archive, wanted: dict[str, str]) -> None:
     """Check that every way to read gives these runs, each once, with this status."""
     f = archive.frames()

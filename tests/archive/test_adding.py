@@ -10,23 +10,13 @@ import pytest
 import runkit
 from runkit.archive import _writing
 from runkit.errors import ArchiveError, UsageError
-from support import at, example, run, step
-from tests.archive.conftest import check_holds, item
+from support import at, example
+from tests.archive.conftest import check_holds, held, item
 
 
-def stored(run_id="a", updated=100, **more):
-    """A run of one step, told by its id and when it was updated."""
-    return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
-
-
-def read(item, seconds, **local):
-    """The same as it was read at some time."""
-    return item | {"_runkit": {"read_at": at(seconds), **local}}
-
-
-def kept(archive):
-    """What the archive holds, by id."""
-    return {stored.id: stored.to_dict() for stored in archive.runs()}
+def read(raw, seconds, **local):
+    """A run as it was read at some time."""
+    return raw | {"_runkit": {"read_at": at(seconds), **local}}
 
 
 def test_an_archive_keeps_runs_as_they_are(archive):
@@ -39,15 +29,15 @@ def test_an_archive_keeps_runs_as_they_are(archive):
     added = archive.add(given)
     assert (added.n_new, added.n_changed, added.n_unchanged, added.n_refused) == (3, 0, 0, 0)
     assert added.is_complete
-    assert kept(archive) == {item["id"]: item for item in given}
+    assert held(archive) == {item["id"]: item for item in given}
     assert len(archive) == 3
 
 
 def test_adding_known_runs_writes_no_version(archive):
     """The same runs again are no new version."""
-    archive.add([stored("a"), stored("b")])
+    archive.add([item("a"), item("b")])
     before = archive.version
-    assert archive.add([stored("b"), stored("a")]).version == before == archive.version
+    assert archive.add([item("b"), item("a")]).version == before == archive.version
 
 
 BUSINESS = {
@@ -64,9 +54,9 @@ def test_a_newer_copy_takes_over_the_whole_business(archive, is_compacted):
 
     Compaction keeps them.
     """
-    archive.add([read(stored(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
-    archive.add([read(stored(updated=100), 100, **BUSINESS)])
-    archive.add([stored(updated=200), stored("b")])
+    archive.add([read(item("a", 50), 50, business_id="b-0", business_name="Old Name Inc")])
+    archive.add([read(item("a", 100), 100, **BUSINESS)])
+    archive.add([item("a", 200), item("b")])
     if is_compacted:
         archive.compact()
     run = next(archive.runs(business_id="b-1"))
@@ -80,13 +70,13 @@ def test_a_newer_copy_takes_over_the_whole_business(archive, is_compacted):
 
 def test_records_that_are_not_runs_are_listed_as_problems(archive):
     """Its neighbours are kept; the result says what was refused and why."""
-    lines = b'{"id": "a"}\n{not json}\n' + json.dumps(stored("b")).encode() + b"\n7\n"
+    lines = b'{"id": "a"}\n{not json}\n' + json.dumps(item("b")).encode() + b"\n7\n"
     added = archive.add(lines)
     assert (added.n_new, added.n_refused) == (1, 3)
     assert not added.is_complete
     assert set(added.problems["problem"]) == {"bad_field", "bad_json", "not_a_run"}
     assert "3 refused" in repr(added)
-    assert list(kept(archive)) == ["b"]
+    assert list(held(archive)) == ["b"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
@@ -94,7 +84,7 @@ def test_runs_added_before_an_error_are_kept(archive, monkeypatch, error):
     monkeypatch.setattr(_writing, "BATCH_BYTES", 5_000)
 
     def breaks():
-        yield from (stored(f"r{number}") for number in range(45))
+        yield from (item(f"r{number}") for number in range(45))
         raise error
 
     with pytest.raises(error):
@@ -106,14 +96,14 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     """Nothing of somebody's is mixed with an archive."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="new or empty folder"):
-        runkit.Archive(tmp_path).add([stored()])
+        runkit.Archive(tmp_path).add([item("a")])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_another_delta_table_is_left_alone(tmp_path):
     deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
     with pytest.raises(ArchiveError, match="not an archive of runkit"):
-        runkit.Archive(tmp_path / "sales").add([stored()])
+        runkit.Archive(tmp_path / "sales").add([item("a")])
     assert deltalake.DeltaTable(tmp_path / "sales").version() == 0
 
 

@@ -10,14 +10,7 @@ import pytest
 import runkit
 from runkit.archive.table import Table
 from runkit.errors import ArchiveError
-from tests.archive.conftest import check_holds, item
-
-
-def held(archive, version=None):
-    """What is read of the archive, by id; each run once."""
-    by_id = {stored.id: stored.to_dict() for stored in archive.runs(version=version)}
-    assert len(by_id) == len(archive.select(version=version))
-    return by_id
+from tests.archive.conftest import check_holds, held, item
 
 
 def rows_in(folder):

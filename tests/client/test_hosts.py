@@ -73,12 +73,6 @@ def test_wrong_key_or_url_is_refused_without_showing_it(key, base_url):
     assert "pass" not in str(caught.value).replace("pass api_key", "")
 
 
-def test_missing_key_says_what_to_do():
-    """Without a key the error names the variable and the sandbox that needs none."""
-    with pytest.raises(UsageError, match=r"MIDDESK_API_KEY.*runkit\.sandbox\(\)"):
-        choose_target(None, None)
-
-
 def test_key_and_url_come_from_the_environment(monkeypatch):
     """Both variables are read, and an argument wins over its variable."""
     monkeypatch.setenv("MIDDESK_API_KEY", TEST)
@@ -97,11 +91,8 @@ def test_proxy_to_loopback_is_refused():
     "options",
     [
         {"rate": 0},
-        {"rate": -1},
         {"timeout": 0},
         {"timeout": None},
-        {"rate": True},
-        {"rate": "20"},
         {"timeout": float("nan")},
         {"verify": "/no/such/file"},
         {"verify": False},
