@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 # A box that scrolls is a tab stop, so that the keyboard reaches all of it.
-_FIGURE = Markup('<div class="runkit-figure" tabindex="0">{}</div>')
-_WIDE = Markup('<div class="wide" tabindex="0">{}</div>')
+_FIGURE = Markup('<div class="runkit-figure" role="group" aria-label="Chart" tabindex="0">{}</div>')
+_WIDE = Markup('<div class="wide" role="group" aria-label="Table" tabindex="0">{}</div>')
 _FONT = Markup(":root {{ --runkit-font: {} }}\n").format(Markup(FONT))  # noqa: S704 - ours
 
 

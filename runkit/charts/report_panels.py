@@ -154,8 +154,8 @@ def what_happened(f: Frames) -> Panel:
     lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
     body = render(
         "what_happened",
-        lines=records(lines[lines["is_first"]]),
-        others=records(lines[~lines["is_first"]]),
+        lines=records(lines),
+        first=records(lines[lines["is_first"]]),
         lacks=_lacks(f),
     )
     table = events[EVENT[:3]].reset_index(drop=True)

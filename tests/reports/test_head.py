@@ -213,11 +213,11 @@ def test_what_happened_does_not_say_that_an_error_failed():
 
 
 def test_what_happened_has_at_most_eight_lines():
-    """The start, the end, the questions and the longest steps, in order of time; the rest is counted."""
+    """The start, the end, the questions and the longest steps, in order of time; all lines are folded."""
     steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
     raw = run(*steps, question("q", 30, 60, label="Approve?"))
     panel = report_panels.what_happened(data_of(raw).frames)
-    shown, folded = panel.body.split("<details>")
+    shown, unfolded = panel.body.split('<details class="whole">')
     times, labels = zip(
         *re.findall(r'"at">(.*?)</span> <span><bdi>(.*?)</bdi>', shown), strict=True
     )
@@ -226,8 +226,8 @@ def test_what_happened_has_at_most_eight_lines():
     assert [label for label in labels if not label.startswith("Step")] == expected
     assert {"Step s2", "Step s5"} <= set(labels)
     assert sorted(times) == list(times)
-    assert "16 more lines" in folded
-    assert folded.count("<li") == 16
+    assert "All 24 lines" in unfolded
+    assert unfolded.count("<li") == 24
     assert "No errors. No questions waiting." in panel.body
 
 
