@@ -93,6 +93,15 @@ def test_sync_reads_only_the_runs_that_were_chosen(archive, box, client):
         archive.sync(client, status="done")
 
 
+def test_a_business_that_is_known_later_is_stored(archive, box, client):
+    archive.sync(client)
+    business = box.business("watchlist_hit")
+    synced = archive.sync(client, business_id=business)
+    stored = archive.frames().runs.dropna(subset="business_name")
+    assert len(stored) == synced.n_listed > 0
+    assert set(stored["business_id"]) == {business}
+
+
 def test_the_runs_of_an_unknown_business_are_not_synced(archive, client):
     with pytest.raises(NotFound, match="/businesses/nope:"):
         archive.sync(client, business_id="nope")

@@ -37,6 +37,13 @@ def test_reads_are_retried_for_a_limited_time(server, client, run_json, fake_tim
     assert OUTAGE_TIMEOUT <= fake_time.now - begun < OUTAGE_TIMEOUT + 3
 
 
+def test_a_read_that_the_server_fails_on_is_tried_five_times(server, client):
+    server.script = lambda received: Answer(status=500)
+    with pytest.raises(Unavailable):
+        client.runs.list()
+    assert server.lines == ["GET /runs"] * 5
+
+
 def test_a_post_does_not_use_a_kept_connection(server, client, run_json):
     """A read is repeated where a kept connection is closed, and no write is lost."""
     used = set()
@@ -139,14 +146,38 @@ def test_requests_keep_the_pace(server, run_json):
     assert len(server.lines) == 31
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_host_that_asks_for_a_pause_gets_it(server, client, run_json, fake_time, status):
-    """Retry-After in the response to one request holds back all others, reads and writes."""
-    server.say(
-        Answer(status=status, headers={"Retry-After": "7"}), Answer(run_json()), Answer(run_json())
-    )
+def test_a_pause_holds_back_a_request_that_waits_for_its_turn(server, run_json, fake_time):
+    class Waiting(Client):
+        _clock = staticmethod(fake_time.clock)
+
+        @staticmethod
+        def _sleep(seconds):
+            if not fake_time.slept:  # another request is refused in the meantime
+                fake_time.slept.append(0.0)
+                with pytest.raises(RateLimited):
+                    REQUESTS["create"](client)
+            fake_time.sleep(seconds)
+
+    refusal = Answer(status=429, headers={"Retry-After": "7"})
+    server.script = lambda request: refusal if request.method == "POST" else Answer(run_json())
+    with Waiting(KEY, server.url, rate=1) as client:
+        client.runs.get("run-1")
+        started = fake_time.now
+        client.runs.get("run-1")
+    assert fake_time.now - started > 2 + 7
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [(429, {"Retry-After": "7"}, 7), (503, {"Retry-After": "7"}, 7), (429, {}, 1)],
+)
+def test_a_host_that_asks_for_a_pause_gets_it(
+    server, client, run_json, fake_time, status, headers, pause
+):
+    """Retry-After, else one second, holds back all others, reads and writes."""
+    server.say(Answer(status=status, headers=headers), Answer(run_json()), Answer(run_json()))
     with pytest.raises(RunkitError):
         REQUESTS["create"](client)
     REQUESTS["get"](client)
     client.runs.create("cip_orchestrator", thread_id="t-1")
-    assert fake_time.slept == [7]
+    assert fake_time.slept == [pause]

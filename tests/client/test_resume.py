@@ -133,10 +133,10 @@ def test_after_a_refused_key_or_a_rate_limit_the_run_is_read(
 def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
     server, client, run_json, question
 ):
-    """The step of the question has ended; another one waits under the same id."""
-    first = support.question("s1", 1, None)
-    asked = run_json(status="interrupted", interrupts=[question], steps=[first])
-    again = [support.question("s1", 1, 2), support.question("s2", 3, None)]
+    """The step of the question has ended; another one waits under the same id, beside an open step."""
+    first, work = support.question("s1", 1, None), support.step("s0", 0, None)
+    asked = run_json(status="interrupted", interrupts=[question], steps=[work, first])
+    again = [work, support.question("s1", 1, 2), support.question("s2", 3, None)]
     server.script = lambda request: Answer(asked | {"steps": again})
     delivery = client.runs.deliver(Run.from_json(asked), "int-1", YES | {"note": "not him"})
     assert delivery.outcome == "confirmed"

@@ -222,6 +222,7 @@ def test_the_key_of_a_client_is_masked_whatever_its_format():
     """One that came in code, and not from the environment."""
     with runkit.Client("corporate-key", "http://127.0.0.1:1/v1"):
         assert make_masker(False).text("with corporate-key") == "with [key 1]"
+    assert masked("old-key-2, old-key", keys=("old-key", "old-key-2")) == "[key 1], [key 2]"
 
 
 def test_masks_number_the_values():

@@ -133,11 +133,13 @@ def test_amounts_dates_and_words_stay(unsafe, value):
     assert value in unsafe().page
 
 
+@pytest.mark.parametrize("escaped", ["-", "%2D", "&#45;", "\\u002d"])
 @pytest.mark.usefixtures("without_kernel")
-def test_the_account_key_stops_the_export(tmp_path, monkeypatch):
-    """Wherever a template has it from: nothing is written."""
+def test_the_account_key_stops_the_export(tmp_path, monkeypatch, escaped):
+    """Wherever a template has it from, and as it stands in a link, in HTML or in JSON."""
     monkeypatch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
-    template = write_template(tmp_path / "own.ipynb", READ, f"print({ACCOUNT_KEY!r})")
+    text = ACCOUNT_KEY.replace("-", escaped)
+    template = write_template(tmp_path / "own.ipynb", READ, f"print({text!r})")
     with pytest.raises(ReportError):
         make(run(step("a")), tmp_path / "out" / "report.html", template=template)
     assert not list(tmp_path.glob("out/*"))
