@@ -88,7 +88,13 @@ def made(fetched, completed, tmp_path_factory):
     """Make reports on one, two or many runs of the sandbox, each once; their number chooses the template."""
     folder = tmp_path_factory.mktemp("reports")
     sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
-    return cache(lambda template: make(sources[template], folder / f"{template}.html"))
+    running = completed[0].to_dict() | {"status": "running", "ended_at": None}
+    options = {"fleet": {"before": running}}
+    return cache(
+        lambda template: make(
+            sources[template], folder / f"{template}.html", **options.get(template, {})
+        )
+    )
 
 
 def execute_here(notebook: Any, data: Path, **_: object) -> None:

@@ -1,17 +1,26 @@
-"""Reports in a real browser, from a file, with the network off: quiet, readable, and harmless."""
+"""Reports by each template: an executed notebook, and a page that is quiet and readable in a browser."""
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 from functools import cache
 from itertools import product
 
+import nbformat
+import plotly.graph_objects as go
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from nbclient import NotebookClient
 
-from support import example
-from tests.reports.conftest import make, write_template
+import runkit
+from runkit.reports._export import to_html
+from support import example, run
+from tests.reports.conftest import make
 
+PLOTLY = "application/vnd.plotly.v1+json"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 TEMPLATES = ["run", "compare", "fleet"]
 VIEWS = [(1280, "light"), (390, "dark")]
 
@@ -20,6 +29,67 @@ VIEWS = [(1280, "light"), (390, "dark")]
 def opened(made, open_file):
     """Open the report of a template; tests that change nothing look at the same page."""
     return cache(lambda template, *view: open_file(made(template).report.html, *view))
+
+
+@pytest.mark.parametrize(
+    ("template", "n_runs", "size"),
+    [("run", 1, 100_000), ("compare", 2, 150_000), ("fleet", 40, 300_000)],
+)
+def test_each_template_gives_a_small_page_and_an_executed_notebook(made, template, n_runs, size):
+    """Each code cell was executed, none failed; charts, but no script and no private path."""
+    done = made(template)
+    assert done.report.n_runs == n_runs
+    assert done.report.notebook == done.report.html.with_suffix(".ipynb")
+    code = [cell for cell in done.notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+    assert kinds <= {"display_data", "execute_result", "stream"}
+    assert "widgets" not in done.notebook["metadata"]
+    assert "application/vnd.plotly.v1+json" in done.outputs
+    assert len(done.page.encode()) < size
+    assert '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart"' in done.page
+    assert "<script" not in done.page
+    assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in done.page
+    assert f"{template}.ipynb, SHA-256" in done.page
+    changed = done.page.find("What changed")
+    assert (changed >= 0) == (template == "fleet")
+    assert changed < done.page.find("Needs attention") or template != "fleet"
+    assert "runkit-report-" not in done.page + json.dumps(done.notebook)
+
+
+@pytest.mark.usefixtures("exported")
+def test_the_executed_notebook_can_be_executed_again(made):
+    """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
+    notebook = nbformat.from_dict(copy.deepcopy(made("compare").notebook))
+    for cell in notebook.cells:
+        cell.source = "".join(cell.source)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    notebook.cells.append(nbformat.v4.new_code_cell("print(data.provenance.digest)"))
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    digest = notebook.cells[-1].outputs[0].text.strip()
+    assert f"SHA-256 {digest} of the redacted data" in made("compare").page
+
+
+def long_words(*files: str) -> list[str]:
+    """The words of the files that could be secrets: long, with letters and digits, no links."""
+    words = {word.strip("()[],.-#") for text in files for word in re.split(r"[\s<>\"{};\\]+", text)}
+    is_long = re.compile(r"(?=.*[A-Za-z])(?=.*\d)(?!https?:)(?!.*&#).{12,200}")
+    return sorted(filter(is_long.fullmatch, words))
+
+
+@pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
+def test_a_run_that_quotes_a_page_blocks_no_report(made, tmp_path, name, redact):
+    """Whatever it quotes of the files of an earlier report, `initial-scale=1` among it."""
+    source, earlier = example("completed"), made("run")
+    words = long_words(earlier.page, earlier.report.notebook.read_text())
+    assert {"initial-scale=1", "color:#59636E"} <= {*words}
+    source["steps"][0]["label"] = "Read initial-scale=1"
+    source["output"]["artifacts"][0]["summary"] = "\n".join(f"token={word}" for word in words)
+    done = make(source, tmp_path / "a.html", template=name, redact=redact)
+    assert done.report.masked["key"] > 40
+    assert "token=initial" not in done.page
+    assert name == "fleet" or "Read initial-scale=1" in done.page
 
 
 @pytest.mark.browser
@@ -76,23 +146,16 @@ def test_it_prints(made, open_file):
     assert page.locator("main :is(table, svg)").evaluate_all(wide) == 0
 
 
-FIGURES = """
-import runkit
-import plotly.graph_objects as go
-from IPython.display import display
-
-runkit.report_data()
-bars = go.Figure(go.Bar(x=["a"], y=[1])).update_layout(title="Runs by <b>week</b>")
-bars.show("plotly_mimetype")
-display({"application/vnd.plotly.v1+json": bars.to_plotly_json(), "image/png": "iVBORw0KGgo="}, raw=True)
-runkit.gantt(runkit.report_data().frames)
-"""
-
-
-def test_a_readers_own_figure_is_never_lost(tmp_path):
+def test_a_readers_own_figure_is_never_lost():
     """It is drawn if its vocabulary is known, else its picture, else its title and where to look."""
-    own = write_template(tmp_path / "own.ipynb", FIGURES)
-    page = make(example("completed"), tmp_path / "a.html", template=own).page
+    bars = go.Figure(go.Bar(x=["a"], y=[1])).update_layout(title="Runs by <b>week</b>")
+    shown, chart = ({PLOTLY: json.loads(item.to_json())} for item in (bars, runkit.gantt(run())))
+    outputs = [
+        nbformat.v4.new_output("display_data", data=data)
+        for data in (shown, shown | {"image/png": "iVBORw0KGgo="}, chart)
+    ]
+    cells = [nbformat.v4.new_code_cell(outputs=outputs)]
+    page = to_html(nbformat.v4.new_notebook(cells=cells), title="t")
     assert page.count("<svg") == 1
     assert "Runs by week <small>(interactive: open the notebook beside this file)</small>" in page
     assert (

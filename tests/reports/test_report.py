@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import os
 import signal
 import threading
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import runkit
 from runkit.errors import ReportError, UsageError
-from support import example, run, step, until
+from support import example, run, until
 from tests.reports.conftest import make, write_template
 
 EIN, EMAIL, KEY = "47-1839265", "olga.hrdlicka@kestrel.example", "mk_live_q8Zt4Lw2Xc7Vb1Nm"
 READ = "import runkit\ndata = runkit.report_data()"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
-
-# ---------------------------------------------------------------------------------------- two files
-
-
-@pytest.mark.parametrize(
-    ("template", "n_runs", "size"),
-    [("run", 1, 100_000), ("compare", 2, 150_000), ("fleet", 40, 300_000)],
-)
-def test_each_template_gives_a_small_page_and_an_executed_notebook(made, template, n_runs, size):
-    """Each code cell was executed, none failed; charts, but no script and no private path."""
-    done = made(template)
-    assert done.report.n_runs == n_runs
-    assert done.report.notebook == done.report.html.with_suffix(".ipynb")
-    code = [cell for cell in done.notebook["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
-    assert kinds <= {"display_data", "execute_result", "stream"}
-    assert "widgets" not in done.notebook["metadata"]
-    assert "application/vnd.plotly.v1+json" in done.outputs
-    assert len(done.page.encode()) < size
-    assert '<svg xmlns="http://www.w3.org/2000/svg" class="runkit-chart"' in done.page
-    assert "<script" not in done.page
-    assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in done.page
-    assert f"{template}.ipynb, SHA-256" in done.page
-    assert "runkit-report-" not in done.page + json.dumps(done.notebook)
-
-
-@pytest.mark.usefixtures("exported")
-def test_the_executed_notebook_can_be_executed_again(made):
-    """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
-    notebook = nbformat.from_dict(copy.deepcopy(made("compare").notebook))
-    for cell in notebook.cells:
-        cell.source = "".join(cell.source)
-        if cell.cell_type == "code":
-            cell.outputs = []
-    notebook.cells.append(nbformat.v4.new_code_cell("print(data.provenance.digest)"))
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    digest = notebook.cells[-1].outputs[0].text.strip()
-    assert f"SHA-256 {digest} of the redacted data" in made("compare").page
 
 
 @pytest.mark.usefixtures("without_kernel")
@@ -87,19 +42,6 @@ def test_the_title_names_the_business_and_the_time(tmp_path):
         "# redaction of the report: custom rules: license; last digits" in text for text in sources
     )
     assert "LIC-" not in done.page
-
-
-def test_a_fleet_report_begins_with_what_has_changed(tmp_path):
-    """Masked as all else; the report of one run refuses it."""
-    then = [run(run_id=f"r{n}", end=None) for n in range(3)]
-    failed = run(step("e", type="error", label=f"EIN {EIN}"), run_id="r2", status="error")
-    now = [run(run_id="r0"), run(run_id="r1"), failed]
-    done = make(now, tmp_path / "fleet.html", before=then)
-    assert "1 failed, 2 completed" in done.page
-    assert EIN not in done.page + done.outputs
-    assert done.page.index("What changed") < done.page.index("Needs attention")
-    with pytest.raises(UsageError, match="before="):
-        make(failed, tmp_path / "one.html", before=then)
 
 
 # ------------------------------------------------------------------------------------------ failure
@@ -179,6 +121,7 @@ def test_a_template_that_prints_its_folder_fails(tmp_path):
         ("pipe.html", {}, r"pipe\.ipynb is a folder or a device"),  # reading it would wait for ever
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
+        ("a.html", {"before": run()}, "before= is for the report on many runs"),
         (
             "a.html",
             {"template": "compare"},

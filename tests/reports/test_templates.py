@@ -12,10 +12,7 @@ import pytest
 from runkit.errors import UsageError
 from runkit.reports._export import to_html
 from runkit.reports.templates import Template, find_template, template_folder
-from support import run, step
-from tests.reports.conftest import make, write_template
-
-READ = "import runkit\ndata = runkit.report_data()"
+from tests.reports.conftest import write_template
 
 
 @pytest.mark.parametrize("name", ["run", "compare", "fleet"])
@@ -97,44 +94,3 @@ def test_a_link_leads_to_the_web_or_is_none(address, is_kept):
     """From a file on a disk, an address without a scheme leads into the reader's own network."""
     page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
     assert (f'href="{address}"' in page) == ("href" in page) == is_kept
-
-
-# ----------------------------------------------------------------------------------------- executed
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """A report of a template with odd cells, in a folder of files that are named like modules."""
-    folder = tmp_path_factory.mktemp("own")
-    for name in ("pathlib", "json", "pandas", "ipykernel_launcher"):
-        (folder / f"{name}.py").write_text("raise ImportError('planted')")
-    (folder / "helper_of_mine.py").write_text("WORD = 'helped'")
-    cells = [
-        "import helper_of_mine\nprint(helper_of_mine.WORD)",
-        "print(data.frames.steps['label'][0])",
-        "raise ValueError(data.frames.steps['label'][1])",
-    ]
-    source = run(
-        step("s", label='<div class="runkit-provenance">'), step("t", label="EIN 47-1839265")
-    )
-    template = write_template(folder / "own.ipynb", READ, *cells)
-    nb = nbformat.read(template, 4)
-    nb.cells[-1].metadata.tags = ["raises-exception"]
-    nbformat.write(nb, template)
-    return make(source, folder / "a.html", template=template)
-
-
-def test_a_file_beside_the_template_takes_no_modules_place(own):
-    """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
-    assert "helped" in own.outputs
-
-
-def test_no_text_of_a_run_hides_where_the_data_comes_from(own):
-    """A text that names the block is not the block."""
-    assert "About this report" in own.page
-
-
-def test_a_traceback_holds_masks(own):
-    """A cell that may raise leaves its error in both files, and no secret with it."""
-    assert "ValueError: EIN [ein 1]" in own.page
-    assert "47-1839265" not in own.page + own.outputs
