@@ -5,32 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import runkit
 from analysis.api import HIT, action, client_of
-from analysis.truth import actions_and_truth, equal_proposals
 from runkit.errors import NotFound, UsageError
 from support import artifact, question, run
 
 # -------------------------------------------------------------------------------------- the sandbox
-
-
-@pytest.mark.parametrize("policy", [False, True])
-def test_actions_of_equal_proposals_join_the_right_question(monkeypatch, policy):
-    """In one question, in two of one run, and in many runs about one business.
-
-    Each join is the right one.
-    """
-    with equal_proposals(monkeypatch, policy) as server:
-        found, planned = (df.set_index("action_id") for df in actions_and_truth(server))
-    pd.testing.assert_frame_equal(found[[*planned]], planned.loc[found.index])
-    assert len(found) > 40
-    assert set(found["settled_by"]) == {"reviewer", "policy"} if policy else {"reviewer"}
-    assert (found.groupby(["object_id", "type"]).size() > 5).any()
-    assert found.groupby("run_id").size().max() > 1
-    assert policy or found["proposal_no"].max() == 1
 
 
 def test_an_action_of_a_person_has_no_question():
@@ -91,7 +73,7 @@ def run_of(*questions: dict[str, Any], business_id: str = "b") -> dict[str, Any]
         ([dismissals("a", 0, 8), dismissals("b", 1, 5, object_ids=[HIT])], [9], [("b", 0)]),
     ],
 )
-def test_which_question_led_to_an_action(questions, seconds, expected):
+def test_an_action_joins_the_question_that_led_to_it(questions, seconds, expected):
     """By run, type and time; by object where one is named, else in order.
 
     Null where it is not sure.
@@ -103,14 +85,15 @@ def test_which_question_led_to_an_action(questions, seconds, expected):
     assert [*found.where(found.notna(), None).itertuples(index=False, name=None)] == expected
 
 
-def test_actions_of_runs_that_are_not_in_the_frames():
+def test_actions_of_other_runs_are_rows_without_a_question():
     """They are rows; what cannot be joined is null."""
     elsewhere = action(0, 7, run={"id": "elsewhere-1234"}, user={"email": "ana@bank.example"})
-    with client_of(elsewhere, action(1, 8)) as client:
-        found = runkit.actions(run_of(dismissals("a", 0, 5)), client)
-    assert found["run_id"].tolist() == ["elsewhere-1234", "r"]
-    assert found["user_name"].fillna("").tolist() == ["ana@bank.example", ""]
-    assert found["settled_by"].tolist() == ["unknown", "reviewer"]
+    asked = [dismissals("a", 0, 5), dismissals("p", 20, 20, resolution="auto_approve")]
+    with client_of(elsewhere, action(1, 8), action(2, 25)) as client:
+        found = runkit.actions(run_of(*asked), client)
+    assert found["run_id"].tolist() == ["elsewhere-1234", "r", "r"]
+    assert found["user_name"].fillna("").tolist() == ["ana@bank.example", "", ""]
+    assert found["settled_by"].tolist() == ["unknown", "reviewer", "policy"]
 
 
 def test_actions_of_no_runs_are_an_empty_typed_frame():
@@ -119,7 +102,7 @@ def test_actions_of_no_runs_are_an_empty_typed_frame():
         assert runkit.actions([], client).dtypes.equals(runkit.actions(run_of(), client).dtypes)
 
 
-def test_refused_arguments():
+def test_wrong_arguments_of_actions_are_refused():
     """Runs whose business nobody knows, what is no client, and a business that is gone."""
     with client_of() as client:
         with pytest.raises(UsageError, match="none of the 1 run in f knows its business"):

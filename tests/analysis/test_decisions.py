@@ -449,6 +449,6 @@ def test_decisions_of_no_questions_are_an_empty_typed_frame(by):
         ({"actions": pd.DataFrame()}, "expected the frame of runkit.actions"),
     ],
 )
-def test_refused_arguments(options, message):
+def test_wrong_arguments_of_decisions_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         runkit.decisions([], **options)

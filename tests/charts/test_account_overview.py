@@ -53,7 +53,7 @@ def test_frames_need_no_client_and_no_run_needs_a_figure():
     assert set(nothing._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
-def test_a_limit_of_ones_own_is_compared_with_known_waits_only():
+def test_sla_h_is_compared_with_known_waits_only():
     pending = question("q", 10, None)
     asking = run(pending, end=None, status="interrupted")
     dated = [

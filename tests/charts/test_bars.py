@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from chart import GROUP, INSTANT, WAIT, Chart, draw, values, words
+from chart import GROUP, INSTANT, WAIT, draw, values, words
 from runkit.display.colors import LIGHT
 from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
@@ -46,7 +44,7 @@ def test_numbers_are_exact_and_typed():
     assert np.allclose(chart.numbers("x"), [1, 0.001], rtol=1e-9)
 
 
-def test_color_is_never_the_only_sign():
+def test_waits_and_failures_have_a_mark_beside_their_color():
     """A wait is dotted, a failing step has a cross, a settled question is no wait."""
     chart = draw(NESTED)
     assert dotted(chart)["x"] == [30, 70, None]
@@ -55,7 +53,7 @@ def test_color_is_never_the_only_sign():
     assert chart.numbers("x", GROUP).tolist() == [30]
 
 
-def test_a_pending_question_still_waits():
+def test_the_bar_of_a_pending_question_ends_when_it_was_read():
     """Its bar ends at the moment of reading, and its line in an open circle."""
     chart = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"), compress_waits=False)
     assert chart.numbers("x", WAIT).tolist() == [2262]
@@ -101,19 +99,10 @@ def test_a_chart_without_steps_has_a_note(source, text):
     assert text in note["text"]
 
 
-def bars(source: object, **options: Any) -> set[tuple[float, float]]:
-    """Start and length of all bars, in seconds."""
-    return {
-        (round(start, 6), round(length, 6))
-        for trace in Chart.of(source, **options).json["data"]
-        if trace["type"] == "bar"
-        for start, length in zip(values(trace.get("base")), values(trace.get("x")), strict=False)
-    }
-
-
 @pytest.mark.parametrize("n_runs", [1, 2, 3])
 def test_bars_stand_where_the_steps_were(n_runs):
     """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
     steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
-    runs = [run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)]
-    assert {(3, 14.25), (35.5, 28.625)} <= bars(runs)
+    chart = draw([run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)])
+    starts, lengths = (chart.numbers(key).round(6).tolist() for key in ("base", "x"))
+    assert {(3, 14.25), (35.5, 28.625)} <= {*zip(starts, lengths, strict=True)}

@@ -43,7 +43,7 @@ def test_steps_without_agent_are_one_row():
 
 
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])
-def test_it_takes_one_run_on_each_side(source):
+def test_compare_takes_one_run_on_each_side(source):
     with pytest.raises(UsageError, match=r"b holds . runs?; expected exactly one"):
         compare(run(), source)
 
@@ -52,7 +52,7 @@ READ = run(step("1", 0, 10), step("2", 10, 30, name="ask", type="interrupt"), ru
 LISTED = run(run_id="listed")
 
 
-def test_of_a_run_without_steps_nothing_is_known_to_differ():
+def test_a_run_without_steps_is_not_known_to_differ():
     table = compare(READ, LISTED)
     numbers = table.set_index("name")
     assert numbers[["n_a", "total_s_a", "waiting_s_a"]].values.tolist() == [[1, 10, 0], [1, 20, 20]]

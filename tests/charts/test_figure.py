@@ -55,14 +55,6 @@ def test_the_solid_parts_of_steps_are_their_time_on_the_critical_path():
         assert [spent[row] for row in steps.index] == pytest.approx(critical_s, abs=few_pixels)
 
 
-def test_a_step_that_spans_a_question_has_two_solid_parts():
-    """A group of 100 s has a step of 20 s, and a question of 40 s beside it is open meanwhile."""
-    group = step("g", 0, 100, steps=[step("a", 10, 30)])
-    chart = draw(run(group, question("q", 40, 80)), compress_waits=False)
-    assert chart.solid == [(0, 0, 10), (1, 10, 30), (0, 30, 40), (0, 80, 100)]
-    assert "1 min work, 40 s waiting" in chart.title
-
-
 def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
     """Its steps took 7 min, which is all that is known."""
     chart = draw(run(step("a", 0, 300), step("b", 200, 420), start=20, end=10))
@@ -102,7 +94,7 @@ def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     assert draw(read).durations[1] == "Approved by Ana Ortiz"
 
 
-def test_an_open_step_ends_in_a_stub_and_says_so():
+def test_an_open_step_ends_in_a_dotted_line_and_a_note():
     live = draw(run(step("a", 0, None), end=None, status="running", updated_at=at(60)))
     assert live.durations[0].endswith("still running")
     assert live.trace("open step")["line"]["dash"] == "dot"

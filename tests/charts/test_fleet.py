@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 from runkit.charts import fleet
@@ -77,7 +76,7 @@ def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
     assert "&#34;pair&#34;, &#39;b&#39;)" in panel.body
 
 
-def test_what_else_needs_attention_in_order():
+def test_attention_is_ordered_by_confidence_data_and_policy():
     """Low confidence by its weakest finding, broken data as one row, decisions of the policy, medium."""
     pending = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
     runs = [
@@ -226,34 +225,22 @@ def test_a_failed_run_and_a_single_one_are_not_compared():
 
 
 def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
-    answered = run(question("q", 0, 5 * 3_600), run_id="x", end=18_000)
-    panel = fleet.waits(frames([waiting(1, 60), waiting(2, 3 * 3_600), answered]), sla_h=2)
+    """What the policy settled waited for nobody; an expired question is counted apart."""
+    settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
+    answered = run(settled, question("q", 0, 5 * 3_600), run_id="x", end=18_000)
+    lapsed = run(question("q", 10, None), run_id="l", status="error")
+    runs = [waiting(1, 60), waiting(2, 3 * 3_600), answered, lapsed]
+    panel = fleet.waits(frames(runs), sla_h=2)
     counts = panel.table.set_index("kind").loc["All"]
-    assert counts[["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]].tolist() == [
-        1,
-        0,
-        2,
-        0,
-        0,
-    ]
-    assert counts[["n_pending", "n_late", "n_questions"]].tolist() == [2, 2, 3]
+    classes = ["to 30 min", "to 2 h", "to 1 d", "to 3 d", "over 3 d"]
+    assert counts[classes].tolist() == [2, 0, 2, 0, 0]
+    columns = ["n_pending", "n_late", "n_questions", "n_answered", "n_lapsed"]
+    assert counts[columns].tolist() == [2, 2, 4, 1, 1]
     assert '<td class="late attention">1 + ◷ 1</td>' in panel.body
     assert fleet.waits(frames([])).table.empty
 
 
-@pytest.mark.parametrize(
-    ("dated", "n_late"), [([], None), ([waiting(1, 3_600)], None), ([waiting(1, 4 * 3_600 + 1)], 1)]
-)
-def test_a_wait_of_unknown_length_is_not_counted_as_in_time(dated, n_late):
-    undated = [waiting(n) | {"_runkit": {}} for n in (2, 3)]
-    panel = fleet.waits(frames([*dated, *undated]))
-    counts = panel.table.set_index("kind").loc["All"]
-    assert counts["n_late"] is pd.NA if n_late is None else counts["n_late"] == n_late
-    assert counts[["not known", "n_questions"]].tolist() == [2, 2 + len(dated)]
-    assert f"{n_late or '–'} of {2 + len(dated)}; 2 not known" in panel.body
-
-
-def test_outcomes_add_up():
+def test_each_run_is_in_one_row_of_outcomes():
     """Every run is in one row, and the shares of an agent's runs make 100%."""
     runs = [run(step("s", 0, 60), run_id=f"r{n}", end=60) for n in range(3)]
     table = fleet.outcomes(frames([*runs, run(run_id="e", status="error")])).table

@@ -63,12 +63,12 @@ MIXED = (
         ({"group": "agent", "sort": "duration"}, [4, 2, 5, 6, 3, 1]),
     ],
 )
-def test_the_order_of_rows(options, order):
+def test_rows_are_sorted_by_status_time_or_duration(options, order):
     """Failed, waiting (longest first), running, completed; or newest first; or longest first."""
     assert labels(chart(*MIXED, **options)) == [f"{number:08d}" for number in order]
 
 
-def test_the_numbers_of_rows():
+def test_rows_show_seconds_of_work_and_of_waiting():
     """Bars are seconds of work, dots are seconds of waiting on a log scale."""
     figure = chart(*MIXED)
     bars = next(trace for trace in figure.data if trace.type == "bar")
@@ -106,7 +106,7 @@ def many(n: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_more_than_rows_are_points():
+def test_more_runs_than_rows_are_points():
     """Each run is a point at its wait; those that wait longest are listed beside them."""
     n = MAX_ROWS + 1
     figure = chart(*many(n))

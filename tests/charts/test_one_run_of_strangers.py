@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 import re
 
-import pytest
-
 import runkit
 import strangers
 from runkit import one_run
-from support import artifact, at, question, run, step
+from support import at, question, run, step
 
 ABSENCE = re.compile(r"\b(no|none|0|all|without)\b", re.IGNORECASE)
 LISTED = run(run_id="listed")
@@ -18,13 +16,6 @@ LISTED = run(run_id="listed")
 
 def of_form(name: str) -> runkit.Frames:
     return runkit.frames(strangers.raws(strangers.FORMS[name](random.Random(0))))
-
-
-@pytest.mark.parametrize("show", [one_run.findings, one_run.questions])
-def test_a_run_whose_steps_were_not_read_is_said_to_lack_nothing(show):
-    words = show(runkit.frames(LISTED)).sentence
-    assert not ABSENCE.search(words)
-    assert "1 run not known" in words
 
 
 def test_other_questions_of_a_listed_run_are_not_known():
@@ -37,12 +28,6 @@ def test_other_questions_of_a_listed_run_are_not_known():
 def test_a_run_that_waits_for_what_is_not_in_the_data_has_a_question():
     f = runkit.frames(run(step("s"), status="interrupted", end=None))
     assert one_run.questions(f).sentence == "The question is not in the data."
-
-
-def test_a_run_that_was_read_has_none():
-    f = runkit.frames(run(step("s")))
-    assert one_run.questions(f).sentence == "No questions."
-    assert one_run.findings(f).sentence == "No findings."
 
 
 def test_tiers_that_were_not_delivered_are_not_counted_as_weak():
@@ -61,23 +46,6 @@ def test_an_answered_question_without_an_id_keeps_its_evidence():
     assert panel.table["interrupt_id"].isna().all()
     assert panel.table["evidence"].tolist() == ["Registered agent found (government)"]
     assert "<bdi>Registered agent found</bdi>" in panel.body
-
-
-def pending_item(title: str) -> dict[str, object]:
-    return {"value": {"type": "decision", "label": "Sure?", "artifacts": [artifact(title)]}}
-
-
-def test_an_item_without_id_and_step_keeps_its_evidence():
-    raw = LISTED | {"status": "interrupted", "ended_at": None}
-    panel = one_run.questions(runkit.frames(raw | {"interrupts": [pending_item("Hit")]}))
-    assert panel.table["evidence"].tolist() == ["Hit (no source)"]
-    assert "<bdi>Hit</bdi>" in panel.body
-
-
-def test_items_that_are_not_told_apart_share_no_evidence():
-    items = [pending_item("Hit"), pending_item("Other")]
-    raw = LISTED | {"status": "interrupted", "ended_at": None, "interrupts": items}
-    assert one_run.questions(runkit.frames(raw)).table["evidence"].isna().tolist() == [True, True]
 
 
 def test_the_longest_wait_is_a_bound_where_the_run_has_no_time_of_reading():

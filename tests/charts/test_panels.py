@@ -34,26 +34,6 @@ def test_findings_are_matched_by_title():
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]
 
 
-def test_a_panel_of_waits_counts_questions_to_a_reviewer():
-    """Two answered, one pending, one expired; what the policy settled waited for nobody."""
-    settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
-    f = runkit.frames(
-        [
-            run(settled, question("q1", 10, 30), question("q2", 40, 100), run_id="a"),
-            run(question("q3", 10, None), run_id="b", end=None, status="interrupted",
-                interrupts=[{"id": "q3", "value": {"type": "decision"}}]),
-            run(question("q4", 10, None), run_id="c", status="error"),
-        ]
-    )  # fmt: skip
-    table = fleet.waits(f).table.set_index("kind")
-    assert table.loc["All", ["n_questions", "n_answered", "n_pending", "n_lapsed"]].tolist() == [
-        4,
-        2,
-        1,
-        1,
-    ]
-
-
 def test_the_slowest_work_is_the_own_time_of_steps():
     """A group that covers its steps has none; one that worked 70 s beside them comes first."""
     looks = [step("a", 0, 5, name="look_up"), step("b", 75, 80, name="look_up")]

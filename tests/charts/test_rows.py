@@ -7,11 +7,9 @@ import re
 
 import pytest
 
-import runkit
-from chart import FAILING, GROUP, WAIT, Chart, draw
+from chart import FAILING, GROUP, WAIT, draw
 from runkit.errors import UsageError
 from support import example, question, run, step
-from tests.charts.test_bars import bars
 
 
 def large(n_groups=20, n_steps=9):
@@ -76,16 +74,6 @@ def test_every_other_step_is_a_sliver_in_the_row_of_its_group():
     assert sum(end - start for row, start, end in chart.slivers if row == last) == 2 * 2 * 9
 
 
-def test_the_longest_that_is_left_out_may_be_a_group():
-    """59 top steps and a question leave no row for a group of 92 s and its step of 2 s."""
-    inner = step("g", 0, 92, steps=[step("i", 0, 2)])
-    outer = step("o", 0, 100, steps=[inner])
-    steps = [step(f"{n}", n, n + 3) for n in range(58)]
-    chart = draw(run(outer, *steps, question("q", 99, 100)))
-    assert "60 of 62 steps have a row" in chart.title
-    assert "they took 1 min 32 s or less" in chart.title
-
-
 def test_depth_says_how_much_of_a_tree_has_a_row():
     assert len(draw(large(n_groups=11), depth=None).rows) == 122
     with pytest.raises(UsageError, match="depth=None draws a row for each of 221 steps"):
@@ -135,8 +123,8 @@ def test_no_chart_is_taller_than_2400_px():
 
 def test_a_chart_that_leaves_steps_out_says_so():
     """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
-    f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
-    shown, layout = len(bars(f)), Chart.of(f).layout
+    chart = draw(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
+    shown, layout = len(chart.numbers("x")), chart.layout
     assert shown <= 60 < 400
     around = json.dumps([layout["title"], layout["annotations"]])
     assert {"400", str(shown)} <= set(re.findall(r"\d+", around))

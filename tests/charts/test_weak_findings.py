@@ -19,7 +19,7 @@ def found(
     return artifact(title, type=kind, confidence=confidence, sources=evidence)
 
 
-def test_evidence_that_is_weaker_than_it_looks():
+def test_each_weakness_of_evidence_is_a_row():
     """Each weakness is a row; a finding with a good source, and one of another run or type, is none."""
     register = ("https://register.example/1", "primary")
     web, blog = ("https://web.example/1", "secondary"), ("https://web.example/2", "secondary")

@@ -55,7 +55,7 @@ def test_an_absence_is_written_only_if_nothing_is_missing():
         assert not absences or count.unknown == count.unread == 0, count
 
 
-def test_what_is_missing_is_written_beside_every_number():
+def test_unknown_and_unread_are_written_beside_every_number():
     for count in COUNTS:
         words = phrase(count, WHAT, NOUN)
         assert ("known" in words) == bool(count.unknown or (count.unread and not count.of)), count

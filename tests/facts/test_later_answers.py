@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -11,11 +9,6 @@ import runkit
 import strangers
 from runkit.tables.frames import Frames
 from support import at, question, run
-
-
-def listed(run_id: str = "r", **more: Any) -> dict[str, Any]:
-    """A run as the list of runs shows it."""
-    return run(run_id=run_id, **more)
 
 
 def log_of(f: Frames, sent_s: float) -> pd.DataFrame:
@@ -38,7 +31,7 @@ def log_of(f: Frames, sent_s: float) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("read_s", "is_later"), [(100, True), (300, False)])
-def test_an_answer_after_reading_is_said_and_the_question_stays_open(read_s, is_later):
+def test_an_answer_after_reading_is_shown_and_the_question_stays_open(read_s, is_later):
     asking = run(
         question("q", 20, None, label="Approve?"),
         end=None,
@@ -54,13 +47,13 @@ def test_an_answer_after_reading_is_said_and_the_question_stays_open(read_s, is_
     assert "confirmed" not in panel.body
 
 
-def test_what_an_item_without_id_and_step_proposes_is_its_evidence():
+def test_a_pending_item_without_an_id_keeps_its_evidence():
     proposal = strangers.evidence(strangers.Finding("Another date of birth", "high", ("primary",)))
     item = {"value": {"label": "Dismiss?", "type": "dismissal", "artifacts": [proposal]}}
-    f = runkit.frames([listed(end=None, status="interrupted", interrupts=[item])])
+    f = runkit.frames([run(end=None, status="interrupted", interrupts=[item])])
     evidence = runkit.one_run.questions(f).table["evidence"].tolist()
     assert evidence == ["Another date of birth (primary)"]
-    two = runkit.frames([listed(end=None, status="interrupted", interrupts=[item, item])])
+    two = runkit.frames([run(end=None, status="interrupted", interrupts=[item, item])])
     assert runkit.one_run.questions(two).table["evidence"].isna().tolist() == [True, True]
 
 

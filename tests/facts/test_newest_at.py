@@ -61,12 +61,12 @@ NOT_PROVEN = {
 
 
 @pytest.mark.parametrize("name", PROVEN)
-def test_a_document_was_written_after_its_newest_time(name):
+def test_a_document_has_its_newest_time(name):
     assert newest(runkit.frames(PROVEN[name])) == [NEWEST, NEWEST]
 
 
 @pytest.mark.parametrize("name", NOT_PROVEN)
-def test_objects_and_single_runs_prove_nothing(name):
+def test_objects_and_single_runs_have_no_newest_time(name):
     assert set(newest(runkit.frames(NOT_PROVEN[name]))) == {None}
 
 
@@ -100,7 +100,7 @@ def test_the_newest_time_is_kept_by_selecting_combining_and_saving(tmp_path):
     assert newest(runkit.frames(f.save(tmp_path / "saved"))) == [NEWEST, NEWEST]
 
 
-def test_an_archive_proves_nothing_of_when_its_runs_were_read(tmp_path):
+def test_an_archive_has_no_newest_time(tmp_path):
     archive = runkit.Archive(tmp_path / "archive")
     archive.add(json.dumps(PAGE).encode(), progress=False)
     assert newest(runkit.frames(archive)) == [None, None]

@@ -32,7 +32,7 @@ def test_waits_have_a_class_and_the_longest_of_a_loop():
     assert row["longest_s"] == pytest.approx(max(waits_s), abs=0.01)
 
 
-def test_a_file_proves_that_its_questions_are_late():
+def test_questions_of_a_file_are_late_by_its_newest_time():
     """30 questions that were asked up to 18 days before the newest time of their file."""
     asking = [
         run(question("q", n, None), run_id=f"asking{n}", end=None, status="interrupted")
@@ -46,17 +46,11 @@ def test_a_file_proves_that_its_questions_are_late():
     assert "Open waits are counted to Feb 21, 2026, 10:01 UTC" in runkit.overview(f).sentence
 
 
-def test_low_findings_of_runs_without_an_output_need_a_look():
+def test_low_findings_without_an_output_need_attention():
     made = [item for seed in range(6) for item in strangers.findings_only(random.Random(seed))]
     panel = runkit.overview(strangers.raws(made))
     assert panel.table[["next_step", "n_runs"]].values.tolist() == [["Read", 6]]
     assert '<b class="text">6</b> <span>of 6 completed runs</span>' in panel.body
-
-
-def test_an_unrated_finding_is_called_unrated():
-    made = strangers.odd_confidence(random.Random(0))
-    table = runkit.fleet.needs_attention(runkit.frames(strangers.raws(made))).table
-    assert table["reason"].tolist() == ["Unrated: Unrated"]
 
 
 def test_findings_without_tiers_are_not_known_to_be_weak():

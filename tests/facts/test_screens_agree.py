@@ -37,7 +37,7 @@ def values_in(texts: list[str], pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize("names", [[], ["without_read_time"], ["without_steps"]])
-def test_screens_say_one_number_of_one_fact(names):
+def test_screens_show_the_same_number_of_one_fact(names):
     rng = random.Random(5)
     fleet = strangers.fleet(rng, 9)
     f = runkit.frames(strangers.reduced(fleet.page, names, 0.5, rng))
@@ -49,7 +49,7 @@ def test_screens_say_one_number_of_one_fact(names):
         assert sum(map(bool, values.values())) > 1, (fact, values)  # several screens have it
 
 
-def test_screens_say_one_number_of_questions_that_may_be_rows_of_one():
+def test_screens_count_unpaired_questions_as_at_least_two():
     """Two open steps without labels and two items are two to four questions."""
     asked = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
     steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(asked)]
@@ -114,7 +114,7 @@ def test_what_needs_attention_is_what_waits_and_what_failed():
 
 
 @pytest.mark.parametrize("missing", [None, "the list was cut"])
-def test_nothing_waits_only_where_all_runs_were_read(missing):
+def test_the_inbox_is_caught_up_only_if_all_runs_were_read(missing):
     lines = [str(line) for line in _terminal.inbox(runkit.frames([]), "", missing)]
     assert ("caught up" in lines[0]) == (missing is None)
 

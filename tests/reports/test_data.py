@@ -28,7 +28,7 @@ def client(box):
 # ----------------------------------------------------------------------------- a notebook by itself
 
 
-def test_without_ids_one_example_that_waited(monkeypatch):
+def test_report_data_without_ids_reads_one_example(monkeypatch):
     """Of an own sandbox, also where a client or a key was given: it might be of the real API."""
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_live_0123456789")
     live = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")
@@ -40,21 +40,19 @@ def test_without_ids_one_example_that_waited(monkeypatch):
     assert ", from 127.0.0.1" in data.provenance.facts["read"]
 
 
-def test_ids_are_read_with_a_client(client, completed):
-    """In their order; equal runs have an equal digest, whenever they were read."""
+def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exported):
+    """In their order; equal runs have an equal digest, whenever they were read. An unknown id is named."""
     ids = [completed[1].id, completed[0].id]
     data = runkit.report_data(ids, client=client)
-    assert data.frames.runs["run_id"].tolist() == ids
-    assert data.provenance.run_ids == tuple(ids)
-    assert data.provenance.digest == runkit.report_data(ids[::-1], client=client).provenance.digest
-
-
-def test_ids_are_read_with_the_key_and_address_of_the_environment(exported, completed):
-    data = runkit.report_data([completed[0].id])
-    assert data.frames.runs["run_id"].tolist() == [completed[0].id]
-    assert data.provenance.facts["read"].endswith(
-        exported.url.removeprefix("http://").removesuffix("/v1")
-    )
+    assert data.frames.runs["run_id"].tolist() == [*data.provenance.run_ids] == ids
+    unknown = "b0000000-0000-4000-8000-000000000000"
+    again = runkit.report_data([*ids[::-1], unknown])
+    assert again.frames.runs["run_id"].tolist() == ids[::-1]
+    assert again.provenance.digest == data.provenance.digest
+    host = exported.url.removeprefix("http://").removesuffix("/v1")
+    assert again.provenance.facts["read"].endswith(host)
+    assert again.provenance.missing.startswith(f"1 run could not be read: {unknown}")
+    assert again.provenance.missing in repr(again.provenance)
 
 
 def test_ids_without_a_key_ask_for_one():
@@ -62,15 +60,7 @@ def test_ids_without_a_key_ask_for_one():
         runkit.report_data(["r"])
 
 
-def test_an_unknown_id_is_named(client, completed):
-    unknown = "b0000000-0000-4000-8000-000000000000"
-    data = runkit.report_data([completed[0].id, unknown], client=client)
-    assert len(data.frames.runs) == 1
-    assert data.provenance.missing.startswith(f"1 run could not be read: {unknown}")
-    assert data.provenance.missing in repr(data.provenance)
-
-
-def test_data_are_redacted_here_too(client, completed):
+def test_report_data_are_redacted(client, completed):
     [run_id] = [run.id for run in completed if "TIN" in run.to_json()][:1]
     for redact, n_masked in (
         (True, 0),
@@ -126,7 +116,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_value_counts(change):
+def test_each_changed_value_changes_the_digest(change):
     changed = example("completed")
     CHANGES[change](changed)
     assert digest(changed) != digest(example("completed"))

@@ -144,7 +144,7 @@ OPEN = [("0", ""), ("0 of 1", "1 question waiting"), ("0", "")]
         ),
     ],
 )
-def test_the_numbers_of_one_run(raw, numbers):
+def test_tiles_of_one_run_count_findings_answers_sources_and_time(raw, numbers):
     names = ("Findings", "Answered by reviewers", "Sources", "Time")
     assert tiles(data_of(raw)) == dict(zip(names, numbers, strict=True))
 

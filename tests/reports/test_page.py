@@ -127,7 +127,7 @@ def test_a_phone_shows_the_outcome_first(opened):
 
 
 @pytest.mark.browser
-def test_it_prints(made, open_file):
+def test_a_report_prints_in_light_colors_on_few_pages(made, open_file):
     """Light also for a reader of dark screens, with a running head, folds open, a fleet on few pages."""
     page = open_file(made("fleet").report.html, 1280, "dark").page
     sheets = page.pdf(format="Letter")
@@ -146,7 +146,7 @@ def test_it_prints(made, open_file):
     assert page.locator("main :is(table, svg)").evaluate_all(wide) == 0
 
 
-def test_a_readers_own_figure_is_never_lost():
+def test_a_figure_of_the_user_is_drawn_or_named():
     """It is drawn if its vocabulary is known, else its picture, else its title and where to look."""
     bars = go.Figure(go.Bar(x=["a"], y=[1])).update_layout(title="Runs by <b>week</b>")
     shown, chart = ({PLOTLY: json.loads(item.to_json())} for item in (bars, runkit.gantt(run())))

@@ -81,31 +81,11 @@ MASKED = [
     ('sent {\\"password\\": \\"hunter\\"}', 'sent {\\"password\\": \\"[key 1]\\"}'),
 ]
 
-STAYS = [
-    "EIN checked: revenue 250000000; order 123456789",
-    "https://records.example.gov/filings/250000000",
-    "filed on 2026-02-03, at 2026-02-03T10:00:00.123456789Z",
-    "order 12-3456789-01, case AB-123-45-6789",
-    "+1 (555) 123-4567, +49 30 1234567, Reno, NV 89501-1234",
-    "b1500000-0000-4000-8000-123456789012",
-    "https://h.example/d?sig=&key=acme&token=refresh",
-    "https://medium.example/@user/post",
-    "R&D; design=5, a&nbsp;b&lt;c, 100%",
-    "bearer shares, a token of thanks, Basic checks; authorization: pending",
-    "ZWluIDEyLTM0NTY3ODk= 31322d33343536373839",  # base64 and hexadecimal digits of an EIN
-]
-
 
 @pytest.mark.parametrize(("text", "result"), MASKED)
 def test_secrets_are_masked_and_nothing_around_them(text, result):
     """Where it was found, and nothing around it."""
     assert masked(text) == result
-
-
-@pytest.mark.parametrize("text", STAYS)
-def test_amounts_dates_and_words_stay(text):
-    """Amounts, dates, orders, telephone numbers, words; and encoded text, which is not searched."""
-    assert masked(text) == text
 
 
 def examples(verdict: str) -> list[tuple[str, str]]:
@@ -183,28 +163,32 @@ CARRIERS = (
 )
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_what_looks_like_a_secret_is_masked_everywhere(carrier):
+def test_a_value_that_looks_secret_is_masked_everywhere():
     """Beside the place where it was found, in another frame, inside another word; with one mask."""
-    secret = "S3cr3t-Passw0rd-26"
-    raw = run(
-        step("s", label=f"{carrier.format(secret)} and x{secret}y"),
-        requester={"id": "1", "name": secret},
-    )
-    text = "".join(df.to_csv() for _, df in material([raw]).frames.items())
+    secrets = [f"S3cr3t-Passw0rd-{n}" for n in range(len(CARRIERS))]
+    runs = [
+        run(
+            step("s", label=f"{carrier.format(secret)} and x{secret}y"),
+            requester={"id": "1", "name": secret},
+            run_id=f"r{n}",
+        )
+        for n, (carrier, secret) in enumerate(zip(CARRIERS, secrets, strict=True))
+    ]
+    frames = material(runs).frames
+    text = "".join(df.to_csv() for _, df in frames.items())
     assert "S3cr3t" not in text
-    assert len(set(re.findall(r"\[\w+ \d+\]", text))) == 1
+    for label, name in zip(frames.steps["label"], frames.runs["requester"], strict=True):
+        assert {*re.findall(r"\[\w+ \d+\]", label)} == {name}
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "1.2345678901e-05", "two words 1234"],
-)
-def test_what_does_not_look_like_a_secret_is_masked_where_it_was_found(value):
+def test_a_plain_word_is_masked_only_where_it_was_found():
     """Words, times, numbers, and what a report says by itself are not erased from the rest of it."""
-    done = material([run(step("s", label=f"of {value}!", result={"token": value}))])
-    assert done.frames.steps["label"].tolist() == [f"of {value}!"]
-    assert json.loads(done.frames.steps["result"][0]) == {"token": "[key 1]"}
+    plain = ("cip_orchestrator", "hunter2", "2026-02-03T10:00:01Z", "1.23456789e-05", "two words 1")
+    steps = [step(f"s{n}", label=f"of {v}!", result={"token": v}) for n, v in enumerate(plain)]
+    done = material([run(*steps)]).frames.steps
+    assert done["label"].tolist() == [f"of {value}!" for value in plain]
+    tokens = [json.loads(result)["token"] for result in done["result"]]
+    assert tokens == [f"[key {n}]" for n in range(1, len(plain) + 1)]
 
 
 FOUND = {"token": "abc123def456"}
@@ -212,7 +196,7 @@ FOUND = {"token": "abc123def456"}
 
 @pytest.mark.parametrize("more", [{"steps": [step("s", result=FOUND)]}, {"odd": FOUND}])
 @pytest.mark.parametrize("order", [1, -1])
-def test_one_run_tells_what_is_masked_in_another(more, order):
+def test_a_secret_of_one_run_is_masked_in_others(more, order):
     """In whatever order they come; also in a field that frames leave out."""
     runs = [run(step("s", label="used abc123def456"), run_id="a"), run() | more][::order]
     assert "used [key 1]" in material(runs).frames.steps["label"].tolist()
@@ -233,7 +217,7 @@ def test_masks_number_the_values():
     )
 
 
-def test_counts_tell_values_and_texts():
+def test_masked_values_and_texts_are_counted():
     """A report can say how many values were masked, and in how many different texts."""
     texts = [f"{EIN} {EIN} 98-7654321 {EMAIL}", f"again {EIN}"]
     done = material([run(*(step(str(n), label=text) for n, text in enumerate(texts)))]).provenance
@@ -244,7 +228,7 @@ def test_counts_tell_values_and_texts():
 # --------------------------------------------------------------------------------------- the policy
 
 
-def test_an_own_pattern_masks_under_its_name():
+def test_a_pattern_masks_under_its_name():
     """A pattern masks under its name, and takes nothing from the built-in rules where both match."""
     policy = Redaction(patterns={"case": r"C-\d+", "end": re.compile(r"\d{4}\b")})
     assert masked(f"C-77 of {EIN}", policy) == "[case 1] of [ein 1]"
@@ -271,7 +255,7 @@ def test_a_wrong_policy_is_refused(arguments, words):
         Redaction(**arguments)
 
 
-def test_what_is_revealed_stays_and_keys_never_do():
+def test_revealed_values_stay_and_keys_are_always_masked():
     """Without a policy only keys are masked, and the keys of this process in any case."""
     text = f"{EIN} {EMAIL} {KEY} and corporate-key"
     assert (
@@ -282,7 +266,7 @@ def test_what_is_revealed_stays_and_keys_never_do():
     assert only_keys.text(text) == f"{EIN} {EMAIL} [key 1] and [key 2]"
 
 
-def test_an_own_pattern_means_no_part_of_an_id():
+def test_a_pattern_masks_no_part_of_an_id():
     """Ids join and are asked for; a pattern that matches one as a whole masks it all the same."""
     run_id = "be77c031-13f2-5139-b7f1-6004133bf42b"
     policy = Redaction(patterns={"phone": r"\d{3}-?\d{4}"})

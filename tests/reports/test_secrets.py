@@ -193,7 +193,7 @@ def test_html_of_a_template_keeps_its_text_only(own):
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(unsafe, browser, server):
+def test_a_report_page_makes_no_requests(unsafe, browser, server):
     """Opened from disk it loads nothing but itself, and its policy lets nothing out whatever tries."""
     address = unsafe().report.html.as_uri()
     server.script = lambda request: Answer({})

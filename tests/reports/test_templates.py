@@ -16,7 +16,7 @@ from tests.reports.conftest import write_template
 
 
 @pytest.mark.parametrize("name", ["run", "compare", "fleet"])
-def test_ours_are_found_by_name(name):
+def test_built_in_templates_are_found_by_name(name):
     """With the SHA-256 of the file, a cell for the parameters, and the data read by `report_data`."""
     template = find_template(name)
     assert template.path == template_folder() / f"{name}.ipynb"
@@ -26,7 +26,7 @@ def test_ours_are_found_by_name(name):
     assert any("runkit.report_data(run_ids" in source for source in sources)
 
 
-def test_ones_own_is_found_by_path(tmp_path):
+def test_a_template_of_the_user_is_found_by_path(tmp_path):
     """It is called by its file's name and holds any number of runs."""
     path = write_template(tmp_path / "mine.ipynb", "# Mine", "1")
     template = find_template(str(path))
@@ -37,13 +37,13 @@ def test_ones_own_is_found_by_path(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["report.html", ""])
-def test_another_word_is_refused(name):
+def test_an_unknown_template_name_is_refused(name):
     with pytest.raises(UsageError, match="is not known; expected one of 'run'"):
         find_template(name)
 
 
 @pytest.mark.parametrize("content", [b"{}", b"no json", b"\xff\xfe"])
-def test_what_is_no_notebook(tmp_path, content):
+def test_a_template_that_is_no_notebook_is_refused(tmp_path, content):
     """No library's error comes through."""
     path = tmp_path / "odd.ipynb"
     path.write_bytes(content)
@@ -90,7 +90,7 @@ def test_a_raw_cell_is_cleaned():
         ("file:///etc/passwd", False),
     ],
 )
-def test_a_link_leads_to_the_web_or_is_none(address, is_kept):
+def test_only_links_to_the_web_are_kept(address, is_kept):
     """From a file on a disk, an address without a scheme leads into the reader's own network."""
     page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
     assert (f'href="{address}"' in page) == ("href" in page) == is_kept

@@ -76,10 +76,13 @@ def test_spans_add_up_to_the_steps(f, tmp_path):
         assert is_agent == span.name.startswith("invoke_agent")
 
 
-def test_absolute_times(tmp_path):
+def test_the_root_span_has_the_outcome_and_absolute_times(tmp_path):
     """The example started on February 3, 2026 at 10:00:01 UTC, whatever the column's unit."""
     source = runkit.frames(example("completed"))
     spans, _ = otlp(source, tmp_path)
+    [root] = [span for span in spans if not span.parent_span_id]
+    assert attributes(root)["output.value"] == source.runs["outcome"].iloc[0]
+    assert attributes(root)["runkit.confidence"] == source.runs["confidence"].iloc[0]
     assert spans[0].start_time_unix_nano == 1_770_112_801_000_000_000
     assert spans[0].end_time_unix_nano == 1_770_115_260_000_000_000
     for unit in ("us", "ms", "ns"):
@@ -88,7 +91,7 @@ def test_absolute_times(tmp_path):
         assert of_steps[0].start_time_unix_nano == 1_770_112_801_000_000_000
 
 
-def test_a_pause_is_no_error(f, tmp_path):
+def test_a_question_is_no_error_in_a_trace(f, tmp_path):
     """The status is unset, also where the run failed; errors are those of the frames."""
     pause = question("q", 1, 3, status="error")  # it failed with its run
     lapsed = run(pause, step("e", 2, 3, type="error", status="error"), status="error")
@@ -130,13 +133,6 @@ def test_open_runs_are_left_out_of_spans(f, tmp_path):
     assert 0 < is_over.sum() < len(f.runs)
     assert len({span.trace_id for span in spans}) == is_over.sum()
     assert {record.trace_id for record in records} <= {span.trace_id for span in spans}
-
-
-def test_the_root_span_has_the_outcome(tmp_path):
-    source = runkit.frames(example("completed"))
-    [root] = [span for span in otlp(source, tmp_path)[0] if not span.parent_span_id]
-    assert attributes(root)["output.value"] == source.runs["outcome"].iloc[0]
-    assert attributes(root)["runkit.confidence"] == source.runs["confidence"].iloc[0]
 
 
 KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.example"

@@ -33,7 +33,7 @@ def table(key: str, rows: dict[str, str], name: str = "business_name") -> pd.Dat
         (table("thread_id", {}), [None] * 4, ""),
     ],
 )
-def test_names_of_a_table(businesses, names, unmatched):
+def test_a_table_names_businesses_by_thread_run_or_business_id(businesses, names, unmatched):
     """Rows that match no run are counted and named."""
     f = runkit.frames(RUNS, businesses=businesses)
     found = f.runs["business_name"]
@@ -45,7 +45,7 @@ def test_names_of_a_table(businesses, names, unmatched):
     assert f.runs.dtypes.equals(runkit.frames([]).runs.dtypes)
 
 
-def test_a_table_has_more_than_names():
+def test_a_table_fills_in_ids_and_statuses_of_businesses():
     """Its ids and statuses are filled in; frames that know a business keep what it lacks."""
     rows = table("thread_id", NAMES).assign(business_id=["b-1", "b-2", "b-9"])
     f = runkit.frames(RUNS, businesses=rows)
@@ -65,7 +65,7 @@ def test_a_table_has_more_than_names():
         ("names.csv", "businesses='names.csv'; expected a Client, or a DataFrame"),
     ],
 )
-def test_other_names_are_a_clear_error(businesses, words):
+def test_a_table_of_businesses_without_a_key_is_a_usage_error(businesses, words):
     with pytest.raises(UsageError, match=words):
         runkit.frames(RUNS, businesses=businesses)
 

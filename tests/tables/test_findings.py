@@ -22,41 +22,35 @@ def asking_run(*steps: dict[str, Any], items: list[dict[str, Any]], **more: Any)
     return runkit.frames(run(*steps, end=None, status="interrupted", interrupts=items, **more))
 
 
-def rows(frames: runkit.Frames) -> list[list[Any]]:
-    return frames.interrupts[["interrupt_id", "step_id"]].fillna("").values.tolist()
+NAMED = [question("int-2", 10, None), question("s2", 20, None, result={"interrupt_id": "int-1"})]
+ALIKE = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
 
 
-def test_a_question_and_its_step_join_by_id():
-    """The step's id, or the interrupt id that its result names, comes before everything else."""
-    named = question("s2", 20, None, result={"interrupt_id": "int-1"})
-    frames = asking_run(
-        question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")]
-    )
-    assert rows(frames) == [["int-2", "int-2"], ["int-1", "s2"]]
-    assert len(frames.problems) == 0
-
-
-def test_a_question_and_its_step_join_by_agent_and_label():
-    """With several open steps, equal agent and label decide."""
-    steps = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
-    frames = asking_run(*steps, question("c", 10, None), items=[pending("int-1")])
-    assert rows(frames) == [["", "b"], ["int-1", "a"], ["", "c"]]
-
-
-def test_the_only_question_and_the_only_open_step_join():
-    """Nothing else matches, but there is just one of each; answered steps do not count."""
-    frames = asking_run(
-        question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()]
-    )
-    assert rows(frames) == [["", "done"], ["int-1", "open"]]
-    assert frames.interrupts["outcome"].tolist() == ["answered", "pending"]
-
-
-def test_what_cannot_be_paired_is_two_rows_and_a_note():
-    """Two open steps, one question that fits neither."""
-    frames = asking_run(question("p", 1, None), question("q", 1, None), items=[pending()])
-    assert rows(frames) == [["", "p"], ["", "q"], ["int-1", ""]]
-    assert frames.problems["problem"].tolist() == ["unpaired_interrupt"]
+@pytest.mark.parametrize(
+    ("steps", "items", "rows", "problems"),
+    [
+        (NAMED, ["int-1", "int-2"], [["int-2", "int-2"], ["int-1", "s2"]], []),
+        ([*ALIKE, question("c", 10, None)], ["int-1"], [["", "b"], ["int-1", "a"], ["", "c"]], []),
+        (
+            [question("done", 1, 5), question("open", 10, None, agent="x")],
+            ["int-1"],
+            [["", "done"], ["int-1", "open"]],
+            [],
+        ),
+        (
+            [question("p", 1, None), question("q", 1, None)],
+            ["int-1"],
+            [["", "p"], ["", "q"], ["int-1", ""]],
+            ["unpaired_interrupt"],
+        ),
+        ([], ["int-1"], [["int-1", ""]], []),  # as a list page shows it
+    ],
+    ids=["by id", "by agent and label", "only one of each", "fits neither", "no steps"],
+)
+def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
+    frames = asking_run(*steps, items=[pending(item) for item in items])
+    assert frames.interrupts[["interrupt_id", "step_id"]].fillna("").values.tolist() == rows
+    assert frames.problems["problem"].tolist() == problems
 
 
 def test_a_question_that_is_listed_twice_counts_once():
@@ -67,17 +61,6 @@ def test_a_question_that_is_listed_twice_counts_once():
     assert frames.interrupts.set_index("interrupt_id").loc["q", "label"] == "first"
     noted = frames.problems[frames.problems["problem"] == "duplicate_step"]
     assert noted["location"].tolist() == ["$.interrupts[1]"]
-
-
-def test_without_steps_a_question_is_a_row_without_one():
-    """That is how a list page shows it, and no problem."""
-    source = run(end=None, status="interrupted", interrupts=[pending()])
-    del source["steps"]
-    frames = runkit.frames(source)
-    assert rows(frames) == [["int-1", ""]]
-    assert frames.interrupts["asked_at"].isna().all()
-    assert frames.runs["n_pending"].tolist() == [1]
-    assert len(frames.problems) == 0
 
 
 @pytest.mark.parametrize(
@@ -95,22 +78,10 @@ def test_without_steps_a_question_is_a_row_without_one():
         (question("q", 10, None), "error", "lapsed", 90),
     ],
 )
-def test_what_became_of_a_question(pause, status, outcome, wait):
+def test_a_question_is_answered_settled_by_policy_or_lapsed(pause, status, outcome, wait):
     """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
     row = runkit.frames(run(pause, status=status)).interrupts.iloc[0]
     assert (row["outcome"], row["wait_s"]) == (outcome, wait)
-
-
-def test_a_combined_proposal_counts_its_proposals():
-    """Each of them names its agent among the artifacts."""
-    proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]
-    item = pending(type="combined_proposal", proposals=proposals)
-    frames = asking_run(question("q", 1, None), items=[item])
-    assert frames.interrupts["n_proposals"].tolist() == [2]
-    assert frames.artifacts[["agent", "origin", "step_id"]].values.tolist() == [
-        ["tin", "proposal", "q"],
-        ["watchlist", "proposal", "q"],
-    ]
 
 
 def test_artifacts_are_numbered_over_the_run():
@@ -144,28 +115,12 @@ def test_artifacts_are_numbered_over_the_run():
         ("javascript:alert(1)", None),
     ],
 )
-def test_the_host_of_a_source(url, host):
+def test_a_source_has_its_host_in_lower_case(url, host):
     """In lower case, without user and port; null where there is none."""
     found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources[
         "host"
     ]
     assert found.astype(object).where(found.notna(), None).tolist() == [host]
-
-
-@pytest.mark.parametrize(
-    ("labels", "lowest"),
-    [
-        (["high", "low", "medium"], "low"),
-        (["high", "0.87"], "high"),
-        (["high", None], "high"),
-        (["0.87", None], None),
-    ],
-)
-def test_a_runs_confidence_is_the_lowest_that_is_rated(labels, lowest):
-    """Among the output's artifacts; a word beyond high, medium and low is no rating."""
-    output = {"artifacts": [artifact(confidence=label) for label in labels]}
-    found = runkit.frames(run(output=output)).runs["confidence"]
-    assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +138,7 @@ def test_a_runs_confidence_is_the_lowest_that_is_rated(labels, lowest):
         ([], 0, None),
     ],
 )
-def test_how_wide_and_how_official_the_evidence_is(sources, n_hosts, tier):
+def test_a_finding_has_its_number_of_hosts_and_best_tier(sources, n_hosts, tier):
     """Pages of one site are one host; the best tier is the most official one.
 
     Another word is `other`.
@@ -195,29 +150,31 @@ def test_how_wide_and_how_official_the_evidence_is(sources, n_hosts, tier):
 
 
 @pytest.mark.parametrize(
-    ("findings", "output", "weakest"),
+    ("findings", "output", "weakest", "confidence"),
     [
-        (["high", "low", "medium"], "low", "low"),
-        (["high", "guess", "low"], "high", "low"),
-        (["medium", None], "high", "medium"),
-        ([None, "0.87"], "guess", ""),
-        (["medium"], "low", "output"),
-        ([None, "guess"], "high", ""),
-        (["high", "high"], "low", "output"),
-        (["high"], "high", ""),
-        ([], "medium", "output"),
+        (["high", "low", "medium"], ["low"], "low", "low"),
+        (["high", "guess", "low"], ["high"], "low", "high"),
+        (["medium", None], ["high", None], "medium", "high"),
+        ([None, "0.87"], ["guess"], None, None),
+        (["medium"], ["high", "low", "medium"], "output", "low"),
+        ([None, "guess"], ["high", "0.87"], None, "high"),
+        (["high"], ["0.87", None], None, None),
+        ([], ["medium"], "output", "medium"),
     ],
 )
-def test_the_weakest_finding_of_a_run(findings, output, weakest):
-    """The finding or output with the lowest rating; null if none is rated below high."""
+def test_the_weakest_finding_and_the_confidence_of_a_run(findings, output, weakest, confidence):
+    """The finding or output with the lowest rating, null if none is rated below high.
+
+    The confidence is the lowest rating of the output.
+    """
     found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
-    delivered = {"artifacts": [artifact("output", confidence=output)]}
-    [row] = runkit.frames(run(found, output=delivered)).runs.to_dict("records")
-    assert row["n_findings"] == len(findings)
-    assert (row["weakest"] if isinstance(row["weakest"], str) else "") == str(weakest)
+    delivered = {"artifacts": [artifact("output", confidence=label) for label in output]}
+    row = runkit.frames(run(found, output=delivered)).runs.astype(object).iloc[0]
+    columns = ["n_findings", "weakest", "confidence"]
+    assert row[columns].where(row.notna(), None).tolist() == [len(findings), weakest, confidence]
 
 
-def test_another_word_is_other_and_stands_beside_it():
+def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
     """Confidence and tier are ordered categories with the same words in all frames; no problem."""
     sources = [{"url": f"https://{word}.example", "source_tier": word} for word in ("web", "paid")]
     found = artifact(confidence="0.87", sources=sources)
@@ -238,7 +195,7 @@ def test_another_word_is_other_and_stands_beside_it():
 
 
 @pytest.mark.parametrize("n_runs", [2, 1700])
-def test_sources_stand_with_their_own_finding(n_runs):
+def test_sources_join_their_own_finding(n_runs):
     """Each finding keeps its own evidence, in few runs and in more than are read at once."""
 
     def found(name: str, n: int) -> dict[str, Any]:

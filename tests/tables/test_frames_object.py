@@ -43,21 +43,14 @@ def four():
         (lambda f: [], ""),
         (lambda f: f.runs["n_steps"] > 2, "cd"),
         (lambda f: [True, False, False, True], "ad"),
-        (lambda f: f.runs.sort_values("n_steps", ascending=False)["n_steps"] > 2, "cd"),
         (lambda f: f.runs.sort_values("n_steps", ascending=False), "dcba"),
         (lambda f: f.runs.iloc[1], "b"),
         (lambda f: f.steps[f.steps["is_failed"]], "d"),
-        (lambda f: f.artifacts.iloc[::-1], "dcba"),
         (lambda f: f.problems, ""),
         (lambda f: next(f.runs.iloc[1:].itertuples()), "b"),
-        (lambda f: f.runs.iloc[1].to_dict(), "b"),
         (lambda f: f.steps["run_id"].tail(5), "cd"),
-        (lambda f: f.steps.set_index("run_id").tail(5), "cd"),
         (lambda f: f.steps.groupby("run_id").size().nlargest(2), "dc"),
-        (lambda f: f.steps.groupby("run_id")["is_failed"].any(), "d"),
         (lambda f: (f.runs["n_steps"] > 2).astype("boolean").where(f.runs["n_steps"] > 3), "d"),
-        (lambda f: (f.runs["n_steps"] > 2).astype("bool[pyarrow]"), "cd"),
-        (lambda f: (f.runs["n_steps"] > 2).astype(object), "cd"),
         (lambda f: (f.runs["n_steps"] > 2).to_numpy(), "cd"),
         (lambda f: pd.Series([None] * 4, dtype="boolean"), ""),
         (lambda f: np.array("aaaaaaaa"), "a"),
@@ -105,14 +98,14 @@ def test_saved_frames_come_back_equal(tmp_path):
     for source in (runs, []):
         frames = runkit.frames(source)
         again = runkit.frames(frames.save(tmp_path))
-        assert again.coverage == frames.coverage
+        assert (again.coverage, again.is_complete) == (frames.coverage, not source)
         for name, df in frames.items():
             pd.testing.assert_frame_equal(df, again[name])
             if source:
                 pd.testing.assert_frame_equal(df, pd.read_parquet(tmp_path / f"{name}.parquet"))
 
 
-def test_frames_by_name():
+def test_frames_are_a_mapping_of_names_to_dataframes():
     f = runkit.frames([run(), run(run_id="another")])
     assert f["steps"] is f.steps
     assert list(f) == list(dict(f)) == list(f.keys()) == list(SCHEMA)
@@ -139,12 +132,12 @@ def test_a_name_that_frames_lack_says_where_to_look(name, words):
     assert not hasattr(f, name)
 
 
-def test_frames_are_not_compared():
+def test_frames_are_equal_only_to_themselves():
     f = runkit.frames(run())
     assert (f == f.select(f.runs), f == f) == (False, True)
 
 
-def test_a_path_becomes_frames_in_few_files():
+def test_reading_a_path_enters_at_most_nine_files():
     """No more of runkit is entered between the call and its DataFrames."""
     package, entered = Path(runkit.__file__).parent, set()
 

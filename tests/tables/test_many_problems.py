@@ -48,7 +48,7 @@ def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print():
         assert "1 in 1 run" in printed
 
 
-def test_what_a_replaced_copy_had_is_no_problem_of_the_run():
+def test_problems_of_an_older_copy_are_no_problems_of_the_run():
     """The newest copy is clean; the older one had an unknown type."""
     older, newer = odd("a", 5), run(step("ok"), run_id="a", updated_at=at(500))
     together = runkit.frames([older, newer, odd("b", 1)])
@@ -92,24 +92,3 @@ def test_each_refused_record_is_a_row_with_its_line_and_run(tmp_path):
     assert f.problems["run_id"].dropna().tolist() == [f"r{number}" for number in range(6)]
     with pytest.raises(DataError, match="21 problems in the data"):
         runkit.frames(path, on_error="raise")
-
-
-def test_a_broken_line_is_counted_and_costs_no_other():
-    """One of three lines is no JSON.
-
-    Two runs, one refused record, a row in `problems`, not complete.
-    """
-    lines = [json.dumps(run(run_id="a")), '{"object": "run", "id": ', json.dumps(run(run_id="b"))]
-    f = runkit.frames("\n".join(lines).encode())
-    assert f.runs["run_id"].tolist() == ["a", "b"]
-    assert (f.coverage.seen, f.coverage.kept, f.coverage.refused) == (3, 2, 1)
-    assert f.problems["problem"].tolist() == ["bad_json"]
-    assert not f.is_complete
-
-
-def test_many_problems_of_a_kind_are_counted_exactly():
-    """In each of 200 runs, 8 steps of an unknown type are one row with their number."""
-    steps = [step(f"s{n}", type="tool_call") for n in range(8)]
-    f = runkit.frames([run(*steps, run_id=f"r{k}") for k in range(200)])
-    assert f.problems[["problem", "n"]].values.tolist() == [["unknown_value", 8]] * 200
-    assert len(f.steps) == 1600

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pandas as pd
@@ -25,9 +24,9 @@ def output_step(name: str, *artifacts: Json, **more: Any) -> Json:
     return step(name, 50, 90, type="output", artifacts=list(artifacts), **more)
 
 
-def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page():
+def test_the_object_page_form_gives_the_outcomes_of_whole_runs():
     """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
-    with runkit.sandbox(history=62) as box, box.client() as client:
+    with runkit.sandbox(history=20) as box, box.client() as client:
         raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
     whole, cut = runkit.frames(raws), runkit.frames([object_page_form(raw) for raw in raws])
     columns = ["run_id", "agent", "agent_name", "status", "outcome", "confidence"]
@@ -38,7 +37,7 @@ def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page():
     assert len(cut.problems) == 0
 
 
-def test_an_output_step_delivers_the_output():
+def test_artifacts_of_an_output_step_are_the_output():
     f = runkit.frames(example("object_page"))
     assert f.artifacts[["title", "origin"]].values.tolist() == [
         ["TIN Verification Result", "step"],
@@ -50,7 +49,7 @@ def test_an_output_step_delivers_the_output():
     ]
 
 
-def test_only_top_level_output_steps_of_a_completed_run_deliver():
+def test_only_top_level_output_steps_of_a_completed_run_are_its_output():
     nested = step("a", 0, 40, steps=[output_step("b", artifact("Specialist"))])
     f = runkit.frames(
         page(nested, output_step("c", artifact("First")), output_step("d", artifact("Last")))
@@ -91,20 +90,6 @@ def test_the_agent_is_that_of_the_first_top_level_step(steps, agent):
     assert runkit.Run.from_json(source | {"agent": "own"}).agent == "own"
 
 
-@pytest.mark.parametrize(
-    ("fields", "label"),
-    [
-        ({"label": "Looking", "name": "look"}, "Looking"),
-        ({"label": " ", "name": "look"}, "look"),
-        ({"label": None, "name": None}, "activity"),
-    ],
-)
-def test_a_label_falls_back_to_the_name_and_the_type(fields, label):
-    f = runkit.frames(page(step("a", **fields)))
-    assert f.steps["label"].tolist() == [label]
-    assert len(f.problems) == 0
-
-
 # ----------------------------------------------------------------------------------------- failures
 
 
@@ -125,6 +110,8 @@ def error(step_id: str, when: float, label: str) -> Json:
         ([failed("a", steps=[failed("b", label="Look")])], {"b": "Look failed"}),
         ([failed("a", steps=[failed("b")]), error("e", 10, "No answer")], {"b": "No answer"}),
         ([step("a", type="error")], {"a": "Step a"}),
+        ([failed("a", label=" ", name="look")], {"a": "look failed"}),
+        ([failed("a", label=None, name=None)], {"a": "activity failed"}),
         ([failed("q", type="interrupt")], {}),
         ([step("a")], {}),
     ],
@@ -243,17 +230,3 @@ def test_a_wait_of_unknown_length_is_null():
     known = runkit.frames(source | {"_runkit": {"read_at": at(70)}})
     assert known.interrupts["wait_s"].tolist() == [60]
     assert "no time of reading" not in repr(known)
-
-
-def test_no_screen_calls_an_unknown_wait_0():
-    """They say since when: the overview, the charts of one run and of many, and panels."""
-    item = {"id": "q", "label": "So?"}
-    source = waiting(step("a", 0, 10), question("q", 10, None, label="So?"), items=[item])
-    f = runkit.frames(source)
-    fleet = runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json()
-    for text in (str(runkit.overview(f).body), runkit.gantt(f).layout.title.text, fleet):
-        assert "since Feb 3" in text or "1 unknown wait" in text, text
-        assert not re.search(r"oldest 0 s|\b0 s so far", text)
-    waits = runkit.fleet.waits(f).table
-    assert waits[["not known", "n_pending"]].to_numpy().tolist() == [[1, 1]] * 2
-    assert runkit.fleet.needs_attention(f).table["age_s"].isna().tolist() == [True]

@@ -65,7 +65,7 @@ def test_numbers_have_thousands_and_stand_on_the_right():
     assert column("runs_percent", [0.0, 0.4, 100.0]) == ["Share", "0%", "under 1%", "100%"]
 
 
-def test_closed_words_and_missing_ones():
+def test_status_words_are_readable_and_missing_values_are_a_dash():
     """The words of people for the API's; None, NaN and NaT are a dash."""
     words = pd.Categorical(["completed", None], categories=["completed", "error"])
     assert column("status", words) == ["Status", "✓ Completed", MISSING]
@@ -89,7 +89,7 @@ def test_an_address_is_a_link_with_its_host():
     assert rows(table)[1] == [f"{url} (sos.example.gov)"]
 
 
-def test_where_the_host_is_not_certain_there_is_no_link():
+def test_an_address_with_an_uncertain_host_is_no_link():
     url = "https://good.example@evil.example/"
     table = parsed(pd.DataFrame({"url": pd.Series([url], dtype="str")}))
     assert (table.find(".//a"), rows(table)[1]) == (None, [url])
@@ -103,7 +103,7 @@ def test_hostile_text_is_escaped_wherever_it_stands():
     assert rows(table)[1] == [HOSTILE] * 3
 
 
-def test_signs_that_turn_the_writing_end_with_their_cell():
+def test_right_to_left_characters_are_isolated_in_their_cell():
     """Text of a run is set apart, so that it does not turn what stands after it."""
     assert "<bdi>\\u202eevil</bdi>" in df_to_html(pd.DataFrame({"label": ["\u202eevil"]}))
 

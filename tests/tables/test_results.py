@@ -48,7 +48,7 @@ def test_the_reason_of_a_failure_is_read_from_the_result(result, reason):
     assert f.runs["outcome"].tolist() == [reason]
 
 
-def test_a_label_and_an_artifact_come_before_the_result():
+def test_the_reason_is_the_artifact_or_the_label_before_the_result():
     result, record = {"error": "result"}, artifact("artifact", type="error")
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
@@ -95,7 +95,7 @@ def test_the_outcome_of_other_accounts_runs_is_known(name):
         (None, None),
     ],
 )
-def test_what_an_output_step_returned_is_the_outcome(result, outcome):
+def test_the_result_of_an_output_step_is_the_outcome(result, outcome):
     steps = [step("w"), step("o", 10, 20, type="output", result=result)]
     f = runkit.frames(run(*steps))
     assert f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)[0] == outcome

@@ -84,7 +84,7 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
 # ----------------------------------------------------------------------------- when, and from where
 
 
-def test_where_and_when_runs_were_read_is_kept(tmp_path):
+def test_saved_frames_keep_where_and_when_runs_were_read(tmp_path):
     """Over all runs; through `select`, `save` and `read`."""
     f = runkit.frames(
         [read_at("a", 50), read_at("b", 10), read_at("c", 30, "api.middesk.com"), run(run_id="d")]
@@ -94,12 +94,3 @@ def test_where_and_when_runs_were_read_is_kept(tmp_path):
         assert cut.read_at == tuple(map(datetime.fromisoformat, (at(10), at(50))))
     assert f.select(["c", "d"]).read_from == ("api.middesk.com",)
     assert (f.select("d").read_from, f.select("d").read_at) == ((), None)
-
-
-def test_saved_frames_know_that_they_are_not_whole(tmp_path):
-    """What was refused is still said after `save` and `read`."""
-    f = runkit.frames([run(), {"object": "thread"}])
-    again = runkit.frames(f.save(tmp_path / "frames"))
-    assert not f.is_complete
-    assert not again.is_complete
-    assert again.coverage == f.coverage

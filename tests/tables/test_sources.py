@@ -30,6 +30,11 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
         pd.testing.assert_frame_equal(df, getattr(right, name))
 
 
+@pytest.fixture(scope="module")
+def expected():
+    return runkit.frames(RUNS)
+
+
 class Holder:
     """Something with a `runs()` iterator."""
 
@@ -60,43 +65,46 @@ class Holder:
         [runkit.frames(RUNS[:1]), runkit.frames(RUNS[1:])],
     ],
 )
-def test_every_form_gives_the_same_frames(source):
-    same(runkit.frames(source), runkit.frames(RUNS))
+def test_every_form_gives_the_same_frames(source, expected):
+    same(runkit.frames(source), expected)
 
 
-@pytest.mark.parametrize("name", ["RUNS.JSON", "runs.Jsonl", "runs.json.gz"])
 @pytest.mark.parametrize(
-    "text", [LINES, json.dumps(RUNS, indent=2).encode()], ids=["lines", "indented"]
+    ("name", "text"),
+    [
+        ("RUNS.JSON", json.dumps(RUNS, indent=2).encode()),
+        ("runs.Jsonl", LINES),
+        ("runs.json.gz", LINES),
+    ],
 )
-def test_files_are_read_by_their_content(tmp_path, name, text):
+def test_files_are_read_by_their_content(tmp_path, expected, name, text):
     """Whatever their name, plain or gzipped, as a path or opened."""
     path = tmp_path / name
     for content in (gzip.compress(text), text):
         path.write_bytes(content)
         with path.open("rb") as file:
             for source in (path, str(path), file):
-                same(runkit.frames(source), runkit.frames(RUNS))
+                same(runkit.frames(source), expected)
     with path.open() as file:
-        same(runkit.frames(file), runkit.frames(RUNS))
+        same(runkit.frames(file), expected)
 
 
-def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path):
+def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path, expected):
     for number, item in reversed(list(enumerate(RUNS))):
         (tmp_path / f"{number}.json").write_text(json.dumps(item))
     (tmp_path / ".hidden.json").write_text("{")
     (tmp_path / "notes.txt").write_text("{")
     for source in (tmp_path, f"{tmp_path}/", [tmp_path], sorted(tmp_path.glob("?.json"))):
-        same(runkit.frames(source), runkit.frames(RUNS))
+        same(runkit.frames(source), expected)
 
 
-def test_a_folder_of_saved_frames(tmp_path):
-    f = runkit.frames(RUNS)
+def test_a_folder_of_saved_frames_is_read(tmp_path, expected):
     folders = [runkit.frames(item).save(tmp_path / item["id"]) for item in RUNS]
-    same(runkit.frames(f.save(tmp_path / "all")), f)
-    same(runkit.frames([runkit.frames(RUNS[0]), *folders[1:]]), f)
+    same(runkit.frames(expected.save(tmp_path / "all")), expected)
+    same(runkit.frames([runkit.frames(RUNS[0]), *folders[1:]]), expected)
 
 
-def test_a_folder_of_an_archive(tmp_path):
+def test_a_folder_of_an_archive_is_read(tmp_path):
     archive = runkit.Archive(tmp_path / "runs")
     archive.add(RUNS, progress=False)
     f = runkit.frames(tmp_path / "runs")
@@ -107,7 +115,7 @@ def test_a_folder_of_an_archive(tmp_path):
     assert set(runkit.frames(files).runs["run_id"]) == {"new", *f.runs["run_id"]}
 
 
-def test_of_several_frames_the_newest_copy_of_a_run_counts():
+def test_combined_frames_keep_the_newest_copy_of_a_run():
     older, newer = run(run_id="b"), run(step("s"), run_id="b", updated_at=at(900))
     parts = [runkit.frames([newer, 5]), runkit.frames([older, run(run_id="c", status="paused")])]
     for order in (parts, tuple(reversed(parts))):
@@ -118,12 +126,11 @@ def test_of_several_frames_the_newest_copy_of_a_run_counts():
 
 
 @pytest.mark.parametrize("source", [[], {"data": []}, b"[]", b"", b"\n\n"])
-def test_no_input_gives_typed_empty_frames(source):
+def test_no_input_gives_typed_empty_frames(source, expected):
     """Empty frames have all columns, dtypes and categories of full ones."""
-    full = runkit.frames(RUNS)
     for name, df in runkit.frames(source).items():
         assert len(df) == 0
-        assert (df.dtypes == getattr(full, name).dtypes).all()
+        assert (df.dtypes == expected[name].dtypes).all()
 
 
 def test_a_cut_gzip_file_is_noted(tmp_path):
@@ -200,7 +207,7 @@ def test_a_large_integer_is_a_float_in_text_and_objects():
         ([runkit.RunList()], r"source\[0\] is RunList"),
     ],
 )
-def test_what_cannot_hold_runs_is_a_clear_error(source, words):
+def test_a_source_that_cannot_hold_runs_is_a_clear_error(source, words):
     with pytest.raises(UsageError, match=words):
         runkit.frames(source)
 
@@ -211,9 +218,8 @@ def test_a_folder_without_runs_is_a_clear_error(tmp_path):
         runkit.frames(tmp_path)
 
 
-def test_frames_are_measured_already(tmp_path):
-    f = runkit.frames(RUNS)
-    for source in (f, f.save(tmp_path)):
+def test_as_of_of_frames_is_refused(tmp_path, expected):
+    for source in (expected, expected.save(tmp_path)):
         with pytest.raises(UsageError, match="pass it with the runs"):
             runkit.frames(source, as_of="now")
 
@@ -240,17 +246,14 @@ def test_a_type_checker_knows_the_sources(tmp_path):
     assert wrong == ["7", "8", "9", "10"], done.stdout
 
 
-def test_on_error_raise_carries_the_problems():
-    """One error for the whole input, with the frame of problems and the first rows in its text."""
-    with pytest.raises(DataError, match="not_a_run") as caught:
-        runkit.frames([*RUNS, {"object": "thread"}], on_error="raise")
-    assert caught.value.problems["problem"].tolist() == ["not_a_run"]
-
-
-def test_on_error_raise_lets_notes_pass():
+def test_on_error_raise_carries_the_problems_and_lets_notes_pass():
     """A new word of the API and an older copy of a run are no reason to stop."""
-    frames = runkit.frames([RUNS[0], RUNS[0], run(run_id="x", status="paused")], on_error="raise")
-    assert set(frames.problems["problem"]) == {"duplicate_run", "unknown_value"}
+    noted = [RUNS[0], RUNS[0], run(run_id="x", status="paused")]
+    f = runkit.frames(noted, on_error="raise")
+    assert set(f.problems["problem"]) == {"duplicate_run", "unknown_value"}
+    with pytest.raises(DataError, match="not_a_run") as caught:
+        runkit.frames([*noted, {"object": "thread"}], on_error="raise")
+    assert "not_a_run" in caught.value.problems["problem"].tolist()
 
 
 def test_a_document_cannot_name_files_to_open(tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,7 +41,7 @@ def test_iso_times_are_read_in_utc(text):
 
 
 @pytest.mark.parametrize("value", BAD, ids=str)
-def test_what_is_no_time_is_a_bad_field(value):
+def test_an_invalid_time_is_a_bad_field(value):
     """An optional time is read as null and noted; a required one refuses the record."""
     optional = runkit.frames(run(started_at=value))
     assert optional.runs["started_at"].isna().all()
@@ -64,7 +62,7 @@ def test_a_time_without_offset_is_utc_and_noted():
     ]
 
 
-def test_as_of_takes_the_argument_first():
+def test_as_of_replaces_the_time_of_reading():
     """The argument wins over when the run was read."""
     source = run(step("a", 0, None), end=None, _runkit={"read_at": at(50)})
     assert runkit.frames(source, as_of=at(30)).runs["duration_s"].tolist() == [30]
@@ -83,7 +81,7 @@ def test_a_run_that_has_not_started_has_no_duration():
 
 
 @pytest.mark.parametrize("status", ["completed", "error", "interrupted", "running"])
-def test_an_empty_list_of_steps_does_not_say_that_there_is_none(status):
+def test_an_empty_list_of_steps_leaves_counts_null(status):
     """The API's object page shows a run without its steps so, and the list of runs every run."""
     row = runkit.frames(run(status=status)).runs.iloc[0]
     assert not row["has_steps"]
@@ -92,7 +90,7 @@ def test_an_empty_list_of_steps_does_not_say_that_there_is_none(status):
     assert row["duration_s"] == 100
 
 
-def test_a_run_whose_steps_are_all_refused_has_none_to_read():
+def test_a_run_whose_steps_are_all_refused_has_no_steps():
     row = runkit.frames(run({"id": "s"})).runs.iloc[0]
     assert row[["has_steps", "n_steps"]].tolist() == [False, 0]
 
@@ -116,7 +114,7 @@ def test_a_top_level_step_outside_its_run_is_noted(start, end, inside):
     assert frames.steps.set_index("step_id").loc["out", "duration_s"] == end - start
 
 
-def test_an_as_of_before_the_newest_time_of_a_run_is_not_used():
+def test_as_of_before_the_newest_time_of_a_run_is_ignored():
     """The run is measured up to when it was read, and this is noted."""
     source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(100)})
     frames = runkit.frames(source, as_of=at(20))
@@ -148,7 +146,7 @@ def test_a_run_that_ends_before_its_steps_has_no_duration(end):
 
 @settings(max_examples=20)
 @given(st.lists(runs(), min_size=1, max_size=3))
-def test_time_goes_where_the_rules_say(sources):
+def test_time_budget_and_critical_path_equal_a_loop(sources):
     """The budget, own time and the path equal a walk over each second, for several runs at once.
 
     Steps overlap, run outside their parents, are open in ended runs; several questions are open.
@@ -166,43 +164,6 @@ def test_time_goes_where_the_rules_say(sources):
             assert budget == slow_times.budget(timed)
         else:
             assert np.isnan(budget).all()
-
-
-@given(runs())
-def test_the_path_follows_the_budget(source):
-    """Questions have the waiting time, other steps the work but that of children outside parents."""
-    f = runkit.frames(source, as_of=at(30))
-    if f.runs["working_s"].isna().all():
-        return
-    spent = f.steps.groupby("is_wait")["critical_s"].sum().reindex([True, False], fill_value=0)
-    [waiting_s, working_s] = f.runs[["waiting_s", "working_s"]].iloc[0]
-    assert spent[True] == waiting_s
-    assert spent[False] <= working_s
-    if "outside_parent" not in set(f.problems["problem"]):
-        assert spent[False] == working_s
-    work = f.steps[~f.steps["is_wait"]]
-    assert work["critical_s"].le(work["self_s"]).all()
-
-
-def test_a_question_has_the_time_in_which_a_step_spans_it():
-    """100 s in one spanning step, of which 40 s are a wait: the step has 60 s of the path.
-
-    What spans the question is no sign of work beside it; a step of 10 s within is.
-    """
-    flat = [step("all", 0, 100), question("q", 30, 70), step("beside", 40, 50)]
-    f = runkit.frames(run(*flat))
-    assert f.steps["critical_s"].tolist() == [60, 40, 0]
-    assert f.runs[["working_s", "waiting_s", "idle_s", "overlap_s"]].values.tolist() == [
-        [60, 40, 0, 10]
-    ]
-
-
-def test_of_two_open_questions_the_last_to_close_has_the_time():
-    """10 to 50 and 30 to 60: the first has 20 s, the second 30; at a tie the first has all."""
-    f = runkit.frames(run(question("a", 10, 50), question("b", 30, 60)))
-    assert f.steps["critical_s"].tolist() == [20, 30]
-    f = runkit.frames(run(question("a", 30, 60), question("b", 10, 60)))
-    assert f.steps["critical_s"].tolist() == [0, 50]
 
 
 @pytest.mark.parametrize(("status", "end"), [("completed", 40), ("running", 86_400)])
@@ -227,52 +188,62 @@ def test_a_group_that_was_never_closed_ends_with_its_last_child(status, end):
 BUDGET = ["duration_s", "waiting_s", "working_s", "idle_s", "overlap_s"]
 
 
-def budget(source: Any, **options: Any) -> list[float]:
-    """Where the time of the only run went."""
-    [numbers] = runkit.frames(source, **options).runs[BUDGET].values.tolist()
-    return list(numbers)
+@pytest.mark.parametrize(
+    ("steps", "budget", "self_s", "critical_s"),
+    [
+        # 100 s in one spanning step, of which 40 s are a wait, with work of 10 s beside it
+        (
+            [step("all", 0, 100), question("q", 30, 70), step("beside", 40, 50)],
+            [100, 40, 60, 0, 10],
+            [100, 40, 10],
+            [60, 40, 0],
+        ),
+        # of two open questions the last to close has the time, at a tie the first that was asked
+        (
+            [question("a", 10, 50), question("b", 30, 60)],
+            [100, 50, 0, 50, 0],
+            [40, 30],
+            [20, 30],
+        ),
+        (
+            [question("a", 30, 60), question("b", 10, 60)],
+            [100, 50, 0, 50, 0],
+            [30, 50],
+            [0, 50],
+        ),
+        # a step with children is at work, and children that overlap are taken off it once
+        (
+            [step("p", 0, 90, steps=[step("a", 10, 60), step("b", 40, 80)])],
+            [100, 0, 90, 10, 0],
+            [20, 50, 40],
+            [20, 30, 40],
+        ),
+        # an open step is work until the run was read
+        (
+            [step("a", 0, 10), step("b", 40, None)],
+            [100, 0, 70, 30, 0],
+            [10, 60],
+            [10, 60],
+        ),
+        # the path changes over where the next step begins: d was over before anybody waited for it
+        (
+            [step("a", 0, 50), step("b", 30, 70), step("c", 60, 100), step("d", 61, 90)],
+            [100, 0, 100, 0, 0],
+            [50, 40, 40, 29],
+            [30, 30, 40, 0],
+        ),
+    ],
+    ids=["spanned", "questions", "tie", "children", "open", "path"],
+)
+def test_time_budget_and_critical_path_of_examples(steps, budget, self_s, critical_s):
+    f = runkit.frames(run(*steps, end=None), as_of=at(100))
+    assert f.runs[BUDGET].values.tolist() == [budget]
+    assert f.steps["self_s"].tolist() == self_s
+    assert f.steps["critical_s"].tolist() == critical_s
+    assert f.steps["is_critical"].tolist() == [seconds > 0 for seconds in critical_s]
 
 
-def test_a_step_with_children_is_at_work():
-    """An orchestrator's step over 90 of 100 s with 30 s of work in it: 90 s working, 10 s idle."""
-    inner = [step("a", 10, 30), step("b", 50, 60)]
-    assert budget(run(step("all", 0, 90, steps=inner))) == [100, 0, 90, 10, 0]
-
-
-def test_two_questions_at_once_are_waited_for_once():
-    """10 to 50 and 30 to 60 are 50 s of waiting; work of 20 to 40 meanwhile is overlap."""
-    steps = [question("q1", 10, 50), question("q2", 30, 60), step("w", 20, 40)]
-    assert budget(run(*steps)) == [100, 50, 0, 50, 20]
-
-
-def test_an_open_step_is_work_until_the_run_is_measured():
-    """It is in the frame, still open, and its time counts to `as_of`."""
-    f = runkit.frames(run(step("a", 0, 10), step("b", 40, None), end=None), as_of=at(100))
-    assert f.steps[["step_id", "is_open", "duration_s"]].values.tolist() == [
-        ["a", False, 10],
-        ["b", True, 60],
-    ]
-    assert f.runs[BUDGET].values.tolist() == [[100, 0, 70, 30, 0]]
-
-
-def test_a_run_has_the_same_numbers_in_any_company():
+def test_a_run_has_the_same_numbers_beside_other_runs():
     """An open run is measured at its own newest time, whatever its neighbors did since."""
     mine, other = run(step("a", 0, 20), end=None), run(step("b", 0, 900), run_id="other", end=900)
     assert runkit.frames([mine, other]).runs["duration_s"].tolist() == [20, 900]
-
-
-def test_overlapping_children_are_taken_off_once():
-    """Children of 10 to 60 and 40 to 90 leave 20 of 100 s to their parent."""
-    f = runkit.frames(run(step("p", 0, 100, steps=[step("a", 10, 60), step("b", 40, 90)])))
-    assert f.steps.set_index("step_id")["self_s"].to_dict() == {"p": 20, "a": 50, "b": 50}
-
-
-def test_the_critical_path_changes_over_where_the_next_step_begins():
-    """Back from the end: c from 60, b from 30 to 60, a to 30.
-
-    D was over before anybody waited for it.
-    """
-    steps = [step("a", 0, 50), step("b", 30, 70), step("c", 60, 100), step("d", 61, 90)]
-    f = runkit.frames(run(*steps))
-    assert f.steps["critical_s"].tolist() == [30, 30, 40, 0]
-    assert f.steps["is_critical"].tolist() == [True, True, True, False]

@@ -56,14 +56,14 @@ def shortcut(node: Json) -> str | None:
     return values.get("keyshortcuts")
 
 
-def test_names_and_shortcuts_of_buttons(show, page):
+def test_buttons_have_names_and_shortcuts(show, page):
     for scenario, expected in NAMES.items():
         show(scenario)
         buttons = nodes(page, "button")
         assert {name: shortcut(buttons[name]) for name in expected} == expected
 
 
-def test_required_fields(show):
+def test_required_fields_are_marked(show):
     card = show("watchlist_hit")
     expect(card.locator("[aria-required=true]")).to_have_count(1)
     expect(card.get_by_role("textbox", name="Reason")).to_have_attribute("aria-required", "true")
@@ -73,7 +73,7 @@ def test_required_fields(show):
     )
 
 
-def test_two_cards_on_a_page(live, asking, show):
+def test_two_cards_on_a_page_announce_a_change_once(live, asking, show):
     inbox = runkit.InterruptInbox(asking.client)
     live.add(inbox.widget)
     form = show("decision")
@@ -102,7 +102,7 @@ THEMES = [
 ]
 
 
-def test_themes(show, page):
+def test_cards_follow_the_theme_of_the_front_end(show, page):
     card = show("decision")
     color = "card => getComputedStyle(card).getPropertyValue('--runkit-muted')"
     for name, value, theme in THEMES:
@@ -112,7 +112,7 @@ def test_themes(show, page):
 
 
 @pytest.mark.parametrize("is_light", ["true", "false"])
-def test_contrast_and_names(show, live, page, is_light):
+def test_forms_have_no_serious_accessibility_finding(show, live, page, is_light):
     """No form has a serious finding of axe, whether it is open, wrong, armed or closed."""
     page.evaluate("(value) => document.body.setAttribute('data-jp-theme-light', value)", is_light)
     hit, decision, document, combined, sources = map(

@@ -75,7 +75,7 @@ def test_the_keyboard_is_enough(show_form, live, page, asking):
     assert 0 < (entry["sent_at"] - entry["shown_at"]).total_seconds() < 60
 
 
-def test_where_the_focus_goes(show_form, live, page):
+def test_the_focus_moves_to_the_first_error_and_the_next_card(show_form, live, page):
     """To the first error, and after a receipt to the next card."""
     form, _ = show_form("watchlist_hit"), show_form("decision")
     first, last = (page.locator(".runkit-card").nth(number) for number in range(2))
@@ -126,7 +126,7 @@ def test_only_a_deliberate_second_press_sends(show_form, live, page, asking):
     assert asking.wire.posts == 1
 
 
-def test_a_slow_server(show_form, live, page, asking):
+def test_a_slow_server_is_named_after_some_seconds(show_form, live, page, asking):
     """After some seconds without a result a person learns that the answer may not have left."""
     form = show_form("decision")
     asking.box.fault("hold")

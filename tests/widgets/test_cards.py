@@ -34,7 +34,7 @@ def test_long_texts_are_cut(asking):
         assert "tt… (500 more characters not shown here)" in text
 
 
-def test_a_link_leads_where_it_says(asking):
+def test_an_uncertain_address_is_no_link_in_a_card(asking):
     """An address whose host is not certain is text, and invisible characters are codes."""
     sources = [
         {"url": "https://sec.example/a", "source_name": "SEC \u202e", "source_tier": "government"},

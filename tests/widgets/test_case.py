@@ -59,7 +59,7 @@ def test_other_findings_come_weakest_first(client, start):
     assert line["title"].startswith(f"{len(confidences)} other findings: ")
 
 
-def test_two_questions_about_one_business(client, start):
+def test_two_questions_about_one_business_name_each_other(client, start):
     """Each names the other one, and the older one that a newer run may have made it stale."""
     first, second = (start("decision") for _ in range(2))
     _, is_open, runs = case_of(client, first, 3)["lines"]
@@ -76,7 +76,7 @@ def test_two_questions_about_one_business(client, start):
     )
 
 
-def test_earlier_answers(client, start):
+def test_earlier_answers_about_a_business_are_listed(client, start):
     first = start("decision")
     answer = {"decision": "rejected", "note": "virtual office"}
     client.runs.wait(
@@ -90,7 +90,7 @@ def test_earlier_answers(client, start):
     assert texts(answers)[1].startswith(f"Rejected · signed Bo Lind · run {first.id[:8]} ")
 
 
-def test_a_business_that_is_not_known(box, start):
+def test_the_case_of_an_unknown_business_has_only_findings(box, start):
     """The case of its question has the findings only."""
     run = start("decision")
     start("decision")
@@ -99,7 +99,7 @@ def test_a_business_that_is_not_known(box, start):
     assert (case["status"], "other findings" in case["lines"][0]["title"]) == ("", True)
 
 
-def test_other_runs_that_cannot_be_read(box, client, start):
+def test_the_case_says_that_other_runs_could_not_be_read(box, client, start):
     """The case says so, and the question can be answered."""
     form = runkit.InterruptForm(client, start("decision"))
     box.fault("refuse", on="GET /runs", status=403, times=9)
@@ -111,7 +111,7 @@ def test_other_runs_that_cannot_be_read(box, client, start):
     form.close()
 
 
-def test_the_case_on_a_page(client, start, live):
+def test_the_case_on_a_page_opens_the_other_question(client, start, live):
     """Both rows say how many are open; "Show it" opens the other one; what is unfolded stays so."""
     first, second = (start("decision") for _ in range(2))
     inbox = runkit.InterruptInbox(client, who="Ana Ortiz")

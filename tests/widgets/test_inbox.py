@@ -63,7 +63,7 @@ def ids(inbox: InterruptInbox) -> list[str]:
     return [row.run_id for row in inbox.rows]
 
 
-def test_the_button_looks_through_everything(start, show, monkeypatch):
+def test_the_refresh_button_finds_all_questions(start, show, monkeypatch):
     """What a look at the start of the list does not reach is found by the button."""
     monkeypatch.setattr("runkit.widgets._inbox_state.FIRST_PAGE", 1)
     inbox, page = show()
@@ -75,7 +75,7 @@ def test_the_button_looks_through_everything(start, show, monkeypatch):
     assert ids(inbox) == [run.id for run in runs]
 
 
-def test_what_has_not_changed_is_not_read_again(client, start, show, caplog):
+def test_unchanged_runs_are_not_read_again(client, start, show, caplog):
     """A check takes one request, and so does opening a question again."""
     run, other = start(HIT), start(HIT)
     inbox, page = show()
@@ -102,7 +102,7 @@ def test_an_expired_question_is_set_apart(box, client, start):
     assert "doesn&#39;t count as a rejection" in inbox._static()["text/html"]
 
 
-def test_a_refresh_that_fails(box, start, show):
+def test_a_failed_refresh_shows_its_error_and_the_age_of_the_list(box, start, show):
     """The inbox says why and how old its list is, until a refresh works."""
     run = start(HIT)
     inbox, page = show()
@@ -117,29 +117,7 @@ def test_a_refresh_that_fails(box, start, show):
     assert inbox.controller.error == ""
 
 
-def test_the_next_question_opens_after_an_answer(client, start, show):
-    """The answered row is at the end of the list; one name signs all answers."""
-    runs = [start(HIT), start(HIT)]
-    inbox, page = show()
-    wait_for(page, runs[0])
-    page.tell(who=" Ana Ortiz ")
-    page.answer("reject")
-    wait_for(page, runs[1])
-    [closed] = inbox.controller.closed
-    assert (closed.run.id, closed.snapshot.receipt.words) == (runs[0].id, "Hit kept")
-    rows = [row for row in page.view["rows"] if "key" in row]
-    assert [(row["run"], row.get("is_done", False)) for row in rows] == [
-        (runs[1].id[:8], False),
-        (runs[0].id[:8], True),
-    ]
-    assert closed.snapshot.message in inbox._static()["text/html"]
-    assert (page.view["status"]["who"], page.view["status"]["login"]) == ("Ana Ortiz", False)
-    page.answer("reject")
-    until(lambda: page.view.get("empty", {}).get("title") == "You're all caught up")
-    assert client.runs.get(runs[0]).status != "interrupted"
-
-
-def test_a_business_that_is_identified_later(box, start, show):
+def test_a_business_identified_later_is_shown(box, start, show):
     run = start(HIT)
     with box.client(rate=None) as stranger:
         _, page = show(stranger)
@@ -170,20 +148,27 @@ def test_the_following_row_opens_whatever_the_filter_leaves(start, show):
 
 
 def test_an_answered_row_opens_its_receipt(start, show):
+    """It stands at the end of the list; one name signs all answers."""
     first, second = start(HIT), start(HIT)
     inbox, page = show()
     wait_for(page, first)
+    page.tell(who=" Ana Ortiz ")
     page.answer("reject")
     wait_for(page, second)
-    [row] = [row for row in page.view["rows"] if row.get("is_done")]
-    page.tell(open=row["key"])
-    assert (page.view["question"]["run"], page.view["open"]) == (first.id[:8], row["key"])
+    rows = [row for row in page.view["rows"] if "key" in row]
+    assert [row.get("is_done", False) for row in rows] == [False, True]
+    page.tell(open=rows[1]["key"])
+    assert (page.view["question"]["run"], page.view["open"]) == (first.id[:8], rows[1]["key"])
     assert page.view["receipt"]["title"].startswith("Hit kept, ")
+    assert page.view["receipt"]["title"] in inbox._static()["text/html"]
     page.answer("approve", note="too late")
     refresh(inbox)
     assert page.view["receipt"]["title"].startswith("Hit kept, ")
     page.tell(step=1)
     wait_for(page, second)
+    assert (page.view["status"]["who"], page.view["status"]["login"]) == ("Ana Ortiz", False)
+    page.answer("reject")
+    until(lambda: page.view.get("empty", {}).get("title") == "You're all caught up")
 
 
 def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run_json, question):

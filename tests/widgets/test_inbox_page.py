@@ -90,7 +90,7 @@ def test_the_filter_keeps_its_text(ask, show, monkeypatch):
     assert len(inbox.rows()) == 8
 
 
-def test_later_beyond_the_end_of_the_list(ask, show, monkeypatch):
+def test_later_opens_questions_beyond_the_end_of_the_list(ask, show, monkeypatch):
     monkeypatch.setattr("runkit.widgets.interrupt_inbox.MAX_ROWS", 2)
     runs = ask(watchlist_hit=4)
     inbox = show()
@@ -115,7 +115,7 @@ def test_a_question_that_opens_takes_no_focus(ask, show):
         inbox.live.until(lambda run=run: inbox.open_run() == run.id[:8])
 
 
-def test_the_foot_stays_in_place(ask, show):
+def test_buttons_stay_in_place_between_questions(ask, show):
     """Dismissals come before decisions, and no question, press or error moves the verbs."""
     [decision] = ask(decision=1)
     [hit] = ask(watchlist_hit=1)

@@ -76,7 +76,7 @@ def test_a_run_is_followed_answered_and_found(begin, watch, shown):
     assert PLOTLY in shown.outputs()[1]
 
 
-def test_somebody_else_answers(box, client, begin, watch, shown):
+def test_an_answer_of_somebody_else_closes_the_form(box, client, begin, watch, shown):
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin("watchlist_hit"))
     monitor, page = watch(run, until_waiting=True)
@@ -105,7 +105,7 @@ def test_the_run_ends_while_an_answer_is_being_sent(box, begin, watch, shown):
     assert controller.snapshot.receipt.title in unescape(shown.html())
 
 
-def test_a_refusal_that_lasts(box, begin, watch, shown):
+def test_a_lasting_refusal_stops_updates_and_keeps_the_entries(box, begin, watch, shown):
     """What was typed stays, and the card says that live updates stopped, and why."""
     monitor, page = watch(begin("watchlist_hit"), until_waiting=True)
     page.type(note="not him")
@@ -125,7 +125,7 @@ def test_a_run_is_followed_through_faults(box, begin, watch, shown):
     assert "CIP summary" in shown.html()
 
 
-def test_the_card_is_out_of_sight(begin, watch):
+def test_a_hidden_card_stops_following_its_run(begin, watch):
     """When its output is cleared nothing is followed, and when it is displayed again it goes on."""
     monitor, _ = watch(begin("watchlist_hit"))
     monitor._on_views(0)

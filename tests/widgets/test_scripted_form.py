@@ -32,12 +32,6 @@ class Shown:
         """The text of the note when a page displays the form."""
         return str(self.page.view["values"]["0"]["note"])
 
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether the receipt says that the API took the answer."""
-        assert self.form.receipt is not None
-        return dict(self.form.receipt.facts).get("delivery") == "confirmed"
-
     def answer(self, decision: str, **entries: Any) -> str:
         """Send an answer, and return the state at the end."""
         self.page.answer(decision, **entries)
@@ -119,7 +113,7 @@ def test_a_question_that_changed_is_not_answered(show, server, waiting):
     assert posts(server) == []
 
 
-def test_an_answer_of_another_notebook_is_not_called_mine(show, server, run_json, scripted_client):
+def test_an_answer_of_another_notebook_names_its_sender(show, server, run_json, scripted_client):
     """Its kernel died while it sent; what was typed here was not sent and can be copied."""
     shown = show()
     known = {"host": scripted_client.host, "run_id": "run-1", "interrupt_id": "int-1"}
