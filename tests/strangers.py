@@ -133,9 +133,9 @@ def evidence(finding: Finding) -> Json:
     return {"title": finding.title, "type": "registration", "sources": sources} | rated
 
 
-def item_of(number: int, asked: Question, **more: Any) -> Json:
+def item_of(number: int, interrupt: Question, **more: Any) -> Json:
     """The pending item of a question, with an id of its own."""
-    value = {"type": "decision", "label": asked.label, "agent": "cip_orchestrator"}
+    value = {"type": "decision", "label": interrupt.label, "agent": "cip_orchestrator"}
     return {"id": f"int-{number}", "value": value} | more
 
 
@@ -243,9 +243,9 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
     """An answered question whose result names a reviewer and a decision, but no interrupt id."""
     answered = rng.randint(40, 80)
     result = {"decision": "approve", "reviewer": "Ana Ortiz", "comment": "seen"}
-    asked = question("q", 20, answered, label="Approve the business?", result=result)
+    interrupt = question("q", 20, answered, label="Approve the business?", result=result)
     proposal = Finding("Registered agent found", None, ("government",))
-    asked["artifacts"] = [evidence(proposal)]
+    interrupt["artifacts"] = [evidence(proposal)]
     truth = Truth(
         findings=(proposal,),
         questions=(
@@ -255,7 +255,7 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
         waiting_s=answered - 20,
         idle_s=100 - answered,
     )
-    return [stranger(rng, step("work", 0, 20), asked, truth=truth)]
+    return [stranger(rng, step("work", 0, 20), interrupt, truth=truth)]
 
 
 def two_open(rng: random.Random) -> list[Stranger]:
@@ -295,9 +295,9 @@ def asked_again(rng: random.Random) -> list[Stranger]:
 def closed_by_nobody(rng: random.Random) -> list[Stranger]:
     """A completed question without any result: a person answered, nobody knows who."""
     answered = rng.randint(30, 60)
-    asked = Question("Is this the owner?", 10, answered, "answered")
-    closed = question("q", 10, answered, label=asked.label)
-    return [stranger(rng, closed, truth=Truth(questions=(asked,)))]
+    interrupt = Question("Is this the owner?", 10, answered, "answered")
+    closed = question("q", 10, answered, label=interrupt.label)
+    return [stranger(rng, closed, truth=Truth(questions=(interrupt,)))]
 
 
 def flat_and_shuffled(rng: random.Random) -> list[Stranger]:
@@ -351,13 +351,6 @@ def same_damage(rng: random.Random) -> list[Stranger]:
     return strangers
 
 
-def new_word(rng: random.Random, n_runs: int = 2_500) -> list[Stranger]:
-    """Many runs with a type of step that no page documents."""
-    return [
-        stranger(rng, step("work", 0, 50, type="tool_call"), truth=Truth()) for _ in range(n_runs)
-    ]
-
-
 def odd_results(rng: random.Random) -> list[Stranger]:
     """Results that are a list, a number, and an object nested six deep."""
     deep: Any = rng.randint(1, 9)
@@ -391,13 +384,13 @@ def open_group(rng: random.Random) -> list[Stranger]:
 
 def step_across_question(rng: random.Random) -> list[Stranger]:
     """A step without children that spans a question."""
-    asked, answered = 20, rng.randint(60, 80)
+    start, answered = 20, rng.randint(60, 80)
     steps = [
         step("across", 0, 100),
-        question("q", asked, answered, label="Approve?"),
+        question("q", start, answered, label="Approve?"),
     ]
-    truth = Truth(questions=(Question("Approve?", asked, answered, "answered"),))
-    waiting = answered - asked
+    truth = Truth(questions=(Question("Approve?", start, answered, "answered"),))
+    waiting = answered - start
     truth = replace(truth, working_s=100 - waiting, waiting_s=waiting, idle_s=0)
     return [stranger(rng, *steps, truth=truth)]
 
@@ -412,7 +405,7 @@ FORMS: dict[str, Form] = {
         step_across_question,
     )
 }
-"""All forms but `new_word`, which is 2,500 runs, and `snapshots`, which is several files."""
+"""All forms but `snapshots`, which is several files."""
 
 
 def strangers_of(seed: int = 0) -> list[Stranger]:
@@ -424,16 +417,16 @@ def strangers_of(seed: int = 0) -> list[Stranger]:
 def snapshots(seed: int = 0) -> list[list[Stranger]]:
     """The same runs in files of three days: open in the first, answered in the last."""
     rng = random.Random(seed)
-    asked = Question("Approve?", 20)
+    interrupt = Question("Approve?", 20)
     waiting = stranger(
         rng,
-        question("q", 20, None, label=asked.label),
-        truth=Truth("interrupted", outcome=asked.label, questions=(asked,)),
-        interrupts=[item_of(0, asked)],
+        question("q", 20, None, label=interrupt.label),
+        truth=Truth("interrupted", outcome=interrupt.label, questions=(interrupt,)),
+        interrupts=[item_of(0, interrupt)],
         updated_at=at(20),
     )
     answered_at = DAY + rng.randint(100, 900)
-    answered = replace(asked, answered=answered_at, ending="answered")
+    answered = replace(interrupt, answered=answered_at, ending="answered")
     closed = copy.deepcopy(waiting.raw)
     closed["steps"][0] |= {"status": "completed", "completed_at": at(answered_at)}
     closed |= {"status": "completed", "interrupts": []}
@@ -501,8 +494,8 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
         steps.append(group)
         findings += found
         if rng.random() < 0.6:
-            clock, asked, closed = _closed_question(rng, number, clock)
-            steps.append(asked)
+            clock, interrupt, closed = _closed_question(rng, number, clock)
+            steps.append(interrupt)
             questions.append(closed)
 
     fields: Json = {}
@@ -557,8 +550,8 @@ def _closed_question(rng: random.Random, number: int, clock: float) -> tuple[flo
     end = clock + (0 if ending == "auto_approve" else rng.choice([60, 5 * HOUR, DAY]))
     label = f"Question {number}"
     result = {} if ending == "answered" else {"resolution": ending}
-    asked = question(f"q{number}", clock, end, label=label, result=result)
-    return end, asked, Question(label, clock, end, ending)
+    interrupt = question(f"q{number}", clock, end, label=label, result=result)
+    return end, interrupt, Question(label, clock, end, ending)
 
 
 # ----------------------------------------------------------------------------------------- removals

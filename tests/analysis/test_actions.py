@@ -88,9 +88,9 @@ def test_an_action_joins_the_question_that_led_to_it(questions, seconds, expecte
 def test_actions_of_other_runs_are_rows_without_a_question():
     """They are rows; what cannot be joined is null."""
     elsewhere = action(0, 7, run={"id": "elsewhere-1234"}, user={"email": "ana@bank.example"})
-    asked = [dismissals("a", 0, 5), dismissals("p", 20, 20, resolution="auto_approve")]
+    interrupts = [dismissals("a", 0, 5), dismissals("p", 20, 20, resolution="auto_approve")]
     with client_of(elsewhere, action(1, 8), action(2, 25)) as client:
-        found = runkit.actions(run_of(*asked), client)
+        found = runkit.actions(run_of(*interrupts), client)
     assert found["run_id"].tolist() == ["elsewhere-1234", "r", "r"]
     assert found["user_name"].fillna("").tolist() == ["ana@bank.example", "", ""]
     assert found["settled_by"].tolist() == ["unknown", "reviewer", "policy"]

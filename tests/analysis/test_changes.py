@@ -307,35 +307,32 @@ def done(recommendation: str = "approve", confidence: str = "high", label: str =
     return run(step("a", 0, 50, label=label, artifacts=[finding]), output)
 
 
-@pytest.mark.parametrize(
-    ("fields", "change", "before", "after", "also"),
-    [
-        (
-            {"recommendation": "decline", "confidence": "low"},
-            *("result changed", "recommendation: approve", "recommendation: decline"),
-            "finding changed",
-        ),
-        (
-            {"confidence": "low", "label": "Other work"},
-            *("finding changed", "high", "low", "steps changed"),
-        ),
-        ({"label": "Other work"}, "steps changed", "Work", "Other work", None),
-    ],
-)
-def test_the_strongest_change_says_what_it_was_before_and_after(
-    fields, change, before, after, also
-):
-    [row] = runkit.changes(done(), done(**fields)).to_dict("records")
-    assert (row["change"], row["before"], row["after"]) == (change, before, after)
-    assert (None if pd.isna(row["also"]) else row["also"]) == also
+def rated(*levels: str) -> Json:
+    return run(step("a", artifacts=[artifact("T", confidence=level) for level in levels]))
 
 
-def test_the_changed_one_of_findings_with_one_title_is_shown():
-    def of(*levels: str) -> Json:
-        return run(step("a", artifacts=[artifact("T", confidence=level) for level in levels]))
+CHANGED = {  # by run: before, after, and the row
+    "result": (
+        *(done(), done("decline", "low")),
+        ["result changed", "recommendation: approve", "recommendation: decline", "finding changed"],
+    ),
+    "finding": (
+        *(done(), done(confidence="low", label="Other work")),
+        ["finding changed", "high", "low", "steps changed"],
+    ),
+    "label": (done(), done(label="Other work"), ["steps changed", "Work", "Other work", None]),
+    "one title": (
+        *(rated("high", "low"), rated("low", "medium")),
+        ["finding changed", "high", "medium", None],
+    ),
+}
 
-    [row] = runkit.changes(of("high", "low"), of("low", "medium")).to_dict("records")
-    assert (row["what"], row["before"], row["after"]) == ("confidence of T", "high", "medium")
+
+def test_the_strongest_change_says_what_it_was_before_and_after():
+    sides = ([case[n] | {"id": name} for name, case in CHANGED.items()] for n in (0, 1))
+    found = runkit.changes(*sides).set_index("run_id").astype(object)
+    rows = found.where(found.notna(), None)[["change", "before", "after", "also"]].T
+    assert rows.to_dict("list") == {name: row for name, (_, _, row) in CHANGED.items()}
 
 
 def test_the_form_of_a_time_is_no_change():
@@ -350,8 +347,8 @@ def test_the_form_of_a_time_is_no_change():
 def test_a_question_that_is_asked_again_with_its_id_is_new():
     """The first was answered in between, and its run waits again."""
     same_id = {"result": {"interrupt_id": "q"}}
-    asked = [question("q1", 10, 40, **same_id), question("q2", 50, None, **same_id)]
-    again = waiting(steps=asked, updated_at=at(150))
+    interrupts = [question("q1", 10, 40, **same_id), question("q2", 50, None, **same_id)]
+    again = waiting(steps=interrupts, updated_at=at(150))
     [row] = runkit.changes(waiting(steps=[question("q1", 10, None)]), again).to_dict("records")
     assert (row["change"], row["also"].split(", ")[0]) == ("newly waiting", "answered")
 

@@ -154,8 +154,8 @@ def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed):
 
 
 def test_a_wait_of_at_least_an_hour_is_not_known_to_be_in_time():
-    asked = strangers.question("q", 0, None)
-    asking = strangers.run(asked, end=None, status="interrupted", updated_at=at(0))
+    interrupt = strangers.question("q", 0, None)
+    asking = strangers.run(interrupt, end=None, status="interrupted", updated_at=at(0))
     later = strangers.run(strangers.step("s"), run_id="later", updated_at=at(HOUR))
     f = runkit.frames({"object": "list", "data": [asking, later]})
     assert Facts(f, LIMIT_H).late_questions == Count(0, 1, 1)

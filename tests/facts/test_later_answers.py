@@ -13,11 +13,11 @@ from support import at, question, run
 
 def log_of(f: Frames, sent_s: float) -> pd.DataFrame:
     """A log with one confirmed answer to the only question, sent at some second."""
-    [asked] = f.interrupts.to_dict("records")
+    [interrupt] = f.interrupts.to_dict("records")
     entry = {
-        "run_id": asked["run_id"],
-        "interrupt_id": asked["interrupt_id"],
-        "step_id": asked["step_id"],
+        "run_id": interrupt["run_id"],
+        "interrupt_id": interrupt["interrupt_id"],
+        "step_id": interrupt["step_id"],
         "delivery": "confirmed",
         "answer": '{"decision": "approve"}',
         "answered_by": "Ana Ortiz",

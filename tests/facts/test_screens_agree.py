@@ -51,9 +51,9 @@ def test_screens_show_the_same_number_of_one_fact(names):
 
 def test_screens_count_unpaired_questions_as_at_least_two():
     """Two open steps without labels and two items are two to four questions."""
-    asked = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
-    steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(asked)]
-    items = [strangers.item_of(n, item) for n, item in enumerate(asked)]
+    interrupts = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
+    steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(interrupts)]
+    items = [strangers.item_of(n, item) for n, item in enumerate(interrupts)]
     local = {"read_at": at(5 * strangers.HOUR)}
     waiting = run(*steps, end=None, status="interrupted", interrupts=items, _runkit=local)
     others = [run(step("s"), run_id=f"other{n}", _runkit=local) for n in range(4)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import pandas as pd
 import pytest
 
 import runkit
@@ -12,8 +13,8 @@ import strangers
 from strangers import FORMS, Truth
 
 
-def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[list[str]]]]:
-    """Of each run its status, its failed steps, its findings, and who ended its questions how."""
+def facts_of(f: runkit.Frames) -> list[tuple[str, str, int, list[str], list[list[str]]]]:
+    """Of each run its status, outcome, failed steps, findings, and who ended its questions how."""
     parts = []
     for run_id in f.runs["run_id"]:
         selected = f.select(run_id)
@@ -21,17 +22,20 @@ def facts_of(f: runkit.Frames) -> list[tuple[str, int, list[str], list[list[str]
         titles = selected.artifacts.loc[~selected.artifacts["is_repeat"], "title"]
         endings = selected.interrupts[["outcome", "decision", "answered_by"]].astype("str")
         rows = sorted(endings.fillna("").values.tolist())
-        parts.append((run["status"], run["n_errors"], sorted(titles), rows))
+        outcome = "" if pd.isna(run["outcome"]) else run["outcome"].removesuffix(" (E42)")
+        parts.append((run["status"], outcome, run["n_errors"], sorted(titles), rows))
     return parts
 
 
-def true_facts(truth: Truth) -> tuple[str, int, list[str], list[list[str]]]:
+def true_facts(truth: Truth) -> tuple[str, str, int, list[str], list[list[str]]]:
     """The same of a run whose truth is known."""
     titles = sorted(item.title for item in truth.findings)
     endings = sorted(
-        [asked.ending, asked.decision or "", asked.answered_by or ""] for asked in truth.questions
+        [interrupt.ending, interrupt.decision or "", interrupt.answered_by or ""]
+        for interrupt in truth.questions
     )
-    return truth.status, truth.n_failed, titles, endings
+    outcome = truth.reason or truth.outcome or ""
+    return truth.status, outcome, truth.n_failed, titles, endings
 
 
 @pytest.mark.parametrize("name", FORMS)

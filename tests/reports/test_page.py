@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from nbclient import NotebookClient
 
 import runkit
+from runkit.display.colors import DARK, LIGHT
 from runkit.reports._export import to_html
 from support import example, run
 from tests.reports.conftest import make
@@ -22,6 +23,10 @@ from tests.reports.conftest import make
 PLOTLY = "application/vnd.plotly.v1+json"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 TEMPLATES = ["run", "compare", "fleet"]
+GROUNDS = (  # of the page, and of its first figure
+    "getComputedStyle(document.body).backgroundColor",
+    "getComputedStyle(document.querySelector('svg.runkit-chart rect')).fill",
+)
 VIEWS = [(1280, "light"), (390, "dark")]
 
 
@@ -100,6 +105,9 @@ def test_a_report_is_quiet_and_readable(opened):
         page = seen.page
         assert [url for url in seen.requests if not url.startswith("data:")] == [page.url]
         assert seen.complaints == []
+        ground = {"light": LIGHT, "dark": DARK}[view[1]].ground
+        color = f"rgb({', '.join(map(str, bytes.fromhex(ground[1:])))})"
+        assert [page.evaluate(ground_of) for ground_of in GROUNDS] == [color] * 2
         assert page.evaluate("document.documentElement.scrollWidth") <= view[0]
         violations = Axe().run(page).response["violations"]  # of any impact
         assert [item["id"] for item in violations] == [], (template, view)
@@ -133,9 +141,7 @@ def test_a_report_prints_in_light_colors_on_few_pages(made, open_file):
     sheets = page.pdf(format="Letter")
     assert len(re.findall(rb"/Type /Page\b", sheets)) >= 2
     page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    fill = "getComputedStyle(document.querySelector('svg rect')).fill"
-    assert page.evaluate(fill) == "rgb(255, 255, 255)"
+    assert [page.evaluate(ground) for ground in GROUNDS] == ["rgb(255, 255, 255)"] * 2
     assert page.locator(".needs-rest .need").first.is_visible()
     assert page.locator(".folded").first.is_hidden()  # a table that repeats a chart
     head = page.locator(".running-head")

@@ -200,11 +200,11 @@ def test_the_audit_trail_names_runs_whose_questions_are_not_known():
     """Those that wait for what is not in the data, and those whose steps were not read."""
     lost = run(question("a", 1, 2, label="Sure?"), run_id="lost", end=None, status="interrupted")
     f = runkit.frames([lost, run(run_id="listed")])
-    asked = {
+    questions = {
         run_id: runkit.one_run.questions(f.select(run_id)).table["question"].tolist()
         for run_id in ("lost", "listed")
     }
-    assert asked == {
+    assert questions == {
         "lost": ["Sure?", "The question is not in the data"],
         "listed": ["Not known: the steps were not read"],
     }

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import runkit
-import strangers
 from support import artifact, question, run, step
 
 
@@ -68,18 +65,6 @@ def test_the_failed_step_that_ended_last_is_the_cause(ends, cause):
     f = runkit.frames(run(*failed, status="error"))
     assert f.runs["outcome"].tolist() == [f"error {cause}"]
     assert f"Failed in <b>Check {cause}</b>" in runkit.gantt(f).layout.title.text
-
-
-@pytest.mark.parametrize("name", strangers.FORMS)
-def test_the_outcome_of_other_accounts_runs_is_known(name):
-    """Two failed steps included: the one that ended last is the cause."""
-    made = strangers.FORMS[name](random.Random(name))
-    outcomes = runkit.frames(strangers.raws(made)).runs["outcome"]
-    for outcome, truth in zip(outcomes, (stranger.truth for stranger in made), strict=True):
-        if truth.outcome or truth.reason:
-            assert outcome.partition(" (E42)")[0] == (truth.reason or truth.outcome)
-        else:
-            assert pd.isna(outcome)
 
 
 # --------------------------------------------------------------------------------- what is delivered

@@ -173,13 +173,13 @@ def test_an_answered_row_opens_its_receipt(start, show):
 
 def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run_json, question):
     """The same id and value, by another step; what was typed stays with the first one."""
-    asked = run_json(status="interrupted", interrupts=[question])
+    waiting = run_json(status="interrupted", interrupts=[question])
     steps = [support.question("s1", 1, None)]
-    listed = {"data": [asked], "total_count": 1, "has_more": False}
+    listed = {"data": [waiting], "total_count": 1, "has_more": False}
 
     def reply(request: Received) -> Answer:
         is_list = request.path.endswith("/runs")
-        return Answer(listed if is_list else {**asked, "steps": steps})
+        return Answer(listed if is_list else {**waiting, "steps": steps})
 
     server.script = reply
     inbox = InterruptInbox(scripted_client, drafts=False)
@@ -188,7 +188,7 @@ def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run
     [key] = [row["key"] for row in page.view["rows"] if "key" in row]
     page.type(note="born in 1951")
     steps[:] = [support.question("s1", 1, 2), support.question("s2", 3, None)]
-    asked["updated_at"] = support.at(9999)
+    waiting["updated_at"] = support.at(9999)
     refresh(inbox)
     rows = {row["key"]: row.get("is_done", False) for row in page.view["rows"] if "key" in row}
     assert list(rows.values()) == [False, True]
