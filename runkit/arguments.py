@@ -42,7 +42,7 @@ UNCHECKED = (
 )
 """Arguments with these annotations are checked where they are read."""
 # These arguments may hold a key or a login.
-SECRET = {"api_key", "base_url", "cert", "key", "proxy", "storage_options"}
+SECRET = {"api_key", "base_url", "cert", "key", "proxy"}
 KEYS = {"api_key", "key"}  # the only arguments whose value may be a key
 PREFIXES = re.compile(r"Input should be |Value error, ")  # how messages of pydantic begin
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids

@@ -1,4 +1,4 @@
-"""`Archive`: runs on disk or in an object store, with the same methods as in memory.
+"""`Archive`: runs on disk, with the same methods as in memory.
 
 Which copies of runs are selected is decided for the whole version, before any JSON is read. Modules
 that need the extra `[scale]` are imported on first use.
@@ -6,7 +6,7 @@ that need the extra `[scale]` are imported on first use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,7 @@ class Archive:
     Parameters
     ----------
     path
-        A folder, which `add` or `sync` creates, readable by its owner only; or the address of an
-        object store such as `s3://bucket/runs`.
-    storage_options
-        Access options of the object store, as for the `deltalake` library.
+        A folder, which `add` or `sync` creates, readable by its owner only.
 
     Raises
     ------
@@ -73,12 +70,10 @@ class Archive:
     """
 
     @checked
-    def __init__(
-        self, path: str | Path, *, storage_options: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, path: str | Path) -> None:
         from runkit.archive.table import Table
 
-        self._table = Table.of(path, storage_options)
+        self._table = Table.of(path)
 
     @property
     def version(self) -> int:

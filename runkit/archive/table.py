@@ -8,9 +8,9 @@ files of one version, and keeps those that others have added since.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from time import time_ns
@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import BUSINESS_FIELDS, LOCAL, Json
-from runkit.display.hide_keys import HIDDEN
 from runkit.display.text import shorten
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.local import files
@@ -39,7 +38,6 @@ from runkit.tables.sources import Record
 try:
     from deltalake import CommitProperties, DeltaTable
     from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-    from deltalake.fs import DeltaStorageHandler
     from deltalake.transaction import AddAction
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
@@ -70,50 +68,40 @@ _PROPERTIES = {
 }
 _BUSINESS = list(BUSINESS_FIELDS)
 _COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
-_LOG = pa_fs.FileSelector("_delta_log", allow_not_found=True)
 _SEAL = re.compile(r"_runkit_(\d{20})_([0-9a-f]{32})")
-# A message leaves out addresses, which may have a key, and colors.
+_ADDRESS = re.compile(r"\w{2,}:/")  # as of an object store; one letter is a drive of Windows
 _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table of an archive in a folder, or in an object store with its access options.
+    """The table of an archive in a folder.
 
     A snapshot is one version of it: a `DeltaTable` of the library deltalake.
     """
 
-    folder: str | None
-    uri: str = field(repr=False)
-    options: dict[str, str] = field(default_factory=dict, repr=False)  # they may contain a key
+    folder: Path
 
     @classmethod
-    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Table:
+    def of(cls, path: str | Path) -> Table:
         """Read a user's path. Raises `UsageError` for an invalid one."""
-        text = str(path)
-        # pathlib makes s3:/ of s3://
-        if not text.strip() or text.startswith("file:") or ":/" in text.replace("://", ""):
-            raise UsageError(
-                f"path={path!r}; expected a folder, or the address of an object store as text."
-            )
-        if "://" in text:
-            return cls(None, text, dict(options or {}))
-        folder = files.usable(text).absolute()
-        return cls(str(folder), folder.as_uri())
+        if _ADDRESS.match(str(path)):
+            raise UsageError(f"path={path!r} is an address; expected a folder.")
+        return cls(files.usable(path).absolute())
 
     def __str__(self) -> str:
-        return self.folder or "an object store"
+        return str(self.folder)
 
     @property
-    def filesystem(self) -> pa_fs.FileSystem:
-        """The files of the table."""
-        return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
+    def uri(self) -> str:
+        """The folder as an address, of which the library makes no folder by itself."""
+        return self.folder.as_uri()
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
         """Return a dataset of some of the table's files."""
         options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
         parquet = ds.ParquetFileFormat(default_fragment_scan_options=options)
-        filesystem = self.filesystem
+        filesystem = pa_fs.SubTreeFileSystem(str(self.folder), pa_fs.LocalFileSystem())
         fragments = [parquet.make_fragment(path, filesystem) for path in paths]
         return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
 
@@ -129,7 +117,7 @@ class Table:
         """
         with self.translated_errors():
             seals = self._seals()  # read before the table, to which others may write meanwhile
-            snapshot = DeltaTable(self.uri, storage_options=self.options)
+            snapshot = DeltaTable(self.uri)
             newest, sealed = snapshot.version(), max(seals, default=0)
             if sealed > newest and (version is None or version > newest):
                 raise ValueError(f"version {sealed} was written, and its log ends with {newest}")
@@ -150,10 +138,10 @@ class Table:
         Raises `ValueError` for an empty file, which deltalake reads as the end of the log.
         """
         seals = {}
-        for entry in self.filesystem.get_file_info(_LOG):
-            if entry.extension == "json" and not entry.size:
-                raise ValueError(f"{entry.base_name} in its log is empty")
-            if match := _SEAL.fullmatch(entry.base_name):
+        for entry in self.folder.glob("_delta_log/*"):
+            if entry.suffix == ".json" and not entry.stat().st_size:
+                raise ValueError(f"{entry.name} in its log is empty")
+            if match := _SEAL.fullmatch(entry.name):
                 seals[int(match[1])] = match[2]
         return seals
 
@@ -163,29 +151,22 @@ class Table:
         Other readers of Delta tables skip the file.
         """
         snapshot.update_incremental()
-        name = f"_delta_log/_runkit_{snapshot.version():020}_{_digest(snapshot)}"
-        with self.filesystem.open_output_stream(name, buffer_size=1024) as file:
-            file.write(b"1")  # the library takes no bytes if the stream has no buffer
+        name = f"_runkit_{snapshot.version():020}_{_digest(snapshot)}"
+        (self.folder / "_delta_log" / name).touch()
 
     def make(self) -> DeltaTable:
         """Return the newest version; without one, create an empty table for its owner only."""
         with self.translated_errors():
-            if DeltaTable.is_deltatable(self.uri, self.options):
+            if DeltaTable.is_deltatable(self.uri):
                 return self.open()
-        if self.folder is not None:
-            folder = files.folder_at(self.folder)
-            # The log may be there: another writer creates the table.
-            if any(path.name != "_delta_log" for path in folder.iterdir()):
-                raise UsageError(
-                    f"{folder} has other files and no archive; use a new or empty folder."
-                )
-            folder.chmod(0o700)  # files in it follow the umask
+        folder = files.folder_at(self.folder)
+        # The log may be there: another writer creates the table.
+        if any(path.name != "_delta_log" for path in folder.iterdir()):
+            raise UsageError(f"{folder} has other files and no archive; use a new or empty folder.")
+        folder.chmod(0o700)  # files in it follow the umask
         # another writer created it first
         with self.translated_errors(), suppress(CommitFailedError):
-            DeltaTable.create(
-                self.uri, SCHEMA, "ignore", configuration=_PROPERTIES, storage_options=self.options
-            )
-            self._seal(DeltaTable(self.uri, storage_options=self.options))
+            self._seal(DeltaTable.create(self.uri, SCHEMA, "ignore", configuration=_PROPERTIES))
         return self.open()
 
     def copies(self, snapshot: DeltaTable) -> pd.DataFrame:
@@ -230,13 +211,13 @@ class Table:
 
         Its log entry has no values: customers' data does not belong there.
         """
-        path, filesystem = f"part-{number:05}-{uuid4()}.parquet", self.filesystem
-        with filesystem.open_output_stream(path) as file:
-            pq.write_table(
-                rows, file, compression="zstd", write_page_checksum=True, write_statistics=False
-            )
-            size = file.tell()
-        return AddAction(path, size, {}, time_ns() // 10**6, True, f'{{"numRecords": {len(rows)}}}')
+        name = f"part-{number:05}-{uuid4()}.parquet"
+        path = self.folder / name
+        pq.write_table(
+            rows, path, compression="zstd", write_page_checksum=True, write_statistics=False
+        )
+        size, statistics = path.stat().st_size, f'{{"numRecords": {len(rows)}}}'
+        return AddAction(name, size, {}, time_ns() // 10**6, True, statistics)
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -247,7 +228,7 @@ class Table:
             raise
         except CommitFailedError as error:
             raise ArchiveError(
-                f"{self}: other writers came first each time ({self._message(error)}). Nothing is "
+                f"{self}: other writers came first each time ({_message(error)}). Nothing is "
                 "lost; try again when they are done."
             ) from None
         except TableNotFoundError:
@@ -257,17 +238,15 @@ class Table:
             ) from None
         except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
             raise ArchiveError(
-                f"the archive at {self} cannot be used: {self._message(error)}. Restore it from a "
+                f"the archive at {self} cannot be used: {_message(error)}. Restore it from a "
                 "backup, or add or sync the runs into a folder of its own; `version=` may read an "
                 "earlier version."
             ) from None
 
-    def _message(self, error: Exception) -> str:
-        """Return a library's message without addresses and options, which may contain keys."""
-        text = _UNWANTED.sub("", str(error))
-        for value in filter(None, self.options.values()):
-            text = text.replace(value, HIDDEN)
-        return shorten(text, 300).rstrip(".")
+
+def _message(error: Exception) -> str:
+    """Return a library's message without addresses and colors."""
+    return shorten(_UNWANTED.sub("", str(error)), 300).rstrip(".")
 
 
 def files_of(snapshot: DeltaTable) -> pd.DataFrame:

@@ -281,7 +281,7 @@ def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     from runkit.archive.sync import sync
     from runkit.archive.table import Table
 
-    table = Table.of(arguments.output, None)
+    table = Table.of(arguments.output)
     with _reader() as client:
         synced = sync(table, client, identify=True, **filters)
     echo(f"{synced} of {arguments.output}")

@@ -121,8 +121,9 @@ def test_reading_an_archive_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ArchiveError, match=r"no archive at .*runz"):
         archive.frames()
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="expected a folder"):
-        runkit.Archive("")
+    for path in ("", "s3://bucket/runs"):
+        with pytest.raises(UsageError, match="expected a f"):
+            runkit.Archive(path)
 
 
 def test_an_empty_archive_gives_empty_frames(tmp_path):
