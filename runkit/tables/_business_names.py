@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -33,7 +32,8 @@ def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool
     Raises `UsageError` for a table without the columns, or with two businesses for one key.
     """
     if isinstance(businesses, pd.DataFrame):
-        return _joined(f, *_read_table(businesses))
+        key, table = _read_table(businesses, set(f.runs["run_id"]))
+        return replace(_joined(f, key, table), problems=_problems(f, key, table))
     client = getattr(businesses, "businesses", None)
     if client is None:
         raise UsageError(f"businesses={brief(businesses)}; {EXPECTED}")
@@ -42,7 +42,7 @@ def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool
     return _joined(f, "thread_id", pd.DataFrame.from_dict(found, "index"))
 
 
-def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+def _read_table(table: pd.DataFrame, run_ids: set[str]) -> tuple[str, pd.DataFrame]:
     """Return the name of the key of a table, and its business columns by the key."""
     if table.index.name in KEYS and table.index.name not in table:
         table = table.reset_index()
@@ -53,39 +53,40 @@ def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
         columns = shorten(", ".join(map(str, table.columns)), 200)
         raise UsageError(f"businesses is a DataFrame with the columns {columns}; {EXPECTED}")
     names = [name for name in (key, *FIELDS) if name in table]
-    rows = table[[*dict.fromkeys(names)]].astype("str")
-    rows = rows.dropna(subset=[key, "business_name"]).drop_duplicates()
+    rows = table[[*dict.fromkeys(names)]].astype("str").dropna(subset=[key, "business_name"])
+    if key == "run_id":  # the first characters of an id are enough
+        rows[key] = [full_id(name, run_ids) or name for name in rows[key]]
+    rows = rows.drop_duplicates()
     is_shared = rows[key].duplicated()
     if is_shared.any():
         value = rows.loc[is_shared, key].iloc[0]
         raise UsageError(
             f"businesses has several businesses for {key} {brief(value)}; expected one for each."
         )
-    return key, rows.set_index(key, drop=False)
+    return key, rows.set_index(key)
 
 
 def _joined(f: Frames, key: str, table: pd.DataFrame) -> Frames:
-    """Join businesses to the runs by a key; what is not in the table stays.
-
-    A table of a person has the key as a column, too; what a client found is not checked.
-    """
-    if key == "run_id":  # the first characters of an id will do
-        run_ids = set(f.runs["run_id"])
-        table.index = pd.Index([full_id(name, run_ids) or name for name in table.index])
+    """Return frames with the businesses of a table; what is not in the table stays."""
     fields = [name for name in BUSINESS_FIELDS if name in table]
     new = pd.DataFrame({name: f.runs[key].map(table[name]) for name in fields}, dtype=object)
     runs = f.runs.assign(**new.where(new.notna(), f.runs[fields].astype(object)))
+    return replace(f, runs=cast(runs, "runs"))
+
+
+def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the problems, with one more if rows of a table match no run."""
     unmatched = table.index[~table.index.isin(f.runs[key])]
-    problems = f.problems
-    if key in table and len(unmatched):
-        names = ", ".join(map(brief, islice(unmatched, MAX_NAMED)))
-        rows: dict[str, Any] = {
-            "location": "businesses",
-            "problem": "unmatched_row",
-            "n": len(unmatched),
-            "detail": f"{len(unmatched):,} of {plural(len(table), 'row')} without a run of this "
-            f"{key}, such as {names}",
-            "severity": "warning",
-        }
-        problems = pd.concat([problems, cast(pd.DataFrame([rows]), "problems")], ignore_index=True)
-    return replace(f, runs=cast(runs, "runs"), problems=cast(problems, "problems"))
+    if unmatched.empty:
+        return f.problems
+    names = ", ".join(map(brief, unmatched[:MAX_NAMED]))
+    row: dict[str, Any] = {
+        "location": "businesses",
+        "problem": "unmatched_row",
+        "n": len(unmatched),
+        "detail": f"{len(unmatched):,} of {plural(len(table), 'row')} without a run of this "
+        f"{key}, such as {names}",
+        "severity": "warning",
+    }
+    problems = [f.problems, cast(pd.DataFrame([row]), "problems")]
+    return cast(pd.concat(problems, ignore_index=True), "problems")
