@@ -242,26 +242,32 @@ class _Parts:
             step["parent_step_id"] = self.id(parent)
         if completed_at and end < NEVER:
             step["completed_at"] = iso(int(end))
-        result = step["result"] if isinstance(step.get("result"), dict) else {}
-        interrupt = self.interrupt(recorded) if "asked" in recorded else None
-        if interrupt:
-            end = interrupt.answered_at
-            if "interrupt_id" in result:
-                result = result | {"interrupt_id": interrupt.item["id"]}
-            if answer := self.answers.get(interrupt.item["id"]):
-                _update(step, status="completed", completed_at=iso(answer.at))
-                is_live = answer.at >= self.spec.past_until
-                step["result"] = {
-                    key: result[key] for key in result if not (is_live and key in RECORDED_ANSWER)
-                }
-                if answer.person:
-                    step["result"]["answered_by"] = {"name": answer.person}
-        kept = {key: result[key] for key in ("interrupt_id",) if key in result}
+        if "asked" in recorded:
+            interrupt = self.interrupt(recorded)
+            step, end = self.question(step, interrupt.item["id"]), interrupt.answered_at
+        known = {key: value for key, value in _result(step).items() if key == "interrupt_id"}
         running = {**step}
-        _update(running, status="running", completed_at=None, result=kept)
+        _update(running, status="running", completed_at=None, result=known)
         if step["type"] != "interrupt":
             _update(running, artifacts=[])
         return TimedStep(start, end, running, step, self.steps(step.get("steps")))
+
+    def question(self, step: Json, interrupt_id: str) -> Json:
+        """Return the step of a question of this run, with its answer if there is one."""
+        result = _result(step)
+        if "interrupt_id" in result:
+            result = result | {"interrupt_id": interrupt_id}
+        answer = self.answers.get(interrupt_id)
+        if answer is not None:
+            if answer.at >= self.spec.past_until:
+                result = {key: result[key] for key in result if key not in RECORDED_ANSWER}
+            if answer.person:
+                result["answered_by"] = {"name": answer.person}
+            step = {**step, "result": {}}
+            _update(step, status="completed", completed_at=iso(answer.at))
+        step = {**step}
+        _update(step, result=result)
+        return step
 
     def interrupt(self, step: Json) -> PlacedInterrupt:
         """Return the interrupt of a step."""
@@ -329,6 +335,12 @@ class _Parts:
     def id(self, recorded: str) -> str:
         """Return the id of a part of the run."""
         return id_in(self.spec.id, recorded)
+
+
+def _result(step: Json) -> Json:
+    """Return the result of a step, empty if it has none."""
+    result: Json = step["result"] if isinstance(step.get("result"), dict) else {}
+    return result
 
 
 def _update(part: Json, **fields: Any) -> None:
