@@ -163,9 +163,9 @@ def test_several_runs_are_shown_as_a_table(tmp_path):
 def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path):
     item = {"id": "i", "value": {"label": "Approve?"}}
     open_run = {"end": None, "status": "interrupted", "interrupts": [item]}
-    asked = raw(step("a"), question("q", 10, None, label="Approve?"), run_id="asked", **open_run)
+    waiting = raw(step("a"), question("q", 10, None, label="Approve?"), run_id="asked", **open_run)
     unpaired = raw(step("a"), run_id="unpaired", **open_run)
-    (tmp_path / "runs.ndjson").write_text(f"{json.dumps(asked)}\n{json.dumps(unpaired)}\n")
+    (tmp_path / "runs.ndjson").write_text(f"{json.dumps(waiting)}\n{json.dumps(unpaired)}\n")
     table = run("show", "runs.ndjson", cwd=tmp_path).stdout
     waits = re.findall(r"^◷.* (\w+) +Approve\? +– +10 s +(.+?) +–$", table, re.MULTILINE)
     assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "since Feb 3, 2026")]

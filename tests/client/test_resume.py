@@ -135,10 +135,10 @@ def test_an_answer_is_confirmed_though_the_same_id_is_asked_again(
 ):
     """The step of the question has ended; another one waits under the same id, beside an open step."""
     first, work = support.question("s1", 1, None), support.step("s0", 0, None)
-    asked = run_json(status="interrupted", interrupts=[question], steps=[work, first])
+    waiting = run_json(status="interrupted", interrupts=[question], steps=[work, first])
     again = [work, support.question("s1", 1, 2), support.question("s2", 3, None)]
-    server.script = lambda request: Answer(asked | {"steps": again})
-    delivery = client.runs.deliver(Run.from_json(asked), "int-1", YES | {"note": "not him"})
+    server.script = lambda request: Answer(waiting | {"steps": again})
+    delivery = client.runs.deliver(Run.from_json(waiting), "int-1", YES | {"note": "not him"})
     assert delivery.outcome == "confirmed"
     assert [entry.step_id for entry in answer_log.entries()] == ["s1"]
 

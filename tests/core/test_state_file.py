@@ -25,9 +25,9 @@ for n in range(15):
 CLAIMER = """
 from concurrent.futures import ThreadPoolExecutor
 from runkit.local import answer_log
-asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
+key = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
 with ThreadPoolExecutor(30) as pool:
-    claims = [pool.submit(answer_log.claim, {}, "Ada", asked, seen=0) for _ in range(30)]
+    claims = [pool.submit(answer_log.claim, {}, "Ada", key, seen=0) for _ in range(30)]
 print(*[claim.result() for claim in claims])
 """
 
@@ -76,7 +76,7 @@ def test_processes_that_write_at_once_lose_no_draft_and_no_answer():
 
 def test_of_many_processes_and_threads_one_claims_a_question():
     """Whoever knew of the newest entry gets a number; one that was refused does not count."""
-    asked = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
+    key = {"host": "h", "run_id": "run-2", "interrupt_id": "int-1", "step_id": "s1"}
     command = [sys.executable, "-c", CLAIMER]
     with ExitStack() as stack:
         claimers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -87,7 +87,7 @@ def test_of_many_processes_and_threads_one_claims_a_question():
     assert len(answer_log.entries(["run-2"])) == 1
 
     def claim(seen, **columns):
-        return answer_log.claim({}, "Ada", asked | columns, seen=seen)
+        return answer_log.claim({}, "Ada", key | columns, seen=seen)
 
     assert claim(0) is claim(0, step_id=None) is None
     second, other, script = claim(first), claim(0, step_id="s2"), claim(None)

@@ -17,7 +17,7 @@ from strangers import fleet, raws, strangers_of
 from support import artifact, question, run, step
 from tests.record import recording
 
-STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 9).strangers])
+STRANGERS = raws([*strangers_of(7), *fleet(random.Random(5), 4).strangers])
 ENDED = {raw["id"]: raw for raw in STRANGERS if raw["status"] in ("completed", "error")}
 ITEM = {"id": "int-9", "value": {"type": "decision", "label": "Approve it?", "agent": "a"}}
 ASKED = run(
@@ -154,13 +154,13 @@ def test_a_run_is_written_as_a_recording(tmp_path):
 def test_equal_proposals_of_one_agent_are_one_question(tmp_path):
     """And an id that was asked twice is asked twice."""
     proposals = [artifact("Add it", type="add_sources")]
-    asked = [
+    twice = [
         question(
             name, start, start + 10, label=name, artifacts=proposals, result={"interrupt_id": "x"}
         )
         for name, start in (("first", 10), ("second", 30))
     ]
-    path = write(tmp_path / "runs.ndjson", run(*asked, end=60))
+    path = write(tmp_path / "runs.ndjson", run(*twice, end=60))
     with runkit.sandbox(replay=path, speed=1e6) as box, box.client(rate=None) as client:
         done = runkit.frames(finish(client, box.businesses[0].id))
     assert done.interrupts["label"].tolist() == ["first", "second"]

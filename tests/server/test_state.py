@@ -30,13 +30,13 @@ def answered(business, seed, delays, choice):
     answers = ()
     for delay in delays:
         run = placed(business, seed, answers)
-        asked = [item for item in run.interrupts if item.answered_at == NEVER]
-        if asked:
-            latest = max([int(asked[0].asked_at), *(answer.at for answer in answers)])
+        open_items = [item for item in run.interrupts if item.answered_at == NEVER]
+        if open_items:
+            latest = max([int(open_items[0].asked_at), *(answer.at for answer in answers)])
             verdicts = {
-                agent: words[choice % len(words)] for agent, words in asked[0].verdicts.items()
+                agent: words[choice % len(words)] for agent, words in open_items[0].verdicts.items()
             }
-            answers += (Answer(asked[0].item["id"], latest + delay, verdicts, {}, {}),)
+            answers += (Answer(open_items[0].item["id"], latest + delay, verdicts, {}, {}),)
     return answers
 
 
