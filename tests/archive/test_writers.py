@@ -1,10 +1,5 @@
 """Several writers: nothing is lost, and nothing counts twice."""
 
-import os
-import subprocess
-import sys
-from contextlib import ExitStack
-
 import deltalake
 import pytest
 from deltalake.exceptions import CommitFailedError
@@ -13,22 +8,6 @@ import runkit
 from runkit.errors import ArchiveError
 from support import run
 from tests.archive.conftest import check_holds, item
-
-
-def test_two_fetches_into_one_archive_store_each_run_once(tmp_path):
-    """`runkit fetch -o runs/` twice at once.
-
-    Both say that all is there, and each run is there once.
-    """
-    with runkit.sandbox(speed=600, history=20, seed=3) as box, box.client() as client:
-        there = os.environ | {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
-        command = [sys.executable, "-m", "runkit", "fetch", "-o", f"{tmp_path}/runs/"]
-        with ExitStack() as stack:
-            started = [subprocess.Popen(command, env=there) for _ in range(2)]
-            fetches = [stack.enter_context(process) for process in started]
-        assert [process.returncode for process in fetches] == [0, 0]
-        listed = client.runs.list()
-    assert sorted(runkit.Archive(tmp_path / "runs").frames().runs["run_id"]) == sorted(listed.ids)
 
 
 def test_a_commit_that_fails_is_an_archive_error(tmp_path, monkeypatch):
