@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -114,7 +114,7 @@ def open_file(browser):
     """Open a file with the network off, in a page of its own."""
     contexts = []
 
-    def show(path: Path, width: int = 1280, scheme: Any = "light") -> Opened:
+    def show(path, width=1280, scheme="light"):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         context.set_offline(True)

@@ -180,13 +180,13 @@ def fake_time():
 @pytest.fixture
 def make_client(server, fake_time):
     """Build clients of the server that never really sleep, and close them."""
-    made: list[Client] = []
+    made = []
 
     class QuickClient(Client):
         _sleep = staticmethod(fake_time.sleep)
         _clock = staticmethod(fake_time.clock)
 
-    def make(**options: Any) -> Client:
+    def make(**options):
         client = QuickClient(KEY, server.url, **{"rate": None, "timeout": 5, **options})
         made.append(client)
         return client
@@ -215,7 +215,7 @@ def key():
 def run_json():
     """Return what composes a run."""
 
-    def compose(run_id: str = "run-1", status: str = "completed", **fields: Any) -> dict[str, Any]:
+    def compose(run_id="run-1", status="completed", **fields):
         return {
             "object": "run",
             "id": run_id,
@@ -235,7 +235,7 @@ def run_json():
 def page():
     """Return what composes one page of a list; None leaves a field out."""
 
-    def compose(*items: Any, has_more: bool | None = False, total: int | None = None) -> Answer:
+    def compose(*items, has_more=False, total=None):
         extra = {"object": "list", "data": list(items), "has_more": has_more, "total_count": total}
         return Answer({name: value for name, value in extra.items() if value is not None})
 

@@ -74,9 +74,9 @@ class Served(NamedTuple):
 @pytest.fixture
 def serve():
     """Start `runkit sandbox` with some options; what still runs ends with the test."""
-    started: list[subprocess.Popen[str]] = []
+    started = []
 
-    def start(*options: str) -> Served:
+    def start(*options):
         command = [sys.executable, "-m", "runkit", "sandbox", *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
         started.append(process)

@@ -173,9 +173,9 @@ def kernels(box, tmp_path_factory, request):
     All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are
     put before them. pytest's cache keeps them, so that they are installed once.
     """
-    running: dict[str, Kernel] = {}
+    running = {}
 
-    def overlay(version: str) -> Path:
+    def overlay(version):
         folder = request.config.cache.mkdir(f"ipykernel-{version}")  # type: ignore[union-attr]
         if not (folder / "done").exists():
             wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
@@ -193,7 +193,7 @@ def kernels(box, tmp_path_factory, request):
             (folder / "done").touch()
         return Path(folder)
 
-    def give(version: str) -> Kernel:
+    def give(version):
         if version not in running:
             state = tmp_path_factory.mktemp("state")
             environment = {"RUNKIT_STATE_DIR": str(state), "IPYTHONDIR": str(state / "ipython")}
