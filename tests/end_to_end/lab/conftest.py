@@ -230,7 +230,7 @@ def open_session(lab, pages, box):
     the client, and the client's `options`. What runkit keeps is kept beside it as well.
     """
 
-    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "") -> Session:
+    def open_it(scenario, *cells, options="", setup=""):
         folder = lab.folder / secrets.token_hex(4)
         folder.mkdir()
         with box.client() as client:
