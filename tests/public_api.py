@@ -21,8 +21,8 @@ MODULES = (
     "runkit.api.models",
     "runkit.api.other_models",
     "runkit.charts.fleet",
+    "runkit.charts.one_run",
 )
-MODULES += ("runkit.charts.one_run",)
 
 
 def text() -> str:
@@ -30,7 +30,7 @@ def text() -> str:
     values = {
         f"{module}.{name}": value
         for module in MODULES
-        for name, value in _members(_import(module)).items()
+        for name, value in _members(importlib.import_module(module)).items()
     }
     with runkit.Client("mk_test_x", "http://127.0.0.1:9/v1") as client:
         values |= {
@@ -42,10 +42,6 @@ def text() -> str:
             " ".join([f"{name}.{column.name}:", column.kind, *column.words]) for column in columns
         ]
     return "\n".join([*lines, *_commands(), ""])
-
-
-def _import(name: str) -> Any:
-    return importlib.import_module(name)
 
 
 def _members(holder: Any) -> dict[str, Any]:

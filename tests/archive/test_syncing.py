@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import ArchiveError, AuthError, NotFound, UsageError
+from runkit.errors import ArchiveError, AuthError, UsageError
 from tests.faults import sandbox
 
 N_RUNS = 30
@@ -100,11 +100,6 @@ def test_a_business_that_is_known_later_is_stored(archive, box, client):
     stored = archive.frames().runs.dropna(subset="business_name")
     assert len(stored) == synced.n_listed > 0
     assert set(stored["business_id"]) == {business}
-
-
-def test_the_runs_of_an_unknown_business_are_not_synced(archive, client):
-    with pytest.raises(NotFound, match="/businesses/nope:"):
-        archive.sync(client, business_id="nope")
 
 
 def interrupt_when(is_time):
