@@ -37,11 +37,11 @@ class Finding:
 class Question:
     """A question to a person or decided by policy; times in seconds since `support.START`.
 
-    `ending` is a word of `interrupts.outcome`; `asked` is None where nothing in the run says it.
+    `ending` is a word of `interrupts.outcome`; `start` is None where nothing in the run says when it was asked.
     """
 
     label: str
-    asked: float | None
+    start: float | None
     answered: float | None = None
     ending: str = "pending"
     decision: str | None = None
@@ -261,7 +261,7 @@ def answered_without_id(rng: random.Random) -> list[Stranger]:
 def two_open(rng: random.Random) -> list[Stranger]:
     """Two questions that wait together, with steps that name no interrupt id."""
     first, second = Question("Dismiss the hit?", 20), Question("Approve?", 20 + rng.randint(5, 50))
-    steps = [question(f"q{n}", q.asked, None, label=q.label) for n, q in enumerate([first, second])]
+    steps = [question(f"q{n}", q.start, None, label=q.label) for n, q in enumerate([first, second])]
     items = [item_of(n, q) for n, q in enumerate([first, second])]
     truth = Truth("interrupted", outcome=first.label, questions=(first, second))
     asking = stranger(
@@ -285,7 +285,7 @@ def asked_again(rng: random.Random) -> list[Stranger]:
         stranger(
             rng,
             question("q1", 10, answered, label=closed.label, result=known),
-            question("q2", again.asked, None, label=label, result=result),
+            question("q2", again.start, None, label=label, result=result),
             **more,
         )
         for label, result in [(again.label, known), (again.label, None), (None, None)]
@@ -469,7 +469,7 @@ class Fleet:
         """How long each question with one of these endings waited, until it was read if it is open."""
         questions = [item for truth in self.truths for item in truth.questions]
         return [
-            (self.read_at if item.answered is None else item.answered) - (item.asked or 0)
+            (self.read_at if item.answered is None else item.answered) - (item.start or 0)
             for item in questions
             if item.ending in endings
         ]
@@ -505,7 +505,7 @@ def _known_run(rng: random.Random, read_at: float) -> Stranger:
         clock = read_at - rng.choice([HOUR / 2, 3 * HOUR, 8 * HOUR, 5 * DAY])
         pending = [Question(f"Open question {n}", clock + n) for n in range(rng.randint(1, 2))]
         steps += [
-            question(f"open{n}", q.asked or 0, None, label=q.label) for n, q in enumerate(pending)
+            question(f"open{n}", q.start or 0, None, label=q.label) for n, q in enumerate(pending)
         ]
         fields["interrupts"] = [item_of(n, q) for n, q in enumerate(pending)]
         questions += pending

@@ -113,14 +113,14 @@ def figures() -> dict[str, Figure]:
 
 
 @pytest.fixture(scope="module")
-def drawn():
+def original():
     return runkit.gantt(runs(1))
 
 
 @pytest.fixture
-def figure(drawn):
+def figure(original):
     """A figure to change."""
-    return copy.deepcopy(drawn)
+    return copy.deepcopy(original)
 
 
 def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:

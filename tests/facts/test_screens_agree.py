@@ -52,7 +52,7 @@ def test_screens_show_the_same_number_of_one_fact(names):
 def test_screens_count_unpaired_questions_as_at_least_two():
     """Two open steps without labels and two items are two to four questions."""
     interrupts = [strangers.Question(f"Question {n}?", 20 + n) for n in range(2)]
-    steps = [question(f"q{n}", item.asked, None, label=None) for n, item in enumerate(interrupts)]
+    steps = [question(f"q{n}", item.start, None, label=None) for n, item in enumerate(interrupts)]
     items = [strangers.item_of(n, item) for n, item in enumerate(interrupts)]
     local = {"read_at": at(5 * strangers.HOUR)}
     waiting = run(*steps, end=None, status="interrupted", interrupts=items, _runkit=local)
@@ -78,11 +78,11 @@ def test_the_parts_of_a_sentence_add_up_to_its_whole():
     assert n_runs == sum(statuses) == 9
     assert sorted(statuses) == sorted(Counter(item.status for item in fleet.truths).values())
     for made in fleet.strangers:
-        one = f.select(made.run_id)
-        words = runkit.one_run.questions(one).sentence.split(". ")[0]
+        selected = f.select(made.run_id)
+        words = runkit.one_run.questions(selected).sentence.split(". ")[0]
         n, *parts = numbers(words) or [0]
         assert n == sum(parts) == len(made.truth.questions), words
-        [tile] = [text for text in screens.RUN["report"](one) if text.startswith("Findings: ")]
+        [tile] = [text for text in screens.RUN["report"](selected) if text.startswith("Findings: ")]
         n, *parts = numbers(tile)
         assert n == sum(parts) == sum(not item.is_output for item in made.truth.findings)
 

@@ -29,9 +29,10 @@ class Full:
         self.questions = [item for truth in self.truths for item in truth.questions]
         self.pending = fleet.waits_s("pending")
         self.answers = fleet.waits_s("answered")
-        self.asked = self.pending + self.answers
+        self.to_people = self.pending + self.answers
         self.late, self.over = (
-            [wait_s for wait_s in waits if wait_s > LIMIT_S] for waits in (self.pending, self.asked)
+            [wait_s for wait_s in waits if wait_s > LIMIT_S]
+            for waits in (self.pending, self.to_people)
         )
         self.findings = fleet.findings
         self.bare = [item for item in self.findings if not item.tiers]
@@ -78,8 +79,8 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"Questions over 4 h: 0%.*(not known|not read)": lambda full, _: True,
     r"Questions over 4 h: 0%": lambda full, _: not full.over,
     r"^No questions waiting|all caught up|[( ]0 waiting": lambda full, _: not full.pending,
-    r"no questions asked|no questions answered or waiting": lambda full, _: not full.asked,
-    r"no questions to reviewers|No question to a reviewer": lambda full, _: not full.asked,
+    r"no questions asked|no questions answered or waiting": lambda full, _: not full.to_people,
+    r"no questions to reviewers|No question to a reviewer": lambda full, _: not full.to_people,
     r"^No questions$|\b0 questions": lambda full, _: not full.questions,
     r"no open questions?": lambda full, _: not full.pending,
     r"^Answered by reviewers: 0 of \d+": lambda full, _: not full.answers,
