@@ -60,7 +60,6 @@ def step(step_id: str, start: float = 0, end: float | None = 10, **more: Any) ->
     """A step from `start` to `end` in seconds; `end=None` is open."""
     return {
         "id": step_id,
-        "run_id": "r",
         "agent": "cip_orchestrator",
         "type": "activity",
         "name": "work",

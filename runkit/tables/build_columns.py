@@ -191,7 +191,9 @@ def _note_contradictions(runs: Columns, steps: Columns, notes: Notes) -> None:
     is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
     is_failed = is_word(status, "error")
     is_over = is_word(runs["status"], *contract.FINAL_STATUSES)[steps["run"]]
+    is_of_other = pc.not_equal(steps["run_id"], take(runs["run_id"], steps["run"]))
     contradictions = {
+        "run_id is not that of the run that holds the step": flags(is_of_other.fill_null(False)),
         "status is running, but completed_at is set": is_running & ~is_open,
         "status is completed, without completed_at": is_completed & is_open,
         "has not ended, but its run has": is_open & ~is_completed & ~is_question & is_over,
