@@ -41,7 +41,7 @@ from runkit.display.counts import (
     unread,
 )
 from runkit.display.status_words import MISSING
-from runkit.display.text import Markup, duration, plural
+from runkit.display.text import Markup, duration, in_words, plural
 from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import flag, is_rated, named, short_ids
@@ -264,7 +264,7 @@ def slowest_steps(f: Frames) -> Panel:
     )
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
     kinds = kinds[kinds["total_s"] > 0]
-    names = kinds["name"].str.replace("_", " ").str.capitalize()
+    names = kinds["name"].map(in_words, na_action="ignore")
     kinds["label"] = kinds["label"].where(kinds.pop("n_labels").eq(1), names)
     order = ["critical_s", "median_s"]
     kinds = kinds.sort_values(order, ascending=False, kind="stable", ignore_index=True)

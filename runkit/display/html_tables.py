@@ -14,6 +14,7 @@ from runkit.display.text import (
     agent_title,
     duration,
     html_table,
+    in_words,
     isolate,
     link,
     moment,
@@ -32,6 +33,7 @@ HEADS = {
     "completed_at": "Ended",
     "critical_s": "On the critical path",
     "group": "Run",
+    "id": "Step ID",
     "is_critical": "On the critical path",
     "is_first_difference": "First difference",
     "label": "Step",
@@ -59,7 +61,8 @@ WORDS: dict[str, Callable[[str], str]] = {
     "outcome": lambda word: OUTCOMES.get(word, word),
     **dict.fromkeys(TIER_COLUMNS, with_mark),
     "status": lambda word: str(status(word)),
-    "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
+    **dict.fromkeys(("kind", "source_type"), in_words),
+    "type": lambda word: "Question" if word == "interrupt" else in_words(word),
     "url": link,
 }
 SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # words by the end of a comparison's column

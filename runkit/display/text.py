@@ -40,8 +40,10 @@ _URL = re.compile(
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
 LONG = 2000  # characters of a text that is shown on a card
-# the first letter of each word, and acronyms of the field
-_CAPITALS = re.compile(r"(?<!\S)(?:(?:cip|ein|irs|kyb|ofac|sos|tin)(?!\S)|\w)", re.IGNORECASE)
+_ACRONYM = r"(?<!\S)(?:aml|cip|dba|ein|irs|kyb|kyc|naics|ofac|pep|sos|tin|ubo)(?!\S)"
+# of a title each word has a capital, of a phrase the first
+_OF_TITLE = re.compile(rf"{_ACRONYM}|(?<!\S)\w", re.IGNORECASE)
+_OF_PHRASE = re.compile(rf"{_ACRONYM}|^\w", re.IGNORECASE)
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
@@ -201,8 +203,12 @@ def agent_title(agent_type: object, name: object = None) -> str:
     """
     if named := first_text(name):
         return named
-    words = one_line((first_text(agent_type) or "Unknown agent").replace("_", " "))
-    return _CAPITALS.sub(lambda match: match[0].upper(), words)
+    return in_words(first_text(agent_type) or "Unknown agent", _OF_TITLE)
+
+
+def in_words(word: str, capitals: re.Pattern[str] = _OF_PHRASE) -> str:
+    """Write a word of the API for people: `irs_letter` becomes IRS letter."""
+    return capitals.sub(lambda match: match[0].upper(), one_line(word.replace("_", " ")))
 
 
 def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:

@@ -18,7 +18,16 @@ from runkit.api.contract import Json, verify_tin_payload
 from runkit.api.other_models import Document
 from runkit.api.questions import FIELDS, ROW_NAMES, ROWS, VERBS, FormField, Verb
 from runkit.api.validation import interrupt_kind, objects
-from runkit.display.text import code, live_moment, one_line, short_id, shorten, visible, web_host
+from runkit.display.text import (
+    code,
+    in_words,
+    live_moment,
+    one_line,
+    short_id,
+    shorten,
+    visible,
+    web_host,
+)
 
 Texts = dict[str, str]  # entries or errors by the name of the field
 Entries = dict[str, Texts]  # entries by section
@@ -137,7 +146,10 @@ class Questionnaire:
             decision = by_agent.get(section.proposal.get("agent"), answer).get("decision")
             verb = next((verb for verb in section.verbs if verb.value == decision), None)
             receipts.append(verb.receipt if verb else "Answered")
-        return "; ".join(receipts)
+        first, *others = receipts
+        # a word such as TIN stays
+        lower = (text if text[1].isupper() else text[0].lower() + text[1:] for text in others)
+        return "; ".join([first, *lower])
 
 
 def _section(proposal: Json, documents: Sequence[Document]) -> Section:
@@ -191,7 +203,8 @@ def _with_documents(field: FormField, proposal: Json, documents: Sequence[Docume
 
 
 def _choice(document: Document) -> tuple[str, str]:
-    name = f"{document.document_type or 'document'}: {document.filename or 'unnamed'}"
+    kind = in_words(document.document_type or "document")
+    name = f"{kind}: {document.filename or 'unnamed'}"
     return one_line(
         f"{name}, {live_moment(document.created_at)} · {short_id(document.id)}"
     ), document.id

@@ -67,7 +67,7 @@ def test_the_keyboard_is_enough(show_form, live, page, asking):
     page.keyboard.press("Control+Enter")
     live.until(lambda: form.state == "settled")
     live.settle()
-    assert page.locator(".rk-notice").inner_text().startswith("TIN verified; Hit dismissed, ")
+    assert page.locator(".rk-notice").inner_text().startswith("TIN verified; hit dismissed, ")
     assert page.evaluate("document.activeElement.matches('.jp-Notebook')")
     assert asking.wire.posts == 1
     entry = runkit.answer_log().iloc[-1]

@@ -164,8 +164,8 @@ def test_a_chosen_document_is_sent():
     form = Questionnaire(asks("verify_tin", **LETTER), on_file)
     field = next(field for field in form.sections["0"].fields if field.name == "document_id")
     assert field.choices == (
-        ("irs_letter: unnamed, unknown · d2", "d2"),
-        ("bill: march.pdf, unknown · d1", "d1"),
+        ("IRS letter: unnamed, unknown · d2", "d2"),
+        ("Bill: march.pdf, unknown · d1", "d1"),
     )
     sent, _ = form.answer(form.received({"0": {"decision": "approve", "document_id": "d1"}}))
     assert sent["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
