@@ -29,7 +29,7 @@ from runkit.charts._placement import (
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
-from runkit.display.text import agent_title, duration, plural, run_label
+from runkit.display.text import agent_title, duration, plural, run_label, short_id
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown, with_courses
 from runkit.time_budget import (
@@ -248,7 +248,7 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
         lines = [
             bold(plain(bar.label, MAX_TEXT)),
             f"{plain(bar.agent_name, MAX_NAME)}{runs[bar.run]} · {_state(bar)}",
-            _times(bar),
+            f"{_times(bar)} · step {plain(short_id(bar.step_id))}",
             *_first(findings.get((bar.run_id, bar.step_id), []), "finding"),
             *_first(values, "value"),
         ]

@@ -38,7 +38,7 @@ __all__ = ["findings", "questions", "step"]
 
 FINDING = [
     *("title", "summary", "confidence", "confidence_text", "n_sources", "tiers"),
-    *("agent", "origin", "is_unfinished", "artifact_no"),
+    *("agent", "origin", "is_unfinished", "artifact_no", "type", "step_id"),
 ]
 MAX_ANSWER = 600  # characters
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
@@ -116,6 +116,7 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
         {
             "title": rows["agent"].map(agent_title).astype("str"),
             "agent": rows["agent"],
+            "step_id": rows["step_id"],
             "is_unfinished": True,
             "n_sources": 0,
             "summary": "Stopped in " + rows["label"] + " after " + after + ". Nothing was found.",

@@ -26,6 +26,7 @@ from runkit.display.text import (
     css_variables,
     duration,
     esc,
+    in_words,
     moment,
     plural,
     short_id,
@@ -135,7 +136,7 @@ def _templates() -> Template:
         "tiers": TIERS,
         "unknown_tier": UNKNOWN_TIER,
     }
-    names = (agent_title, lasting, plural, short_id, status, when)
+    names = (agent_title, in_words, lasting, plural, short_id, status, when)
     environment.filters |= {function.__name__: function for function in names}
     environment.filters |= {"host": web_host, "words": words_of}
     return environment.get_template("panels.html.j2")

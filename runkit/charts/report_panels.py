@@ -35,7 +35,13 @@ from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
 from runkit.display.text import day, plural
 from runkit.facts import Facts, businesses_of
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import findings_of, has_no_output, measured_waits, outputs_of
+from runkit.tables.run_rules import (
+    findings_of,
+    has_no_output,
+    measured_waits,
+    outputs_of,
+    short_ids,
+)
 
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
@@ -111,7 +117,7 @@ def timeline(f: Frames) -> Panel:
     figure, steps = gantt(f, compress_waits=True), f.steps
     indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
-    table = steps[columns].assign(label=indent + steps["label"])
+    table = steps[columns].assign(label=indent + steps["label"], id=short_ids(steps["step_id"]))
     if len(f.runs) == 1:
         table = table.drop(columns="run_id")
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)

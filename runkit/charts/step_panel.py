@@ -66,7 +66,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
     findings = records(f.artifacts[f.artifacts["step_id"] == row["step_id"]])
     sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
     for finding in findings:
-        number = finding["artifact_no"]
+        number, finding["step_id"] = finding["artifact_no"], None  # the panel is of one step
         finding["sources"] = [item for item in sources if item["artifact_no"] == number]
 
     values = jsontext.leaves(row["result"])

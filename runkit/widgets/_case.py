@@ -20,7 +20,16 @@ from runkit.api.validation import decision_of, objects
 from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
-from runkit.display.text import live_moment, plural, short_id, shorten, truncated, visible, web_host
+from runkit.display.text import (
+    in_words,
+    live_moment,
+    plural,
+    short_id,
+    shorten,
+    truncated,
+    visible,
+    web_host,
+)
 from runkit.local import answer_log
 from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.frames import Frames
@@ -62,7 +71,7 @@ def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
         described.append(
             {
                 "title": truncated(artifact.title or "Untitled finding"),
-                "confidence": (artifact.confidence or "").capitalize(),
+                "confidence": (artifact.confidence_text or "").capitalize(),
                 "tone": colors.CONFIDENCE_COLORS.get(artifact.confidence, ""),
                 "summary": truncated(artifact.summary or ""),
                 "sources": [*map(_source, rows_of(sources))],
@@ -72,14 +81,14 @@ def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
 
 
 def _source(source: Any) -> Json:
-    url, tier = source.url or "", source.source_tier or ""
+    url, tier = source.url or "", source.source_tier_text or ""
     host = web_host(url)
     names = [source.source_name or url] if host else [source.source_name, url]
     return {
         "name": shorten(": ".join(filter(None, names)), MAX_NAME),
         "url": url if host else None,
         "host": host or "",
-        "tier": tier,
+        "tier": " · ".join(filter(None, (tier, in_words(source.source_type or "")))),
         "mark": status_words.TIERS.get(tier, status_words.UNKNOWN_TIER),
     }
 
