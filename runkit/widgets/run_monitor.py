@@ -95,6 +95,7 @@ class RunMonitor(CellOutput):
         self._zoom: list[Any] | None = None  # the range of the time axis that a person has chosen
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._drawn: Run | None = None  # in the live chart
+        self._wait_s = self._drawn_wait_s = 0.0  # of the open question, now and in the live chart
 
     @property
     def run(self) -> Run:
@@ -173,7 +174,7 @@ class RunMonitor(CellOutput):
         return {**plotly_bundle(figure), **_static_form.note(str(figure.layout.meta["alt"]))}
 
     def _draw_chart(self) -> None:
-        self._drawn = self._run
+        self._drawn, self._drawn_wait_s = self._run, self._wait_s
         self._live.outputs = (
             {"output_type": "display_data", "metadata": {}, "data": self._chart()},
         )
@@ -199,7 +200,10 @@ class RunMonitor(CellOutput):
         is_new = run != self._run
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
-        self._message = f"{state}, {EVERY}."
+        questions = frames(run).interrupts
+        self._wait_s = questions.loc[questions["outcome"].eq("pending"), "wait_s"].max()
+        wait = f", {duration(self._wait_s)} so far" if self._wait_s >= 0 else ""
+        self._message = f"{state}{wait}, {EVERY}."
         if run.is_finished:
             self._message = f"{status_words.status(run.status)}. Live updates off."
             self._is_over = True
@@ -241,7 +245,8 @@ class RunMonitor(CellOutput):
         is_done = self._is_over and not self._forms.forms  # none is answered or holds entries
         if is_done and self._run.is_finished:
             self._message = "Run finished. Live updates off."
-        if self._run != self._drawn:
+        # while a question waits, seldom enough that a reader is not disturbed
+        if self._run != self._drawn or self._wait_s > GROWTH * self._drawn_wait_s:
             self._draw_chart()
         super()._draw()
         if is_done and self._handle is not None:  # inside another widget it stays

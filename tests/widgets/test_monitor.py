@@ -68,6 +68,8 @@ def test_a_run_is_followed_answered_and_found(begin, watch, shown):
     """The form comes when it pauses, and its findings stay at the end, without a widget."""
     monitor, page = watch(begin("address_gap"), until_waiting=True)
     until(lambda: "Add a source for the office address?" in shown.html())
+    until(lambda: " so far, checking every" in shown.html())
+    until(lambda: monitor._drawn_wait_s > 1)  # in seconds, as the chart says
     page.answer("approve")
     until(lambda: monitor.run.is_finished, 30)
     until(lambda: WIDGET not in shown.outputs()[1])
