@@ -19,7 +19,7 @@ from runkit.charts.panel import (
     when,
     words_of,
 )
-from runkit.display.status_words import MISSING
+from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER
 from runkit.display.text import agent_title, brief, duration, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
@@ -45,9 +45,9 @@ def step(f: Frames, name: NonBlank) -> Panel:
     -------
     Panel
         `table` has the columns `part`, `path` and `value`: a row for each value of the result, then
-        for each time, finding and source. Values of fields whose name says that they are secret are
-        masked. If several steps have the name, the panel lists them, with the label of the step
-        around each as `inside`.
+        for each time, finding and source (its tier, type and address). Values of fields whose name
+        says that they are secret are masked. If several steps have the name, the panel lists them,
+        with the label of the step around each as `inside`.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def step(f: Frames, name: NonBlank) -> Panel:
         "time": _times(f, row),
         "finding": [(item["title"] or MISSING, _finding_text(item)) for item in findings],
         "source": [
-            (item["source_name"] or item["host"] or MISSING, item["url"] or "") for item in sources
+            (item["source_name"] or item["host"] or MISSING, _source_text(item)) for item in sources
         ],
     }
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
@@ -153,13 +153,21 @@ def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
         ("Completed", when(row["completed_at"])),
         ("Duration", length),
         ("Type, name", f"{row['type']} · {words_of(row['name'])}"),
+        ("Id", row["step_id"]),
     ]
 
 
 def _finding_text(finding: dict[Any, Any]) -> str:
     summary = f": {finding['summary']}" if finding["summary"] else ""
-    rating = finding["confidence_text"]
-    return f"{f'{rating} confidence' if rating else 'unrated'}{summary}"
+    rating, kind = finding["confidence_text"], finding["type"]
+    kind = f", {kind}" if kind else ""
+    return f"{f'{rating} confidence' if rating else 'unrated'}{kind}{summary}"
+
+
+def _source_text(item: dict[Any, Any]) -> str:
+    tier = item["source_tier_text"]
+    mark = f"{TIERS.get(tier, UNKNOWN_TIER)} {words_of(tier, 20)}"
+    return " · ".join(filter(None, [mark, item["source_type"], item["url"]]))
 
 
 def readable(result: str) -> str:

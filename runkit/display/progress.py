@@ -6,7 +6,9 @@ it is not in a saved notebook.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -15,8 +17,19 @@ from runkit.display.text import visible
 
 
 def echo(message: object, *, file: TextIO | None = None) -> None:
-    """Print a message, on stderr by default, with every character visible."""
-    print(visible(str(message)), file=file or sys.stderr, flush=True)
+    """Print a message with every character visible: to a file, else to stderr.
+
+    A terminal breaks between words, except in lines of code, which begin with a space.
+    """
+    lines = visible(str(message)).split("\n")
+    if file is None and sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [line if line[:1] == " " else _wrapped(line, width) for line in lines]
+    print("\n".join(lines), file=file or sys.stderr, flush=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 DELAY = 2.0  # seconds; what comes sooner needs no bar

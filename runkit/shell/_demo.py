@@ -34,12 +34,16 @@ SCENARIOS = (
 )
 # real seconds before the demo's reviewer answers; visible in the run as waiting
 ANSWER_DELAY_S = 3.0
+WIDTH = 1248  # pixels of a chart: the page without its margins
 RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
     "<h1>runkit demo</h1>"
     "<p>Six runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
     "{}<h2>{}</h2>{}<h2>All runs</h2>{}"
+)
+_STYLE = Markup(  # the names of runs are not broken
+    "table { font-size: 14px } @media (min-width: 1000px) { td:first-child { white-space: nowrap }}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
@@ -98,10 +102,10 @@ def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
     section = _PAGE.format(
         wide(df_to_html(with_labels(runs))),
         answered.label,
-        figure_div(gantt(f.select(answered.id))),
-        figure_div(gantt(f)),
+        figure_div(gantt(f.select(answered.id)).update_layout(width=WIDTH)),
+        figure_div(gantt(f).update_layout(width=WIDTH)),
     )
     page = folder / "index.html"
     with files.replacing(page) as part:
-        part.write_text(offline_page("runkit demo", [section]), encoding="utf-8")
+        part.write_text(offline_page("runkit demo", [section], style=_STYLE), encoding="utf-8")
     return page

@@ -7,6 +7,7 @@ codes.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runkit.charts import one_run
 from runkit.charts.gantt import time_words
-from runkit.charts.one_run import unfinished
-from runkit.charts.panel import Panel, lasting, words_of
+from runkit.charts.panel import lasting, words_of
 from runkit.display.counts import Span, age, lasted, waiting_words
 from runkit.display.status_words import (
     CAUGHT_UP,
@@ -41,6 +42,7 @@ from runkit.facts import Facts, run_facts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
+    causes_of,
     explanations,
     findings_of,
     has_no_output,
@@ -61,6 +63,8 @@ WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
 CUT = ("Business", "Agent", "Question", "Outcome", "Step", "Value")
 MAX_VALUE = 200  # characters
+# heads of `one_run.step` by its column `part`
+PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
 # what needs somebody first, by status or confidence
 RANKS = {
     "interrupted": 0,
@@ -234,7 +238,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     """
     [run] = run_facts(f).to_dict("records")
     yield from _run_head(run, "No result: the" if has_no_output(f) else "The")
-    if run["status"] == "error" and len(agents := unfinished(f)["title"]):
+    if run["status"] == "error" and len(agents := one_run.unfinished(f)["title"]):
         yield styled("Not checked: ") + styled(", ".join(agents), "bold")
     yield Text()
     steps = f.steps[is_shown(f.steps)].assign(error=explanations(f.steps))
@@ -274,29 +278,46 @@ def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
 
 
 def _findings(f: Frames) -> Iterator[Text]:
-    """Name the findings of a run, and how to see a step with its result."""
-    findings = findings_of(f)
+    """Name the findings of a run, weakest first, and how to see a step with its result."""
+    findings = findings_of(f).sort_values("confidence", kind="stable")  # weakest first
     confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
     titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
     if len(findings):
         yield styled(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
-    has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
-    for step in f.steps[has_more].dropna(subset="name").head(1).to_dict("records"):
-        yield styled(f"A step with its result: add --step {words_of(step['name'])}", "muted")
+    has_result = f.steps["result"].fillna("{}").ne("{}")
+    steps = pd.concat([causes_of(f), f.steps[has_result | f.steps["error"].notna()]])
+    for step in steps.head(1).to_dict("records"):
+        is_only = f.steps["name"].str.casefold().eq(str(step["name"]).casefold()).sum() == 1
+        name = words_of(step["name"] if is_only else step["step_id"])
+        words = "The step that failed" if pd.notna(step["error"]) else "A step with its result"
+        yield styled(f"{words}: add --step {shlex.quote(name)}", "muted")
 
 
-def step_lines(panel: Panel) -> Iterator[Table | Text]:
+def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
     """Yield the description of one step and its result, or a list of steps with one name."""
-    yield from (styled(panel.title, "bold"), styled(panel.sentence), Text())
+    [run], panel = f.runs.to_dict("records"), one_run.step(f, name)
+    yield styled(f"{name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
+    yield from (styled(panel.title, "bold"), styled(panel.sentence))
     rows = panel.table.rename(columns={"duration_s": "duration"})
-    table = _grid(*(visible(str(name)) for name in rows))
+    if "part" not in rows:
+        yield from (Text(), _cells(rows, has_heads=True))
+        return
+    for part, values in rows.groupby("part", sort=False):
+        yield from (Text(), styled(PARTS[str(part)], "muted"), _cells(values.drop(columns="part")))
+
+
+def _cells(rows: pd.DataFrame, *, has_heads: bool = False) -> Table:
+    """Build a table whose texts are not cut: they break between words."""
+    table = Table(
+        *map(str, rows), box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=has_heads
+    )
     for row in rows.itertuples(index=False):
         cells = (
             words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
         )
-        table.add_row(*map(styled, cells))
-    yield table
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    return table
 
 
 def _run_head(run: dict[Any, Any], start: str) -> Iterator[Text]:

@@ -77,7 +77,9 @@ class _Parser(argparse.ArgumentParser):
             choices = re.findall(r"[\w-]+", wrong[2])
             for near in get_close_matches(wrong[1], choices, 1):
                 text += f". Did you mean {near!r}?"
-        super().error(text)
+        self.print_usage(sys.stderr)
+        echo(f"{self.prog}: error: {text}")
+        self.exit(USAGE_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -203,9 +205,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
     elif arguments.step is not None:
         if len(f.runs) > 1:
             raise UsageError("--step needs exactly one run; select it with --run ID.")
-        from runkit.charts.step_panel import step
-
-        _terminal.write(_terminal.step_lines(step(f, arguments.step)))
+        _terminal.write(_terminal.step_lines(f, arguments.step))
     elif len(f.runs) == 1:
         _terminal.write(_terminal.run_tree(f))
     elif f.runs.empty:
@@ -332,8 +332,8 @@ def _source(arguments: argparse.Namespace) -> Any:
     path = files[0]
     if len(arguments.source) > 1:
         raise UsageError(
-            f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
-            f"runkit {arguments.command} {path} --run ID"
+            f"{path} is a file or an archive; expected one, or only run ids. To select a run:\n"
+            f"  runkit {arguments.command} {shlex.quote(path)} --run ID"
         )
     return runkit.frames(path).select(arguments.run) if arguments.run else path
 

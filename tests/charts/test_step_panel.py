@@ -43,7 +43,9 @@ def test_a_step_has_its_times_findings_and_sources():
     )
     assert values(panel, "time")["Started"].endswith("59 s after the run started")
     assert [*values(panel, "finding")] == ["TIN Verification Result"]
-    assert values(panel, "source") == {"IRS TIN Matching": "https://irs.gov/tin-matching"}
+    assert values(panel, "source") == {
+        "IRS TIN Matching": "▮▮▮ government · tin_match · https://irs.gov/tin-matching"
+    }
     html = panel._repr_mimebundle_()["text/html"]
     assert '<a href="https://irs.gov/tin-matching"' in html
     assert "Raw JSON" in html

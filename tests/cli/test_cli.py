@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ import pytest
 from rich.cells import cell_len
 
 import runkit
+from runkit.display.progress import echo
 from runkit.shell.cli import main, parser
 from support import artifact, question, step
 from support import run as raw
@@ -136,6 +138,31 @@ def test_a_run_is_shown_as_a_tree(tmp_path):
         "│ Answered, Feb 3, 10:01 UTC",
         "└─ Last 30 s ◆",
     ]
+
+
+def test_a_failed_run_names_its_findings_weakest_first_and_suggests_the_failing_step(tmp_path):
+    """Copied to the command, the suggestion shows that step, also where another has its name."""
+    findings = [artifact(f"Finding {word}", confidence=word) for word in ("high", "low", "medium")]
+    found = step("a", 0, 10, artifacts=findings, result={"n": 3}, name="check")
+    failed = step("b's own", 10, 20, status="error", name="check", label="Asking the register")
+    (tmp_path / "run.json").write_text(json.dumps(raw(found, failed, status="error")))
+    shown = run("show", "run.json", cwd=tmp_path).stdout
+    assert re.search(r"3 findings: Finding low .*Finding medium .*Finding high", shown)
+    [hint] = re.findall(r"^The step that failed: add (.*)$", shown, re.MULTILINE)
+    again = run("show", "run.json", *shlex.split(hint), cwd=tmp_path)
+    assert again.stdout.splitlines()[1] == "Asking the register"
+
+
+def test_a_message_on_a_terminal_breaks_between_words(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    words = "no_such_run is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
+    assert main(["show", "no_such_run", "--run", "x"]) == 2
+    echo(f"{words}\n  {words}")
+    *lines, code = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert words in " ".join(lines)
+    assert code == f"  {words}"
 
 
 @pytest.mark.parametrize(("year", "shown"), [(2020, ", 2020"), (datetime.now(UTC).year, "")])
