@@ -87,11 +87,6 @@ def test_select_of_something_else_is_a_clear_error(four, choose, words):
         four.select(choose(four))
 
 
-def test_the_html_form_shows_the_first_runs_only():
-    html = runkit.frames([run(run_id=str(number)) for number in range(50)])._repr_html_()
-    assert "20 of 50 rows shown" in html
-
-
 def test_saved_frames_come_back_equal(tmp_path):
     """Empty ones with their categories, and where there are rows by pandas alone."""
     runs = [example("completed"), example("interrupted") | {"id": "i"}, 3]
