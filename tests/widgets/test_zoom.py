@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 from plotly.offline import get_plotlyjs
 
@@ -16,15 +17,21 @@ DRAW = """async (range) => {
   const layout = {height: 300, xaxis: {range}, yaxis: {fixedrange: true}};
   await Plotly.newPlot(node, [{x: [0, 200], y: [1, 2]}], layout, {responsive: true});
 }"""
-DOUBLE_CLICK = """() => {  // as fast as plotly wants it, however busy the machine is
-  const {x, y} = document.querySelector(".nsewdrag").getBoundingClientRect();
-  for (const name of ["mousedown", "mouseup", "mousedown", "mouseup"]) {
-    const target = document.querySelector(".dragcover") ?? document.querySelector(".nsewdrag");
-    const options = {clientX: x + 200, clientY: y + 50, bubbles: true, view: window};
-    target.dispatchEvent(new MouseEvent(name, options));
-  }
-}"""
 NARROWER = {"width": 700, "height": 800}
+
+
+@pytest.fixture(autouse=True)
+def monitor(live, page, asking):
+    """Display the card of a monitor beside a chart."""
+    monitor = runkit.RunMonitor(asking.client, asking.run())
+    monitor._ipython_display_()
+    assert monitor.widget is not None
+    live.add(monitor.widget.children[0])
+    page.add_script_tag(content=get_plotlyjs())
+    page.evaluate(DRAW, WHOLE)
+    page.wait_for_function("document.querySelector('.js-plotly-plot').runkitWatched")
+    yield
+    monitor.close()
 
 
 def zooms(page: Page) -> list[Any]:
@@ -42,30 +49,22 @@ def drag(page: Page) -> None:
     page.mouse.up()
 
 
-def test_a_zoom_and_its_reset_are_sent_and_another_width_is_no_zoom(live, page, asking):
-    """By the button of the chart, and by a double click."""
-    monitor = runkit.RunMonitor(asking.client, asking.run())
-    monitor._ipython_display_()
-    assert monitor.widget is not None
-    live.add(monitor.widget.children[0])
-    page.add_script_tag(content=get_plotlyjs())
-    page.evaluate(DRAW, WHOLE)
-    page.wait_for_function("document.querySelector('.js-plotly-plot').runkitWatched")
+def test_another_width_of_the_page_is_no_zoom(live, page):
     page.set_viewport_size(NARROWER)
     page.wait_for_function("document.querySelector('.main-svg').clientWidth < 700")
     live.settle()
     assert zooms(page) == []
-    for n, reset in enumerate(
-        (
-            lambda: page.locator("[data-title='Reset axes']").click(),
-            lambda: page.evaluate(DOUBLE_CLICK),
-        )
-    ):
-        drag(page)
-        live.until(lambda n=n: len(zooms(page)) == 2 * n + 1)
-        start, end = zooms(page)[-1]
-        assert WHOLE[0] < start < end < WHOLE[1]
-        reset()
-        live.until(lambda n=n: len(zooms(page)) == 2 * n + 2)
-        assert zooms(page)[-1] is None
-    monitor.close()
+
+
+@pytest.mark.parametrize("reset", ["button", "double click"])
+def test_a_zoom_and_its_reset_are_sent(live, page, reset):
+    drag(page)
+    live.until(lambda: zooms(page))
+    [[start, end]] = zooms(page)
+    assert WHOLE[0] < start < end < WHOLE[1]
+    if reset == "button":
+        page.locator("[data-title='Reset axes']").click()
+    else:
+        page.locator(".nsewdrag").dblclick()
+    live.until(lambda: zooms(page)[1:])
+    assert zooms(page) == [[start, end], None]
