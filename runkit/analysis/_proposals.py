@@ -6,8 +6,10 @@ import json
 
 import pandas as pd
 
-from runkit.analysis.actions import fully_known
+from runkit.analysis.actions import DTYPES, fully_known
 from runkit.api.validation import KIND_OF_TYPE
+from runkit.display.text import brief
+from runkit.errors import UsageError
 from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.run_rules import LinkedFrames, is_rated
 
@@ -43,7 +45,14 @@ def proposals(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
-    """Return the result of each row of `proposals` that its actions, or their absence, show."""
+    """Return the result of each row of `proposals` that its actions, or their absence, show.
+
+    Raises `UsageError`.
+    """
+    if not set(DTYPES) <= set(actions):
+        raise UsageError(
+            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
+        )
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
     statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")

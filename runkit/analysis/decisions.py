@@ -15,15 +15,12 @@ from runkit.analysis._proposals import (
     proposals,
     with_confidence,
 )
-from runkit.analysis.actions import DTYPES as ACTION_DTYPES
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
 from runkit.arguments import checked
 from runkit.display.counts import DAY, gap, phrase, sentence, things, unread
-from runkit.display.html_tables import format_percent
 from runkit.display.status_words import OUTCOMES
-from runkit.display.text import brief, plural
-from runkit.errors import UsageError
+from runkit.display.text import plural
 from runkit.facts import Facts, count
 from runkit.tables.audit_trail import joined_answers, match, use_words, with_answers
 from runkit.tables.read_frames import frames
@@ -153,10 +150,6 @@ def decisions(
     >>> int(table["n_asked"].sum()) == len(f.interrupts)
     True
     """
-    if actions is not None and not set(ACTION_DTYPES) <= set(actions):
-        raise UsageError(
-            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
-        )
     facts = Facts(frames(f))
     questions, log = with_confidence(facts.frames, facts.questions), None
     if answers is not None:
@@ -172,9 +165,12 @@ def decisions(
     counts = counts.join(_shares(numbers, group, business))
     counts["n_businesses"] = counts["n_businesses"].fillna(0).astype("Int32")
     table = _ordered(counts[COLUMNS].rename_axis(by).reset_index(), by)
-    notes = _notes(numbers, questions, answers is None, actions is None)
-    against = _against(facts, numbers, group, business)
-    table.attrs["sentence"] = " ".join([*against, *notes, _sentence(facts, numbers, log)])
+    ways = ["answers=runkit.answer_log()"] * (answers is None)
+    ways += ["actions=runkit.actions(f, client)"] * (actions is None)
+    parts = [*_against(facts, numbers, group, business)]
+    if numbers["n_against"].isna().any() and ways:
+        parts.append(f"To know more, pass {' and '.join(ways)}.")
+    table.attrs["sentence"] = " ".join([*parts, _sentence(facts, numbers, log)])
     return table
 
 
@@ -193,13 +189,13 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
 
 
 def _businesses(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
-    """Return the `business` of each question: one that is known, else its thread, else its run."""
+    """Return the business of each question, else its thread, else its run."""
     runs = f.runs.set_index("run_id")
     known = runs["business_id"].fillna(runs["business_name"])
-    known = known.fillna(known.groupby(runs["thread_id"]).transform("first"))
     business = known.fillna(runs["thread_id"]).fillna(pd.Series(runs.index, runs.index))
     columns = pd.DataFrame({"business": business, "is_known": known.notna()})
-    return columns.reindex(questions["run_id"]).set_axis(questions.index)
+    columns = columns.reindex(questions["run_id"]).set_axis(questions.index)
+    return columns.assign(is_decision=questions["kind"].eq("decision"))
 
 
 def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame) -> pd.DataFrame:
@@ -225,43 +221,23 @@ def _against(
     n_known = against.of - against.unknown
     if n_known:
         [row] = _shares(chosen, pd.Series("", chosen.index), business).to_dict("records")
-        share, n = Estimate(*[*row.values()][:3]), row["n_businesses"]
-        words = str(share)
-        if n < MIN_FOR_INTERVAL:
-            bare = format_percent(100 * share.value)
-            words = f"{bare}; an interval needs {MIN_FOR_INTERVAL} businesses"
+        n = row.pop("n_businesses")
         mean = "" if n == n_known else f"mean of {plural(n, 'business', 'businesses')} "
-        base = plural(n_known, noun)
-        yield (
-            f"Reviewers decided against the agent in {against.n:,} of {base} ({mean}{words})"
-            f"{gap(against)}."
-        )
-    elif against.of:
-        yield sentence(phrase(against, "decided against the agent", noun))
+        number = f"{against.n:,} of {plural(n_known, noun)} ({mean}{Estimate(*row.values())})"
+        yield f"Reviewers decided against the agent in {number}{gap(against)}."
     else:
-        yield sentence(things(against, f"answered {noun}"))
+        yield sentence(phrase(against, "decided against the agent", f"answered {noun}"))
     if is_rated:
         yield "Only questions that were asked; the reviewer saw the confidence."
-    n_alone = int((chosen["n_known"] & ~business["is_known"]).sum())
-    if n_alone:
-        yield f"Without a business, counted by thread or run: {plural(n_alone, 'question')}."
-
-
-def _notes(
-    flags: pd.DataFrame, questions: pd.DataFrame, may_have_answers: bool, may_have_actions: bool
-) -> Iterator[str]:
-    """Write what the share leaves out, and how to know more."""
-    n_decisions = int(questions["kind"].eq("decision").sum())
-    if n_decisions:
-        left_out = plural(n_decisions, "question")
-        yield f"The share leaves out {left_out} of kind decision, without a proposal."
-    n_unclear = int((flags["n_known"] & flags["n_edited"].isna()).sum())
-    if n_unclear:
-        yield f"Whether {plural(n_unclear, 'approval')} had edits is not known from actions."
-    ways = ["answers=runkit.answer_log()"] * may_have_answers
-    ways += ["actions=runkit.actions(f, client)"] * may_have_actions
-    if flags["n_against"].isna().any() and ways:
-        yield f"To know more, pass {' and '.join(ways)}."
+    notes = {
+        "Without a business, counted by thread or run": ~business["is_known"] & chosen["n_known"],
+        "Left out, as it is of kind decision, without a proposal": business["is_decision"],
+        "Approved by an action, which does not tell edits": flags["n_known"]
+        & flags["n_edited"].isna(),
+    }
+    for words, is_so in notes.items():
+        if n := int(is_so.sum()):
+            yield f"{words}: {plural(n, 'question')}."
 
 
 def _sentence(facts: Facts, flags: pd.DataFrame, log: pd.DataFrame | None) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from runkit.display.html_tables import format_percent
 
+NO_INTERVAL = "without an interval"
 Z = 1.959964  # of an interval that covers 95 %
 
 
@@ -20,12 +21,8 @@ class Estimate(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{format_percent(100 * self.value)}, 95% interval {self.interval}"
-
-    @property
-    def interval(self) -> str:
-        """The interval in words: `10–26%`."""
-        return f"{100 * self.low:.0f}–{100 * self.high:.0f}%"
+        interval = f"95% interval {100 * self.low:.0f}–{100 * self.high:.0f}%"
+        return f"{format_percent(100 * self.value)}, {interval if self.low >= 0 else NO_INTERVAL}"
 
 
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
@@ -37,7 +34,7 @@ def wilson(share: Any, n: Any) -> tuple[Any, Any]:
 
 def share_of(n: float, of: float) -> Estimate:
     """Return the share of `n` of some things."""
-    return Estimate(n / of, *wilson(n / of, of)) if of else Estimate(np.nan, np.nan, np.nan)
+    return Estimate(n / of, *map(float, wilson(n / of, of)))
 
 
 def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[Any]) -> Estimate:
@@ -48,7 +45,7 @@ def weighted_share(shares: pd.Series[Any], n: pd.Series[Any], sizes: pd.Series[A
     """
     weights = sizes / sizes.sum()
     share, n_effective = float((weights * shares).sum()), 1 / (weights**2 / n).sum()
-    return Estimate(share, *wilson(share, n_effective))
+    return Estimate(share, *map(float, wilson(share, n_effective)))
 
 
 def ac1(table: pd.DataFrame) -> Estimate:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.analysis._proposals import effects, proposals
-from runkit.analysis.intervals import Estimate, ac1, weighted_share, wilson
+from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share, wilson
 from runkit.analysis.sample import allowed_labels, key_path, proposal_texts, settled_questions
 from runkit.api.validation import DECIDED
 from runkit.display.text import brief, plural
@@ -47,11 +47,7 @@ def proposals_with_results(
     if actions is not None:
         decided = decided.fillna(effects(rows, actions))
     is_by_policy = rows["outcome"].eq("auto_approve")
-    names = facts.frames.runs.set_index("run_id")["business_name"].reindex(rows["run_id"])
-    return rows.assign(
-        business_name=names.set_axis(rows.index),
-        decided=decided.mask(decided.isna() & is_by_policy, "approved"),
-    )
+    return rows.assign(decided=decided.mask(decided.isna() & is_by_policy, "approved"))
 
 
 def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -60,13 +56,9 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     `result` is what keeps a line from being compared. Raises `UsageError`.
     """
     sheet = labels if isinstance(labels, pd.DataFrame) else read_sheet(labels)
+    sheet = sheet.reset_index(drop=True)
     missing = [column for column in (*IDS, "label") if column not in sheet]
-    if missing or sheet.empty:
-        lacks = f"it has no column {', '.join(missing)}" if missing else "it has no rows"
-        raise UsageError(
-            f"{name}={brief(labels)}: {lacks}; expected a sheet of runkit.sample with labels."
-        )
-    sheet = sheet.reset_index(drop=True).reindex(columns=[*IDS, *TEXTS]).astype("str")
+    sheet = sheet.reindex(columns=[*IDS, *TEXTS]).astype("str")
     words = sheet["label"].str.strip()
     sheet["label"] = words.str.lower().map(DECIDED).fillna(words).mask(words.eq(""))
     sheet["row"] = _rows_of(sheet, rows)
@@ -78,36 +70,33 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
         )
     kinds = rows["kind"].reindex(sheet["row"]).set_axis(sheet.index)
     pairs = zip(sheet["label"], kinds, strict=True)
-    is_allowed = pd.Series([label in allowed_labels(kind) for label, kind in pairs], sheet.index)
-    conditions = {
+    is_allowed = np.array([label in allowed_labels(kind) for label, kind in pairs], bool)
+    conditions: dict[str, Any] = {
         NOT_SETTLED: sheet["row"].isna(),
         EMPTY: sheet["label"].isna(),
         NOT_ALLOWED: ~is_allowed,
     }
     sheet["result"] = np.select([*conditions.values()], [*conditions], "")
     if not sheet["result"].eq("").any():
+        why = f"without {', '.join(missing)}" if missing else result_words(sheet) or "0 rows"
         raise UsageError(
-            f"{name}={brief(labels)} has no label to compare: {result_words(sheet)}; expected "
-            "labels such as approved or rejected for questions of f."
+            f"{name}={brief(labels)} has no label to compare: {why}; expected a sheet of "
+            "runkit.sample with labels such as approved or rejected, for questions of f."
         )
     return sheet
 
 
 def _rows_of(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[Any]:
-    """Return the position in `rows` of each line of a sheet.
-
-    Lines of a mixed question are known by their proposal, equal ones by their order.
-    """
-    parts = rows.loc[rows["is_part"], IDS].drop_duplicates()
-    is_part = pd.MultiIndex.from_frame(sheet[IDS]).isin(pd.MultiIndex.from_frame(parts))
-    texts = sheet["proposal"].str.removeprefix("'").where(is_part, "")
-    keys = sheet[IDS].assign(text=texts)
-    known = rows[IDS].assign(text=proposal_texts(rows).where(rows["is_part"], ""))
-    counted = [df.assign(copy=df.groupby([*IDS, "text"]).cumcount()) for df in (keys, known)]
-    # a line that repeats a question has no proposal of its own
-    counted[0]["copy"] = counted[0]["copy"].where(is_part, 0)
-    position = counted[1].rename_axis("row").reset_index()
-    return counted[0].merge(position, "left", [*IDS, "text", "copy"])["row"].astype("Int64")
+    """Return the position in `rows` of each line; a mixed question is known by its proposal."""
+    texts = proposal_texts(rows).where(rows["is_part"], "")
+    keys = rows[IDS].assign(text=texts).itertuples(index=False, name=None)
+    known = dict(zip(keys, rows.index, strict=True))
+    lines = sheet[[*IDS, "proposal"]].fillna("").itertuples(index=False)
+    found = [
+        known.get((run, step, ""), known.get((run, step, text.removeprefix("'"))))
+        for run, step, text in lines
+    ]
+    return pd.Series(found, sheet.index, "Int64")
 
 
 def compared(
@@ -125,10 +114,7 @@ def compared(
     is_equal = sheet["label"].eq(other.replace(AGREED_WORDS))
     result = pd.Series(np.where(is_equal, AGREES, DISAGREES), sheet.index, "str")
     result = result.mask(other.isna(), unknown).where(sheet["result"].eq(""), sheet["result"])
-    facts = rows.assign(question=rows["label"], proposal=proposal_texts(rows))
-    known = facts[TEXTS[:3]].reindex(sheet["row"]).set_axis(sheet.index)
-    table = sheet.fillna(known).assign(**{"result": result, name: other})
-    table["result"] = pd.Categorical(table["result"], RESULTS)
+    table = sheet.assign(result=pd.Categorical(result, RESULTS)).assign(**{name: other})
     columns = ["result", "run_id", *TEXTS[:3], name, "label", "why", "stratum", "step_id"]
     return table.sort_values("result", kind="stable", ignore_index=True)[columns]
 
@@ -163,13 +149,12 @@ def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
     return table.assign(n_settled=sizes.astype("int64"))
 
 
-def strata(table: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
+def strata(lines: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
     """Return the key with the questions compared of each stratum, and their share of errors.
 
     The share of a mixed question is that of its proposals. Raises `UsageError` for a stratum that
     is not in the key.
     """
-    lines = table[table["result"].isin([AGREES, DISAGREES])]
     unknown = set(lines["stratum"].fillna("")) - set(key["stratum"])
     if unknown:
         raise UsageError(
@@ -192,21 +177,21 @@ def strata(table: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
     return key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts)
 
 
-def error_rate(by_stratum: pd.DataFrame) -> Estimate:
-    """Return the share of errors among the questions of the strata that were compared."""
-    rows = by_stratum[by_stratum["n_compared"].gt(0)]
-    return weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
-
-
-def agreed_share(table: pd.DataFrame) -> tuple[int, int]:
-    """Return how many lines agree, and how many were compared."""
-    n_agree = int(table["result"].eq(AGREES).sum())
-    return n_agree, n_agree + int(table["result"].eq(DISAGREES).sum())
-
-
-def ac1_of(table: pd.DataFrame) -> Estimate:
-    """Return Gwet's AC1 of the lines that were compared."""
+def estimates(
+    table: pd.DataFrame, key: pd.DataFrame | None
+) -> tuple[dict[str, Estimate], pd.DataFrame]:
+    """Return `agreement`, `ac1` and, with a key, `error_rate`; and the strata."""
     lines = table[table["result"].isin([AGREES, DISAGREES])]
+    if lines.empty:
+        return {}, pd.DataFrame()
+    n_agree = int(lines["result"].eq(AGREES).sum())
     other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
     words = sorted({*lines["label"], *other})
-    return ac1(pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0))
+    pairs = pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0)
+    found = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
+    if key is None:
+        return found, pd.DataFrame()
+    by_stratum = strata(lines, key)
+    rows = by_stratum[by_stratum["n_compared"].gt(0)]
+    rate = weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
+    return found | {"error_rate": rate}, by_stratum

@@ -13,7 +13,7 @@ from runkit.analysis._proposals import proposals, with_confidence
 from runkit.analysis.actions import SETTLED_BY
 from runkit.analysis.decisions import Group, groups_of
 from runkit.arguments import checked
-from runkit.display.counts import Count, sentence, things, unread
+from runkit.display.counts import Count, sentence, things
 from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.facts import Facts
@@ -186,10 +186,12 @@ def _sheet(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:
-    """Write what each row of `proposals` proposes; of a decision nothing is proposed."""
+    """Write what each row of `proposals` proposes, if it does; equal ones get a number."""
     texts = rows["kind"].str.replace("_", " ") + ": " + rows["titles"]
     texts = texts.where(rows["kind"].ne("decision"))
-    return texts.map(lambda text: shorten(text, MAX_PROPOSAL), na_action="ignore").astype("str")
+    texts = texts.map(lambda text: shorten(text, MAX_PROPOSAL), na_action="ignore").astype("str")
+    copies = rows.groupby(["question", texts]).cumcount()
+    return texts.where(copies.eq(0), texts + " (" + (copies + 1).astype("str") + ")")
 
 
 def _evidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.Series[str]:
@@ -204,11 +206,6 @@ def _sentence(
 ) -> str:
     """Write how many questions were drawn of how many, and what was not read."""
     known = Count(len(settled), len(settled), 0, facts.n_unread)
-    words = things(known._replace(unread=0) if known.of else known, "settled question")
-    parts = [
-        f"{len(questions):,} of {words}" if known.of else words,
-        plural(len(key), "stratum", "strata"),
-        f"seed {seed}",
-    ]
-    others = unread(known, "Other questions") if known.of else ""
-    return " ".join(filter(None, [sentence(*parts), others]))
+    drawn = f"{len(questions):,} of " if known.of else ""
+    strata = plural(len(key), "stratum", "strata")
+    return sentence(f"{drawn}{things(known, 'settled question')}", strata, f"seed {seed}")

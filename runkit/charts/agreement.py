@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from runkit.analysis.actions import DTYPES as ACTION_DTYPES
-from runkit.analysis.intervals import Estimate, share_of
+from runkit.analysis.intervals import NO_INTERVAL, Estimate
 from runkit.analysis.labels import (
-    ac1_of,
-    agreed_share,
+    AGREES,
+    DISAGREES,
     compared,
-    error_rate,
+    estimates,
     proposals_with_results,
     read_key,
     read_labels,
     result_words,
-    strata,
 )
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, render, table_html
 from runkit.display.counts import Count, phrase, sentence
-from runkit.display.html_tables import format_percent, with_labels, without_blanks
-from runkit.display.text import Markup, brief, plural
-from runkit.errors import UsageError
+from runkit.display.html_tables import with_labels, without_blanks
+from runkit.display.text import Markup, plural
 from runkit.facts import Facts
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
+
+# the columns of strata, and how they are shown
+SHARES = {
+    "error_share": "error_percent",
+    "error_low": "low_percent",
+    "error_high": "high_percent",
+}
 
 
 @checked
@@ -72,9 +77,9 @@ def agreement(
         an action tells may have had edits.
 
         `table.attrs` has `strata` (a row for each stratum: questions compared, `n_wrong`, and the
-        share of errors with its interval), and `agreement`, `error_rate` and `ac1`, each as share,
-        low, high. AC1 is Gwet's; it has no interval where nothing disagrees, as that would be
-        [1, 1].
+        share of errors with its interval), and as far as they are known `agreement`, `error_rate`
+        and `ac1`, each as share, low, high. AC1 is Gwet's; it has no interval where nothing
+        disagrees, as that would be [1, 1].
 
     Raises
     ------
@@ -97,71 +102,51 @@ def agreement(
     >>> len(runkit.agreement(sheet, f, actions=done)) == len(sheet)
     True
     """
-    if actions is not None and not set(ACTION_DTYPES) <= set(actions):
-        raise UsageError(
-            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
-        )
     rows = proposals_with_results(Facts(frames(f)), answers, actions)
     sheet = read_labels(labels, "labels", rows)
     other = None if second is None else read_labels(second, "second", rows)
-    table, weights = compared(sheet, rows, other), read_key(key, labels)
-    n_agree, n = agreed_share(table)
-    by_stratum = None if weights is None or not n else strata(table, weights)
-    raw = share_of(n_agree, n)
-    rate = None if by_stratum is None else error_rate(by_stratum)
-    coefficient = ac1_of(table) if n else None
-    estimates = {"agreement": raw, "error_rate": rate, "ac1": coefficient}
-    table.attrs = {name: value and [*map(float, value)] for name, value in estimates.items()}
-    table.attrs["strata"] = [] if by_stratum is None else by_stratum.to_dict("records")
-    parts = [
-        f"{n_agree:,} of {plural(n, 'label')} agree: {raw}" if n else _unknown(len(table)),
-        _weighted(rate, by_stratum),
-        result_words(table),
-        "" if other is None or not result_words(other) else f"second: {result_words(other)}",
-    ]
+    table = compared(sheet, rows, other)
+    found, by_stratum = estimates(table, read_key(key, labels))
+    table.attrs = {name: [*map(float, estimate)] for name, estimate in found.items()}
+    table.attrs["strata"] = by_stratum.to_dict("records")
+    parts = [*_parts(table, found, by_stratum), result_words(table)]
+    if other is not None and result_words(other):
+        parts.append(f"second: {result_words(other)}")
     words = sentence("; ".join(filter(None, parts)))
     title = "Agreement with decisions" if second is None else "Agreement of two people"
-    return Panel(title, words, table, body=_body(table, by_stratum, coefficient))
+    return Panel(title, words, table, body=_body(table, found, by_stratum))
 
 
-def _unknown(n_lines: int) -> str:
-    """Write that of no line it is known whether it agrees."""
-    return phrase(Count(0, n_lines, n_lines), "agreeing", "label")
-
-
-def _weighted(rate: Estimate | None, by_stratum: pd.DataFrame | None) -> str:
-    """Write the weighted error rate, and of which strata it says something."""
-    if rate is None or by_stratum is None:
-        return "not weighted, as the key of the sample is missing"
-    words = f"weighted error rate {format_percent(100 * rate.value)} ({rate.interval})"
-    left_out = by_stratum[by_stratum["n_compared"].eq(0)]
+def _parts(
+    table: pd.DataFrame, found: dict[str, Estimate], by_stratum: pd.DataFrame
+) -> Iterator[str]:
+    """Write how many labels agree, and the weighted error rate with the strata it leaves out."""
+    n_agree, n_not = (int(table["result"].eq(word).sum()) for word in (AGREES, DISAGREES))
+    if not found:
+        yield phrase(Count(0, len(table), len(table)), "agreeing", "label")
+        return
+    yield f"{n_agree:,} of {plural(n_agree + n_not, 'label')} agree: {found['agreement']}"
+    if "error_rate" not in found:
+        yield "not weighted, as the key of the sample is missing"
+        return
+    left_out = by_stratum.loc[by_stratum["n_compared"].eq(0), "n_settled"]
+    words = f"weighted error rate {found['error_rate']}"
     if len(left_out):
-        n_questions = plural(int(left_out["n_settled"].sum()), "question")
-        words += f", without {plural(len(left_out), 'stratum', 'strata')} of {n_questions}"
-    return words
+        questions = plural(int(left_out.sum()), "question")
+        words += f", without {plural(len(left_out), 'stratum', 'strata')} of {questions}"
+    yield words
 
 
-def _body(
-    table: pd.DataFrame, by_stratum: pd.DataFrame | None, coefficient: Estimate | None
-) -> Markup:
+def _body(table: pd.DataFrame, found: dict[str, Estimate], by_stratum: pd.DataFrame) -> Markup:
     """Write the table of strata, that of lines, and AC1."""
-    parts = []
-    if by_stratum is not None:
-        estimates = by_stratum[["error_share", "error_low", "error_high"]].to_numpy()
-        shares = [
-            f"{format_percent(100 * value[0])} ({value.interval})" if value[0] >= 0 else None
-            for value in (Estimate(*row) for row in estimates)
-        ]
-        columns = by_stratum.drop(columns=["error_share", "error_low", "error_high"])
-        columns = columns.assign(errors=pd.Series(shares, by_stratum.index, "str"))
-        parts.append(render("section", title="Strata", body=table_html(columns)))
     lines = without_blanks(with_labels(table)).rename(columns={"label": "Label"})
-    parts.append(render("section", title="Labels", body=table_html(lines)))
-    if coefficient is not None:
-        words = f"AC1 {coefficient.value:.2f}"
-        if coefficient.low >= -1:
-            words += f", 95% interval {coefficient.low:.2f} to {coefficient.high:.2f}."
-        else:
-            words += "; an interval needs a disagreement."
-        parts.append(Markup("<p>{}</p>").format(words))
+    parts = [render("section", title="Labels", body=table_html(lines))]
+    if len(by_stratum):
+        shares = (100 * by_stratum[[*SHARES]]).set_axis([*SHARES.values()], axis=1)
+        columns = by_stratum.drop(columns=[*SHARES]).join(shares)
+        parts.insert(0, render("section", title="Strata", body=table_html(columns)))
+    if found:
+        value, low, high = found["ac1"]
+        interval = f"95% interval {low:.2f} to {high:.2f}" if low >= -1 else NO_INTERVAL
+        parts.append(Markup("<p>AC1 {:.2f}, {}.</p>").format(value, interval))
     return Markup("").join(parts)

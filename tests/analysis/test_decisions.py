@@ -328,14 +328,14 @@ def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
     f = frames_of(cases)
     words = runkit.decisions(f, "confidence", log_of(cases)).attrs["sentence"]
     for part in (
-        "2 of 2 high-confidence questions (100%; an interval needs 10 businesses); 1 not known.",
+        "2 of 2 high-confidence questions (100%, without an interval); 1 not known.",
         "counted by thread or run: 2 questions.",
-        "leaves out 1 question of kind decision",
+        "of kind decision, without a proposal: 1 question.",
         "pass actions=runkit.actions(f, client).",
     ):
         assert part in words
     words = runkit.decisions(f, "confidence").attrs["sentence"]
-    assert words.startswith("3 high-confidence questions, not known whether decided against")
+    assert words.startswith("3 answered high-confidence questions, not known whether decided")
 
 
 def test_a_mixed_question_is_approved_if_each_of_its_proposals_is():
