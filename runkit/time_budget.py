@@ -80,9 +80,9 @@ def budget(
     bounds = run_start[run], run_end[run]
     start, end = np.clip(start, *bounds), np.clip(end, *bounds)
     waits = find_waits(run, start, end, is_waiting)
-    of, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
-    is_wait = np.zeros(len(of), np.bool_)
-    overlap: Ints = _totals(of, since, until, is_wait, run_start, run_end)[WORKING]
+    parts = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    is_wait = np.zeros(len(parts[0]), np.bool_)
+    overlap: Ints = _totals(*parts, is_wait, run_start, run_end)[WORKING]
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
@@ -112,10 +112,10 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     rank[np.lexsort((-number, end[asked], run[asked]))] = number
     step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
 
-    of, since, closes = run[step], start[step], end[step]
-    is_last = np.append(np.diff(of) > 0, True)[: len(of)]
+    asker, since, closes = run[step], start[step], end[step]
+    is_last = np.append(np.diff(asker) > 0, True)[: len(asker)]
     until = np.where(is_last, closes, np.minimum(closes, np.roll(since, -1)))
-    return Waits(of, since, until, closes, step)
+    return Waits(asker, since, until, closes, step)
 
 
 def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
@@ -264,11 +264,11 @@ def critical_path(
     start, end = np.clip(start, *bounds), np.clip(end, *bounds)
     waits = find_waits(run, start, end, is_waiting)
     # Behind the steps stands a node for each run, which owns its top steps.
-    of, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
+    group, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
     start, end = np.append(start, run_start), np.append(end, run_end)
-    cut = np.flatnonzero(np.isin(of, waits.run))
+    cut = np.flatnonzero(np.isin(group, waits.run))
     for times in (start, end):
-        times[cut] -= _waited(waits, of[cut], times[cut])
+        times[cut] -= _waited(waits, group[cut], times[cut])
     for level in levels(depth):
         start[level] = np.maximum(start[level], start[owner[level]])
         end[level] = np.minimum(end[level], end[owner[level]])

@@ -93,11 +93,10 @@ def _measured_again(tables: Tables) -> Tables:
     tables["runs"] = tables["runs"].assign(has_steps=has_steps, **known)
     runs, steps = (from_frame(tables[name], name) for name in ("runs", "steps"))
     run_ids, df = tables["runs"]["run_id"], tables["steps"]
-    of, ids, parents = df["run_id"], df["step_id"], df["parent_step_id"]
-    steps["run"] = pd.Index(run_ids).get_indexer(of)
-    steps["parent"] = pd.MultiIndex.from_arrays([of, ids]).get_indexer(
-        pd.MultiIndex.from_arrays([of, parents])
-    )
+    steps["run"] = pd.Index(run_ids).get_indexer(df["run_id"])
+    step_ids = pd.MultiIndex.from_frame(df[["run_id", "step_id"]])
+    parents = pd.MultiIndex.from_frame(df[["run_id", "parent_step_id"]])
+    steps["parent"] = step_ids.get_indexer(parents)
     runs |= {"run": np.arange(len(run_ids)), "read_at": runs["as_of"]}
     runs, steps = measured(runs, steps, None, [])
     own_times = step_times(runs, steps)

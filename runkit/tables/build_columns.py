@@ -368,10 +368,10 @@ def _by_field(rows: Sequence[tuple[Any, ...]], cls: Any) -> Columns:
     return columns
 
 
-def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
+def _count_hosts(owner: Ints, host: pa.Array, n: int) -> Ints:
     """Return how many different hosts each artifact's sources have."""
     codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
-    pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
+    pairs = np.unique(np.stack([owner, codes])[:, codes >= 0], axis=1)
     return bincount(pairs[0], n)
 
 
@@ -411,10 +411,10 @@ def _run_columns(runs: Columns, parts: dict[str, Columns], rows: Rows) -> Column
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         **budget_columns(runs, steps),
-        **{name: bincount(of, n) for name, of in counted.items()},
+        **{name: bincount(run, n) for name, run in counted.items()},
         **{
-            name: pa.array(bincount(of, n), mask=~runs["has_steps"])
-            for name, of in of_steps.items()
+            name: pa.array(bincount(run, n), mask=~runs["has_steps"])
+            for name, run in of_steps.items()
         },
         "outcome": _outcomes(runs["status"], steps, artifacts, interrupts),
         "weakest": _weakest(artifacts, is_finding, n),
@@ -541,9 +541,9 @@ def take(values: pa.Array, positions: Ints) -> pa.Array:
     return values.take(pa.array(positions, mask=positions < 0))
 
 
-def bincount(of: Ints, n: int) -> Ints:
+def bincount(numbers: Ints, n: int) -> Ints:
     """Return how often each of 0 .. n-1 occurs; negative entries are ignored."""
-    counts: Ints = np.bincount(of[of >= 0], minlength=n)
+    counts: Ints = np.bincount(numbers[numbers >= 0], minlength=n)
     return counts
 
 
