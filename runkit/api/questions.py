@@ -68,9 +68,10 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
 class Verb(NamedTuple):
     """One way to answer.
 
-    `value` is the decision in the API's and the log's words, `key` its shortcut. The button says
-    "Press again to" and `again` before the second press. `requires` names the inputs to fill in.
-    After an answer that `is_final` the API offers no way back.
+    `value` is the decision in the API's and the log's words, `button` the text of its button, and
+    `key` its shortcut. Before the second press the button says "Press again to" and `again`;
+    afterwards the card says `receipt`. `requires` names the inputs to fill in. After an answer that
+    `is_final` the API offers no way back.
     """
 
     value: str

@@ -64,9 +64,9 @@ class Note(NamedTuple):
 
 
 class Odd(NamedTuple):
-    """A value that breaks the contract, and the annotation that it breaks.
+    """A value that breaks the contract, with the annotation that it breaks (`wanted`).
 
-    Or text in another form, which `instead` stands for; `detail` if that is to be noted.
+    Or text in an unusual form, with the usual one (`instead`), and what to note of it (`detail`).
     """
 
     value: Any
@@ -231,11 +231,11 @@ def _check(wanted: Any, value: Any, odd: list[Odd]) -> Any:
 class Checked(NamedTuple):
     """A checked object: the JSON without what breaks the contract, and what was wrong.
 
-    It is the JSON as it came if nothing was, else a copy. In it an optional field with a wrong
+    `clean` is the JSON as it came if nothing was wrong, else a copy: an optional field with a wrong
     value is null, an item that lacks a required field is left out, and the children of a step that
     is left out have its place and its parent. It is None if the object itself lacks a required
-    field, or is nested too deep. `paths` are those of the objects of a copy in the JSON as it came,
-    by `id()`.
+    field, or is nested too deep. `paths` says by `id()` where the objects of a copy are in the JSON
+    as it came; it is empty without a copy.
     """
 
     clean: Json | None
@@ -259,8 +259,8 @@ def validated(cls: Any, raw: Any) -> Checked:
 def _without_odd(cls: Any, raw: Json, checked: Json) -> Checked:
     """Build a copy without what is odd.
 
-    In a list, the list of its steps stands for a step that is lost, until the end. `lost` has the
-    parents of these.
+    While the copy is made, a step that is lost is replaced in its list by the list of its own
+    steps; these take its place at the end. `lost` has the parents of lost steps, by their ids.
     """
     clean = {**raw, **checked}
     notes: list[Note] = []

@@ -124,8 +124,8 @@ def _fetch(
 ) -> Iterator[list[Record]]:
     """Yield the records of runs, batch by batch, up to the first that was stopped.
 
-    The lists are appended to `fetched`. If the key is refused on the way, the runs that arrived are
-    yielded before the error is raised.
+    The lists that were read are appended to `fetched`, for what the caller says of them. If the key
+    is refused on the way, the runs that arrived are yielded before the error is raised.
     """
     starts = [0, *range(min(FIRST_BATCH, BATCH), len(due), BATCH), len(due)]
     for start, end in pairwise(starts):

@@ -53,9 +53,9 @@ class Delivery(NamedTuple):
 class ResumeRequest:
     """A request that answers a question.
 
-    `known` is the run as the caller has it, if at all, and `step_id` the step of the question,
-    which tells two askings of one id apart. `on_checking` is called with the reason before the run
-    is read to check whether the answer arrived.
+    `id` is that of the question, and `known` the run as the caller has it, if at all. `step_id` is
+    the step of the question, which tells two askings of one id apart. `on_checking` is called with
+    the reason before the run is read to check whether the answer arrived.
     """
 
     reader: RunReader

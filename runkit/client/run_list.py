@@ -38,12 +38,17 @@ def runs_in(name: str, runs: Iterable[Run]) -> tuple[Run, ...]:
 class ApiList(Sequence[Item_co], Generic[Item_co]):
     """An immutable sequence of the API's objects that knows whether it is complete.
 
-    `why` says what may be missing, None if nothing is. `total_count` is the API's count before any
-    filter, or None. `requested` are the ids that were requested one by one, None for a list;
-    `errors` holds, by id, why some of them could not be read, and `stopped` what ended reading
-    early. `is_cut_only` says that only `limit` cut the list: nothing else may be missing. `items`
-    are the objects as a tuple, `clock` asks the server for its time, `read_at` is when its first
-    page was read, by the server's clock, None if not known.
+    | attribute | meaning |
+    | --- | --- |
+    | items | the objects, as a tuple |
+    | why | what may be missing; None if nothing is |
+    | is_cut_only | only `limit` cut the list; nothing else may be missing |
+    | total_count | the API's count before any filter, if it gave one |
+    | requested | the ids that were requested one by one; None for a list |
+    | errors | by id, why some of them could not be read |
+    | stopped | what ended reading early, if anything did |
+    | clock | asks the server for its time |
+    | read_at | when the first page was read, by the server's clock, if known |
     """
 
     items: tuple[Item_co, ...] = ()

@@ -135,9 +135,9 @@ def claim(
     """Log that an answer is about to be sent, and return the number of the entry.
 
     `columns` are the other columns of the entry. `seen` is the newest entry about this asking that
-    the person knew of: if the log has a newer one, nothing is written and the result is None. One
-    statement does both, so that of several kernels one gets the number. Without `seen` nothing is
-    compared.
+    the person knew of: if the log has a newer one, nothing is written and the result is None.
+    Without `seen` nothing is compared. One statement compares and writes, so that only one of
+    several kernels gets a number.
     """
     row: dict[str, object] = {
         **dict.fromkeys(ASKING),

@@ -75,27 +75,28 @@ class ArtifactRow(NamedTuple):
 
 @dataclass
 class Rows:
-    """Rows of a batch in order of the runs, steps in tree order.
+    """The rows of a batch in order of the runs, steps in tree order.
 
-    `records` are the runs as they came, `runs` the same without what breaks the contract, `agents`
-    those of the runs. `paths` are those of a run's objects in its record, by `id()`; empty until
-    they are asked for. `run` and `parent` number a step's run and the row of its parent, -1 at the
-    top; `resolutions` are of its questions. `notes` are of runs, by their number; `refused` are the
-    other records.
+    `read_runs` fills the lists of runs, `flatten` appends one run after the other to all others.
     """
 
+    # of each run: the record as it came, the run without what breaks the contract, the places of
+    # its objects in the record by `id()` (empty until they are asked for), its agent
     records: list[Record] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     paths: list[dict[int, Path]] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
+    # of each step: its JSON, the number of its run, the row of its parent (-1 at the top), how the
+    # policy settled it if it is a question
     steps: list[Json] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
     resolutions: list[str | None] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
-    is_repeat: list[bool] = field(default_factory=list)  # whether each artifact is a repeat
+    is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
+    # what is wrong in a run, by its number, and why other records are no runs
     notes: list[tuple[int, Note]] = field(default_factory=list)
     refused: list[tuple[Record, Note]] = field(default_factory=list)
 
@@ -338,11 +339,12 @@ def _match_items(
 ) -> tuple[dict[int, Pending], list[Pending]]:
     """Return the pending items by the row of their interrupt step, and those without a step.
 
-    (1) The item's id equals the step's id or its `result.interrupt_id`; else (2) agent and label
-    are equal; else (3) exactly one open step and one item remain. A step that is not open is
-    matched last, and by its id alone: a question that is asked again has the id of the first, and
-    the open one is the pending one. Items without an id that have the same agent and label are not
-    told apart by their position.
+    1. The item's id is that of an open step, or the step's `result.interrupt_id`.
+    2. Agent and label are those of an open step. Several items without an id that have the same
+       agent and label are not told apart.
+    3. One open step and one item are left.
+    4. The item's id is that of a step that has ended. This comes last, because a question that is
+       asked again has the id of the first, and the open one is pending.
     """
     open_steps = {row: step for row, step in questions.items() if not step.get("completed_at")}
     matched, rest = _match_ids(items, open_steps)

@@ -196,7 +196,8 @@ def causes_of(f: LinkedFrames) -> pd.DataFrame:
 def words_of_cause(f: LinkedFrames) -> str | None:
     """Return what an agent wrote of the cause of one failed run: the summary of an error step.
 
-    That is the cause itself, or a step that only explains it, and so comes before the next cause.
+    The step is the cause itself, or one that only explains it; that follows the cause, and comes
+    before the next one.
     """
     steps = f.steps
     is_cause = steps["step_id"].isin(causes_of(f)["step_id"])
@@ -314,7 +315,10 @@ def with_courses(f: LinkedFrames) -> pd.DataFrame:
 
 
 class TimeParts(NamedTuple):
-    """Where the time of a run went, in words, empty where there is none; `work` is also idle."""
+    """Where the time of a run went, in words, each empty where it took none.
+
+    `whole` is how long the run took, `work` how long agents worked or nothing ran.
+    """
 
     whole: str
     work: str = ""
