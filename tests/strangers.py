@@ -545,9 +545,9 @@ def _group(rng: random.Random, number: int, clock: float) -> tuple[float, Json, 
 
 
 def _closed_question(rng: random.Random, number: int, clock: float) -> tuple[float, Json, Question]:
-    """A question that a person answered after a minute or a day, or that the policy decided."""
+    """A question that a person answered after 1 or 45 minutes or a day, or that the policy decided."""
     ending = rng.choice(["answered", "answered", "auto_approve"])
-    end = clock + (0 if ending == "auto_approve" else rng.choice([60, 5 * HOUR, DAY]))
+    end = clock + (0 if ending == "auto_approve" else rng.choice([60, 45 * 60, DAY]))
     label = f"Question {number}"
     result = {} if ending == "answered" else {"resolution": ending}
     interrupt = question(f"q{number}", clock, end, label=label, result=result)

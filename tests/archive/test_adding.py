@@ -1,6 +1,7 @@
 """Runs come into the archive as they are, and of each the newest copy is read."""
 
 import json
+import random
 import stat
 
 import deltalake
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 import runkit
+import strangers
 from runkit.archive import _writing
 from runkit.errors import ArchiveError, UsageError
 from support import at, example
@@ -25,12 +27,13 @@ def test_an_archive_keeps_runs_as_they_are(archive):
         example("completed"),
         example("interrupted") | {"id": "i"},
         example("minimal") | {"new": [1, {}]},
+        *strangers.raws(strangers.fleet(random.Random(5), 4).strangers),
     ]
     added = archive.add(given)
-    assert (added.n_new, added.n_changed, added.n_unchanged, added.n_refused) == (3, 0, 0, 0)
+    assert (added.n_new, added.n_changed, added.n_unchanged, added.n_refused) == (7, 0, 0, 0)
     assert added.is_complete
     assert held(archive) == {item["id"]: item for item in given}
-    assert len(archive) == 3
+    assert len(archive) == 7
 
 
 def test_adding_known_runs_writes_no_version(archive):

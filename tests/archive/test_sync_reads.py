@@ -1,5 +1,8 @@
 """A sync on a server that follows a script: which runs it reads, and what it says of the others."""
 
+import pytest
+
+from runkit.errors import AuthError
 from support import step
 from tests.archive.conftest import check_holds
 from tests.client.conftest import (
@@ -55,3 +58,18 @@ def test_a_sync_that_could_not_read_a_run_says_so(server, client, archive, run_j
     assert not synced.is_complete
     assert list(synced.errors) == ["b"]
     check_holds(archive, {"a": "completed", "c": "completed"})
+
+
+def test_runs_that_arrived_before_a_refused_key_are_kept(server, client, archive, run_json):
+    listed = [run_json(name) for name in "abc"]
+
+    def script(request):
+        if request.path == "/runs":
+            return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
+        name = request.path.removeprefix("/runs/")
+        return Answer(run_json(name, steps=[step("s", 0, 10)]), status=200 if name == "a" else 401)
+
+    server.script = script
+    with pytest.raises(AuthError):
+        archive.sync(client, workers=1, progress=False)
+    check_holds(archive, {"a": "completed"})

@@ -5,11 +5,13 @@ Frames, chart, report and `runkit show`.
 
 import html
 import json
+import random
 import re
 
 import pytest
 
 import runkit
+import strangers
 from support import object_page_form, question, step
 from support import run as raw
 from tests.cli.conftest import run
@@ -165,3 +167,12 @@ def test_each_status_and_type_of_the_object_page_is_shown(
     file = tmp_path / "run.json"
     file.write_text(json.dumps(source))
     assert tree in show(file)
+
+
+def test_show_names_the_reason_wherever_the_failed_step_has_it(tmp_path):
+    failed = strangers.reason_in_result(random.Random(3))
+    (tmp_path / "runs.json").write_text(json.dumps(strangers.page(failed)))
+    for made in failed:
+        shown = run("show", "runs.json", "--run", made.run_id[:8], cwd=tmp_path, COLUMNS="200")
+        assert shown.returncode == 0, shown.stderr
+        assert made.truth.reason in shown.stdout

@@ -1,11 +1,13 @@
 """Many runs at once."""
 
 import pickle
+import random
 import signal
 import threading
 
 import pytest
 
+import strangers
 from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.errors import AuthError, Unavailable
@@ -19,6 +21,19 @@ def serve_runs(server, run_json):
     """Serve every run, with steps."""
     server.script = lambda request: Answer(run_json(request.path.removeprefix("/runs/"), steps=[]))
     return server
+
+
+def test_runs_of_other_accounts_come_as_they_were_sent(server, client):
+    fleet = strangers.fleet(random.Random(7), 6)
+    sent = {made.run_id: made.raw for made in fleet.strangers}
+    server.script = lambda request: Answer(
+        fleet.page if request.path == "/runs" else sent[request.path.removeprefix("/runs/")]
+    )
+    runs = client.runs.fetch(client.runs.list())
+    assert runs.is_complete
+    assert {run.id: run.to_dict() | {"_runkit": None} for run in runs} == {
+        run_id: raw | {"_runkit": None} for run_id, raw in sent.items()
+    }
 
 
 def test_fetch_keeps_the_order_of_the_ids(serve_runs, client):

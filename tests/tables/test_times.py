@@ -172,13 +172,13 @@ def test_a_group_that_was_never_closed_ends_with_its_last_child(status, end):
 
     In a run that goes on, the groups are at work until it was read.
     """
-    inner = step("inner", 5, None, steps=[step("a", 10, 30), step("b", 20, 40)])
+    inner = step("inner", 5, None, steps=[step("a", 10, 40), step("b", 20, 30)])
     source = run(step("outer", 0, None, steps=[inner]), end=86_400)
     if status == "running":
         source |= {"status": status, "ended_at": None}
     f = runkit.frames(source, as_of=at(86_400))
-    assert f.steps["duration_s"].tolist() == [end, end - 5, 20, 20]
-    assert f.steps["self_s"].tolist() == [5, end - 35, 20, 20]
+    assert f.steps["duration_s"].tolist() == [end, end - 5, 30, 10]
+    assert f.steps["self_s"].tolist() == [5, end - 35, 30, 10]
     assert f.runs[["working_s", "idle_s"]].values.tolist() == [[end, 86_400 - end]]
     assert f.steps["completed_at"].isna().tolist() == [True, True, False, False]
     n_noted = f.problems.loc[f.problems["problem"].eq("contradiction"), "n"].sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import runkit
+import strangers
 import support
 from runkit.local import answer_log
 from support import until
@@ -84,6 +86,18 @@ Take = Callable[..., None]
 def posts(server: Server) -> list[Any]:
     """Return the answers that arrived."""
     return [request.body["input"] for request in server.requests if request.method == "POST"]
+
+
+@pytest.mark.parametrize("form", [strangers.two_open, strangers.asked_again])
+def test_a_form_asks_what_a_run_of_another_account_waits_for(server, scripted_client, form):
+    for made in form(random.Random(2)):
+        server.script = lambda request, raw=made.raw: Answer(raw)
+        pending = [asked.label for asked in made.truth.questions if asked.answered is None]
+        for number, label in enumerate(pending):
+            shown = runkit.InterruptForm(scripted_client, made.run_id, interrupt=f"int-{number}")
+            page = Page(shown.widget)
+            shown.close()
+            assert (shown.state, page.view["question"]["title"]) == ("open", label)
 
 
 def test_a_double_click_sends_one_answer(show, take, server, monkeypatch):
