@@ -57,6 +57,25 @@ def test_the_page_of_a_package_lists_its_modules(package):
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
 
 
+def test_each_package_is_tried_on_runs_of_other_accounts():
+    """Not only on the sandbox's, by which its own code could be right."""
+    folders = [
+        "analysis",
+        "archive",
+        "charts",
+        "cli",
+        "client",
+        "facts",
+        "reports",
+        "server",
+        "tables",
+        "widgets",
+    ]
+    for folder in folders:
+        files = (ROOT / "tests" / folder).glob("test_*.py")
+        assert any("strangers" in file.read_text(encoding="utf-8") for file in files), folder
+
+
 @cache
 def imports():
     """Return the modules and names that each module imports, `runkit.X` of `import runkit` included."""
