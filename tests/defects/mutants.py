@@ -1,0 +1,119 @@
+"""Change one operator, number or condition at a time, and list the changes that no test notices. Run by `.ci/soak`.
+
+    python -m tests.defects.mutants                          some changes of each module of `TESTS`
+    python -m tests.defects.mutants client/resume            some of one module
+    python -m tests.defects.mutants client/resume --all      all of one module
+
+It works on copies of the tree. What survives is in `mutants.txt`, with file, line and diff. A change
+that a user would feel gets a test, or a planted defect; others mean the same, or are not promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.defects.data import ROOT
+from tests.defects.planted import N_COPIES, Copy
+from tests.environments import Environment
+
+REPORT = ROOT / "mutants.txt"
+CHANGES = 60  # of a module, drawn anew each time: about ten minutes
+# cosmic-ray and not mutmut, which leaves out what is decorated (all facts) and all outside of
+# functions. It gets an environment of its own, as it brings 27 packages.
+TOOL = "cosmic-ray>=8.4,<9"
+# Most modules are run with the files of tests that are about them.
+CLIENT = "tests/client/test_{}.py"
+TESTS = {
+    "facts": ["tests/facts"],
+    "display/counts": ["tests/facts"],
+    "tables/run_rules": ["tests/facts", "tests/tables"],
+    "tables/build_columns": ["tests/tables", "tests/facts/test_facts.py"],
+    "tables/flatten": ["tests/tables"],
+    "tables/read_frames": ["tests/tables", "tests/facts/test_newest_at.py"],
+    "client/_http": [CLIENT.format(name) for name in ("http", "hosts", "limits", "stream")],
+    "client/_transport": [CLIENT.format(name) for name in ("limits", "stream", "http")],
+    "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
+    "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
+    "reports/_sensitive": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
+    "reports/_head": ["tests/reports/test_head.py", "tests/reports/test_report.py"],
+    "server/_web": ["tests/server/test_access.py", "tests/server"],
+    "archive/sync": ["tests/archive/test_syncing.py", "tests/archive/test_sync_reads.py"],
+    "charts/report_panels": ["tests/charts", "tests/facts/test_panels.py"],
+    "charts/needs_attention": ["tests/charts", "tests/facts"],
+    "charts/fleet": ["tests/charts", "tests/facts"],
+    "charts/why_slow": ["tests/charts", "tests/facts/test_panels.py"],
+}
+# One change for each place: a boundary, an opposite, a neighbor. `|` stands in annotations, mostly.
+LEFT_OUT = [
+    "core/ReplaceBinaryOperator_(?!Add_Sub|Sub_Add|Mul_Div|Div_Mul|BitAnd_BitOr)",
+    "core/ReplaceComparisonOperator_(?!Gt_GtE|GtE_Gt|Lt_LtE|LtE_Lt|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is)",
+    "core/ReplaceUnaryOperator_(?!USub_UAdd|Delete_Not)",
+    "core/ExceptionReplacer",
+]
+SAMPLE = """DELETE FROM work_items WHERE job_id NOT IN (
+    SELECT job_id FROM work_items WHERE job_id NOT IN (SELECT job_id FROM work_results)
+    ORDER BY random() LIMIT ?)"""
+
+
+def survivors(module: str, tool: Environment, folder: Path, n_changes: int) -> str:
+    """Return the report on a module: the changes that no test noticed, then the counts."""
+    copy = Copy(folder)
+    tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    tests += ["-m", "not browser", "--timeout=60", *TESTS[module]]
+    config, session = folder / "config.toml", folder / "session.sqlite"
+    config.write_text(
+        f"[cosmic-ray]\nmodule-path = 'runkit/{module}.py'\ntimeout = 300.0\n"
+        f"test-command = {json.dumps(' '.join(json.dumps(part) for part in tests))}\n"
+        "[cosmic-ray.distributor]\nname = 'local'\n"
+        f"[cosmic-ray.filters.operators-filter]\nexclude-operators = {json.dumps(LEFT_OUT)}\n"
+    )
+
+    def run(name: str, *arguments: Path | str) -> str:
+        command = [tool.program(name), *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=copy.folder, env=copy.environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            sys.exit(f"{module}: {' '.join(command)}\n{done.stdout[-5000:]}\n{done.stderr[-5000:]}")
+        return done.stdout
+
+    run("cosmic-ray", "baseline", config)  # the tests pass without a change
+    run("cosmic-ray", "init", config, session)
+    run("cr-filter-operators", session, config)
+    with sqlite3.connect(session) as database:
+        database.execute(SAMPLE, [n_changes])
+        database.execute("DELETE FROM work_results")
+    run("cosmic-ray", "exec", config, session)
+    return run("cr-report", session, "--surviving-only", "--show-diff")
+
+
+def main() -> None:
+    """Try the modules that are named, two side by side, and write what survived as it comes in."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("modules", nargs="*", default=list(TESTS), metavar="MODULE")
+    parser.add_argument("--all", action="store_true", help=f"all changes, not {CHANGES}")
+    chosen = parser.parse_args()
+    n_changes = -1 if chosen.all else CHANGES
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(N_COPIES) as pool:
+        tool = Environment.new(Path(name, "tool"))
+        tool.install(TOOL)
+        reports = [
+            pool.submit(survivors, module, tool, Path(name, module.replace("/", ".")), n_changes)
+            for module in chosen.modules
+        ]
+        REPORT.write_text("")
+        for module, report in zip(chosen.modules, reports, strict=True):
+            with REPORT.open("a") as file:
+                file.write(f"==== {module}{os.linesep}{report.result()}{os.linesep}")
+
+
+if __name__ == "__main__":
+    main()
