@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
 import slow_times
-from strategies import runs
+from strategies import fuzz, runs
 from support import at, question, run, step
 
 GOOD = {
@@ -144,7 +144,7 @@ def test_a_run_that_ends_before_its_steps_has_no_duration(end):
     assert f.steps["duration_s"].tolist() == [30]
 
 
-@settings(max_examples=20)
+@fuzz(80)
 @given(st.lists(runs(), min_size=1, max_size=3))
 def test_time_budget_and_critical_path_equal_a_loop(sources):
     """The budget, own time and the path equal a walk over each second, for several runs at once.
