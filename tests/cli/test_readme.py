@@ -38,6 +38,7 @@ def ran(tmp_path_factory):
         for block in blocks:
             exec(compile(block, "README.md", "exec"), names)  # noqa: S102
             closing.callback(names["box"].close)
+            closing.callback(names["client"].close)
     return names
 
 
