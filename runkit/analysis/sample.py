@@ -99,7 +99,7 @@ def sample(
     >>> with box, box.client() as client:
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     >>> sheet = runkit.sample(f, 10)
-    >>> sheet["label"].isna().all()
+    >>> bool(sheet["label"].isna().all())
     True
     """
     facts = Facts(frames(f))
