@@ -17,7 +17,7 @@ from runkit.arguments import checked
 from runkit.charts.panel import Panel, count_words, lasting, records, render
 from runkit.charts.step_panel import step
 from runkit.display.counts import Span, lasted, sentence, short, things, unread
-from runkit.display.status_words import outcome_words
+from runkit.display.status_words import ENDING, outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
 from runkit.facts import Facts, count
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
@@ -149,6 +149,20 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
+    table, log = asked(f, answers)
+    cards = [row | _card(f, row) for row in records(table)]
+    columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
+    trail = audit_trail(f, log).join(columns)
+    body = render("questions", rows=cards)
+    return Panel("Questions to reviewers", questions_sentence(f, table), trail, body=body)
+
+
+def asked(f: Frames, answers: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the questions of some runs in the order of asking, and the answers with their use.
+
+    Each has its proposals, its wait, how it ended (`ending`), who answered (`signer`) and what the
+    log has of the answer.
+    """
     table, log, signers = f.interrupts, None, set()
     if answers is not None:
         log = match(f, table, answers)
@@ -157,24 +171,22 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     answered = _logged(table, log)
     proposals = proposed_artifacts(f.interrupts, f.artifacts).dropna(subset="title")
     titles = proposals.groupby("question")["title"].agg(" · ".join).rename("proposals")
+    signer = table["answered_by"] + table["answered_by"].isin(signers).map(
+        {True: " (self-declared)", False: ""}
+    )
+    endings = [outcome_words(*words) for words in zip(*map(table.get, ENDING[:3]), strict=True)]
     table = with_waits(f, table).join([answered, titles])
-    table = table.sort_values("asked_at", kind="stable", ignore_index=True)
-
-    cards = [row | _card(f, row, signers) for row in records(table)]
-    columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
-    trail = audit_trail(f, log).join(columns)
-    body = render("questions", rows=cards)
-    return Panel("Questions to reviewers", _questions_sentence(f, table, cards), trail, body=body)
+    table = table.assign(signer=signer, ending=pd.Series(endings, table.index, "str"))
+    return table.sort_values("asked_at", kind="stable", ignore_index=True), log
 
 
-def _questions_sentence(f: Frames, table: pd.DataFrame, cards: list[dict[str, Any]]) -> str:
+def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
     """Write how many questions ended how, and the longest wait as far as it is known."""
     facts, is_known = Facts(f), is_separate(table)
     asked = count(is_known, facts.n_unread)
     if table.empty:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
-    endings = pd.Series([card["ending"].lower() for card in cards], table.index, dtype="str")
-    words = count_words(endings[is_known.eq(True)])
+    words = count_words(table.loc[is_known.eq(True), "ending"].str.lower())
     number = things(asked._replace(unread=0), "question")
     parts = [sentence(f"{number}: {words}"), unread(asked, "Other questions")]
     is_least = (table["is_least"] | table["wait_s"].isna()).any()
@@ -215,12 +227,8 @@ def _after_reading(row: dict[Any, Any]) -> str:
     return f"Answered{by}, {when}, after this data was read; fetch the run again."
 
 
-def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
-    """Describe how a question ended, as far as it is known: what was proposed, and what followed.
-
-    `signers` are the self-declared names of the answer log.
-    """
-    ending = outcome_words(row["kind"], row["outcome"], row["decision"])
+def _card(f: Frames, row: dict[Any, Any]) -> dict[str, Any]:
+    """Describe how a question of one run ended, where known: what was proposed and followed."""
     wait, after = wait_of(row), ""
     if row["outcome"] == "pending" and wait.is_known:
         after = f", {lasted(wait)} so far"
@@ -230,19 +238,15 @@ def _card(f: Frames, row: dict[Any, Any], signers: set[str]) -> dict[str, Any]:
     steps = f.steps
     is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
     next_steps = steps.loc[is_later & ~steps["is_wait"], "label"].head(MAX_STEPS)
-    signer = row["answered_by"]
-    is_unknown = not signer and ending == "Answered" and not row["answer"]
-    if signer in signers:
-        signer = f"{signer} (self-declared)"
+    is_unknown = not row["signer"] and row["ending"] == "Answered" and not row["answer"]
     lines = {
         "Proposals": row["proposals"],
         "Steps that followed": " · ".join(next_steps),
         "Answer": UNKNOWN if is_unknown else row["later"],
-        "Answered by": signer,
+        "Answered by": row["signer"],
         "Delivery": row["delivery"],
     }
     return {
-        "ending": ending,
         "note": DECISION.sub("", row["answer"] or ""),
         "after": after,
         "lines": [(name, text) for name, text in lines.items() if text],

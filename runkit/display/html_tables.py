@@ -111,7 +111,9 @@ def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
     return df.loc[:, ~is_blank] if len(df) else df
 
 
-def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
+def df_to_html(
+    df: pd.DataFrame, *, n_rows: int | None = None, max_rows: int | None = MAX_ROWS
+) -> Markup:
     """Write a frame as an HTML table for people.
 
     By the name and dtype of a column: `…_s` (seconds) are durations, `runs_percent` shares, flags
@@ -125,17 +127,19 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
         Any frame.
     n_rows
         How many rows there are, if `df` does not hold them all.
+    max_rows
+        How many are shown; None is all.
 
     Returns
     -------
     Markup
-        The first `MAX_ROWS` rows; a note says how many are left out. Texts are escaped, and those
+        The first rows; a note says how many are left out. Texts are escaped, and those
         of more than `MAX_TEXT` characters end in an ellipsis.
     """
     heads, styles, columns = [], [], []
     for number, column in enumerate(df):
         name = "question" if column == "label" and "asked_at" in df else str(column)
-        values = df.iloc[:MAX_ROWS, number]
+        values = df.iloc[:max_rows, number]
         write = _writer(name, values.dtype.kind)
         cells = [_cell(value, write) for value in values]
         heads.append(_head(name))
@@ -144,7 +148,7 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
 
     table = html_table(heads, zip(*columns, strict=True), styles)
     n_rows = len(df) if n_rows is None else n_rows
-    n_shown = min(len(df), MAX_ROWS)
+    n_shown = len(df.iloc[:max_rows])
     return table + _NOTE.format(n_shown, plural(n_rows, "row")) if n_rows > n_shown else table
 
 

@@ -83,7 +83,7 @@ class ReportData(NamedTuple):
     `frames` are `runkit.Frames`. `answers` are the rows of `runkit.answer_log()` about these runs.
     `provenance` is shown as a table. `labels` are the title and other words that were given to
     `report()`, `actions` the frame of `runkit.actions()`, or None, and `changes` that of
-    `runkit.changes()`, or None.
+    `runkit.changes()`, or None. `is_business`: the runs are those of one business.
     """
 
     frames: Frames
@@ -92,6 +92,7 @@ class ReportData(NamedTuple):
     labels: Labels = NO_LABELS
     actions: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None
+    is_business: bool = False
 
     def __repr__(self) -> str:
         return visible(self._head().replace("<", Markup(" <")).striptags())  # spaces between cells
@@ -100,7 +101,8 @@ class ReportData(NamedTuple):
         return block(STYLE, self._head())
 
     def _head(self) -> Markup:
-        return head(self.frames, self.labels, self.provenance.missing)
+        missing = self.provenance.missing
+        return head(self.frames, self.labels, missing, is_business=self.is_business)
 
 
 def make_masker(redact: bool | Redaction = True) -> Masker:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.api.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
+from runkit.charts.business_panels import one_business
 from runkit.charts.one_run import unfinished
 from runkit.charts.panel import records, render, when, words_of
 from runkit.charts.report_panels import Tile, fleet_tiles
@@ -35,7 +36,7 @@ from runkit.display.text import (
     shorten,
 )
 from runkit.facts import Facts, businesses_of
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, status_counts
 from runkit.tables.run_rules import (
     NO_CAUSE,
     LinkedFrames,
@@ -66,11 +67,13 @@ class Labels(NamedTuple):
     prepared_by: str = ""
 
 
-def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
+def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = False) -> Markup:
     """Write the head: of one run and of two with a banner for each, of more with their numbers.
 
-    `missing` says what was not read.
+    `missing` says what was not read. `is_business`: the runs are those of one business.
     """
+    if is_business:
+        return _business_head(one_business(f), labels, _gaps(f, missing))
     n_runs, facts = len(f.runs), Facts(f)
     is_single = n_runs == 1
     sides = [facts] if is_single else []
@@ -90,6 +93,49 @@ def head(f: Frames, labels: Labels, missing: str | None) -> Markup:
         tiles_=_tiles(facts),
         needs_a_look=_needs_a_look(facts) + gaps if is_single else gaps,
     )
+
+
+def _business_head(f: Frames, labels: Labels, gaps: list[str]) -> Markup:
+    """Write the head of a business: how its newest run ended, and the numbers of all."""
+    newest = Facts(f.select(f.runs["run_id"].iloc[0]))
+    facts, runs, [run] = Facts(f), f.runs, records(newest.runs)
+    name, *others = business_names(f)
+    which = f"{short_id(run['run_id'])}, created {when(run['created_at'])}"
+    findings, *_ = _run_tiles(newest)
+    _, answered, sources, _ = _run_tiles(facts)
+    ended = runs[runs["status"].eq("completed") & runs["outcome"].notna()]
+    last = []
+    if run["status"] != "completed":
+        last = [
+            f"The last result is that of run {short_id(row['run_id'])}, {when(row['created_at'])}: "
+            f"{words_of(row['outcome'])}"
+            for row in records(ended.head(1))
+        ]
+    return render(
+        "head",
+        kind="Business dossier",
+        what=_range(f, has_businesses=False),
+        read=_read(f),
+        tags=[*_modes(f), *filter(None, [labels.classification])],
+        heading=labels.title or name,
+        about=" ".join([f"Also named {other}." for other in others] + [facts.wait_note]).strip(),
+        prepared_by=labels.prepared_by,
+        sides=[_side(newest) | {"which": f"Newest run {which}"}],
+        tiles_=[
+            Tile("Runs", f"{len(runs):,}", status_counts(runs)),
+            findings._replace(name="Findings of the newest run"),
+            answered,
+            sources,
+        ],
+        needs_a_look=last + gaps,
+    )
+
+
+def business_names(f: Frames) -> list[str]:
+    """Return the names of one business, that of its newest run first; else its id."""
+    runs = one_business(f).runs
+    names = runs["business_name"].dropna().unique()
+    return [*map(shorten, names)] or [f"Business {short_id(runs['business_id'].iloc[0])}"]
 
 
 def heading(f: Frames) -> str:
@@ -115,11 +161,11 @@ def _headline(facts: Facts) -> str:
     return sentence(phrase(late, words, "open question")).rstrip(".")
 
 
-def _range(f: Frames) -> str:
+def _range(f: Frames, *, has_businesses: bool = True) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
     text, businesses = plural(len(f.runs), "run"), businesses_of(f)
-    if businesses.n:
+    if businesses.n and has_businesses:
         text += f" of {things(businesses, 'business', 'businesses')}"
     if len(created):
         days = dict.fromkeys([day(created.min()), day(created.max())])
@@ -237,8 +283,8 @@ def _tiles(facts: Facts) -> list[Tile]:
 
 
 def _run_tiles(facts: Facts) -> list[Tile]:
-    """Count the findings, answers and sources of one run, and its time."""
-    [run] = records(facts.runs)
+    """Count findings, answers and sources, and the time of the first run."""
+    run, *_ = records(facts.runs)
     confidences = facts.artifacts["confidence"].astype("str").fillna("unrated").value_counts()
     confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
     ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())

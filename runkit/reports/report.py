@@ -13,6 +13,7 @@ import nbformat
 import pandas as pd
 
 from runkit.arguments import NonBlank, checked
+from runkit.charts.business_panels import one_business
 from runkit.display.hide_keys import MASK
 from runkit.display.text import brief, moment, plural, visible
 from runkit.errors import ReportError, UsageError
@@ -20,9 +21,10 @@ from runkit.local import files
 from runkit.reports import templates
 from runkit.reports._bundle import ReportData, make_masker, read_source, redact_source, write_data
 from runkit.reports._evidence import evidence_files, new_folder, write_evidence
-from runkit.reports._head import Labels, heading
+from runkit.reports._head import Labels, business_names, heading
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables import sources
+from runkit.tables.frames import Frames
 
 _FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 
@@ -86,8 +88,10 @@ def report(
     path
         The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "compare" (two), "fleet" (any number), or the path of your own notebook,
-        which reads `runkit.report_data()`. None chooses one of the three by the number of runs.
+        "run" (one run), "compare" (two), "fleet" (any number), "business" (all runs of one
+        business: what is known, what changed, who answered what), or the path of your own
+        notebook, which reads `runkit.report_data()`. None chooses one of the first three by the
+        number of runs.
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before
         the notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False
@@ -125,7 +129,8 @@ def report(
     Raises
     ------
     UsageError
-        For invalid arguments, or runs that the template cannot show.
+        For invalid arguments, or runs that the template cannot show, such as those of several
+        businesses.
     ReportError
         If a cell fails, or a finished file would contain a masked value. Nothing is written then.
     MissingExtra
@@ -152,7 +157,7 @@ def report(
     read = read_source(source, actions, before)
     n_runs = len(read.frames.runs)
     selected = chosen or templates.find_template(None, n_runs)
-    _check_runs(selected, n_runs, has_before=before is not None)
+    _check_runs(selected, read.frames, has_before=before is not None)
 
     masker.page = selected.text + selected.digest + page_text()
     data = redact_source(read, masker, selected, labels)
@@ -201,9 +206,11 @@ def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
         )
 
 
-def _check_runs(template: templates.Template, n_runs: int, *, has_before: bool) -> None:
-    """Raise `UsageError` if the template cannot show this number of runs, or `before`."""
-    template.check(n_runs)
+def _check_runs(template: templates.Template, f: Frames, *, has_before: bool) -> None:
+    """Raise `UsageError` if the template cannot show these runs, or `before`."""
+    template.check(len(f.runs))
+    if template.name == "business":
+        one_business(f)
     if has_before and template.is_ours and template.name != "fleet":
         raise UsageError(
             f"before= is for the report on many runs, not for {template.name}; leave it out."
@@ -214,7 +221,9 @@ def _name(data: ReportData, template: templates.Template) -> str:
     """Return the name of a report: the title, or with our templates what it is about."""
     if data.labels.title or not template.is_ours:
         return data.labels.title
-    return f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
+    f = data.frames
+    subject = business_names(f)[0] if template.name == "business" else heading(f)
+    return f"{subject}, {moment(f.runs['as_of'].max())}"
 
 
 def _execute(

@@ -33,6 +33,7 @@ def report_data(
     examples: PositiveInt = 1,
     client: runkit.Client | None = None,
     redact: bool | Redaction = True,
+    business: bool = False,
 ) -> ReportData:
     """Return the data of a template.
 
@@ -50,6 +51,8 @@ def report_data(
         The client to read with. It stays open.
     redact
         As in `report()`. Ignored during `report()`, which has its own.
+    business
+        The runs are those of one business, which the head names. Examples are the runs of one.
 
     Returns
     -------
@@ -64,30 +67,39 @@ def report_data(
         If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
-        return read_data(Path(folder))
+        return read_data(Path(folder))._replace(is_business=business)
     masker = make_masker(redact)
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
     with ExitStack() as stack:
         if ids:
             reader = client or stack.enter_context(runkit.Client(read_only=True))
-            source = read_source(reader.runs.fetch(ids, progress=False))
+            runs = reader.runs.fetch(ids, progress=False)
+            source = read_source(frames(runs, businesses=reader) if business else runs)
         else:
             box = stack.enter_context(runkit.sandbox(**EXAMPLES))
             reader = stack.enter_context(box.client(read_only=True))
-            source = read_source(_examples(reader, examples))
+            source = read_source(_examples(reader, examples, business=business))
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
-    return redact_source(source, masker)
+    return redact_source(source, masker)._replace(is_business=business)
 
 
-def _examples(client: Client, n: int) -> list[Run]:
-    """Read the run that waited longest and the one that waited least, or the `n` newest."""
+def _examples(client: Client, n: int, *, business: bool) -> list[Run]:
+    """Read the run that waited longest and the one that waited least, or the `n` newest.
+
+    Of a business they are the runs of one that has about so many.
+    """
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
     completed = table[table["status"] == "completed"]
     completed = completed.sort_values("waiting_s", ascending=False, kind="stable")
     examples = table.head(n)
-    if n < 3:
+    if business:
+        n_runs = table["business_id"].map(table["business_id"].value_counts())
+        distance = (n_runs - n).abs()
+        closest = table[distance.eq(distance.min())]
+        examples = closest[closest["business_id"].eq(closest["business_id"].iloc[0])]
+    elif n < 3:
         examples = completed.iloc[[0, -1][:n]]
     ids = set(examples["run_id"])
     return [run for run in runs if run.id in ids]

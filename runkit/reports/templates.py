@@ -28,7 +28,7 @@ PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
 REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-_RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None}  # None: any number
+_RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None, "business": None}  # None: any number
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a meaning
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
