@@ -174,7 +174,9 @@ def _differences(rows: pd.DataFrame, newer: dict[Any, Any], older: dict[Any, Any
         "before": pairs["sure_a"].mask(has_copies),
         "after": pairs["sure_b"],
     }
-    is_same = pairs["side"].eq("both") & pairs["sure_a"].eq(pairs["sure_b"])
+    # of more or fewer copies nobody knows which is which
+    is_same = pairs["sure_a"].eq(pairs["sure_b"]) | pairs["n_copies_a"].ne(pairs["n_copies_b"])
+    is_same &= pairs["side"].eq("both")
     return pd.DataFrame(texts, pairs.index)[~is_same]
 
 
@@ -241,7 +243,7 @@ def sources(f: Frames) -> Panel:
     words = words if count.of else sentence(things(count, "source"))
     items = records(table)
     shown = {
-        "source": [render("named", item=item) for item in items],
+        "source": [render("cited", item=item) for item in items],
         "tier": table["source_tier_text"].map(with_mark, na_action="ignore"),
         "cited_for": table["cited_for"],
         "runs": [f"{item['n_runs']:,}, last {_on(item)}" for item in items],

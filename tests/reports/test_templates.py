@@ -15,7 +15,7 @@ from runkit.reports.templates import Template, find_template, template_folder
 from tests.reports.conftest import write_template
 
 
-@pytest.mark.parametrize("name", ["run", "compare", "fleet"])
+@pytest.mark.parametrize("name", ["run", "compare", "fleet", "business"])
 def test_built_in_templates_are_found_by_name(name):
     """With the SHA-256 of the file, a cell for the parameters, and the data read by `report_data`."""
     template = find_template(name)
