@@ -22,6 +22,7 @@ MODULES = (
     "runkit.api.other_models",
     "runkit.charts.fleet",
     "runkit.charts.one_run",
+    "runkit.charts.report_panels",
 )
 
 

@@ -18,7 +18,7 @@ fleet             panels of many runs
 needs_attention   what needs somebody, worst first
 why_slow          why one run took as long as it did
 agreement         `agreement`: the labels of a sample beside what was decided
-report_panels     panels that only reports show
+report_panels     panels of the templates of reports
 business_panels   panels of all runs of one business
 overview          `overview`: the state of an account
 page              one HTML file that runs no script
@@ -39,7 +39,7 @@ from types import ModuleType
 
 from runkit.charts.panel import Panel
 
-__all__ = ["Panel", "fleet", "one_run"]
+__all__ = ["Panel", "fleet", "one_run", "report_panels"]
 
 
 def __getattr__(name: str) -> ModuleType:

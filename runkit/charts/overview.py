@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import PositiveInt
@@ -10,16 +11,19 @@ from pydantic import PositiveInt
 from runkit.arguments import Hours, checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.needs_attention import needs_panel
-from runkit.charts.panel import Panel, render
-from runkit.charts.report_panels import fleet_tiles
+from runkit.charts.panel import Panel, lasting, render
 from runkit.client import Client
+from runkit.display.counts import Count, base, lasted, number, share, short, things
 from runkit.display.log import log
-from runkit.display.text import moment
+from runkit.display.status_words import STATUSES
+from runkit.display.text import moment, plural
 from runkit.errors import ApiError
-from runkit.facts import LIMIT_H, Facts
+from runkit.facts import LIMIT_H, Facts, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
+
+COMPLETED = "completed run"
 
 
 @checked
@@ -80,3 +84,64 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     as_of = "" if pd.isna(facts.as_of) else f"as of {moment(facts.as_of)}. "
     sentence = f"{host}{as_of}{needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)
+
+
+class Tile(NamedTuple):
+    """One number: its name, its text, a note, and the name of a color of `Theme`."""
+
+    name: str
+    value: str
+    note: str
+    color: str = "text"
+
+
+def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
+    """Return the numbers that an analyst reads first, by name."""
+    runs = facts.frames.runs
+    n_runs = len(runs)
+    scope = "all runs"
+    if n_all is not None and n_all > n_runs:
+        scope = f"newest {n_runs:,} of {n_all:,}"
+    if (businesses := businesses_of(facts.frames)).n:
+        scope += f", {things(businesses, 'business', 'businesses')}"
+    n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
+    waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
+    over = "question answered or waiting", "questions answered or waiting"
+    return {
+        "runs": Tile("Runs", f"{n_runs:,}", scope),
+        "waiting": Tile(
+            str(STATUSES["interrupted"]), f"{n_waiting:,}", _waits(facts), waiting_color or "text"
+        ),
+        "failed": Tile(
+            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), failed_color or "text"
+        ),
+        "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
+        "work": Tile(
+            "Median work", lasting(facts.median_work_s), base(facts.timed_runs, COMPLETED)
+        ),
+        "over": Tile(
+            f"Questions over {facts.limit_h:g} h",
+            share(facts.questions_over),
+            base(facts.questions_over, *over),
+        ),
+    }
+
+
+def _waits(facts: Facts) -> str:
+    """Write how many questions wait, unless each run has one, and for how long."""
+    questions = facts.open_questions
+    if not questions.of:
+        return "none" if questions.is_whole else things(questions, "open question")
+    is_one_each = questions == Count(n := facts.statuses.get("interrupted", 0), n)
+    number_of = [] if is_one_each else [things(questions, "open question")]
+    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
+    return ", ".join([*number_of, f"oldest {lasted(facts.oldest)}", late])
+
+
+def _causes(facts: Facts) -> str:
+    """Write of how many failed runs the cause is known; if of all, how many causes there are."""
+    if facts.causes.is_none:
+        return "none"
+    if facts.causes.unknown:
+        return short(facts.causes, "with a known cause")
+    return plural(facts.failing_steps["error"].nunique(), "cause")

@@ -1,14 +1,18 @@
-"""Panels that only reports show: of one run, of two (A and B), and of many."""
+"""Panels of the templates of reports: of one run, of two (A and B), and of many.
+
+`runkit.report_panels` is this module; a template of your own may use it, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
+from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
@@ -19,21 +23,17 @@ from runkit.charts.panel import (
     words_of,
 )
 from runkit.display.counts import (
-    Count,
-    base,
-    lasted,
-    number,
     sentence,
-    share,
-    short,
     things,
     unread,
     waiting_words,
 )
 from runkit.display.html_tables import with_labels
-from runkit.display.status_words import ENDING, STATUSES, outcome_words, status
-from runkit.display.text import day, plural
-from runkit.facts import Facts, businesses_of
+from runkit.display.status_words import ENDING, outcome_words, status
+from runkit.display.text import brief, day, plural
+from runkit.errors import UsageError
+from runkit.facts import Facts
+from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     findings_of,
@@ -43,77 +43,51 @@ from runkit.tables.run_rules import (
     short_ids,
 )
 
+__all__ = [
+    "all_runs",
+    "changed",
+    "different_facts",
+    "different_findings",
+    "low_confidence",
+    "newest_actions",
+    "slowest_steps_of_run",
+    "timeline",
+    "what_happened",
+]
+
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
-COMPLETED = "completed run"
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
 Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
 
 
-class Tile(NamedTuple):
-    """One number: its name, its text, a note, and the name of a color of `Theme`."""
-
-    name: str
-    value: str
-    note: str
-    color: str = "text"
+def __dir__() -> list[str]:
+    return __all__
 
 
-def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
-    """Return the numbers that an analyst reads first, by name."""
-    runs = facts.frames.runs
-    n_runs = len(runs)
-    scope = "all runs"
-    if n_all is not None and n_all > n_runs:
-        scope = f"newest {n_runs:,} of {n_all:,}"
-    if (businesses := businesses_of(facts.frames)).n:
-        scope += f", {things(businesses, 'business', 'businesses')}"
-    n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
-    waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
-    over = "question answered or waiting", "questions answered or waiting"
-    return {
-        "runs": Tile("Runs", f"{n_runs:,}", scope),
-        "waiting": Tile(
-            str(STATUSES["interrupted"]), f"{n_waiting:,}", _waits(facts), waiting_color or "text"
-        ),
-        "failed": Tile(
-            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), failed_color or "text"
-        ),
-        "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
-        "work": Tile(
-            "Median work", lasting(facts.median_work_s), base(facts.timed_runs, COMPLETED)
-        ),
-        "over": Tile(
-            f"Questions over {facts.limit_h:g} h",
-            share(facts.questions_over),
-            base(facts.questions_over, *over),
-        ),
-    }
-
-
-def _waits(facts: Facts) -> str:
-    """Write how many questions wait, unless each run has one, and for how long."""
-    questions = facts.open_questions
-    if not questions.of:
-        return "none" if questions.is_whole else things(questions, "open question")
-    is_one_each = questions == Count(n := facts.statuses.get("interrupted", 0), n)
-    number_of = [] if is_one_each else [things(questions, "open question")]
-    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
-    return ", ".join([*number_of, f"oldest {lasted(facts.oldest)}", late])
-
-
-def _causes(facts: Facts) -> str:
-    """Write of how many failed runs the cause is known; if of all, how many causes there are."""
-    if facts.causes.is_none:
-        return "none"
-    if facts.causes.unknown:
-        return short(facts.causes, "with a known cause")
-    return plural(facts.failing_steps["error"].nunique(), "cause")
-
-
+@checked
 def timeline(f: Frames) -> Panel:
-    """Show what one run or two did and when: a Gantt chart, and the steps in tree order."""
+    """Show what one run or two did and when: a Gantt chart, and the steps in tree order.
+
+    Parameters
+    ----------
+    f
+        Frames of one run or two.
+
+    Returns
+    -------
+    Panel
+        A row for each step, its label indented by its level. The figure is that of
+        `runkit.gantt`.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
+    if len(f.runs) not in (1, 2):
+        raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected one or two.")
     figure, steps = gantt(f, compress_waits=True), f.steps
     indent = steps["depth"].clip(upper=MAX_INDENT).map("· ".__mul__).astype("str")
     columns = ["run_id", "step_id", "label", "agent", "status", "duration_s", "self_s"]
@@ -123,8 +97,27 @@ def timeline(f: Frames) -> Panel:
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
+@checked
 def slowest_steps_of_run(f: Frames) -> Panel:
-    """Show the five steps of one run that worked longest, and what they added to its total time."""
+    """Show the five steps of one run that worked longest, and what they added to its total time.
+
+    Parameters
+    ----------
+    f
+        Frames of exactly one run.
+
+    Returns
+    -------
+    Panel
+        `self_s` is the own time of a step, `critical_s` what of it is on the critical path; a
+        failed run has none.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
+    f = one_run(f, "f")
     steps = f.steps
     is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
     has_path = not f.runs["status"].eq("error").any()
@@ -134,11 +127,27 @@ def slowest_steps_of_run(f: Frames) -> Panel:
     return Panel("Slowest steps", "", table.reset_index(drop=True))
 
 
+@checked
 def what_happened(f: Frames) -> Panel:
-    """Show the course of one run in 8 lines; the rest is folded.
+    """Show the course of one run in 8 lines; all lines are folded, and open on paper.
 
-    The shortest steps are folded first, then questions.
+    Parameters
+    ----------
+    f
+        Frames of exactly one run.
+
+    Returns
+    -------
+    Panel
+        A row for each event, in the order of time: steps of the highest level with several,
+        failed steps, questions and how they ended.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
     """
+    f = one_run(f, "f")
     run = f.runs.iloc[0]
     if pd.isna(run["started_at"]):
         return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
@@ -214,8 +223,25 @@ def _lacks(f: Frames) -> str:
     return " ".join(sentence(words) for words, is_none in lacks.items() if is_none)
 
 
+@checked
 def low_confidence(f: Frames) -> Panel:
-    """Show the weakest finding of each completed run with low confidence."""
+    """Show the weakest finding of each completed run with low confidence.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each weakest finding, with its runs.
+
+    Raises
+    ------
+    UsageError
+        For other arguments.
+    """
     runs = Facts(f).runs
     low = runs[runs["status"].eq("completed") & runs["level"].eq("low")]
     summaries = pd.concat([findings_of(f), outputs_of(f)]).drop_duplicates(["run_id", "title"])
@@ -226,8 +252,25 @@ def low_confidence(f: Frames) -> Panel:
     return Panel("Low confidence, with its reason", "", table)
 
 
+@checked
 def all_runs(f: Frames) -> Panel:
-    """Show when each run was created and how long it waited; every run is a row of the table."""
+    """Show when each run was created and how long it waited.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each run, the newest first, and a chart of them.
+
+    Raises
+    ------
+    UsageError
+        For other arguments.
+    """
     facts = Facts(f)
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
@@ -238,31 +281,99 @@ def all_runs(f: Frames) -> Panel:
     return Panel("All runs", words, table.reset_index(drop=True), figure)
 
 
+@checked
 def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
-    """Show what was done on the businesses of these runs and who settled it, newest first."""
+    """Show what was done on the businesses of these runs and who settled it, newest first.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+    table
+        The frame of `runkit.actions()`, as in `report_data().actions`; None for no panel rows.
+
+    Returns
+    -------
+    Panel
+        A row for each action.
+
+    Raises
+    ------
+    UsageError
+        For other arguments.
+    """
     columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
     if table is None:
         return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
+    _check(table, columns, "runkit.actions()")
     names = f.runs[["run_id", "business_name", "agent_name"]]
     named = table.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
     return Panel("Actions", "Newest first.", with_labels(named)[["run", *columns]])
 
 
+@checked
 def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
-    """Show what has changed since an earlier state of the runs: the frame of `runkit.changes`."""
+    """Show what has changed since an earlier state of the runs.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+    table
+        The frame of `runkit.changes()`, as in `report_data().changes`; None for no panel rows.
+
+    Returns
+    -------
+    Panel
+        A row for each change.
+
+    Raises
+    ------
+    UsageError
+        For other arguments.
+    """
     columns = ["change", "what", "before", "after", "when"]
     if table is None:
         return Panel("What changed", "", pd.DataFrame(columns=columns))
-    return Panel("What changed", table.attrs["sentence"], with_labels(table)[["run", *columns]])
+    _check(table, columns, "runkit.changes()")
+    return Panel(
+        "What changed", table.attrs.get("sentence", ""), with_labels(table)[["run", *columns]]
+    )
+
+
+def _check(table: pd.DataFrame, columns: list[str], function: str) -> None:
+    """Raise `UsageError` for another frame than that of a function."""
+    if not {"run_id", *columns}.issubset(table):
+        raise UsageError(f"table={brief(table)}; expected the frame of {function}, or None.")
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:
+    """Return A and B. Raises `UsageError` for another number of runs."""
+    if len(f.runs) != 2:
+        raise UsageError(f"f holds {plural(len(f.runs), 'run')}; expected two, A and B.")
     a, b = (f.select(run_id) for run_id in f.runs["run_id"])
     return a, b
 
 
+@checked
 def different_facts(f: Frames) -> Panel:
-    """Show the facts in which two runs differ."""
+    """Show the facts in which two runs differ.
+
+    Parameters
+    ----------
+    f
+        Frames of exactly two runs, A and B.
+
+    Returns
+    -------
+    Panel
+        A row for each fact: its name, and what it is of `a` and `b`.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
     a, b = map(_facts, _sides(f))
     rows = [(name, a[name], b[name]) for name in a if a[name] != b[name]]
     return Panel("What differs", "", pd.DataFrame(rows, columns=["fact", "a", "b"], dtype="str"))
@@ -288,8 +399,25 @@ def _facts(f: Frames) -> dict[str, str]:
     return {name: words_of(text, 400) for name, text in texts.items()}
 
 
+@checked
 def different_findings(f: Frames) -> Panel:
-    """Show the findings of two runs that differ; equal ones have one agent, type and title."""
+    """Show the findings of two runs that differ; equal ones have one agent, type and title.
+
+    Parameters
+    ----------
+    f
+        Frames of exactly two runs, A and B.
+
+    Returns
+    -------
+    Panel
+        A row for each finding, up to 12, with its confidence in both runs.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
     known, key = Facts(f).findings, ["agent", "type", "title"]
     names = {"confidence_text": "confidence"}  # as it came: other words differ, too
     a, b = (findings_of(side)[[*key, *names]].rename(columns=names) for side in _sides(f))

@@ -10,8 +10,8 @@ import pandas as pd
 from runkit.api.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.charts.business_panels import one_business
 from runkit.charts.one_run import unfinished
+from runkit.charts.overview import Tile, fleet_tiles
 from runkit.charts.panel import records, render, when, words_of
-from runkit.charts.report_panels import Tile, fleet_tiles
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.display.counts import (
     NOT_KNOWN,

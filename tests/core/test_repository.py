@@ -92,7 +92,8 @@ def imports():
 
 def test_a_module_without_an_underscore_is_used_outside_its_package():
     """Or a public name is at home in it."""
-    panels = [*vars(runkit.fleet).values(), *vars(runkit.one_run).values()]
+    modules = (runkit.fleet, runkit.one_run, runkit.report_panels)
+    panels = [panel for module in modules for panel in vars(module).values()]
     homes = {*HOMES.values(), *(getattr(panel, "__module__", "") for panel in panels)}
     for name in (name for name in SOURCES if name.count(".") == 2 and "._" not in name):
         package = f"{name.rpartition('.')[0]}."
