@@ -40,7 +40,7 @@ def proposals(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         is_part=rows["part"].notna(),
         kind=rows["part"].fillna(rows["kind"].astype("str")),
-        titles=rows["title"].fillna(rows["question"].map(titles)),
+        titles=rows["title"].fillna(rows["question"].map(titles).astype("str")),
     )
 
 

@@ -231,7 +231,7 @@ def _against(
         yield "Only questions that were asked; the reviewer saw the confidence."
     notes = {
         "Without a business, counted by thread or run": ~business["is_known"] & chosen["n_known"],
-        "Left out, as it is of kind decision, without a proposal": business["is_decision"],
+        "Left out, of kind decision without a proposal": business["is_decision"],
         "Approved by an action, which does not tell edits": flags["n_known"]
         & flags["n_edited"].isna(),
     }

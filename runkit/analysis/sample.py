@@ -13,7 +13,7 @@ from runkit.analysis._proposals import proposals, with_confidence
 from runkit.analysis.actions import SETTLED_BY
 from runkit.analysis.decisions import Group, groups_of
 from runkit.arguments import checked
-from runkit.display.counts import Count, sentence, things
+from runkit.display.counts import Count, gap, sentence, things
 from runkit.display.text import plural, shorten
 from runkit.errors import UsageError
 from runkit.facts import Facts
@@ -206,6 +206,7 @@ def _sentence(
 ) -> str:
     """Write how many questions were drawn of how many, and what was not read."""
     known = Count(len(settled), len(settled), 0, facts.n_unread)
-    drawn = f"{len(questions):,} of " if known.of else ""
-    strata = plural(len(key), "stratum", "strata")
-    return sentence(f"{drawn}{things(known, 'settled question')}", strata, f"seed {seed}")
+    if not known.of:
+        return sentence(things(known, "settled question"))
+    drawn = f"{len(questions):,} of {plural(known.of, 'settled question')}"
+    return sentence(drawn, plural(len(key), "stratum", "strata"), f"seed {seed}{gap(known)}")

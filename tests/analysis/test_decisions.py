@@ -330,7 +330,7 @@ def test_the_share_says_what_it_leaves_out_and_what_it_does_not_know():
     for part in (
         "2 of 2 high-confidence questions (100%, without an interval); 1 not known.",
         "counted by thread or run: 2 questions.",
-        "of kind decision, without a proposal: 1 question.",
+        "of kind decision without a proposal: 1 question.",
         "pass actions=runkit.actions(f, client).",
     ):
         assert part in words

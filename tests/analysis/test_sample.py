@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
+import strangers
 from analysis.questions import Asked, frames_of
 from runkit.errors import UsageError
 from support import run
@@ -132,9 +133,18 @@ def test_text_of_a_written_sheet_stays_text(tmp_path, name):
 def test_no_settled_question_is_an_empty_typed_sheet(f):
     empty = runkit.sample([])
     assert empty.dtypes.equals(runkit.sample(f).dtypes)
-    assert empty.attrs["sentence"] == "No settled questions, 0 strata, seed 0."
+    assert empty.attrs["sentence"] == "No settled questions."
     unread = runkit.sample([run(), run(run_id="other")]).attrs["sentence"]
-    assert unread == "Settled questions of 2 runs not known, 0 strata, seed 0."
+    assert unread == "Settled questions of 2 runs not known."
+
+
+def test_questions_without_a_proposal_or_evidence_are_sampled_too():
+    fleet = strangers.fleet(random.Random(3))
+    asked = [item for made in fleet.strangers for item in made.truth.questions]
+    n_settled = sum(item.ending in ("answered", "auto_approve") for item in asked)
+    sheet = runkit.sample(runkit.frames(fleet.page))
+    assert len(sheet) == n_settled > 5
+    assert sheet[["proposal", "evidence"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(
