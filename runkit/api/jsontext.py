@@ -139,7 +139,7 @@ def returned(result: object) -> list[str]:
     return [f"{re.sub('[._]', ' ', path)}: {value}" for path, value in leaves(result)]
 
 
-def result_words(result: object) -> str | None:
+def returned_words(result: object) -> str | None:
     """Return the first values in a step's result in words, and how many more there are."""
     values = returned(result)
     n_more = len(values) - MAX_VALUES

@@ -472,7 +472,7 @@ def _returned(is_asked: Flags, steps: Columns) -> pa.Array:
     """Return in words what the last output step of each of some runs returned."""
     is_output = is_word(steps["type"], "output") & (steps["depth"] == 0) & is_asked[steps["run"]]
     rows = np.flatnonzero(is_output)[::-1]
-    words = text(map(jsontext.result_words, steps["result"].take(rows).to_pylist()))
+    words = text(map(jsontext.returned_words, steps["result"].take(rows).to_pylist()))
     has_words = flags(words.is_valid())
     values = scatter(rows[has_words], words.filter(has_words), len(is_output))
     return first_in_group(steps["run"], rows[has_words], values, len(is_asked))
