@@ -78,7 +78,7 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     }
     sheet["result"] = np.select([*conditions.values()], [*conditions], "")
     if not sheet["result"].eq("").any():
-        why = f"without {', '.join(missing)}" if missing else result_words(sheet) or "0 rows"
+        why = f"without {', '.join(missing)}" if missing else gap_words(sheet) or "0 rows"
         raise UsageError(
             f"{name}={brief(labels)} has no label to compare: {why}; expected a sheet of "
             "runkit.sample with labels such as approved or rejected, for questions of f."
@@ -119,7 +119,7 @@ def compared(
     return table.sort_values("result", kind="stable", ignore_index=True)[columns]
 
 
-def result_words(table: pd.DataFrame) -> str:
+def gap_words(table: pd.DataFrame) -> str:
     """Count the lines that were not compared, by the reason: `2 not labeled`."""
     n_of = table["result"].value_counts()
     return ", ".join(f"{n_of[word]:,} {word}" for word in RESULTS[1:-1] if n_of.get(word))

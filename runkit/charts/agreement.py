@@ -13,10 +13,10 @@ from runkit.analysis.labels import (
     DISAGREES,
     compared,
     estimates,
+    gap_words,
     proposals_with_results,
     read_key,
     read_labels,
-    result_words,
 )
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, render, table_html
@@ -109,9 +109,9 @@ def agreement(
     found, by_stratum = estimates(table, read_key(key, labels))
     table.attrs = {name: [*map(float, estimate)] for name, estimate in found.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
-    parts = [*_parts(table, found, by_stratum), result_words(table)]
-    if other is not None and result_words(other):
-        parts.append(f"second: {result_words(other)}")
+    parts = [*_parts(table, found, by_stratum), gap_words(table)]
+    if other is not None and gap_words(other):
+        parts.append(f"second: {gap_words(other)}")
     words = sentence("; ".join(filter(None, parts)))
     title = "Agreement with decisions" if second is None else "Agreement of two people"
     return Panel(title, words, table, body=_body(table, found, by_stratum))
