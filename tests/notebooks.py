@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from IPython import get_ipython
-from nbclient import NotebookClient
 
 import runkit
 from runkit.server import _launch
@@ -37,21 +37,27 @@ CELL_S = 160  # that a cell takes a reader: agents need less until a question, a
 
 
 def executed(paths: Sequence[Path]) -> dict[Path, Any]:
-    """Execute notebooks, each in a folder of its own; the outputs are those to commit."""
+    """Execute notebooks by nbmake, each in a folder of its own; the outputs are those to commit."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        profile = Path(name, "profile_default")
-        profile.mkdir()
-        (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(TESTS), "IPYTHONDIR": name}
-
-        def execute(path: Path) -> Any:
-            folder, notebook = Path(name, path.stem), nbformat.read(path, 4)
-            folder.mkdir()
-            client = NotebookClient(notebook, resources={"metadata": {"path": folder}}, timeout=120)
-            return to_commit(path, asyncio.run(client.async_execute(env=environment)))
-
-        with ThreadPoolExecutor(2) as pool:
-            return dict(zip(paths, pool.map(execute, paths), strict=True))
+        folder = Path(name)
+        (folder / "profile_default").mkdir()
+        (folder / "profile_default/ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+        copies = {path: folder / path.stem / path.name for path in paths}
+        for path, copy in copies.items():
+            copy.parent.mkdir()
+            shutil.copy(path, copy)
+        options = ["--nbmake", "--overwrite", "--nbmake-timeout=120", "-n2", "-c", os.devnull]
+        # without the plugins of these tests, which take longer to import than a notebook
+        plugins = ["-p", "nbmake.pytest_plugin", "-p", "xdist.plugin"]
+        environment = {"PYTHONPATH": os.pathsep.join(TESTS), "IPYTHONDIR": name}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *plugins, *options, *copies.values()],
+            env=os.environ | environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return {path: to_commit(path, nbformat.read(copy, 4)) for path, copy in copies.items()}
 
 
 def to_commit(path: Path, executed: Any) -> Any:

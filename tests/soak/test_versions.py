@@ -31,7 +31,7 @@ SUITE = [
     *("tests/widgets", "tests/archive", "tests/analysis"),
 ]
 RUNNERS = (
-    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis"),
+    *("pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
     *(
         "playwright",
         "axe-playwright-python",
