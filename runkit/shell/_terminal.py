@@ -61,7 +61,9 @@ STYLES = {
 PIPE = 400  # characters of a line that is not shown on a terminal
 WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
-CUT = ("Business", "Agent", "Question", "Outcome", "Step", "Value")
+# columns that give way if the terminal is narrow; those of numbers
+CUT = ("Business", "Agent", "Question", "Outcome", "Step")
+RIGHT = ("Work", "Waiting", "Age", "Time")
 MAX_VALUE = 200  # characters
 # heads of `one_run.step` by its column `part`
 PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
@@ -102,16 +104,17 @@ def styled(text: object, color: str = "") -> Text:
     return Text(line, STYLES.get(color, color), no_wrap=True, overflow="ellipsis")
 
 
-def _grid(*heads: str, right: str = "") -> Table:
-    """Build an empty table without lines, whose columns `CUT` give way if the terminal is narrow.
-
-    The columns `right` are aligned to the right.
-    """
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=STYLES["muted"])
+def _grid(*heads: str, has_heads: bool = True) -> Table:
+    """Build an empty table without lines."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=has_heads)
+    table.header_style = STYLES["muted"]
     for head in heads:
-        justify: Any = "right" if head in right.split() else "left"
-        max_width = NAME if head in CUT[:2] else None
-        table.add_column(head, no_wrap=head not in CUT, justify=justify, max_width=max_width)
+        table.add_column(
+            head,
+            no_wrap=head not in CUT,
+            justify="right" if head in RIGHT else "left",
+            max_width=NAME if head in CUT[:2] else None,
+        )
     return table
 
 
@@ -125,7 +128,7 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     named, name = "Business", "business_name"
     if rows["business_name"].isna().all():
         named, name = "Agent", "agent_name"
-    table = _grid("", named, "Run", head, *more.values(), "Age", right="Work Waiting Age")
+    table = _grid("", named, "Run", head, *more.values(), "Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
         table.add_row(
@@ -147,9 +150,10 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
 
     Without `has_all`, it leaves out the runs that nobody needs to look at, and counts them.
     """
-    ranked = _ranked(f)
+    facts = Facts(f)
+    ranked = _ranked(facts)
     runs = ranked if has_all else ranked[ranked["rank"] < LAST]
-    yield _totals(f)
+    yield _totals(facts)
     yield Text()
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
@@ -158,12 +162,11 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
         yield styled(text, "muted")
 
 
-def _ranked(f: Frames) -> pd.DataFrame:
+def _ranked(facts: Facts) -> pd.DataFrame:
     """Return the runs in the order of `RANKS`, with the columns of the table.
 
     The age of a run is how long its question waits, else the time since it ended or was created.
     """
-    facts = Facts(f)
     first = facts.waiting.drop_duplicates("run_id").reset_index(names="position")
     runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
     statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
@@ -195,15 +198,14 @@ def _ranked(f: Frames) -> pd.DataFrame:
     return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
 
 
-def _totals(f: Frames) -> Text:
+def _totals(facts: Facts) -> Text:
     """Count runs by status, what needs somebody first."""
-    n_of = f.runs["status"].astype("str").value_counts()
     counts = []
-    for word in sorted(n_of.index, key=lambda word: RANKS.get(word, LAST)):
+    for word, n in sorted(facts.statuses.items(), key=lambda item: RANKS.get(item[0], LAST)):
         state = status(word)
-        counts.append(styled(f"{n_of[word]:,} {state.word.lower()}", state.color))
-    as_of = styled(f"  as of {live_moment(f.runs['as_of'].max())}", "muted")
-    return Text(f"{plural(len(f.runs), 'run')}: ") + Text(", ").join(counts) + as_of
+        counts.append(styled(f"{n:,} {state.word.lower()}", state.color))
+    as_of = styled(f"  as of {live_moment(facts.as_of)}", "muted")
+    return Text(f"{plural(len(facts.runs), 'run')}: ") + Text(", ").join(counts) + as_of
 
 
 def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table | Text]:
@@ -249,8 +251,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
     # what failed has no critical path
     has_path = run["status"] != "error" and steps["is_critical"].any()
-    table = _grid("Step", "Time", "", right="Time")
-    table.show_header = False
+    table = _grid("Step", "Time", "", has_heads=False)
     for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):
         question = questions.get(step["step_id"])
         is_unmeasured = question is not None and pd.isna(question["wait_s"])
@@ -272,9 +273,8 @@ def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
     label = words_of(step["label"])
     if step["is_failed"]:
         return styled(f"✕ {label}", "fail")
-    if question:
-        return styled(label, "attention")
-    return styled(label, "bold" if step["n_children"] else "")
+    color = "attention" if question else "bold" if step["n_children"] else ""
+    return styled(label, color)
 
 
 def _findings(f: Frames) -> Iterator[Text]:
@@ -309,14 +309,14 @@ def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
 
 def _cells(rows: pd.DataFrame, *, has_heads: bool = False) -> Table:
     """Build a table whose texts are not cut: they break between words."""
-    table = Table(
-        *map(str, rows), box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=has_heads
-    )
+    table = _grid(has_heads=has_heads)
+    for name in rows:
+        table.add_column(str(name))
     for row in rows.itertuples(index=False):
         cells = (
             words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell) for cell in row
         )
-        table.add_row(*(Text(visible(cell)) for cell in cells))
+        table.add_row(*map(Text, cells))
     return table
 
 
