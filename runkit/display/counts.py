@@ -99,14 +99,14 @@ def short(count: Count, what: str) -> str:
     return f"{word} {what}{gap(count)}"
 
 
-def phrase(count: Count, what: str, noun: str, nouns: str | None = None) -> str:
+def phrase(count: Count, what: str, noun: str) -> str:
     """Write how many things are so: `27 of 30 open questions over 4 h; 3 not known`.
 
     One thing has words of its own, and 0 of several that are not all known has no number.
     """
     if not count.of:
-        return things(count, noun, nouns)
-    base = plural(count.of, noun, nouns)
+        return things(count, noun)
+    base = plural(count.of, noun)
     if count.of == 1:
         is_so = "" if count.n else f"{NOT_KNOWN} whether " if count.unknown else "not "
         return f"{base}, {is_so}{what}{_after(_unread(count))}"
