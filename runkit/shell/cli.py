@@ -445,18 +445,8 @@ OPTIONS: dict[str, list[Option]] = {
     "sandbox": [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
         option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
-        option("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)"),
         option("--history", type=int, default=0, help="number of past runs at the start (0)"),
         option("--replay", metavar="FILE", help="play the finished runs of a file (packaged runs)"),
-        option(
-            "--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"
-        ),
-        option(
-            "--limit",
-            type=int,
-            metavar="N",
-            help="respond 429 above N requests per second (no limit)",
-        ),
     ],
 }
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -68,7 +68,6 @@ def test_every_command_explains_itself(name, capsys, monkeypatch):
         (("report", "a", "--run", "b", "-o", "report.html"), "--run selects runs of a file"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
-        (("sandbox", "--limit", "0"), "limit=0"),
     ],
 )
 def test_wrong_use_explains_itself(arguments, words, tmp_path):
