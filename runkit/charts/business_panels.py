@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
+from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.one_run import UNKNOWN, asked, questions_sentence
-from runkit.charts.panel import Panel, records, render, when, words_of
+from runkit.charts.one_run import UNKNOWN, questions_sentence, questions_with_answers
+from runkit.charts.panel import Panel, count_words, records, render, table_html, words_of
 from runkit.display.counts import lasted, sentence, short, things, unread
-from runkit.display.html_tables import df_to_html, with_mark
-from runkit.display.status_words import MISSING
+from runkit.display.html_tables import without_blanks
 from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
-from runkit.facts import Facts
-from runkit.tables.audit_trail import audit_trail
+from runkit.facts import Facts, businesses_of
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import findings_of, is_read, outputs_of, wait_of
 
 KEY = ["agent", "type", "title", "is_output"]  # what makes two findings of two runs the same
 NO_BUSINESS = "no known business"
 UNRATED = "unrated"
-KNOWN = [
-    *("title", "summary", "confidence_text", "before", "run_id", "n_sources", "best_tier_text"),
-]
-WAIT = ["wait_s", "is_least", "since"]
+KNOWN = ["title", "summary", "confidence", "before", "run_id", "n_sources", "best_tier_text"]
+CHANGES = {"left_only": "gone", "right_only": "new", "both": "other confidence"}
 CHANGED = ["created_at", "run_id", "finding", "change", "before", "after"]
-CHANGES = {  # what is counted, by the kind of change
-    "new": "new",
-    "gone": "gone",
-    "not reached": "not reached, as the newer run did not complete",
-    "confidence": "with another confidence",
-}
+WITH_WAIT = ("pending", "answered")  # outcomes of questions whose wait is shown
+RUN = ["run_id", "created_at", "agent_name", "status", "outcome", "confidence"]
 
 
 def one_business(f: Frames) -> Frames:
@@ -43,224 +34,183 @@ def one_business(f: Frames) -> Frames:
     One business is one id, or one name where ids are null. Raises `UsageError` for runs of several
     businesses or of none, and lists them.
     """
-    runs = f.runs
-    ids = runs["business_id"].fillna(runs["business_name"])
-    if ids.nunique() == 1 and ids.notna().all():
+    runs, businesses = f.runs, businesses_of(f)
+    if businesses.n == 1 and businesses.is_whole:
         return f.select(runs.sort_values("created_at", ascending=False, kind="stable"))
-    names = runs["business_name"].fillna(ids).fillna(NO_BUSINESS)
-    groups = names.groupby(ids.fillna(NO_BUSINESS), sort=False)
-    listed = [f"{brief(group.iloc[0])}: {plural(len(group), 'run')}" for _, group in groups]
+    ids = runs["business_id"].fillna(runs["business_name"]).fillna(NO_BUSINESS)
+    groups = runs["business_name"].fillna(ids).groupby(ids, sort=False)
+    listed = [f"{brief(names.iloc[0])}: {plural(len(names), 'run')}" for _, names in groups]
     raise UsageError(
-        f"the runs are of {plural(ids.nunique(), 'business', 'businesses')} ({'; '.join(listed)}); "
+        f"the runs are of {plural(businesses.n, 'business', 'businesses')} ({'; '.join(listed)}); "
         'expected one. Select its runs: f.select(f.runs["business_id"] == id). Runs that name no '
         "business get one by runkit.frames(source, businesses=client), or a table of names."
     )
 
 
-def _rows(f: Frames) -> pd.DataFrame:
-    """Return the findings and outputs of all runs, the newest first, with their run.
+@checked
+def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
+    """Show all runs of one business as one story: what is known, what changed, who answered what.
+
+    Parameters
+    ----------
+    f
+        Frames of all runs of one business: of one `business_id`, or where ids are null, of one
+        `business_name`.
+    answers
+        `runkit.answer_log()`, or a table of your own, as for `runkit.frames`; the API keeps no
+        answer.
+
+    Returns
+    -------
+    dict of str to Panel
+        `known`: each finding once, from the newest run that has it, with what it was before.
+        `changed`: a row for each finding or output in which a run differs from the run before it;
+        runs that were not read in full are left out. `questions`: the audit trail. `sources`: each
+        source once, with what cites it. `runs`: a row for each run.
+
+    Raises
+    ------
+    UsageError
+        For runs of several businesses or of none, and for another frame of answers.
+    """
+    f = one_business(f)
+    facts = Facts(f)
+    return {
+        "known": _known(f),
+        "changed": _changed(f, facts),
+        "questions": _questions(f, answers),
+        "sources": _sources(f, facts),
+        "runs": Panel(
+            "All runs",
+            "Newest first.",
+            f.runs[RUN],
+            fleet_chart(facts, sort="time", group="business"),
+        ),
+    }
+
+
+def _ratings(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings and outputs of some runs with the number of their run, from 0.
 
     `copy` numbers those of a run with one key, the lowest confidence first.
     """
     rows = pd.concat([findings_of(f), outputs_of(f)])
     rows = rows.assign(
-        is_output=rows["origin"].eq("output"), sure=rows["confidence_text"].fillna(UNRATED)
+        is_output=rows["origin"].eq("output"), rating=rows["confidence_text"].fillna(UNRATED)
     )
-    runs = f.runs[["run_id", "created_at"]].assign(no=range(len(f.runs)))
-    rows = rows.merge(runs, on="run_id").sort_values(["no", "confidence", "sure"], kind="stable")
+    days = runs["created_at"].map(day, na_action="ignore").astype("str")
+    runs = runs[["run_id"]].assign(no=range(len(runs)), day=days.fillna("an unknown day"))
+    rows = rows.merge(runs, on="run_id").sort_values(["no", "confidence", "rating"], kind="stable")
     copies = rows.groupby(["no", *KEY], dropna=False, observed=True)
     return rows.assign(copy=copies.cumcount(), n_copies=copies["no"].transform("size"))
 
 
-def _on(row: dict[Any, Any]) -> str:
-    """Write the day of a run, or its id if that is not known."""
-    return day(row["created_at"]) if row["created_at"] else f"run {short_id(row['run_id'])}"
-
-
-def known(f: Frames) -> Panel:
+def _known(f: Frames) -> Panel:
     """Show each finding once, from the newest run that has it, with what it was before."""
-    f = one_business(f)
-    newest = Facts(f.select(f.runs["run_id"].iloc[0]))
-    rows = _rows(f)
-    rows = rows[~rows["is_output"]]
-    groups = rows.groupby([*KEY, "copy"], dropna=False, observed=True, sort=False)
-    is_whole = bool(is_read(f).all())
-    lines = []
-    for _, group in groups:
-        row, *older = records(group)
-        lines.append(row | {"before": _before(row, older, is_whole and len(f) > 1)})
-    lines.sort(key=lambda row: row["no"] > 0)
-    n_older = sum(row["no"] > 0 for row in lines)
-    count, where = newest.findings, "in the newest run"
-    words = things(count, f"finding {where}", f"findings {where}")
-    if count.unread and not count.of:
-        words = f"findings {where} not known"
-    words = sentence(words)
-    if n_older := sum(row["no"] > 0 for row in lines):
-        words += f" {plural(n_older, 'other finding')} of earlier runs."
-    table = pd.DataFrame(lines, columns=KNOWN).rename(columns={"confidence_text": "confidence"})
-    return Panel("What is known now", words, table, body=render("known", rows=lines))
+    newest, rows = Facts(f.select(f.runs["run_id"].iloc[0])), _ratings(f, f.runs)
+    findings = rows[~rows["is_output"]].drop(columns="confidence")
+    by = findings.groupby([*KEY, "copy"], dropna=False, observed=True)
+    older = by[["rating", "day", "n_copies"]].shift(-1).add_prefix("older_")
+    latest = findings.join(older)[by.cumcount().eq(0)]
+    can_be_new = len(f) > 1 and bool(is_read(f).all())
+    before = [_before(row, can_be_new) for row in records(latest)]
+    latest = latest.assign(before=before, confidence=latest["confidence_text"])
+
+    words = sentence(f"newest run: {things(newest.findings, 'finding')}")
+    if n_older := int(latest["no"].gt(0).sum()):
+        words += f" Earlier runs: {plural(n_older, 'other finding')}."
+    table = latest[KNOWN].reset_index(drop=True)
+    return Panel("What is known now", words, table, body=render("known", rows=records(table)))
 
 
-def _before(row: dict[Any, Any], older: list[dict[Any, Any]], can_be_new: bool) -> str:
+def _before(row: dict[Any, Any], can_be_new: bool) -> str:
     """Write from when a finding is, and what it was in the run that had it before."""
-    parts = [f"last on {_on(row)}"] if row["no"] else []
-    if any(other["n_copies"] > 1 for other in (row, *older[:1])):
-        parts.append("several of one title")
-    elif older:
-        was = older[0]["sure"]
-        verb = "same" if was == row["sure"] else f"was {words_of(was, 20)}"
-        parts.append(f"{verb} on {_on(older[0])}")
-    elif not row["no"] and can_be_new:
-        parts.append("new")
-    return ", ".join(parts)
+    last = f"last on {row['day']}, " if row["no"] else ""
+    if max(row["n_copies"], row["older_n_copies"] or 0) > 1:
+        return f"{last}several of one title"
+    if row["older_day"]:
+        is_same = row["older_rating"] == row["rating"]
+        verb = "same" if is_same else f"was {words_of(row['older_rating'], 20)}"
+        return f"{last}{verb} on {row['older_day']}"
+    return last.rstrip(", ") or "new" * can_be_new
 
 
-def changed(f: Frames) -> Panel:
-    """Show how the findings and outputs of each run differ from those of the run before it.
-
-    Runs that were not read in full are left out. A finding is known by agent, type and title.
-    """
-    f = one_business(f)
+def _changed(f: Frames, facts: Facts) -> Panel:
+    """Show how the findings and outputs of each run differ from those of the run before it."""
     runs = f.runs[is_read(f)]
-    rows = _rows(f)
-    parts = [_differences(rows, *pair) for pair in pairwise(records(runs))]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=CHANGED)
-    n_of = table["change"].value_counts()
-    words = ", ".join(f"{n_of[kind]:,} {text}" for kind, text in CHANGES.items() if kind in n_of)
-    if parts and table.empty:
+    newer = _ratings(f, runs)[["no", *KEY, "copy", "rating", "n_copies"]]
+    older = newer.assign(no=newer["no"] - 1)  # the number of the run after it
+    key, suffixes = ["no", *KEY, "copy"], ("_older", "_newer")
+    pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
+    pairs = pairs[pairs["no"].between(0, len(runs) - 2)]
+
+    # Of more or fewer copies nobody knows which is which.
+    is_same = pairs["rating_older"].eq(pairs["rating_newer"])
+    is_same |= pairs["n_copies_older"].ne(pairs["n_copies_newer"])
+    pairs = pairs[~is_same | pairs["side"].ne("both")]
+    run = runs.iloc[pairs["no"]].set_axis(pairs.index)
+    change = pairs["side"].astype("str").map(CHANGES)
+    is_unreached = change.eq("gone") & run["status"].ne("completed")
+    has_copies = pairs[["n_copies_older", "n_copies_newer"]].gt(1).any(axis=1)
+    table = run.assign(
+        finding=pairs["title"].mask(pairs["is_output"], pairs["title"] + " (output)"),
+        change=change.mask(is_unreached, "not reached"),
+        before=pairs["rating_older"].mask(has_copies),
+        after=pairs["rating_newer"],
+    )[CHANGED].reset_index(drop=True)
+
+    words = count_words(table["change"]) if len(table) else ""
+    if table.empty and len(runs) > 1:
         words = f"no finding differs in {plural(len(runs), 'run')}"
-    words = f"{sentence(words)} {unread(Facts(f).unread, 'Findings')}".strip()
-    shown = {
-        "run": _noted(table["created_at"].map(when), table["run_id"].map(short_id)),
-        "finding": table["finding"],
-        "change": [_change(row) for row in records(table)],
-    }
-    return Panel("What changed from run to run", words, table, body=_table(shown))
+    words = f"{sentence(words)} {unread(facts.unread, 'Findings')}".strip()
+    return Panel("What changed from run to run", words, table, body=_all_rows(table))
 
 
-def _change(row: dict[Any, Any]) -> str:
-    """Write one change: `new, high`, `gone, was low`, `high, was low`."""
-    was = row["before"] and f"was {words_of(row['before'], 20)}"
-    is_now = row["after"] and words_of(row["after"], 20)
-    kind = None if row["change"] == "confidence" and was else row["change"]
-    return ", ".join(filter(None, [kind, is_now, was]))
-
-
-def _noted(texts: Iterable[Any], notes: Iterable[Any]) -> pd.Series[Any]:
-    """Build cells: a text, and below it a note in small letters."""
-    cells = [render("noted", text=text, note=note) for text, note in zip(texts, notes, strict=True)]
-    return pd.Series(cells, dtype=object)
-
-
-def _table(columns: Mapping[str, Any]) -> Markup:
-    """Write all rows of a table."""
-    df = pd.DataFrame({name: pd.Series([*cells], dtype=object) for name, cells in columns.items()})
-    return df_to_html(df, max_rows=None) if len(df) else Markup()
-
-
-def _differences(rows: pd.DataFrame, newer: dict[Any, Any], older: dict[Any, Any]) -> pd.DataFrame:
-    """Return a row for each finding or output that only one of two runs has, or rates otherwise."""
-    a, b = (rows[rows["run_id"].eq(run["run_id"])] for run in (older, newer))
-    pairs = a.merge(b, "outer", [*KEY, "copy"], suffixes=("_a", "_b"), indicator="side")
-    lost = "gone" if newer["status"] == "completed" else "not reached"
-    kinds = {"left_only": lost, "right_only": "new", "both": "confidence"}
-    has_copies = pairs[["n_copies_a", "n_copies_b"]].gt(1).any(axis=1)
-    texts = {
-        "created_at": newer["created_at"],
-        "run_id": newer["run_id"],
-        "finding": pairs["title"].mask(pairs["is_output"], pairs["title"] + " (output)"),
-        "change": pairs["side"].astype("str").map(kinds),
-        "before": pairs["sure_a"].mask(has_copies),
-        "after": pairs["sure_b"],
-    }
-    # of more or fewer copies nobody knows which is which
-    is_same = pairs["sure_a"].eq(pairs["sure_b"]) | pairs["n_copies_a"].ne(pairs["n_copies_b"])
-    is_same &= pairs["side"].eq("both")
-    return pd.DataFrame(texts, pairs.index)[~is_same]
-
-
-def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
-    """Show all questions in the order of asking: the answer, who gave it and why, where known."""
-    f = one_business(f)
-    table, log = asked(f, answers)
-    trail = audit_trail(f, log).drop(columns="wait_s")
-    trail = trail.join(table[[*WAIT, "ending", "signer", "answer", "later"]])
-    rows = records(trail)
-    asked_at = [f"{when(row['asked_at'])} · {short_id(row['run_id'])}" for row in rows]
-    shown = {
-        "question": _noted(trail["question"], asked_at),
-        "answer": _noted(map(_answer, rows), map(_signer, rows)),
-        "wait": map(_wait, rows),
-    }
-    words = questions_sentence(f, table)
-    known = ("signer", "reason", "answer")
-    n_unknown = sum(
-        row["ending"] == "Answered" and not any(row[name] for name in known) for row in rows
+def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
+    """Show all questions in the order of asking: how they ended, who answered and why."""
+    table, trail = questions_with_answers(f, answers)
+    waits = [lasted(wait_of(row)) for row in records(table)]
+    shown = trail[["asked_at", "run_id", "question"]].assign(
+        answer=table["ending"],
+        answered_by=table["signer"],
+        reason=trail["reason"].fillna(table["later"]),
+        wait=pd.Series(waits, table.index, "str").where(table["outcome"].isin(WITH_WAIT)),
     )
-    if n_unknown:
+    is_unknown = shown["answer"].eq("Answered") & shown["answered_by"].isna()
+    is_unknown &= trail["reason"].isna() & table["answer"].isna()
+    words = questions_sentence(f, table)
+    if n_unknown := int(is_unknown.sum()):
         words += f" {plural(n_unknown, 'answer')} not known. {UNKNOWN}"
-    return Panel("Questions and answers", words, trail, body=_table(shown))
+    return Panel("Questions and answers", words, trail, body=_all_rows(shown))
 
 
-def _answer(row: dict[Any, Any]) -> str:
-    reason = row["reason"] and f"“{words_of(row['reason'], 400)}”"
-    return ": ".join(filter(None, [row["ending"], reason or row["later"]])) or MISSING
-
-
-def _signer(row: dict[Any, Any]) -> str:
-    """Write who answered; nothing for a question that nobody answered."""
-    return str(row["signer"] or "by whom is not known" * (row["outcome"] == "answered"))
-
-
-def _wait(row: dict[Any, Any]) -> str:
-    """Write how long a question waited, so far while it is open."""
-    if row["outcome"] not in ("pending", "answered"):
-        return MISSING
-    span = wait_of(row)
-    return lasted(span) + " so far" * (row["outcome"] == "pending" and span.is_known)
-
-
-def sources(f: Frames) -> Panel:
+def _sources(f: Frames, facts: Facts) -> Panel:
     """Show each source once, by tier and host: what cites it, and in how many runs."""
-    f = one_business(f)
-    facts, key = Facts(f), ["url", "source_name"]
     rows = f.sources.merge(f.runs[["run_id", "created_at"]], on="run_id")  # the newest first
-    table = rows.groupby(key, dropna=False, sort=False).agg(
-        source_tier=("source_tier", "first"),
-        source_tier_text=("source_tier_text", "first"),
+    table = rows.groupby(["url", "source_name"], dropna=False, sort=False).agg(
+        tier=("source_tier", "first"),
         host=("host", "first"),
+        source_tier_text=("source_tier_text", "first"),
         cited_for=("title", lambda titles: " · ".join(titles.dropna().unique())),
         n_runs=("run_id", "nunique"),
-        created_at=("created_at", "first"),
-        run_id=("run_id", "first"),
+        last_at=("created_at", "max"),
     )
-    order = [False, True]
-    table = table.sort_values(["source_tier", "host"], ascending=order, kind="stable").reset_index()
-    table = table.drop(columns=["source_tier", "host"])
+    table = table.sort_values(["tier", "host"], ascending=[False, True], kind="stable")
+    table = table.drop(columns=["tier", "host"]).reset_index()
     count = facts.sources
-    words = sentence(plural(count.of, "source"), short(count, "government or primary"))
-    words = words if count.of else sentence(things(count, "source"))
-    items = records(table)
-    shown = {
-        "source": [render("cited", item=item) for item in items],
-        "tier": table["source_tier_text"].map(with_mark, na_action="ignore"),
-        "cited_for": table["cited_for"],
-        "runs": [f"{item['n_runs']:,}, last {_on(item)}" for item in items],
-    }
-    return Panel("Sources", words, table, body=_table(shown))
+    words = sentence(things(count, "source"))
+    if count.of:
+        words = sentence(plural(count.of, "source"), short(count, "government or primary"))
+    cells = [render("cited", item=item) for item in records(table)]
+    shown = table.drop(columns=["url", "source_name"]).rename(
+        columns={"source_tier_text": "source_tier"}
+    )
+    shown.insert(0, "source", pd.Series(cells, table.index, object))
+    return Panel("Sources", words, table, body=_all_rows(shown))
 
 
-def runs(f: Frames) -> Panel:
-    """Show a row for each run, the newest first: what it delivered, and where its time went."""
-    f = one_business(f)
-    columns = ["run_id", "created_at", "agent_name", "status", "outcome", "confidence"]
-    table = f.runs[columns]
-    shown = {
-        "run": _noted(table["created_at"].map(when), table["run_id"].map(short_id)),
-        "status": table["status"].astype("str"),
-        "result": _noted(table["outcome"].fillna(MISSING), table["agent_name"].fillna("")),
-        "confidence": table["confidence"].astype("str"),
-    }
-    figure = fleet_chart(Facts(f), sort="time", group="business")
-    return Panel("All runs", "Newest first.", table, figure, body=_table(shown))
+def _all_rows(table: pd.DataFrame) -> Markup:
+    """Write all rows of a table for people; a run is named by its id alone."""
+    if "run_id" in table:
+        table = table.assign(run_id=table["run_id"].map(short_id)).rename(columns={"run_id": "run"})
+    return table_html(without_blanks(table), max_rows=None)

@@ -149,16 +149,17 @@ def questions(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
         For another number of runs, and for another frame of answers.
     """
     f = one_run(f, "f")
-    table, log = asked(f, answers)
+    table, trail = questions_with_answers(f, answers)
     cards = [row | _card(f, row) for row in records(table)]
-    columns = table[["interrupt_id", "step_id", "agent", "answer", "delivery"]]
-    trail = audit_trail(f, log).join(columns)
+    trail = trail.join(table[["interrupt_id", "step_id", "agent", "answer", "delivery"]])
     body = render("questions", rows=cards)
     return Panel("Questions to reviewers", questions_sentence(f, table), trail, body=body)
 
 
-def asked(f: Frames, answers: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the questions of some runs in the order of asking, and the answers with their use.
+def questions_with_answers(
+    f: Frames, answers: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the questions of some runs in the order of asking, and their audit trail.
 
     Each has its proposals, its wait, how it ended (`ending`), who answered (`signer`) and what the
     log has of the answer.
@@ -177,7 +178,8 @@ def asked(f: Frames, answers: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.Dat
     endings = [outcome_words(*words) for words in zip(*map(table.get, ENDING[:3]), strict=True)]
     table = with_waits(f, table).join([answered, titles])
     table = table.assign(signer=signer, ending=pd.Series(endings, table.index, "str"))
-    return table.sort_values("asked_at", kind="stable", ignore_index=True), log
+    table = table.sort_values("asked_at", kind="stable", ignore_index=True)
+    return table, audit_trail(f, log)
 
 
 def questions_sentence(f: Frames, table: pd.DataFrame) -> str:

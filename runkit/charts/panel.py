@@ -142,9 +142,9 @@ def _templates() -> Template:
     return environment.get_template("panels.html.j2")
 
 
-def table_html(table: pd.DataFrame) -> Markup:
+def table_html(table: pd.DataFrame, max_rows: int | None = MAX_ROWS) -> Markup:
     """Write a table for people, or nothing for one without rows."""
-    return df_to_html(with_labels(table)) if len(table) else Markup("")
+    return df_to_html(with_labels(table), max_rows=max_rows) if len(table) else Markup("")
 
 
 def records(df: pd.DataFrame) -> list[dict[Any, Any]]:

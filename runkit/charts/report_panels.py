@@ -1,4 +1,4 @@
-"""Panels of the templates of reports: of one run, of two (A and B), and of many.
+"""Panels of the templates of reports: of one run, of two (A and B), of a business, and of many.
 
 `runkit.report_panels` is this module; a template of your own may use it, too.
 """
@@ -14,6 +14,7 @@ import pandas as pd
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
+from runkit.charts.business_panels import dossier
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
     Panel,
@@ -48,6 +49,7 @@ __all__ = [
     "changed",
     "different_facts",
     "different_findings",
+    "dossier",
     "low_confidence",
     "newest_actions",
     "slowest_steps_of_run",

@@ -24,8 +24,7 @@ def test_built_in_templates_are_found_by_name(name):
     sources = [cell.source for cell in template.notebook(["a"]).cells]
     assert "run_ids = ['a']" in sources
     assert any("runkit.report_data(run_ids" in source for source in sources)
-    is_public = not any("from runkit" in source for source in sources)
-    assert is_public or name == "business"
+    assert not any("from runkit" in source for source in sources)
 
 
 def test_a_template_of_the_user_is_found_by_path(tmp_path):
