@@ -16,7 +16,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,9 +181,19 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
 def entries_about(asking: Mapping[str, str | None]) -> list[Entry]:
     """Return the answers to one asking, oldest first, without those refused or not delivered.
 
-    `asking` may have the columns that tell two askings apart; what it lacks tells nothing.
+    `asking` may have the columns that tell two askings apart; what it lacks tells nothing. If the
+    file cannot be read, there are none, and a warning in the log of Python.
     """
-    return _entries(_SENT, {**dict.fromkeys(ASKING), **asking})
+    return _or_warn(lambda: _entries(_SENT, {**dict.fromkeys(ASKING), **asking}))
+
+
+def _or_warn(read: Callable[[], list[Entry]]) -> list[Entry]:
+    """Read entries; a file that cannot be read causes a warning and has none."""
+    try:
+        return read()
+    except UsageError as error:
+        log.warning("the answer log could not be read: %s", error)
+        return []
 
 
 def _entries(condition: str, values: Mapping[str, str | None]) -> list[Entry]:
@@ -232,11 +242,7 @@ def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
 
     If the file cannot be read, there are none, and a warning in the log of Python.
     """
-    try:
-        return _frame(entries(run_ids))
-    except UsageError as error:
-        log.warning("the answer log could not be read: %s", error)
-        return _frame([])
+    return _frame(_or_warn(lambda: entries(run_ids)))
 
 
 def _frame(rows: list[Entry]) -> pd.DataFrame:
