@@ -11,14 +11,14 @@ import hashlib
 import json
 import sqlite3
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runkit.api.models import Run
 from runkit.display.log import log
 from runkit.errors import UsageError
 from runkit.local import answer_log
+from runkit.widgets._page_messages import Entries
 
-Entries = dict[str, dict[str, Any]]
 SAME = "run = ? AND question = ? AND digest = ?"
 
 
@@ -44,7 +44,8 @@ def save(key: DraftKey, entries: Entries) -> None:
 def load(key: DraftKey) -> Entries | None:
     """Return a draft, None if there is none."""
     row = _execute(f"SELECT typed FROM drafts WHERE {SAME}", key)  # noqa: S608
-    return json.loads(row["typed"]) if row else None
+    entries: Entries | None = json.loads(row["typed"]) if row else None
+    return entries
 
 
 def drop(key: DraftKey) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 Texts = dict[str, str]  # entries or errors by the name of the field
+Entries = dict[str, Texts]  # by section
 
 
 class FromPage(TypedDict, total=False):
@@ -20,7 +21,7 @@ class FromPage(TypedDict, total=False):
     ready: str  # a view that displays the card from now on
     gone: str  # one that does no more
     digest: str
-    values: dict[str, Texts]  # what is typed, by section
+    values: Entries  # what is typed
     verb: str  # pressed twice: an answer
     opened: int  # sources that were opened
     who: str
@@ -32,13 +33,13 @@ class FromPage(TypedDict, total=False):
     zoom: list[Any] | None  # the range of a chart's time axis, None for all of it
 
 
-class Status(TypedDict):
+class AnswerStatus(TypedDict):
     """The state of an answer."""
 
     state: str
     message: str
     tone: str
-    errors: dict[str, Texts]
+    errors: Entries
     read_only: bool
     who: str
     login: bool
@@ -71,9 +72,9 @@ class ToPage(TypedDict, total=False):
     lines: list[str]
     question: dict[str, Any]
     case: dict[str, Any]
-    values: dict[str, Texts]
+    values: Entries
     receipt: dict[str, Any] | None
-    status: Status
+    status: AnswerStatus
     findings: list[dict[str, Any]] | None
     empty: Texts  # title and text of a card without a question
     spoken: str

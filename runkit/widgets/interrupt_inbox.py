@@ -130,7 +130,7 @@ class InterruptInbox(CellOutput):
             "oldest": oldest(controller.waiting),
             "error": f"{controller.error} {controller.message}".strip(),
             "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
-            "rows": rows_of(controller, questions),
+            "rows": inbox_lines(controller, questions),
             "open": form.question.key if form else None,
             "has_filter": bool(controller.filter) or len(controller.waiting) > FILTER_FROM,
             # what is spoken has no times and ages, which change all the time
@@ -167,21 +167,21 @@ def oldest(questions: Sequence[Question]) -> str:
     return f"{text} · {short(late, f'over {duration(LATE)}')}" if late.n else text
 
 
-def rows_of(controller: InboxController, questions: Sequence[Question]) -> list[Line]:
+def inbox_lines(controller: InboxController, questions: Sequence[Question]) -> list[Line]:
     """Describe the list: the waiting questions, the closed ones, and the expired ones."""
     n_open = Counter(question.run.business_id for question in controller.waiting)
     n_open[None] = 1  # runs of unknown businesses are not counted together
-    waiting = [_row(question, n_open=n_open[question.run.business_id]) for question in questions]
-    closed = [_closed_row(form) for form in reversed(controller.closed)]
-    expired = [_row(question, is_fixed=True) for question in controller.expired]
+    waiting = [_line(question, n_open=n_open[question.run.business_id]) for question in questions]
+    closed = [_closed_line(form) for form in reversed(controller.closed)]
+    expired = [_line(question, is_fixed=True) for question in controller.expired]
     head: list[Line] = [{"head": EXPIRED}] if expired else []
-    rows = [
+    lines = [
         *_first(waiting, "inbox.rows has all"),
         *_first(closed, "runkit.answer_log() has your answers"),
         *head,
         *_first(expired, "inbox.expired has all"),
     ]
-    return [*rows, {"head": controller.coverage}] if rows else []
+    return [*lines, {"head": controller.coverage}] if lines else []
 
 
 def _first(rows: list[Line], where: str) -> list[Line]:
@@ -191,7 +191,7 @@ def _first(rows: list[Line], where: str) -> list[Line]:
     return [*rows[:MAX_ROWS], {"head": f"{MAX_ROWS:,} of {len(rows):,} listed; {where}"}]
 
 
-def _row(question: Question, /, **more: Any) -> Line:
+def _line(question: Question, /, **more: Any) -> Line:
     """Describe a line of the list."""
     wait = question.wait
     line: Line = {
@@ -202,10 +202,10 @@ def _row(question: Question, /, **more: Any) -> Line:
     return cast(Line, {**line, **texts_of(question), **more})
 
 
-def _closed_row(form: AnswerController) -> Line:
+def _closed_line(form: AnswerController) -> Line:
     """Describe a question that was answered here, or is closed otherwise."""
     is_settled = form.snapshot.state is State.SETTLED
-    return _row(
+    return _line(
         form.question,
         question=shorten(form.snapshot.message, 200),
         age="✓ Answered" if is_settled else "Closed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runkit.widgets._card import STATIC
-from runkit.widgets._page_messages import FromPage, Line, Status, ToPage
+from runkit.widgets._page_messages import AnswerStatus, FromPage, Line, ToPage
 
 CODE = (STATIC / "card.js").read_text()
 
@@ -28,5 +28,5 @@ def test_the_page_reads_what_is_described():
     assert read <= set(ToPage.__annotations__)
     assert set(ToPage.__annotations__) - read == {"lines"}  # of the static twin
     status = names(r"status\??\.(\w+)") | names(r"\{([\w, ]+)\} = state\.status")
-    assert status == set(Status.__annotations__)
+    assert status == set(AnswerStatus.__annotations__)
     assert names(r"row\.(\w+)") == set(Line.__annotations__)
