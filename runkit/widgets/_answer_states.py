@@ -26,7 +26,6 @@ from typing import Any
 
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
-from runkit.api.other_models import Document
 from runkit.client import Client
 from runkit.client.resume import TAKEN, is_stale
 from runkit.display.log import log
@@ -37,6 +36,7 @@ from runkit.local.answer_log import CONFIRMED, Display, Entry, declared_name
 from runkit.widgets import _case, _drafts
 from runkit.widgets._drafts import draft_key
 from runkit.widgets._event_queue import Event, EventQueue, error_message
+from runkit.widgets._page_messages import Entries, Texts
 from runkit.widgets._question import (
     ACCEPTED,
     Outcome,
@@ -49,7 +49,7 @@ from runkit.widgets._question import (
     sent_of,
     verdict,
 )
-from runkit.widgets._questionnaire import Entries, Questionnaire, Texts
+from runkit.widgets._questionnaire import Questionnaire
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
 CHECKING = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
@@ -64,7 +64,6 @@ MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # logins of containers are no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 Reasons = Mapping[str, Sequence[str]]
-Asked = list[tuple[Question, list[Document]]]
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,6 @@ class AnswerController:
         The question as it was displayed.
     queue : EventQueue
         Of the card, on whose thread every method is called.
-    documents : list of Document
-        Those of the business, if the question asks for one.
     who, drafts, reasons, receipts
         As for `InterruptForm`.
     list_runs : callable, optional
@@ -105,7 +102,6 @@ class AnswerController:
         client: Client,
         question: Question,
         queue: EventQueue,
-        documents: Sequence[Document] = (),
         *,
         who: str | None = None,
         drafts: bool = True,
@@ -119,7 +115,7 @@ class AnswerController:
         self.who = who or declared_name()
         self.is_login = not (who or answer_log.typed_name)  # nobody has given a name
         self.reasons = reasons or {}
-        self.form = Questionnaire(question.value, documents)
+        self.form = Questionnaire(question.value, question.documents)
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.received({})
         self.evidence = _case.evidence_of(question)
@@ -242,18 +238,15 @@ class AnswerController:
 
     def checked(self, run: Run | None) -> None:
         """Take the run that a check has read, if it has changed."""
-        self._replace_message(OFFLINE, "")
+        if self.snapshot.message == OFFLINE:
+            self._change(State.OPEN)
         if run is not None:
             self.update_run(run)
 
     def not_checked(self, error: Exception) -> None:
         """Show that the host cannot be reached; sending reports what else is wrong."""
-        if isinstance(error, Unavailable):
-            self._replace_message("", OFFLINE)
-
-    def _replace_message(self, old: str, new: str) -> None:
-        if self.snapshot.state is State.OPEN and old in ("", self.snapshot.message):
-            self._change(State.OPEN, new)
+        if isinstance(error, Unavailable) and self.snapshot.state is State.OPEN:
+            self._change(State.OPEN, OFFLINE)
 
     def identify(self, run: Run) -> None:
         """Take the business of the run, which may be found out while the question is displayed."""
@@ -426,23 +419,20 @@ class AnswerController:
 
     @property
     def needs_name(self) -> bool:
-        """Return whether a name must be typed before the first answer: the login is no person's."""
+        """Whether a name must be typed before the first answer: the login is no person's."""
         return self.is_login and self.who in SHARED_LOGINS
 
     @property
     def is_edited(self) -> bool:
-        """Return whether a person has changed anything."""
+        """Whether a person has changed anything."""
         return self.entries != self.form.received({})
-
-    @property
-    def typed(self) -> str:
-        """The notes, which a person may want to copy after a conflict."""
-        return "\n".join(filter(None, (texts.get("note") for texts in self.entries.values())))
 
     @property
     def offered(self) -> str:
         """The notes to copy, if the question was closed by another answer."""
-        return self.typed if self.snapshot.state is State.CONFLICT else ""
+        if self.snapshot.state is not State.CONFLICT:
+            return ""
+        return "\n".join(filter(None, (texts.get("note") for texts in self.entries.values())))
 
     def _take(self, entries: Entries) -> None:
         """Take entries, and keep them as a draft, which takes 2 ms."""
@@ -471,16 +461,16 @@ class Forms:
         self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
 
-    def new_questions(self, run: Run) -> Asked:
+    def new_questions(self, run: Run) -> list[Question]:
         """Return the questions without a form, with the documents that they ask for."""
-        new = [item for item in questions_of([run]) if item.key not in self.forms]
-        return [(question, question.documents(self.client)) for question in new]
+        new = [question for question in questions_of([run]) if question.key not in self.forms]
+        return [question.with_documents(self.client) for question in new]
 
-    def form_of(self, question: Question, documents: Sequence[Document] = ()) -> AnswerController:
+    def form_of(self, question: Question) -> AnswerController:
         """Return the form of a question, made once, however often it is opened."""
         form = self.forms.get(question.key)
         if form is None:
-            form = AnswerController(self.client, question, self.queue, documents, **self.options)
+            form = AnswerController(self.client, question, self.queue, **self.options)
             self.forms[question.key] = form
         form.note_display()
         return form

@@ -51,7 +51,7 @@ def evidence_of(question: Question) -> list[list[Json]]:
     artifacts, start, evidence = _proposed(question), 0, []
     for proposal in question.proposals:
         end = start + len(objects(proposal.get("artifacts")))
-        evidence.append(findings(question.frames, artifacts.iloc[start:end]))
+        evidence.append(describe_findings(question.frames, artifacts.iloc[start:end]))
         start = end
     return evidence
 
@@ -63,7 +63,7 @@ def _proposed(question: Question) -> pd.DataFrame:
     return proposed[proposed["key"].eq(question.step_id or question.interrupt_id or "")]
 
 
-def findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
+def describe_findings(f: Frames, artifacts: pd.DataFrame) -> list[Json]:
     """Describe artifacts of one run with their sources."""
     described = []
     for artifact in rows_of(artifacts):
@@ -106,7 +106,9 @@ def other_findings(question: Question) -> list[Json]:
     confidences = counts(others["confidence"].dropna())
     title = ": ".join(filter(None, (plural(len(others), "other finding"), confidences)))
     is_open = question.kind == "decision"
-    return [{"title": title, "is_open": is_open, "findings": findings(question.frames, others)}]
+    return [
+        {"title": title, "is_open": is_open, "findings": describe_findings(question.frames, others)}
+    ]
 
 
 def counts(values: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from runkit.display.log import log
 from runkit.display.status_words import MAY_BE_MISSING
 from runkit.display.text import live_moment, plural, short_id, shorten
 from runkit.errors import NotFound
-from runkit.widgets._answer_states import DAYS, AnswerController, Asked, Forms
+from runkit.widgets._answer_states import DAYS, AnswerController, Forms
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage
 from runkit.widgets._question import Question, in_order, questions_of
@@ -87,9 +87,10 @@ class InboxController(Forms):
 
     # -- checking: a thread reads, and the queue takes what was read
 
-    def check(self, *, full: bool = False) -> None:
+    def check(self) -> None:
         """Read what is waiting, unless that is under way; a failure becomes a message."""
         if not self._is_reading:
+            full = self.is_refreshing
             work = partial(self.read, full, dict(self._runs))
             self.queue.start("refresh", work, self.take, partial(self._failed, full))
             self._is_reading = True
@@ -139,13 +140,13 @@ class InboxController(Forms):
         if full:
             self.is_refreshing, self.message = False, ""
         elif self.is_refreshing:
-            self.check(full=True)
+            self.check()
 
     def refresh_all(self) -> None:
         """Start a full check, unless one is running; the case of the open question, too."""
         if not self.is_refreshing:
-            self.check(full=True)
             self.is_refreshing, self.message = True, "Refreshing…"
+            self.check()
             if self.form is not None:
                 self.form.read_case()
 
@@ -238,19 +239,21 @@ class InboxController(Forms):
             self.is_opening = True
         self._wanted = key
 
-    def _read_question(self, key: str) -> tuple[Run, Asked]:
+    def _read_question(self, key: str) -> tuple[Run, list[Question]]:
         run_id = key.partition(" ")[0]
         run = self.client.runs.get(self._runs.get(run_id, run_id))
         return run, self.new_questions(run)
 
-    def _opened(self, key: str, result: tuple[Run, Asked]) -> None:
-        run, asked = result
+    def _opened(self, key: str, result: tuple[Run, list[Question]]) -> None:
+        run, new = result
         self._update([run])
         self.update_forms([run])
-        documents = {question.key: documents for question, documents in asked}
+        documents = {question.key: question.documents for question in new}
         # another check may have read a newer state meanwhile
         questions = {question.key: question for question in self._questions.get(run.id, ())}
-        form = self.form_of(questions[key], documents.get(key, ())) if key in questions else None
+        form = None
+        if key in questions:
+            form = self.form_of(replace(questions[key], documents=documents.get(key, ())))
         if self._wanted == key:  # else another one was opened in the meantime
             self.is_opening, self.form = False, form or self.form
             self.message = "" if form else "This question is already closed."

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -23,7 +24,6 @@ from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
 from runkit.display.counts import Count, Span, waiting_words
-from runkit.display.log import log
 from runkit.display.text import moment, short_id, shorten, timestamp
 from runkit.errors import RunkitError, UsageError
 from runkit.local import answer_log
@@ -74,8 +74,8 @@ class Row(NamedTuple):
 class Question:
     """A question as it was when it was read.
 
-    `asked_at` is the server's time, None if no step gives it. A question without an id is shown
-    and cannot be answered through the API.
+    `asked_at` is the server's time, None if no step gives it, `documents` those of its business to
+    choose from. A question without an id is shown and cannot be answered through the API.
     """
 
     run: Run
@@ -85,6 +85,7 @@ class Question:
     label: str
     step_id: str | None
     asked_at: datetime | None
+    documents: Sequence[Document] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -152,15 +153,13 @@ class Question:
             return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
         return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
-    def documents(self, client: Client) -> list[Document]:
-        """List the business's documents if the question asks for one."""
+    def with_documents(self, client: Client) -> Question:
+        """Return the question with the business's documents, if it asks for one."""
         needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
-        if not needs_documents or self.run.business_id is None:
-            return []
-        try:
-            return [*client.documents.list(self.run.business_id)]
-        except RunkitError:
-            return []
+        if needs_documents and self.run.business_id is not None:
+            with suppress(RunkitError):
+                return replace(self, documents=[*client.documents.list(self.run.business_id)])
+        return self
 
 
 def asking_key(run_id: str, interrupt_id: str | None, step_id: str | None) -> str:
@@ -228,15 +227,10 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
 def logged_answers(run: Run, host: str, **asking: str | None) -> list[Entry]:
     """Return the answers from this machine to one asking or all of a run, oldest first.
 
-    Refused and undelivered answers are left out. A log that cannot be read causes a warning and
-    gives none.
+    Refused and undelivered answers are left out.
     """
     asking |= {"host": host, "run_id": run.id, "run_created_at": run.created_at.isoformat()}
-    try:
-        return answer_log.entries_about(asking)
-    except UsageError as error:
-        log.warning("the answer log was not read: %s", error)
-        return []
+    return answer_log.entries_about(asking)
 
 
 # -------------------------------------------------------------------------------- end and receipt

@@ -28,9 +28,8 @@ from runkit.display.text import (
     visible,
     web_host,
 )
+from runkit.widgets._page_messages import Entries, Texts
 
-Texts = dict[str, str]  # entries or errors by the name of the field
-Entries = dict[str, Texts]  # entries by section
 NO_LABEL = "Question without a label"
 
 
@@ -128,7 +127,7 @@ class Questionnaire:
         """Read the entries of a page or a draft; without any, return the initial ones."""
         return {key: section.received(entries.get(key)) for key, section in self.sections.items()}
 
-    def answer(self, entries: Entries) -> tuple[Json, dict[str, Texts]]:
+    def answer(self, entries: Entries) -> tuple[Json, Entries]:
         """Return the input to send, or errors by section and field."""
         answers = {key: section.answer(entries[key]) for key, section in self.sections.items()}
         errors = {key: texts for key, (_, texts) in answers.items() if texts}

@@ -89,9 +89,8 @@ class InterruptForm(CellOutput):
             return
         self.controller = AnswerController(
             client,
-            question,
+            question.with_documents(client),
             self._queue,
-            question.documents(client),
             who=who,
             drafts=drafts,
             reasons=reasons,

@@ -26,17 +26,16 @@ from runkit.errors import RateLimited, Unavailable
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import outputs_of
 from runkit.widgets import _card, _static_form
-from runkit.widgets._answer_states import Asked, Forms, Reasons
+from runkit.widgets._answer_states import Forms, Reasons
 from runkit.widgets._card import CellOutput
-from runkit.widgets._case import findings
+from runkit.widgets._case import describe_findings
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._question import UNIDENTIFIED
+from runkit.widgets._question import UNIDENTIFIED, Question
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
-STATES = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
 class RunMonitor(CellOutput):
@@ -151,7 +150,7 @@ class RunMonitor(CellOutput):
             **(_static_form.describe_form(form) if form else {}),
             "title": title,
             "lines": lines,
-            "findings": findings(f, outputs_of(f)) if run.output else None,
+            "findings": describe_findings(f, outputs_of(f)) if run.output else None,
             "empty": {"title": visible(title), "text": visible(self._message)},
             "spoken": visible(title),
             "zoom": True,
@@ -188,18 +187,18 @@ class RunMonitor(CellOutput):
             self._is_reading = True
         return self._pause
 
-    def _read(self) -> tuple[Run, Asked]:
+    def _read(self) -> tuple[Run, list[Question]]:
         run = self._client.runs.get(self._run)
         return run, self._forms.new_questions(run)
 
-    def _take(self, result: tuple[Run, Asked]) -> None:
-        run, asked = result
+    def _take(self, result: tuple[Run, list[Question]]) -> None:
+        run, new = result
         self._is_reading = False
         if is_stale(run, self._run):
-            run, asked = self._run, []
+            run, new = self._run, []
         is_new = run != self._run
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
-        state = STATES.get(run.status) or f"Run status: {shorten(run.status)}"
+        state = status_words.status(shorten(run.status)).word
         questions = frames(run).interrupts
         self._wait_s = questions.loc[questions["outcome"].eq("pending"), "wait_s"].max()
         wait = f", {duration(self._wait_s)} so far" if self._wait_s >= 0 else ""
@@ -210,7 +209,7 @@ class RunMonitor(CellOutput):
             self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
         self._run = run
-        self._ask(asked)
+        self._ask(new)
 
     def _failed(self, error: Exception) -> None:
         """Try again after an error that may pass."""
@@ -226,10 +225,10 @@ class RunMonitor(CellOutput):
         if self._queue.stop():
             self._queue.watch(pause)
 
-    def _ask(self, asked: Asked) -> None:
+    def _ask(self, new: list[Question]) -> None:
         """Build a form for each new question."""
-        for question, documents in asked:
-            self._forms.form_of(question, documents)
+        for question in new:
+            self._forms.form_of(question)
 
     def _draw(self) -> None:
         """Show what is new; a receipt takes the place of its question, a chart that of the card."""

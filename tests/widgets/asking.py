@@ -90,8 +90,9 @@ class Asking:
     ) -> AnswerController:
         """Return a form of a question."""
         client = client or self.client
-        queue, documents = EventQueue("form"), question.documents(client)
-        return AnswerController(client, question, queue, documents, **options)
+        return AnswerController(
+            client, question.with_documents(client), EventQueue("form"), **options
+        )
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""
