@@ -40,8 +40,7 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     Children overlap, so their durations are never added up.
     """
     child = np.flatnonzero(parent >= 0)
-    is_waiting = np.zeros(len(child), np.bool_)
-    union: Ints = _totals(parent[child], start[child], end[child], is_waiting, start, end)[WORKING]
+    union: Ints = _totals(parent[child], start[child], end[child], start, end)[WORKING]
     return end - start - union
 
 
@@ -74,15 +73,13 @@ def budget(
     any other step is; else *idle*. Steps are clipped to the run. *overlap* is the waiting time in
     which a step with `is_leaf` is open that does not span the whole question.
     """
-    totals = _totals(run, start, end, is_waiting, run_start, run_end)
+    totals = _totals(run, start, end, run_start, run_end, is_waiting)
     working, waiting = totals[WORKING], totals[WAITING] + totals[BOTH]
 
-    bounds = run_start[run], run_end[run]
-    start, end = np.clip(start, *bounds), np.clip(end, *bounds)
+    start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
     parts = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
-    is_wait = np.zeros(len(parts[0]), np.bool_)
-    overlap: Ints = _totals(*parts, is_wait, run_start, run_end)[WORKING]
+    overlap: Ints = _totals(*parts, run_start, run_end)[WORKING]
     return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
@@ -171,7 +168,7 @@ class _Pieces(NamedTuple):
     state: Ints
 
 
-def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
+def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags | bool = False) -> _Pieces:
     """Return the time of each group, cut into pieces, in order of group and time.
 
     Walks over all starts and ends in order of time and counts what is open in between. What opens
@@ -179,7 +176,7 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     one cumulative sum serves them all.
     """
     groups, times = np.tile(group, 2), np.concatenate([start, end])
-    is_wait = np.tile(is_waiting, 2)
+    is_wait = np.tile(np.full(len(group), is_waiting), 2)
     order = np.lexsort((times, groups))  # what happens at one time may come in any order
     change = np.repeat(np.array([1, -1]), len(start))
     n_open = np.cumsum((change * [~is_wait, is_wait])[:, order], axis=1)
@@ -189,37 +186,52 @@ def _cut(group: Ints, start: Times, end: Times, is_waiting: Flags) -> _Pieces:
     return _Pieces(groups[order][is_piece], since[is_piece], until[is_piece], state[is_piece])
 
 
+def _clipped(group: Ints, start: Ints, end: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Return starts and ends of intervals, clipped to the limits of their groups."""
+    limits = first[group], last[group]
+    return np.clip(start, *limits), np.clip(end, *limits)
+
+
 def _totals(
-    group: Ints, start: Times, end: Times, is_waiting: Flags, first: Ints, last: Ints
+    group: Ints,
+    start: Ints,
+    end: Ints,
+    first: Ints,
+    last: Ints,
+    is_waiting: Flags | bool = False,
 ) -> Ints:
     """Return how long each state lasted in each group, shape (4, n_groups).
 
     `first` and `last` are the limits of each group, to which its intervals are clipped.
     """
-    since = np.clip(start, first[group], last[group])
-    until = np.clip(end, first[group], last[group])
-    pieces = _cut(group, since, until, is_waiting)
+    pieces = _cut(group, *_clipped(group, start, end, first, last), is_waiting)
     totals = np.zeros((4, len(first)), np.int64)
     np.add.at(totals, (pieces.state, pieces.group), pieces.end - pieces.start)
     return totals
 
 
-def waiting_ranges(start: Times, end: Times, is_waiting: Flags) -> list[tuple[float, float]]:
-    """Return the ranges of time, in order, in which a wait is open and no work is."""
-    pieces = _cut(np.zeros(len(start), np.int64), start, end, is_waiting)
-    is_blocked = pieces.state == WAITING
-    _, first, last = _joined(*(values[is_blocked] for values in pieces[:3]))
-    return list(zip(first.tolist(), last.tolist(), strict=True))
+def blocked_ranges(
+    run: Ints, start: Times, end: Times, *, is_waiting: Flags, is_leaf: Flags
+) -> tuple[Times, Times]:
+    """Return start and end of the time in which a question is open and no step works beside it.
+
+    Times of several runs are on one axis.
+    """
+    waits = find_waits(run, start, end, is_waiting)
+    _, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
+    is_wait = np.repeat([True, False], [len(waits.run), len(since)])
+    edges = np.append(waits.start, since), np.append(waits.end, until)
+    return _joined(_cut(np.zeros(len(is_wait), np.int64), *edges, is_wait), WAITING)[1:]
 
 
 def unions(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
     """Return group, start and end of the ranges that the intervals of each group cover."""
-    pieces = _cut(group, start, end, np.zeros(len(group), np.bool_))
-    return _joined(*(values[pieces.state == WORKING] for values in pieces[:3]))
+    return _joined(_cut(group, start, end), WORKING)
 
 
-def _joined(group: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
-    """Return pieces, those of a group that touch joined; they are in order of group and time."""
+def _joined(pieces: _Pieces, state: int) -> tuple[Ints, Times, Times]:
+    """Return group, start and end of the pieces in a state; those that touch become one."""
+    group, start, end = (values[pieces.state == state] for values in pieces[:3])
     is_first = (np.diff(group, prepend=-1) != 0) | (start != np.roll(end, 1))
     return group[is_first], start[is_first], end[np.roll(is_first, -1)]
 
@@ -260,8 +272,7 @@ def critical_path(
     of a run and the time that no step of it covers add up to its duration exactly.
     """
     n, runs = len(start), np.arange(len(run_start))
-    bounds = run_start[run], run_end[run]
-    start, end = np.clip(start, *bounds), np.clip(end, *bounds)
+    start, end = _clipped(run, start, end, run_start, run_end)
     waits = find_waits(run, start, end, is_waiting)
     # Behind the steps stands a node for each run, which owns its top steps.
     group, owner = np.append(run, runs), np.where(parent >= 0, parent, n + run)
@@ -274,7 +285,7 @@ def critical_path(
         end[level] = np.minimum(end[level], end[owner[level]])
 
     on, parts = _walk(start, end, owner)
-    is_on, length = np.zeros(n + len(runs), np.bool_), np.zeros(n + len(runs), np.int64)
+    is_on, length = np.zeros(len(group), np.bool_), np.zeros(len(group), np.int64)
     is_on[on] = True
     step, since, until = parts.T
     np.add.at(length, step, until - since)

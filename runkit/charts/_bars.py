@@ -35,12 +35,10 @@ from runkit.tables.run_rules import explanations, is_shown, with_courses
 from runkit.time_budget import (
     Flags,
     Ints,
+    blocked_ranges,
     critical_path,
-    find_waits,
     stretches,
     unions,
-    waiting_ranges,
-    work_in_waits,
 )
 
 FAILING, WAITING = "✕ failing step", OUTCOMES["pending"].lower()
@@ -94,16 +92,16 @@ class Picture(NamedTuple):
 def scene_of(f: Frames) -> Scene:
     """Read the steps and runs out of frames."""
     runs, theme = _runs(f), chosen_theme()
-    run, order = (
-        pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"])),
-        ["run", "step_no"],
-    )
+    run = pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"]))
+    order = ["run", "step_no"]
     steps = f.steps.assign(run=run).sort_values(order, kind="stable", ignore_index=True)
     runs_of_steps = runs[["origin", "status"]].iloc[steps["run"]].set_axis(steps.index)
     since = steps["started_at"].array - runs_of_steps["origin"].array
     start = pd.Series(np.nan_to_num(since.total_seconds()), steps.index)
 
     is_failing = steps["error"].notna()
+    depth = steps.loc[is_shown(steps), "depth"]
+    has_children = (depth.shift(-1) > depth).reindex(steps.index, fill_value=False)
     agent_no, agents = _agents(runs, steps)
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     legend = dict(zip(AGENT_COLORS, agents, strict=False))
@@ -116,7 +114,9 @@ def scene_of(f: Frames) -> Scene:
         is_open=steps["is_open"] & (~steps["is_wait"] | (notes == OUTCOMES["pending"])),
         start=start,
         end=start + steps["duration_s"].fillna(0),
-        kind=np.select([steps["is_wait"], _is_group(steps)], [WAIT, GROUP], STEP),
+        kind=np.select(
+            [steps["is_wait"], has_children & steps["type"].ne("interrupt")], [WAIT, GROUP], STEP
+        ),
         is_failing=is_failing,
         is_critical=steps["is_critical"] & runs_of_steps["status"].ne("error"),
         agent_no=agent_no,
@@ -141,13 +141,6 @@ def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     step, since, until = stretches(found, run).T
     parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
     return parts[parts["is_critical"]]
-
-
-def _is_group(steps: pd.DataFrame) -> pd.Series[bool]:
-    """Flag the steps with child steps that are shown; questions are drawn as waits."""
-    is_next_inside = steps["depth"].shift(-1) > steps["depth"]
-    is_next_of_run = steps["run"].shift(-1).eq(steps["run"])
-    return is_next_inside & is_next_of_run & steps["type"].ne("interrupt")
 
 
 def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
@@ -308,9 +301,8 @@ def each(bars: pd.DataFrame) -> Iterator[Any]:
 
 def blocked(bars: pd.DataFrame) -> list[Fold]:
     """Return the ranges of time in which a question is open and no step works beside it."""
-    run, start, end = (bars[name].to_numpy() for name in ("run", "start", "end"))
-    waits = find_waits(run, start, end, bars["is_wait"].to_numpy())
-    is_leaf = bars["kind"].eq(STEP).to_numpy()
-    _, since, until = work_in_waits(waits, run[is_leaf], start[is_leaf], end[is_leaf])
-    is_wait = np.arange(len(waits.run) + len(since)) < len(waits.run)
-    return waiting_ranges(np.append(waits.start, since), np.append(waits.end, until), is_wait)
+    *times, is_wait, kind = (
+        bars[name].to_numpy() for name in ("run", "start", "end", "is_wait", "kind")
+    )
+    first, last = blocked_ranges(*times, is_waiting=is_wait, is_leaf=kind == STEP)
+    return list(zip(first.tolist(), last.tolist(), strict=True))
