@@ -23,7 +23,6 @@ from runkit.charts._fleet_points import (
 from runkit.charts._placement import INTERVALS, MAX_PX
 from runkit.charts.theme import (
     FONT_PX,
-    HOVER,
     MAX_TITLE,
     NBSP,
     Heading,
@@ -37,6 +36,7 @@ from runkit.charts.theme import (
     colored,
     figure_layout,
     heading_of,
+    hover_texts,
     level,
     line_trace,
     pill,
@@ -322,9 +322,8 @@ def _work(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
         f"{NBSP}{duration(work_s)}" + " so far" * is_open
         for work_s, is_open in zip(runs["working_s"], is_running, strict=True)
     ]
-    hover = HOVER | {"customdata": runs["hover"].tolist()}
     return [
-        bar_trace(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover),
+        bar_trace(0 * runs["y"], runs["working_s"], runs["y"], 0.6, mark, **hover_texts(runs)),
         text_trace(runs["working_s"], runs["y"], labels, theme.text),
     ]
 
@@ -338,10 +337,10 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
     fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
-    dots = {"mode": "markers", "marker": mark, "customdata": runs["hover"].tolist()}
+    dots = hover_texts(runs) | {"mode": "markers", "marker": mark, "cliponaxis": False} | axes
     line = {"color": color}
     return [
         bar_trace(0 * y + MIN_WAIT, ends - MIN_WAIT, y, 0.1, line, hoverinfo="skip", **axes),
-        line_trace(ends.tolist(), y.tolist(), cliponaxis=False, **HOVER, **dots, **axes),
+        line_trace(ends, y, **dots),
         text_trace(ends, y, NBSP + INDENT + runs["waited"], theme.text, **axes),
     ]

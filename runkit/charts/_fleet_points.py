@@ -10,7 +10,6 @@ import pandas as pd
 from runkit.charts._placement import INTERVALS
 from runkit.charts.theme import (
     FONT_PX,
-    HOVER,
     NBSP,
     Heading,
     Json,
@@ -22,6 +21,7 @@ from runkit.charts.theme import (
     entry,
     faded,
     figure_layout,
+    hover_texts,
     legend_below,
     line_trace,
     plain,
@@ -106,9 +106,8 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
         name = f"{plain(status(word), 30)} {n_of[word]:,}"
-        options = HOVER | {"mode": "markers", "name": name, "marker": mark}
-        options |= {"customdata": group["hover"].tolist()}
-        traces.insert(0, line_trace(group["day"].tolist(), group["y"].tolist(), **options))
+        options = hover_texts(group) | {"mode": "markers", "name": name, "marker": mark}
+        traces.insert(0, line_trace(group["day"], group["y"], **options))
         names.append(entry(icon, color, f"{status(word).word} {n_of[word]:,}"))
     return traces, names
 

@@ -5,7 +5,7 @@ Positions are seconds, rows count from the top.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ import pandas as pd
 from runkit.charts._bars import MIN_GAP_PX, WAITING, Picture, each
 from runkit.charts._placement import GROUP, MAX_LABEL, STEP, WAIT, Floats
 from runkit.charts.theme import (
-    HOVER,
     TRANSPARENT,
     Json,
     Trace,
@@ -24,6 +23,7 @@ from runkit.charts.theme import (
     cross,
     entry,
     faded,
+    hover_texts,
     line_trace,
     plain,
     text_trace,
@@ -61,23 +61,22 @@ def traces(picture: Picture) -> list[Trace]:
 def _bars(picture: Picture) -> list[Trace]:
     """Draw one pale trace for each color; groups and waits have marks over them."""
     bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
+    groups: Any = bars.groupby(["kind", "color"])
     result = []
-    for key, group in bars.groupby(["kind", "color"]):
-        kind, color = cast(tuple[int, str], key)
+    for (kind, color), group in groups:
         name = "group" if kind == GROUP else plain(picture.scene.legend[color])
         fill = TRANSPARENT if kind == GROUP else faded(color)
         edge = color if kind == STEP else TRANSPARENT
-        hover = HOVER | {"name": name, "customdata": group["hover"].tolist()}
-        result.append(_boxes(picture, group, fill, edge, picture.rows.bar_px, **hover))
+        options = {"name": name} | hover_texts(group)
+        result.append(_boxes(picture, group, fill, edge, picture.rows.bar_px, **options))
     return result
 
 
 def _parts(picture: Picture) -> list[Trace]:
     """Draw what is solid: of steps all of the bar's height, the own time of groups thinner."""
-    parts = picture.parts
+    groups: Any = picture.parts.groupby([picture.parts["kind"].eq(GROUP), "color"])
     result = []
-    for key, group in parts.groupby([parts["kind"].eq(GROUP), "color"]):
-        is_group, color = cast(tuple[bool, str], key)
+    for (is_group, color), group in groups:
         height = GROUP_PX if is_group else picture.rows.bar_px
         result.append(_boxes(picture, group, color, color, height, hoverinfo="skip", name="solid"))
     return result
@@ -97,7 +96,7 @@ def _boxes(
 def _segments(x: list[Any], y: list[Any], line: Json, **options: Any) -> Trace:
     """Draw several lines in one trace; `x` and `y` have a column for each corner."""
     gap = np.full(len(x[0]), None)
-    points = (np.column_stack([*corners, gap]).ravel().tolist() for corners in (x, y))
+    points = (np.column_stack([*corners, gap]).ravel() for corners in (x, y))
     return line_trace(*points, line=line, **options)
 
 
@@ -110,9 +109,8 @@ def _instants(picture: Picture) -> list[Trace]:
     color = {"color": instants["color"].tolist()}
     line = color | {"width": TICK_PX}
     mark = color | {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
-    options = {"mode": "markers", "name": "instant", "marker": mark}
-    hover = HOVER | options | {"customdata": instants["hover"].tolist()}
-    return [line_trace(instants["x0"].tolist(), instants["row"].tolist(), **hover)]
+    options = hover_texts(instants) | {"mode": "markers", "name": "instant", "marker": mark}
+    return [line_trace(instants["x0"], instants["row"], **options)]
 
 
 def _waits(picture: Picture) -> list[Trace]:
@@ -233,10 +231,10 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
 
 def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
     """Draw bars of one look as one path."""
+    groups: Any = bars.groupby(["alpha", "color"])
     shapes = []
-    for key, group in bars.groupby(["alpha", "color"]):
-        alpha, color = cast(tuple[float, str], key)
-        path = "".join(pattern.format(**vars(bar)) for bar in each(group))
+    for (alpha, color), group in groups:
+        path = "".join(pattern.format(**bar) for bar in group.to_dict("records"))
         line = {"color": faded(color, alpha), "width": width}
         shapes.append({"type": "path", "layer": "between", "path": path, "line": line})
     return shapes

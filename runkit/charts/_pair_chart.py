@@ -205,8 +205,7 @@ def _diamonds(bars: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw a diamond at the first difference in each run."""
     mark = {"symbol": "diamond", "size": 10, "color": theme.text}
     options = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
-    x, y = bars["x0"].tolist(), bars["row"].tolist()
-    return [line_trace(x, y, **options)] if x else []
+    return [] if bars.empty else [line_trace(bars["x0"], bars["row"], **options)]
 
 
 def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: float) -> Json:

@@ -59,7 +59,6 @@ Trace = Json
 # In layout and template, so that the title stands there whatever a reader changes.
 TITLE: Json = {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": EDGE_PX, "t": ABOVE_PX}}
 TITLE |= {"y": 1, "yref": "container", "yanchor": "top", "font": {"size": 17}}
-HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "hoverinfo": "all"}
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
 LETTER_PX = dict.fromkeys("mwMW@%…", 12.0) | dict.fromkeys("iljtfI.,:;|'!()[] \u00a0", 4.6)
 
@@ -207,14 +206,20 @@ def legend_below(entries: Sequence[str], theme: Theme, left: int) -> tuple[list[
     return [note] if entries else [], AXIS_PX + EDGE_PX + LEGEND_LINE_PX * len(lines)
 
 
-def line_trace(x: Any, y: Any, **options: Any) -> Trace:
-    """Return lines, marks or texts without a hover text; None is a gap."""
-    quiet = {
-        "type": "scatter",
-        "mode": "lines",
-        "hoverinfo": "skip",
+def hover_texts(marks: pd.DataFrame) -> Trace:
+    """Return the options of a trace whose marks have a `hover` text."""
+    texts = marks["hover"].tolist()
+    return {
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "hoverinfo": "all",
+        "customdata": texts,
     }
-    return quiet | {"x": x, "y": y} | options
+
+
+def line_trace(x: Iterable[Any], y: Iterable[Any], **options: Any) -> Trace:
+    """Return lines, marks or texts without a hover text; None is a gap."""
+    quiet = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+    return quiet | {"x": [*x], "y": [*y]} | options
 
 
 def numbers(values: pd.Series[Any]) -> dict[str, str]:
@@ -234,18 +239,9 @@ def bar_trace(
     **options: Any,
 ) -> Trace:
     """Return a bar for each row `y`, from `base`, of length `x`; `width` is in rows."""
-    kind = {
-        "type": "bar",
-        "orientation": "h",
-        "textposition": "none",
-    }
-    box = {
-        "base": numbers(base),
-        "x": numbers(x),
-        "y": numbers(y),
-        "width": width,
-    }
-    return kind | box | {"marker": mark} | options
+    kind = {"type": "bar", "orientation": "h", "textposition": "none", "marker": mark}
+    box = {"base": numbers(base), "x": numbers(x), "y": numbers(y), "width": width}
+    return kind | box | options
 
 
 def text_trace(
@@ -257,13 +253,8 @@ def text_trace(
 ) -> Trace:
     """Return texts that begin at points, in one color or one for each."""
     font = {"size": FONT_PX - 1, "color": color}
-    kind = {
-        "mode": "text",
-        "textposition": "middle right",
-        "textfont": font,
-        "cliponaxis": False,
-    }
-    return line_trace([*x], [*y], text=[*labels], **kind | options)
+    kind = {"mode": "text", "textposition": "middle right", "cliponaxis": False}
+    return line_trace(x, y, **kind | {"text": [*labels], "textfont": font} | options)
 
 
 def chosen_theme() -> Theme:
