@@ -79,6 +79,8 @@ class Picture(NamedTuple):
     - `bars`: the steps with a row of their own, with their `hover` text
     - `parts`: what is solid of them
     - `slivers`: the others, joined, with `color` and the `alpha` of it
+
+    `entries` are those of the legend beside the agents.
     """
 
     scene: Scene
@@ -87,6 +89,7 @@ class Picture(NamedTuple):
     slivers: pd.DataFrame
     rows: RowLayout
     axis: TimeAxis
+    entries: tuple[str, ...] = ()
 
 
 def scene_of(f: Frames) -> Scene:

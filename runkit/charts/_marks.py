@@ -193,14 +193,14 @@ def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
 
 
 def legend(picture: Picture) -> list[str]:
-    """Build the entries of the legend: the colors of agents, and what is solid."""
+    """Build the entries of the legend: the colors of agents, what is solid, and what is added."""
     bars, scene = picture.bars, picture.scene
     used = {*bars.loc[bars["kind"] != WAIT, "color"], *picture.slivers["color"]}
     entries = [entry("■", color, name) for color, name in scene.legend.items() if color in used]
     if len(scene.path):
         muted = scene.theme.muted
         entries.append(f"{entry('■', muted, SOLID)}, {entry('□', muted, 'off it')}")
-    return entries
+    return [*entries, *picture.entries]
 
 
 def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:

@@ -103,10 +103,10 @@ def pair_chart(
     picture = picture_of(scene, layout, axes, TimeAxis(ends, ends, []), is_a)
     columns, numbers_px = _columns(steps, pairs, row, theme)
     marks = _diamonds(picture.bars[picture.bars.index.isin(different)], theme)
-    more = _layout(axes, longest, theme, numbers_px)
     names = [("■", "A, above"), ("□", "B, below"), ("◆", "first difference")][: 2 + len(marks)]
-    more["legend"] = [entry(mark, theme.muted, name) for mark, name in names]
-    return picture, [*columns, *marks], more
+    entries = tuple(entry(mark, theme.muted, name) for mark, name in names)
+    more = _layout(axes, longest, theme, numbers_px)
+    return picture._replace(entries=entries), [*columns, *marks], more
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
@@ -151,7 +151,7 @@ def _rows(rows: RowLayout, pairs: Pairs, theme: Theme) -> RowLayout:
         text + colored(note, theme.muted) if note else text
         for text, note in zip_longest(rows.texts, notes)
     ]
-    return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts)
+    return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts, above=ABOVE)
 
 
 def _with_label(rows: RowLayout, row: int, difference: tuple[int | None, int | None]) -> RowLayout:
@@ -215,14 +215,8 @@ def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: f
     share = 1 - min(MAX_SHARE, numbers_px / NARROW_PX)
     ticks = relative_axis(longest._replace(px=share * longest.px), until)
     head = "Time since start" + "; each wait is folded" * (until < np.inf)
-    at_left = {
-        "xref": "paper",
-        "x": 0,
-        "xanchor": "left",
-        "y": HEAD_ROW,
-    }
+    at_left = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD_ROW}
     return {
-        "above": ABOVE,
         "xaxis": {"domain": [0, share]} | ticks,
         "xaxis2": {
             "domain": [share, 1],

@@ -169,7 +169,10 @@ def _interval(axis: TimeAxis, open_s: float) -> float:
 
 
 class RowLayout(NamedTuple):
-    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges."""
+    """`n` rows of `px` from the top with bars of `bar_px`, their labels, and the shaded ranges.
+
+    The space over the first row has the height of `above` rows.
+    """
 
     n: int
     px: float
@@ -177,6 +180,7 @@ class RowLayout(NamedTuple):
     ticks: list[float]
     texts: list[str]
     bands: list[tuple[float, float]]
+    above: float = 0.15
 
 
 def parents(depths: Iterable[int]) -> list[int]:

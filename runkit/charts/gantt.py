@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -147,16 +147,16 @@ def gantt(
     many = f"more than {len(LETTERS)} runs"
     _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
 
-    scene, layout = scene_of(f), Json()
+    scene = scene_of(f)
+    reach, more = 0.0, Json()
     if n_runs == 2 and can_pair(scene.steps):
-        picture, data, layout = pair_chart(scene, depth, fold=bool(compress_waits))
-        reach = 0.0
+        picture, texts, more = pair_chart(scene, depth, fold=bool(compress_waits))
     else:
         picture = _picture(scene, depth, compress_waits)
-        data, reach = durations(picture)
-    notes = _notes(picture, depth, has_lanes=n_runs > 1 and not layout)
-    heading = run_heading(scene.runs, scene.theme, title, *notes)
-    return RunFigure([*traces(picture), *data], _layout(picture, heading, reach, layout))
+        texts, reach = durations(picture)
+    notes = _notes(picture, depth, has_lanes=n_runs > 1 and not more)
+    heading = run_heading(scene.runs, scene.theme, title, notes)
+    return RunFigure([*traces(picture), *texts], _layout(picture, heading, reach, more))
 
 
 def _refuse(default: object, n_runs: int, applies_to: str, **options: object) -> None:
@@ -193,18 +193,13 @@ def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -
 
 
 def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> list[str]:
-    """Write in which step a run failed, and which steps have no row of their own."""
-    scene, steps = picture.scene, picture.scene.steps
-    is_tree, hidden = len(scene.runs) == 1, steps.drop(picture.bars.index)
-    notes = []
-    if is_tree:
-        notes = [
-            "".join(f". Failed in {bold(plain(cause))}" for cause in scene.runs["cause"].dropna())
-        ]
+    """Write which steps have no row of their own."""
+    steps = picture.scene.steps
+    hidden = steps.drop(picture.bars.index)
     if hidden.empty:
-        return notes
+        return []
 
-    n_steps, n_failed = len(scene.frames.steps), int(steps["is_failing"].sum())
+    n_steps, n_failed = len(picture.scene.frames.steps), int(steps["is_failing"].sum())
     have, last = "a row: failed steps, waits, the longest, and groups", "row of their group"
     if depth != "auto":
         have = f"a row, down to level {depth}"
@@ -213,13 +208,14 @@ def _notes(picture: Picture, depth: int | str | None, *, has_lanes: bool) -> lis
     longest = (hidden["end"] - hidden["start"]).max()
     rest = f"The others are slivers in the {last}; they took {duration(longest)} or less."
     return [
-        *notes,
         f"{n_steps - len(hidden):,} of {n_steps:,} steps have {have}.",
         rest + f" {n_failed:,} failed." * (n_failed > 0),
     ]
 
 
-def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str) -> Heading:
+def run_heading(
+    runs: pd.DataFrame, theme: Theme, title: str | None, notes: Iterable[str]
+) -> Heading:
     """Write the heading of one run, or of two to four with a line for each, and the notes.
 
     The title names the business and the agent that all runs share.
@@ -229,16 +225,15 @@ def run_heading(runs: pd.DataFrame, theme: Theme, title: str | None, *notes: str
     shared = [names[0] for names in (businesses, agents) if len(names) == 1]
     names = [plain(name, MAX_TITLE) for name in _names(title) or shared]
     runs = runs.assign(short_id=short_ids(runs["run_id"]))
-    if len(runs) == 1:
-        [run] = runs.to_dict("records")
-        head = [*(names or ["Unknown agent"]), pill(run["status"], theme)]
-        line = [time_words(run) + notes[0], _run_id(run)]
-        return heading_of(theme, head, line, *([note] for note in notes[1:]))
-
-    number = f"{len(runs)} runs compared"
-    head = [*names, number] if names and len(businesses) < 2 else [number, *names]
-    has_names = len(businesses) != 1
-    lines = [_run_line(run, theme, has_name=has_names) for run in runs.to_dict("records")]
+    first, *others = records = runs.to_dict("records")
+    if others:
+        number, has_names = f"{len(runs)} runs compared", len(businesses) != 1
+        head = [*names, number] if names and len(businesses) < 2 else [number, *names]
+        lines = [_run_line(run, theme, has_name=has_names) for run in records]
+    else:
+        failed = [f"Failed in {bold(plain(step))}" for step in _names(first["cause"])]
+        head = [*(names or ["Unknown agent"]), pill(first["status"], theme)]
+        lines = [[". ".join([time_words(first), *failed]), _run_id(first)]]
     return heading_of(theme, head, *lines, *([note] for note in notes))
 
 
@@ -271,25 +266,25 @@ def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: b
     return ": ".join(filter(None, [whole if has_total else "", parts])) or whole
 
 
-def _layout(picture: Picture, heading: Heading, reach: float, layout: Json) -> Json:
-    """Build the figure's layout; `layout` is what a chart of two runs adds.
+def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Json:
+    """Build the figure's layout; `more` is what a chart of two runs adds.
 
     Texts reach `reach` pixels behind the axis.
     """
     rows, axis, theme = picture.rows, picture.axis, picture.scene.theme
     bands, empty = _bands(picture), empty_labels(picture)
-    top = -0.5 - layout.pop("above", 0.15 if bands.empty else STRIP)
+    top = -0.5 - (rows.above if bands.empty else STRIP)
     bottom = rows.n - 0.5 + len(empty)
     height = round((bottom - top) * rows.px)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     left, right = labels_px + EDGE_PX, EDGE_PX + round(max(reach, 0))
-    notes, below = legend_below([*legend(picture), *layout.pop("legend", ())], theme, left)
+    notes, below = legend_below(legend(picture), theme, left)
 
     plot_px = min(WIDTH - left - right, PLOT_PX)
     stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
     time = relative_axis(axis._replace(px=plot_px)) | {"range": span, "tickangle": 0}
-    time |= {"showgrid": True} | layout.get("xaxis", {})
+    time |= {"showgrid": True} | more.get("xaxis", {})
     labels = [*notes, *wait_labels(picture, bands, top), *fold_labels(picture), *empty]
     if rows.n >= MAX_ROWS:  # a chart that is taller than a screen has ticks also above it
         for tick, text in zip(time["tickvals"], time["ticktext"], strict=True):
@@ -298,11 +293,11 @@ def _layout(picture: Picture, heading: Heading, reach: float, layout: Json) -> J
     row_ticks = row_axis(theme, labels_px, rows.ticks, rows.texts)
     margin = {"l": left, "r": right, "b": below}
     return figure_layout(theme, heading, height, margin) | {
-        **layout,
+        **more,
         "xaxis": time,
         "yaxis": row_ticks | {"range": [bottom, top]},
         "shapes": shades(picture, bands, top),
-        "annotations": [*labels, *layout.get("annotations", ())],
+        "annotations": [*labels, *more.get("annotations", ())],
     }
 
 
