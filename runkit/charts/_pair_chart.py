@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,26 +76,31 @@ def pair_chart(
     theme, steps = scene.theme, scene.steps
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     pairs = _matched(*sides)
-    seconds = np.append(steps["end"] - steps["start"], np.nan)[pairs]
-    is_failing = np.logical_or(*np.append(steps["is_failing"], False)[pairs].T)
-    tree = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])].reset_index(drop=True)
-    tree = tree.assign(start=0.0, end=np.nanmax(seconds, axis=1), is_failing=is_failing)
+    first = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])].reset_index(drop=True)
+    tree = first.assign(
+        start=0.0,
+        end=np.nanmax(_seconds(steps, pairs), axis=1),
+        is_failing=_of_pairs(steps["is_failing"], pairs, missing=False).any(axis=1),
+    )
     has_row = steps_with_rows(tree, depth, PAIR_PX)
     pairs = pairs[has_row]
 
     difference = first_difference(*sides) or (None, None)
-    different = _positions(difference, sides)
+    different = [
+        np.inf if position is None else side.index[position]
+        for position, side in zip(difference, sides, strict=True)
+    ]
     is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
     row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
     rows = _rows(tree_rows(tree, has_row, row), pairs, theme)
     if is_after.any():
         rows = _with_label(rows, int(np.argmax(is_after)), difference)
 
-    own = np.full(len(steps) + 1, np.nan)
-    own[pairs] = row[:, None] + OFFSETS
-    is_own = ~np.isnan(own[:-1])
-    rest = rows.n - 1 + OFFSETS[steps["run"]]
-    layout = rows, rows_of_all(steps, own[:-1], rest), is_own
+    own_row = np.full(len(steps) + 1, np.nan)  # the last one is that of missing steps
+    own_row[pairs] = row[:, None] + OFFSETS
+    own_row = own_row[:-1]
+    last_row = rows.n - 1 + OFFSETS[steps["run"]]
+    layout = rows, rows_of_all(steps, own_row, last_row), ~np.isnan(own_row)
     axes = _axes(sides, fold=fold)
     longest = max(axes, key=lambda axis: axis.length)
     ends = longest.positions[[0, -1]]
@@ -107,6 +113,17 @@ def pair_chart(
     entries = tuple(entry(mark, theme.muted, name) for mark, name in names)
     more = _layout(axes, longest, theme, numbers_px)
     return picture._replace(entries=entries), [*columns, *marks], more
+
+
+def _of_pairs(column: pd.Series[Any], pairs: Pairs, missing: float) -> Any:
+    """Return the values of both steps of each pair."""
+    return np.append(column, missing)[pairs]  # a step at -1 is the last one
+
+
+def _seconds(steps: pd.DataFrame, pairs: Pairs) -> NDArray[np.float64]:
+    """Return the durations of both steps of each pair, NaN where there is none."""
+    seconds: NDArray[np.float64] = _of_pairs(steps["end"] - steps["start"], pairs, np.nan)
+    return seconds
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
@@ -124,17 +141,6 @@ def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
         else:
             pairs += [(step, -1) for step in in_a] + [(-1, step) for step in in_b]
     return np.array(pairs)
-
-
-def _positions(
-    difference: tuple[int | None, int | None], sides: list[pd.DataFrame]
-) -> tuple[float, float]:
-    """Return the positions of the first different steps of A and B, infinity if none."""
-    a, b = (
-        np.inf if position is None else side.index[position]
-        for position, side in zip(difference, sides, strict=True)
-    )
-    return a, b
 
 
 def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
@@ -166,23 +172,18 @@ def _columns(
     steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme
 ) -> tuple[list[Trace], float]:
     """Write the durations in A and B and their difference; return their width, too."""
-    seconds = np.append(steps["end"] - steps["start"], np.nan)[pairs]
-    has_failed = np.append(steps["is_failed"], False)[pairs]
-    in_a, in_b = (
-        [
-            _signed(length, "") + f" {cross(theme)}" * bool(bad)
-            for length, bad in zip(*side, strict=True)
-        ]
-        for side in zip(seconds.T, has_failed.T, strict=True)
-    )
+    seconds = _seconds(steps, pairs)
+    has_failed = _of_pairs(steps["is_failed"], pairs, missing=False)
+    lengths = pd.DataFrame(seconds, columns=["A", "B"]).map(_signed, plus="")
+    lengths += np.where(has_failed, f" {cross(theme)}", "")
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
         for more in np.diff(np.nan_to_num(seconds))[:, 0].tolist()
     ]
     y = [HEAD_ROW, *row.tolist()]
     columns = (
-        ("A", in_a, theme.muted),
-        ("B", in_b, theme.muted),
+        ("A", lengths["A"], theme.muted),
+        ("B", lengths["B"], theme.muted),
         ("B − A", differences, theme.text),
     )
     traces, x = [], 0.0

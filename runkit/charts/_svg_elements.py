@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from runkit.charts.theme import unmarked
+from runkit.charts.theme import Json, unmarked
 from runkit.display.text import Markup, esc, unescape
 
-Json = dict[str, Any]
 LINE = 1.3  # the height of a line of text, in sizes of its font, as in plotly
 SYMBOLS = {  # paths around the point, in radii
     "diamond": "M1.3,0L0,1.3L-1.3,0L0,-1.3Z",

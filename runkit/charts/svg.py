@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from runkit.charts._svg_elements import (
     LINE,
-    Json,
     box,
     color_attributes,
     coordinate,
@@ -35,7 +34,7 @@ from runkit.charts._svg_elements import (
     text_at,
     title_of,
 )
-from runkit.charts.theme import EDGE_PX, FONT_PX, GRIDS, WIDTH, template
+from runkit.charts.theme import EDGE_PX, FONT_PX, GRIDS, WIDTH, Json, template
 from runkit.display.colors import DARK, LIGHT
 from runkit.display.text import Markup, esc
 
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 FAULTS = (LookupError, TypeError, AttributeError, ValueError)  # of a figure with other parts
+CLEAR = ("circle-open", "x-thin", "line-ns")  # symbols without a fill
 ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
 TITLE_PX = 15  # from the labels of ticks to the title of an axis
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
@@ -134,11 +134,11 @@ def svg(figure: Figure | Mapping[str, Any]) -> Markup:
     )
 
 
-def _values(array: Any) -> Any:
-    """Read an array, or plotly's typed one."""
-    if isinstance(array, Mapping):
-        return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
-    return array
+def _numbers(values: Any) -> Floats:
+    """Read numbers, or plotly's typed array of them."""
+    if isinstance(values, Mapping):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).astype(np.float64)
+    return np.array(values, np.float64)
 
 
 def _merged(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
@@ -170,7 +170,7 @@ class Axis(NamedTuple):
     def at(self, values: Any) -> Floats:
         """Return the pixels of values, NaN for none; within reach, as nobody draws 1e20 pixels."""
         low, high = self.options["range"]
-        numbers = np.array(_values(values), np.float64)
+        numbers = _numbers(values)
         if self.options.get("type") == "log":
             numbers = np.log10(np.maximum(numbers, 1e-300))
         shares: Floats = (numbers - low) / (high - low)
@@ -329,22 +329,18 @@ class Chart:
         if trace.get("orientation") != "h":
             raise ValueError("an upright bar")
         x_axis, y_axis = self._axes(trace)
-        base, length, row = (
-            np.array(_values(trace[key]), np.float64) for key in ("base", "x", "y")
-        )
+        base, length, row = (_numbers(trace[key]) for key in ("base", "x", "y"))
         half, radius = trace["width"] / 2, trace["marker"].get("cornerradius", 0)
-        columns = {
-            "x0": x_axis.within(base),
-            "x1": x_axis.within(base + length),
-            "y0": y_axis.within(row - half),
-            "y1": y_axis.within(row + half),
-        }
-        for bar in _each(trace, columns):
-            x0, x1, y0, y1 = bar["x0"], bar["x1"], bar["y0"], bar["y1"]
-            corner = min(radius, abs(x1 - x0) / 2, abs(y1 - y0) / 2) or None
-            style = color_attributes("fill", bar["color"]) | edge(bar["edge"], bar["edge_px"])
-            style["pointer_events"] = None if bar["hover"] else "none"  # of the bar below it
-            yield box(x0, x1, y0, y1, rx=corner, body=title_of(bar["hover"]), **style)
+        across = x_axis.within(base), x_axis.within(base + length)
+        down = y_axis.within(row - half), y_axis.within(row + half)
+        edges = np.stack([*across, *down], 1)
+        corners = np.minimum(np.abs(np.diff(edges)[:, [0, 2]]).min(axis=1) / 2, radius)
+        for bar in _each(trace, {"edges": edges.tolist(), "corner": corners.tolist()}):
+            # without a hover text the mouse reaches the bar below it
+            mouse = None if bar["title"] else "none"
+            style = {"rx": bar["corner"] or None} | bar["style"] | {"pointer_events": mouse}
+            x0, x1, y0, y1 = bar["edges"]
+            yield box(x0, x1, y0, y1, bar["title"], **style)
 
     def _scatter(self, trace: Json) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
@@ -387,10 +383,10 @@ class Chart:
         return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
 
 
-def _each(trace: Json, columns: Json) -> list[Json]:
-    """Return the bars or marks of a trace with their positions and styles.
+def _each(trace: Json, columns: Json) -> Iterator[Json]:
+    """Iterate over the bars or marks of a trace with their positions, `style` and `title`.
 
-    A style is one value for all of them, or one for each.
+    What plotly says of their look is one value for all of them, or one for each.
     """
     mark, hover = trace["marker"], trace.get("customdata")
     line = mark.get("line", {})
@@ -403,17 +399,18 @@ def _each(trace: Json, columns: Json) -> list[Json]:
         "symbol": mark.get("symbol", "circle"),
     }
     rows = zip(*(v if isinstance(v, ARRAYS) else repeat(v) for v in values.values()), strict=False)
-    return [dict(zip(values, row, strict=True)) for row in rows]
+    for row in rows:
+        mark = dict(zip(values, row, strict=True))
+        color = None if mark["symbol"] in CLEAR else mark["color"]
+        style = color_attributes("fill", color) | edge(mark["edge"], mark["edge_px"])
+        yield mark | {"style": style, "title": title_of(mark["hover"])}
 
 
 def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
     """Draw marks of the few symbols of ours."""
     opacity = trace["marker"].get("opacity", 1)
     for mark in _each(trace, columns):
-        is_clear = mark["symbol"] in ("circle-open", "x-thin", "line-ns")
-        fill = color_attributes("fill", None if is_clear else mark["color"])
-        style = fill | edge(mark["edge"], mark["edge_px"])
+        style = mark["style"] | {"opacity": None if opacity == 1 else opacity}
         if mark["is_shown"] and (style["fill"] != "none" or "stroke" in style):
-            style["opacity"] = None if opacity == 1 else opacity
-            radius, title = mark["size"] / 2, title_of(mark["hover"])
-            yield symbol_at(mark["x"], mark["y"], radius, mark["symbol"], title, style)
+            radius = mark["size"] / 2
+            yield symbol_at(mark["x"], mark["y"], radius, mark["symbol"], mark["title"], style)
