@@ -7,31 +7,17 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from runkit.arguments import NonBlank, Words, checked, one_or_several
 from runkit.display.log import log
 from runkit.display.text import brief
 from runkit.errors import UsageError
-from runkit.tables.build_columns import flags
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
-from runkit.time_budget import Flags
 
 MAX_HITS = 10_000
 AROUND = 40  # characters before and after a hit
-TOKEN = re.compile(r"\\?.", re.DOTALL)  # a character of a pattern, with its backslash
-UNLIKE = frozenset("[]{}^$")  # tokens that RE2 reads in another way
-# What RE2 must match to find all that `re` finds: `re` knows two more forms of "i", and digits,
-# letters and spaces that are not ASCII.
-OTHERS = r"\x{80}-\x{10ffff}"
-RE2 = dict.fromkeys("iI", "[iI\u0130\u0131]") | {
-    r"\d": f"[0-9{OTHERS}]",
-    r"\w": f"[0-9A-Za-z_{OTHERS}]",
-    r"\s": rf"[\t-\r\x1c-\x20{OTHERS}]",
-}
 COLUMNS = ("run_id", "business_name", "status", "step_id", "where", "before", "hit", "after")
 
 
@@ -106,8 +92,9 @@ def _hits(
     f: Frames, pattern: re.Pattern[str], columns: list[tuple[str, str]]
 ) -> Iterator[tuple[str, ...]]:
     for name, column in columns:
-        df = f[name].reindex(columns=["run_id", "step_id", column])
-        rows = df[_may_match(f[name][column], pattern)]
+        values = f[name][column]
+        texts = [text for text in values.dropna().unique() if pattern.search(text)]
+        rows = f[name][values.isin(texts)].reindex(columns=["run_id", "step_id", column])
         for run_id, step_id, value in rows.itertuples(index=False):
             for match in pattern.finditer(value):
                 start, end = match.span()
@@ -115,34 +102,3 @@ def _hits(
                 after = value[end : end + AROUND]
                 if match[0]:
                     yield run_id, step_id, f"{name}.{column}", before, match[0], after
-
-
-def _may_match(values: pd.Series[str], pattern: re.Pattern[str]) -> Flags:
-    """Flag all cells that match, and few others; where RE2 cannot tell, all but null."""
-    wider = _to_re2(pattern.pattern)
-    is_text = values.notna().to_numpy()
-    if wider is None:
-        return is_text
-    array = pa.array(values, from_pandas=True)
-    try:
-        found = pc.match_substring_regex(array, wider, ignore_case=True)
-    except pa.ArrowInvalid:  # RE2 refuses large patterns
-        return is_text
-    return flags(found.fill_null(False))
-
-
-def _to_re2(pattern: str) -> str | None:
-    """Translate a pattern to one of RE2 that matches no less, None if it has other syntax."""
-    tokens = TOKEN.findall(pattern)
-    if "(?" in pattern or not UNLIKE.isdisjoint(tokens):
-        return None
-    translated = [_token_to_re2(token) for token in tokens]
-    return "".join(translated) if all(translated) else None
-
-
-def _token_to_re2(token: str) -> str:
-    """Translate a token, to "" if it has another meaning in RE2."""
-    if not token.isascii():
-        return "."  # the two may know different versions of Unicode
-    is_named = token[0] == "\\" and token[1].isalnum()
-    return RE2.get(token, "" if is_named else token)
