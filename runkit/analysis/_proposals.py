@@ -15,7 +15,6 @@ from runkit.tables.run_rules import LinkedFrames, is_rated
 
 NOT_DONE = "not_done"
 DECIDED = {"approved", "rejected"}
-PART = ["run_id", "step_id", "part"]
 
 
 def with_confidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
@@ -56,29 +55,24 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
     statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")
-    done = done.assign(result=statuses.mask(~is_decision, "approved"))
-    done = pd.concat([done.assign(part=""), done.assign(part=done["type"])])
-    by_part = done.groupby(PART)["result"]
-    agreed = by_part.first().where(by_part.nunique(dropna=False) == 1)
+    results = statuses.mask(~is_decision, "approved")
+    by_proposal = results.groupby([done[name] for name in ("run_id", "step_id", "type")])
+    agreed = by_proposal.first().where(by_proposal.nunique(dropna=False) == 1)
 
-    rows = rows.assign(part=rows["kind"].where(rows["is_part"], ""))
-    keys = pd.MultiIndex.from_frame(rows[PART])
-    kinds = pd.MultiIndex.from_frame(rows[["run_id", "kind"]])
+    key = ["run_id", "step_id", "kind"]
+    keys, kinds = (pd.MultiIndex.from_frame(rows[names]) for names in (key, ["run_id", "kind"]))
     # of equal proposals with fewer actions, nobody knows which were done
-    n_alike = rows.groupby(PART)["kind"].transform("size")
-    is_short = by_part.size().reindex(keys).to_numpy() < n_alike
+    n_alike = rows.groupby(key)["kind"].transform("size")
+    is_short = by_proposal.size().reindex(keys).to_numpy() < n_alike
     known = pd.Series(agreed.reindex(keys).to_numpy(), rows.index, "str").mask(is_short)
     is_not_done = ~keys.isin(agreed.index) & kinds.isin([*fully_known(actions)])
     return known.mask(is_not_done, NOT_DONE)
 
 
 def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Series[str]:
-    """Return the result of each question; one whose proposals were done in part is `edited`."""
+    """Return the result of each question, null where its proposals have different ones."""
     by_question = results.groupby(rows["question"])
-    n_different, n_known = by_question.nunique(), by_question.count()
-    result = by_question.first().where(n_known == by_question.size())
-    is_in_part = results.eq("approved").groupby(rows["question"]).any()
-    return result.mask(n_different > 1, "edited").where((n_different < 2) | is_in_part)
+    return by_question.first().where(by_question.nunique(dropna=False) == 1)
 
 
 def _status_after(effects: str) -> str | None:

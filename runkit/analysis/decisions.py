@@ -114,7 +114,7 @@ def decisions(
         | n_pending, n_auto | waiting; resolved by policy |
         | n_lapsed, n_answered | the run ended first; answered |
         | n_approved, n_rejected, n_not_done, n_unknown | results; they add up to n_answered |
-        | n_edited | of n_approved, those with changes, which actions do not tell, or in part |
+        | n_edited | of n_approved, those with changes, which actions do not tell |
         | n_known | answers to a proposal (not of kind decision) whose result is known |
         | n_against | of those, against the agent: rejected, edited or not done |
         | against_share | the mean of the businesses' shares of n_against in n_known |
@@ -129,7 +129,7 @@ def decisions(
         `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a
         hit that led to no action: rejected, or not carried out. This is known of runs that had
         ended when `actions` was read, if it has all actions on the object. The rest is in
-        `n_unknown`. A mixed question is approved if each of its proposals is.
+        `n_unknown`, also mixed questions whose proposals led to different results.
 
         Questions about one business are one witness: it has the weight of its share, and the
         interval counts businesses.
@@ -183,8 +183,8 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
     is_unread = [n_unread.get(str(name), 0) > 0 for name in counts]
     is_doubtful = by_group.count().lt(by_group.size(), axis=0) | is_unread
     counts = counts.mask(counts.eq(0) & is_doubtful)
-    counts["n_quick"] = counts["n_quick"].mask(counts["n_shown"].eq(0))
-    counts["n_against"] = counts["n_against"].mask(counts["n_known"].eq(0))
+    for name, base in (("n_quick", "n_shown"), ("n_against", "n_known")):
+        counts[name] = counts[name].mask(counts[base].eq(0))
     return counts
 
 
@@ -265,9 +265,7 @@ def _flags(
     result = known.replace("edited", "approved")
     if actions is not None:
         rows = proposals(f, questions)
-        effect = effects_by_question(rows, effects(rows, actions)).where(is_answered)
-        known = known.fillna(effect.where(effect.eq("edited")))
-        result = result.fillna(effect.replace("edited", "approved"))
+        result = result.fillna(effects_by_question(rows, effects(rows, actions)))
     is_proposed = is_answered & questions["kind"].ne("decision")
     is_against = result.ne("approved") | known.eq("edited").fillna(value=False)
     flags: dict[str, Any] = {
@@ -324,10 +322,9 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
-    rank = 0 if by == "week" else -table["n_asked"]
+    rank: Any = 0 if by == "week" else -table["n_asked"]
     if by == "confidence":
-        order = {word: number for number, word in enumerate(reversed(CONFIDENCES))}
-        rank = table[by].map(order).astype("float64")
+        rank = pd.Categorical(table[by], CONFIDENCES[::-1]).codes
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index
     return table.loc[in_order].reset_index(drop=True)

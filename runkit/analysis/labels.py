@@ -92,10 +92,7 @@ def _rows_of(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[Any]:
     keys = rows[IDS].assign(text=texts).itertuples(index=False, name=None)
     known = dict(zip(keys, rows.index, strict=True))
     lines = sheet[[*IDS, "proposal"]].fillna("").itertuples(index=False)
-    found = [
-        known.get((run, step, ""), known.get((run, step, text.removeprefix("'"))))
-        for run, step, text in lines
-    ]
+    found = [known.get((run, step, ""), known.get((run, step, text))) for run, step, text in lines]
     return pd.Series(found, sheet.index, "Int64")
 
 
@@ -130,15 +127,15 @@ def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
 
     Raises `UsageError`.
     """
-    if key is None:
-        if isinstance(labels, pd.DataFrame):
-            key = pd.DataFrame(labels.attrs["key"]) if "key" in labels.attrs else None
-        else:
-            beside = key_path(Path(labels))
-            key = beside if beside.exists() else None
+    if isinstance(labels, pd.DataFrame):
+        own = labels.attrs.get("key")  # rows
+    else:
+        beside = key_path(Path(labels))
+        own = beside if beside.exists() else None
+    key = own if key is None else key
     if key is None:
         return None
-    table = key if isinstance(key, pd.DataFrame) else read_sheet(key)
+    table = read_sheet(key) if isinstance(key, str | Path) else pd.DataFrame(key)
     columns = table.reindex(columns=["stratum", "n_settled"])
     sizes = pd.to_numeric(columns["n_settled"], errors="coerce")
     if sizes.isna().any() or not columns["stratum"].is_unique:
@@ -149,12 +146,15 @@ def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
     return table.assign(n_settled=sizes.astype("int64"))
 
 
-def strata(lines: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
+def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
     """Return the key with the questions compared of each stratum, and their share of errors.
 
     The share of a mixed question is that of its proposals. Raises `UsageError` for a stratum that
     is not in the key.
     """
+    if key is None:
+        return pd.DataFrame()
+    lines = _compared_lines(table)
     unknown = set(lines["stratum"].fillna("")) - set(key["stratum"])
     if unknown:
         raise UsageError(
@@ -177,21 +177,22 @@ def strata(lines: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
     return key.drop(columns=["n_drawn", "weight"], errors="ignore").join(counts)
 
 
-def estimates(
-    table: pd.DataFrame, key: pd.DataFrame | None
-) -> tuple[dict[str, Estimate], pd.DataFrame]:
-    """Return `agreement`, `ac1` and, with a key, `error_rate`; and the strata."""
-    lines = table[table["result"].isin([AGREES, DISAGREES])]
+def _compared_lines(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["result"].isin([AGREES, DISAGREES])]
+
+
+def estimates(table: pd.DataFrame, by_stratum: pd.DataFrame) -> dict[str, Estimate]:
+    """Return `agreement`, `ac1` and, with strata, `error_rate`; nothing if no line was compared."""
+    lines = _compared_lines(table)
     if lines.empty:
-        return {}, pd.DataFrame()
+        return {}
     n_agree = int(lines["result"].eq(AGREES).sum())
     other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
     words = sorted({*lines["label"], *other})
     pairs = pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0)
     found = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
-    if key is None:
-        return found, pd.DataFrame()
-    by_stratum = strata(lines, key)
-    rows = by_stratum[by_stratum["n_compared"].gt(0)]
-    rate = weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
-    return found | {"error_rate": rate}, by_stratum
+    if len(by_stratum):
+        rows = by_stratum[by_stratum["n_compared"].gt(0)]
+        rate = weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
+        found["error_rate"] = rate
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ def sample(
     f: Source,
     n: Annotated[int, Field(ge=1)] = 60,
     *,
-    by: Group | tuple[Group, ...] | list[Group] = ("kind", "confidence"),
+    by: Group | Sequence[Group] = ("kind", "confidence"),
     seed: Annotated[int, Field(ge=0)] = 0,
     path: str | Path | None = None,
 ) -> pd.DataFrame:
@@ -103,18 +104,17 @@ def sample(
     True
     """
     facts = Facts(frames(f))
-    names = [by] if isinstance(by, str) else [*by]
+    names: list[str] = [by] if isinstance(by, str) else [*by]
     target = None if path is None else sheet_path(path)
     settled = settled_questions(facts)
     questions, key = _draw(settled, n, names, seed)
-    sheet = _sheet(facts.frames, questions)
+    rows = proposals(facts.frames, questions)
+    sheet = _sheet(facts.frames, questions, rows)
     sheet.attrs["key"] = key.to_dict("records")
     sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
     if target:
-        allowed = proposals(facts.frames, questions)["kind"].map(allowed_labels).map(" / ".join)
-        full = sheet.copy()
-        full.insert(COLUMNS.index("label"), "allowed", allowed.astype("str"))
-        write_sheet(full, target)
+        full = sheet.assign(allowed=rows["kind"].map(allowed_labels).map(" / ".join))
+        write_sheet(full[[*COLUMNS[:-2], "allowed", *COLUMNS[-2:]]], target)
         write_sheet(key, key_path(target))
     return sheet
 
@@ -151,7 +151,7 @@ def _draw(
     size = number.groupby(number).transform("size")
     is_first = rank < MIN_OF_STRATUM
     n_first = int(is_first.sum())
-    if n < min(n_first, len(mixed)):
+    if n < n_first:
         raise UsageError(
             f"n={n}; expected at least {n_first}, {MIN_OF_STRATUM} of each of "
             f"{plural(number.nunique(), 'stratum', 'strata')}, or fewer strata (by=)."
@@ -167,22 +167,21 @@ def _draw(
     return drawn_questions, key[["stratum", *names, "n_settled", "n_drawn", "weight"]]
 
 
-def _sheet(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
-    """Return the sheet of some questions, to be filled in."""
-    rows = proposals(f, questions)
-    names = f.runs.set_index("run_id")["business_name"].reindex(rows["run_id"])
-    columns: dict[str, Any] = {
-        "no": range(1, len(rows) + 1),
+def _sheet(f: LinkedFrames, questions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the sheet of some questions and their `proposals`, to be filled in."""
+    sheet = rows.assign(
+        no=range(1, len(rows) + 1),
         # the policy's questions have no interrupt id
-        "interrupt_id": rows["interrupt_id"].where(rows["step_id"].isna()),
-        "business_name": names.set_axis(rows.index),
-        "question": rows["label"],
-        "proposal": proposal_texts(rows),
-        "evidence": rows["question"].map(_evidence(f, questions)),
-        "label": pd.Series(None, rows.index, "str"),
-        "why": pd.Series(None, rows.index, "str"),
-    }
-    return rows.assign(**columns)[COLUMNS].astype({"no": "int32", "evidence": "str"})
+        interrupt_id=rows["interrupt_id"].where(rows["step_id"].isna()),
+        business_name=rows["run_id"].map(f.runs.set_index("run_id")["business_name"]),
+        question=rows["label"],
+        proposal=proposal_texts(rows),
+        evidence=rows["question"].map(_evidence(f, questions)),
+        label=None,
+        why=None,
+    )
+    texts = dict.fromkeys(("business_name", "evidence", "label", "why"), "str")
+    return sheet[COLUMNS].astype({"no": "int32"} | texts)
 
 
 def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:

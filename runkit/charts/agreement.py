@@ -17,6 +17,7 @@ from runkit.analysis.labels import (
     proposals_with_results,
     read_key,
     read_labels,
+    strata,
 )
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, render, table_html
@@ -106,7 +107,8 @@ def agreement(
     sheet = read_labels(labels, "labels", rows)
     other = None if second is None else read_labels(second, "second", rows)
     table = compared(sheet, rows, other)
-    found, by_stratum = estimates(table, read_key(key, labels))
+    by_stratum = strata(table, read_key(key, labels))
+    found = estimates(table, by_stratum)
     table.attrs = {name: [*map(float, estimate)] for name, estimate in found.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
     parts = [*_parts(table, found, by_stratum), gap_words(table)]
