@@ -99,9 +99,11 @@ def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     """Return the numbers that an analyst reads first, by name."""
     runs = facts.frames.runs
     n_runs = len(runs)
-    scope = "all runs"
+    scope = "all runs" if facts.frames.is_complete else "not complete"
     if n_all is not None and n_all > n_runs:
         scope = f"newest {n_runs:,} of {n_all:,}"
+    if n_refused := facts.frames.n_refused:
+        scope = f"{plural(n_refused, 'record')} not read"
     if (businesses := businesses_of(facts.frames)).n:
         scope += f", {things(businesses, 'business', 'businesses')}"
     n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -128,10 +128,13 @@ class Frames:
     @property
     def is_complete(self) -> bool:
         """Return whether everything requested is here; refused older copies do not count."""
-        if self.coverage.why is not None or not self.coverage.refused:
-            return self.coverage.why is None
+        return self.coverage.why is None and not self.n_refused
+
+    @property
+    def n_refused(self) -> int:
+        """Return how many records were refused, but for older copies of runs."""
         is_older = self.problems["problem"] == "duplicate_run"
-        return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
+        return max(self.coverage.refused - int(self.problems.loc[is_older, "n"].sum()), 0)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -184,7 +187,8 @@ class Frames:
         Returns
         -------
         Frames
-            The rows of these runs.
+            The rows of these runs. Chosen by a mask or by rows, they are not complete if a record
+            of the source was refused, as it may be one of these.
 
         Raises
         ------
@@ -202,7 +206,11 @@ class Frames:
 
         selected: dict[str, Any] = {name: rows_of(df) for name, df in self.items()}
         n_older = int(selected["problems"]["problem"].eq("duplicate_run").sum())
-        coverage = Coverage(len(ids) + n_older, len(ids), n_older, self.coverage.why)
+        reasons = [self.coverage.why]
+        if self.n_refused and not _are_named(runs):  # what was refused may belong to these
+            reasons.append(f"{plural(self.n_refused, 'record')} of the source refused")
+        why = "; ".join(filter(None, reasons)) or None
+        coverage = Coverage(len(ids) + n_older, len(ids), n_older, why)
         return Frames(
             **selected,
             coverage=coverage,
@@ -377,6 +385,12 @@ def status_counts(runs: pd.DataFrame) -> str:
     if n_others := int(counts[MAX_WORDS:].sum()):
         words.append(f"{n_others:,} with other words")
     return ", ".join(words)
+
+
+def _are_named(runs: object) -> bool:
+    """Return whether runs are chosen by their ids, and not by what is so of them."""
+    names = runs if isinstance(runs, Sequence) else [runs]
+    return all(isinstance(name, str | Run) for name in names)
 
 
 def _column(rows: Any) -> Any:

@@ -65,6 +65,14 @@ class LinkedFrames(Protocol):
         """A row for each thing that is wrong in the data."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether everything requested is here."""
+
+    @property
+    def n_refused(self) -> int:
+        """How many records were refused, but for older copies of runs."""
+
+    @property
     def listed_at(self) -> datetime | None:
         """When the list was read that the runs come from, if known."""
 
