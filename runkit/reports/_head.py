@@ -72,63 +72,52 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
 
     `missing` says what was not read. `is_business`: the runs are those of one business.
     """
-    if is_business:
-        return _business_head(one_business(f), labels, _gaps(f, missing))
-    n_runs, facts = len(f.runs), Facts(f)
+    f = one_business(f) if is_business else f
+    facts, n_runs = Facts(f), len(f.runs)
     is_single = n_runs == 1
-    sides = [facts] if is_single else []
-    if n_runs == 2:
-        sides = [Facts(f.select(run_id)) for run_id in f.runs["run_id"]]
-    gaps = _gaps(f, missing)
+    sides = [Facts(f.select(run_id)) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
+    values = {
+        "kind": KINDS.get(n_runs, "Fleet report"),
+        "what": f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
+        "heading": heading(f) if sides else _headline(facts),
+        "about": _about(f) if is_single else "",
+        "sides": [_side(side) for side in sides],
+        "tiles_": _tiles(facts),
+    }
+    if is_business:
+        values |= _business(f, facts)
+    labeled = {"heading": labels.title, "prepared_by": labels.prepared_by}
     return render(
         "head",
-        kind=KINDS.get(n_runs, "Fleet report"),
-        what=f"run {short_id(f.runs['run_id'].iloc[0])}" if is_single else _range(f),
+        **values | {name: text for name, text in labeled.items() if text},
         read=_read(f),
         tags=[*_modes(f), *filter(None, [labels.classification])],
-        heading=labels.title or (heading(f) if sides else _headline(facts)),
-        about=" ".join(filter(None, [_about(f) if is_single else "", facts.wait_note])),
-        prepared_by=labels.prepared_by,
-        sides=[_side(side) for side in sides],
-        tiles_=_tiles(facts),
-        needs_a_look=_needs_a_look(facts) + gaps if is_single else gaps,
+        wait_note=facts.wait_note,
+        needs_a_look=[*(_needs_a_look(facts) if is_single else []), *_gaps(f, missing)],
     )
 
 
-def _business_head(f: Frames, labels: Labels, gaps: list[str]) -> Markup:
-    """Write the head of a business: how its newest run ended, and the numbers of all."""
-    newest = Facts(f.select(f.runs["run_id"].iloc[0]))
-    facts, runs, [run] = Facts(f), f.runs, records(newest.runs)
+def _business(f: Frames, facts: Facts) -> dict[str, Any]:
+    """Describe a business: how its newest run ended, and the numbers of all its runs."""
+    run = f.runs.iloc[0]
+    newest = Facts(f.select(run["run_id"]))
     name, *others = business_names(f)
-    which = f"{short_id(run['run_id'])}, created {when(run['created_at'])}"
     findings, *_ = _run_tiles(newest)
     _, answered, sources, _ = _run_tiles(facts)
-    ended = runs[runs["status"].eq("completed") & runs["outcome"].notna()]
-    last = []
-    if run["status"] != "completed":
-        last = [
-            f"The last result is that of run {short_id(row['run_id'])}, {when(row['created_at'])}: "
-            f"{words_of(row['outcome'])}"
-            for row in records(ended.head(1))
-        ]
-    return render(
-        "head",
-        kind="Business dossier",
-        what=_range(f, has_businesses=False),
-        read=_read(f),
-        tags=[*_modes(f), *filter(None, [labels.classification])],
-        heading=labels.title or name,
-        about=" ".join([f"Also named {other}." for other in others] + [facts.wait_note]).strip(),
-        prepared_by=labels.prepared_by,
-        sides=[_side(newest) | {"which": f"Newest run {which}"}],
-        tiles_=[
-            Tile("Runs", f"{len(runs):,}", status_counts(runs)),
+    which = f"Newest run {short_id(run['run_id'])}, created {when(run['created_at'])}"
+    return {
+        "kind": "Business dossier",
+        "what": _range(f),
+        "heading": name,
+        "about": " ".join(f"Also named {other}." for other in others),
+        "sides": [_side(newest) | {"which": which}],
+        "tiles_": [
+            Tile("Runs", f"{len(f.runs):,}", status_counts(f.runs)),
             findings._replace(name="Findings of the newest run"),
             answered,
             sources,
         ],
-        needs_a_look=last + gaps,
-    )
+    }
 
 
 def business_names(f: Frames) -> list[str]:
@@ -161,11 +150,11 @@ def _headline(facts: Facts) -> str:
     return sentence(phrase(late, words, "open question")).rstrip(".")
 
 
-def _range(f: Frames, *, has_businesses: bool = True) -> str:
+def _range(f: LinkedFrames) -> str:
     """Write how many runs there are, of how many businesses, and from when to when."""
     created = f.runs["created_at"].dropna()
     text, businesses = plural(len(f.runs), "run"), businesses_of(f)
-    if businesses.n and has_businesses:
+    if businesses.n:
         text += f" of {things(businesses, 'business', 'businesses')}"
     if len(created):
         days = dict.fromkeys([day(created.min()), day(created.max())])
