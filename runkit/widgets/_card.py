@@ -172,6 +172,7 @@ class CellOutput:
         return _static_form.twin(self._describe(), is_open=is_open)
 
     def _on_views(self, n_views: int) -> None:
+        """Tick only while a page displays the card."""
         if n_views:
             self._queue.watch()
         else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 from runkit.api.models import Interrupt, Run
 from runkit.arguments import NonBlank, checked
 from runkit.client import Client
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import UsageError
 from runkit.widgets import _card, _static_form
 from runkit.widgets._answer_states import AnswerController, Reasons
 from runkit.widgets._card import CellOutput
@@ -145,23 +144,14 @@ class InterruptForm(CellOutput):
 
     def _ipython_display_(self) -> None:
         if self.receipt is None:
-            try:
-                run = self._client.runs.get(self._run)
-                self._queue.call(lambda: self._open.checked(run))
-            except RunkitError as error:
-                self._queue.call(partial(self._open.not_checked, error))
-        if self.receipt is None:
             super()._ipython_display_()
         else:
             _card.output(self._static())
 
     def _on_views(self, n_views: int) -> None:
-        """Check for other people's answers only while a page displays the form."""
+        super()._on_views(n_views)
         if n_views:
-            self._queue.watch(CHECK_INTERVAL)
             self._open.note_display()
-        else:
-            self._queue.stop()
 
     def _tick(self) -> float | None:
         if self.receipt is not None:
