@@ -79,7 +79,7 @@ JOINS = [
     "agent_name",
     "name",
 ]
-# cells that do not break
+# Cells of these columns do not break.
 LINES = {"confidence", "next_step", "status", *TIER_COLUMNS}
 MAX_WORD = 24  # characters of a word that does not break
 

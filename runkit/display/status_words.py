@@ -25,7 +25,7 @@ STATUSES = {  # words and marks by the API's word for a run's status
     "error": Status("Failed", "✕", "fail"),
     "running": Status("Running", "●", "accent"),
 }
-# by what a user may type, the API's word or the word on the screen in lower case: the API's word
+# The API's word for a status, by what a user may type: that word, or the one on the screen.
 STATUS_OF = {word: word for word in STATUSES}
 STATUS_OF |= {state.word.lower(): word for word, state in STATUSES.items()}
 OUTCOMES = {  # words by the word in `interrupts.outcome`

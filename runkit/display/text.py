@@ -41,7 +41,7 @@ MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
 LONG = 2000  # characters of a text that is shown on a card
 _ACRONYM = r"(?<!\S)(?:aml|cip|dba|ein|irs|kyb|kyc|naics|ofac|pep|sos|tin|ubo)(?!\S)"
-# of a title each word has a capital, of a phrase the first
+# Each word of a title has a capital, of a phrase only the first.
 _OF_TITLE = re.compile(rf"{_ACRONYM}|(?<!\S)\w", re.IGNORECASE)
 _OF_PHRASE = re.compile(rf"{_ACRONYM}|^\w", re.IGNORECASE)
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
@@ -69,7 +69,7 @@ _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</di
 _PAGE_COLORS = Markup(
     "{0} {{ {1} }}\n@media screen and (prefers-color-scheme: dark) {{ {0} {{ {2} }} }}\n"
 )
-# what contains the outputs of a dark notebook in JupyterLab, and in VS Code
+# The selectors match what contains the outputs of a dark notebook in JupyterLab and in VS Code.
 _COLORS = Markup(
     '{0} {{ {1} }}\n:is([data-jp-theme-light="false"], .vscode-dark, '
     '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]) {0} {{ {2} }}\n'
@@ -149,7 +149,7 @@ def shorten(text: str, limit: int = BRIEF) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-# limits, because Python's own repr fails on deep values, and is slow
+# Python's own repr fails on deep values and is slow on long ones; this one cuts both.
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 2 * BRIEF
 

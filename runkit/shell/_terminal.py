@@ -61,13 +61,13 @@ STYLES = {
 PIPE = 400  # characters of a line that is not shown on a terminal
 WIDE = 110  # columns of a terminal that has room for more columns of a table
 NAME = 27  # columns for the name of a business
-# columns that give way if the terminal is narrow; those of numbers
+# These columns are shortened if the terminal is narrow.
 CUT = ("Business", "Agent", "Question", "Outcome", "Step")
-RIGHT = ("Work", "Waiting", "Age", "Time")
+RIGHT = ("Work", "Waiting", "Age", "Time")  # columns of durations
 MAX_VALUE = 200  # characters
 # heads of `one_run.step` by its column `part`
 PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
-# what needs somebody first, by status or confidence
+# The order of runs by status, or by the confidence of a completed one.
 RANKS = {
     "interrupted": 0,
     "error": 1,
@@ -172,7 +172,7 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
     is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
     level = runs["level"].str.capitalize().mask(is_unrated, "Unrated").where(is_completed)
-    # of an output alone nobody knows how sure the agent was of its findings
+    # The confidence of an output alone does not say how sure the agent was of its findings.
     level = level.mask(runs["is_low"].isna() & level.eq("High"))
     ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
 
@@ -249,7 +249,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
         return
 
     questions = {row["step_id"]: row for row in f.interrupts.to_dict("records")}
-    # what failed has no critical path
+    # A failed run has no critical path.
     has_path = run["status"] != "error" and steps["is_critical"].any()
     table = _grid("Step", "Time", "", has_heads=False)
     for stem, step in zip(_stems(steps), steps.to_dict("records"), strict=True):

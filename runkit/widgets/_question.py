@@ -250,7 +250,8 @@ class State(StrEnum):
 
 
 ACCEPTED = "accepted"  # the question: the API took this answer
-# an answer from this machine: the API took it, or it is in doubt, the card's or another one
+# What is known of an answer from this machine: the API took it; the card's own, or another one,
+# may have closed the question; there is none.
 CLEAR, DOUBTFUL, THEIRS, NONE = "confirmed", "doubtful", "theirs", "none"
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{answer}, {at} · signed {who}"
@@ -260,7 +261,7 @@ _MAYBE = (
 )
 _EXPIRED = f"{status_words.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
-    # the question, an answer from here: state, tone, title
+    # by the outcome of the question and that knowledge: the state, the tone and the title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
     ("closed", CLEAR): (State.CONFLICT, "attention", _ELSEWHERE),
     ("closed", DOUBTFUL): (State.SETTLED, "attention", "Closed. {doubt}"),

@@ -146,7 +146,7 @@ class Questionnaire:
             verb = next((verb for verb in section.verbs if verb.value == decision), None)
             receipts.append(verb.receipt if verb else "Answered")
         first, *others = receipts
-        # a word such as TIN stays
+        # An acronym such as TIN keeps its capitals.
         lower = (text if text[1].isupper() else text[0].lower() + text[1:] for text in others)
         return "; ".join([first, *lower])
 
