@@ -78,11 +78,13 @@ def test_a_figure_with_axes_of_another_kind_has_no_picture():
 
 def test_plotly_s_renderers_keep_the_user_s_configuration(monkeypatch):
     """Ours applies to our figures only, over what is set for all."""
-    renderer = plotly.io.renderers["plotly_mimetype"]
-    monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
-    config = bundle(runkit.gantt(example("completed")))[PLOTLY]["config"]
-    assert config["scrollZoom"]
+    figure = runkit.gantt(example("completed"))
+    config = bundle(figure)[PLOTLY]["config"]
     # its button "Share chart" would upload customers' data with one click
     assert (config["showSendToCloud"], config["plotlyServerURL"]) == (False, "")
+    renderer = plotly.io.renderers["plotly_mimetype"]
+    monkeypatch.setattr(renderer, "config", {"scrollZoom": True, "displaylogo": True})
+    config = bundle(figure)[PLOTLY]["config"]
+    assert (config["scrollZoom"], config["showSendToCloud"]) == (True, False)
     assert renderer.config.items() >= {"scrollZoom": True, "displaylogo": True}.items()
     assert "showSendToCloud" not in renderer.to_mimebundle(go.Figure().to_dict())[PLOTLY]["config"]
