@@ -93,10 +93,8 @@ def number(count: Count) -> str:
 def short(count: Count, what: str) -> str:
     """Write the number where the things are named beside it: `27 late; 3 not known`, `all late`."""
     if not count.n and not count.is_whole:
-        unread = f"; {_unread(count)}" if count.unread else ""
-        return f"{NOT_KNOWN} whether {what}{unread}"
-    word = "all" if count.is_all else f"{count.n:,}" if count.n else "none"
-    return f"{word} {what}{gap(count)}"
+        return f"{NOT_KNOWN} whether {what}{_unread(count)}"
+    return f"{_quantity(count)} {what}{gap(count)}"
 
 
 def phrase(count: Count, what: str, noun: str) -> str:
@@ -107,16 +105,12 @@ def phrase(count: Count, what: str, noun: str) -> str:
     if not count.of:
         return things(count, noun)
     base = plural(count.of, noun)
-    if count.of == 1:
-        is_so = "" if count.n else f"{NOT_KNOWN} whether " if count.unknown else "not "
-        return f"{base}, {is_so}{what}{_after(_unread(count))}"
-    if not count.n and not count.is_whole:
-        some = f"for {count.unknown:,} " if count.unknown < count.of else ""
-        doubt = f"{some}{NOT_KNOWN} whether {what}" if count.unknown else f"not {what}"
-        return f"{base}, {doubt}{_after(_unread(count))}"
-    if count.is_all:
-        return f"all {base} {what}"
-    return f"{f'{count.n:,}' if count.n else 'none'} of {base} {what}{gap(count)}"
+    if count.of > 1 and (count.n or count.is_whole):
+        of = "" if count.is_all else " of"
+        return f"{_quantity(count)}{of} {base} {what}{gap(count)}"
+    some = f"for {count.unknown:,} " if count.unknown < count.of else ""
+    is_so = f"{some}{NOT_KNOWN} whether " if count.unknown else "" if count.n else "not "
+    return f"{base}, {is_so}{what}{_unread(count)}"
 
 
 def things(count: Count, noun: str, nouns: str | None = None) -> str:
@@ -124,7 +118,7 @@ def things(count: Count, noun: str, nouns: str | None = None) -> str:
     several = nouns or f"{noun}s"
     if count.of:
         least = "at least " if count.unknown else ""
-        return f"{least}{plural(count.n, noun, nouns)}{_after(_unread(count))}"
+        return f"{least}{plural(count.n, noun, nouns)}{_unread(count)}"
     if count.unread:
         return f"{several} of {plural(count.unread, 'run')} {NOT_KNOWN}"
     return f"no {several}"
@@ -141,13 +135,14 @@ def base(count: Count, noun: str, nouns: str | None = None) -> str:
     if not count.of:
         return things(count, noun, nouns)
     if count.unknown == count.of:
-        return f"of {plural(count.of, noun, nouns)}; {NOT_KNOWN}{_after(_unread(count))}"
+        return f"of {plural(count.of, noun, nouns)}; {NOT_KNOWN}{_unread(count)}"
     return f"of {plural(count.of - count.unknown, noun, nouns)}{gap(count)}"
 
 
 def gap(count: Count) -> str:
     """Write what is missing, after a semicolon: `; 3 not known; 41 runs not read in full`."""
-    return _after(f"{count.unknown:,} {NOT_KNOWN}" if count.unknown else "", _unread(count))
+    unknown = f"; {count.unknown:,} {NOT_KNOWN}" if count.unknown else ""
+    return f"{unknown}{_unread(count)}"
 
 
 def unread(count: Count, things: str) -> str:
@@ -190,9 +185,9 @@ def sentence(*parts: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
+def _quantity(count: Count) -> str:
+    return "all" if count.is_all else f"{count.n:,}" if count.n else "none"
+
+
 def _unread(count: Count) -> str:
-    return f"{plural(count.unread, 'run')} not read in full" if count.unread else ""
-
-
-def _after(*parts: str) -> str:
-    return "".join(f"; {part}" for part in parts if part)
+    return f"; {plural(count.unread, 'run')} not read in full" if count.unread else ""
