@@ -116,20 +116,16 @@ def counts(values: Iterable[str]) -> str:
     return ", ".join(f"{n:,} {value}" for value, n in Counter(values).items())
 
 
-def _folded(
-    noun: str, preposition: str, rows: list[Json], endings: Sequence[str], unread: str = ""
-) -> list[Json]:
-    """Fold rows under their number and how they ended, such as `3 completed, 1 failed`.
+def _folded(title: str, rows: list[Json]) -> list[Json]:
+    """Build a line whose rows are folded under its title; there is none without rows."""
+    return [{"title": title, "rows": rows}] if rows else []
 
-    `unread` says what may have more of them.
-    """
-    if not rows:
-        return []
-    summary = counts(endings)
-    if len(set(endings)) == 1 and not unread:
-        summary = f"all {endings[0]}" if len(endings) > 1 else endings[0]
-    title = f"{plural(len(rows), noun)} {preposition} this business, {summary}{unread}"
-    return [{"title": title, "rows": rows}]
+
+def _endings(words: Sequence[str], *, is_whole: bool = True) -> str:
+    """Count how rows ended: `3 completed, 1 failed`, or `all completed` if no row is missing."""
+    if len(set(words)) == 1 and is_whole:
+        return f"all {words[0]}" if len(words) > 1 else words[0]
+    return counts(words)
 
 
 def read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
@@ -200,20 +196,18 @@ def ordinal(position: int) -> str:
 
 def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
-    rows, endings, n_newer = [], [], 0
+    rows, endings = [], []
     for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
         status = status_words.status(shorten(run.status, 40))
         color = colors.CONFIDENCE_COLORS.get(run.confidence, "")
         pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
-        is_newer = run.created_at > asked_at
-        end = "newer" if is_newer else "older"
+        end = "newer" if run.created_at > asked_at else "older"
         rows.append(_row(f"created {live_moment(run.created_at)}", *pills, run=run.run_id, end=end))
         endings.append(status.word.lower())
-        n_newer += is_newer
-    lines = _folded("other run", "of", rows, endings)
-    if n_newer:
-        lines[0]["title"] += f"; {plural(n_newer, 'is', 'are')} newer than this question"
-    return lines
+    n_newer = sum(row["end"] == "newer" for row in rows)
+    newer = f"; {plural(n_newer, 'is', 'are')} newer than this question" if n_newer else ""
+    title = f"{plural(len(rows), 'other run')} of this business, {_endings(endings)}{newer}"
+    return _folded(title, rows)
 
 
 def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
@@ -224,7 +218,8 @@ def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
         label = shorten(row.label or NO_LABEL, 100)
         rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
         endings.append(ending.partition(":")[0].lower())
-    return _folded("earlier question", "about", rows, endings, gap(Count(0, 0, 0, n_unread)))
+    summary = _endings(endings, is_whole=not n_unread) + gap(Count(0, 0, 0, n_unread))
+    return _folded(f"{plural(len(rows), 'earlier question')} about this business, {summary}", rows)
 
 
 def _answers_line(log: Sequence[Any]) -> list[Json]:
@@ -236,6 +231,4 @@ def _answers_line(log: Sequence[Any]) -> list[Json]:
         signer = shorten(entry.answered_by, 80)
         text = f"{answer}{doubt} · signed {signer} · run {short_id(entry.run_id)}"
         rows.append(_row(text, end=live_moment(entry.sent_at)))
-    if not rows:
-        return []
-    return [{"title": f"Earlier answers on this machine: {len(rows):,}", "rows": rows}]
+    return _folded(f"Earlier answers on this machine: {len(rows):,}", rows)

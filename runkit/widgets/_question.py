@@ -140,7 +140,7 @@ class Question:
         )
 
     def outcome(self, run: Run) -> Outcome:
-        """Find the outcome in a newer state of the run, read with its steps."""
+        """Return the outcome in a newer state of the run, read with its steps."""
         is_open = is_pending(run, self.interrupt_id or "", self.step_id)
         if is_open and not run.is_finished:
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
@@ -385,7 +385,10 @@ def _reason(answer: Json) -> str:
 def closed_receipt(
     client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True
 ) -> Receipt:
-    """Build the receipt of a closed question: the one that this machine answered last, if any."""
+    """Build the receipt of a closed question: the one that this machine answered last, if any.
+
+    The drafts of the run's closed questions are deleted.
+    """
     status = str(status_words.status(shorten(run.status, 40)))
     facts = receipt_facts(run, client) | {"status": status}
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
