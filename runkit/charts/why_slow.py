@@ -94,9 +94,7 @@ def _questions(f: Frames, run_id: str) -> pd.DataFrame:
     table = table.assign(median_of_kind_s=median_s)
     table = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)]
     table = table.sort_values("wait_s", ascending=False)
-    return table[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]].reset_index(
-        drop=True
-    )
+    return table[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]]
 
 
 def _sentences(
@@ -118,29 +116,24 @@ def _sentences(
         return [f"{times}.", *notes]
 
     parts = _compared(row, known)
-    compared = {
+    spent = {
         part: f"{verb} {lasting(row[part])}, median {lasting(known[part].median())}"
         for part, verb in PARTS.items()
     }
-    unusual = [str(part) for part in parts.index[parts["is_unusual"]]]
-    sentences = [] if row["is_over"] else [f"{times}."]
-    if unusual:
-        first, *more = unusual
-        sentences.append(
-            f"Slow because {compared[first]}{_cause(f, row, known, questions, first)}."
-        )
-        if more:
-            cause = _cause(f, row, known, questions, more[0])
-            sentences.append(f"Besides, {compared[more[0]]}{cause}.")
-        elif row["is_over"]:
-            other = "waiting_s" if first == "working_s" else "working_s"
-            sentences.append(f"As usual, {compared[other]}.")
-    elif row["is_over"]:
+    reasons = [
+        f"{spent[part]}{_cause(f, row, known, questions, part)}"
+        for part in parts.index[parts["is_unusual"]][:2]
+    ]
+    starts = ("Slow because", "Besides,")
+    sentences = [f"{start} {reason}." for start, reason in zip(starts, reasons, strict=False)]
+    if not row["is_over"]:
+        sentences.insert(0, f"{times}.")
+    elif not reasons:
         n_others = len(known) + n_unknown
         is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
-        head = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"
-        spent = f"{compared['working_s']}; {compared['waiting_s']}"
-        sentences.append(f"{head} beside {plural(len(known), 'other')}: {spent}.")
+        start = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"
+        beside = f"beside {plural(len(known), 'other')}"
+        sentences = [f"{start} {beside}: {spent['working_s']}; {spent['waiting_s']}."]
     return [*sentences, *notes]
 
 
