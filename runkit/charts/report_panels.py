@@ -314,13 +314,11 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
 
 
 @checked
-def changed(f: Frames, table: pd.DataFrame | None) -> Panel:
+def changed(table: pd.DataFrame | None) -> Panel:
     """Show what has changed since an earlier state of the runs.
 
     Parameters
     ----------
-    f
-        Frames of any number of runs.
     table
         The frame of `runkit.changes()`, as in `report_data().changes`; None for no panel rows.
 
@@ -384,9 +382,12 @@ def different_facts(f: Frames) -> Panel:
 def _facts(f: Frames) -> dict[str, str]:
     """Return what names and measures one run, as texts."""
     [run] = records(f.runs.assign(waiting_s=measured_waits(f)))
-    n_sources = len(f.sources.drop_duplicates(["url", "source_name"]))
-    counts = {"Steps": run["n_steps"], "Findings": run["n_findings"], "Sources": n_sources}
-    counts |= {"Questions": run["n_interrupts"]}
+    counts = {
+        "Steps": run["n_steps"],
+        "Findings": run["n_findings"],
+        "Sources": Facts(f).sources.of,
+        "Questions": run["n_interrupts"],
+    }
     times = {name: run[f"{name.lower()}_s"] for name in ("Duration", "Working", "Waiting", "Idle")}
     texts = {
         "Business": run["business_name"] or run["business_id"],
