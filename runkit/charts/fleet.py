@@ -20,7 +20,6 @@ from runkit.charts.panel import (
     bars,
     count_words,
     lasting,
-    percent,
     records,
     render,
     table_html,
@@ -131,10 +130,7 @@ def outcomes(f: Frames) -> Panel:
     table.insert(3, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))
     table = table.iloc[np.lexsort((-table["n_runs"], -n_of_agent))].reset_index(drop=True)
 
-    n_runs = len(f.runs)
-    n_completed = int(f.runs["status"].eq("completed").sum())
-    share = percent(n_completed, n_runs)
-    words = f"{n_completed:,} of {plural(n_runs, 'run')} completed ({share})."
+    words = sentence(phrase(count(f.runs["status"].eq("completed")), "completed", "run"))
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
     return Panel("Outcomes", words, table, body=body)
 

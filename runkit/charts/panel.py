@@ -14,7 +14,6 @@ from runkit.display.colors import CONFIDENCE_COLORS
 from runkit.display.html_tables import (
     MAX_ROWS,
     df_to_html,
-    format_percent,
     with_labels,
     without_blanks,
 )
@@ -161,11 +160,6 @@ def bars(parts: pd.DataFrame) -> pd.Series[Any]:
         html.append(render("bar", parts=segments))
     # as objects, so that pandas does not make plain text of them
     return pd.Series(html, parts.index, object)
-
-
-def percent(part: float, whole: float) -> str:
-    """Write a share in words."""
-    return format_percent(100 * part / whole) if whole else MISSING
 
 
 def words_of(value: object, limit: int = 120) -> str:
