@@ -65,7 +65,8 @@ def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
     dict of str to Panel
         `known`: each finding once, from the newest run that has it, with what it was before.
         `changed`: a row for each finding or output in which a run differs from the run before it;
-        runs that were not read in full are left out. `questions`: the audit trail. `sources`: each
+        runs that were not read in full are left out, and so are those that did not complete, but
+        for the newest. `questions`: the audit trail. `sources`: each
         source once, with what cites it. `runs`: a row for each run.
 
     Raises
@@ -136,8 +137,12 @@ def _before(row: dict[Any, Any], can_be_new: bool) -> str:
 
 
 def _changed(f: Frames, facts: Facts) -> Panel:
-    """Show how the findings and outputs of each run differ from those of the run before it."""
-    runs = f.runs[is_read(f)]
+    """Show how the findings and outputs of each run differ from those of the run before it.
+
+    A run that did not complete may not have looked at everything: only the newest one is compared.
+    """
+    read = f.runs[is_read(f)]
+    runs = read[read["status"].eq("completed") | (read.index == 0)]
     newer = _ratings(f, runs)[["no", *KEY, "copy", "rating", "n_copies"]]
     older = newer.assign(no=newer["no"] - 1)  # the number of the run after it
     key, suffixes = ["no", *KEY, "copy"], ("_older", "_newer")
@@ -162,6 +167,9 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     words = count_words(table["change"]) if len(table) else ""
     if table.empty and len(runs) > 1:
         words = f"no finding differs in {plural(len(runs), 'run')}"
+    if n_left_out := len(read) - len(runs):
+        left_out = f"{plural(n_left_out, 'run')} not completed left out"
+        words = "; ".join(filter(None, [words, left_out]))
     words = f"{sentence(words)} {unread(facts.unread, 'Findings')}".strip()
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 

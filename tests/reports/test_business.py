@@ -52,6 +52,7 @@ def test_findings_are_followed_from_run_to_run_as_a_multiset():
     f = runkit.frames(
         [
             run(findings(("TIN", "low"), ("Site", "high"), *twice), run_id="r1") | NAME,
+            run(run_id="q", start=150, end=160, status="error") | NAME,
             run(
                 findings(("TIN", "high"), ("Hit", "low"), *twice[1:]),
                 run_id="r2",
