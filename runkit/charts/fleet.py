@@ -122,9 +122,13 @@ def outcomes(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        `runs_percent` is the share of an agent's runs. Open runs are measured until they were read.
+        `runs_percent` is the share of an agent's runs. Open runs are measured until they were
+        read, and left out of the times where nobody knows when that was.
     """
-    by = f.runs.astype({"status": "str"}).groupby(["agent", "status"], dropna=False)["duration_s"]
+    undated = f.runs["run_id"].isin(f.reads.loc[f.reads["is_undated"].eq(True), "run_id"])
+    runs = f.runs.assign(status=f.runs["status"].astype("str"))
+    runs["duration_s"] = runs["duration_s"].mask(undated)
+    by = runs.groupby(["agent", "status"], dropna=False)["duration_s"]
     table = by.size().astype("int32").to_frame("n_runs").join(spread(by)).reset_index()
     n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
     table.insert(3, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))

@@ -59,7 +59,9 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     [row] = run.to_dict("records")
     others = _others(facts, row)
     known = others[others["working_s"].notna()]
-    groups = {"This run": run, f"Median of {plural(len(known), 'other')}": known}
+    is_least = run["is_least"] & ~run["is_over"]  # nobody knows how long it has waited
+    shown = run.assign(**run[["duration_s", "waiting_s"]].mask(is_least, axis=0))
+    groups = {"This run": shown, f"Median of {plural(len(known), 'other')}": known}
     medians = [
         {"group": name, "n_runs": len(group), **group[MEASURES].astype("float64").median()}
         for name, group in groups.items()

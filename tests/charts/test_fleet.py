@@ -252,6 +252,9 @@ def test_why_slow_says_what_is_not_known_yet():
     assert sentences["w1"].startswith("Still waiting: 1 min 10 s so far")
     assert sentences["w2"].startswith("Still waiting: 0 s work, 10 s idle, waiting since Feb")
     assert "steps not read" in sentences["bare"]
+    assert fleet.why_slow(f, "w2").table.loc[0, ["duration_s", "waiting_s"]].isna().all()
+    alone = fleet.outcomes(frames([undated])).table
+    assert alone[["median_s", "total_s"]].isna().to_numpy().all()
 
 
 def test_failures_are_grouped_by_the_error_without_its_numbers():
