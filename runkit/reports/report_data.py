@@ -91,15 +91,12 @@ def _examples(client: Client, n: int, *, business: bool) -> list[Run]:
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
-    completed = table[table["status"] == "completed"]
-    completed = completed.sort_values("waiting_s", ascending=False, kind="stable")
     examples = table.head(n)
     if business:
-        n_runs = table["business_id"].map(table["business_id"].value_counts())
-        distance = (n_runs - n).abs()
-        closest = table[distance.eq(distance.min())]
-        examples = closest[closest["business_id"].eq(closest["business_id"].iloc[0])]
+        ids = table["business_id"]
+        closest = int((ids.map(ids.value_counts()) - n).abs().argmin())
+        examples = table[ids.eq(ids.iloc[closest])]
     elif n < 3:
-        examples = completed.iloc[[0, -1][:n]]
-    ids = set(examples["run_id"])
-    return [run for run in runs if run.id in ids]
+        completed = table[table["status"].eq("completed")].sort_values("waiting_s", kind="stable")
+        examples = completed.iloc[[-1, 0][:n]]
+    return [run for run in runs if run.id in {*examples["run_id"]}]
