@@ -6,10 +6,8 @@ import json
 
 import pandas as pd
 
-from runkit.analysis.actions import DTYPES, fully_known
+from runkit.analysis.actions import check_actions, fully_known
 from runkit.api.validation import KIND_OF_TYPE
-from runkit.display.text import brief
-from runkit.errors import UsageError
 from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.run_rules import LinkedFrames, is_rated
 
@@ -48,10 +46,7 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
 
     Raises `UsageError`.
     """
-    if not set(DTYPES) <= set(actions):
-        raise UsageError(
-            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
-        )
+    check_actions(actions)
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
     statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")

@@ -23,7 +23,7 @@ from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently
 from runkit.display.counts import Count, sentence, things, unread
-from runkit.display.text import plural
+from runkit.display.text import brief, plural
 from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.tables.frames import Frames
@@ -233,6 +233,12 @@ def _listed_runs(
 def _n_rows(table: pd.DataFrame) -> Counter[tuple[str, str]]:
     """Count the actions of each run, by type of object."""
     return Counter(zip(table["run_id"], table["object_type"], strict=True))
+
+
+def check_actions(df: pd.DataFrame) -> None:
+    """Raise `UsageError` for another frame than that of `actions`."""
+    if not set(DTYPES) <= set(df):
+        raise UsageError(f"actions={brief(df)}; expected the frame of runkit.actions(), or None.")
 
 
 def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:

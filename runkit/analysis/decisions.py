@@ -160,14 +160,14 @@ def decisions(
     numbers = pd.DataFrame(flags, questions.index).astype("boolean")
     if by == "confidence":
         group = group[questions["kind"].ne("decision")]
-    business = _businesses(facts.frames, questions)
+    questions = _with_businesses(facts.frames, questions)
     counts = _counts(numbers, group, facts).join(_waits(questions, group))
-    counts = counts.join(_shares(numbers, group, business))
+    counts = counts.join(_shares(numbers, group, questions["business"]))
     counts["n_businesses"] = counts["n_businesses"].fillna(0).astype("Int32")
     table = _ordered(counts[COLUMNS].rename_axis(by).reset_index(), by)
     ways = ["answers=runkit.answer_log()"] * (answers is None)
     ways += ["actions=runkit.actions(f, client)"] * (actions is None)
-    parts = [*_against(facts, numbers, group, business)]
+    parts = [*_against(facts, numbers, group, questions)]
     if numbers["n_against"].isna().any() and ways:
         parts.append(f"To know more, pass {' and '.join(ways)}.")
     table.attrs["sentence"] = " ".join([*parts, _sentence(facts, numbers, log)])
@@ -188,20 +188,21 @@ def _counts(flags: pd.DataFrame, group: pd.Series[str], facts: Facts) -> pd.Data
     return counts
 
 
-def _businesses(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
-    """Return the business of each question, else its thread, else its run."""
-    runs = f.runs.set_index("run_id")
+def _with_businesses(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
+    """Add the `business` of each question, else its thread, else its run; `has_business` if so."""
+    runs = f.runs.set_index("run_id", drop=False)
     known = runs["business_id"].fillna(runs["business_name"])
-    business = known.fillna(runs["thread_id"]).fillna(pd.Series(runs.index, runs.index))
-    columns = pd.DataFrame({"business": business, "is_known": known.notna()})
-    columns = columns.reindex(questions["run_id"]).set_axis(questions.index)
-    return columns.assign(is_decision=questions["kind"].eq("decision"))
+    business = known.fillna(runs["thread_id"]).fillna(runs["run_id"])
+    return questions.assign(
+        business=questions["run_id"].map(business),
+        has_business=questions["run_id"].isin(known.dropna().index),
+    )
 
 
-def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame) -> pd.DataFrame:
+def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.Series[str]) -> pd.DataFrame:
     """Return the mean share of the businesses of each group, with its interval."""
     against = flags.loc[flags["n_known"], "n_against"].astype("float64")
-    by_business = against.groupby([group, business["business"]]).mean()
+    by_business = against.groupby([group, business]).mean()
     by_group = by_business.groupby(level=0)
     share, n = by_group.mean(), by_group.size()
     low, high = (bound.where(n >= MIN_FOR_INTERVAL) for bound in wilson(share, n))
@@ -210,7 +211,7 @@ def _shares(flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame) 
 
 
 def _against(
-    facts: Facts, flags: pd.DataFrame, group: pd.Series[str], business: pd.DataFrame
+    facts: Facts, flags: pd.DataFrame, group: pd.Series[str], questions: pd.DataFrame
 ) -> Iterator[str]:
     """Write how often reviewers decided against the agent, as far as it is known."""
     is_rated = group.name == "confidence"
@@ -220,7 +221,8 @@ def _against(
     against = count(is_against, facts.n_unread)
     n_known = against.of - against.unknown
     if n_known:
-        [row] = _shares(chosen, pd.Series("", chosen.index), business).to_dict("records")
+        one_group = pd.Series("", chosen.index)
+        [row] = _shares(chosen, one_group, questions["business"]).to_dict("records")
         n = row.pop("n_businesses")
         mean = "" if n == n_known else f"mean of {plural(n, 'business', 'businesses')} "
         number = f"{against.n:,} of {plural(n_known, noun)} ({mean}{Estimate(*row.values())})"
@@ -230,8 +232,9 @@ def _against(
     if is_rated:
         yield "Only questions that were asked; the reviewer saw the confidence."
     notes = {
-        "Without a business, counted by thread or run": ~business["is_known"] & chosen["n_known"],
-        "Left out, of kind decision without a proposal": business["is_decision"],
+        "Without a business, counted by thread or run": chosen["n_known"]
+        & ~questions["has_business"],
+        "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
         "Approved by an action, which does not tell edits": flags["n_known"]
         & flags["n_edited"].isna(),
     }
@@ -324,7 +327,8 @@ def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
     rank: Any = 0 if by == "week" else -table["n_asked"]
     if by == "confidence":
-        rank = pd.Categorical(table[by], CONFIDENCES[::-1]).codes
+        order = {word: number for number, word in enumerate(reversed(CONFIDENCES))}
+        rank = table[by].map(order).astype("float64")
     keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index
     return table.loc[in_order].reset_index(drop=True)

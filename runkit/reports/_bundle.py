@@ -22,6 +22,7 @@ import runkit
 from runkit.analysis.changes import changes
 from runkit.api import jsontext
 from runkit.charts.panel import STYLE
+from runkit.display.counts import sentence
 from runkit.display.hide_keys import IN_USE, MASK, hide
 from runkit.display.text import Markup, block, html_table, plural, timestamp, visible
 from runkit.errors import DISTRIBUTION, DataError
@@ -170,11 +171,11 @@ def redact_source(
     """Mask the data and the labels, and describe the provenance."""
     name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
     why = source.frames.coverage.why or ""
-    sentence = "" if source.changes is None else source.changes.attrs["sentence"]
-    tables = masker.tables(source.tables(), [*labels, name, why, sentence, *source.texts])
+    changed_words = "" if source.changes is None else source.changes.attrs["sentence"]
+    tables = masker.tables(source.tables(), [*labels, name, why, changed_words, *source.texts])
     answers, actions, changed = (tables.pop(name, None) for name in MORE)
     if changed is not None:
-        changed.attrs["sentence"] = masker.text(sentence)
+        changed.attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers
     unknown = pd.Series(None, answers.index, "str")
     answers = answers.assign(question_digest=unknown, answer_digest=unknown)
@@ -223,8 +224,7 @@ def _redaction(masker: Masker, settings: tuple[str, ...]) -> str:
         for name, number in masker.counts.items()
     ]
     masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
-    parts = (*settings, masked, NOT_MASKED)
-    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+    return " ".join(map(sentence, (*settings, masked, NOT_MASKED)))
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 import nbformat
 import pandas as pd
 
+from runkit.analysis.actions import check_actions
 from runkit.arguments import NonBlank, checked
 from runkit.charts.business_panels import one_business
 from runkit.display.hide_keys import MASK
-from runkit.display.text import brief, moment, plural, visible
+from runkit.display.text import moment, plural, visible
 from runkit.errors import ReportError, UsageError
 from runkit.local import files
 from runkit.reports import templates
@@ -195,10 +196,8 @@ def _labels(*texts: str | None) -> Labels:
 
 def _check_arguments(actions: pd.DataFrame | None, notebook_path: Path) -> None:
     """Raise `UsageError` for another frame, or if a notebook of the user is in the way."""
-    if actions is not None and "effects" not in actions:
-        raise UsageError(
-            f"actions={brief(actions)}; expected the frame of runkit.actions(), or None."
-        )
+    if actions is not None:
+        check_actions(actions)
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
             f"{notebook_path} exists and was not made by a report; the executed notebook would "
