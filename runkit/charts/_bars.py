@@ -62,7 +62,7 @@ class Scene(NamedTuple):
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
     `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
-    of `with_courses` with `label` and `origin`.
+    of `with_courses` with `letter`, `label` and `origin`.
     """
 
     frames: Frames
@@ -166,16 +166,14 @@ def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
 
 
 def _runs(f: Frames) -> pd.DataFrame:
-    """Return the runs with labels (two to four have letters) and the origin of their times."""
-    labels = [
-        run_label(run["run_id"], run["business_name"], run["agent_name"], MAX_RUN_LABEL)
-        for run in f.runs.to_dict("records")
-    ]
-    if len(labels) > 1:
-        labels = [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
+    """Return the runs with a letter, a label, and the origin of their times."""
+    names = zip(f.runs["run_id"], f.runs["business_name"], f.runs["agent_name"], strict=True)
+    labels = [run_label(*run, MAX_RUN_LABEL) for run in names]
+    letters = [*LETTERS[: len(labels)]]
     first_step = f.steps.groupby("run_id")["started_at"].min().reindex(f.runs["run_id"])
     origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
-    return with_courses(f).assign(label=labels, origin=origin).reset_index(drop=True)
+    runs = with_courses(f).assign(letter=letters, label=labels, origin=origin)
+    return runs.reset_index(drop=True)
 
 
 def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -232,8 +230,9 @@ def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
     """Write the hover text of each bar: name, agent, times, findings, and what it returned."""
     findings = _findings(scene.frames, bars)
-    has_many = len(scene.runs) > 1
-    runs = [f" · {plain(label, MAX_TEXT)}" if has_many else "" for label in scene.runs["label"]]
+    runs = (" · " + scene.runs["letter"] + " " + scene.runs["label"].map(plain)).tolist()
+    if len(runs) == 1:
+        runs = [""]
 
     hovers = []
     for bar in each(bars):
@@ -275,13 +274,13 @@ def _first(lines: list[str], noun: str) -> list[str]:
 
 def _times(bar: Any) -> str:
     """Write how long a step took, and from when on."""
+    seconds, length = bar.end - bar.start, "instant"
     if pd.isna(bar.duration_s):
         return "not started"
-    seconds = bar.end - bar.start
-    length = duration(seconds) if seconds > 0 else "instant"
-    if seconds > 0 and abs(seconds - bar.self_s) >= 0.05:
-        length += f" (own time {duration(bar.self_s)})"
-    if bar.kind == WAIT and bar.is_open and seconds <= 0:
+    if seconds > 0:
+        is_own = abs(seconds - bar.self_s) < 0.05
+        length = duration(seconds) + ("" if is_own else f" (own time {duration(bar.self_s)})")
+    elif bar.kind == WAIT and bar.is_open:
         length = "unknown length"
     return f"{length} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
 

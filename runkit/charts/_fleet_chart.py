@@ -6,7 +6,7 @@ seconds to weeks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -55,9 +55,6 @@ from runkit.tables.run_rules import short_ids, time_parts, wait_of
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Sort = Literal["attention", "time", "duration"]
-Group = Literal["status", "business", "agent"]
-
 HOVERED = [  # the columns of a hover text
     *("run_id", "business_name", "agent_name", "status", "outcome", "is_over", "is_least"),
     *("duration_s", "working_s", "waiting_s", "idle_s", "steps_s", "wait_s", "since"),
@@ -80,8 +77,8 @@ ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}
 def fleet_chart(
     facts: Facts,
     *,
-    sort: Sort = "attention",
-    group: Group = "status",
+    sort: str = "attention",
+    group: str = "status",
     title: str | None = None,
     is_small: bool = False,
 ) -> Figure:
@@ -224,12 +221,7 @@ def _layout(
     ticks = [*(first["y"] - AFTER_HEAD), *y]
     rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
     states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": 8}
-    margin = {
-        "l": labels_px + 16,
-        "r": RIGHT_PX,
-        "t": HEAD_PX,
-        "b": BOTTOM_PX,
-    }
+    margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}
     band, label = _band(theme, sla_h)
     return figure_layout(theme, heading, int(row_px * (y[-1] + ROW_EDGES)), margin) | {
         "xaxis": _work_axis(runs),
@@ -257,16 +249,9 @@ def _wait_axis(runs: pd.DataFrame) -> Json:
     """Build the log axis of waits, with room for the text of the longest one."""
     low, high = np.log10([MIN_WAIT, max(DAY, runs["wait_s"].max())]).tolist()
     ticks = array_ticks(ROW_TICKS, [TICKS[seconds] for seconds in ROW_TICKS])
-    return (
-        ON_TOP
-        | ticks
-        | {
-            "domain": [SPLIT[1], 1],
-            "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
-            "type": "log",
-            "anchor": "y2",
-        }
-    )
+    until = low + (high - low) / (1 - TEXT_SHARE)
+    scale = {"domain": [SPLIT[1], 1], "range": [low, until], "type": "log", "anchor": "y2"}
+    return ON_TOP | ticks | scale
 
 
 def _axis_head(axis: str, text: str, theme: Theme) -> Json:
@@ -284,21 +269,9 @@ def _axis_head(axis: str, text: str, theme: Theme) -> Json:
 
 def _band(theme: Theme, sla_h: float) -> tuple[Json, Json]:
     """Shade the waits that are longer than `sla_h`, with a label at the top."""
-    beyond = {
-        "xref": "x2",
-        "x0": sla_h * HOUR,
-        "x1": 1e20,
-        "yref": "y2 domain",
-        "y0": 0,
-        "y1": 1,
-    }
-    corner = {
-        "xref": "x2",
-        "x": np.log10(sla_h * HOUR),
-        "yref": "paper",
-        "y": 1,
-        "yanchor": "top",
-    }
+    limit = sla_h * HOUR
+    beyond = {"xref": "x2", "x0": limit, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
+    corner = {"xref": "x2", "x": np.log10(limit), "yref": "paper", "y": 1, "yanchor": "top"}
     return sla_band(theme, sla_h, beyond, corner)
 
 

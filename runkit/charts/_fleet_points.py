@@ -57,6 +57,7 @@ LISTED = {  # by status: the column that orders the runs, how many are listed at
 MAX_LISTED = 20  # runs; of one status more than its share if the other has fewer
 LIST_PX = 460
 COLUMNS_PX = (36, 242, LIST_PX - 16)  # where names and ids begin, and where times end
+SIDES = ("left", "left", "right")
 
 DATE_STEPS = [seconds / DAY for seconds in INTERVALS if seconds >= 60]  # between ticks, in days
 MAX_DATES = 7  # ticks
@@ -98,10 +99,10 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
     y = runs["wait_s"].clip(lower=MIN_WAIT).where(runs["wait_s"] > 0, spread)
     drawn = runs.assign(y=y)[is_drawn(runs)].sort_values("rank", kind="stable")
 
+    groups: Any = drawn.head(MAX_POINTS).groupby(["rank", "status"])
     traces: list[Trace] = []
     names: list[str] = []
-    for _, group in drawn.head(MAX_POINTS).groupby(["rank", "status"]):
-        word = group["status"].iloc[0]
+    for (_, word), group in groups:
         color, symbol, opacity, icon = styles.get(word, (OTHER_COLOR, "diamond", 0.8, "◆"))
         edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
@@ -129,27 +130,12 @@ def points_layout(
     waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
 
     legend, bottom = legend_below(names, theme, LEFT_PX)
-    margin = {
-        "l": LEFT_PX,
-        "r": RIGHT_PX if is_small else LIST_PX,
-        "t": 4,
-        "b": bottom,
-    }
+    margin = {"l": LEFT_PX, "r": RIGHT_PX if is_small else LIST_PX, "t": 4, "b": bottom}
     rows = row_axis(theme, LEFT_PX - LABEL_EDGE_PX, [*ticks], [*ticks.values()])
 
-    across = {
-        "xref": "x domain",
-        "yref": "y",
-        "x0": 0,
-        "x1": 1,
-    }
+    across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": sla_h * HOUR, "y1": 1e20}
-    corner = {
-        "xref": "paper",
-        "x": 0,
-        "yref": "y",
-        "y": np.log10(sla_h * HOUR),
-    }
+    corner = {"xref": "paper", "x": 0, "yref": "y", "y": np.log10(sla_h * HOUR)}
     band, label = sla_band(theme, sla_h, beyond, corner | {"yanchor": "bottom"})
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     if is_small:
@@ -200,12 +186,7 @@ def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: The
         left, right = sorted((x + sign * MARK_PX, x + sign * width))
         shift = _free_shift(left, right, y, boxes)
         boxes.append((left, y + shift, right))
-        position = {
-            "x": run["day"],
-            "y": wait,
-            "xanchor": side,
-            "xshift": sign * MARK_PX,
-        }
+        position = {"x": run["day"], "y": wait, "xanchor": side, "xshift": sign * MARK_PX}
         notes.append(annotation(text, theme.attention, yshift=-shift, **position))
     return notes
 
@@ -222,9 +203,7 @@ def _free_shift(
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
-    names: list[Any] = []
-    ids: list[Any] = []
-    times: list[Any] = []
+    rows: list[tuple[str, ...]] = []
     n_of = runs["status"].value_counts().reindex([*LISTED], fill_value=0)
     for word, (column, least, order) in LISTED.items():
         if not n_of[word]:
@@ -233,26 +212,15 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
         group, state = runs[runs["status"] == word], STATUSES[word]
         first = group.sort_values(column, ascending=False, kind="stable").head(limit)
         head = colored(f"{state} {n_of[word]:,}, {order}", getattr(theme, state.color))
-        names += [bold(head), *first["name"]]
-        ids += [NBSP, *first["short_id"]]
-        times += [NBSP, *(first["created_at"].map(moment) if word == "error" else first["waited"])]
-    if not names:
-        return []
+        times = first["created_at"].map(moment) if word == "error" else first["waited"]
+        rows.append((bold(head), NBSP, NBSP))
+        rows += zip(first["name"], first["short_id"], times, strict=True)
 
-    corner = {
-        "xref": "paper",
-        "x": 1,
-        "yref": "paper",
-        "y": 1,
-        "yanchor": "top",
-    }
-    columns = (
-        (names, "left", theme.text),
-        (ids, "left", theme.muted),
-        (times, "right", theme.text),
-    )
+    corner = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
+    colors = theme.text, theme.muted, theme.text
+    columns = zip(*rows, strict=True)  # of no rows there is no column
     notes = []
-    for px, (lines, side, color) in zip(COLUMNS_PX, columns, strict=True):
+    for lines, px, side, color in zip(columns, COLUMNS_PX, SIDES, colors, strict=False):
         position = corner | {"xshift": px, "xanchor": side, "align": side}
         notes.append(annotation("<br>".join(lines), color, FONT_PX, **position))
     return notes

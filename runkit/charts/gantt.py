@@ -239,7 +239,7 @@ def run_heading(
 
 def _run_line(run: dict[Any, Any], theme: Theme, *, has_name: bool) -> list[str]:
     """Write the line of a run: its name or its time, its id, its status, where its time went."""
-    letter = colored(bold(run["label"][0]), theme.text)
+    letter = colored(bold(run["letter"]), theme.text)
     names = [plain(name, MAX_NAME) for name in _names(run["business_name"])] if has_name else []
     created = ""
     if pd.notna(run["created_at"]) and not has_name:  # a line has no room for both

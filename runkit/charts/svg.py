@@ -34,7 +34,7 @@ from runkit.charts._svg_elements import (
     text_at,
     title_of,
 )
-from runkit.charts.theme import EDGE_PX, FONT_PX, GRIDS, WIDTH, Json, template
+from runkit.charts.theme import EDGE_PX, FONT_PX, WIDTH, Json, template
 from runkit.display.colors import DARK, LIGHT
 from runkit.display.text import Markup, esc
 
@@ -52,7 +52,7 @@ LAYERS = ("below", "between", "above")  # of shapes: below axes, below traces, a
 LETTERS_OF = {"H": "x", "V": "y", "Z": ""}  # the coordinates of a command; of others x and y
 SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
 # Light and dark colors; of names with one light color the first counts.
-PAIRS = {GRIDS[LIGHT]: GRIDS[DARK]} | dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
+PAIRS = dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is named in it
     "figure": "annotations autosize barmode dragmode font height hovermode legend margin meta "
     "modebar paper_bgcolor plot_bgcolor shapes showlegend template title uirevision width xaxis "

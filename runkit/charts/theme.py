@@ -32,7 +32,6 @@ STATIC = Path(__file__).parent / "static"
 FIGURES = static_file(STATIC / "figures.css")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 FONT_PX = 12
-GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 TRANSPARENT = "rgba(0,0,0,0)"
 REMOVED_TOOLS = [
     "zoom",
@@ -84,7 +83,7 @@ def template(theme: Theme) -> dict[str, Any]:
     """Return the plotly template of a theme."""
     font = {"family": FONT, "size": FONT_PX, "color": theme.text}
     axis = {
-        "gridcolor": GRIDS[theme],
+        "gridcolor": theme.grid,
         "tickfont": {"size": FONT_PX - 1, "color": theme.muted},
         "title": {"standoff": 0, "font": {"size": FONT_PX, "color": theme.muted}},
         "zeroline": False,

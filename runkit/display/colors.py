@@ -19,6 +19,7 @@ class Theme(NamedTuple):
     text: str = "#1F2328"
     muted: str = "#59636E"
     line: str = "#D9DEE3"
+    grid: str = "#ECEFF2"
     band: str = "#F6F8FA"
     ok: str = "#1A7F37"
     ok_on: str = "#E6F6EA"
@@ -39,6 +40,7 @@ DARK = Theme(
     text="#E6E8EB",
     muted="#9AA4AF",
     line="#2C3137",
+    grid="#23282E",
     band="#191C20",
     ok="#4AC26B",
     ok_on="#10291A",
