@@ -348,5 +348,6 @@ def stretches(path: CriticalPath, run: Ints) -> Ints:
     start[begin] = since + waited[first] - before
     end[begin + n_pieces - 1] = until + waited[last] - before
     pieces = np.repeat(step, n_pieces), start, end
-    found = np.concatenate([np.column_stack(pieces), np.column_stack(waits)[:, [4, 1, 2]]])
-    return found[found[:, 1] < found[:, 2]]
+    of_waits = np.stack([waits.step, waits.start, waits.end], 1)
+    parts = np.concatenate([np.stack(pieces, 1), of_waits])
+    return parts[parts[:, 1] < parts[:, 2]]

@@ -140,8 +140,8 @@ def _critical_parts(steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     start, end, *bounds = (np.rint(edge.to_numpy() * 1e6).astype(np.int64) for edge in edges)
     run, depth = (steps[name].to_numpy(np.int64) for name in ("run", "depth"))
     tree = np.array(parents(depth.tolist()), np.int64), depth, run
-    found = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
-    step, since, until = stretches(found, run).T
+    path = critical_path(start, end, *tree, *bounds, is_waiting=steps["is_wait"].to_numpy())
+    step, since, until = stretches(path, run).T
     parts: pd.DataFrame = steps.iloc[step].assign(start=since / 1e6, end=until / 1e6)
     return parts[parts["is_critical"]]
 
@@ -156,7 +156,8 @@ def _agents(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[Ints, list[str]]:
 
 def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
     """Write for each step how its question or its error ended, or that it has no end."""
-    answers = _answers(f.interrupts)
+    questions = f.interrupts[[*STEP_KEY, *ENDING]].itertuples(index=False)
+    answers = {(run_id, step_id): outcome_words(*ending) for run_id, step_id, *ending in questions}
     keys = zip(steps["run_id"], steps["step_id"], strict=True)
     endings = np.array([answers.get(key, "Answered") for key in keys], object)
     is_live = statuses.isin(["running", "interrupted"])
@@ -174,12 +175,6 @@ def _runs(f: Frames) -> pd.DataFrame:
     origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
     runs = with_courses(f).assign(letter=letters, label=labels, origin=origin)
     return runs.reset_index(drop=True)
-
-
-def _answers(questions: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return what is known of the answers to questions, by run and step."""
-    rows = questions[[*STEP_KEY, *ENDING]].itertuples(index=False)
-    return {(run_id, step_id): outcome_words(*ending) for run_id, step_id, *ending in rows}
 
 
 def picture_of(
@@ -221,10 +216,9 @@ def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
     looks = steps.groupby(["alpha", "color", "row"])
     gap = MIN_GAP_PX / axis.scale
     ends = steps["x1"].clip(lower=steps["x0"] + gap) + gap
-    of, x0, x1 = unions(
-        looks.ngroup().to_numpy().astype(np.int64), steps["x0"].to_numpy(), ends.to_numpy()
-    )
-    return looks.size().index.to_frame(index=False).iloc[of].assign(x0=x0, x1=x1 - gap)
+    number = looks.ngroup().to_numpy().astype(np.int64)
+    look, x0, x1 = unions(number, steps["x0"].to_numpy(), ends.to_numpy())
+    return looks.size().index.to_frame(index=False).iloc[look].assign(x0=x0, x1=x1 - gap)
 
 
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:

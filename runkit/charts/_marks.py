@@ -13,6 +13,7 @@ import pandas as pd
 from runkit.charts._bars import MIN_GAP_PX, WAITING, Picture, each
 from runkit.charts._placement import GROUP, MAX_LABEL, STEP, WAIT, Floats
 from runkit.charts.theme import (
+    NBSP,
     TRANSPARENT,
     Json,
     Trace,
@@ -156,13 +157,13 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     for bar, room, end in zip(each(bars), room_px, ends, strict=True):
         right_px = MIN_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
         most = min(room - (end - bar.x1) * scale, right_px + MAX_RIGHT_PX)
-        texts = _end_texts(bar, picture, right_px + MAX_RIGHT_PX)
-        widths = [width_px(text) * TEXT_SCALE for text in texts]
-        fitting = [pair for pair in zip(texts, widths, strict=True) if pair[1] <= most]
-        for text, width in fitting[:1]:
-            color = theme.text if bar.is_critical or picture.scene.path.empty else theme.muted
-            labels.append((end, bar.row, f"\u00a0{text}", color))
-            reach = max(reach, width - right_px)
+        for text in _end_texts(bar, picture, right_px + MAX_RIGHT_PX):
+            width = width_px(text) * TEXT_SCALE
+            if width <= most:
+                color = theme.text if bar.is_critical or picture.scene.path.empty else theme.muted
+                labels.append((end, bar.row, f"{NBSP}{text}", color))
+                reach = max(reach, width - right_px)
+                break
     if not labels:
         return [], reach
     x_values, rows, label_texts, colors = zip(*labels, strict=True)
@@ -173,7 +174,7 @@ def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
     """Write the text at the end of a bar, long and short; an error is cut to fit into the room."""
     if bar.kind == WAIT:  # the band over an open one says how long it has waited, if known
         text = "" if bar.is_open and bar.end > bar.start else plain(bar.note)
-        return [f"\u00a0\u00a0{WAITING if bar.is_open else text}"] if text else []
+        return [NBSP * 2 + (WAITING if bar.is_open else text)] if text else []
     text, more, theme = duration(bar.end - bar.start), "", picture.scene.theme
     if bar.end <= bar.start:
         text = "not started" if pd.isna(bar.duration_s) and not bar.is_failed else "instant"
@@ -204,33 +205,37 @@ def legend(picture: Picture) -> list[str]:
 
 
 def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
-    """Shade rows from edge to edge of the figure, and waits over all rows; draw groups and slivers.
+    """Shade rows from edge to edge of the figure, and waits over all rows.
 
-    The shades of waits do not overlap: text on two shades could not be read. One path is made and
-    drawn much faster than a shape or a point for each of its parts.
+    The shades of waits do not overlap: text on two shades could not be read.
     """
     rows, theme = picture.rows, picture.scene.theme
     ground: Json = {"layer": "below", "line": {"width": 0}}
     edges = ((first - 0.5, last - 0.5) for first, last in rows.bands)
     path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
-    shapes = [ground | {"type": "path", "path": path, "xref": "paper", "fillcolor": theme.band}]
+    band = ground | {"type": "path", "path": path, "xref": "paper", "fillcolor": theme.band}
 
-    band = ground | {"type": "rect", "y0": top, "y1": rows.n - 0.5}
-    band |= {"fillcolor": faded(theme.wait, 0.12)}
     x0, x1 = (waits[edge].to_numpy() for edge in ("x0", "x1"))
     _, *ranges = unions(np.zeros(len(waits), np.int64), x0, x1)
-    shapes += [band | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()]
+    wait = ground | {"type": "rect", "y0": top, "y1": rows.n - 0.5}
+    wait |= {"fillcolor": faded(theme.wait, 0.12)}
+    shades_of_waits = [
+        wait | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()
+    ]
+    return [band, *shades_of_waits] if path else shades_of_waits
 
+
+def groups_and_slivers(picture: Picture) -> list[Json]:
+    """Draw groups as brackets, and steps without a row of their own as slivers."""
     digits = int(np.ceil(np.log10(picture.axis.scale / MIN_GAP_PX)))
     slivers = picture.slivers.round({"x0": digits, "x1": digits})
-    groups, half = picture.bars[picture.bars["kind"] == GROUP], MARK_PX / 2 / rows.px
+    groups, half = picture.bars[picture.bars["kind"] == GROUP], MARK_PX / 2 / picture.rows.px
     groups = groups.assign(upper=groups["row"] - half, lower=groups["row"] + half)
-    shapes += [*_paths(groups, BRACKET, BRACKET_PX), *_paths(slivers, SLIVER, SLIVER_PX)]
-    return shapes if rows.bands else shapes[1:]
+    return [*_paths(groups, BRACKET, BRACKET_PX), *_paths(slivers, SLIVER, SLIVER_PX)]
 
 
 def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
-    """Draw bars of one look as one path."""
+    """Draw the bars of one look as one path, which is much faster than a shape for each."""
     groups: Any = bars.groupby(["alpha", "color"])
     shapes = []
     for (alpha, color), group in groups:

@@ -123,7 +123,9 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     """
     pieces = axis.times.reshape(-1, 2)  # the ranges that are not folded
     interval = _interval(axis, float(np.diff(pieces).sum()))
-    free = (np.diff(axis.positions)[1:2].sum() - NOTE_PX / axis.scale) / 2  # at each end of a fold
+    # A label may reach into a fold as far as the words in the middle of the fold.
+    fold_length = np.diff(axis.positions)[1] if axis.folds else 0.0
+    free = (fold_length - NOTE_PX / axis.scale) / 2
 
     ticks = {}
     for number, (start, stop) in enumerate(pieces.tolist()):
@@ -185,11 +187,11 @@ class RowLayout(NamedTuple):
 
 def parents(depths: Iterable[int]) -> list[int]:
     """Return the position of the parent of each step of a tree in order, -1 at the top."""
-    found, last = [], {-1: -1}
+    positions, last = [], {-1: -1}
     for step, depth in enumerate(depths):
-        found.append(last.get(depth - 1, -1))
+        positions.append(last.get(depth - 1, -1))
         last[depth] = step
-    return found
+    return positions
 
 
 def steps_with_rows(steps: pd.DataFrame, depth: int | str | None, row_px: float) -> Flags:
@@ -258,10 +260,9 @@ def tree_rows(steps: pd.DataFrame, has_row: Flags, row: NDArray[Any]) -> RowLayo
     for label, depth, kind in zip(bars["label"], bars["depth"], bars["kind"], strict=True):
         text = plain(label, MAX_LABEL)
         texts.append(INDENT * min(depth, MAX_INDENT) + (bold(text) if kind == GROUP else text))
-    top = np.flatnonzero(bars["depth"] == 0)
-    # where top-level steps begin, and the end
-    edges = np.append(row[top], row[-1:] + 1).tolist()
-    is_group = bars["kind"].iloc[top] == GROUP
+    is_top = bars["depth"].eq(0).to_numpy()
+    edges = [*row[is_top].tolist(), *(row[-1:] + 1)]  # where steps at the top begin, and the end
+    is_group = bars["kind"][is_top] == GROUP
     groups: list[tuple[float, float]] = list(compress(pairwise(edges), is_group))
 
     n = int(row.max(initial=-1)) + 1
@@ -299,10 +300,10 @@ def agent_rows(steps: pd.DataFrame, is_chosen: Flags) -> tuple[RowLayout, Floats
     ticks = (top + (height - 1) / 2).tolist()
     shaded = list(pairwise(edges))[1::2]
     rows = RowLayout(edges[-1], ROW_PX, BAR_SHARE * ROW_PX, ticks, texts, shaded)
-    of, lane = bands.ngroup().to_numpy(), steps["lane"].to_numpy()
-    has_row = is_chosen & (lane < n_free.to_numpy()[of])
-    last = (height - 1).to_numpy()[of]
-    return rows, top.to_numpy()[of] + np.where(has_row, lane, last), has_row
+    number, lane = bands.ngroup().to_numpy(), steps["lane"].to_numpy()
+    has_row = is_chosen & (lane < n_free.to_numpy()[number])
+    last = (height - 1).to_numpy()[number]
+    return rows, top.to_numpy()[number] + np.where(has_row, lane, last), has_row
 
 
 def _most_lanes(needed: pd.Series[int]) -> int:

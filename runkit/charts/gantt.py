@@ -17,6 +17,7 @@ from runkit.charts._marks import (
     durations,
     empty_labels,
     fold_labels,
+    groups_and_slivers,
     is_stub,
     legend,
     shades,
@@ -296,7 +297,7 @@ def _layout(picture: Picture, heading: Heading, reach: float, more: Json) -> Jso
         **more,
         "xaxis": time,
         "yaxis": row_ticks | {"range": [bottom, top]},
-        "shapes": shades(picture, bands, top),
+        "shapes": [*shades(picture, bands, top), *groups_and_slivers(picture)],
         "annotations": [*labels, *more.get("annotations", ())],
     }
 

@@ -233,7 +233,7 @@ class Chart:
                 "g", box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
             )
         shapes = [_merged(SHAPE, shape) for shape in self.layout.get("shapes", ())]
-        layers = {name: [s for s in shapes if s["layer"] == name] for name in LAYERS}
+        layers = {name: [shape for shape in shapes if shape["layer"] == name] for name in LAYERS}
         yield from self._drawn("shape", layers["below"], self._shape)
         yield from chain.from_iterable(map(self._scale, self.axes))
         yield from self._drawn("shape", layers["between"], self._shape)
@@ -388,18 +388,20 @@ def _each(trace: Json, columns: Json) -> Iterator[Json]:
 
     What plotly says of their look is one value for all of them, or one for each.
     """
-    mark, hover = trace["marker"], trace.get("customdata")
-    line = mark.get("line", {})
+    look = trace["marker"]
+    line = look.get("line", {})
     values = columns | {
-        "color": mark["color"],
+        "color": look["color"],
         "edge": line.get("color"),
         "edge_px": line.get("width"),
-        "hover": None if trace.get("hoverinfo") == "skip" else hover,
-        "size": mark.get("size"),
-        "symbol": mark.get("symbol", "circle"),
+        "hover": None if trace.get("hoverinfo") == "skip" else trace.get("customdata"),
+        "size": look.get("size"),
+        "symbol": look.get("symbol", "circle"),
     }
-    rows = zip(*(v if isinstance(v, ARRAYS) else repeat(v) for v in values.values()), strict=False)
-    for row in rows:
+    columns_of_all = (
+        column if isinstance(column, ARRAYS) else repeat(column) for column in values.values()
+    )
+    for row in zip(*columns_of_all, strict=False):
         mark = dict(zip(values, row, strict=True))
         color = None if mark["symbol"] in CLEAR else mark["color"]
         style = color_attributes("fill", color) | edge(mark["edge"], mark["edge_px"])

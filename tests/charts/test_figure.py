@@ -82,6 +82,14 @@ def test_a_failed_run_has_no_critical_path():
     assert "Failed in Asking the registry" in chart.title
 
 
+def test_a_failing_step_whose_error_is_its_only_child_is_a_bar():
+    error = step("e", 90, 90, type="error", status="error", label="No answer")
+    failing = step("a", 20, 90, status="error", label="Asking", steps=[error])
+    chart = draw(run(failing, status="error"))
+    assert chart.numbers("y", FAILING).tolist() == [0]
+    assert chart.durations[0] == "✕ 1 min 10 s · No answer"
+
+
 def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     read = frames(run(step("a", 0, 100), question("q", 100, 160), step("b", 160, 200), end=200))
     chart = draw(read)
