@@ -15,7 +15,7 @@ import pandas as pd
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts.panel import Panel, count_words, lasting, records, render
-from runkit.charts.step_panel import step
+from runkit.charts.step_panel import rows_with_sources, step
 from runkit.display.counts import Span, lasted, sentence, short, things, unread
 from runkit.display.status_words import ENDING, outcome_words
 from runkit.display.text import agent_title, moment, plural, shorten
@@ -91,9 +91,8 @@ def findings(f: Frames) -> Panel:
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]
 
-    sources_of = {number: records(group) for number, group in sources.groupby("artifact_no")}
-    lines = [row | {"sources": sources_of.get(row["artifact_no"], [])} for row in records(table)]
-    return Panel("Findings", words, table, body=render("findings", rows=lines))
+    body = render("findings", rows=rows_with_sources(table, sources))
+    return Panel("Findings", words, table, body=body)
 
 
 def _outputs_with_new_sources(f: Frames, findings: pd.DataFrame) -> pd.DataFrame:

@@ -59,33 +59,28 @@ def step(f: Frames, name: NonBlank) -> Panel:
     >>> runkit.one_run.step(f, "Researching TIN verification")  # doctest: +SKIP
     """
     f = one_run(f, "f")
-    steps = find_steps(f.steps, name)
+    steps = _find_steps(f.steps, name)
     if len(steps) > 1:
         return _list_of(f, steps, name)
     [row] = records(steps)
-    findings = records(f.artifacts[f.artifacts["step_id"] == row["step_id"]])
-    sources = records(f.sources[f.sources["step_id"] == row["step_id"]])
-    for finding in findings:
-        number, finding["step_id"] = finding["artifact_no"], None  # the panel is of one step
-        finding["sources"] = [item for item in sources if item["artifact_no"] == number]
-
+    artifacts, sources = (df[df["step_id"] == row["step_id"]] for df in (f.artifacts, f.sources))
+    findings = rows_with_sources(artifacts.drop(columns="step_id"), sources)
     values = jsontext.leaves(row["result"])
     parts = {
         "result": values,
         "time": _times(f, row),
         "finding": [(item["title"] or MISSING, _finding_text(item)) for item in findings],
         "source": [
-            (item["source_name"] or item["host"] or MISSING, _source_text(item)) for item in sources
+            (item["source_name"] or item["host"] or MISSING, _source_text(item))
+            for item in records(sources)
         ],
     }
     rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
-    pairs = table.drop(columns="part")
-    times = pairs[table["part"].eq("time")].rename(columns={"path": "time"})
     sections = {
-        "Result": table_html(pairs[table["part"].eq("result")]),
+        "Result": table_html(pd.DataFrame(values, columns=["path", "value"])),
         "Findings of this step": render("findings", rows=findings),
-        "Times": table_html(times),
+        "Times": table_html(pd.DataFrame(parts["time"], columns=["time", "value"])),
     }
 
     run = f.runs.iloc[0]
@@ -96,12 +91,19 @@ def step(f: Frames, name: NonBlank) -> Panel:
         row=row,
         where=" · ".join(name for name in names if isinstance(name, str)),
         tables=[(title, html) for title, html in sections.items() if html],
-        raw=readable(row["result"]) if values else "",
+        raw=_readable(row["result"]) if values else "",
     )
     return Panel(row["label"], _sentence(f, row, len(values), len(findings)), table, body=body)
 
 
-def find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
+def rows_with_sources(findings: pd.DataFrame, sources: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of findings, each with the rows of its `sources`."""
+    sources_of = {number: records(group) for number, group in sources.groupby("artifact_no")}
+    rows = records(findings)
+    return [row | {"sources": sources_of.get(row["artifact_no"], [])} for row in rows]
+
+
+def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the steps with an id, the first characters of an id, a name, or a label.
 
     Raises `UsageError` if there is none.
@@ -170,7 +172,7 @@ def _source_text(item: dict[Any, Any]) -> str:
     return " · ".join(filter(None, [mark, item["source_type"], item["url"]]))
 
 
-def readable(result: str) -> str:
+def _readable(result: str) -> str:
     """Return a step's result as indented JSON, or as it is if it is deeper than orjson writes."""
     try:
         return orjson.dumps(jsontext.masked(result), option=orjson.OPT_INDENT_2).decode()
