@@ -76,8 +76,9 @@ def overview(
 def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "") -> Panel:
     facts = Facts(f, sla_h)
     needs = needs_panel(facts, has_client=bool(host))
-    tiles = [*fleet_tiles(facts, n_all).values()][:5]
-    body = render("tiles", tiles_=tiles)
+    tiles = fleet_tiles(facts, n_all)
+    shown = ("runs", "waiting", "failed", "low", "work")
+    body = render("tiles", tiles_=[tiles[name] for name in shown])
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
