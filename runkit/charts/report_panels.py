@@ -122,10 +122,10 @@ def slowest_steps_of_run(f: Frames) -> Panel:
     f = one_run(f, "f")
     steps = f.steps
     is_work = ~steps["is_wait"] & (steps["self_s"] > 0)
-    has_path = not f.runs["status"].eq("error").any()
-    order = ["critical_s", "self_s"] if has_path else ["self_s"]
+    critical = [] if f.runs["status"].eq("error").any() else ["critical_s"]
+    order = [*critical, "self_s"]
     slowest = steps[is_work].sort_values(order, ascending=False, kind="stable").head(MAX_STEPS)
-    table = slowest[["label", "agent", "self_s", *order[:-1]]]
+    table = slowest[["label", "agent", "self_s", *critical]]
     return Panel("Slowest steps", "", table.reset_index(drop=True))
 
 
@@ -166,7 +166,7 @@ def what_happened(f: Frames) -> Panel:
     events = events.assign(is_first=is_first).sort_values("at", kind="stable")
     is_one_day = events["at"].dt.normalize().nunique() == 1
     ends = dict.fromkeys([day(events["at"].iloc[0]), day(events["at"].iloc[-1])])
-    sentence = f"{' to '.join(ends)}, times in UTC"
+    words = f"{' to '.join(ends)}, times in UTC"
     days = "" if is_one_day else events["at"].map(partial(day, has_year=False)) + ", "
     lines = events.assign(at=days + events["at"].dt.strftime("%H:%M"))
     body = render(
@@ -176,7 +176,7 @@ def what_happened(f: Frames) -> Panel:
         lacks=_lacks(f),
     )
     table = events[EVENT[:3]].reset_index(drop=True)
-    return Panel("What happened", sentence, table, body=body)
+    return Panel("What happened", words, table, body=body)
 
 
 def _step_events(f: Frames) -> Iterator[Event]:
