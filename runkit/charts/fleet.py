@@ -80,7 +80,7 @@ KINDS = {  # the names of kinds of questions; those that can do most harm come f
 }
 WEAK = (
     "Weak: no source, high confidence without a government or primary source, "
-    "or high and low confidence on one source"
+    "or high and low confidence on one source."
 )
 
 
@@ -272,10 +272,10 @@ def slowest_steps(f: Frames) -> Panel:
 
     part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
     words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    bare = Facts(f).unread
-    words += f"{part} of {whole} on the critical path. {unread(bare, 'Steps')}".rstrip()
+    missing = Facts(f).unread
+    words += f"{part} of {whole} on the critical path. {unread(missing, 'Steps')}".rstrip()
     if kinds.empty:
-        words = sentence(things(bare, "step with own time", "steps with own time"))
+        words = sentence(things(missing, "step with own time", "steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
     body = _with_bars(columns, "critical_s", pd.Series("accent", table.index))
     return Panel("Slowest steps", words, table, body=body)
@@ -311,11 +311,11 @@ def variants(f: Frames) -> Panel:
     table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
     table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
 
-    bare = Facts(f).unread
+    missing = Facts(f).unread
     words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}. "
-    words = (words + unread(bare, "Steps")).rstrip()
+    words = (words + unread(missing, "Steps")).rstrip()
     if table.empty:
-        words = sentence(things(bare, "sequence of steps", "sequences of steps"))
+        words = sentence(things(missing, "sequence of steps", "sequences of steps"))
     if len(table) > MAX_VARIANTS:
         words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
     table = table.head(MAX_VARIANTS)
@@ -380,15 +380,17 @@ def _failed_sentence(f: Frames, failed: pd.DataFrame) -> str:
 
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     """Write for each error its step, its businesses, in how many of their runs, and all run ids."""
-    n_of_business = f.runs.groupby("business_name")["run_id"].nunique()
+    name_of = f.runs.set_index("run_id")["business_name"]
+    n_of_business = name_of.value_counts()
     short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
     lines = []
     for row in records(table):
-        names, ids = row["businesses"], " ".join(short[run_id] for run_id in row["run_ids"])
-        count, n_all = plural(row["n_runs"], "run"), n_of_business[names].sum()
-        if names:
-            count = f"{row['n_runs']:,} of its {n_all:,} runs" if n_all > 1 else ""
-        lines.append(f"{row['label']} · {', '.join(filter(None, [*names, count]))}: {ids}")
+        names, count = name_of[row["run_ids"]].unique(), plural(row["n_runs"], "run")
+        n_all = n_of_business.get(names[0], 0) if len(names) == 1 else 0
+        if n_all > 1:
+            count = f"{row['n_runs']:,} of its {n_all:,} runs"
+        ids = " ".join(short[run_id] for run_id in row["run_ids"])
+        lines.append(f"{row['label']} · {', '.join([*row['businesses'], count])}: {ids}")
     return lines
 
 
@@ -425,13 +427,14 @@ def weak_findings(f: Frames) -> Panel:
     table = pd.concat(rows, ignore_index=True).merge(f.runs[names], on="run_id")
 
     weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
-    words = [phrase(weak, "with weak evidence", "finding") + ": " * bool(weak.n)]
-    words[0] += count_words(table["weakness"]) if weak.n else ""
-    words += [WEAK] * bool(weak.of)
+    words = phrase(weak, "with weak evidence", "finding")
+    if weak.n:
+        words += f": {count_words(table['weakness'])}"
+    words = f"{sentence(words)} {WEAK if weak.of else ''}".rstrip()
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
     table = table.assign(**as_came)[["weakness", *names, *columns]]
-    return Panel("Weak findings", " ".join(map(sentence, words)), table)
+    return Panel("Weak findings", words, table)
 
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:

@@ -283,6 +283,12 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     same = fleet.failed_steps(frames([broken("a", 20, 0), broken("b", 20, 9)])).table["error"]
     assert same.tolist() == ["IRS timed out after 20 s"]
 
+    named = {"_runkit": {"business_id": "b", "business_name": "Kestrel LLC"}}
+    for more, share in ((named, "2 of its 3 runs"), ({}, "2 runs")):
+        others = [broken("b", 20, 9) | more, run(step("a"), run_id="c") | named]
+        body = fleet.failed_steps(frames([broken("a", 20, 0) | named, *others])).body
+        assert f"Asking · Kestrel LLC, {share}: b a" in body.striptags()
+
 
 def test_variants_are_sequences_of_steps_that_work():
     """The most frequent first, with an example; a group that works for half of its time is none."""
