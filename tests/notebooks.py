@@ -72,6 +72,8 @@ def to_commit(path: Path, executed: Any) -> Any:
 
 def is_shown(output: Any) -> bool:
     """Leave out progress bars, and cards that need a page."""
+    if output.output_type == "stream":
+        return bool(output.name == "stdout")
     words = output.get("data", {}).get("text/plain", "")
     return bool(words) and not words.startswith(NO_KERNEL)
 
@@ -81,6 +83,8 @@ def shown(output: Any) -> Any:
     from runkit.charts.figure import PLOTLY
     from runkit.charts.svg import svg
 
+    if output.output_type == "stream":
+        return output
     data, output.metadata = output.data, {}
     if PLOTLY in data:
         data = {"image/svg+xml": str(svg(data[PLOTLY])), "text/plain": data["text/plain"]}

@@ -71,6 +71,8 @@ def outputs(notebook):
 
 def shape(output):
     """Return an output that is text, else its mime types and the heads and rows of its tables."""
+    if output.output_type == "stream":
+        return output.text
     if [*output.data] == ["text/plain"]:
         return output.data["text/plain"]
     html = output.data.get("text/html", "")
@@ -115,7 +117,9 @@ def reading(html):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_hosting_page_shows_all_words_tables_and_links(path):
-    shown = [item.data for items in outputs(nbformat.read(path, 4)).values() for item in items]
+    shown = [
+        item.get("data", {}) for items in outputs(nbformat.read(path, 4)).values() for item in items
+    ]
     for html in (data["text/html"] for data in shown if "text/html" in data):
         hosted = nh3.clean(
             html,
