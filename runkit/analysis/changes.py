@@ -101,10 +101,10 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     since = old.read_at[1] if old.read_at else Facts(old).as_of
     is_added = ~new.runs["run_id"].isin(old.runs["run_id"])
     is_new = is_added & (new.runs["created_at"] > since)
-    found = differences(old, new)
-    doubts = found.loc[found["doubt"].notna(), ["run_id", "doubt"]].drop_duplicates()
+    cells = differences(old, new)
+    doubts = cells.loc[cells["doubt"].notna(), ["run_id", "doubt"]].drop_duplicates()
     events = _events(old, new, new.runs[~is_added | is_new])
-    table = _strongest(new.runs, pd.concat([events, found[found["doubt"].isna()]]))
+    table = _strongest(new.runs, pd.concat([events, cells[cells["doubt"].isna()]]))
 
     n_gone = len(old.runs) - int((~is_added).sum())
     n_added = int((is_added & ~is_new).sum())
@@ -140,11 +140,11 @@ def _is_older(f: Frames, other: Frames) -> bool:
     return bool((later < zero).any() and not (later > zero).any())
 
 
-def _strongest(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each run that differs, from what happened and what is found to differ."""
     kinds = pd.CategoricalDtype([*CHANGES, FOLLOWS], ordered=True)
     names = runs[["run_id", "business_name", "agent_name", "updated_at"]]
-    rows = found.astype({"change": kinds}).sort_values("change", kind="stable")
+    rows = cells.astype({"change": kinds}).sort_values("change", kind="stable")
     rows = rows.merge(names, on="run_id")
     first = rows.drop_duplicates("run_id").set_index("run_id")
     is_strongest = rows["change"].eq(rows["run_id"].map(first["change"]))

@@ -92,8 +92,10 @@ def _rows_of(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[Any]:
     keys = rows[IDS].assign(text=texts).itertuples(index=False, name=None)
     known = dict(zip(keys, rows.index, strict=True))
     lines = sheet[[*IDS, "proposal"]].fillna("").itertuples(index=False)
-    found = [known.get((run, step, ""), known.get((run, step, text))) for run, step, text in lines]
-    return pd.Series(found, sheet.index, "Int64")
+    positions = [
+        known.get((run, step, ""), known.get((run, step, text))) for run, step, text in lines
+    ]
+    return pd.Series(positions, sheet.index, "Int64")
 
 
 def compared(
@@ -190,9 +192,10 @@ def estimates(table: pd.DataFrame, by_stratum: pd.DataFrame) -> dict[str, Estima
     other = lines["decided" if "decided" in lines else "second"].replace(AGREED_WORDS)
     words = sorted({*lines["label"], *other})
     pairs = pd.crosstab(lines["label"], other).reindex(words, columns=words, fill_value=0)
-    found = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
+    numbers = {"agreement": share_of(n_agree, len(lines)), "ac1": ac1(pairs)}
     if len(by_stratum):
         rows = by_stratum[by_stratum["n_compared"].gt(0)]
-        rate = weighted_share(rows["error_share"], rows["n_compared"], rows["n_settled"])
-        found["error_rate"] = rate
-    return found
+        numbers["error_rate"] = weighted_share(
+            rows["error_share"], rows["n_compared"], rows["n_settled"]
+        )
+    return numbers

@@ -157,14 +157,14 @@ def _draw(
             f"{plural(number.nunique(), 'stratum', 'strata')}, or fewer strata (by=)."
         )
     priority = ((rank + 0.5) / size).mask(is_first, 0)
-    drawn = np.sort(np.argsort(priority.to_numpy(), kind="stable")[:n])
+    positions = np.sort(np.argsort(priority.to_numpy(), kind="stable")[:n])
     codes = "S" + (number + 1).astype("str")
-    drawn_questions = mixed.assign(stratum=codes).iloc[drawn]
+    questions = mixed.assign(stratum=codes).iloc[positions]
 
     key = groups.assign(stratum=codes, n_settled=size).drop_duplicates("stratum")
-    n_drawn = key["stratum"].map(drawn_questions["stratum"].value_counts()).astype("int64")
+    n_drawn = key["stratum"].map(questions["stratum"].value_counts()).astype("int64")
     key = key.assign(n_drawn=n_drawn, weight=key["n_settled"] / n_drawn)
-    return drawn_questions, key[["stratum", *names, "n_settled", "n_drawn", "weight"]]
+    return questions, key[["stratum", *names, "n_settled", "n_drawn", "weight"]]
 
 
 def _sheet(f: LinkedFrames, questions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -207,5 +207,5 @@ def _sentence(
     known = Count(len(settled), len(settled), 0, facts.n_unread)
     if not known.of:
         return sentence(things(known, "settled question"))
-    drawn = f"{len(questions):,} of {plural(known.of, 'settled question')}"
-    return sentence(drawn, plural(len(key), "stratum", "strata"), f"seed {seed}{gap(known)}")
+    base = f"{len(questions):,} of {plural(known.of, 'settled question')}"
+    return sentence(base, plural(len(key), "stratum", "strata"), f"seed {seed}{gap(known)}")

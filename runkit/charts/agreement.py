@@ -108,38 +108,38 @@ def agreement(
     other = None if second is None else read_labels(second, "second", rows)
     table = compared(sheet, rows, other)
     by_stratum = strata(table, read_key(key, labels))
-    found = estimates(table, by_stratum)
-    table.attrs = {name: [*map(float, estimate)] for name, estimate in found.items()}
+    numbers = estimates(table, by_stratum)
+    table.attrs = {name: [*map(float, estimate)] for name, estimate in numbers.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
-    parts = [*_parts(table, found, by_stratum), gap_words(table)]
+    parts = [*_parts(table, numbers, by_stratum), gap_words(table)]
     if other is not None and gap_words(other):
         parts.append(f"second: {gap_words(other)}")
     words = sentence("; ".join(filter(None, parts)))
     title = "Agreement with decisions" if second is None else "Agreement of two people"
-    return Panel(title, words, table, body=_body(table, found, by_stratum))
+    return Panel(title, words, table, body=_body(table, numbers, by_stratum))
 
 
 def _parts(
-    table: pd.DataFrame, found: dict[str, Estimate], by_stratum: pd.DataFrame
+    table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.DataFrame
 ) -> Iterator[str]:
     """Write how many labels agree, and the weighted error rate with the strata it leaves out."""
     n_agree, n_not = (int(table["result"].eq(word).sum()) for word in (AGREES, DISAGREES))
-    if not found:
+    if not numbers:
         yield phrase(Count(0, len(table), len(table)), "agreeing", "label")
         return
-    yield f"{n_agree:,} of {plural(n_agree + n_not, 'label')} agree: {found['agreement']}"
-    if "error_rate" not in found:
+    yield f"{n_agree:,} of {plural(n_agree + n_not, 'label')} agree: {numbers['agreement']}"
+    if "error_rate" not in numbers:
         yield "not weighted, as the key of the sample is missing"
         return
     left_out = by_stratum.loc[by_stratum["n_compared"].eq(0), "n_settled"]
-    words = f"weighted error rate {found['error_rate']}"
+    words = f"weighted error rate {numbers['error_rate']}"
     if len(left_out):
         questions = plural(int(left_out.sum()), "question")
         words += f", without {plural(len(left_out), 'stratum', 'strata')} of {questions}"
     yield words
 
 
-def _body(table: pd.DataFrame, found: dict[str, Estimate], by_stratum: pd.DataFrame) -> Markup:
+def _body(table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.DataFrame) -> Markup:
     """Write the table of strata, that of lines, and AC1."""
     lines = without_blanks(with_labels(table)).rename(columns={"label": "Label"})
     parts = [render("section", title="Labels", body=table_html(lines))]
@@ -147,8 +147,8 @@ def _body(table: pd.DataFrame, found: dict[str, Estimate], by_stratum: pd.DataFr
         shares = (100 * by_stratum[[*SHARES]]).set_axis([*SHARES.values()], axis=1)
         columns = by_stratum.drop(columns=[*SHARES]).join(shares)
         parts.insert(0, render("section", title="Strata", body=table_html(columns)))
-    if found:
-        value, low, high = found["ac1"]
+    if numbers:
+        value, low, high = numbers["ac1"]
         interval = f"95% interval {low:.2f} to {high:.2f}" if low >= -1 else NO_INTERVAL
         parts.append(Markup("<p>AC1 {:.2f}, {}.</p>").format(value, interval))
     return Markup("").join(parts)

@@ -48,6 +48,8 @@ _LOCAL_COLUMNS = {  # where and when the same data was read
     "problems": ["location"],
 }
 NO_TEMPLATE = "a notebook"  # stands for the template's name outside of report()
+OTHER_FRAMES = ("answers", "actions", "changes")  # frames beside those of the runs
+NO_LABELS = Labels()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 
@@ -67,12 +69,6 @@ class Provenance(NamedTuple):
     def _repr_html_(self) -> str:
         rows = [(name.capitalize(), text) for name, text in self.facts.items()]
         return block(_BLOCK.format(CSS_CLASS, html_table(("Fact", "Value"), rows)))
-
-
-NO_LABELS = Labels()
-
-
-MORE = ("answers", "actions", "changes")  # frames beside those of the runs
 
 
 class ReportData(NamedTuple):
@@ -139,8 +135,8 @@ class ReportSource(NamedTuple):
     texts: Sequence[str] = ()
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return all frames by name: the six, `reads`, and those of `MORE` that there are."""
-        more = {"reads": self.frames.reads, **{name: getattr(self, name) for name in MORE}}
+        """Return all frames by name: the six, `reads`, and what there is of `OTHER_FRAMES`."""
+        more = {"reads": self.frames.reads, **{name: getattr(self, name) for name in OTHER_FRAMES}}
         return dict(self.frames.items()) | {name: df for name, df in more.items() if df is not None}
 
 
@@ -173,7 +169,7 @@ def redact_source(
     why = source.frames.coverage.why or ""
     changed_words = "" if source.changes is None else source.changes.attrs["sentence"]
     tables = masker.tables(source.tables(), [*labels, name, why, changed_words, *source.texts])
-    answers, actions, changed = (tables.pop(name, None) for name in MORE)
+    answers, actions, changed = (tables.pop(name, None) for name in OTHER_FRAMES)
     if changed is not None:
         changed.attrs["sentence"] = masker.text(changed_words)
     # a tax number can be recovered from the digest of an answer by trying all numbers

@@ -16,7 +16,7 @@ from runkit.display.text import static_file, timestamp
 from runkit.errors import DISTRIBUTION, UsageError
 from runkit.facts import Facts
 from runkit.local import files
-from runkit.reports._bundle import MORE, ReportData
+from runkit.reports._bundle import OTHER_FRAMES, ReportData
 from runkit.reports.redaction import Masker
 
 SUMS, RUNS = "SHA256SUMS", "runs.ndjson"
@@ -46,7 +46,7 @@ def evidence_files(data: ReportData, runs: Sequence[str], masker: Masker) -> dic
 
     `runs` are the raw runs as JSON, none if the source was `Frames`.
     """
-    tables = {name: getattr(data, name) for name in MORE}
+    tables = {name: getattr(data, name) for name in OTHER_FRAMES}
     texts = {
         f"{name}.ndjson": df.to_json(
             orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False

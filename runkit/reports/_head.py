@@ -54,7 +54,7 @@ COLORS = {"error": "fail", "interrupted": "attention"}  # colors of a banner by 
 RETURNED = "What the agent returned"
 MAX_QUOTE = 600  # characters of a text that is quoted as a whole
 MAX_START = 400  # characters of the start of a longer one
-MAX_UNREAD = 10_000  # characters of the whole text
+MAX_WHOLE = 10_000  # characters of the whole text
 MAX_TITLES = 3  # a line about what needs a look names so many
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
@@ -248,9 +248,9 @@ def _quote(text: str | None) -> dict[str, str]:
 
     `whole` is there only if something is left out.
     """
-    whole = words_of(text, MAX_UNREAD) if text else ""
+    whole = words_of(text, MAX_WHOLE) if text else ""
     *first, last = SENTENCE_END.split(whole)
-    start = "".join(f"{sentence} " for sentence in first)
+    start = "".join(f"{part} " for part in first)
     if len(whole) <= MAX_QUOTE:
         return {"first": start, "last": last}
     return {
