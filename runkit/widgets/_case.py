@@ -128,7 +128,7 @@ def _endings(words: Sequence[str], *, is_whole: bool = True) -> str:
     return counts(words)
 
 
-def read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
+def _read_others(client: Client, run: Run, list_runs: Callable[[], Iterable[Run]]) -> list[Run]:
     """Read the other runs of a business, the newest with their steps."""
     if run.business_id is None:
         return []
@@ -152,12 +152,14 @@ def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: 
     return {"run": short_id(run), "pills": labels, "text": visible(text), "end": end, "key": key}
 
 
-def lines_about_others(question: Question, others: Sequence[Run], host: str) -> list[Json]:
+def lines_about_others(
+    client: Client, question: Question, list_runs: Callable[[], Iterable[Run]]
+) -> list[Json]:
     """Describe the questions and runs of the business, and the answers of this machine."""
-    runs = [question.run, *others]
+    runs = [question.run, *_read_others(client, question.run, list_runs)]
     log = answer_log.answers_about(run.id for run in runs)
     is_sent = ~log["delivery"].isin([answer_log.FAILED, answer_log.REFUSED])
-    log = log[log["host"].eq(host) & is_sent]
+    log = log[log["host"].eq(client.host) & is_sent]
     f = frames(runs, answers=log, progress=False)
     questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
     is_open = questions["outcome"].eq("pending")
