@@ -36,7 +36,7 @@ from runkit.local.answer_log import CONFIRMED, Display, Entry, declared_name
 from runkit.widgets import _case, _drafts
 from runkit.widgets._drafts import draft_key
 from runkit.widgets._event_queue import Event, EventQueue, error_message
-from runkit.widgets._page_messages import Entries, Texts
+from runkit.widgets._page_messages import Entries, FromPage, Texts
 from runkit.widgets._question import (
     ACCEPTED,
     Outcome,
@@ -153,11 +153,8 @@ class AnswerController:
 
     def read_case(self) -> None:
         """Read the other runs of the business."""
-        self.queue.start("case", self._case_about_others, self._show_case, self._case_failed)
-
-    def _case_about_others(self) -> list[Json]:
-        others = _case.read_others(self.client, self.question.run, self._list_runs)
-        return _case.lines_about_others(self.question, others, self.client.host)
+        read = partial(_case.lines_about_others, self.client, self.question, self._list_runs)
+        self.queue.start("case", read, self._show_case, self._case_failed)
 
     def _show_case(self, lines: list[Json]) -> None:
         self.case_lines = [*self._findings, *lines]
@@ -165,24 +162,22 @@ class AnswerController:
     def _case_failed(self, error: Exception) -> None:
         self._show_case(_case.failure(error_message(error)))
 
-    def receive(self, message: Mapping[str, Any]) -> None:
+    def receive(self, message: FromPage) -> None:
         """Take a message of the page: a name, entries, or an answer (a verb, pressed twice)."""
-        if isinstance(message.get("who"), str):
+        if "who" in message:
             self.sign(message["who"])
-        values, verb = message.get("values"), message.get("verb")
-        if not isinstance(values, dict):
+        if "values" not in message:
             return
         if message.get("digest") != self.question.shown_digest:
             log.warning("a card sent a message about another question; nothing was done")
             return
-        entries = self.form.received(values)
-        if verb is None:
-            self.edit(entries)
-            return
-        if not self.form.is_combined:
-            entries["0"]["decision"] = str(verb)
-        self._n_opened = message.get("opened", 0)
-        self.submit(entries)
+        entries, verb = self.form.received(message["values"]), message.get("verb")
+        if verb is not None and not self.form.is_combined:
+            entries["0"]["decision"] = verb
+        self.edit(entries)
+        if verb is not None:
+            self._n_opened = message.get("opened", 0)
+            self.submit()
 
     def sign(self, name: str) -> None:
         """Take the name of the person who answers, here and in the forms that follow."""
@@ -195,16 +190,15 @@ class AnswerController:
         state = self.snapshot.state
         if self.snapshot.receipt or entries == self.entries:
             return
-        self._take(entries)
+        if self._use_drafts:
+            _drafts.save(self._draft_key, entries)  # takes 2 ms
+        self.entries = entries
         if state in EDITABLE and state is not State.OPEN:
             self._change(State.OPEN)
 
-    def submit(self, entries: Entries | None = None) -> None:
+    def submit(self) -> None:
         """Send the answer, unless it is invalid; while one is being sent, another is ignored."""
-        state = self.snapshot.state
-        if entries is not None and not self.snapshot.receipt:
-            self._take(entries)
-        if state not in EDITABLE:
+        if self.snapshot.state not in EDITABLE:
             return
         answer, errors = self.form.answer(self.entries)
         if self.refusal:
@@ -433,12 +427,6 @@ class AnswerController:
         if self.snapshot.state is not State.CONFLICT:
             return ""
         return "\n".join(filter(None, (texts.get("note") for texts in self.entries.values())))
-
-    def _take(self, entries: Entries) -> None:
-        """Take entries, and keep them as a draft, which takes 2 ms."""
-        if self._use_drafts and entries != self.entries:
-            _drafts.save(self._draft_key, entries)
-        self.entries = entries
 
     def _restore_draft(self) -> str:
         """Restore the entries of an earlier form or kernel for the same question."""

@@ -12,7 +12,7 @@ from runkit import FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
 from support import question, until
 from tests.client.conftest import Answer
-from tests.widgets.asking import finish
+from tests.widgets.answering import answer
 from tests.widgets.conftest import WIDGET, threads
 from tests.widgets.pages import Page
 
@@ -106,10 +106,7 @@ def test_the_two_outputs_become_a_receipt(asking, shown, receipts):
     assert WIDGET in card
     assert "Rerun the cell" in card["text/html"]
     assert form.controller is not None
-    form._queue.call(
-        lambda: form.controller.submit({"0": {"decision": "reject", "note": "a reason of ours"}})
-    )
-    finish(form.controller)
+    answer(form.controller, {"0": {"decision": "reject", "note": "a reason of ours"}})
     until(lambda: WIDGET not in shown.outputs()[1])
     head, card = shown.outputs()
     assert "Hit kept, " in card["text/plain"]
