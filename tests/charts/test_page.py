@@ -24,9 +24,12 @@ def test_a_figure_of_plotly_follows_the_theme_of_the_notebook(browser):
     figure = json.loads(gantt([run(step("b")), run(step("a", name="b"), run_id="s")]).to_json())
     page.evaluate(draw, [figure["data"], figure["layout"]])
     look = "([mark, name]) => getComputedStyle(document.querySelector(mark)).getPropertyValue(name)"
-    marks = {".bg": "fill", ".point[style*='31, 35']": "fill", '.gtitle [style*="59636E"]': "fill"}
+    title = ".gtitle [style*='{}']".format
+    words = {title("1F2328"): "fill", title("59636E"): "fill"}
+    marks = {".bg": "fill", ".point[style*='31, 35']": "fill", **words}
     assert [page.evaluate(look, [*mark]) for mark in marks.items()] == [
         "rgb(17, 17, 17)",
+        "rgb(255, 255, 255)",
         "rgb(255, 255, 255)",
         "rgb(204, 204, 204)",
     ]
