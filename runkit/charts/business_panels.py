@@ -143,16 +143,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     """
     read = f.runs[is_read(f)]
     runs = read[read["status"].eq("completed") | (read.index == 0)]
-    newer = _ratings(f, runs)[["no", *KEY, "copy", "rating", "n_copies"]]
-    older = newer.assign(no=newer["no"] - 1)  # the number of the run after it
-    key, suffixes = ["no", *KEY, "copy"], ("_older", "_newer")
-    pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
-    pairs = pairs[pairs["no"].between(0, len(runs) - 2)]
-
-    # Of more or fewer copies nobody knows which is which.
-    is_same = pairs["rating_older"].eq(pairs["rating_newer"])
-    is_same |= pairs["n_copies_older"].ne(pairs["n_copies_newer"])
-    pairs = pairs[~is_same | pairs["side"].ne("both")]
+    pairs = differences(f, runs)
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].astype("str").map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
@@ -172,6 +163,22 @@ def _changed(f: Frames, facts: Facts) -> Panel:
         words = "; ".join(filter(None, [words, left_out]))
     words = f"{sentence(words)} {unread(facts.unread, 'Findings')}".strip()
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
+
+
+def differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings and outputs in which each run differs from the run in the next row.
+
+    That is the older one; `no` is the row of the newer one.
+    """
+    newer = _ratings(f, runs)[["no", *KEY, "copy", "rating", "n_copies"]]
+    older = newer.assign(no=newer["no"] - 1)
+    key, suffixes = ["no", *KEY, "copy"], ("_older", "_newer")
+    pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
+    pairs = pairs[pairs["no"].between(0, len(runs) - 2)]
+    # Of more or fewer copies nobody knows which is which.
+    is_same = pairs["rating_older"].eq(pairs["rating_newer"])
+    is_same |= pairs["n_copies_older"].ne(pairs["n_copies_newer"])
+    return pairs[~is_same | pairs["side"].ne("both")]
 
 
 def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:

@@ -14,7 +14,7 @@ import pandas as pd
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.business_panels import dossier
+from runkit.charts.business_panels import differences, dossier
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
     Panel,
@@ -421,14 +421,13 @@ def different_findings(f: Frames) -> Panel:
     UsageError
         For another number of runs.
     """
-    known, key = Facts(f).findings, ["agent", "type", "title"]
-    names = {"confidence_text": "confidence"}  # as it came: other words differ, too
-    a, b = (findings_of(side)[[*key, *names]].rename(columns=names) for side in _sides(f))
-    rows = a.merge(b, "outer", on=key, suffixes=("_a", "_b"), indicator="match")
-    is_same = rows["confidence_a"].fillna("").eq(rows["confidence_b"].fillna(""))
-    rows = rows[rows["match"].ne("both") | ~is_same]
-    rows = rows.assign(match=rows["match"].astype("str").map(MATCHES))
-    table = rows[["match", "agent", "title", "confidence_a", "confidence_b"]]
+    _sides(f)
+    known = Facts(f).findings
+    rows = differences(f, f.runs[::-1])
+    rows = rows[~rows["is_output"]]
+    columns = {"rating_older": "confidence_a", "rating_newer": "confidence_b"}
+    rows = rows.assign(match=rows["side"].astype("str").map(MATCHES)).rename(columns=columns)
+    table = rows[["match", "agent", "title", *columns.values()]]
     if known.unread:  # what they hold may be equal
         table = table[:0]
     words = unread(known, "Findings") or "No finding differs." * table.empty

@@ -32,6 +32,8 @@ def test_findings_are_matched_by_title():
     table = report_panels.different_findings(two(a, b)).table.set_index("title")
     assert table["match"].to_dict() == {"Y": "other confidence", "Only": "only in A"}
     assert table.loc["Y", ["confidence_a", "confidence_b"]].tolist() == ["high", "low"]
+    twice = run(step("1", artifacts=[artifact("X"), artifact("X", confidence="low")]))
+    assert not report_panels.different_findings(two(twice, twice))
 
 
 def test_the_slowest_work_is_the_own_time_of_steps():
