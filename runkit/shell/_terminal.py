@@ -19,6 +19,7 @@ from rich.text import Text
 
 from runkit.charts import one_run
 from runkit.charts.gantt import time_words
+from runkit.charts.needs_attention import MARKS
 from runkit.charts.panel import lasting, words_of
 from runkit.display.counts import Span, age, lasted, waiting_words
 from runkit.display.status_words import (
@@ -78,6 +79,7 @@ RANKS = {
     "High": 5,
 }
 LAST = RANKS["High"]  # the rank of a run that needs nobody
+WEAK = {**MARKS, "unrated": (MISSING, "muted")}  # the mark of a completed run, and its color
 
 
 def console() -> Console:
@@ -131,8 +133,9 @@ def _rows(rows: pd.DataFrame, head: str, more: Mapping[str, str]) -> Table:
     table = _grid("", named, "Run", head, *more.values(), "Age")
     for row in rows.to_dict("records"):
         state = status(row["status"])
+        mark = WEAK.get(str(row.get("weak")), (state.icon or "?", state.color))
         table.add_row(
-            styled(state.icon or "?", state.color),
+            styled(*mark),
             styled(first_text(row[name]) or MISSING, "bold"),
             styled(short_id(row["run_id"]), "muted"),
             styled(words_of(row["text"], MAX_VALUE)),
@@ -158,8 +161,9 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
     if n_more := len(ranked) - len(runs):
-        text = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
-        yield styled(text, "muted")
+        is_high = ranked.loc[ranked["rank"].eq(LAST), "confidence"].eq("high").all()
+        words = ", all high confidence" if is_high else ""
+        yield styled(f"✓ {n_more:,} more completed{words}; list them with --all", "muted")
 
 
 def _ranked(facts: Facts) -> pd.DataFrame:
@@ -180,14 +184,18 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     text = runs["outcome"].mask(statuses.eq("error"), brief_error)
     weakest = runs["weakest"].mask(is_unrated, runs["unrated"])
     is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & weakest.notna()
-    text = text.mask(is_weak, level + ": " + weakest)
+    sure = runs["confidence"].astype("str").str.capitalize()
+    # The confidence of the output is beside it.
+    is_finding = ~is_unrated & sure.ne(level).fillna(True)
+    text = text.mask(is_weak, level + is_finding.map({True: " finding: ", False: ": "}) + weakest)
     since = runs["ended_at"].fillna(runs["created_at"])
     age_s = (facts.as_of - since).dt.total_seconds()
     is_waiting = statuses.eq("interrupted")
     runs = runs.assign(
         rank=ranks,
         text=text.fillna(MISSING),
-        sure=runs["confidence"].astype("str").str.capitalize().fillna(MISSING),
+        weak=level.str.lower().where(is_weak),
+        sure=sure.fillna(MISSING),
         work=runs["working_s"].map(lasting),
         wait=[
             lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])

@@ -303,3 +303,25 @@ def test_a_full_disk_is_one_line(tmp_path, served):
     assert done.returncode == 1
     assert "runkit fetch: failed: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_table_marks_what_is_not_high_and_claims_no_rating_that_is_missing(tmp_path, monkeypatch):
+    """A weak finding of a run with a high output is told from a weak output."""
+
+    def rated(run_id, finding, output):
+        summary = [artifact("Output", confidence=output)] if output else []
+        found = step("a", artifacts=[artifact("Suite", confidence=finding)])
+        return raw(found, run_id=run_id, output={"artifacts": summary})
+
+    runs = [rated("a", "low", "high"), rated("b", "high", "low"), rated("c", "high", "high")]
+    path = tmp_path / "runs.ndjson"
+    monkeypatch.setenv("NO_COLOR", "1")
+    for rest in ("1 more completed, all high confidence;", "2 more completed;"):
+        path.write_text("\n".join(map(json.dumps, runs)))
+        shown = on_a_terminal("show", str(path))
+        assert re.findall(r"^▽ .* (Low.*): (\w+)", shown, re.MULTILINE) == [
+            ("Low finding", "Suite"),
+            ("Low", "Output"),
+        ]
+        assert rest in shown
+        runs.append(rated("d", "high", None))
