@@ -76,12 +76,7 @@ def pair_chart(
     theme, steps = scene.theme, scene.steps
     sides = [steps[steps["run"] == run] for run in (0, 1)]
     pairs = _matched(*sides)
-    first = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])].reset_index(drop=True)
-    tree = first.assign(
-        start=0.0,
-        end=np.nanmax(_seconds(steps, pairs), axis=1),
-        is_failing=_of_pairs(steps["is_failing"], pairs, missing=False).any(axis=1),
-    )
+    tree = _tree(steps, pairs)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
     pairs = pairs[has_row]
 
@@ -141,6 +136,16 @@ def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
         else:
             pairs += [(step, -1) for step in in_a] + [(-1, step) for step in in_b]
     return np.array(pairs)
+
+
+def _tree(steps: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+    """Return a step for each pair: that of A if it has one, as long as the longer of both."""
+    first = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])]
+    return first.reset_index(drop=True).assign(
+        start=0.0,
+        end=np.nanmax(_seconds(steps, pairs), axis=1),
+        is_failing=_of_pairs(steps["is_failing"], pairs, missing=False).any(axis=1),
+    )
 
 
 def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
