@@ -116,8 +116,10 @@ def _of_pairs(column: pd.Series[Any], pairs: Pairs, missing: float) -> Any:
 
 
 def _seconds(steps: pd.DataFrame, pairs: Pairs) -> NDArray[np.float64]:
-    """Return the durations of both steps of each pair, NaN where there is none."""
-    seconds: NDArray[np.float64] = _of_pairs(steps["end"] - steps["start"], pairs, np.nan)
+    """Return the durations of both steps of each pair, NaN where there is none or none is known."""
+    length = steps["end"] - steps["start"]
+    is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
+    seconds: NDArray[np.float64] = _of_pairs(length.mask(is_unknown), pairs, np.nan)
     return seconds
 
 
@@ -143,7 +145,7 @@ def _tree(steps: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     first = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])]
     return first.reset_index(drop=True).assign(
         start=0.0,
-        end=np.nanmax(_seconds(steps, pairs), axis=1),
+        end=np.nan_to_num(_seconds(steps, pairs)).max(axis=1),
         is_failing=_of_pairs(steps["is_failing"], pairs, missing=False).any(axis=1),
     )
 
@@ -179,11 +181,11 @@ def _columns(
     """Write the durations in A and B and their difference; return their width, too."""
     seconds = _seconds(steps, pairs)
     has_failed = _of_pairs(steps["is_failed"], pairs, missing=False)
-    lengths = pd.DataFrame(seconds, columns=["A", "B"]).map(_signed, plus="")
+    lengths = pd.DataFrame(seconds, columns=["A", "B"]).map(_signed, plus="").mask(pairs < 0, "")
     lengths += np.where(has_failed, f" {cross(theme)}", "")
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
-        for more in np.diff(np.nan_to_num(seconds))[:, 0].tolist()
+        for more in np.diff(np.where(pairs < 0, 0, seconds))[:, 0].tolist()
     ]
     y = [HEAD_ROW, *row.tolist()]
     columns = (
@@ -201,9 +203,9 @@ def _columns(
 
 
 def _signed(seconds: float, plus: str = "+") -> str:
-    """Write a difference of durations with its sign; nothing if it is missing."""
+    """Write a difference of durations with its sign, a dash if it is not known."""
     if np.isnan(seconds):
-        return ""
+        return "–"
     return ("−" if seconds < 0 else plus) + duration(abs(seconds))
 
 

@@ -134,6 +134,14 @@ def test_two_runs_are_compared_step_under_step():
     assert "first difference" not in chart.legend
 
 
+def test_the_length_of_a_wait_that_is_not_known_is_in_no_difference():
+    first = run(step("a", 0, 10), question("q", 10, 60), end=60)
+    steps = step("b", 0, 10), question("r", 10, None)
+    chart = draw([first, run(*steps, run_id="s", status="interrupted", end=None)])
+    assert [words(text) for text in chart.trace("B")["text"][1:]] == ["10 s", "–"]
+    assert chart.trace("B − A")["text"][1:] == ["+0 s", "–"]
+
+
 def test_two_runs_are_marked_at_their_first_difference():
     """A diamond stands at the step, in each run that has one, under a rule that counts what agrees."""
     first = run(step("a", 0, 10), step("b", 10, 20, name="left"))
