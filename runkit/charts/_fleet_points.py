@@ -55,12 +55,12 @@ LISTED = {  # by status: the column that orders the runs, how many are listed at
     "error": ("created_at", 7, "newest first"),
 }
 MAX_LISTED = 20  # runs; of one status more than its share if the other has fewer
-LIST_PX = 460
+LIST_PX = 490
 COLUMNS_PX = (36, 242, LIST_PX - 16)  # where names and ids begin, and where times end
 SIDES = ("left", "left", "right")
 
 DATE_STEPS = [seconds / DAY for seconds in INTERVALS if seconds >= 60]  # between ticks, in days
-MAX_DATES = 7  # ticks
+MAX_TICKS, TICKS_BESIDE_LIST = (7, 7), (6, 4)  # with a date; with a date and a time, which is wider
 DATES_EDGE = 0.03  # the share of the time that is free before the first and after the last point
 
 MAX_NAMES = 8  # waiting runs that are named beside their points
@@ -125,7 +125,7 @@ def points_layout(
     """Build the layout of a point per run; `names` are the entries of its legend."""
     is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
     ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
-    dates = _dates(runs)
+    dates = _dates(runs, MAX_TICKS if is_small else TICKS_BESIDE_LIST)
     longest = max(MIN_SCALE, runs["wait_s"].max())
     waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
 
@@ -150,13 +150,13 @@ def points_layout(
     }
 
 
-def _dates(runs: pd.DataFrame) -> Json:
-    """Build the axis of days since the first one, with its ticks in UTC."""
+def _dates(runs: pd.DataFrame, limits: tuple[int, int]) -> Json:
+    """Build the axis of days since the first one, with at most about so many ticks in UTC."""
     first, last = runs["day"].agg(["min", "max"])
     if np.isnan(first):
         return {"range": [0, 1]} | array_ticks([], [])
     edge = max((last - first) * DATES_EDGE, 1.5 * DATE_STEPS[0])
-    step = next(step for step in DATE_STEPS if (last - first) / MAX_DATES <= step)
+    step = next(step for step in DATE_STEPS if (last - first) / limits[step < 1] <= step)
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
     is_first = np.diff(times.year, prepend=0) != 0  # the first tick of its year
