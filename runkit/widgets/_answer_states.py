@@ -8,7 +8,7 @@
     SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT, EXPIRED
     OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
-`question.VERDICTS` has the end states and their receipts.
+`_question.VERDICTS` has the end states and their receipts.
 
 From the second press to the result the controller is inert: another answer finds SENDING and does
 nothing. Its methods are called on the thread of the card's queue only, which owns the state; what
