@@ -143,7 +143,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     """
     read = f.runs[is_read(f)]
     runs = read[read["status"].eq("completed") | (read.index == 0)]
-    pairs = differences(f, runs)
+    pairs = finding_differences(f, runs)
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].astype("str").map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
@@ -165,7 +165,7 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 
 
-def differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
+def finding_differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the findings and outputs in which each run differs from the run in the next row.
 
     That is the older one; `no` is the row of the newer one.

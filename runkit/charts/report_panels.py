@@ -14,7 +14,7 @@ import pandas as pd
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
-from runkit.charts.business_panels import differences, dossier
+from runkit.charts.business_panels import dossier, finding_differences
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import (
     Panel,
@@ -423,7 +423,7 @@ def different_findings(f: Frames) -> Panel:
     """
     _sides(f)
     known = Facts(f).findings
-    rows = differences(f, f.runs[::-1])
+    rows = finding_differences(f, f.runs[::-1])
     rows = rows[~rows["is_output"]]
     columns = {"rating_older": "confidence_a", "rating_newer": "confidence_b"}
     rows = rows.assign(match=rows["side"].astype("str").map(MATCHES)).rename(columns=columns)
