@@ -7,8 +7,10 @@ codes.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -66,6 +68,8 @@ NAME = 27  # columns for the name of a business
 CUT = ("Business", "Agent", "Question", "Outcome", "Step")
 RIGHT = ("Work", "Waiting", "Age", "Time")  # columns of durations
 MAX_VALUE = 200  # characters
+TIMES = 20  # columns that a tree keeps for durations and marks
+MIN_ERROR = 20  # columns for an error in a deep tree
 # heads of `one_run.step` by its column `part`
 PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
 # The order of runs by status, or by the confidence of a completed one.
@@ -180,7 +184,7 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     level = level.mask(runs["is_low"].isna() & level.eq("High"))
     ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
 
-    brief_error = runs["outcome"].str.partition(":")[0]
+    brief_error = runs["outcome"].map(_brief, na_action="ignore")
     text = runs["outcome"].mask(statuses.eq("error"), brief_error)
     weakest = runs["weakest"].mask(is_unrated, runs["unrated"])
     is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & weakest.notna()
@@ -203,7 +207,13 @@ def _ranked(facts: Facts) -> pd.DataFrame:
         ],
         age_s=runs["wait_s"].where(is_waiting, age_s),
     )
-    return runs.sort_values(["rank", "position", "created_at"], ascending=[True, True, False])
+    order = {"rank": True, "position": True, "age_s": True, "created_at": False}
+    return runs.sort_values([*order], ascending=[*order.values()])
+
+
+def _brief(error: str) -> str:
+    """Return an error up to its first colon or parenthesis."""
+    return re.split(r":| \(", error)[0]
 
 
 def _totals(facts: Facts) -> Text:
@@ -269,6 +279,9 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
 
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
+            room = console().width - len(stem) - TIMES
+            if not question and len(detail) > room:  # cut between words
+                detail = textwrap.shorten(_brief(detail), max(room, MIN_ERROR), placeholder="…")
             indent = styled(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
             table.add_row(indent + styled(detail, "muted" if question else "fail"))
     yield table
@@ -294,11 +307,15 @@ def _findings(f: Frames) -> Iterator[Text]:
     if len(findings):
         yield styled(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
     has_result = f.steps["result"].fillna("{}").ne("{}")
-    steps = pd.concat([causes_of(f), f.steps[has_result | f.steps["error"].notna()]])
+    weak = findings.loc[findings["confidence"].isin(["low", "medium"]), "step_id"].head(1)
+    of_weak = f.steps[f.steps["step_id"].isin(weak)]
+    steps = pd.concat([causes_of(f), of_weak, f.steps[has_result | f.steps["error"].notna()]])
     for step in steps.head(1).to_dict("records"):
         is_only = f.steps["name"].str.casefold().eq(str(step["name"]).casefold()).sum() == 1
         name = words_of(step["name"] if is_only else step["step_id"])
-        words = "The step that failed" if pd.notna(step["error"]) else "A step with its result"
+        words = "The step of the weakest finding" if len(of_weak) else "A step with its result"
+        if pd.notna(step["error"]):
+            words = "The step that failed"
         yield styled(f"{words}: add --step {shlex.quote(name)}", "muted")
 
 

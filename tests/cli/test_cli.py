@@ -150,6 +150,10 @@ def test_a_failed_run_names_its_findings_weakest_first_and_suggests_the_failing_
     [hint] = re.findall(r"^The step that failed: add (.*)$", shown, re.MULTILINE)
     again = run("show", "run.json", *shlex.split(hint), cwd=tmp_path)
     assert again.stdout.splitlines()[1] == "Asking the register"
+    other = step("c", result={"n": 3}, name="other")
+    (tmp_path / "run.json").write_text(json.dumps(raw(other, found)))
+    shown = run("show", "run.json", cwd=tmp_path).stdout
+    assert "The step of the weakest finding: add --step check\n" in shown
 
 
 def test_a_message_on_a_terminal_breaks_between_words(monkeypatch, capsys):
@@ -325,3 +329,18 @@ def test_a_table_marks_what_is_not_high_and_claims_no_rating_that_is_missing(tmp
         ]
         assert rest in shown
         runs.append(rated("d", "high", None))
+
+
+def test_a_tree_cuts_an_error_between_words(tmp_path, monkeypatch):
+    words = "the service timed out after sixty seconds and then refused each further request"
+    path = tmp_path / "run.json"
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    for error, shown in (
+        (words, "the service timed out after sixty…"),
+        ("timed out (" + words, "timed out"),
+    ):
+        record = step("e", 9, 9, type="error", status="error", label=error, parent_step_id="a")
+        failed = step("a", 0, 9, status="error", label="Asking")
+        path.write_text(json.dumps(raw(failed, record, status="error")))
+        assert shown in [line.strip() for line in on_a_terminal("show", str(path)).splitlines()]
