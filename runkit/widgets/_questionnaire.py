@@ -31,6 +31,7 @@ from runkit.display.text import (
 from runkit.widgets._page_messages import Entries, Texts
 
 NO_LABEL = "Question without a label"
+WORDS = (".tier", ".source_type")  # cells with words of the API
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,20 @@ class Section:
         return payload
 
     def summary(self) -> str:
-        """Describe the folded inputs in one line, as they are at first."""
-        folded = [field for field in self.fields if field.is_folded]
-        proposed = ", ".join(filter(None, (self.start[field.name] for field in folded)))
-        return shorten(proposed or f"Optional: {', '.join(field.title for field in folded)}", 200)
+        """Describe what the agent proposes in the folded inputs in one line; empty if nothing."""
+        texts = [
+            in_words(text) if name.endswith(WORDS) else text
+            for name, text in self.start.items()
+            if "." in name and text
+        ]
+        return shorten(", ".join(texts), 200)
+
+    def edit(self) -> str:
+        """Return the text of the button that unfolds inputs."""
+        titles = [field.title for field in self.fields if field.is_folded]
+        names = [title[:1].lower() + title[1:] for title in titles]
+        added = " or ".join(f"{'an' if name[:1] in 'aeiou' else 'a'} {name}" for name in names)
+        return "Edit" if self.summary() else f"Add {added}"
 
 
 class Questionnaire:
@@ -157,9 +168,10 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
     cells = [
-        (_cell_field(column, name, number), _cell_text(row.get(column.name)))
+        (_cell_field(column, name, number, len(rows)), _cell_text(row.get(column.name)))
         for name, columns in ROWS.get(kind, {}).items()
-        for number, row in enumerate(objects(payload.get(name)))
+        for rows in [objects(payload.get(name))]
+        for number, row in enumerate(rows)
         for column in columns
     ]
     inputs = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
@@ -174,9 +186,10 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     return Section(kind, verbs, (*(field for field, _ in cells), *inputs), start, proposal)
 
 
-def _cell_field(column: FormField, name: str, number: int) -> FormField:
+def _cell_field(column: FormField, name: str, number: int, n_rows: int) -> FormField:
     """Return the input of a cell of a proposed row."""
-    title = f"{ROW_NAMES[name]} {number + 1}: {column.title}"
+    row = f"{ROW_NAMES[name]} {number + 1}" if n_rows > 1 else ROW_NAMES[name]
+    title = row if row == column.title else f"{row}: {column.title}"
     return replace(column, name=f"{name}.{number}.{column.name}", title=title, is_folded=True)
 
 

@@ -125,6 +125,7 @@ def _section(key: str, section: Section, reasons: Sequence[str]) -> Json:
         "verbs": [_verb(verb) for verb in section.verbs],
         "fields": [asdict(field) for field in section.fields],
         "summary": section.summary(),
+        "edit": section.edit(),
         "reasons": [*reasons],
     }
 

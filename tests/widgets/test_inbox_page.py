@@ -130,7 +130,10 @@ def test_buttons_stay_in_place_between_questions(ask, show):
     inbox.card.locator(".rk-item").nth(1).click()
     inbox.live.until(lambda: inbox.open_run() == decision.id[:8])
     inbox.page.locator(".rk-pane").focus()
-    inbox.page.keyboard.press("r")
+    inbox.page.keyboard.press("r")  # opens the reason, which is no error yet
+    expect(inbox.card.locator("textarea")).to_be_focused()
+    expect(inbox.card.locator(".rk-message, .rk-error")).to_have_text([""])
+    inbox.press("Reject")
     expect(inbox.card.locator(".rk-message")).to_have_text(
         "Not sent. A reason is required to reject."
     )

@@ -140,11 +140,11 @@ def test_a_changed_proposal_is_sent_whole():
     ("cells", "error"),
     [
         ({"sources.0.url": ""}, "Keep at least one row, or reject the proposal."),
-        ({"sources.0.url": "javascript:alert(1)"}, "Source 1: URL must be a web address"),
-        ({"sources.0.url": "https://["}, "Source 1: URL must be a web address"),
+        ({"sources.0.url": "javascript:alert(1)"}, "Source: URL must be a web address"),
+        ({"sources.0.url": "https://["}, "Source: URL must be a web address"),
         (
             {"sources.0.url": r"https://evil.example\@sec.gov"},
-            "Source 1: URL must be a web address",
+            "Source: URL must be a web address",
         ),
     ],
 )

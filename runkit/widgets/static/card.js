@@ -153,6 +153,7 @@ function render({model, el}) {
   const isBlank = (value) => String(value ?? "").trim() === "";
   const progress = (n = state.question.sections.length) => `${n - lacks().length} of ${n} answered`;
   const input = (key, path) => byId(`in-${key}-${path}`);
+  const inQuestion = (key) => `${state.question.digest} ${key}`;
 
   function lacks(verb) { // for each incomplete section the first input that its answer needs
     return state.question.sections.flatMap((section) => {
@@ -187,8 +188,12 @@ function render({model, el}) {
 
   function arm(verb) {
     disarm();
-    const [first] = lacks(verb), button = byId(`press-${verb.value}`);
-    showErrors(first ? [first] : []);
+    const [first] = lacks(verb), button = byId(`press-${verb.value}`), isNew = first && isHidden(first);
+    showErrors(first ? [first] : [], isNew);
+    if (isNew) {
+      say("");
+      return;
+    }
     if (first) {
       say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}${first.text}`, "fail");
       return;
@@ -272,14 +277,14 @@ function render({model, el}) {
   }
 
   function inputs(section) {
-    const {key} = section, isOpen = unfolded.has(key);
+    const {key} = section, isOpen = unfolded.has(inQuestion(key));
     const folded = section.fields.filter((field) => field.is_folded);
     const open = section.fields.filter((field) => !field.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
     return [
       open.map((spec) => [field(key, spec), spec.name === "note" && chips(section)]),
       folded.length > 0 && div("rk-fold",
-        !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(section), edit)),
+        !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : section.edit, () => fold(section), edit)),
       isOpen && folded.map((spec) => field(key, spec)),
     ];
   }
@@ -291,15 +296,20 @@ function render({model, el}) {
   }
 
   function fold({key, fields}) {
-    if (!unfolded.delete(key)) unfolded.add(key);
+    const place = inQuestion(key);
+    if (!unfolded.delete(place)) unfolded.add(place);
     draw();
-    if (unfolded.has(key)) input(key, fields.find((field) => field.is_folded).name)?.focus();
+    if (unfolded.has(place)) input(key, fields.find((field) => field.is_folded).name)?.focus();
   }
 
-  function showErrors(list) { // beside their inputs, which are unfolded for it; the first one gets the focus
-    errors = Object.fromEntries(list.map(({key, path, text}) => [`${key}-${path}`, text]));
-    for (const {key, path} of list) {
-      if (sectionOf(key).fields.some((field) => field.is_folded && field.name === path)) unfolded.add(key);
+  const isHidden = ({key, path}) => !unfolded.has(inQuestion(key))
+    && sectionOf(key).fields.some((field) => field.is_folded && field.name === path);
+
+  // beside their inputs, which are unfolded for it; the first one gets the focus; a new input has no error yet
+  function showErrors(list, isNew) {
+    errors = isNew ? {} : Object.fromEntries(list.map(({key, path, text}) => [`${key}-${path}`, text]));
+    for (const place of list) {
+      if (isHidden(place)) unfolded.add(inQuestion(place.key));
     }
     draw();
     for (const {key, path} of list.slice(0, 1)) (input(key, path) ?? byId(`verb-${key}-0`))?.focus();
@@ -389,7 +399,7 @@ function render({model, el}) {
     const {question} = state, [section] = question.sections;
     return [
       div("rk-head", business("h2", question.business), h("code", null, question.run), space(),
-        note(`${question.mode} · ${question.host}`)),
+        note([state.kind !== "inbox" && question.mode, question.host].filter(Boolean).join(" · "))),
       div("rk-ask", question.title), muted(question.asked),
       state.receipt && notice(state.receipt.title, state.receipt.tone),
       question.proposals.map(proposal),

@@ -92,8 +92,9 @@ def test_hostile_text_in_cards_does_nothing(open_session, watched):
     expect(card(page)).to_have_count(5, timeout=90_000)
     page.get_by_role("button", name="Send comment").first.wait_for()
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
-    while page.get_by_role("button", name="Edit", exact=True).count():
-        page.get_by_role("button", name="Edit", exact=True).first.click()
+    edit = page.locator('[data-id^=edit][aria-expanded="false"]')
+    while edit.count():
+        edit.first.click()
     for number in (0, 3):
         card(page).nth(number).locator("[data-id^=press]").first.click()
     expect(page.locator(".rk-notice.fail")).to_have_count(2)
