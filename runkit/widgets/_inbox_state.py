@@ -6,7 +6,8 @@ where new runs appear as far as known, and the known runs that have not ended, u
 listed there as they were read. Runs that have ended are dropped, and their expired questions stay,
 so that the cost of a check depends on what is waiting now.
 
-An older state of a run never replaces a newer one. Times are in seconds.
+An older state of a run never replaces a newer one. Times are in seconds, and those that are shown
+are of the server's clock.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -57,6 +58,7 @@ class InboxController(Forms):
         self.coverage = self.missing = self.error = self.message = self.filter = ""
         self.is_refreshing = self.is_opening = self.is_shown = False
         self.read_at = self._full_check_at = datetime.now(UTC)
+        self._ahead = timedelta()  # of the server's clock, at the last check
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
@@ -116,9 +118,10 @@ class InboxController(Forms):
             if isinstance(error, NotFound):
                 self._drop(run_id)
         self.read_at, self.error = datetime.now(UTC), ""
+        self._ahead = (listed.read_at or self.read_at) - self.read_at
         self._is_searched = False
         if full:
-            self._full_check_at = self.read_at
+            self._full_check_at = self.read_at + self._ahead
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
         gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
@@ -129,8 +132,9 @@ class InboxController(Forms):
         self._checked(full)
 
     def _failed(self, full: bool, error: Exception) -> None:
-        failure = f"Update failed at {live_moment(datetime.now(UTC))}. {error_message(error)}"
-        self.error = f"{failure} Showing questions as of {live_moment(self.read_at)}."
+        at, read_at = datetime.now(UTC) + self._ahead, self.read_at + self._ahead
+        failure = f"Update failed at {live_moment(at)}. {error_message(error)}"
+        self.error = f"{failure} Showing questions as of {live_moment(read_at)}."
         self._checked(full)
 
     def _checked(self, full: bool) -> None:

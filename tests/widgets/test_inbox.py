@@ -201,8 +201,9 @@ def test_a_question_asked_again_is_a_row_of_its_own(server, scripted_client, run
 
 
 def test_every_question_that_waits_is_there():
-    """As many as runs are interrupted in the past 30 days, until they are answered."""
-    with runkit.sandbox(history=90) as box, box.client(rate=None) as client:
+    """As many as runs are interrupted in the past 30 days of the server's clock."""
+    now = "2026-05-04T10:00:00Z"
+    with runkit.sandbox(history=90, now=now) as box, box.client(rate=None) as client:
         interrupted = client.runs.list(status="interrupted", progress=False)
         assert len(interrupted) > 3
         inbox = runkit.InterruptInbox(client)
@@ -218,5 +219,6 @@ def test_every_question_that_waits_is_there():
         assert top["title"].startswith(f"{len(rows)} questions waiting")
         assert top["oldest"].startswith(f"oldest {max(waits) // 86_400:.0f} d")
         assert top["oldest"].endswith(" over 4 h")
+        assert "Last full check May 4, " in inbox.controller.coverage
         box.end_run(rows[0].run_id)
         assert rows[0].run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}
