@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
-from runkit.analysis.actions import check_actions, fully_known
+from runkit.analysis.actions import check_actions, fully_known, status_after
 from runkit.api.validation import KIND_OF_TYPE
 from runkit.tables.audit_trail import proposed_artifacts
 from runkit.tables.run_rules import LinkedFrames, is_rated
@@ -49,8 +47,8 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     check_actions(actions)
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
-    statuses = done["effects"].where(is_decision).map(_status_after, na_action="ignore")
-    results = statuses.mask(~is_decision, "approved")
+    statuses = done["effects"].where(is_decision).map(status_after, na_action="ignore")
+    results = statuses.where(statuses.isin(DECIDED)).mask(~is_decision, "approved")
     by_proposal = results.groupby([done[name] for name in ("run_id", "step_id", "type")])
     agreed = by_proposal.first().where(by_proposal.nunique(dropna=False) == 1)
 
@@ -68,13 +66,3 @@ def effects_by_question(rows: pd.DataFrame, results: pd.Series[str]) -> pd.Serie
     """Return the result of each question, null where its proposals have different ones."""
     by_question = results.groupby(rows["question"])
     return by_question.first().where(by_question.nunique(dropna=False) == 1)
-
-
-def _status_after(effects: str) -> str | None:
-    """Read from the `diff` of its effects ([A] 14) whether a decision approved or rejected."""
-    try:
-        diffs = [effect["diff"] or {} for effect in json.loads(effects)]
-        statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}
-    except (KeyError, TypeError, ValueError):
-        return None
-    return statuses.pop() if len(statuses) == 1 and statuses <= DECIDED else None

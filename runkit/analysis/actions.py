@@ -241,6 +241,16 @@ def check_actions(df: pd.DataFrame) -> None:
         raise UsageError(f"actions={brief(df)}; expected the frame of runkit.actions(), or None.")
 
 
+def status_after(effects: str) -> str | None:
+    """Read from the `diff` of its effects ([A] 14) which status an action has set."""
+    try:
+        diffs = [effect["diff"] or {} for effect in json.loads(effects)]
+        statuses = {str(diff["status"]["after"]) for diff in diffs if "status" in diff}
+    except (KeyError, TypeError, ValueError):
+        return None
+    return statuses.pop() if len(statuses) == 1 else None
+
+
 def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     """Return pairs of run id and type of action of which a question without an action led to none.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.analysis.actions import status_after
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
@@ -24,6 +25,7 @@ from runkit.charts.panel import (
     words_of,
 )
 from runkit.display.counts import (
+    Count,
     sentence,
     things,
     unread,
@@ -31,7 +33,7 @@ from runkit.display.counts import (
 )
 from runkit.display.html_tables import with_labels
 from runkit.display.status_words import ENDING, outcome_words, status
-from runkit.display.text import brief, day, plural
+from runkit.display.text import brief, day, in_words, plural
 from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.tables.compare import one_run
@@ -297,20 +299,29 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
     Returns
     -------
     Panel
-        A row for each action.
+        A row for each action, its effect in words. Those of other runs on these businesses are
+        counted in the sentence.
 
     Raises
     ------
     UsageError
         For other arguments.
     """
-    columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
+    columns = ["created_at", "type", "effects", "user_name", "settled_by", "note"]
     if table is None:
         return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
-    _check(table, columns, "runkit.actions()")
+    _check(table, [*columns, "n_effects"], "runkit.actions()")
+    is_other = table["run_id"].notna() & ~table["run_id"].isin(f.runs["run_id"])
+    n_other = int(is_other.sum())
+    left_out = things(Count(n_other, n_other), "action in another run", "actions in other runs")
+    words = "Newest first." + f" {sentence(f'{left_out} left out')}" * bool(n_other)
     names = f.runs[["run_id", "business_name", "agent_name"]]
-    named = table.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
-    return Panel("Actions", "Newest first.", with_labels(named)[["run", *columns]])
+    named = table[~is_other].merge(names, on="run_id", how="left")
+    effects = zip(named["effects"], named["n_effects"], strict=True)
+    words_of_effects = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]
+    named = named.assign(effects=pd.Series(words_of_effects, named.index, "str"))
+    named = named.sort_values("created_at", ascending=False)
+    return Panel("Actions", words, with_labels(named)[["run", *columns]])
 
 
 @checked

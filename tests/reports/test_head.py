@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import runkit
 from runkit.api.models import Run
 from runkit.charts import report_panels
 from runkit.reports._bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -336,3 +337,19 @@ def test_actions_are_listed():
     [row] = report_panels.newest_actions(data.frames, data.actions).table.to_dict("records")
     assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
     assert len(report_panels.newest_actions(data.frames, None)) == 0
+
+
+def test_actions_say_what_was_decided_in_these_runs():
+    """Those of other runs are counted; those that name no run stay."""
+    decided = [("r", "approved"), ("s", "rejected"), (None, None)]
+    diffs = [{"status": {"after": status}} if status else {} for _, status in decided]
+    rows = {
+        "created_at": pd.Timestamp("2026-02-03T10:00Z"),
+        "run_id": [run_id for run_id, _ in decided],
+        "effects": [json.dumps([{"diff": diff}]) for diff in diffs],
+        **dict.fromkeys(("type", "user_name", "settled_by", "note"), "x"),
+        "n_effects": 1,
+    }
+    panel = report_panels.newest_actions(runkit.frames(run()), pd.DataFrame(rows))
+    assert panel.table["effects"].tolist() == ["Approved", "1 effect"]
+    assert panel.sentence == "Newest first. 1 action in another run left out."
