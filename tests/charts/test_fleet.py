@@ -61,6 +61,15 @@ def test_a_question_is_never_folded_below_20_nor_is_an_error():
     assert "1 more row, 1 run: 1 low" in below
 
 
+def test_folded_rows_count_each_run_once():
+    """A run may have two reasons."""
+    low = completed("low", "Hit left open", "low")
+    low |= {"steps": [*low["steps"], question("q", 10, None, label="Is it so?")]}
+    above = [failed(n, f"No answer {n}") for n in range(8)]
+    rest = fleet.needs_attention(frames([*above, low])).body.split('<details class="needs-rest">')
+    assert "2 more rows, 1 run: 1 low, 1 expired" in rest[1]
+
+
 def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
     """Each is counted and has its line of code; runs of unknown businesses stay apart."""
     known = {"business_id": "b", "business_name": "Northwind LLC", "read_at": at(90)}
