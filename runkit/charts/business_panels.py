@@ -120,8 +120,13 @@ def _known(f: Frames) -> Panel:
     words = sentence(f"newest run: {things(newest.findings, 'finding')}")
     if n_older := int(latest["no"].gt(0).sum()):
         words += f" Earlier runs: {plural(n_older, 'other finding')}."
-    table = latest[KNOWN].reset_index(drop=True)
-    return Panel("What is known now", words, table, body=render("known", rows=records(table)))
+    table, is_now = latest[KNOWN].reset_index(drop=True), latest["no"].eq(0).to_numpy()
+    body = render("known", rows=records(table[is_now]))
+    if n_older:
+        title = "In earlier runs" + " only" * newest.findings.is_whole
+        earlier = render("known", rows=records(table[~is_now]))
+        body += render("section", title=title, body=earlier)
+    return Panel("What is known now", words, table, body=body)
 
 
 def _before(row: dict[Any, Any], can_be_new: bool) -> str:

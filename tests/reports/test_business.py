@@ -81,6 +81,8 @@ def test_findings_are_followed_from_run_to_run_as_a_multiset():
         "Hit": f"last on {day}, several of one title",
     }
     assert known["title"].tolist()[0] == "TIN"
+    now, earlier = panels["known"].body.split("In earlier runs only")
+    assert ["TIN" in now, "Site" in now, "TIN" in earlier] == [True, False, False]
 
 
 def test_nothing_is_said_of_runs_that_were_not_read():
