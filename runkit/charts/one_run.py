@@ -238,7 +238,9 @@ def _card(f: Frames, row: dict[Any, Any]) -> dict[str, Any]:
 
     steps = f.steps
     is_later = steps["started_at"] >= pd.to_datetime(row["answered_at"], utc=True)
-    next_steps = steps.loc[is_later & ~steps["is_wait"], "label"].head(MAX_STEPS)
+    followed = steps[is_later].sort_values("started_at", kind="stable")
+    followed = followed[followed["is_wait"].cumsum().eq(0)]  # up to the next question
+    next_steps = followed["label"].head(MAX_STEPS)
     is_unknown = not row["signer"] and row["ending"] == "Answered" and not row["answer"]
     lines = {
         "Proposals": row["proposals"],
