@@ -105,6 +105,8 @@ def phrase(count: Count, what: str, noun: str) -> str:
     if not count.of:
         return things(count, noun)
     base = plural(count.of, noun)
+    if count.is_all and count.n == 2:
+        return f"both {noun}s {what}"
     if count.of > 1 and (count.n or count.is_whole):
         of = "" if count.is_all else " of"
         return f"{_quantity(count)}{of} {base} {what}{gap(count)}"

@@ -22,10 +22,11 @@ from runkit.display.counts import (
 )
 
 WHAT, NOUN = "over 4 h", "open question"
-ABSENCE = re.compile(r"\b(no|none|0|all|100%)\b")
+ABSENCE = re.compile(r"\b(no|none|0|all|both|100%)\b")
 CASES = [  # a count with its words
     (Count(27, 30, 3), "27 of 30 open questions over 4 h; 3 not known"),
     (Count(30, 30), "all 30 open questions over 4 h"),
+    (Count(2, 2), "both open questions over 4 h"),
     (Count(0, 12), "none of 12 open questions over 4 h"),
     (Count(1, 1), "1 open question, over 4 h"),
     (Count(0, 1), "1 open question, not over 4 h"),

@@ -75,7 +75,9 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"^Weak: no source, high confidence without": lambda full, _: True,
     # of questions
     r"[Nn]one( of \d+ open questions)? over 4 h|not over 4 h": lambda full, _: not full.late,
-    r"\b[Aa]ll( \d+ open questions)? over 4 h": lambda full, _: full.late == full.pending,
+    r"\b([Aa]ll( \d+ open questions)?|[Bb]oth open questions) over 4 h": lambda full, _: (
+        full.late == full.pending
+    ),
     r"Questions over 4 h: 0%.*(not known|not read)": lambda full, _: True,
     r"Questions over 4 h: 0%": lambda full, _: not full.over,
     r"^No questions waiting|all caught up|[( ]0 waiting": lambda full, _: not full.pending,

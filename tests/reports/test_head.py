@@ -269,7 +269,7 @@ ASKED = "not known whether over 4 h"
     ("raws", "headline", "waits", "over"),
     [
         ([*RUNS, LATE | {"id": "x"}], "1 of 2 open questions over 4 h", None, None),
-        ([LATE, LATE | {"id": "x"}, run(run_id="c")], "All 2 open questions over 4 h", None, None),
+        ([LATE, LATE | {"id": "x"}, run(run_id="c")], "Both open questions over 4 h", None, None),
         (
             RUNS,
             "1 open question, not over 4 h",
