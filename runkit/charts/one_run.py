@@ -77,7 +77,9 @@ def findings(f: Frames) -> Panel:
     words = things(facts.findings, "finding")
     if len(findings):
         strong = short(facts.strong_findings, "on government or primary sources")
-        words += f", weakest first: {strong}, {short(facts.bare_findings, 'without a source')}"
+        words += f", weakest first: {strong}"
+        if facts.strong_findings.n < facts.strong_findings.of:
+            words += f", {short(facts.bare_findings, 'without a source')}"
     words = sentence(words)
     outputs = _outputs_with_new_sources(f, findings)
     if len(outputs):

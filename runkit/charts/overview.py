@@ -82,7 +82,9 @@ def _overview(f: Frames, sla_h: float, n_all: int | None = None, host: str = "")
     body += render("section", title="Needs attention", body=needs.body)
     body += render("section", title="All runs, when created and how long they waited", body="")
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
-    as_of = "" if pd.isna(facts.as_of) else f"as of {moment(facts.as_of)}. "
+    newest = "" if pd.isna(facts.as_of) else moment(facts.as_of)
+    # a note on open waits may name the same time
+    as_of = f"as of {newest}. " if newest and newest not in facts.wait_note else ""
     sentence = f"{host}{as_of}{needs.sentence}"
     return replace(needs, title="Overview", sentence=sentence, figure=figure, body=body)
 
