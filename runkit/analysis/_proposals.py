@@ -48,7 +48,8 @@ def effects(rows: pd.DataFrame, actions: pd.DataFrame) -> pd.Series[str]:
     done = actions.dropna(subset="step_id")
     is_decision = done["type"] == "decision"
     statuses = done["effects"].where(is_decision).map(status_after, na_action="ignore")
-    results = statuses.where(statuses.isin(DECIDED)).mask(~is_decision, "approved")
+    statuses = statuses.where(statuses.isin(DECIDED))
+    results = statuses.mask(~is_decision, "approved")
     by_proposal = results.groupby([done[name] for name in ("run_id", "step_id", "type")])
     agreed = by_proposal.first().where(by_proposal.nunique(dropna=False) == 1)
 

@@ -89,7 +89,9 @@ def _folded_words(rows: pd.DataFrame) -> str:
     n_runs = len({run_id for ids in rows["run_ids"] for run_id in ids})
     # a run may have several reasons, and a record that is no run is not one of them
     runs = f", {plural(n_runs, 'run')}" if n_runs else ""
-    parts = ", ".join(f"{n:,} {why.removesuffix('s' * (n == 1))}" for why, n in n_of_reason.items())
+    parts = ", ".join(
+        f"{n:,} {str(why).removesuffix('s' * (n == 1))}" for why, n in n_of_reason.items()
+    )
     return f"{plural(len(rows), 'more row')}{runs}: {parts}"
 
 
