@@ -123,6 +123,11 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     """
     pieces = axis.times.reshape(-1, 2)  # the ranges that are not folded
     interval = _interval(axis, float(np.diff(pieces).sum()))
+    if interval > until:  # a shorter one, as there is only the label at 0 beside it
+        fitting = (step for step in reversed(INTERVALS) if step <= until)
+        shorter = next(fitting, interval)
+        if shorter * axis.scale >= width_px(_tick(shorter)):
+            interval = shorter
     # A label may reach into a fold as far as the words in the middle of the fold.
     fold_length = np.diff(axis.positions)[1] if axis.folds else 0.0
     free = (fold_length - NOTE_PX / axis.scale) / 2
@@ -137,7 +142,7 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
             text = "+" * bool(number) + (_tick(count * interval) if count else "0")
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
-            has_room = stop == axis.times[-1] or edge <= end + free
+            has_room = until < np.inf or stop == axis.times[-1] or edge <= end + free
             if position <= until and has_room:
                 ticks[position] = text
 
