@@ -246,15 +246,21 @@ def _paths(bars: pd.DataFrame, pattern: str, width: float) -> list[Json]:
 
 
 def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
-    """Write the length of each wait over its band, where there is room."""
+    """Write the length of each wait over its band, where there is room; none beyond the axis."""
     labels: list[Json] = []
+    axis, middles = picture.axis, list[float]()
+    end, half = axis.start + axis.length, WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
         length = duration(wait.end - wait.start) + " so far" * wait.is_open
-        x = (wait.x0 + wait.x1) / 2
-        distances = [abs(x - other["x"]) * picture.axis.scale for other in labels]
-        if all(distance >= WAIT_LABEL_PX for distance in distances):
+        middle = (wait.x0 + wait.x1) / 2
+        x = min(middle, end - half)
+        if all(abs(x - other) >= 2 * half for other in middles):
+            middles.append(x)
+            position = {"x": end, "xanchor": "right", "align": "right"} if x < middle else {"x": x}
             text = f"{bold(length)}<br>{WAITING}"
-            labels.append(annotation(text, picture.scene.theme.attention, x=x, y=top, **BELOW))
+            labels.append(
+                annotation(text, picture.scene.theme.attention, y=top, **BELOW | position)
+            )
     return labels
 
 
