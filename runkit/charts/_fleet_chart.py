@@ -65,7 +65,7 @@ MAX_NAME, MAX_OUTCOME = 28, 80  # characters
 ROW_PX, MIN_ROW_PX = 20, 13  # the height of a row; if many do not fit, points are drawn
 ROW_EDGES = 1.4  # rows more above the first one and below the last one
 HEAD_PX, TICKS_PX, BOTTOM_PX = 34, 16, 14  # heights
-RIGHT_PX = 190  # the width of status and confidence
+RIGHT_PX, STATES_PX = 190, 20  # the width of status and confidence, and where they begin in it
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows more before the heading of a group, and below it
 ROW_TICKS = (60, HOUR, DAY, 10 * DAY)  # beside the bars there is no room for more
 TEXT_SHARE = 0.5  # the text of the longest wait has this share of the scale
@@ -177,7 +177,7 @@ def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str
     questions = things(facts.open_questions, "open question")
     late = short(facts.late_questions, f"over {facts.limit_h:g} h")
     counts = {
-        f"{n_waiting:,} waiting": n_waiting,
+        f"{plural(n_waiting, 'run')} waiting": n_waiting,
         f"{questions}, oldest {lasted(facts.oldest)}, {late}": facts.open_questions.of,
         f"{n_failed:,} failed": n_failed,
         f"{n_running:,} running": n_running,
@@ -220,7 +220,7 @@ def _layout(
     labels_px, y = max(map(width_px, names)), runs["y"].tolist()
     ticks = [*(first["y"] - AFTER_HEAD), *y]
     rows = row_axis(theme, labels_px, ticks, [*heads, *names]) | {"range": [y[-1] + 0.7, -0.7]}
-    states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": 8}
+    states = array_ticks(y, _states(runs, theme)) | {"anchor": "x2", "ticklabelstandoff": STATES_PX}
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": BOTTOM_PX}
     band, label = _band(theme, sla_h)
     return figure_layout(theme, heading, int(row_px * (y[-1] + ROW_EDGES)), margin) | {
