@@ -125,7 +125,7 @@ def points_layout(
     """Build the layout of a point per run; `names` are the entries of its legend."""
     is_unknown = (runs["since"].notna() & runs["wait_s"].isna()).any()
     ticks = {NO_WAIT: "none or<br>unknown" if is_unknown else "no wait"} | TICKS
-    dates = _dates(runs, MAX_TICKS if is_small else TICKS_BESIDE_LIST)
+    dates = _dates(runs, is_small=is_small)
     longest = max(MIN_SCALE, runs["wait_s"].max())
     waits = np.log10([NO_WAIT * 0.55, 1.5 * longest]).tolist()
 
@@ -150,16 +150,19 @@ def points_layout(
     }
 
 
-def _dates(runs: pd.DataFrame, limits: tuple[int, int]) -> Json:
-    """Build the axis of days since the first one, with at most about so many ticks in UTC."""
+def _dates(runs: pd.DataFrame, *, is_small: bool) -> Json:
+    """Build the axis of days since the first one, with its ticks in UTC."""
     first, last = runs["day"].agg(["min", "max"])
     if np.isnan(first):
         return {"range": [0, 1]} | array_ticks([], [])
     edge = max((last - first) * DATES_EDGE, 1.5 * DATE_STEPS[0])
+    limits = MAX_TICKS if is_small else TICKS_BESIDE_LIST
     step = next(step for step in DATE_STEPS if (last - first) / limits[step < 1] <= step)
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
-    is_first = np.diff(times.year, prepend=0) != 0  # the first tick of its year
+    # The first tick of each year has it, except of one that the heading names.
+    is_first = np.diff(times.year, prepend=0) != 0
+    is_first &= is_small or runs["created_at"].dt.year.nunique() > 1
     labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
     if step < 1:
         labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
