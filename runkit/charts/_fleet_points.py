@@ -65,9 +65,10 @@ DATES_EDGE = 0.03  # the share of the time that is free before the first and aft
 
 MAX_NAMES = 8  # waiting runs that are named beside their points
 NAMES_PX = 790  # about the width of the points
-LINE_PX, MARK_PX = 14, 8  # the height of a name, and its distance from the point
-# distances of a name from its line, the nearest first
-SHIFTS = [LINE_PX * sign * n for n in range(2 * MAX_NAMES) for sign in (1, -1)]
+LINE_PX, MARK_PX = 12, 8  # the height of a name, and its distance from the point
+# where a name may begin or end: lines below its point, at the right or the left of it
+PLACES = [(line, sign) for line in (0, -1, 1) for sign in (1, -1)]
+Box = tuple[float, float, float]  # the left end, the middle and the right end of what is drawn
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
@@ -171,36 +172,40 @@ def _dates(runs: pd.DataFrame, *, is_small: bool) -> Json:
 
 
 def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: Theme) -> list[Json]:
-    """Name the runs that wait, if they are few, beside their points and apart from each other."""
-    waiting = runs[runs["status"].eq("interrupted")].dropna(subset=["wait_s", "day"])
-    if len(waiting) > MAX_NAMES:
+    """Name the runs that wait, if they are few, beside their points where nothing else is."""
+    known = runs.dropna(subset=["wait_s", "day"])
+    is_waiting = known["status"].eq("interrupted")
+    if is_waiting.sum() > MAX_NAMES:
         return []
-    log_wait = np.log10(waiting["wait_s"].clip(lower=MIN_WAIT))
-    x_px = (waiting["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX
+    log_wait = np.log10(known["wait_s"].clip(lower=MIN_WAIT))
+    x_px = (known["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX
     y_px = (waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX
-    # the left end, the middle and the right end of what is drawn already: first the points
-    boxes = [(x - MARK_PX, y, x + MARK_PX) for x, y in zip(x_px, y_px, strict=True)]
+    # what is drawn already: first the points
+    boxes: list[Box] = [(x - MARK_PX, y, x + MARK_PX) for x, y in zip(x_px, y_px, strict=True)]
 
     notes = []
-    for run, wait, x, y in zip(waiting.to_dict("records"), log_wait, x_px, y_px, strict=True):
+    points = zip(log_wait[is_waiting], x_px[is_waiting], y_px[is_waiting], strict=True)
+    for run, (wait, x, y) in zip(known[is_waiting].to_dict("records"), points, strict=True):
         text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
         width = width_px(text) + MARK_PX
-        sign, side = (-1, "right") if x + width > NAMES_PX else (1, "left")
-        left, right = sorted((x + sign * MARK_PX, x + sign * width))
-        shift = _free_shift(left, right, y, boxes)
-        boxes.append((left, y + shift, right))
-        position = {"x": run["day"], "y": wait, "xanchor": side, "xshift": sign * MARK_PX}
-        notes.append(annotation(text, theme.attention, yshift=-shift, **position))
+        for line, sign in PLACES:
+            left, right = sorted((x + sign * MARK_PX, x + sign * width))
+            box = left, y + line * LINE_PX, right
+            if left >= 0 and right <= NAMES_PX and _is_free(box, boxes):
+                boxes.append(box)
+                shift = {"xshift": sign * MARK_PX, "yshift": -line * LINE_PX}
+                position = {"x": run["day"], "y": wait, "xanchor": "left" if sign > 0 else "right"}
+                notes.append(annotation(text, theme.attention, **position, **shift))
+                break
     return notes
 
 
-def _free_shift(
-    left: float, right: float, y: float, boxes: list[tuple[float, float, float]]
-) -> float:
-    """Return how far down a text must be moved so that it touches none of the boxes."""
-    near = [box_y - y for start, box_y, end in boxes if start < right and left < end]
-    return next(
-        shift for shift in SHIFTS if all(abs(shift - other) >= LINE_PX - 1 for other in near)
+def _is_free(box: Box, boxes: list[Box]) -> bool:
+    """Return whether a text touches none of the boxes."""
+    left, y, right = box
+    return not any(
+        start < right and left < end and abs(middle - y) < LINE_PX - 1
+        for start, middle, end in boxes
     )
 
 

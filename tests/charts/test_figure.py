@@ -102,6 +102,12 @@ def test_a_wait_is_a_band_with_its_length_and_what_is_known_of_the_answer():
     assert draw(read).durations[1] == "Approved by Ana Ortiz"
 
 
+def test_the_label_of_a_wait_that_has_just_begun_ends_with_the_axis():
+    run_ = run(step("a", 0, 85), question("q", 85, None), status="interrupted", end=None)
+    label = draw(run_ | {"_runkit": {"read_at": at(93)}}).layout["annotations"][1]
+    assert (label["x"], label["xanchor"]) == (93, "right")
+
+
 def test_an_open_step_ends_in_a_dotted_line_and_a_note():
     live = draw(run(step("a", 0, None), end=None, status="running", updated_at=at(60)))
     assert live.durations[0].endswith("still running")

@@ -120,6 +120,14 @@ def test_more_runs_than_rows_are_points():
     assert len(figure.layout.xaxis.tickvals) > 1
 
 
+def test_waiting_runs_are_named_beside_their_points_or_not_at_all():
+    """Of six at nearly one place five have room: in the line of the point, above it and below it."""
+    others = [made(n, "completed", HOUR * n) for n in (1, 100)]
+    crowd = [made(20 + n, "interrupted", HOUR + n) for n in range(6)]
+    notes = chart(*others, *crowd, is_small=True).layout.annotations[2:]
+    assert sorted(note.yshift for note in notes) == [-12, -12, 0, 12, 12]
+
+
 def test_the_first_date_of_each_year_has_the_year():
     """Runs from December 27, 2025, to January 5, 2026, one an hour."""
     begin = (datetime(2025, 12, 27, tzinfo=UTC) - START).total_seconds()

@@ -36,6 +36,11 @@ def test_labels_of_ticks_stand_apart_in_the_narrow_column_of_a_pair():
     assert list(draw(runs).ticks) == ["0", "15 s", "30 s", "45 s", "1 min", "1:15", "1:30"]
 
 
+def test_the_ticks_of_a_pair_end_at_its_first_fold():
+    runs = [overnight() | {"id": name} for name in "ab"]
+    assert list(draw(runs).ticks) == ["0", "30 s", "1 min", "1:30", "2 min"]
+
+
 def test_an_overnight_wait_does_not_flatten_the_run():
     """Folded, the wait has a fixed width, and the work keeps its length."""
     chart = draw(overnight())
