@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -49,8 +50,9 @@ def _time_left(timeout: float | None, error: type[httpcore.TimeoutException]) ->
 class _Stream(httpcore.NetworkStream):
     """A connection whose waits end with the time limit of the request that waits."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore.NetworkStream, opened: WeakSet[_Stream]) -> None:
+        self._stream, self._opened = stream, opened
+        opened.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _time_left(timeout, httpcore.ReadTimeout))
@@ -67,7 +69,7 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         left = _time_left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._opened)
 
     def close(self) -> None:
         self._stream.close()
@@ -77,7 +79,11 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    """Opens connections with a time limit."""
+    """Opens connections with a time limit, and closes those that it opened."""
+
+    def __init__(self) -> None:
+        self._is_closed = False
+        self._opened: WeakSet[_Stream] = WeakSet()
 
     def connect_tcp(
         self,
@@ -88,7 +94,18 @@ class _Backend(httpcore.SyncBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         left = _time_left(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+        opened = super().connect_tcp(host, port, left, local_address, socket_options)
+        stream = _Stream(opened, self._opened)
+        if self._is_closed:
+            self.close()
+            raise httpcore.ConnectError("the client is closed")
+        return stream
+
+    def close(self) -> None:
+        """Close the connections, also those of a pool that was closed while they opened."""
+        self._is_closed = True
+        for stream in [*self._opened]:
+            stream.close()
 
 
 @contextmanager
@@ -130,13 +147,14 @@ class Transport(httpx.BaseTransport):
     def __init__(
         self, context: ssl.SSLContext | None, proxy: str | None, limits: httpx.Limits
     ) -> None:
+        self._backend = _Backend()
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             proxy=None if proxy is None else _proxy(httpx.Proxy(proxy)),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Backend(),
+            network_backend=self._backend,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -160,6 +178,7 @@ class Transport(httpx.BaseTransport):
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+        self._backend.close()
 
 
 def _url(url: httpx.URL) -> httpcore.URL:
