@@ -141,7 +141,8 @@ def _parts(
 
 def _body(table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.DataFrame) -> Markup:
     """Write the table of strata, that of lines, and AC1."""
-    lines = without_blanks(with_labels(table)).rename(columns={"label": "Label"})
+    words = table.replace({"decided": {"not_done": "not done"}})
+    lines = without_blanks(with_labels(words)).rename(columns={"label": "Label"})
     parts = [render("section", title="Labels", body=table_html(lines))]
     if len(by_stratum):
         shares = (100 * by_stratum[[*SHARES]]).set_axis([*SHARES.values()], axis=1)
