@@ -1,6 +1,7 @@
 """The monitor of a run in a real JupyterLab."""
 
 import pytest
+from playwright.sync_api import expect
 
 from runkit.server import sandbox
 from tests.end_to_end.lab.test_answering import DISMISS, NOTE, card, press, see, verb
@@ -35,6 +36,7 @@ def test_a_monitor_follows_a_run_from_start_to_end(open_session):
     press(verb(page, DISMISS))
     see(page, "Hit dismissed, ")
     see(page, "Run finished. Live updates off.")
+    expect(card(page)).to_have_count(0)  # the chart has taken its place
     page.locator(".js-plotly-plot .bars").first.wait_for()
     ended = session.value(
         "[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]"
