@@ -68,7 +68,6 @@ _PROPERTIES = {
 }
 _BUSINESS = list(BUSINESS_FIELDS)
 _COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
-_SEAL = re.compile(r"_runkit_(\d{20})_([0-9a-f]{32})")
 _ADDRESS = re.compile(r"\w{2,}:/")  # as of an object store; one letter is a drive of Windows
 _UNWANTED = re.compile(r"\w+://\S+|\x1b\[[0-9;]*m")
 
@@ -116,43 +115,14 @@ class Table:
         Raises `ArchiveError` without an archive of runkit.
         """
         with self.translated_errors():
-            seals = self._seals()  # read before the table, to which others may write meanwhile
             snapshot = DeltaTable(self.uri)
-            newest, sealed = snapshot.version(), max(seals, default=0)
-            if sealed > newest and (version is None or version > newest):
-                raise ValueError(f"version {sealed} was written, and its log ends with {newest}")
-            if version is not None and version > newest:
-                raise UsageError(
-                    f"version={version:,}; expected a whole number from 0 to {newest}."
-                )
             if version is not None:
+                if version > (newest := snapshot.version()):
+                    raise UsageError(
+                        f"version={version:,}; expected a whole number from 0 to {newest}."
+                    )
                 snapshot.load_as_version(version)
-            digest = seals.get(snapshot.version())
-            if digest is not None and digest != _digest(snapshot):
-                raise ValueError(f"the log of version {snapshot.version()} has changed")
         return snapshot
-
-    def _seals(self) -> dict[int, str]:
-        """Return the digests of versions as they were written, from names of files in the log.
-
-        Raises `ValueError` for an empty file, which deltalake reads as the end of the log.
-        """
-        seals = {}
-        for entry in self.folder.glob("_delta_log/*"):
-            if entry.suffix == ".json" and not entry.stat().st_size:
-                raise ValueError(f"{entry.name} in its log is empty")
-            if match := _SEAL.fullmatch(entry.name):
-                seals[int(match[1])] = match[2]
-        return seals
-
-    def _seal(self, snapshot: DeltaTable) -> None:
-        """Write which files the newest version has, so that damage of the log is noticed.
-
-        Other readers of Delta tables skip the file.
-        """
-        snapshot.update_incremental()
-        name = f"_runkit_{snapshot.version():020}_{_digest(snapshot)}"
-        (self.folder / "_delta_log" / name).touch()
 
     def make(self) -> DeltaTable:
         """Return the newest version; without one, create an empty table for its owner only."""
@@ -166,7 +136,7 @@ class Table:
         folder.chmod(0o700)  # files in it follow the umask
         # another writer created it first
         with self.translated_errors(), suppress(CommitFailedError):
-            self._seal(DeltaTable.create(self.uri, SCHEMA, "ignore", configuration=_PROPERTIES))
+            DeltaTable.create(self.uri, SCHEMA, "ignore", configuration=_PROPERTIES)
         return self.open()
 
     def copies(self, snapshot: DeltaTable) -> pd.DataFrame:
@@ -204,7 +174,6 @@ class Table:
                     if attempt == n_attempts:
                         raise
                     snapshot.update_incremental()
-            self._seal(snapshot)
 
     def _write_file(self, number: int, rows: pa.Table) -> AddAction:
         """Write a file with checksums.
@@ -253,12 +222,6 @@ def files_of(snapshot: DeltaTable) -> pd.DataFrame:
     """Return the files of a snapshot in the order of writing, with `path` and `size_bytes`."""
     actions: pd.DataFrame = pa.table(snapshot.get_add_actions(flatten=True)).to_pandas()
     return actions.sort_values(["modification_time", "path"])
-
-
-def _digest(snapshot: DeltaTable) -> str:
-    """Return a digest of the files of a snapshot, with their sizes and times of writing."""
-    files = files_of(snapshot)[["path", "size_bytes", "modification_time"]]
-    return blake2b(files.to_csv(index=False).encode(), digest_size=16).hexdigest()
 
 
 def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
