@@ -17,7 +17,7 @@ from runkit.arguments import checked
 from runkit.errors import Unavailable, UsageError
 from runkit.local.secret import Secret
 from runkit.server._app import create_app
-from runkit.server._store import Store, add_history
+from runkit.server._store import Store
 
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
@@ -35,7 +35,6 @@ class SandboxServer:
     def __init__(
         self,
         *,
-        history: Annotated[int, Field(ge=0, le=100_000)] = 0,
         port: Annotated[int, Field(ge=0, le=65_535)] = 0,
         key: Any = None,  # `Secret` does not repeat it
         latency: Annotated[float, Field(ge=0, le=600)] = 0,
@@ -44,7 +43,6 @@ class SandboxServer:
     ) -> None:
         self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
         self.store = Store(**store_options)
-        add_history(self.store, history)
         self.socket = bind(port)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"

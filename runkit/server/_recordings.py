@@ -19,6 +19,7 @@ stands for what the reviewer noted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -33,6 +34,8 @@ from runkit.server._accounts import SPACE, Json, id_in
 
 ORCHESTRATOR = "cip_orchestrator"
 FOLDER = Path(__file__).with_name("recordings")
+PLACES = ("Abilene", "Boise", "Duluth", "Laredo", "Mesa")  # first words of further names
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
 # [A] 15: the fourth is invented
 DESCRIPTIONS = {
@@ -145,3 +148,18 @@ def packaged() -> tuple[SeededBusiness, ...]:
         business_of(path.stem, orjson.loads(path.read_bytes())) for path in FOLDER.glob("*.json")
     ]
     return tuple(sorted(businesses, key=lambda business: business.id))
+
+
+@cache
+def renamed() -> tuple[SeededBusiness, ...]:
+    """Return the businesses that a history draws again, under further names."""
+    often = [business for business in packaged() if business.weight]
+    return tuple(_renamed(business, place) for place in PLACES for business in often)
+
+
+def _renamed(business: SeededBusiness, place: str) -> SeededBusiness:
+    """Return a business with another name and ids of its own, in all its texts."""
+    name = f"{place} {business.name.partition(' ')[2]}"
+    text = (FOLDER / f"{business.scenario}.json").read_text().replace(business.name, name)
+    text = _UUID.sub(lambda match: id_in(SPACE, f"{place}/{match[0]}"), text)
+    return business_of(business.scenario, orjson.loads(text))

@@ -18,7 +18,7 @@ from runkit.errors import UsageError
 from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
 from runkit.server._clock import Clock, ClockState
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import DESCRIPTIONS, SeededBusiness, agent_json, packaged
+from runkit.server._recordings import DESCRIPTIONS, SeededBusiness, agent_json, packaged, renamed
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -34,6 +34,7 @@ from runkit.server._web import RequestError, or_list
 # that are kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
 MAX_RUNS = 2_000
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
+FEW = 60  # runs of history; more of them are about more businesses
 FORM_EVERY = 7  # each seventh run of history has a form that other accounts send
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
@@ -51,6 +52,7 @@ class Store:
     @checked
     def __init__(
         self,
+        history: Annotated[int, Field(ge=0, le=100_000)] = 0,
         speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60,
         seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
         now: Moment | None = None,
@@ -61,6 +63,7 @@ class Store:
         self.unknown: SeededBusiness | None = None
         if replay is None:
             self.unknown, *self.businesses = packaged()
+            self.businesses += renamed() if history > FEW else ()
         else:
             self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
@@ -81,6 +84,7 @@ class Store:
         self._place = lru_cache(MAX_RUNS)(self._place_run)
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
+        _add_history(self, history)
 
     def new_id(self, kind: str) -> str:
         """Return the id of a new object of a kind, which depends on seed and count."""
@@ -192,7 +196,7 @@ def _start(now: Moment | None, real: float) -> int:
 # -- the made-up history
 
 
-def add_history(store: Store, count: int) -> None:
+def _add_history(store: Store, count: int) -> None:
     """Add runs of the last two weeks, with answers; they do not change the businesses."""
     now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
     weights = [business.weight for business in store.businesses]

@@ -68,7 +68,7 @@ class Sandbox:
         """
         ids = {
             word.casefold(): business.id
-            for business in self.businesses
+            for business in reversed(self.businesses)  # the first of a scenario counts
             for word in (business.name, business.scenario, business.id)
         }
         if found := full_id(name.casefold(), ids):
@@ -164,7 +164,7 @@ def sandbox(
     seed
         Equal seeds, requests and virtual times give equal responses.
     history
-        Number of past runs, over the last 14 virtual days.
+        Number of past runs, over the last 14 virtual days; more than 60 are about more businesses.
     now
         Start of virtual time, UTC unless it has an offset; the real time by default.
     replay
