@@ -58,6 +58,9 @@ class LivePage:
     def __init__(self, page: Page) -> None:
         self.page = page
         self._cards: list[Card] = []
+        # by card: the page's newest message, and the one that the newest drawing has heard
+        self._sent: dict[int, list[Any]] = {}
+        self._heard: dict[int, list[Any]] = {}
         self._messages: SimpleQueue[tuple[int, Any]] = SimpleQueue()  # from widgets, of any thread
         page.set_content("<!DOCTYPE html><body class='jp-Notebook' tabindex='-1'></body>")
         page.add_style_tag(content=Card._css)
@@ -78,13 +81,15 @@ class LivePage:
         """Pass on the messages of both sides."""
         while not self._messages.empty():
             number, content = self._messages.get()
+            self._heard[number] = content["heard"]
             self.page.evaluate(
                 "([n, message]) => window.models[n].receive(message)", [number, content]
             )
         sent = self.page.evaluate("window.models.map((model) => model.take())")
-        for card, messages in zip(self._cards, sent, strict=True):
+        for number, messages in enumerate(sent):
             for message in messages:
-                card._handle_custom_msg(message, [])
+                self._sent[number] = [message["view"], message["n"]]
+                self._cards[number]._handle_custom_msg(message, [])
 
     def until(self, is_true: Callable[[], object], seconds: float = 60) -> None:
         """Exchange messages until something is so."""
@@ -95,13 +100,16 @@ class LivePage:
             self.page.wait_for_timeout(20)
 
     def settle(self) -> None:
-        """Exchange messages until no job runs and none has come for a moment."""
+        """Exchange messages until no job runs, all are heard, and none has come for a moment."""
         quiet_since = time.monotonic()
-        while jobs() or time.monotonic() - quiet_since < 0.4:
-            if not self._messages.empty():
+
+        def is_quiet() -> bool:
+            nonlocal quiet_since
+            if jobs() or self._sent != self._heard or not self._messages.empty():
                 quiet_since = time.monotonic()
-            self.exchange()
-            self.page.wait_for_timeout(20)
+            return time.monotonic() - quiet_since > 0.4
+
+        self.until(is_quiet)
 
     def announcements(self) -> list[str]:
         """Return what the live regions of the page said since the last call."""

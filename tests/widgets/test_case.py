@@ -13,6 +13,7 @@ from runkit.api.models import Run
 from runkit.client import Client
 from support import until
 from tests.faults import sandbox
+from tests.widgets.conftest import threads
 from tests.widgets.pages import Page
 from tests.widgets.test_inbox import refresh
 
@@ -27,11 +28,13 @@ def box():
 
 
 def case_of(client: Client, run: Run, n_lines: int) -> Json:
-    """Return the case on the card of a form, once it has some number of lines."""
+    """Return the case on the card of a form, once it is read; it has some number of lines."""
     form = runkit.InterruptForm(client, run, who="Ana Ortiz")
     page = Page(form.widget)
-    until(lambda: len(page.view["case"]["lines"]) == n_lines)
+    until(lambda: threads("case") == 0)
+    page.tell()
     form.close()
+    assert len(page.view["case"]["lines"]) == n_lines
     return dict(page.view["case"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -52,11 +53,11 @@ def open_question(page: Page, run: Run) -> None:
 
 
 def refresh(inbox: InterruptInbox) -> None:
-    """Check for new questions, as the inbox does every 15 seconds."""
+    """Check for new questions, as the inbox does every 15 seconds, and draw the result."""
     until(lambda: not inbox.controller._is_reading)
     inbox._queue.call(inbox.controller.check)
     until(lambda: not inbox.controller._is_reading)
-    inbox._queue.call(lambda: None)
+    inbox._queue.call(inbox._draw)
 
 
 def ids(inbox: InterruptInbox) -> list[str]:
@@ -117,12 +118,17 @@ def test_a_failed_refresh_shows_its_error_and_the_age_of_the_list(box, start, sh
     assert inbox.controller.error == ""
 
 
-def test_a_business_identified_later_is_shown(box, start, show):
+def test_a_business_identified_later_is_shown(box, start, show, monkeypatch):
     run = start(HIT)
     with box.client(rate=None) as stranger:
+        is_shown, identify = Event(), stranger.businesses.identify
+        monkeypatch.setattr(
+            stranger.businesses, "identify", lambda *a, **k: is_shown.wait(60) and identify(*a, **k)
+        )
         _, page = show(stranger)
         assert page.view["question"]["run"] == run.id[:8]
         assert page.view["question"]["caution"] == "Business not identified."
+        is_shown.set()
         until(lambda: page.view["question"]["business"] == "Tacoma Harbor Imports LLC")
         assert page.view["question"]["caution"] == ""
 
