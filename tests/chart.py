@@ -78,7 +78,7 @@ class Chart:
     def slivers(self) -> list[tuple[float, float, float]]:
         """Row, start and end of what has no row of its own."""
         paths = [shape["path"] for shape in self.layout["shapes"] if shape["line"]["width"] == 8]
-        parts = re.findall("M(.*?),(.*?)H([^M]*)", "".join(paths))
+        parts = re.findall("M(.*?),(.*?)L(.*?),", "".join(paths))
         return sorted((float(row), float(start), float(end)) for start, row, end in parts)
 
     def trace(self, name: str) -> dict[str, Any]:

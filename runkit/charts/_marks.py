@@ -38,8 +38,8 @@ MIN_BAR_PX = 3
 MARK_PX = 9  # the size of the marks at the ends of waits and groups
 GROUP_PX, SLIVER_PX = 7, 8  # the height of the own time of groups, and of slivers
 BRACKET_PX = 1.6  # the width of the line of a bracket
-SLIVER = "M{x0:g},{row:g}H{x1:g}"
-BRACKET = "M{x0},{upper}V{lower}M{x0},{row}H{x1}M{x1},{upper}V{lower}"
+SLIVER = "M{x0:g},{row:g}L{x1:g},{row:g}"
+BRACKET = "M{x0},{upper}L{x0},{lower}M{x0},{row}L{x1},{row}M{x1},{upper}L{x1},{lower}"
 TICK_PX = 3  # the width of a step without duration
 STUB = 0.02  # the length of the stub of an open step, as a share of the axis
 MAX_ERROR, MIN_ERROR = 60, 12  # characters of an error beside its bar
@@ -48,7 +48,7 @@ MAX_RIGHT_PX = 340  # how far texts may reach behind the axis
 SOLID = "on the critical path"
 LETTER_PX = 6.0  # the mean width of a letter of an error
 TEXT_SCALE = 0.88  # durations have 11 px, `width_px` is for 12 px
-BELOW: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}
+BELOW: dict[str, Any] = {"yanchor": "top", "yshift": -2}
 WAIT_LABEL_PX = 140  # the least distance between the labels of two waits
 NOTE_PX = 66  # a fold of this width has room for "not to scale"
 
@@ -210,19 +210,17 @@ def shades(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]:
     The shades of waits do not overlap: text on two shades could not be read.
     """
     rows, theme = picture.rows, picture.scene.theme
-    ground: Json = {"layer": "below", "line": {"width": 0}}
-    edges = ((first - 0.5, last - 0.5) for first, last in rows.bands)
-    path = "".join(f"M-2,{upper}H3V{lower}H-2Z" for upper, lower in edges)
-    band = ground | {"type": "path", "path": path, "xref": "paper", "fillcolor": theme.band}
+    ground: Json = {"type": "rect", "layer": "below", "line": {"width": 0}}
+    band = ground | {"xref": "paper", "x0": -2, "x1": 3, "fillcolor": theme.band}
+    bands = [band | {"y0": first - 0.5, "y1": last - 0.5} for first, last in rows.bands]
 
     x0, x1 = (waits[edge].to_numpy() for edge in ("x0", "x1"))
     _, *ranges = unions(np.zeros(len(waits), np.int64), x0, x1)
-    wait = ground | {"type": "rect", "y0": top, "y1": rows.n - 0.5}
-    wait |= {"fillcolor": faded(theme.wait, 0.12)}
-    shades_of_waits = [
+    wait = ground | {"y0": top, "y1": rows.n - 0.5, "fillcolor": faded(theme.wait, 0.12)}
+    shades_of_waits = (
         wait | {"x0": start, "x1": end} for start, end in np.stack(ranges, 1).tolist()
-    ]
-    return [band, *shades_of_waits] if path else shades_of_waits
+    )
+    return [*bands, *shades_of_waits]
 
 
 def groups_and_slivers(picture: Picture) -> list[Json]:

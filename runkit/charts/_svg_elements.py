@@ -12,6 +12,7 @@ from runkit.charts.theme import Json, unmarked
 from runkit.display.text import Markup, esc, unescape
 
 LINE = 1.3  # the height of a line of text, in sizes of its font, as in plotly
+ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
 SYMBOLS = {  # paths around the point, in radii
     "diamond": "M1.3,0L0,1.3L-1.3,0L0,-1.3Z",
     "x-thin": "M1,1L-1,-1M1,-1L-1,1",
@@ -28,6 +29,11 @@ ELEMENT = Markup("<{0}{1}>{2}</{0}>")
 def coordinate(value: float) -> str:
     """Write a coordinate, to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+def point(x: float, y: float) -> str:
+    """Write a point of a path."""
+    return f"{coordinate(x)},{coordinate(y)}"
 
 
 def element(name: str, body: Markup | str = "", **attributes: Any) -> Markup:
@@ -73,13 +79,29 @@ def lines_of(text: str) -> list[Markup]:
     return lines
 
 
-def text_at(x: float, y: float, text: str, font: Json, anchor: str | None = None) -> Markup:
-    """Write lines of text, the first one on the base `y`."""
-    size = font["size"]
+def text_at(
+    x: float,
+    y: float,
+    text: str,
+    font: Json,
+    xanchor: str = "left",
+    yanchor: str = "base",
+    pad: float = 0,
+) -> Markup:
+    """Write lines of text; the anchors are plotly's names for the part of them that is at a point.
+
+    The base is that of the first line.
+    """
+    lines, size = lines_of(text), font["size"]
+    rest = (len(lines) - 1) * LINE * size
+    tops = {"top": pad + 0.93 * size, "middle": 0.345 * size - rest / 2}
+    tops |= {"bottom": -pad - 0.24 * size - rest, "base": 0.0}
+    sign, anchor = ANCHORS[xanchor]
+    base, left = y + tops[yanchor], float(x + sign * pad)
     style = {"font_size": size, "text_anchor": anchor, **color_attributes("fill", font["color"])}
     elements = [
-        element("text", line, x=float(x), y=float(y + position * LINE * size), **style)
-        for position, line in enumerate(lines_of(text))
+        element("text", line, x=left, y=float(base + position * LINE * size), **style)
+        for position, line in enumerate(lines)
         if line
     ]
     return Markup("").join(elements)
@@ -98,7 +120,7 @@ def polyline(x: Iterable[float], y: Iterable[float], **style: Any) -> Markup:
     commands, pen = [], "M"
     for point_x, point_y in zip(x, y, strict=True):
         is_gap = np.isnan(point_x + point_y)
-        commands.append("" if is_gap else f"{pen}{coordinate(point_x)},{coordinate(point_y)}")
+        commands.append("" if is_gap else pen + point(point_x, point_y))
         pen = "M" if is_gap else "L"
     return element("path", d="".join(commands), fill="none", **style)
 
@@ -115,6 +137,4 @@ def symbol_at(
     if symbol.startswith("circle"):
         return element("circle", body, cx=x, cy=y, r=float(radius), **style)
     path = re.sub(r"-?[\d.]+", lambda match: coordinate(float(match[0]) * radius), SYMBOLS[symbol])
-    return element(
-        "path", body, d=path, transform=f"translate({coordinate(x)} {coordinate(y)})", **style
-    )
+    return element("path", body, d=path, transform=f"translate({point(x, y)})", **style)

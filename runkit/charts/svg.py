@@ -15,20 +15,19 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts._svg_elements import (
-    LINE,
     box,
     color_attributes,
-    coordinate,
     edge,
     element,
-    lines_of,
+    point,
     polyline,
     symbol_at,
     text_at,
@@ -45,12 +44,16 @@ Floats = NDArray[np.float64]
 FAULTS = (LookupError, TypeError, AttributeError, ValueError)  # of a figure with other parts
 CLEAR = ("circle-open", "x-thin", "line-ns")  # symbols without a fill
 ARRAYS = (list, tuple, np.ndarray)  # types that hold a value for each mark
-TITLE_PX = 15  # from the labels of ticks to the title of an axis
+TITLE_PX = 16  # from an axis to its title
+TICK_PX, NOTE_PX = 1, 2  # around labels of ticks, and around other texts
 NEAR_PX = 0.5  # a mark that is not farther from the axes is drawn
-ANCHORS = {"left": (1, None), "right": (-1, "end"), "center": (0, "middle")}
+OPPOSITE = {"left": "right", "right": "left", "center": "center"}
 LAYERS = ("below", "between", "above")  # of shapes: below axes, below traces, above them
-LETTERS_OF = {"H": "x", "V": "y", "Z": ""}  # the coordinates of a command; of others x and y
-SHAPES = {"rect": "M{x0},{y0}H{x1}V{y1}H{x0}Z", "line": "M{x0},{y0}L{x1},{y1}"}
+SHAPES = {
+    "rect": "M{x0},{y0}L{x1},{y0}L{x1},{y1}L{x0},{y1}Z",
+    "line": "M{x0},{y0}L{x1},{y1}",
+    "path": "{path}",
+}
 # Light and dark colors; of names with one light color the first counts.
 PAIRS = dict(zip(LIGHT[::-1], DARK[::-1], strict=True))
 KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is named in it
@@ -62,8 +65,7 @@ KNOWN = {  # what is drawn, and what has no effect on a picture; the rest is nam
     "trace": "base cliponaxis customdata hoverinfo hovertemplate hovertext line marker mode name "
     "opacity orientation showlegend text textfont textposition type visible width x xaxis y yaxis",
     "shape": "fillcolor layer line opacity path type x0 x1 xref y0 y1 yref",
-    "annotation": "align borderpad font name showarrow text x xanchor xref xshift y yanchor "
-    "yref yshift",
+    "annotation": "align font name showarrow text x xanchor xref xshift y yanchor yref yshift",
     "title": "font pad standoff text x xanchor xref y yanchor yref",
     "marker": "color cornerradius line opacity size symbol",
     "line": "color dash width",
@@ -167,19 +169,26 @@ class Axis(NamedTuple):
     first: float
     last: float
 
-    def at(self, values: Any) -> Floats:
-        """Return the pixels of values, NaN for none; within reach, as nobody draws 1e20 pixels."""
+    def at(self, values: Any, *, is_power: bool = False) -> Floats:
+        """Return the pixels of values, NaN for none; within reach, as nobody draws 1e20 pixels.
+
+        Where `is_power`, the values on a log axis are logarithms.
+        """
         low, high = self.options["range"]
         numbers = _numbers(values)
-        if self.options.get("type") == "log":
+        if self.options.get("type") == "log" and not is_power:
             numbers = np.log10(np.maximum(numbers, 1e-300))
         shares: Floats = (numbers - low) / (high - low)
         return self.first + shares.clip(-3, 3) * (self.last - self.first)
 
-    def within(self, values: Any) -> Floats:
+    def within(self, values: Any, *, is_power: bool = False) -> Floats:
         """Return the pixels of values, moved to the axis."""
         low, high = sorted((self.first, self.last))
-        return self.at(values).clip(low, high)
+        return self.at(values, is_power=is_power).clip(low, high)
+
+    def shows(self, values: Any) -> Any:
+        """Flag the values that are on the axis."""
+        return np.abs(self.within(values) - self.at(values)) < NEAR_PX
 
 
 class Chart:
@@ -194,10 +203,9 @@ class Chart:
         self.traces, self.layout, margin = traces, _merged(base, layout), layout["margin"]
         self.width, self.height = layout.get("width", WIDTH), layout["height"]
         self.font: Json = self.layout["font"]
-        self.top, self.bottom = float(margin["t"]), float(self.height - margin["b"])
         self.ends = {  # the edges of the whole drawing
             "x": (float(margin["l"]), float(self.width - margin["r"])),
-            "y": (self.bottom, self.top),
+            "y": (float(self.height - margin["b"]), float(margin["t"])),
         }
         self.axes = {
             name.replace("axis", ""): self._axis(name[0], _merged(base[name[:5]], layout[name]))
@@ -218,20 +226,17 @@ class Chart:
         ref = mark.get(f"{letter}ref", letter)
         axis = self.axes.get(ref.removesuffix(" domain"))
         if axis and "domain" not in ref:
-            # plotly takes logarithms where an annotation is on a log axis
-            is_log = is_power and axis.options.get("type") == "log"
-            return axis.within(10**values if is_log else values)
-        first, last = (axis.first, axis.last) if axis else self.ends[letter]
-        return first + values * (last - first)
+            return axis.within(values, is_power=is_power)
+        ends = axis[1:] if axis else self.ends[letter]
+        return Axis({"range": (0, 1)}, *ends).at(values)
 
     def marks(self) -> Iterator[Markup]:
         """Draw all marks from the bottom up."""
         ground, inner = (self.layout[f"{name}_bgcolor"] for name in ("paper", "plot"))
         yield box(0, self.width, 0, self.height, **color_attributes("fill", ground))
         if inner != ground:
-            yield element(
-                "g", box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
-            )
+            plot = box(*self.ends["x"], *self.ends["y"], **color_attributes("fill", inner))
+            yield element("g", plot)
         shapes = [_merged(SHAPE, shape) for shape in self.layout.get("shapes", ())]
         layers = {name: [shape for shape in shapes if shape["layer"] == name] for name in LAYERS}
         yield from self._drawn("shape", layers["below"], self._shape)
@@ -269,23 +274,18 @@ class Chart:
     def _trace(self, trace: Json) -> Markup:
         draw = {"bar": self._bars, "scatter": self._scatter}[trace["type"]]
         self.left_out |= _unknown("trace", trace)
-        return Markup("\n").join(draw(trace))
+        axes = self.axes[trace.get("xaxis", "x")], self.axes[trace.get("yaxis", "y")]
+        return Markup("\n").join(draw(trace, *axes))
 
     def _shape(self, shape: Json) -> Markup:
         """Draw a rectangle, a line, or a path of straight lines."""
-        kind = shape["type"]
-        path = shape["path"] if kind == "path" else SHAPES[kind].format(**shape)
-        steps = re.findall("([MLHVZ])([^MLHVZ]*)", path)
-        letters = "".join(LETTERS_OF.get(pen, "xy") for pen, _ in steps)
-        values = np.array(",".join(numbers for _, numbers in steps if numbers).split(","), float)
-        is_x = np.array(list(letters)) == "x"
-        pixels = np.where(is_x, *(self._pixels(letter, shape, values) for letter in "xy"))
-        texts = map(coordinate, pixels.tolist())
-        commands = (
-            pen + ",".join(islice(texts, len(LETTERS_OF.get(pen, "xy")))) for pen, _ in steps
-        )
+        path = SHAPES[shape["type"]].format(**shape)
+        values = np.array([pair.split(",") for pair in re.findall("[^MLZ]+", path)], float)
+        x, y = (self._pixels(letter, shape, values[:, i]) for i, letter in enumerate("xy"))
+        points = map(point, x.tolist(), y.tolist())
         fill, stroke = color_attributes("fill", shape.get("fillcolor")), edge(**shape["line"])
-        return element("path", d="".join(commands), **fill, **stroke)
+        path = re.sub("[^MLZ]+", lambda _: next(points), path)
+        return element("path", d=path, **fill, **stroke)
 
     def _scale(self, name: str) -> Iterator[Markup]:
         """Draw an axis' grid and the labels of its ticks."""
@@ -293,126 +293,94 @@ class Chart:
         options = axis.options
         if options.get("visible") is False:
             return
-        other = "y" if is_x else "x"
-        crossing = self.axes.get(options.get("anchor", other))
-        ends = (crossing.first, crossing.last) if crossing else self.ends[other]
-        font, size = self.font | options["tickfont"], options["tickfont"]["size"]
-        is_on_top = options.get("side") == "top"
-        base = self.top - 1 - 0.2 * size if is_on_top else self.bottom + 1 + size
-        side = self.ends["x"][0] if options.get("anchor") == "free" else max(ends)
+        ends, font = self.ends["y" if is_x else "x"], self.font | options["tickfont"]
+        is_on_top, is_free = options.get("side") == "top", options.get("anchor") == "free"
+        sides = "center", "bottom" if is_on_top else "top"
 
         title = options["title"].get("text")
         if title and is_x:
-            lower, style = base + TITLE_PX, font | options["title"]["font"]
-            yield text_at((axis.first + axis.last) / 2, lower, title, style, "middle")
+            middle, style = (axis.first + axis.last) / 2, font | options["title"]["font"]
+            yield text_at(middle, ends[is_on_top], title, style, *sides, TITLE_PX)
         elif title:
             self.left_out.add("the title of the rows")
 
-        pixels = axis.at(options["tickvals"])
-        is_shown = np.abs(axis.within(options["tickvals"]) - pixels) < NEAR_PX
+        is_shown = axis.shows(options["tickvals"])
         labels = compress(options["ticktext"], is_shown)
-        for pixel, label in zip(pixels[is_shown], labels, strict=True):
+        for pixel, label in zip(axis.at(options["tickvals"])[is_shown], labels, strict=True):
             if options.get("showgrid", True):
                 line = ((pixel, pixel), ends) if is_x else (ends, (pixel, pixel))
                 yield polyline(*line, **color_attributes("stroke", options["gridcolor"]))
             if is_x:
-                yield text_at(pixel, base, label, font, "middle")
+                yield text_at(pixel, ends[is_on_top], label, font, *sides, TICK_PX)
             else:
-                height = (len(lines_of(label)) - 1) * LINE * size
-                x, y = side + options["ticklabelstandoff"] + 1, pixel + 0.35 * size - height / 2
-                yield text_at(x, y, label, font)
+                x = ends[not is_free] + options["ticklabelstandoff"]
+                yield text_at(x, pixel, label, font, "left", "middle", TICK_PX)
 
-    def _axes(self, trace: Json) -> tuple[Axis, Axis]:
-        return self.axes[trace.get("xaxis", "x")], self.axes[trace.get("yaxis", "y")]
-
-    def _bars(self, trace: Json) -> Iterator[Markup]:
+    def _bars(self, trace: Json, x_axis: Axis, y_axis: Axis) -> Iterator[Markup]:
         if trace.get("orientation") != "h":
             raise ValueError("an upright bar")
-        x_axis, y_axis = self._axes(trace)
         base, length, row = (_numbers(trace[key]) for key in ("base", "x", "y"))
-        half, radius = trace["width"] / 2, trace["marker"].get("cornerradius", 0)
-        across = x_axis.within(base), x_axis.within(base + length)
-        down = y_axis.within(row - half), y_axis.within(row + half)
-        edges = np.stack([*across, *down], 1)
-        corners = np.minimum(np.abs(np.diff(edges)[:, [0, 2]]).min(axis=1) / 2, radius)
-        for bar in _each(trace, {"edges": edges.tolist(), "corner": corners.tolist()}):
+        half, radius = trace["width"] / 2, trace["marker"].get("cornerradius")
+        x0, x1 = x_axis.within(base), x_axis.within(base + length)
+        y0, y1 = y_axis.within(row - half), y_axis.within(row + half)
+        for bar in _each(trace, x0=x0, x1=x1, y0=y0, y1=y1):
             # without a hover text the mouse reaches the bar below it
             mouse = None if bar["title"] else "none"
-            style = {"rx": bar["corner"] or None} | bar["style"] | {"pointer_events": mouse}
-            x0, x1, y0, y1 = bar["edges"]
-            yield box(x0, x1, y0, y1, bar["title"], **style)
+            style = {"rx": radius} | bar["style"] | {"pointer_events": mouse}
+            yield box(bar["x0"], bar["x1"], bar["y0"], bar["y1"], bar["title"], **style)
 
-    def _scatter(self, trace: Json) -> Iterator[Markup]:
+    def _scatter(self, trace: Json, x_axis: Axis, y_axis: Axis) -> Iterator[Markup]:
         """Draw a line with gaps, marks, or texts."""
-        x_axis, y_axis = self._axes(trace)
-        x, y, mode = x_axis.at(trace["x"]), y_axis.at(trace["y"]), trace["mode"]
-        inside_x, inside_y = x_axis.within(trace["x"]), y_axis.within(trace["y"])
-        is_shown = (np.abs(inside_x - x) < NEAR_PX) & (np.abs(inside_y - y) < NEAR_PX)
+        mode, values = trace["mode"], (trace["x"], trace["y"])
+        x, y = x_axis.at(values[0]), y_axis.at(values[1])
+        is_shown = x_axis.shows(values[0]) & y_axis.shows(values[1])
         if "lines" in mode and not np.isnan(x).all():
             line = trace["line"]
             dash = max(line["width"], 3) if line.get("dash") == "dot" else None
-            yield polyline(inside_x, inside_y, stroke_dasharray=dash, **edge(**line))
+            ends = x_axis.within(values[0]), y_axis.within(values[1])
+            yield polyline(*ends, stroke_dasharray=dash, **edge(**line))
         if "markers" in mode:
-            yield from _markers(trace, {"x": x, "y": y, "is_shown": is_shown})
+            yield from _markers(trace, x=x, y=y, is_shown=is_shown)
         if "text" in mode:
-            yield from self._texts(trace, x, y, is_shown)
-
-    def _texts(self, trace: Json, x: Floats, y: Floats, is_shown: Any) -> Iterator[Markup]:
-        """Write the texts of a trace."""
-        font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
-        if vertical != "middle":
-            raise ValueError(trace["textposition"])
-        anchor = {"right": None, "left": "end", "center": "middle"}[side]
-        colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
-        texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
-        for text_x, text_y, text, color in compress(texts, is_shown):
-            base = text_y + 0.25 * font["size"]
-            yield text_at(text_x, base, text, font | {"color": color}, anchor)
+            font, (vertical, side) = self.font | trace["textfont"], trace["textposition"].split()
+            colors = font["color"] if isinstance(font["color"], ARRAYS) else repeat(font["color"])
+            texts = zip(x.tolist(), y.tolist(), trace["text"], colors, strict=False)
+            for text_x, text_y, text, color in compress(texts, is_shown):
+                style = font | {"color": color}
+                yield text_at(text_x, text_y, text, style, OPPOSITE[side], vertical)
 
     def _note(self, note: Json) -> Markup:
         """Write an annotation without an arrow."""
         if note.get("showarrow", True):
             raise ValueError("an arrow")
-        font, pad = self.font | note.get("font", {}), note.get("borderpad", 1) + 1
-        x = float(self._pixels("x", note, note["x"], is_power=True) + note.get("xshift", 0))
-        y = float(self._pixels("y", note, note["y"], is_power=True) - note.get("yshift", 0))
-        height = (1.17 + (len(lines_of(note["text"])) - 1) * LINE) * font["size"]
-        tops = {"top": y + pad, "bottom": y - pad - height}
-        side, anchor = ANCHORS[note.get("xanchor", "center")]
-        base = tops.get(note.get("yanchor", "middle"), y - height / 2) + 0.93 * font["size"]
-        return text_at(x + side * (pad + 1), base, note["text"], font, anchor)
+        x, y = (self._pixels(letter, note, note[letter], is_power=True) for letter in "xy")
+        sides = note.get("xanchor", "center"), note.get("yanchor", "middle")
+        x, y = x + note.get("xshift", 0), y - note.get("yshift", 0)
+        return text_at(x, y, note["text"], self.font | note.get("font", {}), *sides, NOTE_PX)
 
 
-def _each(trace: Json, columns: Json) -> Iterator[Json]:
+def _each(trace: Json, **columns: Any) -> Iterator[Json]:
     """Iterate over the bars or marks of a trace with their positions, `style` and `title`.
 
     What plotly says of their look is one value for all of them, or one for each.
     """
     look = trace["marker"]
     line = look.get("line", {})
-    values = columns | {
-        "color": look["color"],
-        "edge": line.get("color"),
-        "edge_px": line.get("width"),
-        "hover": None if trace.get("hoverinfo") == "skip" else trace.get("customdata"),
-        "size": look.get("size"),
-        "symbol": look.get("symbol", "circle"),
-    }
-    columns_of_all = (
-        column if isinstance(column, ARRAYS) else repeat(column) for column in values.values()
-    )
-    for row in zip(*columns_of_all, strict=False):
-        mark = dict(zip(values, row, strict=True))
+    hover = None if trace.get("hoverinfo") == "skip" else trace.get("customdata")
+    columns |= {"color": look["color"], "edge": line.get("color"), "edge_px": line.get("width")}
+    columns |= {"size": look.get("size"), "symbol": look.get("symbol", "circle"), "hover": hover}
+    marks: list[Any] = pd.DataFrame(columns).to_dict("records")
+    for mark in marks:
         color = None if mark["symbol"] in CLEAR else mark["color"]
         style = color_attributes("fill", color) | edge(mark["edge"], mark["edge_px"])
         yield mark | {"style": style, "title": title_of(mark["hover"])}
 
 
-def _markers(trace: Json, columns: Json) -> Iterator[Markup]:
+def _markers(trace: Json, **columns: Any) -> Iterator[Markup]:
     """Draw marks of the few symbols of ours."""
-    opacity = trace["marker"].get("opacity", 1)
-    for mark in _each(trace, columns):
-        style = mark["style"] | {"opacity": None if opacity == 1 else opacity}
+    opacity = trace["marker"].get("opacity")
+    for mark in _each(trace, **columns):
+        style = mark["style"] | {"opacity": opacity}
         if mark["is_shown"] and (style["fill"] != "none" or "stroke" in style):
             radius = mark["size"] / 2
             yield symbol_at(mark["x"], mark["y"], radius, mark["symbol"], mark["title"], style)
