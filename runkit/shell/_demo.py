@@ -12,9 +12,8 @@ from unittest.mock import patch
 import runkit
 from runkit.api.models import Run
 from runkit.charts.gantt import gantt
-from runkit.charts.page import figure_div, offline_page, wide
+from runkit.charts.page import figure_div, offline_page
 from runkit.client import Client
-from runkit.display.html_tables import df_to_html, with_labels
 from runkit.display.status_words import DECISIONS, OUTCOMES
 from runkit.display.text import Markup, one_line
 from runkit.local import files
@@ -40,10 +39,7 @@ MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 4
 _PAGE = Markup(
     "<h1>runkit demo</h1>"
     "<p>Six runs on the embedded sandbox, in simulated time. All businesses are fictitious.</p>"
-    "{}<h2>{}</h2>{}<h2>All runs</h2>{}"
-)
-_STYLE = Markup(  # the names of runs are not broken
-    "table { font-size: 14px } @media (min-width: 1000px) { td:first-child { white-space: nowrap }}"
+    "<h2>{}</h2>{}<h2>All runs</h2>{}"
 )
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
@@ -97,15 +93,12 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 
 
 def _write_page(folder: Path, f: Frames, answered: Run) -> Path:
-    names = ["run_id", "business_name", "agent_name", "status", "outcome", "confidence"]
-    runs = f.runs[[*names, "working_s", "waiting_s"]]
     section = _PAGE.format(
-        wide(df_to_html(with_labels(runs))),
         answered.label,
         figure_div(gantt(f.select(answered.id)).update_layout(width=WIDTH)),
         figure_div(gantt(f).update_layout(width=WIDTH)),
     )
     page = folder / "index.html"
     with files.replacing(page) as part:
-        part.write_text(offline_page("runkit demo", [section], style=_STYLE), encoding="utf-8")
+        part.write_text(offline_page("runkit demo", [section]), encoding="utf-8")
     return page

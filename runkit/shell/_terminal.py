@@ -7,10 +7,7 @@ codes.
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -45,7 +42,6 @@ from runkit.facts import Facts, run_facts
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import (
     NO_CAUSE,
-    causes_of,
     explanations,
     findings_of,
     has_no_output,
@@ -68,8 +64,7 @@ NAME = 27  # columns for the name of a business
 CUT = ("Business", "Agent", "Question", "Outcome", "Step")
 RIGHT = ("Work", "Waiting", "Age", "Time")  # columns of durations
 MAX_VALUE = 200  # characters
-TIMES = 20  # columns that a tree keeps for durations and marks
-MIN_ERROR = 20  # columns for an error in a deep tree
+MORE_OF_ERROR = r"(?s)(?::| \().*"  # what a table leaves out of an error
 # heads of `one_run.step` by its column `part`
 PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
 # The order of runs by status, or by the confidence of a completed one.
@@ -77,12 +72,12 @@ RANKS = {
     "interrupted": 0,
     "error": 1,
     "running": 2,
-    "Low": 3,
-    "Unrated": 3,
-    "Medium": 4,
-    "High": 5,
+    "low": 3,
+    "unrated": 3,
+    "medium": 4,
+    "high": 5,
 }
-LAST = RANKS["High"]  # the rank of a run that needs nobody
+LAST = RANKS["high"]  # the rank of a run that needs nobody
 WEAK = {**MARKS, "unrated": (MISSING, "muted")}  # the mark of a completed run, and its color
 
 
@@ -165,9 +160,8 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
     if n_more := len(ranked) - len(runs):
-        is_high = ranked.loc[ranked["rank"].eq(LAST), "confidence"].eq("high").all()
-        words = ", all high confidence" if is_high else ""
-        yield styled(f"✓ {n_more:,} more completed{words}; list them with --all", "muted")
+        words = f"✓ {n_more:,} more completed, all high confidence; list them with --all"
+        yield styled(words, "muted")
 
 
 def _ranked(facts: Facts) -> pd.DataFrame:
@@ -177,43 +171,30 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     """
     first = facts.waiting.drop_duplicates("run_id").reset_index(names="position")
     runs = facts.runs.merge(first[["run_id", "position"]], how="left", on="run_id")
-    statuses, is_completed = runs["status"].astype("str"), runs["status"].eq("completed")
+    statuses, outcome = runs["status"].astype("str"), runs["outcome"]
     is_unrated = runs["is_low"].isna() & runs["unrated"].notna()
-    level = runs["level"].str.capitalize().mask(is_unrated, "Unrated").where(is_completed)
-    # The confidence of an output alone does not say how sure the agent was of its findings.
-    level = level.mask(runs["is_low"].isna() & level.eq("High"))
-    ranks = statuses.map(RANKS).fillna(level.map(RANKS)).fillna(RANKS["Low"])
-
-    brief_error = runs["outcome"].map(_brief, na_action="ignore")
-    text = runs["outcome"].mask(statuses.eq("error"), brief_error)
-    weakest = runs["weakest"].mask(is_unrated, runs["unrated"])
-    is_weak = ranks.between(RANKS["Low"], RANKS["Medium"]) & weakest.notna()
-    sure = runs["confidence"].astype("str").str.capitalize()
-    # The confidence of the output is beside it.
-    is_finding = ~is_unrated & sure.ne(level).fillna(True)
-    text = text.mask(is_weak, level + is_finding.map({True: " finding: ", False: ": "}) + weakest)
-    since = runs["ended_at"].fillna(runs["created_at"])
-    age_s = (facts.as_of - since).dt.total_seconds()
+    level = runs["level"].astype("str").mask(is_unrated, "unrated").where(statuses.eq("completed"))
+    # A high output does not say how sure the agent was of findings that were not read.
+    level = level.mask(runs["is_low"].isna() & level.eq("high"))
+    weak = level.where(level.ne("high"))
+    reason = weak.str.capitalize() + ": " + runs["weakest"].mask(is_unrated, runs["unrated"])
+    brief_error = outcome.str.replace(MORE_OF_ERROR, "", regex=True)
     is_waiting = statuses.eq("interrupted")
+    since = runs["ended_at"].fillna(runs["created_at"])
     runs = runs.assign(
-        rank=ranks,
-        text=text.fillna(MISSING),
-        weak=level.str.lower().where(is_weak),
-        sure=sure.fillna(MISSING),
+        rank=statuses.where(level.isna(), level).map(RANKS).fillna(RANKS["low"]),
+        text=reason.fillna(outcome.mask(statuses.eq("error"), brief_error)).fillna(MISSING),
+        weak=weak,
+        sure=runs["confidence"].astype("str").str.capitalize().fillna(MISSING),
         work=runs["working_s"].map(lasting),
         wait=[
             lasted(wait_of(run)) if is_open else lasting(run["waiting_s"])
             for run, is_open in zip(runs.to_dict("records"), is_waiting, strict=True)
         ],
-        age_s=runs["wait_s"].where(is_waiting, age_s),
+        age_s=runs["wait_s"].where(is_waiting, (facts.as_of - since).dt.total_seconds()),
     )
     order = {"rank": True, "position": True, "age_s": True, "created_at": False}
     return runs.sort_values([*order], ascending=[*order.values()])
-
-
-def _brief(error: str) -> str:
-    """Return an error up to its first colon or parenthesis."""
-    return re.split(r":| \(", error)[0]
 
 
 def _totals(facts: Facts) -> Text:
@@ -244,9 +225,6 @@ def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table 
     named = facts.waiting.merge(names, on="run_id")
     yield _rows(named.assign(text=named["label"], age_s=named["wait_s"]), "Question", {})
     yield Text()
-    n_of = named["business_name"].value_counts()
-    for name, n in n_of[n_of > 1].items():
-        yield styled(f"{name} has {n} open questions.", "muted")
     yield styled("Answer in a notebook: runkit.InterruptInbox(runkit.Client())", "muted")
     yield styled("As data: runkit inbox --json (exit code 4: something waits)", "muted")
 
@@ -279,9 +257,6 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
 
         detail = _ending(question) if question else step["error"]
         if pd.notna(detail):
-            room = console().width - len(stem) - TIMES
-            if not question and len(detail) > room:  # cut between words
-                detail = textwrap.shorten(_brief(detail), max(room, MIN_ERROR), placeholder="…")
             indent = styled(stem.replace("├─ ", "│  ").replace("└─ ", "   ") + "  ", "muted")
             table.add_row(indent + styled(detail, "muted" if question else "fail"))
     yield table
@@ -299,24 +274,14 @@ def _step_label(step: dict[Any, Any], question: dict[Any, Any] | None) -> Text:
 
 
 def _findings(f: Frames) -> Iterator[Text]:
-    """Name the findings of a run, weakest first, and how to see a step with its result."""
+    """Name the findings of a run, weakest first, and say how to see a step with its result."""
     findings = findings_of(f).sort_values("confidence", kind="stable")  # weakest first
     confidence = findings["confidence_text"].fillna(MISSING).map(words_of)
     titles = findings["title"].map(words_of) + " (" + confidence + ")"
     yield Text()
     if len(findings):
         yield styled(f"{plural(len(findings), 'finding')}: {', '.join(titles)}")
-    has_result = f.steps["result"].fillna("{}").ne("{}")
-    weak = findings.loc[findings["confidence"].isin(["low", "medium"]), "step_id"].head(1)
-    of_weak = f.steps[f.steps["step_id"].isin(weak)]
-    steps = pd.concat([causes_of(f), of_weak, f.steps[has_result | f.steps["error"].notna()]])
-    for step in steps.head(1).to_dict("records"):
-        is_only = f.steps["name"].str.casefold().eq(str(step["name"]).casefold()).sum() == 1
-        name = words_of(step["name"] if is_only else step["step_id"])
-        words = "The step of the weakest finding" if len(of_weak) else "A step with its result"
-        if pd.notna(step["error"]):
-            words = "The step that failed"
-        yield styled(f"{words}: add --step {shlex.quote(name)}", "muted")
+    yield styled("One step with its result: add --step and its label", "muted")
 
 
 def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
@@ -386,10 +351,8 @@ def _stems(steps: pd.DataFrame) -> list[str]:
 def _ending(question: dict[Any, Any]) -> str:
     """Describe how a question ended, by whom and when, as far as it is known."""
     text = outcome_words(*(question[name] for name in ENDING))
-    times = [question["answered_at"], question["asked_at"]]
-    for when in filter(pd.notna, times):
-        return f"{text}, {live_moment(when)}"
-    return text
+    is_answered = pd.notna(question["answered_at"])
+    return f"{text}, {live_moment(question['answered_at' if is_answered else 'asked_at'])}"
 
 
 def name_of(run: dict[Any, Any]) -> str:

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from importlib import metadata
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
@@ -25,7 +24,7 @@ import runkit
 from runkit.display.progress import echo
 from runkit.display.status_words import STATUS_OF
 from runkit.display.text import UNSEEN, plural, shorten, visible
-from runkit.errors import ApiError, AuthError, RunkitError, UsageError
+from runkit.errors import ApiError, RunkitError, UsageError
 from runkit.local.files import file_at, replacing, usable
 
 FAILED, USAGE_ERROR, INCOMPLETE, WAITING, INTERRUPTED = 1, 2, 3, 4, 130
@@ -90,7 +89,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=_versions())
+    version = f"runkit {runkit.__version__}, python {platform.python_version()}"
+    root.add_argument("--version", action="version", version=version)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, command in COMMANDS.items():
         description = str(command.__doc__)
@@ -99,25 +99,6 @@ def parser() -> argparse.ArgumentParser:
         for flags, settings in OPTIONS[name]:
             sub.add_argument(*flags, **settings)
     return root
-
-
-def _versions() -> str:
-    """List the versions that a report of a problem should name."""
-    lines = [f"runkit {runkit.__version__}", f"python {platform.python_version()}"]
-    for name in ("jupyterlab", "ipykernel", "plotly", "anywidget"):
-        try:
-            lines.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            lines.append(f"{name} not installed")
-    return "\n".join(lines)
-
-
-def positive(text: str) -> float:
-    """Parse a positive number."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 def make_demo(arguments: argparse.Namespace) -> int:
@@ -204,7 +185,7 @@ def show_runs(arguments: argparse.Namespace) -> int:
         _write_json({name: _records(f[name]) for name in names})
     elif arguments.step is not None:
         if len(f.runs) > 1:
-            raise UsageError("--step needs exactly one run; select it with --run ID.")
+            raise UsageError("--step needs exactly one run; give its id after the file.")
         _terminal.write(_terminal.step_lines(f, arguments.step))
     elif len(f.runs) == 1:
         _terminal.write(_terminal.run_tree(f))
@@ -240,35 +221,16 @@ def fetch_runs(arguments: argparse.Namespace) -> int:
     with _output(arguments.output) as file, _reader() as client:
         listed = client.runs.list(**filters)
         _identify(client, listed)
-        try:
-            runs = client.runs.fetch(listed)
-        except AuthError as error:
-            if not error.runs:
-                raise
-            runs = error.runs  # those that arrived before the key was refused
-        if runs.stopped and arguments.output != "-":
-            _write_apart(runs, arguments.output)
-            if runs.stopped == fetching.INTERRUPTED:
-                raise KeyboardInterrupt
-            raise RunkitError(f"{runs.why}.")
-        _write_runs(runs, file)
+        runs = client.runs.fetch(listed)
+        if runs.stopped == fetching.INTERRUPTED:
+            raise KeyboardInterrupt
+        if runs.stopped:
+            raise RunkitError(f"{runs.why}. Nothing was saved; a folder (-o runs/) keeps them.")
+        for run in runs:
+            file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output
     echo(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
     return _completeness(None if listed.is_cut_only else listed.why, runs.why)
-
-
-def _write_runs(runs: runkit.RunList, file: IO[bytes]) -> None:
-    for run in runs:
-        file.write(_escape_unseen(run.to_json()).encode() + b"\n")
-
-
-def _write_apart(runs: runkit.RunList, name: str) -> None:
-    """Write the runs of a stopped fetch beside the file, which may hold more."""
-    n_runs = f"{len(runs):,} of {plural(len(runs.requested or ()), 'run')}"
-    partial = str(Path(name).with_suffix(f".partial{Path(name).suffix}"))
-    with _output(partial) as file:
-        _write_runs(runs, file)
-    echo(f"Saved {n_runs} to {partial}. {name} was not written.")
 
 
 def _escape_unseen(json_text: str) -> str:
@@ -326,29 +288,13 @@ def _source(arguments: argparse.Namespace) -> Any:
     """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
     from runkit.tables.sources import has_suffix
 
-    files = [name for name in arguments.source if _is_folder(name) or has_suffix(name)]
-    if not files:
-        return _runs_of_api(arguments)
-    path = files[0]
-    if len(arguments.source) > 1:
+    name, *run_ids = arguments.source
+    if _is_folder(name) or has_suffix(name):
+        return runkit.frames(name).select(run_ids) if run_ids else name
+    if usable(name).exists():  # do not send it as an id
         raise UsageError(
-            f"{path} is a file or an archive; expected one, or only run ids. To select a run:\n"
-            f"  runkit {arguments.command} {shlex.quote(path)} --run ID"
+            f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
         )
-    return runkit.frames(path).select(arguments.run) if arguments.run else path
-
-
-def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
-    """Read runs by their ids, with the names of their businesses."""
-    if arguments.run:
-        raise UsageError(
-            "--run selects runs of a file or an archive; give its name, or only run ids."
-        )
-    for name in arguments.source:
-        if usable(name).exists():  # do not send it as an id
-            raise UsageError(
-                f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id."
-            )
     with _reader() as client:
         runs = client.runs.fetch(arguments.source)
         if runs.errors:
@@ -382,13 +328,8 @@ SOURCE = option(
     "source",
     nargs="+",
     metavar="RUN",
-    help="run ids (8 or more characters), or one file, archive or folder of saved frames",
-)
-RUN = option(
-    "--run",
-    action="append",
-    metavar="ID",
-    help="only this run of the file or archive (8 or more characters); repeatable",
+    help="run ids (8 or more characters); or one file, archive or folder of saved frames, and then "
+    "the ids of runs in it, if not all",
 )
 STEP = option(
     "--step",
@@ -405,7 +346,7 @@ OPTIONS: dict[str, list[Option]] = {
             default="runkit-demo",
             help="folder for the page and the runs (runkit-demo)",
         ),
-        option("--speed", type=positive, default=300, help="simulation speed (×) (300)"),
+        option("--speed", type=float, default=300, help="simulation speed (×) (300)"),
     ],
     "inbox": [
         option(
@@ -418,7 +359,6 @@ OPTIONS: dict[str, list[Option]] = {
     ],
     "show": [
         SOURCE,
-        RUN,
         STEP,
         option("--all", action="store_true", help="also list the runs that need nobody"),
         JSON,
@@ -435,7 +375,6 @@ OPTIONS: dict[str, list[Option]] = {
     ],
     "report": [
         SOURCE,
-        RUN,
         option(
             "-o", "--output", required=True, help="report.html; the notebook is written next to it"
         ),
@@ -444,7 +383,7 @@ OPTIONS: dict[str, list[Option]] = {
     ],
     "sandbox": [
         option("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)"),
-        option("--speed", type=positive, default=60, help="simulation speed (×) (60)"),
+        option("--speed", type=float, default=60, help="simulation speed (×) (60)"),
         option("--history", type=int, default=0, help="number of past runs at the start (0)"),
         option("--replay", metavar="FILE", help="play the finished runs of a file (packaged runs)"),
     ],

@@ -18,6 +18,8 @@ from runkit.shell.cli import main
 
 TIMEOUT = 120  # seconds; a busy machine is slow
 OTHER_KEY = "mk_test_of_somebody_else"
+CANARY = "mk_test_canary_0123456789"
+ACCOUNT = {"MIDDESK_API_KEY": CANARY, "MIDDESK_BASE_URL": "https://elsewhere.example/v1"}
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -56,3 +58,15 @@ def served(tmp_path_factory):
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     assert errors.endswith("Press Ctrl-C to stop.\n")  # without a traceback
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """Run `runkit demo`; return what it printed, and its folder."""
+    folder, before = tmp_path_factory.mktemp("demo"), os.umask(0)
+    try:
+        done = run("demo", "--speed", "3000", cwd=folder, **ACCOUNT)
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    return done, folder / "runkit-demo"

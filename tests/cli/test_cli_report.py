@@ -73,12 +73,12 @@ def test_a_report_of_incomplete_data_says_so(tmp_path, reported):
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
 def test_report_picks_one_run_of_a_file(tmp_path, served, reported, kept):
-    """`--run` picks it out of a file or an archive, by the start of its id."""
+    """An id picks it out of a file or an archive, by its start."""
     run("fetch", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(tmp_path / kept)
     run_id = f.runs["run_id"][1]
     for name in (run_id, run_id[:8].upper()):
-        done = run("report", kept, "--run", name, "-o", "report.html", cwd=tmp_path)
+        done = run("report", kept, name, "-o", "report.html", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert reported[-1][0].runs["run_id"].tolist() == [run_id]
         assert reported[-1][0].version == f.version
@@ -88,7 +88,7 @@ def test_report_picks_one_run_of_a_file(tmp_path, served, reported, kept):
 def test_report_refuses_a_run_that_is_not_in_the_file(tmp_path, name):
     """Exit code 2, the id that is missing is named, and nothing is written."""
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(run_id="83fe7317-a")))
-    done = run("report", "runs.ndjson", "--run", name, "-o", "report.html", cwd=tmp_path)
+    done = run("report", "runs.ndjson", name, "-o", "report.html", cwd=tmp_path)
     assert done.returncode == 2
     assert name in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]

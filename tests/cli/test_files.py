@@ -27,8 +27,6 @@ def open_umask(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("open_umask")
 def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
-    """State, frames, saved runs, archives, the demo's page and runs are all closed."""
-    assert main(["demo", "--speed", "3000"]) == 0
     with runkit.sandbox(history=2) as box, box.client() as client:
         monkeypatch.setenv("MIDDESK_API_KEY", box.key)
         monkeypatch.setenv("MIDDESK_BASE_URL", box.url)
@@ -37,13 +35,11 @@ def test_files_are_written_for_their_owner_only(tmp_path, monkeypatch):
         (tmp_path / "empty").mkdir()
         for name in ("runs.ndjson", "new/", "empty/"):
             assert main(["fetch", "-o", name]) == 0
-    folders = {"state", "frames", "new", "empty", "runkit-demo"}
+    folders = {"state", "frames", "new", "empty"}
     modes = {path.name: mode(path) for path in tmp_path.iterdir()}
     assert modes == {**dict.fromkeys(folders, 0o700), "runs.ndjson": 0o600}
-    inside = [
-        path for name in ("state", "frames", "runkit-demo") for path in (tmp_path / name).iterdir()
-    ]
-    assert len(inside) == 1 + 8 + 2
+    inside = [path for name in ("state", "frames") for path in (tmp_path / name).iterdir()]
+    assert len(inside) == 1 + 8
     assert {mode(path) for path in inside} == {0o600}
 
 

@@ -125,4 +125,4 @@ def test_the_terminal_shows_the_confidence_of_the_output():
     f = runkit.frames(run(unsure, output={"artifacts": [artifact("Summary")]}))
     _, _, table = _terminal.run_table(f)
     cells = {str(column.header): str(next(iter(column.cells))) for column in table.columns}
-    assert (cells["Outcome"], cells["Confidence"]) == ("Medium finding: Doubtful", "High")
+    assert (cells["Outcome"], cells["Confidence"]) == ("Medium: Doubtful", "High")
