@@ -38,11 +38,12 @@ def run_facts(f: LinkedFrames) -> pd.DataFrame:
 
         | column | meaning |
         | --- | --- |
+        | short | the id for reading |
         | level | the lowest rating of its findings and outputs; null if none is rated |
         | unrated | the title of one that is not rated; null if all are |
         | is_low | something is rated low; null where that is not known |
     """
-    runs = run_rules.with_courses(f)
+    runs = run_rules.with_courses(f).assign(short=run_rules.short_ids(f.runs["run_id"]))
     return runs.merge(run_rules.ratings(f), on="run_id", how="left").set_axis(runs.index)
 
 

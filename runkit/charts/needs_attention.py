@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from itertools import compress
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
-from runkit.charts.panel import Panel, records, render, words_of
-from runkit.display.counts import Span, lasted, things, unread
+from runkit.charts.panel import Panel, Row, records, render, words_of
+from runkit.display.counts import Span, lasted, paragraph, things, unread
 from runkit.display.html_tables import MAX_ROWS
 from runkit.display.status_words import CAUGHT_UP, MISSING, OUTCOMES, status
 from runkit.display.text import plural
 from runkit.facts import Facts, count
-from runkit.tables.run_rules import NO_CAUSE, short_ids
+from runkit.tables.run_rules import NO_CAUSE
 
 MIN_ROWS = 8  # up to so many rows are not folded
 UNFOLDED = {"waiting": MAX_ROWS, "failed": MIN_ROWS}  # rows with this reason that are never folded
@@ -25,40 +23,28 @@ NEXT_STEPS = {  # the next step by reason; the most urgent reason is first
     "low": "Read",
     "not rated": "Read",
     "expired": "Check",
-    "data problems": "Check",
     "auto-approved": "Sample",
     "medium": "Sample",
 }
+ENDINGS = {"lapsed": "expired"} | dict.fromkeys(RESOLUTIONS, "auto-approved")
 MARKS = {"low": ("▽", "fail"), "medium": ("▽", "attention"), "not rated": ("", "muted")}
 NAMES = ["run_id", "business_name", "agent_name", "status"]
-PART = [
-    "why",
-    "reason",
-    "run_id",
-    "since",
-    "age_s",
-    "is_least",
-    "kind",
-    "interrupt_id",
-    "is_separate",
-]
+PART = ["why", "reason", "run_id", "since", "age_s", "is_least", "kind", "form", "is_separate"]
+LISTS = {"run_ids": "run_id", "ids": "short", "forms": "form"}  # lists by the column they are of
 COLUMNS = ["next_step", "reason", *NAMES, "age_s", "is_least", "since", "n_runs", "run_ids"]
 
 
 def needs_panel(facts: Facts, *, has_client: bool = False) -> Panel:
     """Show what needs somebody; each row unfolds its line of code, which uses a client if any."""
-    table, run_ids = _table(facts), facts.runs["run_id"]
+    table = _table(facts)
     rows, has_names = records(table), bool(table["business_name"].notna().any())
-    short = dict(zip(run_ids, short_ids(run_ids), strict=True))
     for row in rows:
-        ids = [short.get(run_id, run_id) for run_id in row["run_ids"]]
         name = row["business_name"] if has_names else row["agent_name"]
         more = f" and {row['n_others']:,} more" if row["n_others"] > 0 else ""
-        row["ids"] = ids
         row["name"] = (name or MISSING) + more
         row["icon"], row["color"] = MARKS.get(row["why"]) or status(row["status"])[1:]
         row["age"] = _age(row)
-        row["code"] = _code(row, short, has_client=has_client) if ids else ""
+        row["code"] = _code(row, has_client=has_client)
 
     rank = table.groupby("why").cumcount()
     is_first = rank < table["why"].map(UNFOLDED).fillna(0).astype("int64")
@@ -77,22 +63,19 @@ def _sentence(facts: Facts, n_rows: int) -> str:
     """Write how the rows are ordered, and whether the runs without a row are known to need none."""
     if facts.runs.empty:
         return "There are no runs."
-    parts = ["Questions by kind, then the oldest first."] if n_rows else []
-    parts.append(unread(facts.unread, "What needs attention"))
-    parts.append(facts.wait_note)
-    return " ".join(filter(None, parts)) or f"{CAUGHT_UP}."
+    order = "Questions by kind, then the oldest first." * bool(n_rows)
+    missing = unread(facts.unread, "What needs attention")
+    n_refused = facts.frames.n_refused
+    refused = f"{plural(n_refused, 'record')} not read, see f.problems." * bool(n_refused)
+    return paragraph(order, missing, refused, facts.wait_note) or f"{CAUGHT_UP}."
 
 
 def _folded_words(rows: pd.DataFrame) -> str:
     """Write how many rows are folded, and of how many runs with which reason."""
     n_of_reason = rows.groupby("why", sort=False)["n_runs"].sum()
     n_runs = len({run_id for ids in rows["run_ids"] for run_id in ids})
-    # a run may have several reasons, and a record that is no run is not one of them
-    runs = f", {plural(n_runs, 'run')}" if n_runs else ""
-    parts = ", ".join(
-        f"{n:,} {str(why).removesuffix('s' * (n == 1))}" for why, n in n_of_reason.items()
-    )
-    return f"{plural(len(rows), 'more row')}{runs}: {parts}"
+    parts = ", ".join(f"{n:,} {why}" for why, n in n_of_reason.items())
+    return f"{plural(len(rows), 'more row')}, {plural(n_runs, 'run')}: {parts}"
 
 
 def _table(facts: Facts) -> pd.DataFrame:
@@ -100,102 +83,83 @@ def _table(facts: Facts) -> pd.DataFrame:
 
     Of more than 20 questions those of one kind about one business are a row.
     """
-    parts = [part.assign(why=why) for why, part in _parts(facts).items()]
-    rows = pd.concat(parts, ignore_index=True).reindex(columns=PART)
-    rows["reason"] = rows["reason"].map(words_of)
-    rows = rows.merge(facts.runs[[*NAMES, "business_id"]], on="run_id", how="left")
-
+    rows = _reasons(facts)
     is_waiting, key = rows["why"].eq("waiting"), rows.index.astype("str").to_series(rows.index)
-    if has_many := is_waiting.sum() > MAX_ROWS:
+    if is_waiting.sum() > MAX_ROWS:
         # runs of unknown businesses are not joined
         business = rows["business_id"].fillna(rows["business_name"]).fillna(rows["run_id"])
         key = business + " " + rows["kind"].astype("str").fillna("")
     groups = rows.groupby(["why", rows["reason"].mask(is_waiting, key)], sort=False)
     table = groups.head(1).reset_index(drop=True)
-    if has_many:
-        asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
-        is_several = table["why"].eq("waiting") & (groups.size().to_numpy() > 1)
-        table["reason"] = table["reason"].mask(
-            is_several, pd.Series(asked) + ": " + table["reason"]
-        )
-    ids: list[dict[str, list[str]]] = [{} for _ in range(groups.ngroups)]
-    n_unnamed = [0] * groups.ngroups
-    columns = rows["run_id"], rows["interrupt_id"]
-    for number, run_id, interrupt_id in zip(groups.ngroup(), *columns, strict=True):
-        if pd.isna(run_id):
-            n_unnamed[number] += 1
-        else:
-            questions = ids[number].setdefault(run_id, [])
-            questions += [interrupt_id] * pd.notna(interrupt_id)
+    asked = [things(count(flags), "question") for _, flags in groups["is_separate"]]
+    is_several = table["why"].eq("waiting") & (groups.size().to_numpy() > 1)
+    several = pd.Series(asked, table.index, "str") + ": " + table["reason"]
     since = pd.to_datetime(groups["since"].max(), utc=True).reset_index(drop=True)
     age_s = (facts.as_of - since).dt.total_seconds().clip(lower=0)
+    lists = {
+        name: pd.Series([[*values.dropna().unique()] for _, values in groups[column]], dtype=object)
+        for name, column in LISTS.items()
+    }
     return table.assign(
+        reason=table["reason"].mask(is_several, several),
         since=since,
         age_s=table["age_s"].astype("float64").where(table["why"].eq("waiting"), age_s),
         is_least=table["is_least"].eq(True),
         next_step=table["why"].map(NEXT_STEPS),
-        run_ids=pd.Series(list(map(list, ids)), dtype="object"),
-        questions=pd.Series(ids, dtype="object"),
-        n_runs=np.add(list(map(len, ids)), n_unnamed),
+        n_runs=groups["run_id"].nunique().to_numpy(),
         n_others=groups["business_name"].nunique().to_numpy() - 1,
+        **lists,
     )
 
 
-def _parts(facts: Facts) -> dict[str, pd.DataFrame]:
-    """Return the runs and questions of each reason, with `reason` and `since`, the newest first."""
+def _reasons(facts: Facts) -> pd.DataFrame:
+    """Return the runs and questions that need somebody, in the order of `NEXT_STEPS`.
+
+    Each has `why`, `reason` and `since`; those of one reason are in order, the newest first.
+    """
     f, waiting = facts.frames, facts.waiting.rename(columns={"wait_s": "age_s", "label": "reason"})
     # a form needs to know which one only where several questions of a run wait
-    is_one_of_many = waiting["run_id"].duplicated(keep=False)
-    waiting["interrupt_id"] = waiting["interrupt_id"].where(is_one_of_many)
-    runs = facts.runs.assign(since=facts.runs["ended_at"])
-    runs = runs.sort_values("created_at", ascending=False, kind="stable")
-    completed = runs[runs["status"].eq("completed")]
-    level = completed["level"]
-    rated = completed.assign(reason=level.str.capitalize() + ": " + completed["weakest"])
-    is_unrated = completed["is_low"].isna() & completed["unrated"].notna()
-    unrated = completed.assign(reason="Unrated: " + completed["unrated"])[is_unrated]
+    ids = waiting["interrupt_id"].where(waiting["run_id"].duplicated(keep=False))
+    forms = ids.map(", {!r}".format, na_action="ignore").astype("str").fillna("")
 
+    runs = facts.runs.sort_values("created_at", ascending=False, kind="stable")
+    is_failed, is_completed = (runs["status"].eq(word) for word in ("error", "completed"))
+    is_unrated = is_completed & runs["is_low"].isna() & runs["unrated"].notna()
+    level = runs["level"].where(is_completed)
+    rated = level.str.capitalize() + ": " + runs["weakest"]
+    causes = runs["outcome"].fillna(runs["has_steps"].map(NO_CAUSE))
+    runs = runs.assign(
+        why=level.mask(is_unrated, "not rated").mask(is_failed, "failed"),
+        reason=rated.mask(is_unrated, "Unrated: " + runs["unrated"]).mask(is_failed, causes),
+        since=runs["ended_at"],
+    )
     questions = runs[["run_id"]].merge(f.interrupts, on="run_id")
     outcome = questions["outcome"].astype("str")
-    endings = outcome.map(OUTCOMES) + ": " + questions["label"].fillna("")
-    questions = questions.assign(reason=endings, since=questions["asked_at"])
-    failed = runs[runs["status"].eq("error")]
-    causes = failed["outcome"].fillna(failed["has_steps"].map(NO_CAUSE))
-    has_error = f.problems["severity"] == "error"
-    unread_rows = f.problems.loc[has_error, ["run_id"]]
-    # a record without an id is one
-    is_first = unread_rows["run_id"].isna() | ~unread_rows.duplicated()
-    damaged = unread_rows[is_first].assign(reason="Data that could not be read, see f.problems")
-    return {
-        "waiting": waiting,
-        "failed": failed.assign(reason=causes),
-        "low": rated[level.eq("low")],
-        "not rated": unrated,
-        "expired": questions[outcome.eq("lapsed")],
-        "data problems": damaged,
-        "auto-approved": questions[outcome.isin(RESOLUTIONS)],
-        "medium": rated[level.eq("medium") & ~is_unrated],
-    }
+    questions = questions.assign(
+        why=outcome.map(ENDINGS),
+        reason=outcome.map(OUTCOMES) + ": " + questions["label"].fillna(""),
+        since=questions["asked_at"],
+    )
+    rows = pd.concat([waiting.assign(why="waiting", form=forms), runs, questions])
+    rows["rank"] = rows["why"].map({why: rank for rank, why in enumerate(NEXT_STEPS)})
+    rows = rows.dropna(subset="rank").sort_values("rank", kind="stable")[PART]
+    rows = rows.merge(facts.runs[[*NAMES, "business_id", "short"]], on="run_id")
+    return rows.assign(
+        reason=rows["reason"].map(words_of), form='"' + rows["short"] + '"' + rows["form"]
+    )
 
 
-def _age(row: dict[Any, Any]) -> str:
+def _age(row: Row) -> str:
     """Write how old a row is: its question, or the newest of its runs."""
     if row["next_step"] == "Answer":
         return lasted(Span(row["age_s"], row["is_least"], row["since"]))
     return "newest " * (len(row["run_ids"]) > 1) + lasted(Span(row["age_s"]))
 
 
-def _code(row: dict[Any, Any], short: dict[str, str], *, has_client: bool) -> str:
+def _code(row: Row, *, has_client: bool) -> str:
     """Write the line of code that takes the next step; each question has its own."""
     if row["next_step"] == "Answer":
         client = "client" if has_client else "runkit.Client()"
-        lines = [
-            f'runkit.InterruptForm({client}, "{short[run_id]}"{question})'
-            for run_id, ids in row["questions"].items()
-            for question in ([f", {name!r}" for name in ids] or [""])
-        ]
-        return "\n".join(lines)
-    chosen = f'"{" ".join(row["ids"])}"' + ".split()" * (len(row["ids"]) > 1)
-    if not has_client:
-        return f"f.select({chosen})"
-    return f"runkit.frames(client.runs.fetch({chosen}))"
+        return "\n".join(f"runkit.InterruptForm({client}, {form})" for form in row["forms"])
+    ids = f'"{" ".join(row["ids"])}"' + ".split()" * (len(row["ids"]) > 1)
+    return f"runkit.frames(client.runs.fetch({ids}))" if has_client else f"f.select({ids})"

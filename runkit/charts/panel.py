@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+Row = dict[Any, Any]  # a row of a frame, whose missing values are None
 MAX_CELL = 80  # characters of a cell in the plain form
 STYLE = Markup("<style>{}{}{}</style>").format(
     css_variables(".runkit-panel"), static_file(STATIC / "panels.css"), FIGURES
@@ -71,10 +72,6 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def __getattr__(self, name: str) -> Any:
-        hint = f"; use .table.{name}" if hasattr(pd.DataFrame, name) else ""
-        raise AttributeError(f"a Panel has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         first = self.table.head(MAX_ROWS)
@@ -146,7 +143,7 @@ def table_html(table: pd.DataFrame, max_rows: int | None = MAX_ROWS) -> Markup:
     return df_to_html(with_labels(table), max_rows=max_rows) if len(table) else Markup("")
 
 
-def records(df: pd.DataFrame) -> list[dict[Any, Any]]:
+def records(df: pd.DataFrame) -> list[Row]:
     """Return the rows of a frame; a missing value is None."""
     return df.astype(object).where(df.notna(), None).to_dict("records")
 

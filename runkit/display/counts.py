@@ -187,6 +187,11 @@ def sentence(*parts: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
+def paragraph(*sentences: str | None) -> str:
+    """Join the sentences that are not empty."""
+    return " ".join(filter(None, sentences))
+
+
 def _quantity(count: Count) -> str:
     return "all" if count.is_all else f"{count.n:,}" if count.n else "none"
 

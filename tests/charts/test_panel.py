@@ -70,8 +70,3 @@ def test_a_run_is_shown_by_its_label(name):
     assert f"{name or 'CIP Orchestrator'} · 83fe7317" in shown
     assert RUN_ID not in shown
     assert "s-1" not in shown
-
-
-def test_a_panel_is_no_frame_and_names_the_one_it_has():
-    with pytest.raises(AttributeError, match=r"use \.table\.head"):
-        Panel("Time", "It waited.", TABLE).head()
