@@ -34,6 +34,7 @@ from runkit.display.counts import (
     gap,
     lasted,
     number,
+    paragraph,
     phrase,
     sentence,
     things,
@@ -43,7 +44,7 @@ from runkit.display.status_words import MISSING
 from runkit.display.text import Markup, duration, in_words, plural
 from runkit.facts import LIMIT_H, TO_A_PERSON, Facts, count
 from runkit.tables.frames import Frames
-from runkit.tables.run_rules import flag, is_rated, named, short_ids
+from runkit.tables.run_rules import flag, is_rated, is_read, named, short_ids
 
 __all__ = [
     "failed_steps",
@@ -62,6 +63,7 @@ OWN_SHARE = 0.5  # a step with child steps that works more than this share itsel
 IDS_AND_NUMBERS = r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d[\d.,:]*"
 NO_STRONG = "high confidence, no government or primary source"
 ARTIFACT = ["run_id", "artifact_no"]
+NAMES = ["run_id", "business_name", "agent_name"]
 COLORS = {
     "completed": "ok",
     "interrupted": "wait",
@@ -78,10 +80,6 @@ KINDS = {  # the names of kinds of questions; those that can do most harm come f
     "mixed": "Several proposals",
     "other": "Other question",
 }
-WEAK = (
-    "Weak: no source, high confidence without a government or primary source, "
-    "or high and low confidence on one source."
-)
 
 
 def __dir__() -> list[str]:
@@ -126,13 +124,14 @@ def outcomes(f: Frames) -> Panel:
         read, and left out of the times where nobody knows when that was.
     """
     undated = f.runs["run_id"].isin(f.reads.loc[f.reads["is_undated"].eq(True), "run_id"])
-    runs = f.runs.assign(status=f.runs["status"].astype("str"))
-    runs["duration_s"] = runs["duration_s"].mask(undated)
-    by = runs.groupby(["agent", "status"], dropna=False)["duration_s"]
-    table = by.size().astype("int32").to_frame("n_runs").join(spread(by)).reset_index()
+    runs = f.runs.assign(
+        status=f.runs["status"].astype("str"), duration_s=f.runs["duration_s"].mask(undated)
+    )
+    table = spread(runs.groupby(["agent", "status"], dropna=False)["duration_s"], "n_runs")
     n_of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
-    table.insert(3, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))
-    table = table.iloc[np.lexsort((-table["n_runs"], -n_of_agent))].reset_index(drop=True)
+    table.insert(1, "runs_percent", (100 * table["n_runs"] / n_of_agent).round(1))
+    order = ["agent", "n_runs"]
+    table = table.reset_index().sort_values(order, ascending=[True, False], ignore_index=True)
 
     words = sentence(phrase(count(f.runs["status"].eq("completed")), "completed", "run"))
     body = _with_bars(table, "n_runs", table["status"].map(COLORS))
@@ -175,21 +174,22 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
     rows = questions.assign(
         kind=questions["kind"].astype("str").map(KINDS).fillna(KINDS["other"]),
         wait=classes.fillna(NOT_KNOWN),
+        is_least=questions["is_least"] | questions["wait_s"].isna(),
         median_s=questions["wait_s"].where(questions["outcome"].eq("answered")),
+        longest_s=questions["wait_s"],
         n_questions=1,
         **{f"n_{word}": questions["outcome"].eq(word) for word in TO_A_PERSON},
     )
     rows = pd.concat([rows, rows.assign(kind="All")], ignore_index=True)
     rows["kind"] = pd.Categorical(rows["kind"], [*KINDS.values(), "All"])
-    sums = dict.fromkeys(("n_questions", *(f"n_{word}" for word in TO_A_PERSON)), "sum")
     by_kind = rows.groupby("kind", observed=True)
+    sums = dict.fromkeys(["n_questions", *(f"n_{word}" for word in TO_A_PERSON)], "sum")
+    totals = by_kind.agg(sums | {"median_s": "median", "longest_s": "max", "is_least": "any"})
     late = [count(flags) for _, flags in by_kind["is_late"]]
-    totals = by_kind.agg(sums | {"median_s": "median", "wait_s": "max"})
     n_late = [count.n if count.n or count.is_whole else None for count in late]
     totals.insert(0, "n_late", pd.Series(n_late, totals.index, "Int64"))
     n_by_class = pd.crosstab(rows["kind"], rows["wait"]).reindex(columns=heads, fill_value=0)
-    table = n_by_class.join(totals.rename(columns={"wait_s": "longest_s"})).reset_index()
-    table = table.astype({"kind": "str"})
+    table = n_by_class.join(totals).reset_index().astype({"kind": "str"})
     sla_at = bounds.index(sla_h * HOUR) + 1
     body = _waits_body(rows, table, [*heads, f"Over {sla_h:g} h"], late, sla_at)
     return Panel("Waits by kind of question", _waits_sentence(facts), table, body=body)
@@ -205,7 +205,7 @@ def _waits_sentence(facts: Facts) -> str:
         parts = [sentence(things(asked, "question to a reviewer", "questions to reviewers"))]
     if policy.n:
         parts.append(f"{plural(policy.n, 'question')} decided by policy left out.")
-    return " ".join(filter(None, [*parts, facts.wait_note]))
+    return paragraph(*parts, facts.wait_note)
 
 
 def _waits_body(
@@ -216,10 +216,9 @@ def _waits_body(
     # pandas 3.0.0 cannot add several columns that are filled with text
     cells = texts.unstack().reindex(columns=heads[:-1]).astype("object").fillna(MISSING)
     late_of_all = [f"{number(count)} of {count.of:,}{gap(count)}" for count in late]
-    is_bound = (rows["is_least"] | rows["wait_s"].isna()).groupby(rows["kind"], observed=True)
-    longest = map(Span, table["longest_s"], is_bound.any())
+    longest = map(lasted, map(Span, table["longest_s"], table["is_least"]))
     medians = table["median_s"].map(lasting)
-    lines = np.column_stack([cells, late_of_all, medians, list(map(lasted, longest))]).tolist()
+    lines = np.column_stack([cells, late_of_all, medians, [*longest]]).tolist()
     return render(
         "waits",
         heads=[*heads, "Median answer", "Longest"],
@@ -257,23 +256,19 @@ def slowest_steps(f: Frames) -> Panel:
     work = named(f.steps[~f.steps["is_wait"]])
     by = work.groupby(["agent", "name"], dropna=False)
     kinds = by.agg(
-        label=("label", "first"),
-        n_labels=("label", "nunique"),
-        n_steps=("label", "size"),
-        n_runs=("run_id", "nunique"),
+        label=("label", "first"), n_labels=("label", "nunique"), n_runs=("run_id", "nunique")
     )
-    kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
+    kinds = kinds.join([spread(by["self_s"], "n_steps"), by["critical_s"].sum()]).reset_index()
     kinds = kinds[kinds["total_s"] > 0]
     names = kinds["name"].map(in_words, na_action="ignore")
     kinds["label"] = kinds["label"].where(kinds.pop("n_labels").eq(1), names)
-    order = ["critical_s", "median_s"]
-    kinds = kinds.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, ignore_index=True)
     table = kinds.head(MAX_KINDS)[["label", *kinds.columns.drop("label")]]
 
+    missing = Facts(f).unread
     part, whole = lasting(table["critical_s"].sum()), lasting(kinds["critical_s"].sum())
     words = f"{len(table):,} of {plural(len(kinds), 'kind')} of steps shown: "
-    missing = Facts(f).unread
-    words += f"{part} of {whole} on the critical path. {unread(missing, 'Steps')}".rstrip()
+    words = paragraph(f"{words}{part} of {whole} on the critical path.", unread(missing, "Steps"))
     if kinds.empty:
         words = sentence(things(missing, "step with own time", "steps with own time"))
     columns = table.drop(columns=["name", "total_s", "longest_s"])
@@ -295,33 +290,32 @@ def variants(f: Frames) -> Panel:
     Panel
         A row for each `variant`, the names of steps in tree order, as `A > B > C`, at most 15. A
         step with child steps is named if more than half of its time is its own. `runs_percent` is
-        of the runs with steps, `working_s` the median, `run_id` an example.
+        of the runs whose steps were read, `working_s` the median, `run_id` an example.
     """
     is_work = f.steps["n_children"].eq(0) | (f.steps["self_s"] > OWN_SHARE * f.steps["duration_s"])
-    work = f.steps[is_work]
-    names = named(work).groupby("run_id")["name"].agg(" > ".join)
-    runs = f.runs.merge(names.rename("variant"), left_on="run_id", right_index=True)
-    runs = runs.assign(
+    names = named(f.steps[is_work]).groupby("run_id")["name"].agg(" > ".join)
+    read = f.runs[is_read(f)]
+    runs = read.assign(
+        variant=read["run_id"].map(names),
         n_runs=1,
-        n_failed=runs["status"].eq("error"),
-        n_waiting=runs["status"].eq("interrupted"),
+        n_failed=read["status"].eq("error"),
+        n_waiting=read["status"].eq("interrupted"),
     )
     sums = dict.fromkeys(["n_runs", "n_failed", "n_waiting"], "sum")
     table = runs.groupby("variant").agg(sums | {"working_s": "median", "run_id": "first"})
     table = table.sort_values("n_runs", ascending=False, kind="stable").reset_index()
-    table.insert(2, "runs_percent", (100 * table["n_runs"] / len(runs)).round(1))
+    n_runs, n_rarer = int(table["n_runs"].sum()), len(table) - MAX_VARIANTS
+    table.insert(2, "runs_percent", (100 * table["n_runs"] / n_runs).round(1))
 
     missing = Facts(f).unread
-    words = f"{plural(len(table), 'variant')} of {plural(len(runs), 'run')}. "
-    words = (words + unread(missing, "Steps")).rstrip()
+    words = f"{plural(len(table), 'variant')} of {plural(n_runs, 'run')}."
     if table.empty:
         words = sentence(things(missing, "sequence of steps", "sequences of steps"))
-    if len(table) > MAX_VARIANTS:
-        words += f" {len(table) - MAX_VARIANTS:,} rarer ones are left out."
-    table = table.head(MAX_VARIANTS)
-    runs = f.runs.set_index("run_id")[["business_name", "agent_name"]]
-    body = table_html(table.join(runs, on="run_id"))
-    return Panel("Variants", words, table, body=body)
+    else:
+        rarer = f"{n_rarer:,} rarer ones are left out." * (n_rarer > 0)
+        words = paragraph(words, unread(missing, "Steps"), rarer)
+    table = table.head(MAX_VARIANTS).merge(f.runs[NAMES], on="run_id")
+    return Panel("Variants", words, table)
 
 
 @checked
@@ -339,58 +333,43 @@ def failed_steps(f: Frames) -> Panel:
         A row for each `error`, step and agent; `run_ids` has the runs, the newest first. Groups
         that failed with a step in them are left out.
     """
-    failed = f.steps[f.steps["error"].notna()].drop(columns="status")
-    failed = failed.merge(f.runs[["run_id", "status", "business_name"]], on="run_id")
+    failed = f.steps[f.steps["error"].notna()]
     patterns = failed["error"].str.replace(IDS_AND_NUMBERS, "*", regex=True)
     is_same = failed.groupby(patterns)["error"].transform("nunique").eq(1)
-    failed = failed.assign(
-        error=patterns.mask(is_same, failed["error"]),
-        n_completed=failed["status"].eq("completed"),
-    ).sort_values("started_at", ascending=False)
-    table = failed.groupby(["error", "label", "agent"], dropna=False).agg(
+    failed = failed.assign(error=patterns.mask(is_same, failed["error"]))
+    by = failed.sort_values("started_at", ascending=False).groupby(
+        ["error", "label", "agent"], dropna=False
+    )
+    table = by.agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
-        n_completed=("n_completed", "sum"),
         newest_at=("started_at", "max"),
-        run_ids=("run_id", lambda ids: list(ids.unique())),
-        businesses=("business_name", lambda names: list(names.dropna().unique())),
+        run_ids=("run_id", lambda ids: [*ids.unique()]),
     )
     order = ["n_runs", "newest_at"]
-    table = table.reset_index().sort_values(
-        order, ascending=False, kind="stable", ignore_index=True
-    )
+    table = table.reset_index().sort_values(order, ascending=False, ignore_index=True)
 
-    columns = table[["error", "n_runs", "newest_at"]]
-    columns.insert(1, "where", pd.Series(_where(f, table), table.index, "str"))
-    body = table_html(columns)
-    return Panel("What failed and why", _failed_sentence(f, failed), table, body=body)
-
-
-def _failed_sentence(f: Frames, failed: pd.DataFrame) -> str:
-    """Write how many steps failed, in how many runs, and how many causes are not known."""
-    facts, n_runs = Facts(f), failed["run_id"].nunique()
-    where = f" in {n_runs:,} of {plural(len(f.runs), 'run')}" if n_runs else ""
-    parts = [sentence(f"{things(facts.failed_steps._replace(unread=0), 'failed step')}{where}")]
-    if facts.failed_steps.unread:
-        parts = [*parts[: bool(n_runs)], unread(facts.failed_steps, "Failed steps")]
-    if n_unknown := facts.causes.unknown:
-        parts.append(f"The cause of {plural(n_unknown, 'failed run')} is {NOT_KNOWN}.")
-    return " ".join(parts)
+    has_failed = f.runs["run_id"].isin(failed["run_id"])
+    runs = count(flag(has_failed, has_failed | is_read(f)))
+    words, n_unknown = sentence(phrase(runs, "with failed steps", "run")), Facts(f).causes.unknown
+    if n_unknown:
+        words += f" The cause of {plural(n_unknown, 'failed run')} is {NOT_KNOWN}."
+    columns = table.assign(where=_where(f, table))[["error", "where", "n_runs", "newest_at"]]
+    return Panel("What failed and why", words, table, body=table_html(columns))
 
 
 def _where(f: Frames, table: pd.DataFrame) -> list[str]:
     """Write for each error its step, its businesses, in how many of their runs, and all run ids."""
-    name_of = f.runs.set_index("run_id")["business_name"]
-    n_of_business = name_of.value_counts()
-    short = dict(zip(f.runs["run_id"], short_ids(f.runs["run_id"]), strict=True))
+    runs = f.runs.assign(short=short_ids(f.runs["run_id"])).set_index("run_id")
     lines = []
     for row in records(table):
-        names, count = name_of[row["run_ids"]].unique(), plural(row["n_runs"], "run")
-        n_all = n_of_business.get(names[0], 0) if len(names) == 1 else 0
-        if n_all > 1:
-            count = f"{row['n_runs']:,} of its {n_all:,} runs"
-        ids = " ".join(short[run_id] for run_id in row["run_ids"])
-        lines.append(f"{row['label']} · {', '.join([*row['businesses'], count])}: {ids}")
+        failed = runs.loc[row["run_ids"]]
+        names, n_runs = failed["business_name"].unique(), plural(len(failed), "run")
+        n_all = int(runs["business_name"].eq(names[0]).sum())
+        if len(names) == 1 and n_all > 1:
+            n_runs = f"{len(failed):,} of its {n_all:,} runs"
+        words = ", ".join([*filter(pd.notna, names), n_runs])
+        lines.append(f"{row['label']} · {words}: {' '.join(failed['short'])}")
     return lines
 
 
@@ -423,18 +402,16 @@ def weak_findings(f: Frames) -> Panel:
         findings[is_weak.eq(True).fillna(False)].assign(weakness=name)
         for name, is_weak in weaknesses.items()
     ]
-    names = ["run_id", "business_name", "agent_name"]
-    table = pd.concat(rows, ignore_index=True).merge(f.runs[names], on="run_id")
+    table = pd.concat(rows, ignore_index=True).merge(f.runs[NAMES], on="run_id")
 
     weak = count(reduce(operator.or_, weaknesses.values()), facts.n_unread)
     words = phrase(weak, "with weak evidence", "finding")
     if weak.n:
         words += f": {count_words(table['weakness'])}"
-    words = f"{sentence(words)} {WEAK if weak.of else ''}".rstrip()
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     as_came = {"confidence": table["confidence_text"], "best_tier": table["best_tier_text"]}
-    table = table.assign(**as_came)[["weakness", *names, *columns]]
-    return Panel("Weak findings", words, table)
+    table = table.assign(**as_came)[["weakness", *NAMES, *columns]]
+    return Panel("Weak findings", sentence(words), table)
 
 
 def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
@@ -447,15 +424,16 @@ def _is_disputed(f: Frames, findings: pd.DataFrame) -> pd.Series[bool]:
     return pd.Series(findings.set_index(ARTIFACT).index.isin(disputed), findings.index)
 
 
-def spread(by: Any) -> pd.DataFrame:
-    """Return median, 90th percentile, longest and total of grouped seconds."""
-    names = {
+def spread(by: Any, n_name: str) -> pd.DataFrame:
+    """Return of grouped seconds how many, their median, 90th percentile, longest and total."""
+    columns = {
+        n_name: by.size().astype("int32"),
         "median_s": by.median(),
         "p90_s": by.quantile(0.9),
         "longest_s": by.max(),
         "total_s": by.sum(min_count=1),
     }
-    return pd.DataFrame(names)
+    return pd.DataFrame(columns)
 
 
 def _with_bars(table: pd.DataFrame, column: str, colors: pd.Series[str]) -> Markup:

@@ -86,7 +86,7 @@ def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
 
 
 def test_attention_is_ordered_by_confidence_data_and_policy():
-    """Low confidence by its weakest finding, broken data as one row, decisions of the policy, medium."""
+    """Low confidence by its weakest finding, decisions of the policy, medium."""
     pending = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
     runs = [
         completed("fine"),
@@ -94,13 +94,15 @@ def test_attention_is_ordered_by_confidence_data_and_policy():
         completed("none", sure=None),
         completed("medium", "Mixed", "medium"),
         completed("policy", steps=[pending]),
-        run(run_id="broken", created_at="2026-13-45", started_at=7, ended_at=7),
     ]
     table = needs(*runs)
-    assert table["next_step"].tolist() == ["Read", "Read", "Check", "Sample", "Sample"]
-    assert table["run_id"].tolist() == ["low", "none", "broken", "policy", "medium"]
-    assert table["reason"].iloc[:2].tolist() == ["Low: Hit left open", "Unrated: Summary"]
-    assert table["reason"].iloc[3:].tolist() == ["Auto-approved: Approve?", "Medium: Mixed"]
+    assert table["run_id"].tolist() == ["low", "none", "policy", "medium"]
+    assert table["next_step"].tolist() == ["Read", "Read", "Sample", "Sample"]
+    assert table["reason"].tolist() == [
+        *("Low: Hit left open", "Unrated: Summary"),
+        *("Auto-approved: Approve?", "Medium: Mixed"),
+    ]
+    assert fleet.needs_attention(frames([runs[0], 5])).sentence.startswith("1 record not read")
     assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
     assert fleet.needs_attention(frames([])).sentence == "There are no runs."
 
@@ -281,14 +283,9 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     )
     [row] = panel.table.to_dict("records")
     assert row["error"] == "IRS timed out after * s"
-    assert [row[name] for name in ("label", "n_steps", "n_runs", "n_completed")] == [
-        "Asking",
-        2,
-        2,
-        0,
-    ]
+    assert [row[name] for name in ("label", "n_steps", "n_runs")] == ["Asking", 2, 2]
     assert row["run_ids"] == ["new", "old"]
-    assert panel.sentence == "2 failed steps in 2 of 3 runs."
+    assert panel.sentence == "2 of 3 runs with failed steps."
     same = fleet.failed_steps(frames([broken("a", 20, 0), broken("b", 20, 9)])).table["error"]
     assert same.tolist() == ["IRS timed out after 20 s"]
 
@@ -306,7 +303,10 @@ def test_variants_are_sequences_of_steps_that_work():
     )
     runs = [run(inner, run_id=f"r{n}") for n in range(2)]
     runs.append(run(step("a", 0, 5, name="look"), run_id="x", status="error"))
-    table = fleet.variants(frames([*runs, run(run_id="y")])).table
+    damaged = run(step("a", artifacts=[5]), run_id="d")
+    panel = fleet.variants(frames([*runs, run(run_id="y"), damaged]))
+    assert panel.sentence.startswith("2 variants of 3 runs. Steps of 2 runs not known")
+    table = panel.table
     columns = ["variant", "n_runs", "runs_percent", "n_failed", "run_id"]
     rows = [["look > read", 2, 66.7, 0, "r0"], ["look", 1, 33.3, 1, "x"]]
     assert table[columns].values.tolist() == rows

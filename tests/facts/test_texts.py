@@ -72,7 +72,6 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"no time of reading": lambda full, _: True,
     r"^Runs: \d+ \| all runs|^All runs, when": lambda full, _: True,
     r"no step of the run matches": lambda full, _: True,
-    r"^Weak: no source, high confidence without": lambda full, _: True,
     # of questions
     r"[Nn]one( of \d+ open questions)? over 4 h|not over 4 h": lambda full, _: not full.late,
     r"\b([Aa]ll( \d+ open questions)?|[Bb]oth open questions) over 4 h": lambda full, _: (
@@ -105,7 +104,7 @@ RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     r"No step says why": lambda full, _: any(
         truth.status == "error" and truth.cause is None for truth in full.truths
     ),
-    r"^No (failed steps|errors)": lambda full, _: not full.n_failed,
+    r"^(No errors|None of \d+ runs with failed steps)": lambda full, _: not full.n_failed,
     r"^No findings|Findings: 0|\b0 (findings|artifacts)": lambda full, _: not full.findings,
     r"^No finding differs": lambda full, _: not full.findings,  # no title is one of two runs
     r"Sources: 0|\b0 sources": lambda full, _: not full.tiers,
