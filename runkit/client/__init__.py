@@ -11,7 +11,6 @@ run_list      lists that know whether they are complete: `RunList`
 _paging       reads a paged list to its end
 resume        answers a question: logs it, sends it once, and logs the outcome
 _http         requests: the rate limit, what is repeated, limits of time and size
-_transport    connections that give a request only the time it has left
 _replies      from a response to parsed JSON, or to an error that says what to do
 
 `client.runs.resume(run, id, answer)`:

@@ -14,7 +14,6 @@ import math
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -31,13 +30,11 @@ from runkit.client._replies import (
     retry_after,
     write_warning,
 )
-from runkit.client._transport import Transport, proxy_of_environment, time_limit
 from runkit.client.hosts import Target
 from runkit.display.hide_keys import redact
 from runkit.display.log import log
 from runkit.display.text import brief, shorten
 from runkit.errors import (
-    ApiError,
     ContractError,
     RateLimited,
     ReadOnlyError,
@@ -49,8 +46,8 @@ Cert = str | tuple[str, str] | tuple[str, str, str]
 Connections = tuple[httpx.Client, httpx.Client]  # the one for reads, and the one for writes
 Query = Mapping[str, str | int | None]
 
-# seconds from the start of a request to the end of its response; the client's `timeout` if that is
-# longer
+# Seconds from the start of a request to the end of a response whose parts arrive; the client's
+# `timeout` if that is longer. Connecting, sending and each wait for a part have that `timeout`.
 REQUEST_TIMEOUT = 10.0
 # seconds without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
@@ -157,20 +154,23 @@ def connect(
         request.headers["Authorization"] = f"Bearer {target.secret.get_secret_value()}"
         return request
 
-    if proxy is None and not target.is_loopback:
-        proxy = proxy_of_environment(target.url)
     try:
-        # Without TLS none is prepared: loading the CAs takes longer than a request.
-        context = _tls(verify, cert) if target.url.startswith("https:") and not transport else None
-        clients = [
+        # Without TLS no CAs are loaded, which takes longer than a request.
+        is_tls = target.url.startswith("https:") and transport is None
+        context = _tls(verify, cert) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        reads, writes = (
             httpx.Client(
                 auth=authorize,
                 headers=_HEADERS,
-                transport=transport or Transport(context, proxy, limits),
+                verify=context,
+                proxy=proxy,
+                trust_env=not target.is_loopback,  # the proxy of the environment
+                limits=limits,
+                transport=transport,
             )
             for limits in (READS, WRITES)
-        ]
-        return clients[0], clients[1]
+        )
+        return reads, writes
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     # This is not in the handler, because the first error may repeat the login of the proxy.
@@ -206,6 +206,7 @@ class Http:
         # A response has shown that the host works and knows the key.
         self._has_answered = False
         self._is_down = False
+        self._longest = max(timeout, REQUEST_TIMEOUT)
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -229,40 +230,24 @@ class Http:
         params = without_none(**(query or {}))
         started, attempt = self.clock(), 0
         while True:
-            left = retry_for - (self.clock() - started)
+            source = self._wait_for_slot("GET", path, deadline, started + retry_for)
+            if cancelled is not None and cancelled.is_set():
+                raise RateLimited(f"{source}: not sent, the fetch has ended")
             try:
-                return self._send(
-                    self._reads, "GET", path, left, deadline, cancelled, params=params
-                )
-            except (ContractError, RateLimited, Unavailable) as error:
-                now = self.clock()
+                return self._send(self._reads, "GET", path, source, deadline, params=params)
+            except (RateLimited, Unavailable) as error:
                 wait = BACKOFF[min(attempt, len(BACKOFF) - 1)]
                 attempt += 1
-                pause_end = self.limiter.paused_until
-                is_too_late = now + wait >= deadline or pause_end >= min(
-                    deadline, started + retry_for
-                )
-                if is_too_late or self._is_final(error, attempt, now - started, retry_for):
+                limit = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+                repeat_at = max(self.clock() + wait, self.limiter.paused_until)
+                is_too_late = repeat_at >= min(deadline, started + limit)
+                if is_too_late or (error.status == 500 and attempt >= MAX_ATTEMPTS):
                     raise
                 if wait and not self._is_down:
                     self._is_down = True  # one message for all threads
                     log.warning("trying again for up to %.0f s: %s", retry_for, error)
             if wait:
                 self.sleep(wait)
-
-    def _is_final(self, error: ApiError, attempt: int, elapsed: float, retry_for: float) -> bool:
-        """Return whether an error of a read is not worth another attempt."""
-        if isinstance(error, ContractError):
-            return attempt > 1 or error.status != 200  # a proxy may have failed in the middle of it
-        if isinstance(error, RateLimited):
-            was_sent = error.status is not None
-            if not was_sent or (error.retry_after or 0) > RETRY_AFTER_MAX:
-                return True
-        if error.status == 500 and attempt >= MAX_ATTEMPTS:
-            return True
-
-        limit = retry_for if self._has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-        return elapsed >= limit and (attempt > 1 or elapsed >= self.timeout)
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once.
@@ -278,8 +263,9 @@ class Http:
                 f"POST {path}: the body is not JSON ({error}); nothing was sent"
             ) from None
         headers = {"Content-Type": "application/json"}
+        source = self._wait_for_slot("POST", path)
         return self._send(
-            self._writes, "POST", path, params=query, content=content, headers=headers
+            self._writes, "POST", path, source, params=query, content=content, headers=headers
         )
 
     def events(self, path: str, has_ended: Callable[[], bool]) -> Iterator[ServerSentEvent]:
@@ -289,33 +275,26 @@ class Http:
         stream is lost, and the `ApiError` of a refusal.
         """
         source = self._wait_for_slot("GET", path)
-        seconds = max(REQUEST_TIMEOUT, self.timeout)
-        request = self._writes.build_request(
-            "GET", self.target.url + path, headers=_STREAM_HEADERS, timeout=self.timeout
-        )
-        with time_limit(seconds):
-            response = self._writes.send(request, stream=True)
-        with closing(response):
+        url = self.target.url + path
+        with self._writes.stream(
+            "GET", url, headers=_STREAM_HEADERS, timeout=self.timeout
+        ) as response:
             log.debug("%s: %s", source, response.status_code)
             if not response.is_success:
-                with time_limit(seconds):
-                    body = self._read_body(source, response)
+                body = self._read_body(source, response, self.clock() + self._longest)
                 raise error_of_response(source, response, body)
-            parts = _parts(response, seconds, has_ended)
+            parts = _parts(response, has_ended)
             events = EventSource(httpx.Response(200, headers=_EVENT_HEADERS, content=parts))
             yield from events.iter_sse()
 
     def _wait_for_slot(
-        self, method: str, path: str, deadline: float = math.inf, longest: float = math.inf
+        self, method: str, path: str, deadline: float = math.inf, pause_limit: float = math.inf
     ) -> str:
-        """Wait for the rate limit, and return the name of the request for messages.
-
-        A pause that the server asked for may take `longest` seconds.
-        """
+        """Wait for the rate limit, and return the name of the request for messages."""
         source = f"{method} {urlsplit(self.target.url).path}{path}: {self.target.host}"
         if self._reads.is_closed:
             raise UsageError(f"{source}: not sent, this client has been closed; create a new one")
-        if not self.limiter.wait(deadline, self.clock() + longest):
+        if not self.limiter.wait(deadline, pause_limit):
             raise RateLimited(
                 f"{source}: not sent; the rate limit, or a pause that the API asked for, left no "
                 "slot in time. Try again later."
@@ -327,31 +306,21 @@ class Http:
         client: httpx.Client,
         method: str,
         path: str,
-        longest: float = math.inf,
+        source: str,
         deadline: float = math.inf,
-        cancelled: threading.Event | None = None,
         **content: Any,
     ) -> Reply:
-        """Send once, when the rate limit allows it, and read the whole response.
-
-        This ends at the `deadline`, and after `timeout` or, if that is more, the smaller of
-        `REQUEST_TIMEOUT` and `longest` seconds.
-        """
-        source = self._wait_for_slot(method, path, deadline, longest)
-        if cancelled is not None and cancelled.is_set():
-            raise RateLimited(f"{source}: not sent, the fetch has ended")
-
+        """Send once, and read the whole response, until the `deadline` if there is one."""
         url, started, outcome = self.target.url + path, self.clock(), "refused"
         left = max(MIN_TIMEOUT, deadline - started)
-        seconds = min(left, max(self.timeout, min(REQUEST_TIMEOUT, longest)))
+        end = started + min(left, self._longest)
         timeout = min(left, self.timeout)
         try:
-            with (
-                time_limit(seconds),
-                client.stream(method, url, timeout=timeout, **content) as response,
-            ):
+            with client.stream(method, url, timeout=timeout, **content) as response:
                 outcome = str(response.status_code)
-                body = self._read_body(source, response)
+                body = self._read_body(source, response, end)
+                if client.is_closed:  # meanwhile, so that nothing else closes this connection
+                    response.extensions["network_stream"].close()
             self._note(response)
             return read_reply(source, response, body)
         except httpx.RequestError as error:
@@ -364,8 +333,8 @@ class Http:
         # This is not in the handler, because the first error has the request, with the key.
         raise error_without_response(source, outcome, was_sent=was_sent)
 
-    def _read_body(self, source: str, response: httpx.Response) -> bytes:
-        """Read a response to its end. Raises `ContractError` if it is too large."""
+    def _read_body(self, source: str, response: httpx.Response, end: float) -> bytes:
+        """Read a response. Raises `ContractError` if it is too large, `ReadTimeout` after `end`."""
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
@@ -374,31 +343,25 @@ class Http:
                 raise ContractError(
                     f"{source}: the response is larger than {limit} MB.{write_warning(source)}"
                 )
+            if self.clock() > end:
+                raise httpx.ReadTimeout("")
         return bytes(body)
 
     def _note(self, response: httpx.Response) -> None:
         """Keep whether the host works, and pause if it asks for it."""
-        status = response.status_code
-        if status < 500 and status not in (401, 403):
-            self._has_answered, self._is_down = True, False
-
-        pause = retry_after(response)
+        status, pause = response.status_code, retry_after(response)
         if pause is None and status == 429:
             pause = LIMIT_WINDOW
-        if status in (429, 503) and pause is not None and pause <= RETRY_AFTER_MAX:
-            self.limiter.pause(pause)
+        if status in (429, 503) and pause is not None:
+            self.limiter.pause(min(pause, RETRY_AFTER_MAX))
+            self._has_answered = True
+        elif status < 500 and status not in (401, 403):
+            self._has_answered, self._is_down = True, False
 
 
-def _parts(
-    response: httpx.Response, seconds: float, has_ended: Callable[[], bool]
-) -> Iterator[bytes]:
-    """Yield the parts of a stream, each of which must arrive within `seconds`."""
-    parts = response.iter_bytes()
-    while True:
-        with time_limit(seconds):
-            part = next(parts, None)
-        if part is None:
-            return
+def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield the parts of a stream until the run has ended."""
+    for part in response.iter_bytes():
         yield part
         if has_ended():
             return
@@ -410,8 +373,7 @@ def _reason(error: httpx.RequestError, elapsed: float) -> str:
         return "its certificate is not trusted; pass the CA file as verify="
     if isinstance(error, httpx.TimeoutException):
         what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
-        seconds = f"{elapsed:.1f}" if elapsed < 9.95 else f"{elapsed:.0f}"
-        return f"no {what} within {seconds} s"
+        return f"no {what} within {elapsed:.1f} s"
     if isinstance(error, _NOT_SENT):
         return f"no connection ({shorten(text, 100)})"
     return "the connection was lost, or the response cannot be decompressed"

@@ -44,8 +44,8 @@ class Client:
         Requests a second over all threads. 20 is what Middesk's documentation allows; None removes
         the limit.
     timeout
-        Seconds to connect, to send, and between two parts of a response. A request and its whole
-        response take at most 10 seconds, or `timeout` if that is longer.
+        Seconds to connect, to send, to wait for a response, and between two parts of it. A response
+        that is not complete after `timeout`, or 10 seconds if that is longer, is given up.
     proxy
         A URL; by default the environment's proxy, except for loopback.
     verify
@@ -53,8 +53,8 @@ class Client:
     cert
         A client certificate: a file, (file, key file), or (file, key file, password).
     transport
-        Replaces the network, with its proxies, TLS and limits of time, below the rate limit, the
-        retries and the key.
+        Replaces the network, with its proxies and TLS; the rate limit, the retries and the key
+        stay.
 
     Raises
     ------

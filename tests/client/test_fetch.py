@@ -107,7 +107,9 @@ def test_fetch_stops_when_the_host_is_gone(server, client, run_json, fake_time):
     assert runs.why is not None
     assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
     assert "1 of 500 runs arrived" in runs.why
-    assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < 5 * OUTAGE_TIMEOUT  # next runs may have begun
+    assert (
+        OUTAGE_TIMEOUT - 3 < sum(fake_time.slept) < 5 * OUTAGE_TIMEOUT
+    )  # next runs may have begun
     assert len(server.requests) < 200
 
 
@@ -116,9 +118,7 @@ def test_fetch_fails_when_the_host_was_never_there(server, client, fake_time):
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
-    assert (
-        FIRST_ANSWER_TIMEOUT <= sum(fake_time.slept) < FIRST_ANSWER_TIMEOUT + 8 * BACKOFF[-1]
-    )  # of 8 workers
+    assert FIRST_ANSWER_TIMEOUT - BACKOFF[-1] < sum(fake_time.slept) < 3 * FIRST_ANSWER_TIMEOUT
 
 
 def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):

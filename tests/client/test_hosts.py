@@ -8,9 +8,8 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.client._transport import proxy_of_environment
 from runkit.client.hosts import choose_target
-from runkit.errors import UsageError
+from runkit.errors import Unavailable, UsageError
 from tests.client.conftest import KEY, Answer
 
 LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
@@ -120,26 +119,22 @@ def test_client_shows_host_and_mode():
         assert not c.is_live
 
 
-@pytest.mark.parametrize(
-    ("variables", "proxy"),
-    [
-        ({}, None),
-        ({"HTTPS_PROXY": "http://a.example:3128"}, "http://a.example:3128"),
-        ({"HTTPS_PROXY": "a.example:3128"}, "http://a.example:3128"),
-        ({"HTTP_PROXY": "http://a.example"}, None),
-        ({"ALL_PROXY": "http://b.example"}, "http://b.example"),
-        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "other.example"}, "http://a.example"),
-        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "middesk.example"}, None),
-        ({"HTTPS_PROXY": "http://a.example", "NO_PROXY": "*"}, None),
-    ],
-)
-def test_the_proxy_is_read_from_the_environment(monkeypatch, variables, proxy):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert proxy_of_environment("https://api.middesk.example/v1") == proxy
+@pytest.mark.parametrize("name", ["proxy", "HTTPS_PROXY"])
+def test_requests_go_through_the_proxy(server, fake_time, monkeypatch, name):
+    """That of the argument or of the environment; requests to loopback use none."""
+    url = server.url.removesuffix("/v1")
+    if name != "proxy":
+        monkeypatch.setenv(name, url)
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(Client, "_sleep", fake_time.sleep)
+    monkeypatch.setattr(Client, "_clock", fake_time.clock)
+    options = {"proxy": url} if name == "proxy" else {}
+    with Client(KEY, "https://host.example/v1", **options) as client, pytest.raises(Unavailable):
+        client.agents.list()
+    assert {request.method for request in server.requests} == {"CONNECT"}
+    server.script = lambda request: Answer({"data": []})
+    with Client(KEY, server.url) as client:
+        assert len(client.agents.list()) == 0
 
 
 @pytest.mark.parametrize("key", [KEY, "of-another-form-7c1e9a04"])

@@ -39,7 +39,6 @@ TESTS = {
     "tables/flatten": ["tests/tables"],
     "tables/read_frames": ["tests/tables", "tests/facts/test_newest_at.py"],
     "client/_http": [CLIENT.format(name) for name in ("http", "hosts", "limits", "stream")],
-    "client/_transport": [CLIENT.format(name) for name in ("limits", "stream", "http")],
     "client/resume": [CLIENT.format("resume"), CLIENT.format("answer_log")],
     "reports/redaction": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
     "reports/_sensitive": ["tests/reports/test_redaction.py", "tests/reports/test_secrets.py"],
