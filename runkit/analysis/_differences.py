@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -32,14 +31,6 @@ KEYS = {
     "problems": ["run_id", "step_id", "problem"],
 }
 OWNERS = {"artifacts": ["agent"], "interrupts": ["interrupt_id", "label"]}
-LABELS = {  # the column that names a row
-    "runs": "run_id",
-    "steps": "label",
-    "artifacts": "title",
-    "sources": "url",
-    "interrupts": "label",
-    "problems": "problem",
-}
 RESULT, FINDING, SOURCES, STEPS, OTHERWISE = (
     "result changed",
     "finding changed",
@@ -83,7 +74,7 @@ def differences(old: Frames, new: Frames) -> pd.DataFrame:
     """
     runs = _runs_of_both(old, new)
     unread = pd.DataFrame({"run_id": runs.index[~runs["is_read"]], "doubt": UNREAD})
-    cells = pd.concat([cell for name in KEYS for cell in _cells(name, old, new, runs)])
+    cells = pd.concat([_cells(name, old, new, runs) for name in KEYS])
     cells = cells.reset_index(drop=True).join(runs, on="run_id")
     column, has_none = cells["column"], cells["before"].isna() | cells["after"].isna()
     is_measured = column.str.endswith("_s") | column.eq("is_critical")
@@ -110,31 +101,39 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
     return (was & now).join((was ^ now).add_suffix("_once")).assign(was_open=was["is_open"])
 
 
-def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield the cells of a frame that differ, by column, and the rows that only one side has."""
+def _cells(name: str, old: Frames, new: Frames, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a frame that differ, and the rows that only one side has, as text."""
     run_ids = runs.index[~runs["is_read_once"] | (name == "runs")]
-    pairs = _pairs(_rows_of(old[name], name, run_ids), _rows_of(new[name], name, run_ids), name)
-    is_pair, label = pairs["side"].eq("both"), pairs["row_now"].fillna(pairs["row"])
-    columns = [str(column) for column in pairs if f"{column}_now" in pairs]  # without the key
-    for column in sorted(columns, key=lambda column: column not in TEXT_OF):
-        before, after = pairs[column], pairs[f"{column}_now"]
-        is_same = before.eq(after) | before.isna() & after.isna()
-        shown = TEXT_OF.get(column, column)
-        what: Any = name if column == "row" else shown
-        if name != "runs" and column != "row":
-            what = (f"{shown} of " + label).fillna(shown)
-        cell = {"run_id": pairs["run_id"], "before": before, "after": after}
-        texts = {"frame": name, "column": column, "what": what, "origin": pairs.get("origin")}
-        yield pd.DataFrame(cell | texts)[~is_same & is_pair.ne(column == "row")]
+    sides = [_rows_of(f[name], name, run_ids) for f in (old, new)]
+    # equal rows are left out: the second of several has another number
+    hashes = [pd.util.hash_pandas_object(df, index=False) for df in sides]
+    first, second = (rows + rows.groupby(rows).cumcount().astype("uint64") for rows in hashes)
+    was = _keyed(sides[0][~first.isin(second)], KEYS[name])
+    now = _keyed(sides[1][~second.isin(first)], KEYS[name])
+    was, now = was.align(now, axis=0)
+    is_pair, label = was["row"].notna() & now["row"].notna(), now["row"].fillna(was["row"])
+    unlike = was.compare(now, keep_shape=True, result_names=("before", "after"))
+    cells = (
+        unlike.stack(0, future_stack=True)
+        .dropna(how="all")
+        .rename_axis([*was.index.names, "column"])
+    )
+    cells = cells.join(pd.DataFrame({"label": label, "is_pair": is_pair})).reset_index()
+    is_row = cells["column"].eq("row")
+    shown = cells["column"].replace(TEXT_OF)
+    what = shown if name == "runs" else (shown + " of " + cells["label"]).fillna(shown)
+    cells = cells.assign(frame=name, what=what.mask(is_row, name))
+    return cells[cells["is_pair"].ne(is_row)]
 
 
 def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFrame:
-    """Return what is compared of some runs, with the owner of a row and its name."""
+    """Return what is compared of some runs, words as they came first, with the owner of a row."""
     if name == "problems":  # the detail of a duplicate is the location of the other record
         df = df[df["problem"].ne("duplicate_run")]
     columns = [column.name for column in SCHEMA[name] if column.name not in NEVER_COMPARED[name]]
+    columns.sort(key=lambda column: column not in TEXT_OF)
     df = df.loc[df["run_id"].isin(run_ids), columns]
-    df = df.assign(row=df[LABELS[name]])
+    df = df.assign(row=df["label" if "label" in df else KEYS[name][-1]].astype("str").fillna(""))
     if name in OWNERS:
         df["owner"] = df["step_id"]
         for column in OWNERS[name]:
@@ -142,23 +141,12 @@ def _rows_of(df: pd.DataFrame, name: str, run_ids: pd.Index[Any]) -> pd.DataFram
     return df
 
 
-def _pairs(old: pd.DataFrame, new: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows that are not the same on both sides, as text, those with equal keys paired.
-
-    The columns of the second side end in `_now`; `side` says which of the two has the row.
-    """
-    key = KEYS[name]
-    hashes = [pd.util.hash_pandas_object(df, index=False) for df in (old, new)]
-    # the second of equal rows has another number
-    first, second = (rows + rows.groupby(rows).cumcount().astype("uint64") for rows in hashes)
-    old, new = (
-        df.map(str, na_action="ignore")
-        .astype("str")
-        .assign(number=df.groupby(key, dropna=False).cumcount())
-        for df in (old[~first.isin(second)], new[~second.isin(first)])
-    )
-    key = [*key, "number"]
-    return old.merge(new, "outer", key, suffixes=("", "_now"), indicator="side")
+def _keyed(df: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return rows as text, by what makes two of them the same row."""
+    df = df.map(str, na_action="ignore").astype("str")
+    keys = df[key].fillna("")
+    number = keys.groupby(key).cumcount()
+    return df.drop(columns=key).set_index(pd.MultiIndex.from_frame(keys.assign(number=number)))
 
 
 def _kinds(cells: pd.DataFrame) -> pd.Series[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from runkit.analysis._differences import (
@@ -84,8 +85,8 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        For sources that cannot hold runs, and if `after` is older: read earlier than `before`, or
-        without a newer state of any run and with an older one of some.
+        For sources that cannot hold runs, and if `after` is older: without a newer state of any run
+        and with an older one of some.
 
     Examples
     --------
@@ -99,45 +100,42 @@ def changes(before: Source, after: Source) -> pd.DataFrame:
     if _is_older(new, old):
         raise UsageError("after is older than before; expected the earlier state first: swap them.")
     since = old.read_at[1] if old.read_at else Facts(old).as_of
-    is_added = ~new.runs["run_id"].isin(old.runs["run_id"])
-    is_new = is_added & (new.runs["created_at"] > since)
+    is_old = new.runs["run_id"].isin(old.runs["run_id"])
+    is_new = ~is_old & (new.runs["created_at"] > since)
     cells = differences(old, new)
     doubts = cells.loc[cells["doubt"].notna(), ["run_id", "doubt"]].drop_duplicates()
-    events = _events(old, new, new.runs[~is_added | is_new])
+    events = _events(old, new, new.runs[is_old | is_new])
     table = _strongest(new.runs, pd.concat([events, cells[cells["doubt"].isna()]]))
-
-    n_gone = len(old.runs) - int((~is_added).sum())
-    n_added = int((is_added & ~is_new).sum())
-    n_doubtful = int((~doubts["run_id"].drop_duplicates().isin(table["run_id"])).sum())
-    n_equal = len(new.runs) - n_added - len(table) - n_doubtful
-    is_same = doubts.empty and n_equal == len(old.runs) == len(new.runs) > 0
-    is_same = is_same and old.is_complete and new.is_complete
-    counts = table["change"].value_counts()
-    parts = {
-        ", ".join(f"{counts[name]:,} {CHANGES[name]}" for name in CHANGES if counts[name]): True,
-        "no run has changed": is_same,
-        f"{n_equal:,} unchanged": n_equal,
-        f"{n_doubtful:,} unchanged as far as they can be compared": n_doubtful,
-        f"{plural(n_gone, 'run')} only before": n_gone,
-        f"{plural(n_added, 'run')} only now": n_added,
-    }
     begin = "It is not known when before was read" if pd.isna(since) else f"Since {moment(since)}"
-    words = "; ".join(part for part, is_so in parts.items() if part and is_so)
-    by_doubt = doubts["doubt"].value_counts().items()
-    unlike = ", ".join(f"{doubt} of {plural(n, 'run')}" for doubt, n in by_doubt)
-    notes = [f"Not comparable: {unlike}."] if unlike else []
-    table.attrs["sentence"] = " ".join([f"{begin}: {words or 'no runs'}.", *notes])
+    parts = [f"{begin}: {_counts(old.runs, new.runs, table, doubts) or 'no runs'}."]
+    if len(doubts):
+        n_of = doubts["doubt"].value_counts().items()
+        unlike = ", ".join(f"{doubt} of {plural(n, 'run')}" for doubt, n in n_of)
+        parts.append(f"Not comparable: {unlike}.")
+    table.attrs["sentence"] = " ".join(parts)
     return table
 
 
 def _is_older(f: Frames, other: Frames) -> bool:
-    """Return whether `f` was read earlier, or has older states of some runs and no newer ones."""
-    if f.read_at and other.read_at and f.read_at[1] < other.read_at[0]:
-        return True
+    """Return whether `f` has older states of some runs and no newer ones."""
     times, others = (part.runs.set_index("run_id")["updated_at"] for part in (f, other))
-    later = times - others
-    zero = pd.Timedelta(0)
-    return bool((later < zero).any() and not (later > zero).any())
+    seconds = (times - others).dt.total_seconds()
+    return bool(seconds.min() < 0 >= seconds.max())
+
+
+def _counts(old: pd.DataFrame, new: pd.DataFrame, table: pd.DataFrame, doubts: pd.DataFrame) -> str:
+    """Count all runs by what became of them, in parts that add up."""
+    ids = pd.concat([old["run_id"], new["run_id"]]).drop_duplicates()
+    changed = ids.map(table.set_index("run_id")["change"].astype("str")).map(CHANGES)
+    others = {
+        "unchanged as far as they can be compared": ids.isin(doubts["run_id"]),
+        "only before": ~ids.isin(new["run_id"]),
+        "only now": ~ids.isin(old["run_id"]),
+    }
+    words = pd.Series(np.select([*others.values()], [*others], "unchanged"), ids.index, "str")
+    n_of = changed.fillna(words).value_counts()
+    order = [*CHANGES.values(), "unchanged", *others]
+    return ", ".join(f"{n_of[word]:,} {word}" for word in order if word in n_of)
 
 
 def _strongest(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -75,5 +75,5 @@ def test_values_of_0_3_are_not_compared_as_changes(old):
     assert words.tolist() == ["web", "commercial", "government", "web", "secondary"]
     found = runkit.changes(f, archived)
     assert found.empty
-    assert "2 unchanged; 7 unchanged as far as" in found.attrs["sentence"]
+    assert "2 unchanged, 7 unchanged as far as" in found.attrs["sentence"]
     assert "Not comparable: values of version 0.3 of 7 runs." in found.attrs["sentence"]
