@@ -7,7 +7,6 @@ that did it does: an action follows the question that proposed it.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
@@ -22,21 +21,14 @@ from runkit.api.validation import KIND_OF_TYPE, actor_name
 from runkit.arguments import checked
 from runkit.client import Client
 from runkit.client.businesses import concurrently
-from runkit.display.counts import Count, sentence, things, unread
 from runkit.display.text import brief, plural
 from runkit.errors import UsageError
-from runkit.facts import Facts
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
 
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"
-SETTLED = {  # in the words of a sentence
-    "reviewer": "settled by a reviewer",
-    "policy": "by policy",
-    UNKNOWN: "by nobody known",
-}
 DTYPES: dict[str, Any] = {
     "action_id": "str",
     "created_at": "datetime64[us, UTC]",
@@ -102,9 +94,9 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
         | settled_by | reviewer, policy, or unknown: done without a proposal, or not joined |
         | effects, n_effects | what changed, as JSON text with values before and after; how many |
 
-        `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects
-        of this type were listed, each with its number of rows. `runkit.decisions` reads there what
-        was not done. `attrs["sentence"]` counts the actions, and what was not read.
+        `attrs["listed"]` is JSON text: the number of actions, and pairs of a run that had ended and
+        a type of object whose actions were all listed. `runkit.decisions` reads there what was not
+        done, as long as no row is left out.
 
     Raises
     ------
@@ -133,52 +125,36 @@ def actions(f: Source, client: Client, *, progress: bool = True) -> pd.DataFrame
             "client.runs.list(business_id=client.businesses.list())."
         )
 
-    rows: dict[str, Json] = {}
-    # by business: whether the lists of each type of object are complete
-    complete: dict[str, dict[str, bool]] = {}
-    lists = concurrently(partial(_read, client), ids, "business", progress)
-    for business_id, (recorded, are_complete) in zip(ids, lists, strict=True):
-        rows |= {action.id: _row(action) for action in recorded}
-        complete[business_id] = are_complete
-
+    lists = [*concurrently(partial(_read, client), ids, "business", progress)]
+    rows = {action.id: _row(action) for recorded, _ in lists for action in recorded}
     table = pd.DataFrame(rows.values(), columns=[*DTYPES]).astype(DTYPES).drop(columns=JOINED)
     table = table.sort_values(["created_at", "action_id"], ignore_index=True)
     joined = table.merge(_join(table, _proposals(f)), "left", "action_id")[[*DTYPES]]
     joined = joined.fillna({"settled_by": UNKNOWN}).astype(DTYPES)
-    joined.attrs[LISTED] = jsontext.dumps(_listed_runs(joined, f.runs, complete))
-    n_partial = sum(not all(types.values()) for types in complete.values())
-    joined.attrs["sentence"] = _sentence(joined, f, n_partial)
+    # a run that goes on may still do what was approved
+    ended = f.runs.loc[f.runs["status"].isin(FINAL_STATUSES), ["run_id", "business_id"]]
+    types = dict(zip(ids, (types for _, types in lists), strict=True))
+    complete = ended.assign(type=ended["business_id"].map(types)).explode("type").dropna()
+    listed = {
+        "n_actions": len(joined),
+        "complete": complete[["run_id", "type"]].to_numpy().tolist(),
+    }
+    joined.attrs[LISTED] = jsontext.dumps(listed)
     return joined
 
 
-def _sentence(table: pd.DataFrame, f: Frames, n_partial: int) -> str:
-    """Write how many actions there are, who settled them, and what was not read.
-
-    The actions on `n_partial` businesses are not all listed.
-    """
-    n, n_of = len(table), table["settled_by"].value_counts()
-    n_unnamed = int(f.runs["business_id"].isna().sum())
-    listed = things(Count(n, n + n_partial, n_partial, n_unnamed), "action")
-    settled = ", ".join(f"{n_of[word]:,} {words}" for word, words in SETTLED.items() if n_of[word])
-    parts = [sentence(listed), sentence(settled), unread(Facts(f).unread, "Questions")]
-    return " ".join(filter(None, parts))
-
-
-def _read(client: Client, business_id: str) -> tuple[list[Action], dict[str, bool]]:
+def _read(client: Client, business_id: str) -> tuple[list[Action], list[str]]:
     """Read the actions on a business and on its watchlist results.
 
-    Also returns by type of object whether all their lists are complete.
+    Also returns the types of objects whose lists are all complete.
     """
     watchlist = client.businesses.get(business_id).to_dict().get("watchlist")
-    recorded: list[Action] = []
-    are_complete: dict[str, bool] = {}
-    objects = [(BUSINESS, "businesses", business_id)]
-    objects += [(RESULT, "watchlist_result", item) for item in _watchlist_results(watchlist)]
-    for object_type, word, object_id in objects:
-        listed = client.actions.list(word, object_id)
-        recorded += listed
-        are_complete[object_type] = listed.is_complete and are_complete.get(object_type, True)
-    return recorded, are_complete
+    lists = [(BUSINESS, client.actions.list("businesses", business_id))]
+    for result_id in _watchlist_results(watchlist):
+        lists += [(RESULT, client.actions.list("watchlist_result", result_id))]
+    partial_types = {name for name, listed in lists if not listed.is_complete}
+    types = sorted({name for name, _ in lists} - partial_types)
+    return [action for _, listed in lists for action in listed], types
 
 
 def _watchlist_results(value: object) -> Iterator[str]:
@@ -210,31 +186,6 @@ def _row(action: Action) -> Json:
     }
 
 
-def _listed_runs(
-    table: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, dict[str, bool]]
-) -> dict[str, dict[str, int]]:
-    """Count the rows of each ended run, by type of object, if those of its business are complete.
-
-    A run that goes on may still do what was approved.
-    """
-    n_rows = _n_rows(table)
-    ended = runs[runs["status"].isin(FINAL_STATUSES) & runs["business_id"].notna()]
-    ids = dict(zip(ended["run_id"], ended["business_id"], strict=True))
-    return {
-        object_type: {
-            run_id: n_rows[run_id, object_type]
-            for run_id, business_id in ids.items()
-            if complete[business_id].get(object_type)
-        }
-        for object_type in (BUSINESS, RESULT)
-    }
-
-
-def _n_rows(table: pd.DataFrame) -> Counter[tuple[str, str]]:
-    """Count the actions of each run, by type of object."""
-    return Counter(zip(table["run_id"], table["object_type"], strict=True))
-
-
 def check_actions(df: pd.DataFrame) -> None:
     """Raise `UsageError` for another frame than that of `actions`."""
     if not set(DTYPES) <= set(df):
@@ -254,14 +205,16 @@ def status_after(effects: str) -> str | None:
 def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
     """Return pairs of run id and type of action of which a question without an action led to none.
 
-    For these, the frame has all actions of the run on such objects, and each of the type is joined.
+    For these, the frame has all actions on such objects, and each of the type is joined.
     """
-    n_rows, listed = _n_rows(actions), json.loads(actions.attrs.get(LISTED, "{}"))
+    listed = json.loads(actions.attrs.get(LISTED, "{}"))
+    if listed.get("n_actions") != len(actions):
+        return set()
     known = {
         (run_id, action_type)
-        for action_type, object_type in OBJECT_OF_CHANGE.items()
-        for run_id, n_listed in listed.get(object_type, {}).items()
-        if n_rows[run_id, object_type] == n_listed
+        for run_id, object_type in listed["complete"]
+        for action_type, type_of_object in OBJECT_OF_CHANGE.items()
+        if type_of_object == object_type
     }
     not_joined = actions.loc[actions["step_id"].isna(), ["run_id", "type"]]
     return known.difference(not_joined.itertuples(index=False, name=None))

@@ -111,17 +111,3 @@ def test_wrong_arguments_of_actions_are_refused():
             runkit.actions(run(), None)
         with pytest.raises(NotFound):
             runkit.actions(run_of(business_id="gone"), client)
-
-
-def test_the_sentence_counts_what_was_not_read():
-    """Runs whose business nobody knows, and those without steps."""
-    unknown, listed = run(run_id="unknown-1"), run(run_id="listed-12", _runkit={"business_id": "b"})
-    runs = [run_of(dismissals("a", 0, 5)), unknown, listed]
-    with client_of(action(0, 7), action(1, 8, run={"id": "elsewhere-1234"})) as client:
-        words = runkit.actions(runs, client).attrs["sentence"]
-        nothing = runkit.actions([], client).attrs["sentence"]
-    assert words == (
-        "2 actions; 1 run not read in full. 1 settled by a reviewer, 1 by nobody known. "
-        "Questions of 2 runs not known: their steps were not read in full."
-    )
-    assert nothing == "No actions."
