@@ -6,18 +6,29 @@ import pandas as pd
 
 from runkit.analysis.actions import check_actions, fully_known, status_after
 from runkit.api.validation import KIND_OF_TYPE
-from runkit.tables.audit_trail import proposed_artifacts
+from runkit.facts import Facts
+from runkit.tables.audit_trail import match, proposed_artifacts, with_answers
 from runkit.tables.run_rules import LinkedFrames, is_rated
 
 NOT_DONE = "not_done"
 DECIDED = {"approved", "rejected"}
 
 
-def with_confidence(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:
-    """Add the `confidence` of what was proposed: the lowest that is rated, null if none is."""
+def questions_of(
+    facts: Facts, answers: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the questions of some runs with what `answers` tell, and the answers as matched.
+
+    `confidence` is that of what was proposed: the lowest that is rated, null if none is.
+    """
+    f, questions = facts.frames, facts.questions
     cited = proposed_artifacts(questions, f.artifacts)
     lowest = cited[is_rated(cited)].groupby("question")["confidence"].min()
-    return questions.assign(confidence=lowest.astype("str").reindex(questions.index))
+    questions = questions.assign(confidence=lowest.astype("str").reindex(questions.index))
+    if answers is None:
+        return questions, None
+    log = match(f, questions, answers)
+    return with_answers(questions, log), log
 
 
 def proposals(f: LinkedFrames, questions: pd.DataFrame) -> pd.DataFrame:

@@ -13,16 +13,15 @@ from runkit.analysis._proposals import (
     effects,
     effects_by_question,
     proposals,
-    with_confidence,
+    questions_of,
 )
 from runkit.analysis.intervals import Estimate, wilson
 from runkit.api.contract import CONFIDENCES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.display.counts import DAY, gap, phrase, sentence, things, unread
-from runkit.display.status_words import OUTCOMES
+from runkit.display.counts import DAY, gap, phrase, sentence
 from runkit.display.text import plural
 from runkit.facts import Facts, count
-from runkit.tables.audit_trail import joined_answers, match, use_words, with_answers
+from runkit.tables.audit_trail import joined_answers, use_words
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import LinkedFrames, is_late
 from runkit.tables.sources import Source
@@ -35,15 +34,6 @@ OVER_DAYS = (1, 3, 7)
 OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
 ENDINGS = ["n_pending", "n_auto", "n_lapsed", "n_answered"]
 RESULTS = ["n_approved", "n_rejected", "n_not_done", "n_unknown"]
-WORDS = {  # how the questions ended; the parts add up to all
-    "n_pending": OUTCOMES["pending"].lower(),
-    "n_auto": "decided by policy",
-    "n_lapsed": OUTCOMES["lapsed"].partition(":")[0].lower(),
-    "n_approved": "approved",
-    "n_rejected": "rejected",
-    "n_not_done": "answered, but not done",
-    "n_unknown": "answered, not known how",
-}
 COLUMNS = [
     "n_asked",
     *ENDINGS,
@@ -104,8 +94,8 @@ def decisions(
         result is known. Of runs whose steps were not read, only open questions are counted.
 
         `attrs["sentence"]` says how often reviewers decided against the agent (by confidence: where
-        it was high). It counts all questions by how they ended, the runs whose steps were not read,
-        and the rows of `answers` by what became of them, also those that match no question.
+        it was high), and counts what is not known, the runs whose steps were not read, and the rows
+        of `answers` by what became of them, also those that match no question.
 
         | column | meaning |
         | --- | --- |
@@ -151,10 +141,7 @@ def decisions(
     True
     """
     facts = Facts(frames(f))
-    questions, log = with_confidence(facts.frames, facts.questions), None
-    if answers is not None:
-        log = match(facts.frames, questions, answers)
-        questions = with_answers(questions, log)
+    questions, log = questions_of(facts, answers)
     group = groups_of(questions, by)
     flags = _flags(facts.frames, questions, actions) | _attention(questions, log, quick_s)
     numbers = pd.DataFrame(flags, questions.index).astype("boolean")
@@ -170,7 +157,8 @@ def decisions(
     parts = [*_against(facts, numbers, group, questions)]
     if numbers["n_against"].isna().any() and ways:
         parts.append(f"To know more, pass {' and '.join(ways)}.")
-    table.attrs["sentence"] = " ".join([*parts, _sentence(facts, numbers, log)])
+    parts += [facts.wait_note, "" if log is None else f"{use_words(log)}."]
+    table.attrs["sentence"] = " ".join(filter(None, parts))
     return table
 
 
@@ -235,27 +223,10 @@ def _against(
         "Without a business, counted by thread or run": chosen["n_known"]
         & ~questions["has_business"],
         "Left out, of kind decision without a proposal": questions["kind"].eq("decision"),
-        "Approved by an action, which does not tell edits": flags["n_known"]
-        & flags["n_edited"].isna(),
     }
     for words, is_so in notes.items():
         if n := int(is_so.sum()):
             yield f"{words}: {plural(n, 'question')}."
-
-
-def _sentence(facts: Facts, flags: pd.DataFrame, log: pd.DataFrame | None) -> str:
-    """Write how the questions ended, in parts that add up, and what is not known."""
-    n_of = flags.sum()
-    asked = count(flags["n_asked"], facts.n_unread)
-    endings = ", ".join(f"{n_of[name]:,} {words}" for name, words in WORDS.items() if n_of[name])
-    head = things(asked._replace(unread=0) if asked.of else asked, "question")
-    parts = [
-        sentence(": ".join(filter(None, [head, endings]))),
-        unread(asked, "Other questions") if asked.of else "",
-        facts.wait_note,
-        "" if log is None else f"{use_words(log)}.",
-    ]
-    return " ".join(filter(None, parts))
 
 
 def _flags(
@@ -325,10 +296,8 @@ def groups_of(questions: pd.DataFrame, by: str) -> pd.Series[str]:
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, the highest confidence first, others by size; "unknown" is last."""
-    rank: Any = 0 if by == "week" else -table["n_asked"]
-    if by == "confidence":
-        order = {word: number for number, word in enumerate(reversed(CONFIDENCES))}
-        rank = table[by].map(order).astype("float64")
-    keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
+    level = pd.Series(range(len(CONFIDENCES)), CONFIDENCES).reindex(table[by]).array
+    size: Any = {"week": 0, "confidence": level}.get(by, table["n_asked"])
+    keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=-size)
     in_order = keys.sort_values(["is_unknown", "rank", by]).index
     return table.loc[in_order].reset_index(drop=True)

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.analysis._proposals import effects, proposals
-from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share, wilson
-from runkit.analysis.sample import allowed_labels, key_path, proposal_texts, settled_questions
+from runkit.analysis._proposals import effects, proposals, questions_of
+from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share
+from runkit.analysis.sample import allowed_labels, key_path, proposal_texts, settled_of
 from runkit.api.validation import DECIDED
-from runkit.display.text import brief, plural
+from runkit.display.text import brief
 from runkit.errors import UsageError
 from runkit.facts import Facts
-from runkit.tables.audit_trail import match, with_answers
 from runkit.tables.sheets import read_sheet
 
 Sheet = pd.DataFrame | str | Path
 AGREES, DISAGREES = "agrees", "disagrees"
 NOT_SETTLED, EMPTY = "not settled in these runs", "not labeled"
-NOT_ALLOWED, UNKNOWN = "with a label not allowed", "without a known decision"
+NOT_ALLOWED, TWICE = "with a label not allowed", "labeled twice"
+UNKNOWN = "without a known decision"
 NO_SECOND = "not labeled by the second"
 # the results of lines, in the order of the table
-RESULTS = [DISAGREES, NOT_SETTLED, NOT_ALLOWED, EMPTY, UNKNOWN, NO_SECOND, AGREES]
+RESULTS = [DISAGREES, NOT_SETTLED, NOT_ALLOWED, TWICE, EMPTY, UNKNOWN, NO_SECOND, AGREES]
 IDS = ["run_id", "step_id"]
 TEXTS = ["business_name", "question", "proposal", "stratum", "label", "why"]
 AGREED_WORDS = {"not_done": "rejected"}  # what was not done agrees with a label of rejected
@@ -37,10 +37,7 @@ def proposals_with_results(
 
     In this order: the data, the answer log, actions, the policy.
     """
-    questions = settled_questions(facts)
-    if answers is not None:
-        questions = with_answers(questions, match(facts.frames, questions, answers))
-    rows = proposals(facts.frames, questions)
+    rows = proposals(facts.frames, settled_of(questions_of(facts, answers)[0]))
     decided = rows["decision"].astype("str")
     # of a mixed question, nobody knows which proposal was edited
     decided = decided.mask(rows["is_part"] & decided.eq("edited"))
@@ -57,31 +54,25 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """
     sheet = labels if isinstance(labels, pd.DataFrame) else read_sheet(labels)
     sheet = sheet.reset_index(drop=True)
-    missing = [column for column in (*IDS, "label") if column not in sheet]
     sheet = sheet.reindex(columns=[*IDS, *TEXTS]).astype("str")
     words = sheet["label"].str.strip()
     sheet["label"] = words.str.lower().map(DECIDED).fillna(words).mask(words.eq(""))
     sheet["row"] = _rows_of(sheet, rows)
-    again = sheet[sheet["row"].notna() & sheet["row"].duplicated(keep=False)]
-    if len(again):
-        raise UsageError(
-            f"{name}: {plural(len(again), 'line')} label a question twice, such as step "
-            f"{brief(again['step_id'].iloc[0])}; expected one line each."
-        )
     kinds = rows["kind"].reindex(sheet["row"]).set_axis(sheet.index)
     pairs = zip(sheet["label"], kinds, strict=True)
     is_allowed = np.array([label in allowed_labels(kind) for label, kind in pairs], bool)
     conditions: dict[str, Any] = {
         NOT_SETTLED: sheet["row"].isna(),
+        TWICE: sheet["row"].duplicated(keep=False),
         EMPTY: sheet["label"].isna(),
         NOT_ALLOWED: ~is_allowed,
     }
     sheet["result"] = np.select([*conditions.values()], [*conditions], "")
     if not sheet["result"].eq("").any():
-        why = f"without {', '.join(missing)}" if missing else gap_words(sheet) or "0 rows"
         raise UsageError(
-            f"{name}={brief(labels)} has no label to compare: {why}; expected a sheet of "
-            "runkit.sample with labels such as approved or rejected, for questions of f."
+            f"{name}={brief(labels)} has no label to compare: {gap_words(sheet) or '0 rows'}; "
+            "expected a sheet of runkit.sample with labels such as approved or rejected, for "
+            "questions of f."
         )
     return sheet
 
@@ -124,8 +115,8 @@ def gap_words(table: pd.DataFrame) -> str:
     return ", ".join(f"{n_of[word]:,} {word}" for word in RESULTS[1:-1] if n_of.get(word))
 
 
-def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
-    """Read the key: as given, else as it came with the sheet, None if it did not.
+def read_key(key: Sheet | None, labels: Sheet, strata: pd.Series[str]) -> pd.DataFrame | None:
+    """Read the key of a sheet: as given, else as it came with it, None if it did not.
 
     Raises `UsageError`.
     """
@@ -140,10 +131,11 @@ def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
     table = read_sheet(key) if isinstance(key, str | Path) else pd.DataFrame(key)
     columns = table.reindex(columns=["stratum", "n_settled"])
     sizes = pd.to_numeric(columns["n_settled"], errors="coerce")
-    if sizes.isna().any() or not columns["stratum"].is_unique:
+    names = columns["stratum"]
+    if sizes.isna().any() or not names.is_unique or not strata.isin(names).all():
         raise UsageError(
-            f"key={brief(key)}; expected the key that runkit.sample made, with a row for each "
-            "stratum and its n_settled."
+            f"key={brief(key)}; expected the key that runkit.sample made with the sheet: a row for "
+            "each stratum, with its n_settled."
         )
     return table.assign(n_settled=sizes.astype("int64"))
 
@@ -151,28 +143,18 @@ def read_key(key: Sheet | None, labels: Sheet) -> pd.DataFrame | None:
 def strata(table: pd.DataFrame, key: pd.DataFrame | None) -> pd.DataFrame:
     """Return the key with the questions compared of each stratum, and their share of errors.
 
-    The share of a mixed question is that of its proposals. Raises `UsageError` for a stratum that
-    is not in the key.
+    The share of a mixed question is that of its proposals.
     """
     if key is None:
         return pd.DataFrame()
     lines = _compared_lines(table)
-    unknown = set(lines["stratum"].fillna("")) - set(key["stratum"])
-    if unknown:
-        raise UsageError(
-            f"the key has no stratum {brief(min(unknown))}; expected the key of the same sample."
-        )
     is_wrong = lines["result"].eq(DISAGREES)
     by_question = is_wrong.groupby([lines[name] for name in ("stratum", *IDS)]).mean()
     by_stratum = by_question.groupby(level=0)
-    share, n = by_stratum.mean(), by_stratum.size()
-    low, high = wilson(share, n)
     columns = {
-        "n_compared": n,
+        "n_compared": by_stratum.size(),
         "n_wrong": by_question.gt(0).groupby(level=0).sum(),
-        "error_share": share,
-        "error_low": low,
-        "error_high": high,
+        "error_share": by_stratum.mean(),
     }
     counts = pd.DataFrame(columns).reindex(key["stratum"]).set_axis(key.index)
     counts = counts.fillna({"n_compared": 0}).astype({"n_compared": "int32", "n_wrong": "Int32"})

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from runkit.analysis._proposals import proposals, with_confidence
+from runkit.analysis._proposals import proposals, questions_of
 from runkit.analysis.actions import SETTLED_BY
 from runkit.analysis.decisions import Group, groups_of
 from runkit.arguments import checked
@@ -106,7 +106,7 @@ def sample(
     facts = Facts(frames(f))
     names: list[str] = [by] if isinstance(by, str) else [*by]
     target = None if path is None else sheet_path(path)
-    settled = settled_questions(facts)
+    settled = settled_of(questions_of(facts)[0])
     questions, key = _draw(settled, n, names, seed)
     rows = proposals(facts.frames, questions)
     sheet = _sheet(facts.frames, questions, rows)
@@ -119,10 +119,9 @@ def sample(
     return sheet
 
 
-def settled_questions(facts: Facts) -> pd.DataFrame:
-    """Return the questions that a person answered or the policy approved, with `confidence`."""
-    questions = facts.questions[facts.questions["outcome"].isin([*SETTLED_BY])]
-    return with_confidence(facts.frames, questions)
+def settled_of(questions: pd.DataFrame) -> pd.DataFrame:
+    """Return the questions that a person answered or the policy approved."""
+    return questions[questions["outcome"].isin([*SETTLED_BY])]
 
 
 def allowed_labels(kind: str) -> tuple[str, ...]:

@@ -28,13 +28,6 @@ from runkit.facts import Facts
 from runkit.tables.read_frames import frames
 from runkit.tables.sources import Source
 
-# the columns of strata, and how they are shown
-SHARES = {
-    "error_share": "error_percent",
-    "error_low": "low_percent",
-    "error_high": "high_percent",
-}
-
 
 @checked
 def agreement(
@@ -78,15 +71,15 @@ def agreement(
         an action tells may have had edits.
 
         `table.attrs` has `strata` (a row for each stratum: questions compared, `n_wrong`, and the
-        share of errors with its interval), and as far as they are known `agreement`, `error_rate`
+        share of errors), and as far as they are known `agreement`, `error_rate`
         and `ac1`, each as share, low, high. AC1 is Gwet's; it has no interval where nothing
         disagrees, as that would be [1, 1].
 
     Raises
     ------
     UsageError
-        For a sheet without rows, without a label that can be compared, or that labels a question
-        twice; for the key of another sample; and for another frame of answers or actions.
+        For a sheet without a label that can be compared; for the key of another sample; and for
+        another frame of answers or actions.
     MissingExtra
         For a file that ends in `.xlsx`, without the extra `[excel]`.
 
@@ -107,7 +100,7 @@ def agreement(
     sheet = read_labels(labels, "labels", rows)
     other = None if second is None else read_labels(second, "second", rows)
     table = compared(sheet, rows, other)
-    by_stratum = strata(table, read_key(key, labels))
+    by_stratum = strata(table, read_key(key, labels, table["stratum"]))
     numbers = estimates(table, by_stratum)
     table.attrs = {name: [*map(float, estimate)] for name, estimate in numbers.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
@@ -145,8 +138,8 @@ def _body(table: pd.DataFrame, numbers: dict[str, Estimate], by_stratum: pd.Data
     lines = without_blanks(with_labels(words)).rename(columns={"label": "Label"})
     parts = [render("section", title="Labels", body=table_html(lines))]
     if len(by_stratum):
-        shares = (100 * by_stratum[[*SHARES]]).set_axis([*SHARES.values()], axis=1)
-        columns = by_stratum.drop(columns=[*SHARES]).join(shares)
+        shown = by_stratum.assign(error_share=100 * by_stratum["error_share"])
+        columns = shown.rename(columns={"error_share": "error_percent"})
         parts.insert(0, render("section", title="Strata", body=table_html(columns)))
     if numbers:
         value, low, high = numbers["ac1"]

@@ -32,8 +32,6 @@ HEADS = {
     "business_name": "Business",
     "completed_at": "Ended",
     "error_percent": "Errors",
-    "low_percent": "From",
-    "high_percent": "To",
     "critical_s": "On the critical path",
     "group": "Run",
     "id": "Step ID",

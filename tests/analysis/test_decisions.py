@@ -356,10 +356,6 @@ def test_a_mixed_question_has_the_result_that_all_its_proposals_have():
     [row] = runkit.decisions(f, actions=actions).to_dict("records")
     assert [row["kind"], row["n_approved"], row["n_unknown"]] == ["mixed", 1, 2]
     assert [row["n_not_done"], row["n_known"], row["n_against"]] == [1, 2, 1]
-    kept = actions[actions["run_id"].ne("run-1")]  # of this run, nobody knows what was not done
-    kept.attrs = actions.attrs
-    [row] = runkit.decisions(f, actions=kept).to_dict("records")
-    assert [row["n_unknown"], row["n_known"], row["n_against"]] == [2, 2, 1]
 
 
 # --------------------------------------------------------------------- what can and cannot be known
@@ -393,12 +389,12 @@ def not_done(f: runkit.Frames, actions: pd.DataFrame) -> int:
 
 
 def test_not_done_needs_all_actions():
-    """Not of a part of the frame, nor of a copy without its attributes."""
+    """Not a part of the frame, nor a copy without its attributes."""
     cases = [Case("answered"), Case("answered", status_after="dismissed")]
     f = frames_of(cases)
     actions = actions_of(cases, f)
     assert not_done(f, actions) == 1
-    assert not_done(f, actions.iloc[:0]) == 1  # of the run whose action is missing nothing is known
+    assert not_done(f, actions.iloc[:0]) == 0
     assert not_done(f, pd.DataFrame(actions.to_dict("list"))) == 0
     assert not_done(frames_of([*cases, Case("answered")]), actions) == 1
 

@@ -226,11 +226,11 @@ def test_refused_sheets(tmp_path):
     key = pd.DataFrame({"stratum": ["S9"], "n_settled": [4]})
     cases = [
         (sheet.iloc[:0], {}, "no label to compare: 0 rows"),
-        (sheet.drop(columns="label"), {}, "no label to compare: without label"),
+        (sheet.drop(columns="label"), {}, "no label to compare: 4 not labeled"),
         (runkit.sample(f), {}, "no label to compare: 4 not labeled"),
         (sheet.assign(run_id="x"), {}, "no label to compare: 4 not settled in these runs"),
-        (pd.concat([sheet, sheet.iloc[:1]]), {}, "2 lines label a question twice"),
-        (sheet, {"key": key}, "the key has no stratum 'S1'"),
+        (pd.concat([sheet, sheet]), {}, "no label to compare: 8 labeled twice"),
+        (sheet, {"key": key}, "expected the key that runkit.sample made"),
         (sheet, {"key": key.drop(columns="n_settled")}, "expected the key that runkit.sample made"),
         (sheet, {"second": sheet.iloc[:0]}, "second=.*no label to compare: 0 rows"),
         (sheet, {"actions": sheet}, "expected the frame of runkit.actions"),

@@ -43,5 +43,6 @@ def test_with_less_information_no_count_states_what_is_not_so(names, seed):
 def test_unread_runs_are_counted_in_the_sentence():
     fleet = strangers.fleet(random.Random(2))
     page = strangers.reduced(fleet.page, ["without_steps"], 1, random.Random(0))
-    words = "Other questions of 12 runs not known: their steps were not read in full."
-    assert words in runkit.decisions(runkit.frames(page)).attrs["sentence"]
+    assert (
+        "questions of 12 runs not known" in runkit.decisions(runkit.frames(page)).attrs["sentence"]
+    )
