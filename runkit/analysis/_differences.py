@@ -58,12 +58,7 @@ OWN = (
     *("updated_at", "started_at", "ended_at", "queued_s"),
 )
 # Why something is not compared.
-UNREAD, UNKNOWN, MASKED, OLD = "steps", "businesses", "masked texts", "values of version 0.3"
-# What version 0.3 worked out by other rules.
-OLD_RULES = (
-    *("runs.outcome", "runs.weakest", "runs.confidence"),
-    *("steps.error", "interrupts.n_proposals"),
-)
+UNREAD, UNKNOWN, MASKED = "steps", "businesses", "masked texts"
 
 
 def differences(old: Frames, new: Frames) -> pd.DataFrame:
@@ -89,11 +84,10 @@ def _runs_of_both(old: Frames, new: Frames) -> pd.DataFrame:
     """Return the runs that both sides have: what is so on both, and on one of them (`_once`)."""
     sides = []
     for f in (old, new):
-        runs = f.runs.merge(f.reads, "left", on="run_id").set_index("run_id")
+        runs = f.runs.set_index("run_id")
         flags = {
             "is_read": runs["has_steps"],
             "is_open": ~runs["status"].isin(FINAL_STATUSES) | runs["ended_at"].isna(),
-            "is_of_0_3": runs["is_of_0_3"].eq(True),
             "has_answers": f.answers is not None,
         }
         sides.append(pd.DataFrame(flags, runs.index))
@@ -168,8 +162,5 @@ def _doubts(cells: pd.DataFrame) -> pd.Series[str]:
     # where a name is masked, each row of one side may be one of the other
     of_rows = is_masked.groupby([cells["run_id"], frame, column]).transform("any")
     is_masked |= of_rows & column.eq("row")
-    is_old = (frame + "." + column).isin(OLD_RULES) | frame.eq("problems")
-    is_old |= has_none & column.isin(TEXT_OF)
     doubts = pd.Series(MASKED, cells.index, "str").where(is_masked)
-    doubts = doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)
-    return doubts.mask(is_old & cells["is_of_0_3_once"], OLD)
+    return doubts.mask(has_none & column.isin(BUSINESS), UNKNOWN)

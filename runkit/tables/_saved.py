@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,14 +17,16 @@ import pydantic
 from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
-from runkit.tables.arrow_columns import cast, from_frame, in_seconds
-from runkit.tables.build_columns import budget_columns, measured, step_times
+from runkit.tables.arrow_columns import cast
 from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"
 FILE_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 # Columns that version 0.3 did not write.
-NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines", "is_of_0_3"}
+NEW_COLUMNS = {*TEXT_OF, "newest_at", "has_lines"}
+OLD_RULES = "saved by version 0.3, which worked out times, causes and outcomes by other rules"
+# columns of runs that are null where no steps were read
+OF_STEPS = ("n_errors", "n_findings", "working_s", "waiting_s", "idle_s", "overlap_s")
 Tables = dict[str, Any]  # a DataFrame by name
 
 
@@ -79,33 +80,24 @@ def read_saved(folder: Path) -> tuple[Tables, Saved]:
         name: _read_file(folder / f"{name}.parquet", partial(_read_frame, name)) for name in COLUMNS
     }
     if "source_tier_text" not in pq.read_schema(folder / "sources.parquet").names:
-        tables |= _measured_again(tables)
+        tables |= _of_0_3(tables)
     return tables, saved
 
 
-def _measured_again(tables: Tables) -> Tables:
-    """Return runs and steps of version 0.3 with today's times, each run up to its `as_of`.
+def _of_0_3(tables: Tables) -> Tables:
+    """Return runs and problems of version 0.3, which worked some columns out by other rules.
 
-    There an empty list of steps was 0 errors and 0 findings.
+    There a run without steps had 0 errors, 0 findings and no work.
     """
-    has_steps = tables["runs"]["n_steps"] > 0
-    known = {name: tables["runs"][name].where(has_steps) for name in ("n_errors", "n_findings")}
-    tables["runs"] = tables["runs"].assign(has_steps=has_steps, **known)
-    runs, steps = (from_frame(tables[name], name) for name in ("runs", "steps"))
-    run_ids, df = tables["runs"]["run_id"], tables["steps"]
-    steps["run"] = pd.Index(run_ids).get_indexer(df["run_id"])
-    step_ids = pd.MultiIndex.from_frame(df[["run_id", "step_id"]])
-    parents = pd.MultiIndex.from_frame(df[["run_id", "parent_step_id"]])
-    steps["parent"] = step_ids.get_indexer(parents)
-    runs |= {"run": np.arange(len(run_ids)), "read_at": runs["as_of"]}
-    runs, steps = measured(runs, steps, None, [])
-    own_times = step_times(runs, steps)
-    is_critical = own_times.pop("is_critical")
-    budget = {name: in_seconds(values) for name, values in budget_columns(runs, steps).items()}
-    own = {name: in_seconds(values) for name, values in own_times.items()}
+    runs = tables["runs"]
+    has_steps = runs["n_steps"] > 0
+    known = {name: runs[name].where(has_steps) for name in OF_STEPS}
+    row = {"problem": "contradiction", "n": 1, "detail": OLD_RULES, "severity": "warning"}
+    notes = cast(runs[["run_id"]].assign(**row), "problems")
+    problems = pd.concat([tables["problems"], notes], ignore_index=True)
     return {
-        "runs": tables["runs"].assign(**budget),
-        "steps": df.assign(is_critical=is_critical, **own),
+        "runs": runs.assign(has_steps=has_steps, **known),
+        "problems": cast(problems, "problems"),
     }
 
 
@@ -114,8 +106,6 @@ def _read_frame(name: str, file: Path) -> pd.DataFrame:
     for column in COLUMNS[name]:
         if column.name not in df and column.name not in NEW_COLUMNS:
             raise ValueError(f"it has no column {column.name}")
-    if name == "reads" and "is_of_0_3" not in df:
-        df["is_of_0_3"] = True
     for text, category in TEXT_OF.items():
         if category in df and text not in df:  # other words are lost, and null
             words = df[category].astype("str")

@@ -12,7 +12,6 @@ import pyarrow as pa
 from runkit.api.contract import read_time
 from runkit.api.validation import Note
 from runkit.tables.schema import COLUMNS, TEXT, TYPES, Column
-from runkit.time_budget import Ints
 
 # Columns by name are Arrow text, or numpy arrays of numbers, flags or microseconds.
 Columns = dict[str, Any]
@@ -48,34 +47,10 @@ def to_arrow(frame: str, columns: Columns) -> pa.Table:
         if column.kind == "time":
             values = values.view("M8[us]")
         elif column.kind == "seconds":
-            values = in_seconds(values)
+            values = np.where(values == NEVER, np.nan, values / 1e6)
         arrays[column.name] = values
         fields.append((column.name, TYPES[column.kind][1]))
     return pa.table(arrays, pa.schema(fields))
-
-
-def in_seconds(values: Ints) -> Any:
-    """Return microseconds as seconds; NEVER is NaN."""
-    return np.where(values == NEVER, np.nan, values / 1e6)
-
-
-def no_path(row: int) -> tuple[()]:
-    """Return no path: of runs, and of saved frames."""
-    return ()
-
-
-def from_frame(df: pd.DataFrame, frame: str) -> Columns:
-    """Return the columns of a frame as arrays, without seconds and counts that may be null."""
-    columns: Columns = {}
-    for column in COLUMNS[frame]:
-        values = df[column.name]
-        if column.kind == "time":
-            columns[column.name] = values.dt.tz_localize(None).to_numpy("M8[us]").view(np.int64)
-        elif column.kind in ("count", "flag"):
-            columns[column.name] = values.to_numpy(np.int64 if column.kind == "count" else np.bool_)
-        elif column.kind not in ("seconds", "known_count"):
-            columns[column.name] = pa.array(values.astype("str"), TEXT, from_pandas=True)
-    return columns | {"path": no_path}
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
 from runkit.api.validation import Note, fields, reason_of
 from runkit.display.text import agent_title, brief
-from runkit.tables.arrow_columns import NEVER, Columns, Notes, no_path, to_arrow
+from runkit.tables.arrow_columns import NEVER, Columns, Notes, to_arrow
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
 from runkit.tables.schema import COLUMNS, LAPSED, OUTPUT, PENDING, TEXT, TIME
 from runkit.time_budget import Flags, Ints
@@ -559,7 +559,7 @@ def run_fields(rows: Rows) -> Columns:
     known = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns = object_columns(known, Run)
     return columns | {
-        "path": no_path,
+        "path": lambda row: (),
         "run": np.arange(len(raws)),
         "run_id": columns["id"],
         "agent": text(rows.agents),
@@ -568,7 +568,6 @@ def run_fields(rows: Rows) -> Columns:
         # What the whole document proves is added later, as it may be in several batches.
         "newest_at": np.full(len(raws), NEVER),
         "has_lines": np.zeros(len(raws), np.bool_),
-        "is_of_0_3": np.zeros(len(raws), np.bool_),
     }
 
 

@@ -246,7 +246,6 @@ READS = (
     _flag("is_undated", "open, and it is not known when it was read: its times are lower bounds"),
     _time("newest_at", "the newest updated_at in its JSON document, which was read no earlier"),
     _flag("has_lines", "newest_at is of a file of lines, and holds if it was written at once"),
-    _flag("is_of_0_3", "saved by version 0.3, which worked some columns out by other rules"),
 )
 COLUMNS = SCHEMA | {"reads": READS}
 # By column with the words as they came, the category that has the known ones.
