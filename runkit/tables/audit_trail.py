@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.api.validation import DECIDED, decision_of
@@ -35,16 +34,8 @@ AUDIT = (
     "wait_s",
     "reason",
 )
-JOINED, LATER = "joined", "later"
-USES = {  # the words of a sentence for what became of the rows of `answers`
-    JOINED: "joined",
-    "older": "followed by a later one",
-    "unconfirmed": "not confirmed",
-    "unused": "to a question that nobody answered in the data",
-    "unmatched": "without a matching question",
-    "elsewhere": "of other runs",
-    LATER: "newer than the data; fetch the runs again",
-}
+# what became of the rows of `answers`
+USES = JOINED, UNUSED, LATER = "joined", "not joined", "newer than the data; fetch the runs again"
 
 
 def read_answers(answers: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +82,7 @@ def _read(answer: object) -> dict[str, Any]:
 
 
 def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the answers with their `question`, a row of questions, and their `use` (`USES`).
+    """Return the answers with their `question`, a row of questions, and their `use` in words.
 
     An answer belongs to the question of its step; where one of the two names no step, to the only
     question of its run with its interrupt id. Two sandboxes with the same seed have equal ids; the
@@ -110,17 +101,12 @@ def match(f: LinkedFrames, questions: pd.DataFrame, answers: pd.DataFrame) -> pd
     question = by_step.fillna(by_interrupt.where(is_free)).where(is_here)
     outcome = questions["outcome"].astype("str").reindex(question).set_axis(log.index)
     is_later = log["answered_at"] > runs["read_at"].fillna(runs["updated_at"])
-    conditions = {
-        "elsewhere": ~is_here,
-        "unmatched": question.isna(),
-        "unconfirmed": ~log["delivery"].fillna(CONFIRMED).eq(CONFIRMED),
-        JOINED: outcome.eq("answered"),
-        LATER: outcome.eq("pending") & is_later,
-    }
-    use = pd.Series(np.select([*conditions.values()], [*conditions], "unused"), log.index)
-    is_older = log.assign(question=question, use=use).duplicated(["question", "use"], keep="last")
-    use = use.mask(is_older & use.isin([JOINED, LATER]), "older")
-    return log.assign(question=question, use=use)
+    is_confirmed = log["delivery"].fillna(CONFIRMED).eq(CONFIRMED)
+    use = pd.Series(UNUSED, log.index, "str")
+    use = use.mask(is_confirmed & outcome.eq("answered"), JOINED)
+    use = use.mask(is_confirmed & outcome.eq("pending") & is_later, LATER)
+    log = log.assign(question=question, use=use)
+    return log.assign(use=use.mask(log.duplicated(["question", "use"], keep="last"), UNUSED))
 
 
 def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series[Any]:
@@ -133,10 +119,10 @@ def _look_up(log: pd.DataFrame, questions: pd.DataFrame, name: str) -> pd.Series
 
 
 def use_words(log: pd.DataFrame) -> str:
-    """Write what became of the rows of `answers`: `3 answers: 2 joined, 1 of other runs`."""
+    """Write what became of the rows of `answers`: `3 answers: 2 joined, 1 not joined`."""
     n_of = log["use"].value_counts()
-    parts = [f"{n_of[use]:,} {words}" for use, words in USES.items() if use in n_of]
-    return ": ".join(filter(None, [plural(len(log), "answer"), ", ".join(parts)]))
+    parts = ", ".join(f"{n_of[use]:,} {use}" for use in USES if use in n_of)
+    return f"{plural(len(log), 'answer')}: {parts or 'none'}"
 
 
 def with_answers(questions: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
