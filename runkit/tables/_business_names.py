@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from runkit.api.contract import BUSINESS_FIELDS
-from runkit.arguments import full_id
-from runkit.display.text import brief, plural, shorten
+from runkit.display.text import brief, shorten
 from runkit.errors import UsageError
 from runkit.tables.arrow_columns import cast
 from runkit.tables.frames import Frames
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 KEYS = ("run_id", "thread_id", "business_id")  # of these, the first that a table has is used
 FIELDS = ("business_id", "business_name", "business_status")  # columns that a table may have
-MAX_NAMED = 5  # rows that a problem names
 EXPECTED = (
     "expected a Client, or a DataFrame with a column run_id, thread_id or business_id, and one "
     "business_name or name."
@@ -32,7 +30,7 @@ def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool
     Raises `UsageError` for a table without the columns, or with two businesses for one key.
     """
     if isinstance(businesses, pd.DataFrame):
-        key, table = _read_table(businesses, set(f.runs["run_id"]))
+        key, table = _read_table(businesses)
         return replace(_joined(f, key, table), problems=_problems(f, key, table))
     client = getattr(businesses, "businesses", None)
     if client is None:
@@ -42,10 +40,8 @@ def with_businesses(f: Frames, businesses: Client | pd.DataFrame, progress: bool
     return _joined(f, "thread_id", pd.DataFrame.from_dict(found, "index"))
 
 
-def _read_table(table: pd.DataFrame, run_ids: set[str]) -> tuple[str, pd.DataFrame]:
+def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     """Return the name of the key of a table, and its business columns by the key."""
-    if table.index.name in KEYS and table.index.name not in table:
-        table = table.reset_index()
     if "business_name" not in table:
         table = table.rename(columns={"name": "business_name"})
     key = next((name for name in KEYS if name in table), None)
@@ -54,8 +50,6 @@ def _read_table(table: pd.DataFrame, run_ids: set[str]) -> tuple[str, pd.DataFra
         raise UsageError(f"businesses is a DataFrame with the columns {columns}; {EXPECTED}")
     names = [name for name in (key, *FIELDS) if name in table]
     rows = table[[*dict.fromkeys(names)]].astype("str").dropna(subset=[key, "business_name"])
-    if key == "run_id":  # the first characters of an id are enough
-        rows[key] = [full_id(name, run_ids) or name for name in rows[key]]
     rows = rows.drop_duplicates()
     is_shared = rows[key].duplicated()
     if is_shared.any():
@@ -79,13 +73,11 @@ def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
     unmatched = table.index[~table.index.isin(f.runs[key])]
     if unmatched.empty:
         return f.problems
-    names = ", ".join(map(brief, unmatched[:MAX_NAMED]))
     row: dict[str, Any] = {
         "location": "businesses",
         "problem": "unmatched_row",
         "n": len(unmatched),
-        "detail": f"{len(unmatched):,} of {plural(len(table), 'row')} without a run of this "
-        f"{key}, such as {names}",
+        "detail": f"no run has the {key} {brief(unmatched[0])}",
         "severity": "warning",
     }
     problems = [f.problems, cast(pd.DataFrame([row]), "problems")]
