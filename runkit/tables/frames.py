@@ -26,7 +26,7 @@ from runkit.tables.run_rules import is_read, is_separate, lost_questions, measur
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
-MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
+MAX_WORDS = 300  # characters of all statuses in a sentence
 # what the repr offers to type next
 NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
@@ -148,12 +148,7 @@ class Frames:
     if not TYPE_CHECKING:  # a type checker knows all attributes
 
         def __getattr__(self, name: str) -> Never:
-            owners = [df for df, columns in SCHEMA.items() if name in (c.name for c in columns)]
-            places = [f'f.{owner}["{name}"]' for owner in owners]
-            if hasattr(pd.DataFrame, name) and not name.startswith("_"):
-                places.append(f"f.runs.{name}")
-            see = INSTEAD.get(name) or ", ".join(places) or NEXT
-            raise AttributeError(f"f.{name}: see {see}", name=name, obj=self)
+            raise AttributeError(f"f.{name}: see {INSTEAD.get(name, NEXT)}", name=name, obj=self)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame of a name: `f["steps"]` is `f.steps`."""
@@ -180,9 +175,8 @@ class Frames:
         ----------
         runs
             Runs or their ids, or one; the first 8 characters of an id are enough where they are
-            unique. Or rows of any of the six frames, or one row, such as
-            `f.steps[f.steps["is_failed"]]`. Or a boolean mask of `f.runs`, of any dtype, such as
-            `f.runs["n_errors"] > 0`. Or a Series by `run_id`, as `groupby("run_id")` makes it.
+            unique. Or rows of any of the six frames, such as `f.steps[f.steps["is_failed"]]`. Or a
+            boolean mask of `f.runs`, of any dtype, such as `f.runs["n_errors"] > 0`.
 
         Returns
         -------
@@ -223,9 +217,8 @@ class Frames:
         """Return the runs, ids or prefixes of ids that the argument of `select` stands for."""
         if isinstance(runs, str | Run):
             return [runs]
-        run_ids = _column(runs)
-        if run_ids is not None:  # rows, or one row
-            return pd.Series(run_ids).dropna()
+        if isinstance(runs, pd.DataFrame) and "run_id" in runs:
+            return runs["run_id"].dropna()
         is_list = isinstance(runs, Iterable) and getattr(runs, "ndim", 1) == 1
         if not is_list or isinstance(runs, dict | bytes):
             raise UsageError(
@@ -233,13 +226,10 @@ class Frames:
                 "the runs."
             )
         values = runs if isinstance(runs, pd.Series) else pd.Series(list(runs), dtype=object)
-        is_by_run = values.index.name == "run_id"
         if pd.api.types.infer_dtype(values, skipna=True) != "boolean":
-            return values.index if is_by_run else values
+            return values
         # A run of which the mask is null is not chosen, as in pandas.
         mask = values.fillna(False).astype(bool)
-        if is_by_run:
-            return mask.index[mask]
         if not mask.index.sort_values().equals(self.runs.index):
             raise UsageError(
                 f"the mask has {plural(len(mask), 'value')}; expected one for each of the "
@@ -327,8 +317,7 @@ class Frames:
         """
         n_twice = int(is_separate(self.interrupts).isna().sum())
         n_waiting = int(self.runs["n_pending"].sum()) - n_twice
-        n_lost = len(lost_questions(self))
-        is_whole = is_read(self).all() and not n_lost
+        is_whole = is_read(self).all() and lost_questions(self).empty
         n_rows = {name: len(self[name]) for name in COUNTED}
         n_rows["interrupts"] -= n_twice
         parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n or is_whole]
@@ -336,9 +325,6 @@ class Frames:
             parts[-1] = f"at least {parts[-1]}"
         if n_waiting or is_whole:
             parts[-1] += f" ({n_waiting:,} waiting)"
-        if n_lost:
-            verb = "waits" if n_lost == 1 else "wait"
-            parts.append(f"{plural(n_lost, 'run')} {verb} for what is not in the data")
         return ", ".join(parts)
 
     def _completeness(self) -> str:
@@ -378,27 +364,11 @@ class Frames:
 def status_counts(runs: pd.DataFrame) -> str:
     """Write how many runs have each status, the most frequent first: "3 completed, 1 failed"."""
     counts = runs["status"].astype("str").value_counts()
-    words = [
-        f"{n:,} {shorten(status(str(word)).word.lower(), MAX_WORD)}"
-        for word, n in counts.head(MAX_WORDS).items()
-    ]
-    if n_others := int(counts[MAX_WORDS:].sum()):
-        words.append(f"{n_others:,} with other words")
-    return ", ".join(words)
+    words = (f"{n:,} {status(str(word)).word.lower()}" for word, n in counts.items())
+    return shorten(", ".join(words), MAX_WORDS)
 
 
 def _are_named(runs: object) -> bool:
     """Return whether runs are chosen by their ids, and not by what is so of them."""
     names = runs if isinstance(runs, Sequence) else [runs]
     return all(isinstance(name, str | Run) for name in names)
-
-
-def _column(rows: Any) -> Any:
-    """Return the run ids of a frame, its rows, or one row; None for anything else."""
-    if isinstance(rows, pd.DataFrame) and "run_id" in rows.index.names:
-        return rows.index.get_level_values("run_id")
-    if isinstance(rows, pd.Series) and rows.name == "run_id":
-        return rows
-    if isinstance(rows, dict | pd.DataFrame | pd.Series):
-        return rows.get("run_id")
-    return getattr(rows, "run_id", None)  # a row of `itertuples`
