@@ -259,7 +259,7 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
     steps = enumerate(rows.steps[first:], first)
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
-    items = _pending_items(rows, run)
+    items = [_pending(item) for item in rows.runs[run].get("interrupts") or []]
     rows.resolutions += [
         resolution_of(step) if step["type"] == "interrupt" else None for step in rows.steps[first:]
     ]
@@ -279,20 +279,8 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     return of_steps + [_interrupt(rows, run, -1, {}, pending) for pending in unmatched]
 
 
-def _pending_items(rows: Rows, run: int) -> list[Pending]:
-    """Return the pending items of a run; of those with the same id the first."""
-    items: dict[str | int, Json] = {}
-    for number, item in enumerate(rows.runs[run].get("interrupts") or []):
-        key = item.get("id") or number
-        if key in items:
-            detail = f"interrupt {brief(key)} is a duplicate; the first is kept"
-            path = rows.paths[run].get(id(item), ("interrupts", number))
-            rows.notes.append((run, Note("duplicate_step", detail, path)))
-        items.setdefault(key, item)
-    return [_pending(item, interrupt_value(item)) for item in items.values()]
-
-
-def _pending(item: Json, value: Json) -> Pending:
+def _pending(item: Json) -> Pending:
+    value = interrupt_value(item)
     return Pending(
         item,
         value,

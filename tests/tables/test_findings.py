@@ -53,16 +53,6 @@ def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
     assert frames.problems["problem"].tolist() == problems
 
 
-def test_a_question_that_is_listed_twice_counts_once():
-    """The first is kept, and the second noted."""
-    items = [pending("q", label="first"), pending("q", label="second"), pending("p")]
-    frames = asking_run(question("q", 1, None), items=items)
-    assert frames.runs[["n_interrupts", "n_pending"]].values.tolist() == [[2, 2]]
-    assert frames.interrupts.set_index("interrupt_id").loc["q", "label"] == "first"
-    noted = frames.problems[frames.problems["problem"] == "duplicate_step"]
-    assert noted["location"].tolist() == ["$.interrupts[1]"]
-
-
 @pytest.mark.parametrize(
     ("pause", "status", "outcome", "wait"),
     [
