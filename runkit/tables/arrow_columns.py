@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from runkit.api.contract import read_time
 from runkit.api.validation import Note
-from runkit.tables.schema import COLUMNS, TEXT, TYPES, Column
+from runkit.tables.schema import COLUMNS, TYPES, Column
 
 # Columns by name are Arrow text, or numpy arrays of numbers, flags or microseconds.
 Columns = dict[str, Any]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -232,8 +233,9 @@ def _results(steps: Sequence[Json]) -> pa.Array:
     # Each text is decoded at once: to keep orjson's buffers of 1 kB each takes 15 times as long.
     try:
         return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
-    except orjson.JSONEncodeError:  # a payload is deeper than orjson writes
-        return text(None if value is None else jsontext.dumps(value) for value in payloads)
+    except orjson.JSONEncodeError:  # deeper than orjson writes, or an integer beyond 64 bits
+        write = partial(jsontext.dumps, large_integers=True)
+        return text(None if value is None else write(value) for value in payloads)
 
 
 def _failures(steps: Columns, n_children: Ints) -> Columns:

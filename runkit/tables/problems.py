@@ -24,7 +24,6 @@ ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
 REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
 # Problems that a sentence names by their detail; it names others by their word.
 NAMED_BY_DETAIL = ("unknown_value", "contradiction")
-MAX_PARTS = 40  # parts of a JSON path in a location
 MAX_DETAILS = 3  # different details of one row
 MAX_GROUPS = 5  # kinds of problems in a sentence
 MAX_NAME = 100  # characters of a kind
@@ -55,10 +54,7 @@ class Problems:
             groups.setdefault((run, kind, *place), []).append(note)
         for (run, *_), notes in groups.items():
             details = dict.fromkeys(note.detail for note in notes)
-            n_more = len(details) - MAX_DETAILS
-            more = [f"and {n_more:,} others"] if n_more > 0 else []
-            detail = "; ".join([*islice(details, MAX_DETAILS), *more])
-            note = notes[0]._replace(detail=detail)
+            note = notes[0]._replace(detail="; ".join(islice(details, MAX_DETAILS)))
             self.add_row(batch.records[run], note, len(notes), first + run)
 
     def add_row(self, record: Record, note: Note, n: int = 1, run: int | None = None) -> None:
@@ -82,10 +78,7 @@ class Problems:
 
 
 def _json_path(path: Path) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
-    if len(parts) > MAX_PARTS:
-        parts[MAX_PARTS // 2 : -MAX_PARTS // 2] = ["…"]
-    return "".join(parts)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
 def problem_words(problems: pd.DataFrame) -> list[str]:

@@ -66,8 +66,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 # what reading a damaged gzip file raises
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 IN_MEMORY = ("$", "line ")  # the start of a location in no file
-ROW = "expected a run, found a row of a frame; pass f.select(rows)"
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,20 +151,12 @@ def records_of(source: Source, location: str = "$") -> Iterator[Record]:
 
 
 def _from_items(items: Iterable[Any]) -> Iterator[Record]:
-    """Read runs one after the other.
-
-    Text is a path if the first item is one, so that no run opens a file.
-    """
-    are_paths = False
+    """Read runs one after the other; text is no path, so that no run opens a file."""
     for number, item in enumerate(items):
         location = f"$[{number}]"
-        if number == 0:
-            are_paths = isinstance(item, str | Path)
-        is_path = are_paths and isinstance(item, str)
-        is_plain = item is None or isinstance(item, str | int | float | list | tuple)
         if isinstance(item, Record):
             yield item
-        elif is_plain and not is_path:
+        elif item is None or isinstance(item, str | int | float | list | tuple):
             yield record_of(item, location)
         else:
             yield from records_of(item, location)
@@ -175,18 +165,14 @@ def _from_items(items: Iterable[Any]) -> Iterator[Record]:
 def record_of(value: object, location: str) -> Record:
     """Build the record of a run, or of a Python object as JSON holds it."""
     raw = value.to_dict() if isinstance(value, Run) else value
-    if isinstance(value, Run):
-        with suppress(TypeError):  # made by hand from what JSON cannot hold
-            return Record(raw, location, n_bytes=len(orjson.dumps(raw)))
     try:
         text = jsontext.dumps(raw, large_integers=True)
     except ValueError as error:
-        if isinstance(raw, dict) and "run_id" in raw and "id" not in raw:
-            return Record(None, location, Note("not_a_run", ROW))
         run_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)
         return _refused({"id": run_id if is_usable else None}, location, error)
-    return Record(orjson.loads(text), location, n_bytes=len(text))
+    clean = raw if isinstance(value, Run) else orjson.loads(text)
+    return Record(clean, location, n_bytes=len(text))
 
 
 def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
@@ -336,28 +322,17 @@ def _from_document(
     try:
         value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        return [_refused(None, location, error, text)]
+        return [_refused(None, location, error)]
     runs = list(_runs_in(value, location))
     n_bytes = len(text) // max(1, len(runs))
     document = document or JsonDocument()
     return [Record(raw, path, n_bytes=n_bytes, document=document) for raw, path in runs]
 
 
-def _refused(raw: object, location: str, error: Any, text: bytes = b"") -> Record:
+def _refused(raw: object, location: str, error: Any) -> Record:
     is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
     problem = "too_deep" if is_deep else "bad_json"
-    return Record(raw, location, Note(problem, _not_utf8(text) or f"not JSON: {error}"))
-
-
-def _not_utf8(text: bytes) -> str | None:
-    """Return what is wrong with text that is not in UTF-8; None if it is."""
-    encoding = "UTF-16" if b"\0" in text[:2] or text.startswith(UTF16) else None
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        byte = f"byte 0x{text[error.start]:02x} at {error.start:,}"
-        encoding = encoding or f"another encoding, such as Windows-1252 ({byte})"
-    return encoding and f"the text is in {encoding}; expected UTF-8: save it again as UTF-8"
+    return Record(raw, location, Note(problem, f"not JSON in UTF-8: {error}"))
 
 
 def _refusal_of(raw: object) -> Note | None:

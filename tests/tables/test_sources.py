@@ -143,19 +143,6 @@ def test_a_cut_gzip_file_is_noted(tmp_path):
     assert f.problems["problem"].tolist()[-1] == "bad_json"
 
 
-@pytest.mark.parametrize(
-    ("encoding", "words"),
-    [("utf-16", "UTF-16"), ("utf-16-be", "UTF-16"), ("cp1252", "Windows-1252")],
-)
-def test_text_in_another_encoding_is_named(tmp_path, encoding, words):
-    text = json.dumps(run(agent="é"), ensure_ascii=False).encode(encoding)
-    [detail] = runkit.frames(text).problems["detail"]
-    assert re.search(f"the text is in .*{words}.*expected UTF-8", detail)
-    (tmp_path / "runs.json").write_bytes(text)
-    with pytest.raises(DataError, match="expected UTF-8"):
-        runkit.frames(tmp_path / "runs.json")
-
-
 @pytest.mark.parametrize("text", [b"{broken", b'[{"object": "thread"}]', b"\xff\xfe{\x00"])
 def test_files_without_any_run_are_an_error(tmp_path, text):
     """It carries the problems; bytes of the same text give empty frames with problems."""
