@@ -104,11 +104,6 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     return without_none(rating=word.upper(), artifact_id=artifact_id, comment=text or None)
 
 
-def verify_tin_payload(document_id: str) -> Json:
-    """Build the payload of a `verify_tin` action. [A] 11."""
-    return {"document_id": document_id}
-
-
 def is_updated_at_reliable(status: str) -> bool:
     """Return whether a run with this status changes only together with its `updated_at`.
 

@@ -147,7 +147,7 @@ class FormField:
     """One input.
 
     `kind` is text, long_text, choice or json.
-    `is_folded`: shown after a press on Edit. A cell of a proposed row is named `sources.0.url`.
+    `is_folded`: shown after a press on Edit.
     """
 
     name: str
@@ -157,7 +157,6 @@ class FormField:
     is_folded: bool = False
     choices: tuple[tuple[str, str], ...] = ()  # (label, value)
     max_length: int | None = None  # characters
-    is_web: bool = False  # must be an http or https address
 
 
 NOTE = FormField(
@@ -177,36 +176,20 @@ DOCUMENT_ID = FormField(
 JSON = FormField(
     "raw", "Answer as JSON", "json", "An object that is sent as the answer.", is_folded=True
 )
-# what an agent may propose to add, by kind and by the name of its list: the inputs of one row
-ROWS: dict[str, dict[str, tuple[FormField, ...]]] = {
-    "add_sources": {
-        "sources": (
-            FormField("url", "URL", is_web=True),
-            FormField("source_name", "Name"),
-            FormField("tier", "Tier"),
-            FormField("source_type", "Type"),
-        )
-    },
-    "add_attributes": {
-        "addresses": (FormField("full_address", "Address"),),
-        "people": (FormField("name", "Name"),),
-    },
-}
-ROW_NAMES = {"sources": "Source", "addresses": "Address", "people": "Person"}
-
-
+PROPOSED = FormField(
+    "payload",
+    "Proposal as JSON",
+    "json",
+    "What you change is sent if you approve.",
+    is_folded=True,
+)
 FIELDS: dict[str, tuple[FormField, ...]] = {
     "decision": (REJECT_REASON,),
     "dismissal": (DISMISS_REASON,),
-    "verify_tin": (
-        replace(
-            DOCUMENT_ID, help="Leave blank to use the document the agent proposed.", is_folded=True
-        ),
-        FOLDED_NOTE,
-    ),
+    "verify_tin": (PROPOSED, FOLDED_NOTE),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "add_sources": (FOLDED_NOTE,),
-    "add_attributes": (FOLDED_NOTE,),
+    "add_sources": (PROPOSED, FOLDED_NOTE),
+    "add_attributes": (PROPOSED, FOLDED_NOTE),
     "other": (NOTE, JSON),
 }
 

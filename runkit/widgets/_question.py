@@ -155,7 +155,7 @@ class Question:
 
     def with_documents(self, client: Client) -> Question:
         """Return the question with the business's documents, if it asks for one."""
-        needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
+        needs_documents = "document" in map(interrupt_kind, self.proposals)
         if needs_documents and self.run.business_id is not None:
             with suppress(RunkitError):
                 return replace(self, documents=[*client.documents.list(self.run.business_id)])

@@ -1,9 +1,8 @@
 """The form of one question: what is in its inputs at first, and the answer that they make.
 
-An entry is the text of an input, as the page has it. A row that an agent proposes to add has an
-input for each cell (`sources.0.url`); one whose first cell is cleared is left out. Nothing that an
-agent proposes is sent changed unless a person changed it: a row and a cell that nobody changed are
-sent as they came. A question of an unknown kind, or with a schema, can be answered as JSON.
+An entry is the text of an input, as the page has it. What an agent proposes is JSON that can be
+edited; it is sent only if a person changed it. A question of an unknown kind, or with a schema, can
+be answered as JSON.
 """
 
 from __future__ import annotations
@@ -14,24 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runkit.api import jsontext, questions
-from runkit.api.contract import Json, verify_tin_payload
+from runkit.api.contract import Json
 from runkit.api.other_models import Document
-from runkit.api.questions import FIELDS, ROW_NAMES, ROWS, VERBS, FormField, Verb
+from runkit.api.questions import FIELDS, NOTE, PROPOSED, VERBS, FormField, Verb
 from runkit.api.validation import interrupt_kind, objects
-from runkit.display.text import (
-    code,
-    in_words,
-    live_moment,
-    one_line,
-    short_id,
-    shorten,
-    visible,
-    web_host,
-)
+from runkit.display.text import UNSEEN, in_words, live_moment, one_line, short_id, shorten
 from runkit.widgets._page_messages import Entries, Texts
 
 NO_LABEL = "Question without a label"
-WORDS = (".tier", ".source_type")  # cells with words of the API
 
 
 @dataclass(frozen=True)
@@ -55,70 +44,40 @@ class Section:
         verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
         if verb is None:
             return {}, {"decision": "Choose an answer."}
-        cells = [field.name for field in self.fields if "." in field.name and verb.is_yes]
-        changed = [name for name in cells if entries[name] != self.start[name]]
-        values, errors = self._values(entries, verb, changed)
-        payload = self._changed_payload(values, changed)
-        if changed and not errors and not any(name in payload for name in ROWS[self.kind]):
-            errors |= {changed[-1]: "Keep at least one row, or reject the proposal."}
-        if errors or "raw" in values:
-            return values.get("raw", {}), errors
-
-        document_id = values.get("document_id") if verb.is_yes else None
-        actions = [(self.kind, payload)] if changed else None
-        if self.kind == "verify_tin" and document_id:
-            actions, document_id = [(self.kind, verify_tin_payload(document_id))], None
-        return questions.answer_to(verb.value, values.get("note"), document_id, actions), {}
-
-    def _values(self, entries: Texts, verb: Verb, changed: Sequence[str]) -> tuple[Json, Texts]:
-        """Parse what is sent; cells that nobody changed are sent as they came."""
         values: Json = {}
         errors: Texts = {}
         for field in self.fields:
             name, text = field.name, entries[field.name].strip()
-            is_cell = "." in name
-            is_sent = name in changed if is_cell else field.kind != "json" or verb.value == "raw"
             if not text and name in verb.requires:
                 errors[name] = verb.missing(name)
-            elif text and is_sent:
+            elif self._is_sent(name, entries, verb) and (text or field.kind == "json"):
                 try:
                     values[name] = _parse(field, text)
                 except ValueError as error:
                     errors[name] = f"{field.title} {error}."
-        return values, errors
+        if errors or "raw" in values:
+            return values.get("raw", {}), errors
+        actions = [(self.kind, values["payload"])] if "payload" in values else None
+        note, document_id = values.get("note"), values.get("document_id")
+        return questions.answer_to(verb.value, note, document_id, actions), {}
 
-    def _changed_payload(self, values: Json, changed: Sequence[str]) -> Json:
-        """Return the proposed payload with changed cells, without the rows that were cleared."""
-        payload = questions.proposed_payload(self.proposal, self.kind)
-        for name, columns in ROWS.get(self.kind, {}).items():
-            rows = []
-            for number, proposed in enumerate(objects(payload.pop(name, None))):
-                cells = {column.name: f"{name}.{number}.{column.name}" for column in columns}
-                edited = {key: values.get(cell) for key, cell in cells.items() if cell in changed}
-                is_left_out = not edited.get(columns[0].name, True)
-                if not is_left_out:
-                    cleared = {key for key, value in edited.items() if not value}
-                    row = proposed | edited
-                    rows.append({key: row[key] for key in row if key not in cleared})
-            if rows:
-                payload[name] = rows
-        return payload
+    def _is_sent(self, name: str, entries: Texts, verb: Verb) -> bool:
+        """Return whether an entry is part of the answer; a proposal is only if it was changed."""
+        if name == "raw":
+            return verb.value == "raw"
+        return name == "note" or (verb.is_yes and entries[name] != self.start[name])
 
     def summary(self) -> str:
-        """Describe what the agent proposes in the folded inputs in one line; empty if nothing."""
-        texts = [
-            in_words(text) if name.endswith(WORDS) else text
-            for name, text in self.start.items()
-            if "." in name and text
-        ]
-        return shorten(", ".join(texts), 200)
+        """Describe what the agent proposes in one line; empty if nothing can be changed."""
+        values = (value for _, value in jsontext.leaves(self.start.get("payload")))
+        return shorten(", ".join(values), 200)
 
     def edit(self) -> str:
-        """Return the text of the button that unfolds inputs."""
-        titles = [field.title for field in self.fields if field.is_folded]
-        names = [title[:1].lower() + title[1:] for title in titles]
-        added = " or ".join(f"{'an' if name[:1] in 'aeiou' else 'a'} {name}" for name in names)
-        return "Edit" if self.summary() else f"Add {added}"
+        """Return the text of the button that unfolds inputs; empty if there are none."""
+        first = next((field for field in self.fields if field.is_folded), NOTE)
+        if first.kind == "json":
+            return "Edit" if first == PROPOSED else first.title
+        return f"Add a {first.title.lower()}"
 
 
 class Questionnaire:
@@ -167,38 +126,24 @@ def _section(proposal: Json, documents: Sequence[Document]) -> Section:
     if kind not in FIELDS or questions.has_schema(proposal):
         kind = "other"
     payload = questions.proposed_payload(proposal, kind)
-    cells = [
-        (_cell_field(column, name, number, len(rows)), _cell_text(row.get(column.name)))
-        for name, columns in ROWS.get(kind, {}).items()
-        for rows in [objects(payload.get(name))]
-        for number, row in enumerate(rows)
-        for column in columns
-    ]
     inputs = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    start = {"decision": ""} | {field.name: text for field, text in cells}
-    start |= dict.fromkeys((field.name for field in inputs), "")
+    fields = tuple(field for field in inputs if payload or field != PROPOSED)
+    start = {"decision": ""} | dict.fromkeys((field.name for field in fields), "")
+    if PROPOSED in fields:
+        start[PROPOSED.name] = _json_text(payload)
 
     suffix = "" if len(objects(payload.get("sources"))) == 1 else "s"
     verbs = tuple(
         verb._replace(button=verb.button.format(s=suffix), receipt=verb.receipt.format(s=suffix))
         for verb in VERBS[kind]
     )
-    return Section(kind, verbs, (*(field for field, _ in cells), *inputs), start, proposal)
+    return Section(kind, verbs, fields, start, proposal)
 
 
-def _cell_field(column: FormField, name: str, number: int, n_rows: int) -> FormField:
-    """Return the input of a cell of a proposed row."""
-    row = f"{ROW_NAMES[name]} {number + 1}" if n_rows > 1 else ROW_NAMES[name]
-    title = row if row == column.title else f"{row}: {column.title}"
-    return replace(column, name=f"{name}.{number}.{column.name}", title=title, is_folded=True)
-
-
-def _cell_text(value: Any) -> str:
-    """Return the text of a proposed cell, with invisible characters shown as codes."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return visible(text).replace("\n", code("\n"))
+def _json_text(payload: Json) -> str:
+    """Write JSON to be edited, with invisible characters as its escapes."""
+    text = json.dumps(payload, ensure_ascii=False, indent=2)
+    return UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def _with_documents(field: FormField, proposal: Json, documents: Sequence[Document]) -> FormField:
@@ -230,10 +175,6 @@ def _parse(field: FormField, text: str) -> Any:
         raise ValueError("is no longer offered; choose one of the list")
     if field.kind == "json":
         return _json_object(text)
-    if field.is_web and web_host(text) is None:
-        raise ValueError(
-            "must be a web address that begins with https:// or http:// and a plain host name"
-        )
     if field.max_length is not None and len(text) > field.max_length:
         raise ValueError(f"must have at most {field.max_length:,} characters")
     return text
