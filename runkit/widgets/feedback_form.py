@@ -6,8 +6,6 @@ The API doesn't list ratings, so the form shows only those that it sent.
 from __future__ import annotations
 
 import time
-from functools import partial
-from typing import Any
 
 import ipywidgets as w
 
@@ -22,8 +20,7 @@ from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import ToPage
 
 SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
-RATINGS = (("Helpful", "positive"), ("Not helpful", "negative"))
-WORDS = {rating: word.lower() for word, rating in RATINGS}
+RATINGS = {"Helpful": "positive", "Not helpful": "negative"}
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 
@@ -32,8 +29,8 @@ class FeedbackForm(CellOutput):
     """A form to rate the findings of a run; the last line of a cell shows it.
 
     It shows the artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once,
-    with the comment of up to 5,000 characters if there is one; "Send comment" sends a comment that
-    was typed later. A rating replaces the earlier one of the same account or user.
+    with the comment of up to 5,000 characters if there is one. A rating replaces the earlier one of
+    the same account or user.
 
     The cell gets two outputs: the artifacts with the ratings sent from here, readable without a
     kernel, and the form. `.widget` is the form as an ipywidget, to be shown inside another one, and
@@ -59,7 +56,7 @@ class FeedbackForm(CellOutput):
         self._client, self._run = client, client.runs.get(client.runs.full_id(run))
         self._artifacts = artifacts_of(self._run)
         self._queue = EventQueue("ratings")
-        self._ratings: dict[Artifact, str] = {}  # the API has accepted these
+        self._rated: set[Artifact] = set()  # the API has accepted these
         self._messages: dict[Artifact, str] = {}
 
     def __repr__(self) -> str:
@@ -75,7 +72,7 @@ class FeedbackForm(CellOutput):
 
     @property
     def _n_rated(self) -> str:
-        return f"{len(self._ratings)} of {len(self._artifacts)} rated"
+        return f"{len(self._rated)} of {len(self._artifacts)} rated"
 
     def _key(self) -> object:
         return "feedback", self._client.host, self._run.id
@@ -97,49 +94,40 @@ class FeedbackForm(CellOutput):
         """Build the widgets of one artifact; it has no controls if it cannot be rated."""
         # sent once, when it loses the focus: edits are throttled, and a click could overtake them
         comment = w.Textarea(placeholder="Comment", rows=2, continuous_update=False)
-        thumbs = w.ToggleButtons(options=RATINGS, value=self._ratings.get(artifact))
-        button = w.Button(description="Send comment")
+        buttons = [w.Button(description=word) for word in RATINGS]
         status = w.HTML(block(esc(self._message(artifact))))
 
         def show(message: str, *, is_busy: bool = False) -> None:
             self._messages[artifact] = message
             self._count.value, status.value = self._n_rated, block(esc(message))
-            thumbs.value = thumbs.value if is_busy else self._ratings.get(artifact)
-            button.disabled = thumbs.disabled = is_busy
+            for button in buttons:
+                button.disabled = is_busy
             update(self._head, self._static())
 
-        def send(rating: str | None) -> None:
+        def rate(button: w.Button) -> None:
             if button.disabled:
-                return
-            if rating is None:
-                show("Not sent. Choose Helpful or Not helpful first.")
                 return
 
             def post() -> Feedback:
                 time.sleep(SETTLE_S)
+                rating = RATINGS[button.description]
                 return self._client.runs.feedback(self._run, artifact.id, rating, comment.value)
 
-            self._queue.start("feedback", post, partial(rated, rating), failed)
+            def rated(sent: Feedback) -> None:
+                self._rated.add(artifact)
+                replaced = " Replaced an earlier rating." if sent.superseded_prior else ""
+                word = button.description.lower()
+                show(f"Rated {word}, {moment(sent.created_at)}.{replaced}")
+
+            def failed(error: Exception) -> None:
+                show(f"We couldn't confirm the rating. {error_message(error)}")
+
             show("Sending…", is_busy=True)
+            self._queue.start("feedback", post, rated, failed)
 
-        def rated(rating: str, sent: Feedback) -> None:
-            is_comment = self._ratings.get(artifact) == rating
-            self._ratings[artifact] = rating
-            done = "Comment sent" if is_comment else f"Rated {WORDS[rating]}"
-            is_replaced = sent.superseded_prior and not is_comment
-            replaced = " Replaced an earlier rating." if is_replaced else ""
-            show(f"{done}, {moment(sent.created_at)}.{replaced}")
-
-        def failed(error: Exception) -> None:
-            show(f"We couldn't confirm the rating. {error_message(error)}")
-
-        def on_thumb(change: dict[str, Any]) -> None:
-            if change["new"] not in (None, self._ratings.get(artifact)):
-                send(change["new"])
-
-        thumbs.observe(on_thumb, "value")
-        button.on_click(lambda _: send(self._ratings.get(artifact)))
-        controls = [thumbs, comment, button] if artifact.id and not self._client.read_only else []
+        for button in buttons:
+            button.on_click(rate)
+        controls = [comment, *buttons] if artifact.id and not self._client.read_only else []
         return w.VBox([w.HTML(block(esc(_text(artifact)))), w.HBox(controls), status])
 
 

@@ -91,7 +91,7 @@ def test_hostile_text_in_cards_does_nothing(open_session, watched):
     page = session.page
     expect(card(page)).to_have_count(5, timeout=90_000)
     expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
-    page.get_by_role("button", name="Send comment").first.wait_for()
+    page.get_by_role("button", name="Not helpful").first.wait_for()
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
     edit = page.locator('[data-id^=edit][aria-expanded="false"]')
     while edit.count():
