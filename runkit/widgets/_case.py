@@ -7,7 +7,6 @@ its findings or rows are folded; an open question is a row that is never folded.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ import pandas as pd
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.validation import decision_of, objects
+from runkit.api.validation import objects
 from runkit.client import Client
 from runkit.display import colors, status_words
 from runkit.display.counts import Count, age, gap
@@ -155,37 +154,31 @@ def _row(text: str, *pills: tuple[str, str], run: str = "", end: str = "", key: 
 def lines_about_others(
     client: Client, question: Question, list_runs: Callable[[], Iterable[Run]]
 ) -> list[Json]:
-    """Describe the questions and runs of the business, and the answers of this machine."""
+    """Describe the questions and runs of the business, with the answers of this machine."""
     runs = [question.run, *_read_others(client, question.run, list_runs)]
-    log = answer_log.answers_about(run.id for run in runs)
-    is_sent = ~log["delivery"].isin([answer_log.FAILED, answer_log.REFUSED])
-    log = log[log["host"].eq(client.host) & is_sent]
-    f = frames(runs, answers=log, progress=False)
+    answers = answer_log.answers_about(run.id for run in runs)
+    f = frames(runs, answers=answers, progress=False)
     questions = with_waits(f, f.interrupts).sort_values("since", kind="stable")
     is_open = questions["outcome"].eq("pending")
     return [
         *_open_rows(question, rows_of(questions[is_open])),
         *_runs_line(question, rows_of(f.runs[f.runs["run_id"].ne(question.run.id)])),
         *_earlier_line(rows_of(questions[~is_open].iloc[::-1]), int((~f.runs["has_steps"]).sum())),
-        *_answers_line(rows_of(log.iloc[::-1])),
     ]
 
 
 def _open_rows(question: Question, questions: Sequence[Any]) -> list[Json]:
     """Describe each other open question about the business; these are never folded."""
     keys = [asking_key(row.run_id, row.interrupt_id, row.step_id) for row in questions]
-    position = keys.index(question.key)
+    lead = f"{ordinal(keys.index(question.key))} question about this business; "
+    pill = f"◷ {len(keys):,} open"
     rows: list[Json] = []
     for number, (key, row) in enumerate(zip(keys, questions, strict=True)):
-        if number == position:
-            continue
-        wait = age(wait_of(row._asdict()))
-        text = f"the {ordinal(number)} {short_id(row.run_id)} is {wait} old"
-        pill = ""
-        if not rows:
-            text = f"{ordinal(position)} question about this business; {text}"
-            pill = f"◷ {len(questions):,} open"
-        rows.append(_row(text, (pill, "attention"), key=key))
+        if key != question.key:
+            wait = age(wait_of(row._asdict()))
+            text = f"{lead}the {ordinal(number)} {short_id(row.run_id)} is {wait} old"
+            rows.append(_row(text, (pill, "attention"), key=key))
+            lead = pill = ""  # in the first row only
     return rows
 
 
@@ -199,7 +192,7 @@ def ordinal(position: int) -> str:
 def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
     asked_at = question.asked_at or question.run.created_at
     rows, endings = [], []
-    for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
+    for run in runs:
         status = status_words.status(shorten(run.status, 40))
         color = colors.CONFIDENCE_COLORS.get(run.confidence, "")
         pills = [(str(status), status.color), ((run.confidence or "").capitalize(), color)]
@@ -215,22 +208,11 @@ def _runs_line(question: Question, runs: Sequence[Any]) -> list[Json]:
 def _earlier_line(questions: Sequence[Any], n_unread: int) -> list[Json]:
     rows, endings = [], []
     for row in questions:
-        ending = status_words.outcome_words(row.kind, row.outcome, row.decision)
+        ended = row.kind, row.outcome, row.decision
         when = f", {live_moment(row.answered_at)}" if row.answered_at else ""
+        signed = shorten(status_words.outcome_words(*ended, row.answered_by), 120)
         label = shorten(row.label or NO_LABEL, 100)
-        rows.append(_row(label, run=row.run_id, end=f"{ending}{when}"))
-        endings.append(ending.partition(":")[0].lower())
+        rows.append(_row(label, run=row.run_id, end=f"{signed}{when}"))
+        endings.append(status_words.outcome_words(*ended).partition(":")[0].lower())
     summary = _endings(endings, is_whole=not n_unread) + gap(Count(0, 0, 0, n_unread))
     return _folded(f"{plural(len(rows), 'earlier question')} about this business, {summary}", rows)
-
-
-def _answers_line(log: Sequence[Any]) -> list[Json]:
-    rows = []
-    for entry in log:
-        decision = decision_of(json.loads(entry.answer))
-        answer = status_words.outcome_words(entry.kind, "answered", decision)
-        doubt = "" if entry.delivery == answer_log.CONFIRMED else " (not confirmed)"
-        signer = shorten(entry.answered_by, 80)
-        text = f"{answer}{doubt} · signed {signer} · run {short_id(entry.run_id)}"
-        rows.append(_row(text, end=live_moment(entry.sent_at)))
-    return _folded(f"Earlier answers on this machine: {len(rows):,}", rows)
