@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -35,7 +35,6 @@ from runkit.widgets._question import Question, in_order, questions_of
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
-MAX_NAMED = 3  # runs named in a sentence
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # lines of the list
 
@@ -57,8 +56,8 @@ class InboxController(Forms):
         self.expired: list[Question] = []
         self.coverage = self.missing = self.error = self.message = self.filter = ""
         self.is_refreshing = self.is_opening = self.is_shown = False
-        self.read_at = self._full_check_at = datetime.now(UTC)
-        self._ahead = timedelta()  # of the server's clock, at the last check
+        self.read_at = self._full_check_at = datetime.now(UTC)  # of the server's clock
+        self.read_s = time.monotonic()
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
@@ -117,14 +116,17 @@ class InboxController(Forms):
         for run_id, error in fetched.errors.items():
             if isinstance(error, NotFound):
                 self._drop(run_id)
-        self.read_at, self.error = datetime.now(UTC), ""
-        self._ahead = (listed.read_at or self.read_at) - self.read_at
-        self._is_searched = False
+        self.read_at, self.read_s = listed.read_at or datetime.now(UTC), time.monotonic()
+        self.error, self._is_searched = "", False
         if full:
-            self._full_check_at = self.read_at + self._ahead
+            self._full_check_at = self.read_at
         checked_at = live_moment(self._full_check_at)
         self.coverage = f"Last full check {checked_at}, runs of the last {DAYS} days."
-        gaps = [listed.why if full else "", fetched.why, _unreadable(fetched)]
+        n_unread = sum(
+            run.status == "interrupted" and not self._questions.get(run.id) for run in fetched
+        )
+        unread = f"the questions of {plural(n_unread, 'run')} can't be read" if n_unread else ""
+        gaps = [listed.why if full else "", fetched.why, unread]
         self.missing = "; ".join(filter(None, gaps))
         if self.missing:
             self.coverage += f" {MAY_BE_MISSING}: {self.missing}."
@@ -132,9 +134,8 @@ class InboxController(Forms):
         self._checked(full)
 
     def _failed(self, full: bool, error: Exception) -> None:
-        at, read_at = datetime.now(UTC) + self._ahead, self.read_at + self._ahead
-        failure = f"Update failed at {live_moment(at)}. {error_message(error)}"
-        self.error = f"{failure} Showing questions as of {live_moment(read_at)}."
+        shown = f"Showing questions as of {live_moment(self.read_at)}."
+        self.error = f"Update failed. {error_message(error)} {shown}"
         self._checked(full)
 
     def _checked(self, full: bool) -> None:
@@ -314,15 +315,6 @@ class InboxController(Forms):
             first = next((key for key in listed if key not in self._later), None)
             self.open(first if first != self._wanted else None)
         self._order = listed[:MAX_ROWS]
-
-
-def _unreadable(runs: RunList) -> str:
-    """Name the waiting runs whose questions cannot be read; empty if there are none."""
-    labels = [run.label for run in runs if run.status == "interrupted" and not run.interrupts]
-    if not labels:
-        return ""
-    n_runs, names = plural(len(labels), "run"), ", ".join(labels[:MAX_NAMED])
-    return f"the questions of {n_runs} can't be read ({names})"
 
 
 def texts_of(question: Question) -> dict[str, str]:

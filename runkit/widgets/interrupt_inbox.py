@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from runkit.arguments import NonBlank, checked
@@ -129,7 +129,7 @@ class InterruptInbox(CellOutput):
             "mode": self._client.mode,
             "oldest": oldest(controller.waiting),
             "error": f"{controller.error} {controller.message}".strip(),
-            "age": (datetime.now(UTC) - controller.read_at).total_seconds(),
+            "age": time.monotonic() - controller.read_s,
             "rows": inbox_lines(controller, questions),
             "open": form.question.key if form else None,
             "has_filter": bool(controller.filter) or len(controller.waiting) > FILTER_FROM,
