@@ -58,7 +58,6 @@ OFFLINE = "Offline. What you typed is kept. Answering works again when the serve
 UNSENT = "Your answer was not sent."
 READ_ONLY = "Read-only. This client can read runs but not answer."
 NO_NAME = "Type your name first."
-NO_ID = "This question has no id; answer it in Middesk."
 DAYS = 30  # how far back questions and other runs of a business are searched
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # logins of containers are no person's name
@@ -123,13 +122,12 @@ class AnswerController:
         # lines about other runs of the business are added once they are read
         self.case_lines = self._findings
         self.refusal = READ_ONLY if client.read_only else ""
-        if question.interrupt_id is None:
-            self.refusal = NO_ID
         self._list_runs = list_runs or self._list_recent
         self._has_reason = receipts == "full"
         self._use_drafts = drafts
-        run, interrupt_id = question.run, question.interrupt_id or ""
-        self._draft_key = draft_key(run, client.host, interrupt_id, question.digest)
+        self._draft_key = draft_key(
+            question.run, client.host, question.interrupt_id, question.digest
+        )
         self._sent: Sent | None = None  # being sent
         self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
         self._is_sending = False  # also while it is checked
@@ -218,24 +216,15 @@ class AnswerController:
     # -- newer states of the run
 
     def check(self) -> None:
-        """Read whether the question is still open, without the run's steps while it is."""
-        self.queue.start("check", self._read_newer, self.checked, self.not_checked)
+        """Read whether the question is still open."""
+        read = partial(self.client.runs.get, self.question.run)
+        self.queue.start("check", read, self.checked, self.not_checked)
 
-    def _read_newer(self) -> Run | None:
-        """Return the run with its steps if anything has changed, else None."""
-        run = self.client.runs.get(self.question.run, steps=False)
-        is_open = self.question.outcome(run).word == "open"
-        is_same = is_open and run.updated_at == self.run.updated_at
-        if is_same and self.snapshot.state is not State.UNKNOWN:
-            return None
-        return self.client.runs.get(self.question.run)
-
-    def checked(self, run: Run | None) -> None:
-        """Take the run that a check has read, if it has changed."""
+    def checked(self, run: Run) -> None:
+        """Take the run that a check has read."""
         if self.snapshot.message == OFFLINE:
             self._change(State.OPEN)
-        if run is not None:
-            self.update_run(run)
+        self.update_run(run)
 
     def not_checked(self, error: Exception) -> None:
         """Show that the host cannot be reached; sending reports what else is wrong."""

@@ -1,13 +1,12 @@
 """Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
 There is one draft per question and value: a question that has changed does not get the draft of the
-old one. Digests name runs and questions, and no API key is stored. `answer_log` deletes old drafts.
+old one. No API key is stored. `answer_log` deletes old drafts.
 A store that cannot be used causes a warning, and there are no drafts then.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
@@ -23,7 +22,7 @@ SAME = "run = ? AND question = ? AND digest = ?"
 
 
 class DraftKey(NamedTuple):
-    """The key of a draft: digests of its run, its question's id and its question's value."""
+    """The key of a draft: its run, its question's id and the digest of its question's value."""
 
     run: str
     question: str
@@ -32,7 +31,7 @@ class DraftKey(NamedTuple):
 
 def draft_key(run: Run, host: str, interrupt_id: str, digest: str) -> DraftKey:
     """Return the key of the draft of a question, whose value has this digest."""
-    return DraftKey(_run(run, host), _digest(interrupt_id), digest)
+    return DraftKey(_run(run, host), interrupt_id, digest)
 
 
 def save(key: DraftKey, entries: Entries) -> None:
@@ -55,9 +54,7 @@ def drop(key: DraftKey) -> None:
 
 def drop_closed(run: Run, host: str) -> None:
     """Delete the drafts of a run's questions that are closed."""
-    waiting = json.dumps(
-        [] if run.is_finished else [_digest(item.id or "") for item in run.interrupts]
-    )
+    waiting = json.dumps([] if run.is_finished else [item.id for item in run.interrupts])
     closed = "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))"
     _execute(closed, (_run(run, host), waiting))
 
@@ -75,8 +72,4 @@ def _execute(sql: str, values: tuple[object, ...], *, is_new: bool = False) -> s
 
 
 def _run(run: Run, host: str) -> str:
-    return _digest("\n".join((host, run.id, run.created_at.isoformat())))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{host} {run.id} {run.created_at.isoformat()}"

@@ -63,7 +63,7 @@ class Row(NamedTuple):
 
     run_id: str
     business_name: str | None
-    interrupt_id: str | None
+    interrupt_id: str
     kind: str
     label: str
     asked_at: datetime | None
@@ -75,11 +75,11 @@ class Question:
     """A question as it was when it was read.
 
     `asked_at` is the server's time, None if no step gives it, `documents` those of its business to
-    choose from. A question without an id is shown and cannot be answered through the API.
+    choose from.
     """
 
     run: Run
-    interrupt_id: str | None
+    interrupt_id: str
     value: Json
     agent: str | None
     label: str
@@ -141,7 +141,7 @@ class Question:
 
     def outcome(self, run: Run) -> Outcome:
         """Return the outcome in a newer state of the run, read with its steps."""
-        is_open = is_pending(run, self.interrupt_id or "", self.step_id)
+        is_open = is_pending(run, self.interrupt_id, self.step_id)
         if is_open and not run.is_finished:
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
             is_same = current is None or answer_log.digest(current.value) == self.digest
@@ -174,7 +174,10 @@ def rows_of(df: pd.DataFrame) -> list[Any]:
 
 
 def questions_of(runs: Iterable[Run]) -> list[Question]:
-    """Return the pending questions of runs that were read with their steps, in the one order."""
+    """Return the pending questions of runs that were read with their steps, in the one order.
+
+    One without an id cannot be answered through the API, and is left out.
+    """
     by_id = {run.id: run for run in runs}
     interrupts = frames([*by_id.values()], progress=False).interrupts
     pending = interrupts[interrupts["outcome"] == "pending"].sort_values("asked_at", kind="stable")
@@ -182,8 +185,8 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
     for row in rows_of(pending):
         run = by_id[row.run_id]
         value = next((item.value for item in run.interrupts if item.id == row.interrupt_id), None)
-        if value is not None:
-            question = Question(
+        if value is not None and row.interrupt_id:
+            questions[run.id, row.interrupt_id] = Question(
                 run=run,
                 interrupt_id=row.interrupt_id,
                 value=value,
@@ -192,7 +195,6 @@ def questions_of(runs: Iterable[Run]) -> list[Question]:
                 step_id=row.step_id,
                 asked_at=row.asked_at,
             )
-            questions[run.id, row.interrupt_id or ""] = question
     return in_order(questions.values())
 
 
@@ -209,12 +211,9 @@ def in_order(questions: Iterable[Question]) -> list[Question]:
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     """Return a pending question of a run that was read with its steps; None if it isn't pending.
 
-    Without an id it is the only pending question. Raises `UsageError` if there are several. An
-    empty id is that of a question that has none.
+    Without an id it is the only pending question. Raises `UsageError` if there are several.
     """
-    waiting = [
-        item for item in questions_of([run]) if interrupt_id in (None, item.interrupt_id or "")
-    ]
+    waiting = [item for item in questions_of([run]) if interrupt_id in (None, item.interrupt_id)]
     if len(waiting) > 1:
         choices = "; ".join(f"{item.interrupt_id!r}: {shorten(item.label, 80)}" for item in waiting)
         raise UsageError(
@@ -256,16 +255,13 @@ CLEAR, DOUBTFUL, THEIRS, NONE = "confirmed", "doubtful", "theirs", "none"
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{answer}, {at} · signed {who}"
 _ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}. {{unsent}}"
-_MAYBE = (
-    "Closed{by}{when}, maybe by the answer sent from this machine at {sent_at}, signed {signer}."
-)
 _EXPIRED = f"{status_words.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     # by the outcome of the question and that knowledge: the state, the tone and the title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
     ("closed", CLEAR): (State.CONFLICT, "attention", _ELSEWHERE),
     ("closed", DOUBTFUL): (State.SETTLED, "attention", "Closed. {doubt}"),
-    ("closed", THEIRS): (State.CONFLICT, "attention", f"{_MAYBE} {{unsent}}"),
+    ("closed", THEIRS): (State.CONFLICT, "attention", "Closed. {doubt} {unsent}"),
     ("closed", NONE): (State.CONFLICT, "attention", "Already answered{by}{when}. {unsent}"),
     ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
     ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
@@ -350,13 +346,12 @@ def verdict(
 
     answer = Questionnaire(question.value).receipt(sent.answer)
     facts |= _answer_facts(answer, sent, certainty, is_logged=is_logged)
+    whose = "your answer" if sent.is_mine else f"the answer signed {sent.by}"
     values |= {
         "answer": answer,
         "at": moment(outcome.at or sent.at),
         "who": by or sent.by,
-        "sent_at": moment(sent.at),
-        "signer": sent.by,
-        "doubt": f"We couldn't confirm that your answer of {moment(sent.at)} arrived.",
+        "doubt": f"We couldn't confirm that {whose} of {moment(sent.at)} arrived.",
     }
     title = title.format(**values).strip()
     is_shown = has_reason and outcome.word == ACCEPTED
@@ -396,10 +391,7 @@ def closed_receipt(
     _drafts.drop_closed(run, client.host)
     entries = logged_answers(run, client.host, interrupt_id=interrupt_id)
     if not entries:
-        subject = (
-            f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
-        )
-        return Receipt(f"Nothing to answer: {subject} waiting.", facts)
+        return Receipt("Nothing to answer: no such question of this run is waiting.", facts)
 
     entry = entries[-1]
     question = Question(

@@ -35,5 +35,5 @@ def deliveries() -> list[str]:
 
 def saved(controller: AnswerController) -> Any:
     question, host = controller.question, controller.client.host
-    interrupt_id = question.interrupt_id or ""
-    return _drafts.load(_drafts.draft_key(question.run, host, interrupt_id, question.digest))
+    key = _drafts.draft_key(question.run, host, question.interrupt_id, question.digest)
+    return _drafts.load(key)

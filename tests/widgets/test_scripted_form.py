@@ -137,8 +137,8 @@ def test_an_answer_of_another_notebook_names_its_sender(show, server, run_json, 
     assert posts(server) == []
     assert shown.form.receipt is not None
     title = shown.form.receipt.title
-    assert "maybe by the answer sent from this machine at" in title
-    assert title.endswith("signed Bob. Your answer was not sent.")
+    assert title.startswith("Closed. We couldn't confirm that the answer signed Bob of ")
+    assert title.endswith(" arrived. Your answer was not sent.")
     until(lambda: shown.page.view["status"]["copy"] == NOTE)
 
 
