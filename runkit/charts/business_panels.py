@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from runkit.arguments import checked
 from runkit.charts._fleet_chart import fleet_chart
 from runkit.charts.one_run import UNKNOWN, questions_sentence, questions_with_answers
-from runkit.charts.panel import Panel, count_words, records, render, table_html, words_of
-from runkit.display.counts import lasted, sentence, short, things, unread
+from runkit.charts.panel import Panel, Row, count_words, records, render, table_html, words_of
+from runkit.display.counts import lasted, paragraph, sentence, short, things, unread
 from runkit.display.html_tables import without_blanks
 from runkit.display.text import Markup, brief, day, plural, short_id
 from runkit.errors import UsageError
@@ -93,34 +91,35 @@ def dossier(f: Frames, answers: pd.DataFrame | None = None) -> dict[str, Panel]:
 def _ratings(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the findings and outputs of some runs with the number of their run, from 0.
 
-    `copy` numbers those of a run with one key, the lowest confidence first.
+    `ratings` has those of its run with one key: of equal ones nobody knows which was which.
     """
     rows = pd.concat([findings_of(f), outputs_of(f)])
     rows = rows.assign(
         is_output=rows["origin"].eq("output"), rating=rows["confidence_text"].fillna(UNRATED)
     )
-    days = runs["created_at"].map(day, na_action="ignore").astype("str")
-    runs = runs[["run_id"]].assign(no=range(len(runs)), day=days.fillna("an unknown day"))
-    rows = rows.merge(runs, on="run_id").sort_values(["no", "confidence", "rating"], kind="stable")
-    copies = rows.groupby(["no", *KEY], dropna=False, observed=True)
-    return rows.assign(copy=copies.cumcount(), n_copies=copies["no"].transform("size"))
+    rows = rows.merge(runs[["run_id"]].assign(no=range(len(runs))), on="run_id")
+    rows = rows.sort_values(["no", "confidence", "rating"], kind="stable")
+    by = rows.groupby(["no", *KEY], dropna=False, observed=True)
+    return rows.assign(ratings=by["rating"].transform(", ".join))
 
 
 def _known(f: Frames) -> Panel:
-    """Show each finding once, from the newest run that has it, with what it was before."""
+    """Show each finding from the newest run that has it, with what it was before."""
     newest, rows = Facts(f.select(f.runs["run_id"].iloc[0])), _ratings(f, f.runs)
     findings = rows[~rows["is_output"]].drop(columns="confidence")
-    by = findings.groupby([*KEY, "copy"], dropna=False, observed=True)
-    older = by[["rating", "day", "n_copies"]].shift(-1).add_prefix("older_")
-    latest = findings.join(older)[by.cumcount().eq(0)]
+    is_newest = findings.groupby(KEY, dropna=False, observed=True)["no"].transform("min")
+    is_newest = findings["no"].eq(is_newest)
+    older = findings[~is_newest].drop_duplicates(KEY)[[*KEY, "no", "ratings"]]
+    latest = findings[is_newest].merge(older, "left", KEY, suffixes=("", "_older"))
+    days = f.runs["created_at"].map(day, na_action="ignore").astype("str").fillna("an unknown day")
     can_be_new = len(f) > 1 and bool(is_read(f).all())
-    before = [_before(row, can_be_new) for row in records(latest)]
+    before = [_before(row, days, can_be_new=can_be_new) for row in records(latest)]
     latest = latest.assign(before=before, confidence=latest["confidence_text"])
 
     words = sentence(f"newest run: {things(newest.findings, 'finding')}")
     if n_older := int(latest["no"].gt(0).sum()):
         words += f" Earlier runs: {plural(n_older, 'other finding')}."
-    table, is_now = latest[KNOWN].reset_index(drop=True), latest["no"].eq(0).to_numpy()
+    table, is_now = latest[KNOWN], latest["no"].eq(0)
     body = render("known", rows=records(table[is_now]))
     if n_older:
         title = "In earlier runs" + " only" * newest.findings.is_whole
@@ -129,16 +128,14 @@ def _known(f: Frames) -> Panel:
     return Panel("What is known now", words, table, body=body)
 
 
-def _before(row: dict[Any, Any], can_be_new: bool) -> str:
+def _before(row: Row, days: pd.Series[str], *, can_be_new: bool) -> str:
     """Write from when a finding is, and what it was in the run that had it before."""
-    last = f"last on {row['day']}, " if row["no"] else ""
-    if max(row["n_copies"], row["older_n_copies"] or 0) > 1:
-        return f"{last}several of one title"
-    if row["older_day"]:
-        is_same = row["older_rating"] == row["rating"]
-        verb = "same" if is_same else f"was {words_of(row['older_rating'], 20)}"
-        return f"{last}{verb} on {row['older_day']}"
-    return last.rstrip(", ") or "new" * can_be_new
+    words = [f"last on {days[row['no']]}"] if row["no"] else []
+    if row["no_older"] is not None:
+        is_same = row["ratings_older"] == row["ratings"]
+        verb = "same" if is_same else f"was {words_of(row['ratings_older'], 40)}"
+        words.append(f"{verb} on {days[row['no_older']]}")
+    return ", ".join(words) or "new" * can_be_new
 
 
 def _changed(f: Frames, facts: Facts) -> Panel:
@@ -152,21 +149,19 @@ def _changed(f: Frames, facts: Facts) -> Panel:
     run = runs.iloc[pairs["no"]].set_axis(pairs.index)
     change = pairs["side"].astype("str").map(CHANGES)
     is_unreached = change.eq("gone") & run["status"].ne("completed")
-    has_copies = pairs[["n_copies_older", "n_copies_newer"]].gt(1).any(axis=1)
     table = run.assign(
         finding=pairs["title"].mask(pairs["is_output"], pairs["title"] + " (output)"),
         change=change.mask(is_unreached, "not reached"),
-        before=pairs["rating_older"].mask(has_copies),
-        after=pairs["rating_newer"],
+        before=pairs["ratings_older"],
+        after=pairs["ratings_newer"],
     )[CHANGED].reset_index(drop=True)
 
     words = count_words(table["change"]) if len(table) else ""
     if table.empty and len(runs) > 1:
         words = f"no finding differs in {plural(len(runs), 'run')}"
-    if n_left_out := len(read) - len(runs):
-        left_out = f"{plural(n_left_out, 'run')} not completed left out"
-        words = "; ".join(filter(None, [words, left_out]))
-    words = f"{sentence(words)} {unread(facts.unread, 'Findings')}".strip()
+    left_out = f"{plural(len(read) - len(runs), 'run')} not completed left out"
+    left_out *= len(read) > len(runs)
+    words = paragraph(sentence(words), sentence(left_out), unread(facts.unread, "Findings"))
     return Panel("What changed from run to run", words, table, body=_all_rows(table))
 
 
@@ -175,15 +170,12 @@ def finding_differences(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
 
     That is the older one; `no` is the row of the newer one.
     """
-    newer = _ratings(f, runs)[["no", *KEY, "copy", "rating", "n_copies"]]
+    newer = _ratings(f, runs)[["no", *KEY, "ratings"]].drop_duplicates()
     older = newer.assign(no=newer["no"] - 1)
-    key, suffixes = ["no", *KEY, "copy"], ("_older", "_newer")
+    key, suffixes = ["no", *KEY], ("_older", "_newer")
     pairs = older.merge(newer, "outer", key, suffixes=suffixes, indicator="side")
-    pairs = pairs[pairs["no"].between(0, len(runs) - 2)]
-    # Of more or fewer copies nobody knows which is which.
-    is_same = pairs["rating_older"].eq(pairs["rating_newer"])
-    is_same |= pairs["n_copies_older"].ne(pairs["n_copies_newer"])
-    return pairs[~is_same | pairs["side"].ne("both")]
+    is_same = pairs["ratings_older"].eq(pairs["ratings_newer"])
+    return pairs[pairs["no"].between(0, len(runs) - 2) & ~is_same]
 
 
 def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
@@ -193,11 +185,11 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
     shown = trail[["asked_at", "run_id", "question"]].assign(
         answer=table["ending"],
         answered_by=table["signer"],
-        reason=trail["reason"].fillna(table["later"]),
+        reason=table["reason"].fillna(table["later"]),
         wait=pd.Series(waits, table.index, "str").where(table["outcome"].isin(WITH_WAIT)),
     )
     is_unknown = shown["answer"].eq("Answered") & shown["answered_by"].isna()
-    is_unknown &= trail["reason"].isna() & table["answer"].isna()
+    is_unknown &= table["reason"].isna() & table["answer"].isna()
     words = questions_sentence(f, table)
     if n_unknown := int(is_unknown.sum()):
         words += f" {plural(n_unknown, 'answer')} not known. {UNKNOWN}"
@@ -207,24 +199,19 @@ def _questions(f: Frames, answers: pd.DataFrame | None) -> Panel:
 def _sources(f: Frames, facts: Facts) -> Panel:
     """Show each source once, by tier and host: what cites it, and in how many runs."""
     rows = f.sources.merge(f.runs[["run_id", "created_at"]], on="run_id")  # the newest first
+    rows = rows.sort_values(["source_tier", "host"], ascending=[False, True], kind="stable")
     table = rows.groupby(["url", "source_name"], dropna=False, sort=False).agg(
-        tier=("source_tier", "first"),
-        host=("host", "first"),
         source_tier_text=("source_tier_text", "first"),
         cited_for=("title", lambda titles: " · ".join(titles.dropna().unique())),
         n_runs=("run_id", "nunique"),
         last_at=("created_at", "max"),
     )
-    table = table.sort_values(["tier", "host"], ascending=[False, True], kind="stable")
-    table = table.drop(columns=["tier", "host"]).reset_index()
-    count = facts.sources
+    table, count = table.reset_index(), facts.sources
     words = sentence(things(count, "source"))
     if count.of:
         words = sentence(plural(count.of, "source"), short(count, "government or primary"))
     cells = [render("cited", item=item) for item in records(table)]
-    shown = table.drop(columns=["url", "source_name"]).rename(
-        columns={"source_tier_text": "source_tier"}
-    )
+    shown = table.drop(columns=["url", "source_name"])
     shown.insert(0, "source", pd.Series(cells, table.index, object))
     return Panel("Sources", words, table, body=_all_rows(shown))
 

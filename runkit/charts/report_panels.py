@@ -436,7 +436,7 @@ def different_findings(f: Frames) -> Panel:
     known = Facts(f).findings
     rows = finding_differences(f, f.runs[::-1])
     rows = rows[~rows["is_output"]]
-    columns = {"rating_older": "confidence_a", "rating_newer": "confidence_b"}
+    columns = {"ratings_older": "confidence_a", "ratings_newer": "confidence_b"}
     rows = rows.assign(match=rows["side"].astype("str").map(MATCHES)).rename(columns=columns)
     table = rows[["match", "agent", "title", *columns.values()]]
     if known.unread:  # what they hold may be equal

@@ -43,6 +43,7 @@ HEADS = {
     "runs_percent": "Share",
     "self_s": "Own time",
     "source_name": "Source",
+    "source_tier_text": "Source tier",
     "title": "Finding",
     "url": "Address",
 }

@@ -47,7 +47,7 @@ def test_every_finding_question_and_source_of_five_runs_stands_there_once(busine
 
 
 def test_findings_are_followed_from_run_to_run_as_a_multiset():
-    """Another title is one gone and one new; of a repeated key nobody knows which was which."""
+    """Another title is one gone and one new; a repeated key has all its ratings."""
     twice = ("Hit", "medium"), ("Hit", "medium")
     f = runkit.frames(
         [
@@ -67,18 +67,17 @@ def test_findings_are_followed_from_run_to_run_as_a_multiset():
     table = panels["changed"].table.drop(columns="created_at").astype(object)
     rows = table.where(table.notna(), None).to_numpy().tolist()
     assert sorted(rows, key=str) == [
-        ["r2", "Hit", "other confidence", None, "low"],
+        ["r2", "Hit", "other confidence", "medium, medium", "low, medium"],
         ["r2", "Site", "gone", "high", None],
         ["r2", "TIN", "other confidence", "low", "high"],
-        ["r3", "Hit", "not reached", None, None],
-        ["r3", "Hit", "not reached", None, None],
+        ["r3", "Hit", "not reached", "low, medium", None],
     ]
     known = panels["known"].table
     day = pd.Timestamp(at(0)).strftime("%b %-d, %Y")
     assert dict(zip(known["title"], known["before"], strict=True)) == {
         "TIN": f"same on {day}",
         "Site": f"last on {day}",
-        "Hit": f"last on {day}, several of one title",
+        "Hit": f"last on {day}, was medium, medium on {day}",
     }
     assert known["title"].tolist()[0] == "TIN"
     now, earlier = panels["known"].body.split("In earlier runs only")
