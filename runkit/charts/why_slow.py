@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from runkit.api.contract import RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts.panel import Panel, bars, lasting, render, table_html, words_of
-from runkit.display.counts import NOT_KNOWN
+from runkit.charts.panel import Panel, Row, bars, lasting, records, render, table_html, words_of
+from runkit.display.counts import NOT_KNOWN, paragraph
 from runkit.display.status_words import status
 from runkit.display.text import plural, run_label
 from runkit.facts import run_facts
@@ -56,7 +54,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     run = runs.sort_values("duration_s", ascending=False, kind="stable").head(1)
     if run.empty:
         return Panel("Why was it slow?", "There are no runs.", run[MEASURES])
-    [row] = run.to_dict("records")
+    [row] = records(run)
     others = _others(facts, row)
     known = others[others["working_s"].notna()]
     is_least = run["is_least"] & ~run["is_over"]  # nobody knows how long it has waited
@@ -69,18 +67,15 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     ]
     table = pd.DataFrame(medians)
 
-    questions = _questions(f, row["run_id"])
     share = bars(table[["waiting_s", "working_s"]].set_axis(["wait", "accent"], axis=1))
     body = table_html(table.drop(columns="n_runs").assign(share=share))
     body += render("legend", words={"wait": "waiting", "accent": "working"})
-    if len(questions) and len(known):
-        body += render("section", title="What it waited for", body=table_html(questions))
     label = run_label(row["run_id"], row["business_name"], row["agent_name"])
-    sentences = _sentences(f, row, known, questions, len(others) - len(known))
-    return Panel(f"{label} {status(row['status'])}", " ".join(sentences), table, body=body)
+    words = paragraph(*_sentences(f, row, known, len(others) - len(known)))
+    return Panel(f"{label} {status(row['status'])}", words, table, body=body)
 
 
-def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
+def _others(runs: pd.DataFrame, row: Row) -> pd.DataFrame:
     """Return the other completed runs of a run's agent; none for a failed run."""
     if row["status"] == "error":
         return runs.head(0)
@@ -89,23 +84,11 @@ def _others(runs: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
     return runs[is_other & is_of_agent]
 
 
-def _questions(f: Frames, run_id: str) -> pd.DataFrame:
-    """Return the questions of a run, the longest wait first, beside the median of their kind."""
-    table = f.interrupts[~f.interrupts["outcome"].isin(RESOLUTIONS)]
-    median_s = table.groupby("kind", observed=True)["wait_s"].transform("median")
-    table = table.assign(median_of_kind_s=median_s)
-    table = table[table["run_id"].eq(run_id) & (table["wait_s"] > 0)]
-    table = table.sort_values("wait_s", ascending=False)
-    return table[["label", "agent", "asked_at", "wait_s", "median_of_kind_s"]]
-
-
-def _sentences(
-    f: Frames, row: dict[Any, Any], known: pd.DataFrame, questions: pd.DataFrame, n_unknown: int
-) -> list[str]:
+def _sentences(f: Frames, row: Row, known: pd.DataFrame, n_unknown: int) -> list[str]:
     """Write at most four sentences; that the run is not slow only where it is proved."""
     if row["status"] == "error":
-        after = "" if pd.isna(row["duration_s"]) else f" after {lasting(row['duration_s'])}"
-        where = "" if pd.isna(row["cause"]) else f" in “{words_of(row['cause'])}”"
+        after = f" after {lasting(row['duration_s'])}" if row["duration_s"] is not None else ""
+        where = f" in “{words_of(row['cause'])}”" if row["cause"] else ""
         return [f"It failed{after}{where}.", "A failed run is not compared."]
     times = ", ".join(filter(None, time_parts(row)))
     if not row["is_over"]:
@@ -118,12 +101,8 @@ def _sentences(
         return [f"{times}.", *notes]
 
     parts = _compared(row, known)
-    spent = {
-        part: f"{verb} {lasting(row[part])}, median {lasting(known[part].median())}"
-        for part, verb in PARTS.items()
-    }
     reasons = [
-        f"{spent[part]}{_cause(f, row, known, questions, part)}"
+        f"{parts['words'][part]}{_cause(f, row, known, part)}"
         for part in parts.index[parts["is_unusual"]][:2]
     ]
     starts = ("Slow because", "Besides,")
@@ -134,12 +113,12 @@ def _sentences(
         n_others = len(known) + n_unknown
         is_proved = not n_unknown or parts["n_longer"].ge(RARE * n_others).all()
         start = "Not slow" if is_proved else f"{NOT_KNOWN.capitalize()} whether it is slow"
-        beside = f"beside {plural(len(known), 'other')}"
-        sentences = [f"{start} {beside}: {spent['working_s']}; {spent['waiting_s']}."]
+        spent = "; ".join(parts["words"][["working_s", "waiting_s"]])
+        sentences = [f"{start} beside {plural(len(known), 'other')}: {spent}."]
     return [*sentences, *notes]
 
 
-def _compared(row: dict[Any, Any], known: pd.DataFrame) -> pd.DataFrame:
+def _compared(row: Row, known: pd.DataFrame) -> pd.DataFrame:
     """Return for each part of a run's time whether it is unusual, the most unusual first."""
     spent = pd.Series({part: row[part] for part in PARTS}, dtype="float64")
     if row["is_least"] and not row["is_over"]:  # nobody knows how long it has waited
@@ -147,19 +126,29 @@ def _compared(row: dict[Any, Any], known: pd.DataFrame) -> pd.DataFrame:
     times = known[[*spent.index]]
     usual, n_longer = times.median(), times.ge(spent).sum()
     extra, least = spent - usual, MORE * usual.clip(lower=known["working_s"].median())
-    is_unusual = (n_longer < RARE * len(known)) & (extra > least)
-    parts = pd.DataFrame({"extra": extra, "n_longer": n_longer, "is_unusual": is_unusual})
-    return parts.sort_values("extra", ascending=False, kind="stable")
+    words = [
+        f"{PARTS[part]} {lasting(spent[part])}, median {lasting(usual[part])}"
+        for part in spent.index
+    ]
+    columns = {
+        "extra": extra,
+        "n_longer": n_longer,
+        "is_unusual": (n_longer < RARE * len(known)) & (extra > least),
+        "words": pd.Series(words, spent.index),
+    }
+    return pd.DataFrame(columns).sort_values("extra", ascending=False, kind="stable")
 
 
-def _cause(
-    f: Frames, row: dict[Any, Any], known: pd.DataFrame, questions: pd.DataFrame, part: str
-) -> str:
+def _cause(f: Frames, row: Row, known: pd.DataFrame, part: str) -> str:
     """Name the question that waited longest, or the step that worked most above its median."""
-    if part == "waiting_s" and len(questions):
-        longest = questions.iloc[0]
-        return f": {lasting(longest['wait_s'])} for “{words_of(longest['label'])}”"
-    return _extra_step(f, row["run_id"], known["run_id"]) if part == "working_s" else ""
+    if part == "working_s":
+        return _extra_step(f, row["run_id"], known["run_id"])
+    asked = f.interrupts[f.interrupts["run_id"].eq(row["run_id"])]
+    asked = asked[~asked["outcome"].isin(RESOLUTIONS)].nlargest(1, "wait_s")
+    if part == "idle_s" or asked.empty:
+        return ""
+    [longest] = records(asked)
+    return f": {lasting(longest['wait_s'])} for “{words_of(longest['label'])}”"
 
 
 def _extra_step(f: Frames, run_id: str, others: pd.Series[str]) -> str:
