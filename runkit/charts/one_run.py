@@ -6,19 +6,17 @@ module.
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
 import pandas as pd
 
 from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.arguments import checked
-from runkit.charts.panel import Panel, count_words, lasting, records, render
+from runkit.charts.panel import Panel, Row, count_words, lasting, records, render
 from runkit.charts.step_panel import rows_with_sources, step
-from runkit.display.counts import Span, lasted, sentence, short, things, unread
+from runkit.display.counts import Span, lasted, paragraph, sentence, short, things, unread
 from runkit.display.status_words import ENDING, outcome_words
-from runkit.display.text import agent_title, moment, plural, shorten
+from runkit.display.text import agent_title, moment, plural
 from runkit.facts import Facts, count
 from runkit.local.answer_log import CONFIRMED, IN_DOUBT, SELF_DECLARED
 from runkit.tables.audit_trail import LATER, audit_trail, match, proposed_artifacts, with_answers
@@ -37,13 +35,10 @@ from runkit.tables.run_rules import (
 __all__ = ["findings", "questions", "step"]
 
 FINDING = [
-    *("title", "summary", "confidence", "confidence_text", "n_sources", "tiers"),
+    *("title", "summary", "confidence", "confidence_text", "n_sources", "best_tier_text"),
     *("agent", "origin", "is_unfinished", "artifact_no", "type", "step_id"),
 ]
-MAX_ANSWER = 600  # characters
 MAX_STEPS = 3  # a card names so many of the steps that followed an answer
-# The start of an answer, which its card says already.
-DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 UNKNOWN = "The API keeps neither the answer nor who gave it."
 
 
@@ -64,8 +59,8 @@ def findings(f: Frames) -> Panel:
     -------
     Panel
         A row for each finding, and for each agent that did not finish and found nothing
-        (`is_unfinished`). `tiers` counts a finding's sources by tier. Outputs that cite an address
-        that no finding cites are the last rows, with the origin `output`; they are no findings.
+        (`is_unfinished`). Outputs that cite an address that no finding cites are the last rows,
+        with the origin `output`; they are no findings.
 
     Raises
     ------
@@ -77,22 +72,18 @@ def findings(f: Frames) -> Panel:
     words = things(facts.findings, "finding")
     if len(findings):
         strong = short(facts.strong_findings, "on government or primary sources")
-        words += f", weakest first: {strong}"
-        if facts.strong_findings.n < facts.strong_findings.of:
-            words += f", {short(facts.bare_findings, 'without a source')}"
+        bare = short(facts.bare_findings, "without a source")
+        words += f", weakest first: {strong}, {bare}"
     words = sentence(words)
     outputs = _outputs_with_new_sources(f, findings)
     if len(outputs):
         words += f" {plural(len(outputs), 'output')} with other sources."
 
     rows = pd.concat([findings.sort_values("confidence", kind="stable"), outputs])
-    tiers = sources.groupby("artifact_no")["source_tier_text"].agg(count_words)
-    rows = rows.assign(tiers=rows["artifact_no"].map(tiers).astype("str"), is_unfinished=False)
-    rows = rows.astype({"artifact_no": "Int64"})
+    rows = rows.assign(is_unfinished=False).astype({"artifact_no": "Int64"})
     stopped = unfinished(f)
     parts = [stopped, rows] if len(stopped) else [rows]
     table = pd.concat(parts, ignore_index=True)[FINDING]
-
     body = render("findings", rows=rows_with_sources(table, sources))
     return Panel("Findings", words, table, body=body)
 
@@ -113,15 +104,11 @@ def unfinished(f: LinkedFrames) -> pd.DataFrame:
     has_finding = steps["agent"].isin(findings_of(f)["agent"])
     rows = steps[is_stopped & ~has_finding & is_over].groupby("agent").tail(1)
     after = rows["duration_s"].map(lasting).astype("str")
-    return pd.DataFrame(
-        {
-            "title": rows["agent"].map(agent_title).astype("str"),
-            "agent": rows["agent"],
-            "step_id": rows["step_id"],
-            "is_unfinished": True,
-            "n_sources": 0,
-            "summary": "Stopped in " + rows["label"] + " after " + after + ". Nothing was found.",
-        }
+    return rows[["agent", "step_id"]].assign(
+        title=rows["agent"].map(agent_title).astype("str"),
+        summary="Stopped in " + rows["label"] + " after " + after + ". Nothing was found.",
+        is_unfinished=True,
+        n_sources=0,
     )
 
 
@@ -177,10 +164,13 @@ def questions_with_answers(
         {True: " (self-declared)", False: ""}
     )
     endings = [outcome_words(*words) for words in zip(*map(table.get, ENDING[:3]), strict=True)]
-    table = with_waits(f, table).join([answered, titles])
-    table = table.assign(signer=signer, ending=pd.Series(endings, table.index, "str"))
-    table = table.sort_values("asked_at", kind="stable", ignore_index=True)
-    return table, audit_trail(f, log)
+    ending = pd.Series(endings, table.index, "str")
+    table = with_waits(f, table).join([answered, titles]).assign(signer=signer, ending=ending)
+    table, trail = (
+        table.sort_values("asked_at", kind="stable", ignore_index=True),
+        audit_trail(f, log),
+    )
+    return table.join(trail["reason"]), trail
 
 
 def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
@@ -191,12 +181,10 @@ def questions_sentence(f: Frames, table: pd.DataFrame) -> str:
         return sentence(NOT_IN_THE_DATA if facts.open_questions.of else things(asked, "question"))
     words = count_words(table.loc[is_known.eq(True), "ending"].str.lower())
     number = things(asked._replace(unread=0), "question")
-    parts = [sentence(f"{number}: {words}"), unread(asked, "Other questions")]
     is_least = (table["is_least"] | table["wait_s"].isna()).any()
     longest = Span(table["wait_s"].max(), bool(is_least))
-    if longest.is_known:
-        parts.insert(1, f"Longest wait: {lasted(longest)}.")
-    return " ".join(filter(None, parts))
+    wait = f"Longest wait: {lasted(longest)}." * longest.is_known
+    return paragraph(sentence(f"{number}: {words}"), wait, unread(asked, "Other questions"))
 
 
 def _logged(table: pd.DataFrame, log: pd.DataFrame | None) -> pd.DataFrame:
@@ -215,7 +203,7 @@ def _logged(table: pd.DataFrame, log: pd.DataFrame | None) -> pd.DataFrame:
     later = [_after_reading(row) if row["use"] == LATER else None for row in records(last)]
     return pd.DataFrame(
         {
-            "answer": last["answer"].where(is_known).map(_answer, na_action="ignore"),
+            "answer": last["answer"].where(is_known),
             "delivery": last["delivery"].where(is_known),
             "later": later,
         },
@@ -223,14 +211,14 @@ def _logged(table: pd.DataFrame, log: pd.DataFrame | None) -> pd.DataFrame:
     )
 
 
-def _after_reading(row: dict[Any, Any]) -> str:
+def _after_reading(row: Row) -> str:
     """Write that an open question was answered after the data was read."""
     by = f" by {row['answered_by']}" if row["answered_by"] else ""
     when = moment(row["answered_at"])
     return f"Answered{by}, {when}, after this data was read; fetch the run again."
 
 
-def _card(f: Frames, row: dict[Any, Any]) -> dict[str, Any]:
+def _card(f: Frames, row: Row) -> dict[str, Any]:
     """Describe how a question of one run ended, where known: what was proposed and followed."""
     wait, after = wait_of(row), ""
     if row["outcome"] == "pending" and wait.is_known:
@@ -252,21 +240,6 @@ def _card(f: Frames, row: dict[Any, Any]) -> dict[str, Any]:
         "Delivery": row["delivery"],
     }
     return {
-        "note": DECISION.sub("", row["answer"] or ""),
         "after": after,
         "lines": [(name, text) for name, text in lines.items() if text],
     }
-
-
-def _answer(answer: str) -> str:
-    """Write an answer of the log, which is JSON, as text: `decision: approve; note: seen`."""
-    try:
-        return shorten(_plain(json.loads(answer)), MAX_ANSWER)
-    except ValueError:
-        return shorten(answer, MAX_ANSWER)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items() if inner)
-    return " / ".join(map(_plain, value)) if isinstance(value, list) else str(value)

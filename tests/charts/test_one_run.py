@@ -38,7 +38,7 @@ def test_findings_are_counted_by_evidence_and_the_weakest_is_first():
     panel = one_run.findings(frames(run(*steps, output={"artifacts": [output]})))
     assert panel.table["title"].tolist() == ["Bare", "Rests", "Out"]
     assert panel.sentence.startswith("2 findings")
-    assert panel.table["tiers"].iloc[1] == "1 government"
+    assert panel.table["best_tier_text"].iloc[1] == "government"
     assert ": 1 on government or primary sources, 1 without a source." in panel.sentence
 
 
@@ -94,7 +94,7 @@ ANSWERED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), en
 def test_a_confirmed_answer_is_shown():
     """As plain text, with the name from the log."""
     [row] = one_run.questions(frames(ANSWERED), logged()).table.to_dict("records")
-    assert row["answer"] == "decision: approve; note: seen"
+    assert json.loads(row["answer"]) == {"decision": "approve", "note": "seen"}
     body = one_run.questions(frames(ANSWERED), logged()).body
     assert "“seen”" in body
     assert "Ana (self-declared)" in body
