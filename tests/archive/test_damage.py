@@ -71,29 +71,18 @@ def test_a_damaged_archive_is_an_error_of_runkit(archive, tmp_path, damage):
             read()
 
 
-def n_refused(archive, content):
-    """Read versions, which are as they were or an error; return the number of errors."""
-    n_errors = 0
-    for version, runs in content.items():
+def test_no_flipped_byte_changes_what_is_read(archive, tmp_path):
+    """The runs are the same, or it is an error."""
+    archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(20)])
+    expected, n_errors = list(archive.runs()), 0
+    path = max((tmp_path / "runs").glob("*.parquet"), key=lambda path: path.stat().st_size)
+    content = path.read_bytes()
+    for place in range(7, len(content), len(content) // 36):
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        path.write_bytes(changed)
         try:
-            assert list(archive.runs(version=version)) == runs
+            assert list(archive.runs()) == expected
         except runkit.errors.ArchiveError:
             n_errors += 1
-    return n_errors
-
-
-def test_no_flipped_byte_changes_what_is_read(archive, tmp_path):
-    """Whether the byte was added or compacted: the frames are the same, or it is an error."""
-    archive.add([run(step(f"s{n}"), run_id=f"r{n}") for n in range(20)])
-    versions = archive.version, archive.compact()
-    expected = {version: list(archive.runs(version=version)) for version in versions}
-    n_errors = 0
-    for number, path in enumerate(sorted((tmp_path / "runs").glob("*.parquet"))):
-        content = path.read_bytes()
-        for place in range(7 + number, len(content), len(content) // 12):
-            changed = bytearray(content)
-            changed[place] ^= 0x10
-            path.write_bytes(changed)
-            n_errors += n_refused(archive, expected)
-        path.write_bytes(content)
-    assert n_errors > 30
+    assert n_errors > 20

@@ -133,13 +133,3 @@ def test_an_empty_archive_gives_empty_frames(tmp_path):
     assert len(archive) == 0
     for name, df in archive.frames().items():
         pd.testing.assert_frame_equal(df, getattr(runkit.frames([]), name))
-
-
-def test_runs_of_any_year_are_selected(tmp_path):
-    """Also those that nanoseconds cannot hold."""
-    archive = runkit.Archive(tmp_path / "years")
-    years = [f"{year}-02-03T10:00:00Z" for year in ("0100", "2026", "9000")]
-    archive.add([run(run_id=at) | {"created_at": at} for at in years])
-    assert archive.frames().runs["run_id"].tolist() == years
-    assert archive.frames(since="2027-01-01").runs["run_id"].tolist() == years[2:]
-    assert archive.frames(until="2026-01-01").runs["run_id"].tolist() == years[:1]

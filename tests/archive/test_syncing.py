@@ -133,12 +133,6 @@ def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(archive, box, clie
     assert len(wire.read) <= second.added.n_new == N_RUNS - first.added.n_new
 
 
-def test_sync_writes_runs_as_they_arrive(archive, client, monkeypatch):
-    """Not only in the end: who is killed loses seconds."""
-    monkeypatch.setattr("runkit.archive.sync.BATCH", 2)
-    assert archive.sync(client).version >= N_RUNS / 2
-
-
 def test_a_list_that_cannot_be_read_makes_no_archive(archive, box):
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
