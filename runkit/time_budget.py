@@ -3,16 +3,17 @@
 All times are int64 microseconds, all durations too, so that sums are exact. Steps stand in
 pre-order (a parent before its children); `parent[i]` is a position in the same arrays, -1 at the
 top; `depth[i]` is 0 at the top. `run[i]` numbers the run of step i, so one call covers any number
-of runs. Nothing here knows pandas, plotly or a file.
+of runs. Nothing here knows plotly or a file.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -104,15 +105,20 @@ def find_waits(run: Ints, start: Times, end: Times, is_waiting: Flags) -> Waits:
     """
     asked = np.flatnonzero(is_waiting & (end > start))
     asked = asked[np.lexsort((-end[asked], start[asked], run[asked]))]
-    number = np.arange(len(asked))
-    rank = np.empty_like(number)
-    rank[np.lexsort((-number, end[asked], run[asked]))] = number
-    step = asked[rank == np.maximum.accumulate(rank)]  # no question before it closes later
-
+    latest = pd.DataFrame({"run": run[asked], "end": end[asked]}).groupby("run").cummax()
+    step = asked[~latest.assign(run=run[asked]).duplicated()]  # none before it closes later
     asker, since, closes = run[step], start[step], end[step]
-    is_last = np.append(np.diff(asker) > 0, True)[: len(asker)]
-    until = np.where(is_last, closes, np.minimum(closes, np.roll(since, -1)))
+    has_next = np.append(asker[1:] == asker[:-1], False)[: len(asker)]
+    until = np.where(has_next, np.minimum(closes, np.roll(since, -1)), closes)
     return Waits(asker, since, until, closes, step)
+
+
+def _pairs(waits: Waits, run: Ints) -> tuple[Ints, Ints]:
+    """Return each of some things with each wait of its run: positions of both."""
+    last = np.searchsorted(waits.run, run, "right")
+    n_waits = last - np.searchsorted(waits.run, run)
+    thing = np.repeat(np.arange(len(run)), n_waits)
+    return thing, np.arange(len(thing)) - np.repeat(np.cumsum(n_waits) - last, n_waits)
 
 
 def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[Ints, Times, Times]:
@@ -120,40 +126,20 @@ def work_in_waits(waits: Waits, run: Ints, start: Times, end: Times) -> tuple[In
 
     A step that spans a question is no sign that work went on meanwhile, and has no part there.
     """
-    first = _search(waits.run, waits.end, run, start, "right")
-    n_waits = np.maximum(_search(waits.run, waits.start, run, end, "left") - first, 0)
-    step = np.repeat(np.arange(len(run)), n_waits)
-    wait = np.arange(len(step)) - np.repeat(np.cumsum(n_waits) - n_waits - first, n_waits)
+    step, wait = _pairs(waits, run)
     opens, closes = waits.start[wait], waits.closes[wait]
-    is_part = (start[step] > opens) | (end[step] < closes)
-    step, wait, opens = step[is_part], wait[is_part], opens[is_part]
-    return run[step], np.maximum(start[step], opens), np.minimum(end[step], waits.end[wait])
-
-
-def _search(
-    groups: Ints, times: Times, group: Ints, time: Times, side: Literal["left", "right"]
-) -> Ints:
-    """Return where each time belongs among `times`, which are in order of group and time.
-
-    `side` is as in `np.searchsorted`.
-    """
-    is_given = np.repeat([True, False], [len(times), len(time)])
-    is_second = is_given if side == "left" else ~is_given
-    keys = is_second, np.append(times, time), np.append(groups, group)
-    order = np.lexsort(keys)
-    n_before = np.empty(len(order), np.int64)
-    n_before[order] = np.cumsum(is_given[order])
-    return n_before[len(times) :]
+    since, until = np.maximum(start[step], opens), np.minimum(end[step], waits.end[wait])
+    is_part = (since < until) & ((start[step] > opens) | (end[step] < closes))
+    return run[step][is_part], since[is_part], until[is_part]
 
 
 def _waited(waits: Waits, run: Ints, time: Ints) -> Ints:
     """Return how long the run of each time has waited before it."""
-    total = np.append(0, np.cumsum(waits.end - waits.start))
-    first = np.searchsorted(waits.run, run)
-    n_before = _search(waits.run, waits.start, run, time, "left")
-    rest = np.append(waits.end, 0)[n_before - 1] - time
-    waited: Ints = total[n_before] - total[first]
-    return waited - np.where(n_before > first, np.maximum(rest, 0), 0)
+    which, wait = _pairs(waits, run)
+    waited = np.zeros(len(time), np.int64)
+    length = waits.end[wait] - waits.start[wait]
+    np.add.at(waited, which, np.clip(time[which] - waits.start[wait], 0, length))
+    return waited
 
 
 WORKING, WAITING, BOTH = 1, 2, 3  # what is open in a piece of time; 0 is nothing
@@ -333,21 +319,18 @@ def stretches(path: CriticalPath, run: Ints) -> Ints:
 
     One that a wait interrupts becomes two. Those of a step add up to its `length`.
     """
-    waits, (step, since, until) = path.waits, path.parts.T
-    waited = np.append(0, np.cumsum(waits.end - waits.start))
-    before = waited[np.searchsorted(waits.run, run[step])]  # total of the waits of earlier runs
-    cut_at = waits.start - _waited(waits, waits.run, waits.start)
-    first = _search(waits.run, cut_at, run[step], since, "right")
-    last = _search(waits.run, cut_at, run[step], until, "left")
+    waits, (step, since, until) = path.waits, path.parts.T.copy()
+    part, wait = _pairs(waits, run[step])
+    length = waits.end - waits.start
+    cut_at = (waits.start - _waited(waits, waits.run, waits.start))[wait]
+    is_before, is_over = cut_at <= since[part], cut_at < until[part]
+    is_inside = is_over & ~is_before
+    for edge, is_passed in ((since, is_before), (until, is_over)):
+        np.add.at(edge, part[is_passed], length[wait[is_passed]])
 
-    n_pieces = np.maximum(last - first, 0) + 1
-    begin = np.cumsum(n_pieces) - n_pieces
-    piece = np.arange(n_pieces.sum())
-    wait = np.repeat(first - begin, n_pieces) + piece  # the wait behind each piece
-    start, end = np.append(0, waits.end)[wait], np.append(waits.start, 0)[wait]
-    start[begin] = since + waited[first] - before
-    end[begin + n_pieces - 1] = until + waited[last] - before
-    pieces = np.repeat(step, n_pieces), start, end
-    of_waits = np.stack([waits.step, waits.start, waits.end], 1)
-    parts = np.concatenate([np.stack(pieces, 1), of_waits])
-    return parts[parts[:, 1] < parts[:, 2]]
+    inside = wait[is_inside]
+    edges = np.append(since, waits.start[inside]), np.append(until, waits.end[inside])
+    is_wait = np.repeat([False, True], [len(step), len(inside)])
+    pieces = _cut(np.append(np.arange(len(step)), part[is_inside]), *edges, is_wait)
+    parts = np.stack([step[pieces.group], pieces.start, pieces.end], 1)[pieces.state == WORKING]
+    return np.concatenate([parts, np.stack([waits.step, waits.start, waits.end], 1)])
