@@ -334,50 +334,38 @@ def _match_items(
     4. The item's id is that of a step that has ended. This comes last, because a question that is
        asked again has the id of the first, and the open one is pending.
     """
-    open_steps = {row: step for row, step in questions.items() if not step.get("completed_at")}
-    matched, rest = _match_ids(items, open_steps)
-    waiting = {
-        row: (agent_of_step(step), label_of_step(step))
-        for row, step in open_steps.items()
-        if row not in matched
-    }
-    n_without_id = Counter(
-        (pending.agent, pending.label) for pending in items if pending.item.get("id") is None
-    )
-    unmatched = []
-    for pending in rest:
-        key = (pending.agent, pending.label)
-        row = next((row for row, names in waiting.items() if names == key), -1)
-        if row >= 0 and n_without_id[key] <= 1:
-            matched[row] = pending
-            del waiting[row]
-        else:
-            unmatched.append(pending)
-
-    if len(waiting) == len(unmatched) == 1:
-        matched[next(iter(waiting))] = unmatched.pop()
-    closed = {row: step for row, step in questions.items() if row not in open_steps}
-    of_closed, rest = _match_ids(unmatched, closed)
-    return matched | of_closed, rest
-
-
-def _match_ids(
-    items: list[Pending], questions: dict[int, Json]
-) -> tuple[dict[int, Pending], list[Pending]]:
-    """Return the pending items by the row of the step with their id, and the rest."""
-    row_of_id: dict[str | None, int] = {}
-    for row, step in questions.items():
-        row_of_id.setdefault(_interrupt_id(step) or step["id"], row)
-        row_of_id.setdefault(step["id"], row)
     matched: dict[int, Pending] = {}
-    rest = []
-    for pending in items:
-        row = row_of_id.get(pending.item.get("id"), -1)
-        if row >= 0 and row not in matched:
-            matched[row] = pending
-        else:
-            rest.append(pending)
-    return matched, rest
+    n_alike = Counter((item.agent, item.label) for item in items if item.item.get("id") is None)
+
+    def match(items: list[Pending], fits: Callable[[Pending, Json], bool]) -> list[Pending]:
+        """Match each item with the first step that fits; return the others."""
+        rest = []
+        for item in items:
+            left = ((row, step) for row, step in questions.items() if row not in matched)
+            row = next((row for row, step in left if fits(item, step)), -1)
+            if row >= 0:
+                matched[row] = item
+            else:
+                rest.append(item)
+        return rest
+
+    def is_open(step: Json) -> bool:
+        return not step.get("completed_at")
+
+    def has_id(item: Pending, step: Json) -> bool:
+        interrupt_id = item.item.get("id")
+        return interrupt_id is not None and interrupt_id in (step["id"], _interrupt_id(step))
+
+    def has_names(item: Pending, step: Json) -> bool:
+        names = item.agent, item.label
+        return names == (agent_of_step(step), label_of_step(step)) and n_alike[names] <= 1
+
+    rest = match(items, lambda item, step: is_open(step) and has_id(item, step))
+    rest = match(rest, lambda item, step: is_open(step) and has_names(item, step))
+    waiting = [row for row, step in questions.items() if is_open(step) and row not in matched]
+    if len(waiting) == len(rest) == 1:
+        matched[waiting[0]] = rest.pop()
+    return matched, match(rest, has_id)
 
 
 def _interrupt_id(step: Json) -> str | None:
