@@ -80,16 +80,15 @@ def pair_chart(
     has_row = steps_with_rows(tree, depth, PAIR_PX)
     pairs = pairs[has_row]
 
-    difference = first_difference(*sides) or (None, None)
+    n_same = first_difference(*sides)
     different = [
-        np.inf if position is None else side.index[position]
-        for position, side in zip(difference, sides, strict=True)
+        np.inf if n_same is None or n_same >= len(side) else side.index[n_same] for side in sides
     ]
     is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
     row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
     rows = _rows(tree_rows(tree, has_row, row), pairs, theme)
-    if is_after.any():
-        rows = _with_label(rows, int(np.argmax(is_after)), difference)
+    if n_same is not None and is_after.any():
+        rows = _with_label(rows, int(np.argmax(is_after)), n_same)
 
     own_row = np.full(len(steps) + 1, np.nan)  # the last one is that of missing steps
     own_row[pairs] = row[:, None] + OFFSETS
@@ -167,9 +166,8 @@ def _rows(rows: RowLayout, pairs: Pairs, theme: Theme) -> RowLayout:
     return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts, above=ABOVE)
 
 
-def _with_label(rows: RowLayout, row: int, difference: tuple[int | None, int | None]) -> RowLayout:
+def _with_label(rows: RowLayout, row: int, n_same: int) -> RowLayout:
     """Return the rows with one more, which names the first difference."""
-    n_same = next(position for position in difference if position is not None)
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
     texts = [*rows.texts, bold(f"◆ {text}")]
     return rows._replace(ticks=[*rows.ticks, row], texts=texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -18,18 +18,9 @@ from runkit.tables.sources import Source
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
 COMPARED = ("depth", "agent", "name", "type", "resolution")
+NO_DIFFERENCE = "No step differs in depth, agent, name, type, failure, or resolution by policy."
 KEY = ["agent", "name"]
 MEASURES = {"n": "Int32", "total_s": "float64", "self_s": "float64", "waiting_s": "float64"}
-
-
-class Difference(NamedTuple):
-    """The first position in tree order at which two runs differ.
-
-    `a` and `b` are positions in the runs' steps; None if that run has no more steps.
-    """
-
-    a: int | None
-    b: int | None
 
 
 @checked
@@ -75,7 +66,7 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
     sides = {"a": one_run(a, "a"), "b": one_run(b, "b")}
     unread = [side for side, f in sides.items() if not f.runs["has_steps"].all()]
     in_a, in_b = (named(f.steps) for f in sides.values())
-    steps = pd.concat([in_a, in_b], keys=["a", "b"], names=["side"])
+    steps = pd.concat([in_a, in_b], keys=sides, names=["side"])
     steps = steps.assign(
         row=steps.groupby(KEY, dropna=False, sort=False).ngroup(),
         n=1,
@@ -92,17 +83,16 @@ def compare(a: Source, b: Source | None = None) -> pd.DataFrame:
         table[f"{measure}_a"], table[f"{measure}_b"] = of_a, of_b
         table[f"{measure}_diff"] = of_b - of_a
 
-    table["is_first_difference"] = False
-    difference = None if unread else first_difference(in_a, in_b)
-    if difference is None:
-        damaged = [side for side, f in sides.items() if not is_read(f).all()]
-        table.attrs["sentence"] = _no_difference(damaged)
-        return table
-    for side, position in difference._asdict().items():
-        if position is not None:
-            table.loc[steps["row"][side].iloc[position], "is_first_difference"] = True
-    first, second = _describe(in_a, difference.a), _describe(in_b, difference.b)
-    table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
+    position = None if unread else first_difference(in_a, in_b)
+    is_there = steps.groupby("side").cumcount() == position
+    table["is_first_difference"] = table.index.isin(steps.loc[is_there, "row"])
+    if position is not None:
+        first, second = (_describe(side, position) for side in (in_a, in_b))
+        table.attrs["sentence"] = f"First difference: a: {first}; b: {second}."
+    elif all(is_read(f).all() for f in sides.values()):
+        table.attrs["sentence"] = NO_DIFFERENCE
+    else:
+        table.attrs["sentence"] = f"The first difference is {NOT_KNOWN}: steps are missing."
     return table
 
 
@@ -117,21 +107,10 @@ def one_run(source: Source, name: str) -> Frames:
     return f
 
 
-def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
-    """Return the first difference between the steps of two runs; None if there is none."""
-    for position, (step_a, step_b) in enumerate(zip_longest(_keys(a), _keys(b))):
-        if step_a != step_b:
-            at_a = None if step_a is None else position
-            at_b = None if step_b is None else position
-            return Difference(at_a, at_b)
-    return None
-
-
-def _no_difference(damaged: list[str]) -> str:
-    if damaged:
-        runs = f"run {damaged[0]}" if len(damaged) == 1 else "both runs"
-        return f"The first difference is {NOT_KNOWN}: the steps of {runs} were not read in full."
-    return "No step differs in depth, agent, name, type, failure, or resolution by policy."
+def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
+    """Return the first position at which the steps of two runs differ; None if they do not."""
+    pairs = enumerate(zip_longest(_keys(a), _keys(b)))
+    return next((position for position, (in_a, in_b) in pairs if in_a != in_b), None)
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
@@ -140,8 +119,8 @@ def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     return list(compared.where(compared.notna(), None).itertuples(index=False, name=None))
 
 
-def _describe(steps: pd.DataFrame, position: int | None) -> str:
-    if position is None:
+def _describe(steps: pd.DataFrame, position: int) -> str:
+    if position >= len(steps):
         return f"ends after step {len(steps)}"
     step = steps.iloc[position]
     return f"step {position + 1}, {shorten(step['label'])} ({step['type']}, {step['status']})"

@@ -58,13 +58,13 @@ def test_a_run_without_steps_is_not_known_to_differ():
     assert numbers[["n_a", "total_s_a", "waiting_s_a"]].values.tolist() == [[1, 10, 0], [1, 20, 20]]
     assert numbers.filter(regex="_(b|diff)$").isna().all(axis=None)
     assert not table["is_first_difference"].any()
-    assert "not known: the steps of run b were not read in full" in table.attrs["sentence"]
+    assert "not known" in table.attrs["sentence"]
 
 
 def test_runs_without_steps_are_not_known_to_be_equal():
     table = compare(LISTED, run(run_id="other"))
     assert table.empty
-    assert "not known: the steps of both runs were not read in full" in table.attrs["sentence"]
+    assert "not known" in table.attrs["sentence"]
 
 
 def test_steps_without_names_are_told_apart_by_their_labels():

@@ -60,14 +60,6 @@ def test_problems_of_an_older_copy_are_no_problems_of_the_run():
         assert f.select("b").coverage == (1, 1, 0, None)
 
 
-def test_unreadable_runs_are_counted_where_attention_is_needed():
-    """20 runs with the same damage, and two records without an id."""
-    damaged = [run(run_id=f"r{n}", ended_at=7) for n in range(20)]
-    table = runkit.fleet.needs_attention(runkit.frames([*damaged, 1, 2])).table
-    [row] = table[table["reason"].str.contains("could not be read")].to_dict("records")
-    assert (row["n_runs"], len(row["run_ids"])) == (22, 20)
-
-
 def test_problems_are_grouped_by_their_place_in_the_schema():
     """One place in the schema is one kind: a source of any artifact of any step."""
     broken = artifact(sources=[{"source_name": "no url"}])
