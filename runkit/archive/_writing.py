@@ -1,4 +1,4 @@
-"""Write runs into the table, except those that it has already; and compaction."""
+"""Write runs into the table, except those that it has already."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from runkit.archive.table import SCHEMA, Table, files_of, table_of
+from runkit.archive.table import Table, table_of
 from runkit.tables.problems import Problems
-from runkit.tables.read_frames import newest_copies, problems_frame
+from runkit.tables.read_frames import problems_frame
 from runkit.tables.sources import Record
 
 # bytes of JSON that are written as one version: about 30,000 steps; writing takes a few times as
 # much memory
 BATCH_BYTES = 16_000_000
-SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
-FILE_BYTES = 16 * SMALL_FILE  # the size of a file after compaction: a partition on a cluster
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +76,7 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
         rows = batch.select(["run_id", "digest"]).to_pandas()
         is_due = ~(rows.duplicated() | rows["digest"].isin(stored["digest"]))
         if is_due.any():
-            table.write(snapshot, [batch.filter(pa.array(is_due))], "append")
+            table.append(snapshot, batch.filter(pa.array(is_due)))
 
         due = rows.loc[is_due, "run_id"]
         n_records += len(records)
@@ -93,19 +91,3 @@ def write_runs(table: Table, record_batches: Iterable[Sequence[Record]]) -> Adde
         version=table.make().version(),
         problems=problems_frame(problems),
     )
-
-
-def compact(table: Table) -> None:
-    """Rewrite the table in large files with the copies that are read.
-
-    Nothing is done if it has no others, and no more than one small file. Raises `ArchiveError` if
-    another compaction came first.
-    """
-    snapshot = table.open()
-    copies, sizes = table.copies(snapshot), files_of(snapshot).set_index("path")["size_bytes"]
-    named = newest_copies(copies.dropna(subset="business_id"))
-    rows = pd.concat([newest_copies(copies), named]).drop_duplicates(["file", "row"]).sort_index()
-    if len(rows) < len(copies) or (sizes < SMALL_FILE).sum() > 1:
-        groups = rows.groupby(rows["file"].map(sizes.cumsum() // FILE_BYTES))
-        tables = (pa.concat_tables(table.read(group, SCHEMA.names)) for _, group in groups)
-        table.write(snapshot, tables, "overwrite")

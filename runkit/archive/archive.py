@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 class Archive:
     """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read, with the business of the newest copy that has one;
-    `compact` drops the others. Each write is atomic and makes a new version; every version stays
-    readable. Several processes may write at once.
+    Of each run the newest copy is read, with the business of the newest copy that has one. Each
+    write is atomic and makes a new version; every version stays readable. Several processes may
+    write at once.
 
     Other readers of the Delta table must select the newest copies themselves, for example in
     DuckDB::
@@ -125,9 +125,8 @@ class Archive:
             return write_runs(self._table, batches(bar))
 
     def compact(self) -> int:
-        """Write the archive anew, in large files that are faster to read.
+        """Join small files, so that reading is faster; what is read stays the same.
 
-        Only the copies that are read are kept. Reading gives the same results before and after.
         `sync` does it when there are many small files; after many calls of `add`, call it yourself.
         Others may read and write in the meantime. Earlier versions stay readable, so that their
         files stay on the disk.
@@ -140,12 +139,9 @@ class Archive:
         Raises
         ------
         ArchiveError
-            If there is no archive, it cannot be written, or another compaction came first.
+            If there is no archive, or it cannot be written.
         """
-        from runkit.archive._writing import compact
-
-        compact(self._table)
-        return self.version
+        return self._table.join_files()
 
     @checked
     def sync(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from runkit.api import contract
-from runkit.archive._writing import SMALL_FILE, Added, compact, write_runs
-from runkit.archive.table import Table, files_of, resolve
+from runkit.archive._writing import Added, write_runs
+from runkit.archive.table import SMALL_FILE, Table, files_of, resolve
 from runkit.client.fetch import INTERRUPTED, error_reasons
 from runkit.display.log import log
 from runkit.display.progress import Bar
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from runkit.client import Client, RunList
 
 BATCH = 100  # runs that are read and then written: at 20 a second 5 s of work are lost by a kill
-FIRST_BATCH = 20  # so that somebody who stops after a second has something
-MAX_SMALL_FILES = 24  # a sync compacts if there are more: many are slow to open
+MAX_SMALL_FILES = 24  # a sync joins them if there are more: many are slow to open
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +93,7 @@ def sync(
 
     if (files_of(table.open())["size_bytes"] < SMALL_FILE).sum() > MAX_SMALL_FILES:
         with suppress(ArchiveError):  # everything is written; the next sync tries again
-            compact(table)
-        added = replace(added, version=table.open().version())
+            added = replace(added, version=table.join_files())
 
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
@@ -127,10 +124,9 @@ def _fetch(
     The lists that were read are appended to `fetched`, for what the caller says of them. If the key
     is refused on the way, the runs that arrived are yielded before the error is raised.
     """
-    starts = [0, *range(min(FIRST_BATCH, BATCH), len(due), BATCH), len(due)]
-    for start, end in pairwise(starts):
+    for start in range(0, len(due), BATCH):
         try:
-            batch = due[start:end]
+            batch = due[start : start + BATCH]
             runs = client.runs.fetch(batch, workers=workers, progress=False, listed=batch)
         except AuthError as error:
             yield [*records_of(error.runs or [])]

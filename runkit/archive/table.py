@@ -1,27 +1,22 @@
 """The Delta table of an archive: the only file that needs `deltalake`.
 
 A row is a copy of a run: columns to filter by, and its JSON as it came. Writers only append, so
-that a run may have several rows, of which the newest counts (`resolve`). Compaction replaces all
-files of one version, and keeps those that others have added since.
+that a run may have several rows, of which the newest counts (`resolve`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from time import time_ns
-from typing import Any, Literal
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
-import pyarrow.parquet as pq
 
 from runkit.api import contract, jsontext
 from runkit.api.contract import BUSINESS_FIELDS, LOCAL, Json
@@ -36,9 +31,14 @@ from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
 
 try:
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import (
+        ColumnProperties,
+        CommitProperties,
+        DeltaTable,
+        WriterProperties,
+        write_deltalake,
+    )
     from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-    from deltalake.transaction import AddAction
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
@@ -59,13 +59,18 @@ SCHEMA = pa.schema([pa.field(name, kind, name not in _REQUIRED) for name, kind i
 # The columns that tell copies of runs apart, and by which runs are selected.
 COPY = [name for name in _TYPES if name not in ("json", "thread_id", "started_at", "ended_at")]
 
-MAX_ATTEMPTS = 20  # attempts of an append, each on the newest version
+SMALL_FILE = 100_000  # bytes; about 2 MB of JSON
+FILE_BYTES = 16 * SMALL_FILE  # the size of a joined file: a partition on a cluster
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": _RETENTION,
     "delta.deletedFileRetentionDuration": _RETENTION,
+    "delta.dataSkippingNumIndexedCols": "0",
 }
+_WRITER = WriterProperties(
+    compression="ZSTD", default_column_properties=ColumnProperties(statistics_enabled="NONE")
+)
 _BUSINESS = list(BUSINESS_FIELDS)
 _COMMIT = CommitProperties(max_commit_retries=100)  # appends of others are not a conflict
 _ADDRESS = re.compile(r"\w{2,}:/")  # as of an object store; one letter is a drive of Windows
@@ -98,11 +103,11 @@ class Table:
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
         """Return a dataset of some of the table's files."""
-        options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-        parquet = ds.ParquetFileFormat(default_fragment_scan_options=options)
         filesystem = pa_fs.SubTreeFileSystem(str(self.folder), pa_fs.LocalFileSystem())
-        fragments = [parquet.make_fragment(path, filesystem) for path in paths]
-        return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
+        parquet = ds.ParquetFileFormat()
+        return ds.FileSystemDataset.from_paths(
+            paths, schema=SCHEMA, format=parquet, filesystem=filesystem
+        )
 
     def read(self, copies: pd.DataFrame, columns: list[str]) -> Iterator[pa.Table]:
         """Read columns of some rows, file by file."""
@@ -153,40 +158,24 @@ class Table:
         copies["row"] = copies.groupby("file").cumcount()
         return copies
 
-    def write(
-        self, snapshot: DeltaTable, tables: Iterable[pa.Table], mode: Literal["append", "overwrite"]
-    ) -> None:
-        """Write a file for each table, as one new version.
+    def append(self, snapshot: DeltaTable, rows: pa.Table) -> None:
+        """Write rows as one new version; other writers may come first.
 
-        "overwrite" replaces the files of the snapshot; it raises `ArchiveError` if
-        another has replaced them.
+        The log has no values of them: customers' data does not belong there.
         """
         with self.translated_errors():
-            actions: Any = [self._write_file(number, rows) for number, rows in enumerate(tables)]
-            n_attempts = MAX_ATTEMPTS if mode == "append" else 1
-            for attempt in range(1, n_attempts + 1):
-                try:
-                    snapshot.create_write_transaction(
-                        actions, mode, SCHEMA, commit_properties=_COMMIT
-                    )
-                    break
-                except CommitFailedError:
-                    if attempt == n_attempts:
-                        raise
-                    snapshot.update_incremental()
+            write_deltalake(
+                snapshot, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT
+            )
 
-    def _write_file(self, number: int, rows: pa.Table) -> AddAction:
-        """Write a file with checksums.
-
-        Its log entry has no values: customers' data does not belong there.
-        """
-        name = f"part-{number:05}-{uuid4()}.parquet"
-        path = self.folder / name
-        pq.write_table(
-            rows, path, compression="zstd", write_page_checksum=True, write_statistics=False
-        )
-        size, statistics = path.stat().st_size, f'{{"numRecords": {len(rows)}}}'
-        return AddAction(name, size, {}, time_ns() // 10**6, True, statistics)
+    def join_files(self) -> int:
+        """Join small files in one new version, if there are several, and return the version."""
+        snapshot = self.open()
+        with self.translated_errors():
+            snapshot.optimize.compact(
+                target_size=FILE_BYTES, writer_properties=_WRITER, commit_properties=_COMMIT
+            )
+        return snapshot.version()
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
