@@ -6,8 +6,8 @@
 
 sandbox            `sandbox`: starts a server on a thread of this process; `Sandbox`
 _launch            the server
-_app               the endpoints
-_web               bodies of requests, and the format of refusals
+_app               the endpoints that runkit's client uses
+_web               access, bodies of requests, and the format of refusals
 _store             what clients sent, and the clock
 _clock             virtual time
 _accounts          the account, ids and times
@@ -16,7 +16,7 @@ _recorded_files    a user's file of finished runs
 _replay            a run that is made from a recording, and its state at a time
 _stream            its stream of events
 _answer_effects    what an answer says
-_business_actions  businesses and their actions
+_business_actions  the status of a business, and the actions on it
 
 A run is a pure function of its recordings, seed, answers and the time (`_replay.cut`).
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(20_000)
 def id_in(space: str, name: str) -> str:
     """Return an id for a name in a namespace; equal names have equal ids."""
     return str(uuid5(_uuid(space), name))
@@ -36,13 +36,3 @@ def ms_of(text: str) -> int:
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
 """The account of the key: requester, reviewer and actor of all its requests."""
-
-
-def actors(run: Mapping[str, Any] | None) -> list[Json]:
-    """Return the actors of an action: the account, and the run that it is for."""
-    account = {key: ACCOUNT[key] for key in ("id", "name")}
-    actors: list[Json] = [{"actor_type": "account", "data": account}]
-    if run:
-        data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
-        actors.append({"actor_type": "run", "data": data})
-    return actors

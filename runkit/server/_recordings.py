@@ -13,8 +13,7 @@ takes the first steps, here six, from another recording of the file; recordings 
 answer are equal until then, in ids and times, too. A step of type `interrupt` has `asked`, the item
 of the run's `interrupts` while it waits; one that the policy settled ([A] 24) has none. `weight` is
 how often history has the business; of those with `is_form`, whose runs have forms that other
-accounts send, one in turn is every seventh run of history. `{notes interrupt/0}` in a summary
-stands for what the reviewer noted.
+accounts send, one in turn is every seventh run of history.
 """
 
 from __future__ import annotations
@@ -143,7 +142,7 @@ def business_of(scenario: str, document: Json) -> SeededBusiness:
 
 @cache
 def packaged() -> tuple[SeededBusiness, ...]:
-    """Return the businesses of the package by id; the first stands for all that are not seeded."""
+    """Return the businesses of the package, by id."""
     businesses = [
         business_of(path.stem, orjson.loads(path.read_bytes())) for path in FOLDER.glob("*.json")
     ]

@@ -1,4 +1,4 @@
-"""A run that is made from a recording: `place` gives it ids, times and answers, `cut` its state.
+"""A run that is made from a recording: `place` gives it times and answers, `cut` its state.
 
 Both are pure functions. An answer does not change what happened before it, because recordings that
 differ by an answer are equal until then, and random numbers come in the order of time.
@@ -7,25 +7,21 @@ differ by an answer are equal until then, and random numbers come in the order o
 from __future__ import annotations
 
 import math
-import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runkit.api.questions import questions_in
 from runkit.api.validation import interrupt_kind, interrupt_value, objects
-from runkit.server._accounts import ACCOUNT, Json, actors, id_in, iso, ms_of
+from runkit.server._accounts import ACCOUNT, Json, id_in, iso, ms_of
 from runkit.server._recordings import Recording, walk
 
 NEVER = math.inf  # the time of everything that follows an open question
-# for a question after which the recording goes on alike, whatever the answer
-ANY_VERDICT = ["approve", "reject"]
 # fields of a recorded answer that a live one replaces
 RECORDED_ANSWER = ("answered_by", "reviewer", "decision", "comment")
-ENDED_BY = "ended by the sandbox's operator"
 
 
 class RunSpec(NamedTuple):
@@ -48,7 +44,7 @@ class RunSpec(NamedTuple):
 class Answer(NamedTuple):
     """A parsed answer: the verdicts, notes and edited payloads by the agents that asked."""
 
-    interrupt_id: str
+    recorded_id: str  # of the interrupt, in the recording
     at: int
     verdicts: dict[str, str]
     notes: dict[str, str]
@@ -57,55 +53,94 @@ class Answer(NamedTuple):
 
 
 class PlacedInterrupt(NamedTuple):
-    """An interrupt: the item as the API shows it, and the kinds of its questions by agent.
+    """An interrupt: the item as the API shows it, and the kinds of its questions by agent."""
 
-    `verdicts` are those of the recordings by agent, in order.
-    """
-
+    recorded_id: str
     asked_at: float
     answered_at: float
     item: Json
     questions: dict[str, str]
-    verdicts: dict[str, list[str]]
 
 
-class TimedStep(NamedTuple):
-    """A step with its times, as it is while it runs and once it has ended."""
-
-    start: float
-    end: float
-    running: Json
-    done: Json
-    children: list[TimedStep]
+# -- place
 
 
 @dataclass(frozen=True)
 class PlacedRun:
-    """All that a run will do; `run` is its JSON at the end, without steps, which are made late."""
+    """A recorded run and its answers; `times` are when its recorded times are."""
 
     spec: RunSpec
-    run: Json
-    make_steps: Callable[[], list[TimedStep]]
-    interrupts: list[PlacedInterrupt]
-    actions: list[Json]
-    started: float
+    recording: Recording
+    answers: Mapping[str, Answer]
+    times: Mapping[int, int]
     ended: float
+    final: str  # its status at the end
 
-    @cached_property
-    def steps(self) -> list[TimedStep]:
-        """The steps at the top."""
-        return self.make_steps()
+    def when(self, text: str | None) -> float:
+        """Return when a recorded time is."""
+        return self.times.get(ms_of(text), NEVER) if text else NEVER
+
+    def written(self, text: str | None, at: int) -> str | None:
+        """Return a recorded time as the run shows it at `at`."""
+        when = self.when(text)
+        return iso(int(when)) if when <= at else None
+
+    def interrupt_id(self, recorded_id: str) -> str:
+        """Return the id of an interrupt; [A] 28: any text."""
+        return f"int-{id_in(self.spec.id, recorded_id)[:8]}"
+
+    def with_ids(self, holder: Json) -> Json:
+        """Return an object with the artifacts of this run; [A] 17: with ids, where recorded."""
+        if not isinstance(holder.get("artifacts"), list):
+            return {**holder}
+        return holder | {
+            "artifacts": [
+                item | {"id": id_in(self.spec.id, str(item["id"]))} if item.get("id") else item
+                for item in objects(holder["artifacts"])
+            ]
+        }
 
     @cached_property
     def changes(self) -> list[int]:
-        """The times at which a reader sees a change."""
-        known = {self.spec.created, self.started, self.ended}
-        for step in _walk(self.steps):
-            known |= {step.start, step.end}
-        return sorted(int(at) for at in known if at < NEVER)
+        """The times at which a reader may see a change."""
+        return sorted({*self.times.values()})
 
+    @cached_property
+    def interrupts(self) -> list[PlacedInterrupt]:
+        """All that it asks."""
+        steps = [step for step in walk(self.recording.run["steps"]) if "asked" in step]
+        return [self._interrupt(step["asked"], self.when(step["started_at"])) for step in steps]
 
-# -- place
+    def _interrupt(self, recorded: Json, asked_at: float) -> PlacedInterrupt:
+        value, answer = self.with_ids(interrupt_value(recorded)), self.answers.get(recorded["id"])
+        if "proposals" in value:
+            value["proposals"] = [self.with_ids(part) for part in objects(value["proposals"])]
+        questions = {
+            str(part.get("agent") or ""): interrupt_kind(part) for part in questions_in(value)
+        }
+        fields = {"value": value} if isinstance(recorded.get("value"), dict) else value
+        item = recorded | fields | {"id": self.interrupt_id(recorded["id"])}
+        answered_at = answer.at if answer else NEVER
+        return PlacedInterrupt(recorded["id"], asked_at, answered_at, item, questions)
+
+    @property
+    def actions(self) -> list[Json]:
+        """What the agent does, with the notes and payloads of the answers."""
+        rows = [row for row in self.recording.actions if self.when(row["at"]) < NEVER]
+        return [self._action(row, int(self.when(row["at"]))) for row in rows]
+
+    def _action(self, row: Json, at: int) -> Json:
+        spec, agent = self.spec, row.get("agent", "")
+        answer = self.answers.get(row.get("interrupt_id", ""))
+        return {
+            "id": id_in(spec.id, row["id"]),
+            "type": row["type"],
+            "at": at,
+            "payload": (answer and answer.payloads.get(agent)) or row["payload"],
+            "note": (answer and answer.notes.get(agent)) or row["note"],
+            "run": {"id": spec.id, "thread_id": spec.thread_id, "agent": spec.agent},
+            "is_past": at <= spec.past_until,
+        }
 
 
 def place(
@@ -115,37 +150,22 @@ def place(
 
     Work takes up to the share `spread` more or less than recorded, and a wait until its answer.
     """
-    by_id = {answer.interrupt_id: answer for answer in answers}
-    recording = max(recordings, key=lambda recording: _n_equal(recording, spec, by_id))
-    waits, run = _waits(recording, spec, by_id), recording.run
-    moments = moments_of(run) | {end for _, end, _ in waits}
-    times = _times(recording, spec, moments, waits, spread)
-    parts = _Parts(spec, times, by_id, recordings, max(moments))
-    placed = PlacedRun(
-        spec,
-        parts.run(run),
-        lambda: parts.steps(run["steps"]),
-        [
-            parts.interrupt(step)
-            for step in walk(run["steps"])
-            if "asked" in step and parts.at(step["started_at"]) < NEVER
-        ],
-        [parts.action(row) for row in recording.actions if ms_of(row["at"]) in times],
-        parts.at(run.get("started_at") or run["created_at"]),
-        times.get(parts.last, NEVER),
-    )
-    return placed if spec.stopped_at is None else _stopped(placed, spec.stopped_at)
+    by_id = {answer.recorded_id: answer for answer in answers}
+    recording = max(recordings, key=lambda recording: _n_equal(recording, by_id))
+    waits = _waits(recording.run, by_id)
+    moments = moments_of(recording.run) | {end for _, end, _ in waits}
+    times, last, final = _times(recording, spec, moments, waits, spread), max(moments), ""
+    if spec.stopped_at is not None:
+        before = {key: at for key, at in times.items() if at <= spec.stopped_at}
+        times, final = before | {last: spec.stopped_at}, "error"
+    final = final or str(recording.run["status"])
+    return PlacedRun(spec, recording, by_id, times, times.get(last, NEVER), final)
 
 
-def _interrupt_id(spec: RunSpec, recorded: str) -> str:
-    """Return the id of an interrupt; [A] 28: any text."""
-    return f"int-{id_in(spec.id, recorded)[:8]}"
-
-
-def _n_equal(recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]) -> int:
+def _n_equal(recording: Recording, by_id: Mapping[str, Answer]) -> int:
     """Return how many of the answers a recording got, too."""
-    answers = ((by_id.get(_interrupt_id(spec, key)), key) for key in recording.answers)
-    return sum(answer.verdicts == recording.answers[key] for answer, key in answers if answer)
+    known = recording.answers.items()
+    return sum(by_id[key].verdicts == verdicts for key, verdicts in known if key in by_id)
 
 
 def moments_of(run: Json) -> set[int]:
@@ -155,16 +175,13 @@ def moments_of(run: Json) -> set[int]:
     return {ms_of(holder[name]) for holder in holders for name in names if holder.get(name)}
 
 
-def _waits(
-    recording: Recording, spec: RunSpec, by_id: Mapping[str, Answer]
-) -> list[tuple[int, int, float]]:
+def _waits(run: Json, by_id: Mapping[str, Answer]) -> list[tuple[int, int, float]]:
     """Return the recorded start and end of each wait for an answer, and when the answer came."""
     waits = []
-    for step in walk(recording.run["steps"]):
+    for step in walk(run["steps"]):
         if item := step.get("asked"):
-            start, closed = ms_of(step["started_at"]), step.get("completed_at")
-            answer = by_id.get(_interrupt_id(spec, item["id"]))
-            end = max(start + 1, ms_of(closed) if closed else 0)
+            start, answer = ms_of(step["started_at"]), by_id.get(item["id"])
+            end = max(start + 1, ms_of(step.get("completed_at") or step["started_at"]))
             waits.append((start, end, answer.at if answer else NEVER))
     return waits
 
@@ -196,208 +213,6 @@ def _times(
     return times
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Write the ids, times and answers of a spec's run into the parts of a recorded run."""
-
-    spec: RunSpec
-    times: Mapping[int, int]
-    answers: Mapping[str, Answer]
-    recordings: Sequence[Recording]
-    last: int  # when the recorded run ended
-
-    def run(self, recorded: Json) -> Json:
-        """Return the run at its end, without steps."""
-        run = {key: value for key, value in recorded.items() if key != "steps"}
-        run.setdefault("interrupts", [])
-        spec = self.spec
-        _update(
-            run,
-            id=spec.id,
-            thread_id=spec.thread_id,
-            created_at=iso(spec.created),
-            requester=ACCOUNT,
-            prompt=spec.prompt,
-        )
-        for key in ("started_at", "ended_at"):
-            if run.get(key) and (at := self.at(run[key])) < NEVER:
-                run[key] = iso(int(at))
-        if run.get("output"):
-            run["output"] = self.with_artifacts(run["output"])
-        return run
-
-    def steps(self, recorded: object) -> list[TimedStep]:
-        """Return the steps that begin."""
-        return [
-            self.step(step) for step in objects(recorded) if self.at(step["started_at"]) < NEVER
-        ]
-
-    def step(self, recorded: Json) -> TimedStep:
-        """Return a step; one that was never closed ends with the run."""
-        step = self.with_artifacts({key: recorded[key] for key in recorded if key != "asked"})
-        start, completed_at = self.times[ms_of(step["started_at"])], step.get("completed_at")
-        end = self.at(completed_at) if completed_at else self.times.get(self.last, NEVER)
-        _update(step, id=self.id(step["id"]), run_id=self.spec.id, started_at=iso(start))
-        if parent := step.get("parent_step_id"):
-            step["parent_step_id"] = self.id(parent)
-        if completed_at and end < NEVER:
-            step["completed_at"] = iso(int(end))
-        if "asked" in recorded:
-            interrupt = self.interrupt(recorded)
-            step, end = self.question(step, interrupt.item["id"]), interrupt.answered_at
-        known = {key: value for key, value in _result(step).items() if key == "interrupt_id"}
-        running = {**step}
-        _update(running, status="running", completed_at=None, result=known)
-        if step["type"] != "interrupt":
-            _update(running, artifacts=[])
-        return TimedStep(start, end, running, step, self.steps(step.get("steps")))
-
-    def question(self, step: Json, interrupt_id: str) -> Json:
-        """Return the step of a question of this run, with its answer if there is one."""
-        result = _result(step)
-        if "interrupt_id" in result:
-            result = result | {"interrupt_id": interrupt_id}
-        answer = self.answers.get(interrupt_id)
-        if answer is not None:
-            if answer.at >= self.spec.past_until:
-                result = {key: result[key] for key in result if key not in RECORDED_ANSWER}
-            if answer.person:
-                result["answered_by"] = {"name": answer.person}
-            step = {**step, "result": {}}
-            _update(step, status="completed", completed_at=iso(answer.at))
-        step = {**step}
-        _update(step, result=result)
-        return step
-
-    def interrupt(self, step: Json) -> PlacedInterrupt:
-        """Return the interrupt of a step."""
-        recorded, asked_at = step["asked"], self.at(step["started_at"])
-        value = interrupt_value(recorded)
-        questions = {
-            str(part.get("agent") or ""): interrupt_kind(part) for part in questions_in(value)
-        }
-        given = [recording.answers.get(recorded["id"], {}) for recording in self.recordings]
-        verdicts = {
-            agent: [*dict.fromkeys(row[agent] for row in given if agent in row)] or ANY_VERDICT
-            for agent in questions
-        }
-        placed = self.with_artifacts(value)
-        proposals = [self.with_artifacts(part) for part in objects(value.get("proposals"))]
-        _update(placed, proposals=proposals)
-        fields = {"value": placed} if isinstance(recorded.get("value"), dict) else placed
-        item = {**recorded, **fields, "id": _interrupt_id(self.spec, recorded["id"])}
-        answer = self.answers.get(item["id"])
-        return PlacedInterrupt(asked_at, answer.at if answer else NEVER, item, questions, verdicts)
-
-    def action(self, recorded: Json) -> Json:
-        """Return an action of the agent, with the note and the payload of the answer."""
-        answer = self.answers.get(_interrupt_id(self.spec, recorded.get("interrupt_id", "")))
-        notes, payloads = (answer.notes, answer.payloads) if answer else ({}, {})
-        agent, at = recorded.get("agent", ""), self.times[ms_of(recorded["at"])]
-        return recorded | {
-            "id": self.id(recorded["id"]),
-            "at": at,
-            "interrupt_id": answer.interrupt_id if answer else None,
-            "payload": payloads.get(agent, recorded["payload"]),
-            "note": notes.get(agent, recorded["note"]),
-            "actors": actors(self.spec._asdict() | {"status": "running"}),
-            "is_past": at <= self.spec.past_until,
-        }
-
-    def with_artifacts(self, holder: Json) -> Json:
-        """Return an object with the artifacts of this run."""
-        if not isinstance(holder.get("artifacts"), list):
-            return {**holder}
-        return {
-            **holder,
-            "artifacts": [self.artifact(item) for item in objects(holder["artifacts"])],
-        }
-
-    def artifact(self, recorded: Json) -> Json:
-        """Return an artifact; [A] 17: with an id, where the recording has one."""
-        artifact = {**recorded}
-        if artifact.get("id"):
-            artifact["id"] = self.id(str(artifact["id"]))
-        if isinstance(summary := artifact.get("summary"), str):
-            artifact["summary"] = re.sub(r"\{notes (.*?)\}", self.noted, summary)
-        return artifact
-
-    def noted(self, match: re.Match[str]) -> str:
-        """Return what a summary says of the notes of an answer."""
-        answer = self.answers.get(_interrupt_id(self.spec, match[1]))
-        notes = dict.fromkeys(answer.notes.values()) if answer else {}
-        return "".join(f" The reviewer noted: \u201c{note}\u201d." for note in notes)
-
-    def at(self, text: str) -> float:
-        """Return when a recorded time is."""
-        return self.times.get(ms_of(text), NEVER)
-
-    def id(self, recorded: str) -> str:
-        """Return the id of a part of the run."""
-        return id_in(self.spec.id, recorded)
-
-
-def _result(step: Json) -> Json:
-    """Return the result of a step, empty if it has none."""
-    result: Json = step["result"] if isinstance(step.get("result"), dict) else {}
-    return result
-
-
-def _update(part: Json, **fields: Any) -> None:
-    """Change the fields of a part that it has."""
-    part.update({name: value for name, value in fields.items() if name in part})
-
-
-def _walk(steps: list[TimedStep]) -> Iterator[TimedStep]:
-    """Yield steps and all below them."""
-    for step in steps:
-        yield step
-        yield from _walk(step.children)
-
-
-# -- end early
-
-
-def _stopped(placed: PlacedRun, at: int) -> PlacedRun:
-    """Return a run that ended early: running steps fail, an open question stays open. [A] 23."""
-    spec = placed.spec
-    error: Json = {
-        "id": id_in(spec.id, "stopped"),
-        "run_id": spec.id,
-        "agent": spec.agent,
-        "type": "error",
-        "name": "run_failed",
-        "label": ENDED_BY,
-        "parent_step_id": None,
-        "status": "error",
-        "started_at": iso(at),
-        "completed_at": iso(at),
-        "steps": [],
-        "result": {},
-        "artifacts": [],
-    }
-    steps = [_failed(step, at) for step in placed.steps if step.start <= at]
-    run = {**placed.run}
-    _update(run, status="error", output=None, ended_at=iso(at))
-    return replace(
-        placed,
-        run=run,
-        make_steps=lambda: [*steps, TimedStep(at, at, error, error, [])],
-        actions=[action for action in placed.actions if action["at"] <= at],
-        started=min(placed.started, at),
-        ended=at,
-    )
-
-
-def _failed(step: TimedStep, at: int) -> TimedStep:
-    """Return a step of a run that ended early."""
-    children = [_failed(child, at) for child in step.children if child.start <= at]
-    if step.end <= at or step.end == NEVER:
-        return step._replace(children=children)
-    done = step.running | {"status": "error", "completed_at": iso(at)}
-    return step._replace(end=at, done=done, children=children)
-
-
 # -- cut
 
 
@@ -406,34 +221,82 @@ def cut(placed: PlacedRun, at: int, steps: bool = True) -> Json:
 
     A run in the object page's form has an empty list of steps where it is read without them.
     """
-    run, has_ended = {**placed.run}, placed.ended <= at
-    _update(run, status=status_at(placed, at), updated_at=iso(updated(placed, at)))
-    if placed.started > at:
-        _update(run, started_at=None)
-    if not has_ended:
-        _update(run, ended_at=None, output=None)
+    spec, recorded, status = placed.spec, placed.recording.run, status_at(placed, at)
+    output = recorded.get("output")
+    fields = {
+        "id": spec.id,
+        "thread_id": spec.thread_id,
+        "created_at": iso(spec.created),
+        "updated_at": iso(updated(placed, at)),
+        "started_at": placed.written(recorded.get("started_at"), at),
+        "ended_at": placed.written(recorded.get("ended_at"), at),
+        "status": status,
+        "requester": ACCOUNT,
+        "prompt": spec.prompt,
+        "output": placed.with_ids(output) if output and status == recorded["status"] else None,
+        "steps": _steps(placed, recorded["steps"], at) if steps else [],
+    }
+    run = _changed(recorded, fields)
     run["interrupts"] = [interrupt.item for interrupt in pending(placed, at)]
-    if steps:
-        run["steps"] = _cut_steps(placed.steps, at)
-    elif "thread_id" not in run:
-        run["steps"] = []
+    if not steps and "thread_id" in run:
+        del run["steps"]
     return run
 
 
-def _cut_steps(steps: list[TimedStep], at: int) -> list[Json]:
-    nodes = []
-    for step in steps:
-        if step.start <= at:
-            node = step.done if step.end <= at else step.running
-            below = {"steps": _cut_steps(step.children, at)} if "steps" in node else {}
-            nodes.append(node | below)
-    return nodes
+def _changed(recorded: Json, fields: Json) -> Json:
+    """Return a part of a run with other values of the fields that it has."""
+    return {name: fields.get(name, value) for name, value in recorded.items()}
+
+
+def _steps(placed: PlacedRun, recorded: object, at: int) -> list[Json]:
+    """Return the steps that have begun."""
+    begun = (step for step in objects(recorded) if placed.when(step["started_at"]) <= at)
+    return [_step(placed, step, at) for step in begun]
+
+
+def _step(placed: PlacedRun, recorded: Json, at: int) -> Json:
+    """Return a step; one that was never closed ends with the run."""
+    asked, closed = recorded.get("asked"), recorded.get("completed_at")
+    result = recorded["result"] if isinstance(recorded.get("result"), dict) else {}
+    end = placed.when(closed) if closed else placed.ended
+    if asked:
+        answer = placed.answers.get(asked["id"])
+        end = answer.at if answer else NEVER
+        result = _answered(result, answer, placed.spec.past_until)
+        if "interrupt_id" in result:
+            result["interrupt_id"] = placed.interrupt_id(asked["id"])
+    fields: Json = {
+        "id": id_in(placed.spec.id, recorded["id"]),
+        "run_id": placed.spec.id,
+        "started_at": placed.written(recorded["started_at"], at),
+        "completed_at": iso(int(end)) if end <= at and (closed or asked) else None,
+        "steps": _steps(placed, recorded.get("steps"), at),
+    }
+    if parent := recorded.get("parent_step_id"):
+        fields["parent_step_id"] = id_in(placed.spec.id, parent)
+    if end > at:
+        known = {key: value for key, value in result.items() if key == "interrupt_id"}
+        fields |= {"status": "running", "result": known}
+        fields |= {} if recorded["type"] == "interrupt" else {"artifacts": []}
+    elif asked:
+        recorded = recorded | {"result": result}
+        fields["status"] = "completed"
+    step = _changed(placed.with_ids(recorded), fields)
+    step.pop("asked", None)
+    return step
+
+
+def _answered(result: Json, answer: Answer | None, past_until: int) -> Json:
+    """Return the result of a question's step; an answer of now replaces the recorded one."""
+    is_past = answer is not None and answer.at < past_until
+    result = {key: result[key] for key in result if is_past or key not in RECORDED_ANSWER}
+    return result | ({"answered_by": {"name": answer.person}} if answer and answer.person else {})
 
 
 def status_at(placed: PlacedRun, at: int) -> str:
     """Return the status at `at`: `running`, `interrupted`, or the final status."""
     if placed.ended <= at:
-        return str(placed.run["status"])
+        return placed.final
     return "interrupted" if pending(placed, at) else "running"
 
 
@@ -453,16 +316,6 @@ def updated(placed: PlacedRun, at: int) -> int:
 
 def next_stop(placed: PlacedRun, at: int) -> int | None:
     """Return when a run that is running at `at` will wait or end; None if it waits or has ended."""
-    if status_at(placed, at) != "running":
-        return None
-    stops = [interrupt.asked_at for interrupt in placed.interrupts if interrupt.asked_at > at]
-    stop = min(stops, default=placed.ended)
-    return None if stop == NEVER else int(stop)
-
-
-def visible_artifacts(placed: PlacedRun, at: int) -> set[str]:
-    """Return the ids of the artifacts that the run shows at `at`."""
-    state = cut(placed, at)
-    holders = [*walk(state["steps"]), state.get("output") or {}]
-    artifacts = [item for holder in holders for item in objects(holder.get("artifacts"))]
-    return {artifact["id"] for artifact in artifacts if "id" in artifact}
+    stops = [*(interrupt.asked_at for interrupt in placed.interrupts), placed.ended]
+    next_ones = [] if pending(placed, at) else [int(stop) for stop in stops if at < stop < NEVER]
+    return min(next_ones, default=None)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, TypeVar
@@ -18,7 +16,7 @@ from runkit.errors import UsageError
 from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
 from runkit.server._clock import Clock, ClockState
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import DESCRIPTIONS, SeededBusiness, agent_json, packaged, renamed
+from runkit.server._recordings import DESCRIPTIONS, Recording, agent_json, packaged, renamed
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -28,23 +26,24 @@ from runkit.server._replay import (
     next_stop,
     pending,
     place,
+    status_at,
+    updated,
 )
 from runkit.server._web import RequestError, or_list
 
-# that are kept in memory; a run of 16 steps has some 20 kB, and is made in 0.6 ms
-MAX_RUNS = 2_000
 SPREAD = 0.4  # the share of its time that work takes more or less than in the recording
 FEW = 60  # runs of history; more of them are about more businesses
 FORM_EVERY = 7  # each seventh run of history has a form that other accounts send
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
-LAST_YEAR = 9000  # the last start, as a datetime ends with the year 9999
+# for a question after which the recording goes on alike, whatever the answer
+ANY_VERDICT = ["approve", "reject"]
 Item = TypeVar("Item")
 
 
 class Store:
-    """Threads, runs, answers and other requests. Not thread-safe, except `clock.now`.
+    """Threads, runs, answers and other requests. Only `now` and `end_run` are thread-safe.
 
     Raises `UsageError` for an invalid option.
     """
@@ -52,7 +51,7 @@ class Store:
     @checked
     def __init__(
         self,
-        history: Annotated[int, Field(ge=0, le=100_000)] = 0,
+        history: Annotated[int, Field(ge=0, le=20_000)] = 0,
         speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60,
         seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0,  # as JSON carries it
         now: Moment | None = None,
@@ -60,30 +59,23 @@ class Store:
         real_time: Callable[[], float] = time.time,
     ) -> None:
         self.is_closing = False  # ends all streams
-        self.unknown: SeededBusiness | None = None
         if replay is None:
-            self.unknown, *self.businesses = packaged()
-            self.businesses += renamed() if history > FEW else ()
+            self.businesses = [*packaged(), *(renamed() if history > FEW else ())]
         else:
             self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
-        by_hit = {business.hit_id: business for business in self.businesses if business.hit_id}
-        self.objects = {"businesses": self.by_id, "watchlist_result": by_hit}  # of actions, by id
         recorded = {item.agent for business in self.businesses for item in business.recordings}
         kinds = [*DESCRIPTIONS] if replay is None else sorted(recorded)
         self.agents = {kind: agent_json(kind) for kind in kinds}
         self.spread = SPREAD if replay is None else 0.0
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
-        self.runs: dict[str, RunSpec] = {}
+        self.runs: dict[str, PlacedRun] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
-        self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str]] = set()  # runs and artifacts
-        self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
-        self.agent_actions: dict[str, list[Json]] = {}  # of agents, by run; they are small
-        self._place = lru_cache(MAX_RUNS)(self._place_run)
-        real, self.seed = real_time(), seed
-        self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
+        real, self.seed, moment = real_time(), seed, read_moment("now", now)
+        start = round(1000 * (real if moment is None else moment.timestamp()))
+        self.clock = Clock(ClockState(start, real, 0, speed), real_time)
         _add_history(self, history)
 
     def new_id(self, kind: str) -> str:
@@ -91,89 +83,69 @@ class Store:
         self.counts[kind] += 1
         return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind]}")
 
+    def placed(self, run_id: str) -> PlacedRun:
+        """Return all that a run does with its answers so far; 404 if there is no such run."""
+        return get_or_404(self.runs, "run", run_id)
+
     def run(self, run_id: str, steps: bool = False) -> Json:
         """Return a run now; 404 if there is none."""
         return cut(self.placed(run_id), self.clock.now(), steps)
 
-    def business(self, business_id: str) -> SeededBusiness:
-        """Return the business of an id; an unknown one is a clean pass without details.
-
-        404 for an unknown one where a file is replayed.
-        """
-        if business_id in self.by_id or self.unknown is None:
-            return get_or_404(self.by_id, "business", business_id)
-        return replace(self.unknown, id=business_id)
-
     def thread(self, thread_id: str) -> Json:
-        """Return a thread now; 404 if there is none.
+        """Return a thread now.
 
         [A] 19: interrupted if any of its runs is, else running, else error if the last failed.
         """
-        row = get_or_404(self.threads, "thread", thread_id)
-        runs = [self.run(run_id) for run_id in self.runs_of[thread_id]]
-        statuses = [run["status"] for run in runs]
-        status = "error" if statuses[-1:] == ["error"] else "completed"
-        for word in ("running", "interrupted"):
-            status = word if word in statuses else status
-        created_at = iso(row["created"])
+        row, now = self.threads[thread_id], self.clock.now()
+        runs = [self.runs[run_id] for run_id in self.runs_of[thread_id]]
+        statuses = [status_at(run, now) for run in runs]
+        words = ("interrupted", "running", statuses[-1])
         return {
             "object": "thread",
-            "id": row["id"],
-            "created_at": created_at,
-            "updated_at": max((run["updated_at"] for run in runs), default=created_at),
-            "status": status,
+            "id": thread_id,
+            "created_at": iso(row["created"]),
+            "updated_at": iso(max(updated(run, now) for run in runs)),
+            "status": next(word for word in words if word in statuses),
             "metadata": None,
             "requester": ACCOUNT,
         }
 
-    def add_thread(self, business_id: str | None, created: int) -> str:
-        """Add a thread and return its id."""
-        thread_id = self.new_id("threads")
-        row = {"id": thread_id, "created": created, "business_id": business_id}
-        self.threads[thread_id] = row
-        return thread_id
-
     def add_run(self, agent: str, business_id: str, thread_id: str, now: int, **more: Any) -> str:
         """Add a run and return its id; without a thread it gets a new one."""
-        recorded = {recording.agent for recording in self.business(business_id).recordings}
+        business = get_or_404(self.by_id, "business", business_id)
+        recorded = {recording.agent for recording in business.recordings}
         if agent not in recorded:
             message = (
                 f"no run of {agent} on this business is recorded; expected {or_list(recorded)}"
             )
             raise RequestError(422, message, "type")
-        thread_id = thread_id or self.add_thread(business_id, now)
+        if not thread_id:
+            thread_id = self.new_id("threads")
+            self.threads[thread_id] = {"created": now, "business_id": business_id}
         run_id = self.new_id("runs")
         seed = f"{self.seed}/{self.counts['runs']}"
-        self.runs[run_id] = RunSpec(run_id, thread_id, agent, business_id, seed, now, **more)
+        self._place(RunSpec(run_id, thread_id, agent, business_id, seed, now, **more), ())
         for owner in (thread_id, business_id):
             self.runs_of[owner].append(run_id)
-        self._expect(run_id)
         return run_id
 
     def add_answer(self, run_id: str, answer: Answer) -> None:
         """Add an answer to a question of a run, which goes on."""
-        self.answers[run_id].append(answer)
-        self._expect(run_id)
+        run = self.runs[run_id]
+        self._place(run.spec, (*run.answers.values(), answer))
 
-    def end_run(self, run_id: str, at: int) -> None:
-        """End a run early."""
-        self.runs[run_id] = self.runs[run_id]._replace(stopped_at=at)
-        self._expect(run_id)
+    def end_run(self, run_id: str) -> None:
+        """End a run now. Raises `UsageError` for one that is unknown or has ended."""
+        run, now = self.runs.get(run_id), self.clock.now()
+        if run is None or run.ended <= now:
+            raise UsageError(f"run {run_id!r} is unknown or has ended; end one that works")
+        self._place(run.spec._replace(stopped_at=now), (*run.answers.values(),))
 
-    def _expect(self, run_id: str) -> None:
-        """Let the clock know until when a run works."""
-        self.clock.expect(next_stop(self.placed(run_id), self.clock.now()))
-
-    def placed(self, run_id: str) -> PlacedRun:
-        """Return all that a run does with its answers so far; 404 if there is no such run."""
-        spec = get_or_404(self.runs, "run", run_id)
-        return self._place(spec, len(self.answers[run_id]))
-
-    def _place_run(self, spec: RunSpec, _: int) -> PlacedRun:
-        recordings = self.business(spec.business_id).of_agent(spec.agent)
-        placed = place(recordings, spec, self.answers[spec.id], self.spread)
-        self.agent_actions[spec.id] = placed.actions
-        return placed
+    def _place(self, spec: RunSpec, answers: Sequence[Answer]) -> None:
+        """Place a run, and let the clock know until when it works."""
+        recordings = self.by_id[spec.business_id].of_agent(spec.agent)
+        run = self.runs[spec.id] = place(recordings, spec, answers, self.spread)
+        self.clock.expect(next_stop(run, self.clock.now()))
 
 
 def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
@@ -181,16 +153,6 @@ def get_or_404(items: Mapping[str, Item], what: str, item_id: str) -> Item:
     if item_id not in items:
         raise RequestError(404, f"{what} not found: {item_id[:80]!r}")
     return items[item_id]
-
-
-def _start(now: Moment | None, real: float) -> int:
-    """Return the virtual milliseconds at the start: `now`, else the real time."""
-    moment = read_moment("now", now)
-    if moment is None:
-        return int(real * 1000)
-    if moment.year > LAST_YEAR:
-        raise UsageError(f"now={now!r} is too late; give a time before the year {LAST_YEAR + 1}")
-    return round(moment.timestamp() * 1000)
 
 
 # -- the made-up history
@@ -209,20 +171,25 @@ def _add_history(store: Store, count: int) -> None:
         agent = business.recordings[0].agent
         run_id = store.add_run(agent, business.id, "", created, past_until=now)
         while interrupts := pending(store.placed(run_id), now):
-            answer = _history_answer(interrupts[0], random)
+            answer = _history_answer(interrupts[0], business.of_agent(agent), random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
                 break
             store.add_answer(run_id, answer)
 
 
-def _history_answer(interrupt: PlacedInterrupt, random: Random) -> Answer:
+def _history_answer(
+    interrupt: PlacedInterrupt, recordings: Sequence[Recording], random: Random
+) -> Answer:
     """Build an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
     minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
-    is_no = random.random() < 0.25
-    verdicts = {agent: words[is_no] for agent, words in interrupt.verdicts.items()}
+    is_no, verdicts = random.random() < 0.25, {}
+    recorded = [recording.answers.get(interrupt.recorded_id, {}) for recording in recordings]
+    for agent in interrupt.questions:
+        words = dict.fromkeys(given[agent] for given in recorded if agent in given)
+        verdicts[agent] = [*words, *ANY_VERDICT][is_no]
     note = random.choice((None, "checked by ops", "matches our records"))
     if "dismissal" in interrupt.questions.values() and not is_no:
         note = note or "not the listed person"  # a dismissal needs a note
     notes = dict.fromkeys(verdicts, note) if note else {}
     answered_at = int(interrupt.asked_at) + round(minutes * MINUTE)
-    return Answer(interrupt.item["id"], answered_at, verdicts, notes, {})
+    return Answer(interrupt.recorded_id, answered_at, verdicts, notes, {})

@@ -6,15 +6,13 @@ import atexit
 import signal
 from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
 from runkit.arguments import Moment, checked, full_id
 from runkit.display.hide_keys import hide
-from runkit.errors import MissingExtra, Unavailable, UsageError
-from runkit.local.secret import Secret
+from runkit.errors import MissingExtra, UsageError
 from runkit.server._recordings import SeededBusiness
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ class Sandbox:
         UsageError
             For an unknown run, and for one that has ended.
         """
-        _request(self.url, self._key, "POST", f"/runs/{quote(run_id, safe='')}/end")
+        self._server.store.end_run(run_id)
 
     def now(self) -> datetime:
         """Return the virtual time, in UTC.
@@ -117,13 +115,8 @@ class Sandbox:
         -------
         datetime
             The current time of the sandbox.
-
-        Raises
-        ------
-        Unavailable
-            If the sandbox is closed.
         """
-        return datetime.fromisoformat(_request(self.url, self._key)["now"])
+        return datetime.fromtimestamp(self._server.store.clock.now() / 1000, UTC)
 
     def close(self) -> None:
         """Stop the server. Closing it twice does nothing."""
@@ -173,8 +166,8 @@ def sandbox(
         on one of `businesses` to play it. A question is asked when it was asked, and the run goes
         on as recorded after any answer; copies of a run that waited say what was asked. Documents
         can only be rejected, recorded texts stay as they are, and personal data is served as it is
-        in the file, to whoever has the key. Runs and values that cannot be read are left out and
-        named in the log. The file is only read.
+        in the file, to whoever has the key. Runs that cannot be played are left out and named in
+        the log. The file is only read.
     port
         Port on 127.0.0.1; 0 for any free one.
     key
@@ -232,31 +225,3 @@ def _start(**options: Any) -> SandboxServer:
     except ImportError:
         raise MissingExtra.of("sandbox", "starting a sandbox") from None
     return SandboxServer(**options)
-
-
-def _request(url: str, key: Secret, method: str = "GET", path: str = "") -> Any:
-    """Call one of the sandbox's own routes; the empty path returns its time.
-
-    Raises `UsageError` for a request that is refused, and `Unavailable` without a response.
-    """
-    import httpx  # not needed to serve
-
-    problem = None
-    try:
-        response = httpx.request(
-            method,
-            f"{url.removesuffix('/v1')}/sandbox{path}",
-            headers={"Authorization": f"Bearer {key.get_secret_value()}"},
-            trust_env=False,
-            verify=False,  # noqa: S501 - loopback; loading certificates is slow
-            timeout=10,
-        )
-        content = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        problem = type(error).__name__
-    # This is not in the handler, because the first error has the request, with the key.
-    if problem is not None:
-        raise Unavailable(f"no response from {url} ({problem})")
-    if not response.is_success:
-        raise UsageError(f"sandbox: {content['errors'][0]['message']}")
-    return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,34 +10,6 @@ import runkit
 from analysis.api import HIT, action, client_of
 from runkit.errors import NotFound, UsageError
 from support import artifact, question, run
-
-# -------------------------------------------------------------------------------------- the sandbox
-
-
-def test_an_action_of_a_person_has_no_question():
-    """An action without a proposal is of whoever did it.
-
-    One that names a run is of that run, too.
-    """
-    with runkit.sandbox(seed=73) as box, box.client() as client:
-        business = client.businesses.list()[0]
-        run_id = client.runs.create("cip_orchestrator", business_id=business.id).id
-        body = {"object_type": "businesses", "object_id": business.id, "type": "decision"}
-        for status, more in {"approved": {"run_id": run_id}, "rejected": {"note": "No"}}.items():
-            client._http.post("/actions", {**body, "payload": {"status": status}, **more})
-        runs = client.runs.fetch(client.runs.list(business_id=business), progress=False)
-        found = runkit.actions(runs, client)
-    assert found[["step_id", "interrupt_id", "proposal_no", "user_name"]].isna().all(axis=None)
-    columns = ["run_id", "account_name", "note", "settled_by", "n_effects"]
-    assert found[columns].fillna("").astype("object").values.tolist() == [
-        [run_id, "Sandbox Bank", "", "unknown", 1],
-        ["", "Sandbox Bank", "No", "unknown", 1],
-    ]
-    [effect] = json.loads(found["effects"][0])
-    assert effect["diff"] == {"status": {"before": "in_review", "after": "approved"}}
-
-
-# --------------------------------------------------------------------------------- without a server
 
 
 def dismissals(step_id: str, start: float, end: float, n: int = 1, **result: Any) -> dict[str, Any]:

@@ -35,7 +35,6 @@ CALLS = {
     "sandbox": lambda: runkit.sandbox(key=BROKEN),
     "sandbox, no text": lambda: runkit.sandbox(key=CANARY.encode()),
     "sandbox, another parameter": lambda: runkit.sandbox(key=CANARY, port=-1),
-    "time of a sandbox": lambda: closed_sandbox().now(),
     "client of a sandbox": lambda: closed_sandbox().client(timeout=0),
 }
 
@@ -65,8 +64,7 @@ def test_argument():
 
 def test_sandbox():
     with runkit.sandbox(key=os.environ["MIDDESK_API_KEY"].strip()) as box:
-        pass
-    box.now()
+        box.end_run("unknown")
 """
 
 

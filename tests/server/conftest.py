@@ -18,13 +18,6 @@ ENDING = ThreadPoolExecutor()  # a server takes 0.2 s to end, for which the next
 BUSINESS = {business.scenario: business for business in packaged()}
 
 
-def target(scenario: str, object_type: str = "businesses") -> dict[str, str]:
-    """Name a business, or its watchlist result, as actions do."""
-    business = BUSINESS[scenario]
-    object_id = business.id if object_type == "businesses" else business.hit_id
-    return {"object_type": object_type, "object_id": str(object_id)}
-
-
 @dataclass
 class RealTime:
     """A stand-in for `time.time`."""
@@ -90,9 +83,16 @@ class Server:
         self.resume(run, **given)
         return self.settle(run["id"])
 
-    def actions(self, scenario: str, object_type: str = "businesses") -> list[Any]:
-        """The actions on a business or on its watchlist result."""
-        return list(self.get("/actions", **target(scenario, object_type))["data"])
+    def actions(self, scenario: str) -> list[Any]:
+        """The actions on a business and on its watchlist result, newest first."""
+        business = BUSINESS[scenario]
+        objects = {"businesses": business.id, "watchlist_result": business.hit_id}
+        lists = [
+            self.get("/actions", object_type=word, object_id=object_id)["data"]
+            for word, object_id in objects.items()
+            if object_id
+        ]
+        return [action for listed in lists for action in listed]
 
 
 Serve = Callable[..., Server]

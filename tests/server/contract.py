@@ -45,9 +45,6 @@ OBJECTS = {
     "Agents": "data*: [Agent]",
     "Threads": f"{PAGE}[Thread]",
     "Runs": f"{PAGE}[Run]",
-    "Actions": "object*: string, data*: [Action], url: string",
-    "ApiErrors": "errors*: [ApiError]",
-    "ApiError": "message*: string, parameter: string",
 }
 ADDED = {  # the prompt of the object page; the id that feedback needs; lists that all look alike
     "Run": "prompt: string?",

@@ -1,8 +1,9 @@
-"""Rich answers: a note, a document and edited actions for each proposal."""
+"""Rich answers, and what agents do after them."""
 
 import pytest
 
-from tests.server.test_scenarios import names, summary
+from tests.server.conftest import BUSINESS
+from tests.server.test_scenarios import names
 
 
 @pytest.fixture
@@ -12,73 +13,59 @@ def server(shared):
 
 
 TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
-SOURCE = {
-    "source_type": "lease",
-    "source_name": "Signed lease",
-    "tier": "secondary",
-    "url": "https://x.test",
-}
 
 
-def action(server, scenario, kind):
-    """The newest action of a kind on a business or its watchlist result."""
-    object_type = "watchlist_result" if kind == "dismissal" else "businesses"
-    return next(item for item in server.actions(scenario, object_type) if item["type"] == kind)
+@pytest.mark.parametrize(
+    ("scenario", "decision", "kinds"),
+    [
+        ("watchlist_hit", "approve", ["dismissal"]),
+        ("combined_proposal", "approve", ["verify_tin", "dismissal"]),
+        ("add_attributes", "approve", ["add_attributes"]),
+        ("address_gap", "reject", []),
+    ],
+)
+def test_an_approved_agent_acts(server, scenario, decision, kinds):
+    """What a person approves the agent carries out once its step has ended."""
+    run = server.reach(scenario)
+    server.resume(run, decision=decision, note="fine")
+    assert server.actions(scenario) == []
+    server.settle(run["id"])
+    made = server.actions(scenario)
+    assert [(action["type"], action["note"]) for action in made] == [
+        (kind, "fine") for kind in kinds
+    ]
+    assert {action["actors"][1]["data"]["id"] for action in made} <= {run["id"]}
+
+
+def test_a_decision_changes_the_business(server):
+    """It tells what it changed, from what to what, and the business has the new status."""
+    server.answer(server.reach("decision"), decision="approved")
+    [made] = server.actions("decision")
+    [effect] = made["effects"]
+    assert effect["diff"] == {"status": {"before": "in_review", "after": "approved"}}
+    business = server.get(f"/businesses/{BUSINESS['decision'].id}")
+    assert business["status"] == "approved"
+    assert business in server.get("/businesses", per_page=100)["data"]
 
 
 def test_each_proposal_is_answered_with_its_own_note(server):
-    """A proposal's own note goes with its action, the common one with the others.
-
-    The summary has both.
-    """
+    """A proposal's own note goes with its action, the common one with the others."""
     proposals = [{"agent": TIN, "decision": "approve"}]
     proposals += [{"agent": WATCHLIST, "decision": "approve", "note": "born in another year"}]
     run = server.reach("combined_proposal")
-    done = server.answer(run, note="checked", proposals=proposals)
-    assert action(server, "combined_proposal", "dismissal")["note"] == "born in another year"
-    assert action(server, "combined_proposal", "verify_tin")["note"] == "checked"
-    assert "\u201cborn in another year\u201d" in summary(done)
-    assert "\u201cchecked\u201d" in summary(done)
+    server.answer(run, note="checked", proposals=proposals)
+    notes = [
+        (action["type"], action["note"])
+        for action in server.actions("combined_proposal")
+        if action["actors"][1]["data"]["id"] == run["id"]
+    ]
+    assert notes == [("verify_tin", "checked"), ("dismissal", "born in another year")]
 
 
 def test_an_edited_payload_is_carried_out(server):
     """The agent acts with the payload that the person edited."""
-    edited = [{"type": "add_sources", "payload": {"sources": [SOURCE, SOURCE]}}]
+    sources = [{"source_type": "lease", "url": "https://x.test"}] * 3
+    edited = [{"type": "add_sources", "payload": {"sources": sources}}]
     done = server.answer(server.reach("address_gap"), decision="approve", actions=edited)
     assert "add_source" in names(done)
-    made = action(server, "address_gap", "add_sources")
-    assert [entry["target"]["object"] for entry in made["effects"]] == ["lease", "lease"]
-
-
-def test_a_dismissal_is_selected_with_its_empty_payload(server):
-    selected = [{"type": "dismissal", "payload": {}}]
-    server.answer(server.reach("watchlist_hit"), decision="approve", note="why", actions=selected)
-    assert action(server, "watchlist_hit", "dismissal")["note"] == "why"
-
-
-@pytest.mark.parametrize(
-    ("own", "parameter"),
-    [
-        ({}, "decision"),
-        ({"decision": "approve", "note": "x" * 5001}, "note"),
-        ({"decision": "approve", "document_id": "another"}, "document_id"),
-        (
-            {"decision": "approve", "actions": [{"type": "verify_tin", "payload": 3}]},
-            "actions[0].payload",
-        ),
-        (
-            {
-                "decision": "approve",
-                "actions": [{"type": "dismissal"}, {"type": "verify_tin", "payload": {"x": 1}}],
-            },
-            "actions[1].payload.document_id",
-        ),
-    ],
-)
-def test_a_refusal_names_the_proposal(server, own, parameter):
-    """What is wrong with one proposal is said of that proposal, and nothing is answered."""
-    run = server.reach("combined_proposal")
-    proposals = [{"agent": WATCHLIST, "decision": "approve", "note": "why"}, {"agent": TIN, **own}]
-    [error] = server.resume(run, 422, proposals=proposals)["errors"]
-    assert error["parameter"] == f"input.proposals[1].{parameter}"
-    assert server.run(run["id"]) == run
+    assert len(server.actions("address_gap")[0]["effects"]) == 3
