@@ -126,14 +126,6 @@ def _problem(
     return None
 
 
-def _parameters(signature: inspect.Signature) -> str:
-    """Write a signature without its types: `(source, *, depth=None)`."""
-    parameters = dict(signature.parameters)
-    parameters.pop("self", None)
-    plain = [item.replace(annotation=inspect.Parameter.empty) for item in parameters.values()]
-    return str(inspect.Signature(plain))
-
-
 def checked(function: F) -> F:
     """Check the arguments of a public function, or of a class, against its annotations.
 
@@ -169,7 +161,7 @@ def checked(function: F) -> F:
         del args, kwargs
         if isinstance(bound, str):
             name = function.__qualname__.removesuffix(".__init__")
-            raise TypeError(f"{name}() {bound}; expected {name}{_parameters(signature)}")
+            raise TypeError(f"{name}() {bound}; expected {name}({', '.join(signature.parameters)})")
         problem = _problem(bound.arguments, adapters(), keys)
         if problem is not None:
             del bound

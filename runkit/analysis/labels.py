@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit.analysis._proposals import effects, proposals, questions_of
 from runkit.analysis.intervals import Estimate, ac1, share_of, weighted_share
-from runkit.analysis.sample import allowed_labels, key_path, proposal_texts, settled_of
+from runkit.analysis.sample import EDITABLE, LABELS, key_path, proposal_texts, settled_of
 from runkit.api.validation import DECIDED
 from runkit.display.text import brief
 from runkit.errors import UsageError
@@ -58,9 +58,8 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
     words = sheet["label"].str.strip()
     sheet["label"] = words.str.lower().map(DECIDED).fillna(words).mask(words.eq(""))
     sheet["row"] = _rows_of(sheet, rows)
-    kinds = rows["kind"].reindex(sheet["row"]).set_axis(sheet.index)
-    pairs = zip(sheet["label"], kinds, strict=True)
-    is_allowed = np.array([label in allowed_labels(kind) for label, kind in pairs], bool)
+    is_editable = sheet["row"].isin(rows.index[rows["kind"].isin(EDITABLE)])
+    is_allowed = sheet["label"].isin(LABELS) | sheet["label"].eq("edited") & is_editable
     conditions: dict[str, Any] = {
         NOT_SETTLED: sheet["row"].isna(),
         TWICE: sheet["row"].duplicated(keep=False),
@@ -80,13 +79,10 @@ def read_labels(labels: Sheet, name: str, rows: pd.DataFrame) -> pd.DataFrame:
 def _rows_of(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[Any]:
     """Return the position in `rows` of each line; a mixed question is known by its proposal."""
     texts = proposal_texts(rows).where(rows["is_part"], "")
-    keys = rows[IDS].assign(text=texts).itertuples(index=False, name=None)
-    known = dict(zip(keys, rows.index, strict=True))
-    lines = sheet[[*IDS, "proposal"]].fillna("").itertuples(index=False)
-    positions = [
-        known.get((run, step, ""), known.get((run, step, text))) for run, step, text in lines
-    ]
-    return pd.Series(positions, sheet.index, "Int64")
+    known = rows[IDS].assign(proposal=texts, row=rows.index).astype({"row": "Int64"})
+    keys = (sheet[IDS].assign(proposal=""), sheet[[*IDS, "proposal"]])
+    by_question, by_proposal = (lines.merge(known, "left")["row"] for lines in keys)
+    return by_question.fillna(by_proposal)
 
 
 def compared(

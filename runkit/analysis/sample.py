@@ -15,7 +15,7 @@ from runkit.analysis.actions import SETTLED_BY
 from runkit.analysis.decisions import Group, groups_of
 from runkit.arguments import checked
 from runkit.display.counts import Count, gap, sentence, things
-from runkit.display.text import plural, shorten
+from runkit.display.text import plural
 from runkit.errors import UsageError
 from runkit.facts import Facts
 from runkit.tables.audit_trail import proposed_artifacts, tiers_in_brackets
@@ -25,12 +25,11 @@ from runkit.tables.sheets import sheet_path, write_sheet
 from runkit.tables.sources import Source
 
 MIN_OF_STRATUM = 2  # of one question, nothing is known of how questions differ
-MAX_PROPOSAL = 300  # characters
 COLUMNS = [
     *("no", "run_id", "step_id", "interrupt_id", "business_name", "asked_at"),
     *("question", "proposal", "evidence", "stratum", "label", "why"),
 ]
-LABELS = ("approved", "rejected")
+LABELS = ["approved", "rejected"]
 # kinds whose proposal has values, which people change
 EDITABLE = ("add_attributes", "add_sources", "document", "verify_tin")
 
@@ -113,7 +112,8 @@ def sample(
     sheet.attrs["key"] = key.to_dict("records")
     sheet.attrs["sentence"] = _sentence(facts, settled, questions, key, seed)
     if target:
-        full = sheet.assign(allowed=rows["kind"].map(allowed_labels).map(" / ".join))
+        words = [" / ".join(labels) for labels in ([*LABELS, "edited"], LABELS)]
+        full = sheet.assign(allowed=np.where(rows["kind"].isin(EDITABLE), *words))
         write_sheet(full[[*COLUMNS[:-2], "allowed", *COLUMNS[-2:]]], target)
         write_sheet(key, key_path(target))
     return sheet
@@ -122,11 +122,6 @@ def sample(
 def settled_of(questions: pd.DataFrame) -> pd.DataFrame:
     """Return the questions that a person answered or the policy approved."""
     return questions[questions["outcome"].isin([*SETTLED_BY])]
-
-
-def allowed_labels(kind: str) -> tuple[str, ...]:
-    """Return the labels of a proposal of a kind."""
-    return (*LABELS, "edited") if kind in EDITABLE else LABELS
 
 
 def key_path(sheet: Path) -> Path:
@@ -187,7 +182,6 @@ def proposal_texts(rows: pd.DataFrame) -> pd.Series[str]:
     """Write what each row of `proposals` proposes, if it does; equal ones get a number."""
     texts = rows["kind"].str.replace("_", " ") + ": " + rows["titles"]
     texts = texts.where(rows["kind"].ne("decision"))
-    texts = texts.map(lambda text: shorten(text, MAX_PROPOSAL), na_action="ignore").astype("str")
     copies = rows.groupby(["question", texts]).cumcount()
     return texts.where(copies.eq(0), texts + " (" + (copies + 1).astype("str") + ")")
 

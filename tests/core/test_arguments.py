@@ -90,7 +90,7 @@ def test_numpy_numbers_are_accepted_and_other_types_refused():
     for wrong in ({"depth": True}, {"depth": 1.0}, {"compress_waits": 1}, {"sla_h": "4"}):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             runkit.gantt(f, **wrong)
-    with pytest.raises(TypeError, match=r"^gantt\(\) .*; expected gantt\(source, \*, depth='auto'"):
+    with pytest.raises(TypeError, match=r"^gantt\(\) .*; expected gantt\(source, depth,"):
         runkit.gantt()
 
 
