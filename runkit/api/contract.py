@@ -194,23 +194,10 @@ def event_fields(name: str, data: object) -> Json | None:
     """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
 
     The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel
-    case. [A] 10: a snapshot is the run with its steps, as of the event's time.
+    case. [A] 10: a snapshot is the run with its steps.
     """
     if not isinstance(data, dict):
         return None
     # SSE calls an unnamed event "message"
     word = name if name not in ("", "message") else data.get("type")
-    if word not in EVENT_TYPES:
-        return None
-    snapshot = data.get("snapshot")
-    if isinstance(snapshot, dict):
-        at = _event_time(data.get("timestamp"))
-        data = {**data, "snapshot": with_local_fields(snapshot, read_at=at)}
-    return {**data, "type": word}
-
-
-def _event_time(milliseconds: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
+    return {**data, "type": word} if word in EVENT_TYPES else None

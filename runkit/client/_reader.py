@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -47,28 +47,19 @@ KEPT = 256
 
 
 class RunCache:
-    """The newest states of runs that were read with their steps; those in use, and the last ones.
+    """States of runs that were read with their steps; those in use, and the last ones.
 
     Threads share it.
     """
 
     def __init__(self) -> None:
         self._in_use: WeakValueDictionary[str, Run] = WeakValueDictionary()
-        self._last: dict[str, Run] = {}
-        self._lock = threading.Lock()
+        self._last: deque[Run] = deque(maxlen=KEPT)
 
     def add(self, run: Run) -> None:
-        """Keep a run that was read with its steps, unless a newer state is known."""
-        run_id = run.id.lower()
-        with self._lock:
-            known = self._in_use.get(run_id)
-            if known is not None and known.updated_at > run.updated_at:
-                return
-            self._in_use[run_id] = run
-            self._last.pop(run_id, None)
-            self._last[run_id] = run
-            if len(self._last) > KEPT:
-                del self._last[next(iter(self._last))]
+        """Keep a run that was read with its steps."""
+        self._in_use[run.id.lower()] = run
+        self._last.append(run)
 
     def get(self, current: Run) -> Run | None:
         """Return the run that was read with its steps in this state, None if it may have changed.
@@ -132,7 +123,6 @@ class RunReader:
                 facts = self._known.for_run(known.id, known.thread_id)
                 run = known.with_local_fields(**facts, read_at=max(times, default=None))
                 unchanged[run.id.lower()] = run
-                self.cache.add(run)
         return unchanged
 
     def now(self) -> datetime:
@@ -183,9 +173,8 @@ class RunReader:
 
         try:
             for message in http.events(path_to("runs", run_id, "stream"), has_stopped):
-                event = _event_of(message)
+                event = _event_of(message, run_id)
                 if event is not None:
-                    _check_run(event, run_id)
                     yield event
                     last = http.clock()
         except (httpx.RequestError, NotFound, Unavailable, RateLimited) as error:
@@ -221,25 +210,21 @@ class RunReader:
         )
 
 
-def _event_of(message: ServerSentEvent) -> Event | None:
-    """Read a message; None for one of an unknown type, or that cannot be read (logged)."""
-    if not message.data:
-        return None
+def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:
+    """Read a message; None for one of an unknown type, or that cannot be read (logged).
+
+    Raises `ContractError` for a snapshot of another run.
+    """
     try:
-        fields = event_fields(message.event, jsontext.loads(message.data.encode()))
-        return None if fields is None else Event.from_json(fields)
+        data = jsontext.loads(message.data.encode()) if message.data else None
+        fields = event_fields(message.event, data)
+        event = None if fields is None else Event.from_json(fields)
     except ValueError:
         log.warning("left out of the stream: an event whose data cannot be read")
         return None
-
-
-def _check_run(event: Event, run_id: str) -> None:
-    """Check that a snapshot is of the run that is followed. Raises `ContractError`."""
-    if event.snapshot is None:
-        return
-    ids = (event.run_id, event.snapshot.get("id"))
-    if any(isinstance(other, str) and not is_same_id(other, run_id) for other in ids):
+    if event and event.snapshot and not is_same_id(str(event.snapshot.get("id", run_id)), run_id):
         raise ContractError(
             f"the stream of run {quoted(run_id, 100)!r} shows another run. "
             "Check base_url and the proxy."
         )
+    return event

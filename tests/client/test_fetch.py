@@ -9,7 +9,6 @@ import pytest
 
 import strangers
 from runkit.client._http import BACKOFF, FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT
-from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.errors import AuthError, Unavailable
 from tests.client.conftest import DROP, Answer
 
@@ -94,7 +93,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(server, client, run_json):
     runs = pickle.loads(pickle.dumps(caught.value)).runs
     assert (runs.ids, runs.requested) == (tuple(IDS[:10]), tuple(IDS))
     assert "10 of 20 runs arrived" in runs.why
-    assert len(server.requests) <= 20 + TASKS_PER_WORKER
+    assert len(server.requests) < 15
 
 
 def test_fetch_stops_when_the_host_is_gone(server, client, run_json, fake_time):
@@ -104,9 +103,7 @@ def test_fetch_stops_when_the_host_is_gone(server, client, run_json, fake_time):
     )
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
-    assert runs.why is not None
-    assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
-    assert "1 of 500 runs arrived" in runs.why
+    assert "1 of 500 runs arrived" in str(runs.why)
     assert (
         OUTAGE_TIMEOUT - 3 < sum(fake_time.slept) < 5 * OUTAGE_TIMEOUT
     )  # next runs may have begun
@@ -118,7 +115,7 @@ def test_fetch_fails_when_the_host_was_never_there(server, client, fake_time):
     server.script = lambda request: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
-    assert FIRST_ANSWER_TIMEOUT - BACKOFF[-1] < sum(fake_time.slept) < 3 * FIRST_ANSWER_TIMEOUT
+    assert FIRST_ANSWER_TIMEOUT - BACKOFF[-1] < sum(fake_time.slept) < OUTAGE_TIMEOUT
 
 
 def test_fetch_returns_what_arrived_when_interrupted(server, client, run_json):
