@@ -132,16 +132,14 @@ class Page(NamedTuple):
 def read_page(value: object, source: str) -> Page:
     """Read one page of a list; `source` names the request in errors.
 
-    It is the documented envelope, whose `data` may be missing, or a bare array. Raises
-    `ContractError` for anything else.
+    It is the documented envelope, whose `data` may be missing. Raises `ContractError` for anything
+    else.
     """
-    page = {"data": value} if isinstance(value, list) else value
-    if isinstance(page, dict) and page.get("object", "list") == "list":
-        data = [] if page.get("data") is None else page["data"]
-        has_more, total = page.get("has_more"), page.get("total_count")
-        if isinstance(data, list):
+    if isinstance(value, dict) and value.get("object", "list") == "list":
+        data, has_more, total = map(value.get, ("data", "has_more", "total_count"))
+        if data is None or isinstance(data, list):
             return Page(
-                [item if isinstance(item, dict) else {} for item in data],
+                [item if isinstance(item, dict) else {} for item in data or ()],
                 has_more if isinstance(has_more, bool) else None,
                 total if type(total) is int else None,
             )

@@ -57,16 +57,14 @@ def is_too_deep(error: orjson.JSONDecodeError) -> bool:
     return "depth" in str(error) or "recursion" in str(error).lower()
 
 
-def dumps(value: Any, *, sort_keys: bool = False, large_integers: bool = False) -> str:
+def dumps(value: Any, *, sort_keys: bool = False) -> str:
     """Write compact JSON.
 
-    Raises `DataError` for what could not be read back: NaN, integers beyond 64 bits, lone
-    surrogates, keys that are not text, values that are too deep or contain themselves, and other
-    Python objects. With `large_integers`, integers beyond 64 bits are written, and read back as
-    floats.
+    Raises `DataError` for what could not be read back: NaN, lone surrogates, keys that are not
+    text, values that are too deep or contain themselves, and other Python objects.
     """
     try:
-        return _dumps(value, sort_keys, large_integers)
+        return _dumps(value, sort_keys)
     except RecursionError:
         raise TooDeepError(
             "the value is nested too deep to be written as JSON and read again"
@@ -75,12 +73,12 @@ def dumps(value: Any, *, sort_keys: bool = False, large_integers: bool = False) 
         raise DataError(str(error)) from None
 
 
-def _dumps(value: Any, sort_keys: bool, large_integers: bool) -> str:
+def _dumps(value: Any, sort_keys: bool) -> str:
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
     except TypeError as error:
-        is_known = "ecursion" in str(error) or (large_integers and "64-bit" in str(error))
-        if not is_known:  # orjson writes 254 levels and integers of 64 bits, and reads more
+        # orjson writes 254 levels and integers of 64 bits, and reads more
+        if "ecursion" not in str(error) and "64-bit" not in str(error):
             raise
         text = json.dumps(
             value, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False, separators=(",", ":")

@@ -5,8 +5,8 @@ attributes, unknown words are kept, and an optional field that breaks the contra
 logged. Only a missing or broken *required* field is an error (`ContractError`). The words of the
 first documentation (`pending`, `failed`, a step's `graph`) are read as the current ones.
 
-A `__repr__` shows ids, fixed words and counts, and of a run its label, which names the business; no
-other names, no texts or addresses.
+A `__repr__` shows ids and fixed words, and of a run its label, which names the business; no other
+names, no texts or addresses.
 """
 
 from __future__ import annotations
@@ -37,24 +37,7 @@ from runkit.display.log import log
 from runkit.display.text import plural, shorten
 from runkit.errors import ContractError
 
-# A repr shows these fields: ids and fixed words.
-IN_REPR = (
-    "id",
-    "run_id",
-    "artifact_id",
-    "agent",
-    "type",
-    "document_type",
-    "object_type",
-    "actor_type",
-    "source_type",
-    "source_tier",
-    "status",
-    "operation",
-    "rating",
-    "confidence",
-)
-
+IN_REPR = ("id", "agent", "type", "status", "rating", "confidence")  # ids and fixed words
 
 # --------------------------------------------------------------------------------------------- base
 
@@ -137,15 +120,8 @@ class ApiObject(View):
         return hash((type(self), str(self._raw.get("id"))))
 
     def __repr__(self) -> str:
-        parts = []
-        for name in IN_REPR:
-            value = getattr(self, name, None)
-            if isinstance(value, str):
-                parts.append(f"{name}={shorten(value, 40)!r}")
-        for name in self._fields():
-            value = None if name.startswith("_") else getattr(self, name)
-            if isinstance(value, tuple):
-                parts.append(f"{name}=<{len(value)}>")
+        values = ((name, getattr(self, name, None)) for name in IN_REPR)
+        parts = [f"{name}={shorten(word, 40)!r}" for name, word in values if isinstance(word, str)]
         return f"{type(self).__name__}({', '.join(parts)})"
 
 

@@ -65,7 +65,6 @@ MARGIN = 0.025
 # bytes, after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
 MIN_TIMEOUT = 0.05  # seconds of an attempt
-MAX_ID = 300  # characters; those of the API have 36
 # Reads keep connections for the workers of a large fetch.
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 # Writes keep none, because a kept connection may be closing.
@@ -90,7 +89,7 @@ def path_to(*parts: str) -> str:
     for part in parts:
         # the items of an iterable are not checked before
         is_text = isinstance(part, str) and jsontext.is_unicode(part)
-        if not is_text or len(part) > MAX_ID or part.strip() in ("", ".", ".."):
+        if not is_text or part.strip() in ("", ".", ".."):
             raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
@@ -368,12 +367,10 @@ def _parts(response: httpx.Response, has_ended: Callable[[], bool]) -> Iterator[
 
 
 def _reason(error: httpx.RequestError, elapsed: float) -> str:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "its certificate is not trusted; pass the CA file as verify="
-    if isinstance(error, httpx.TimeoutException):
-        what = "connection" if isinstance(error, _NOT_SENT) else "complete response"
-        return f"no {what} within {elapsed:.1f} s"
     if isinstance(error, _NOT_SENT):
-        return f"no connection ({shorten(text, 100)})"
+        return f"no connection ({shorten(str(error), 100)})"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no complete response within {elapsed:.1f} s"
     return "the connection was lost, or the response cannot be decompressed"

@@ -78,13 +78,10 @@ def read_pages(
     n_unreadable = list(items.values()).count(None)
     if n_unreadable:
         reasons.append(f"{plural(n_unreadable, 'record')} could not be read (see the log)")
-    if not is_past and not is_cut:
-        if total is not None and len(items) < total:
-            reasons.append(f"the API counts {total:,}, only {len(items):,} arrived")
-        if has_more:
-            read = f"{plural(number, 'page')} and {plural(len(items), 'record')}"
-            counted = "" if total is None else f", of which it counts {total:,}"
-            reasons.append(f"reading ended after {read}; the API says there is more{counted}")
+    is_short = total is not None and len(items) < total
+    if not is_past and not is_cut and (has_more or is_short):
+        counted = "has more" if total is None else f"counts {total:,}"
+        reasons.append(f"{plural(len(items), 'record')} arrived, the API {counted}")
     return ApiList(
         tuple(kept[:limit]),
         "; ".join(reasons) or None,

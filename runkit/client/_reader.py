@@ -185,29 +185,22 @@ class RunReader:
     def wait(self, run_id: str, timeout: float | None, poll: float | None) -> Run:
         """Read a run until it has stopped, then with its steps. Raises as `Runs.wait`."""
         http = self.http
-        last, pause = None, 0.0
         deadline = http.clock() + (math.inf if timeout is None else timeout)
-        while (left := deadline - http.clock()) > 0:
-            if pause:
-                http.sleep(min(pause, left))
-            pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
-            try:
-                last = self.read(run_id, steps=False, deadline=deadline)
-            except RateLimited as error:
-                if error.status is not None:
-                    raise
-                break  # no slot is left before the deadline
-            if last.status != "running":
-                last = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
-            if last.status != "running":
-                return last
-
-        name = last.label if last else brief(run_id)
-        raise WaitTimeout(
-            f"{name} was still running after {duration(timeout)}; wait again with a longer "
-            "timeout=, or follow it with runs.stream",
-            last,
-        )
+        pause = poll or POLL_FIRST
+        while True:
+            run = self.read(run_id, steps=False, deadline=deadline)
+            if run.status != "running":
+                run = self.read(run_id, deadline=max(deadline, http.clock() + http.timeout))
+            if run.status != "running":
+                return run
+            if http.clock() + pause >= deadline:
+                raise WaitTimeout(
+                    f"{run.label} was still running after {duration(timeout)}; wait again with a "
+                    "longer timeout=, or follow it with runs.stream",
+                    run,
+                )
+            http.sleep(pause)
+            pause = poll or min(POLL_MAX, pause * POLL_GROWTH)
 
 
 def _event_of(message: ServerSentEvent, run_id: str) -> Event | None:

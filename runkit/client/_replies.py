@@ -41,6 +41,7 @@ _ADVICE: dict[type[ApiError], str] = {
     errors.RateLimited: " Try again later, or make the client slower with rate=.",
     errors.Unavailable: " Nothing was changed; try again later.",
     errors.MaybeSent: WRITE_WARNING,
+    ContractError: " The key is sent to one host, so a redirect is not followed. Check base_url.",
 }
 
 
@@ -85,17 +86,13 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
     """Read a successful response. Raises the `ApiError` of any other."""
     if not response.is_success:
         raise error_of_response(source, response, body)
-    headers, problem = response.headers, "that are not JSON"
-    try:
+    headers = response.headers
+    with suppress(ValueError):
         return Reply(jsontext.loads(body), _http_date(headers.get("Date", "")), source)
-    except jsontext.TooDeepError:
-        problem = "of JSON that is nested too deep to be read"
-    except ValueError:
-        pass
-    # This is not in the handler, because the error of the parser holds the body.
+    # This is not in a handler, because the error of the parser holds the body.
     content_type = quoted(headers.get("Content-Type", "no content type"))
     raise ContractError(
-        f"{source} returned {len(body):,} bytes {problem} ({content_type})."
+        f"{source} returned {len(body):,} bytes that cannot be read as JSON ({content_type})."
         f"{write_warning(source)} Check base_url and the proxy.",
         status=response.status_code,
     )
@@ -104,17 +101,12 @@ def read_reply(source: str, response: httpx.Response, body: bytes) -> Reply:
 def error_of_response(source: str, response: httpx.Response, body: bytes) -> ApiError:
     """Build the error for a response that is not a success."""
     status = response.status_code
-    if status < 400:
-        return ContractError(
-            f"{source} returned {status}, a redirect. It was not followed, because the key is sent "
-            f"to one host only.{write_warning(source)} Check base_url.",
-            status=status,
-        )
-
-    cls = errors.Unavailable if status >= 500 else _CLASS_OF_STATUS.get(status, errors.Invalid)
-    if cls is errors.Unavailable and is_write(source):
+    if 400 <= status < 500:
+        cls = _CLASS_OF_STATUS.get(status, errors.Invalid)
+    elif is_write(source):
         cls = errors.MaybeSent
-
+    else:
+        cls = errors.Unavailable if status >= 500 else ContractError
     messages = tuple(_api_errors(body, "message"))
     parameter = next(_api_errors(body, "parameter"), None)
     says = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""

@@ -271,9 +271,9 @@ class Runs:
         Raises
         ------
         WaitTimeout
-            Its `run` is the last state read, or None if nothing could be read in time.
+            Its `run` is the last state read.
         ApiError
-            If the run cannot be read, or not again within the time.
+            If the run cannot be read, or not within the time.
         """
         return self._reader.wait(self._reader.resolve(run, self.list), timeout, poll)
 

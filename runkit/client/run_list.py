@@ -13,7 +13,6 @@ from runkit.display.text import (
     Markup,
     agent_title,
     block,
-    first_text,
     one_line,
     plural,
     short_id,
@@ -115,13 +114,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(self, items=items, why=why, requested=None, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
-        names = [
-            first_text(getattr(item, "label", None), getattr(item, "name", None))
-            or short_id(item.id)
-            for item in self.items[:MAX_NAMES]
-        ]
-        if len(self) > MAX_NAMES:
-            names.append(f"… {len(self) - MAX_NAMES:,} more")
+        items = self.items[:MAX_NAMES]
+        names = [getattr(item, "label", None) or short_id(item.id) for item in items]
+        names += [f"… {len(self) - MAX_NAMES:,} more"] if len(self) > MAX_NAMES else []
         listed = f": {shorten(', '.join(names), 300)}" if names else ""
         return f"{type(self).__name__}({len(self):,}{listed}; {self._completeness()})"
 

@@ -151,7 +151,7 @@ def read_source(
         source = _Records(source)
         for record in source:
             with suppress(DataError, RecursionError):  # it is a row of `Frames.problems`
-                texts.append(jsontext.dumps(record.raw, large_integers=True))
+                texts.append(jsontext.dumps(record.raw))
     f = frames(source)
     answers = answers_about(f.runs["run_id"])
     f = frames(f, answers=answers) if len(answers) else f

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -234,8 +233,7 @@ def _results(steps: Sequence[Json]) -> pa.Array:
     try:
         return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
     except orjson.JSONEncodeError:  # deeper than orjson writes, or an integer beyond 64 bits
-        write = partial(jsontext.dumps, large_integers=True)
-        return text(None if value is None else write(value) for value in payloads)
+        return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
 
 def _failures(steps: Columns, n_children: Ints) -> Columns:

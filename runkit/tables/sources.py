@@ -166,7 +166,7 @@ def record_of(value: object, location: str) -> Record:
     """Build the record of a run, or of a Python object as JSON holds it."""
     raw = value.to_dict() if isinstance(value, Run) else value
     try:
-        text = jsontext.dumps(raw, large_integers=True)
+        text = jsontext.dumps(raw)
     except ValueError as error:
         run_id = raw.get("id") if isinstance(raw, dict) else None
         is_usable = isinstance(run_id, str) and jsontext.is_unicode(run_id)

@@ -60,7 +60,7 @@ def test_a_list_that_never_ends_is_cut_at_its_count(server, client, run_json):
     )
     runs = client.runs.list()
     assert (len(runs), len(server.requests), runs.is_complete) == (3, 3, False)
-    assert "it counts 3" in str(runs.why)
+    assert "the API counts 3" in str(runs.why)
 
 
 def test_a_record_that_is_no_run_is_left_out_of_the_list(server, client, run_json, page):

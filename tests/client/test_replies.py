@@ -71,8 +71,6 @@ def test_an_unreadable_response_is_a_contract_error_without_content(server, clie
     with pytest.raises(ContractError) as caught:
         client.runs.get("run-1")
     assert "Doe" not in str(caught.value)
-    assert ".." not in str(caught.value)
-    assert ("too deep" in str(caught.value)) == (body == b"[" * 2000)
 
 
 @pytest.mark.parametrize("body", [b"<html>", [], {}, {"id": "run-1"}])
