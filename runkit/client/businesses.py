@@ -6,7 +6,6 @@ run, and the name and status of each business. Nothing is guessed from texts.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,8 @@ from pydantic import PositiveInt
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
 from runkit.api.other_models import Business, Thread
-from runkit.arguments import Words, checked, one_or_several
-from runkit.client._http import Http, path_to
+from runkit.arguments import Seconds, Words, checked, one_or_several
+from runkit.client._http import OUTAGE_TIMEOUT, Http, path_to
 from runkit.client._paging import read_pages
 from runkit.client._replies import Reply
 from runkit.client._resources import Threads
@@ -332,7 +331,7 @@ class Businesses:
         return None
 
     @checked
-    def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:
+    def ensure_known(self, business: str | Business, timeout: Seconds = OUTAGE_TIMEOUT) -> None:
         """Read the name and status of a business if they are not known; a failure is only logged.
 
         Nothing is sent after `timeout` seconds.
