@@ -104,12 +104,9 @@ def agreement(
     numbers = estimates(table, by_stratum)
     table.attrs = {name: [*map(float, estimate)] for name, estimate in numbers.items()}
     table.attrs["strata"] = by_stratum.to_dict("records")
-    parts = [*_parts(table, numbers, by_stratum), gap_words(table)]
-    if other is not None and gap_words(other):
-        parts.append(f"second: {gap_words(other)}")
-    words = sentence("; ".join(filter(None, parts)))
+    parts = filter(None, [*_parts(table, numbers, by_stratum), gap_words(table)])
     title = "Agreement with decisions" if second is None else "Agreement of two people"
-    return Panel(title, words, table, body=_body(table, numbers, by_stratum))
+    return Panel(title, sentence("; ".join(parts)), table, body=_body(table, numbers, by_stratum))
 
 
 def _parts(

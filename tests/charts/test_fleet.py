@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from runkit.charts import fleet
-from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
 from support import artifact, at, question, run, step
 
@@ -32,42 +31,55 @@ def completed(run_id, title="Fine", sure="high", steps=()):
 
 
 def needs(*runs):
-    """The table of what needs attention."""
-    return fleet.needs_attention(frames(list(runs))).table
+    """What needs attention."""
+    return fleet.needs_attention(frames(list(runs)))
 
 
-def test_failures_with_the_same_error_are_one_row_that_has_all_ids():
-    runs = [failed(n, "The register did not answer") for n in range(6)]
-    table = needs(*runs, failed(9, "No such business"), waiting(1))
-    assert table["run_ids"].tolist() == [["w1"], ["f9"], ["f5", "f4", "f3", "f2", "f1", "f0"]]
-    assert table["n_runs"].tolist() == [1, 1, 6]
-    assert table["next_step"].tolist() == ["Answer", "Check", "Check"]
+def test_rows_are_ordered_by_what_is_to_do_and_one_error_is_one_row():
+    """Watchlist hits before longer waits; low confidence by its weakest finding, then the policy's."""
+    hit = {"id": "i", "value": {"label": "Dismiss?", "type": "dismissal", "artifacts": []}}
+    by_policy = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
+    table = needs(
+        completed("fine"),
+        completed("medium", "Mixed", "medium"),
+        completed("policy", steps=[by_policy]),
+        completed("none", sure=None),
+        completed("low", "Hit left open", "low"),
+        *(failed(n, "No answer") for n in range(3)),
+        failed(9, "No such business"),
+        *(waiting(1, 60), waiting(2, 7_200), waiting(3, interrupts=[hit])),
+    ).table
+    assert table[["next_step", "run_ids", "reason"]].values.tolist() == [
+        ["Answer", ["w3"], "Dismiss?"],
+        ["Answer", ["w2"], "Is it so?"],
+        ["Answer", ["w1"], "Is it so?"],
+        ["Check", ["f9"], "No such business"],
+        ["Check", ["f2", "f1", "f0"], "No answer"],
+        ["Read", ["low"], "Low: Hit left open"],
+        ["Read", ["none"], "Unrated: Summary"],
+        ["Sample", ["policy"], "Auto-approved: Approve?"],
+        ["Sample", ["medium"], "Medium: Mixed"],
+    ]
+    assert table["age_s"].tolist()[:3] == [60, 7_200, 60]
 
 
-def test_watchlist_hits_come_first_then_the_longest_wait():
-    value = {"label": "Dismiss?", "type": "dismissal", "artifacts": []}
-    hit = waiting(3, interrupts=[{"id": "i", "value": value}])
-    table = needs(waiting(1, 60), waiting(2, 7_200), hit)
-    assert table["run_id"].tolist() == ["w3", "w2", "w1"]
-    assert table["age_s"].tolist() == [60, 7_200, 60]
+def test_nothing_needs_attention_only_if_all_was_read():
+    sentences = [
+        needs(*runs).sentence for runs in ([completed("fine")], [], [completed("fine"), 5])
+    ]
+    assert sentences[:2] == ["You're all caught up.", "There are no runs."]
+    assert sentences[2].startswith("1 record not read")
 
 
 def test_a_question_is_never_folded_below_20_nor_is_an_error():
-    others = [failed(1, "No answer"), completed("low", "Hit left open", "low")]
-    panel = fleet.needs_attention(frames([*(waiting(n) for n in range(20)), *others]))
+    """Of the folded rows each run counts once, which may have two reasons."""
+    low = completed("low", "Hit left open", "low")
+    low |= {"steps": [*low["steps"], question("q", 10, None, label="Is it so?")]}
+    panel = needs(*(waiting(n) for n in range(20)), failed(1, "No answer"), low)
     above, below = panel.body.split('<details class="needs-rest">')
     assert (above.count("Is it so?"), above.count("No answer")) == (20, 1)
     assert '<span class="fail">▽</span> <bdi>Low: Hit left open' in below
-    assert "1 more row, 1 run: 1 low" in below
-
-
-def test_folded_rows_count_each_run_once():
-    """A run may have two reasons."""
-    low = completed("low", "Hit left open", "low")
-    low |= {"steps": [*low["steps"], question("q", 10, None, label="Is it so?")]}
-    above = [failed(n, f"No answer {n}") for n in range(8)]
-    rest = fleet.needs_attention(frames([*above, low])).body.split('<details class="needs-rest">')
-    assert "2 more rows, 1 run: 1 low, 1 expired" in rest[1]
+    assert "2 more rows, 1 run: 1 low, 1 expired" in below
 
 
 def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
@@ -76,35 +88,13 @@ def test_above_20_questions_those_of_one_kind_about_a_business_are_one_row():
     runs = [waiting(n, _runkit=known) for n in range(19)]
     pair = [question(f"{n}", 10, None, label="Is it?", result={"interrupt_id": n}) for n in "ab"]
     runs.append(run(*pair, run_id="pair", end=None, status="interrupted", _runkit=known))
-    panel = fleet.needs_attention(frames([*runs, waiting(90), waiting(91)]))
+    panel = needs(*runs, waiting(90), waiting(91))
     table = panel.table
     assert table["reason"].tolist() == ["21 questions: Is it so?", "Is it so?", "Is it so?"]
     assert table["n_runs"].tolist() == [20, 1, 1]
     assert " ".join(table["run_ids"][0]) in panel.body
     assert panel.body.count("runkit.InterruptForm(runkit.Client(), ") == 23
     assert "&#34;pair&#34;, &#39;b&#39;)" in panel.body
-
-
-def test_attention_is_ordered_by_confidence_data_and_policy():
-    """Low confidence by its weakest finding, decisions of the policy, medium."""
-    pending = question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"})
-    runs = [
-        completed("fine"),
-        completed("low", "Hit left open", "low"),
-        completed("none", sure=None),
-        completed("medium", "Mixed", "medium"),
-        completed("policy", steps=[pending]),
-    ]
-    table = needs(*runs)
-    assert table["run_id"].tolist() == ["low", "none", "policy", "medium"]
-    assert table["next_step"].tolist() == ["Read", "Read", "Sample", "Sample"]
-    assert table["reason"].tolist() == [
-        *("Low: Hit left open", "Unrated: Summary"),
-        *("Auto-approved: Approve?", "Medium: Mixed"),
-    ]
-    assert fleet.needs_attention(frames([runs[0], 5])).sentence.startswith("1 record not read")
-    assert fleet.needs_attention(frames(runs[0])).sentence == "You're all caught up."
-    assert fleet.needs_attention(frames([])).sentence == "There are no runs."
 
 
 def timed(run_id, look_s, wait_s=0, status="completed"):
@@ -127,108 +117,92 @@ def grouped(run_id, end):
     return run(group, run_id=run_id, end=end)
 
 
+def slowness(source, *others):
+    """What is said of a run beside others."""
+    return fleet.why_slow(frames([source, *others]), source["id"]).sentence
+
+
 @pytest.mark.parametrize(
-    ("slow", "sentences"),
+    ("slow", "sentence"),
     [
         (
-            timed("slow", 20, wait_s=7_200),
-            [
-                "Slow because it waited 2 h, median 0 s: 2 h for “Approve?”.",
-            ],
-        ),
-        (
-            timed("slow", 58),
-            [
-                "Slow because it worked 1 min 3 s, median 25 s: “Looking up” took 58 s itself.",
-            ],
+            timed("slow", 600, wait_s=7_200),
+            "Slow because it waited 2 h, median 0 s: 2 h for “Approve?”. "
+            "Besides, it worked 10 min 5 s, median 25 s: “Looking up” took 10 min itself.",
         ),
         (
             grouped("slow", 600),
-            [
-                "Slow because it worked 10 min, median 25 s: “Step g” took 9 min itself.",
-            ],
-        ),
-        (
-            timed("slow", 600, wait_s=7_200),
-            [
-                "Slow because it waited 2 h, median 0 s: 2 h for “Approve?”.",
-                "Besides, it worked 10 min 5 s, median 25 s: “Looking up” took 10 min itself.",
-            ],
-        ),
-        (
-            timed("slow", 10),
-            ["Not slow beside 5 others: it worked 15 s, median 25 s; it waited 0 s, median 0 s."],
+            "Slow because it worked 10 min, median 25 s: “Step g” took 9 min itself.",
         ),
         (
             timed("slow", 25) | {"ended_at": at(100), "updated_at": at(100)},
-            [
-                "Slow because nothing ran for 1 min 10 s, median 0 s.",
-            ],
+            "Slow because nothing ran for 1 min 10 s, median 0 s.",
+        ),
+        (
+            timed("slow", 10),
+            "Not slow beside 5 others: it worked 15 s, median 25 s; it waited 0 s, median 0 s.",
+        ),
+        (
+            timed("slow", 400) | {"ended_at": at(-60)},  # nothing took 0 s
+            "Duration not known, its steps took 6 min 45 s.",
+        ),
+        (
+            timed("slow", 95, status="error"),
+            "It failed after 1 min 40 s. A failed run is not compared.",
+        ),
+        (
+            timed("slow", 9) | {"agent": "tin"},
+            "14 s, 14 s work. There is no other completed run of its agent to compare.",
         ),
     ],
 )
-def test_the_largest_unusual_part_of_a_run_comes_first(slow, sentences):
-    panel = fleet.why_slow(frames([slow, *USUAL, timed("failed", 1, status="error")]), "slow")
-    assert panel.sentence == " ".join(sentences)
-    assert panel.table["n_runs"].tolist() == [1, 5]
+def test_the_largest_unusual_part_of_a_run_comes_first(slow, sentence):
+    assert slowness(slow, *USUAL, timed("failed", 1, status="error")) == sentence
 
 
 def test_work_is_compared_with_work_though_others_wait_longer():
     """It worked 34 minutes; the others wait for hours, and 10 of 30 take longer in all."""
     others = [timed(f"o{n}", 140 + n, wait_s=5 * 3_600 if n < 10 else 0) for n in range(30)]
-    panel = fleet.why_slow(frames([timed("slow", 2_040), *others]), "slow")
-    assert panel.sentence.startswith("Slow because it worked 34 min 5 s, median 2 min")
-
-
-def listed(run_id):
-    """A run as a list has it, without steps."""
-    return timed(run_id, 9) | {"steps": []}
+    words = "Slow because it worked 34 min 5 s, median 2 min"
+    assert slowness(timed("slow", 2_040), *others).startswith(words)
 
 
 def test_runs_that_were_not_read_are_counted_and_in_no_median():
     """Of 6 others 3 may be faster; of 5 none can change that one in ten took as long."""
-    panel = fleet.why_slow(frames([timed("x", 19), *USUAL[:3], *map(listed, "def")]), "x")
+    listed = [timed(run_id, 9) | {"steps": []} for run_id in "def"]
+    f = frames([timed("x", 19), *USUAL[:3], *listed])
+    panel = fleet.why_slow(f, "x")
     assert panel.sentence.startswith("Not slow beside 3 others: it worked 24 s, median 25 s;")
     assert panel.sentence.endswith("3 other runs left out: where the time went is not known.")
     assert panel.table[["n_runs", "n_steps"]].values.tolist() == [[1, 2], [3, 2]]
-    panel = fleet.why_slow(frames([timed("x", 23), *USUAL[:3], listed("d")]), "x")
-    assert panel.sentence.startswith("Not known whether it is slow beside 3 others: it worked")
-    panel = fleet.why_slow(frames([timed("x", 23), listed("d"), listed("e")]), "x")
-    assert "slow" not in panel.sentence.lower()
-    assert "2 other runs left out" in panel.sentence
+    words = slowness(timed("x", 23), *USUAL[:3], listed[0])
+    assert words.startswith("Not known whether it is slow beside 3 others: it worked")
+    words = slowness(timed("x", 23), *listed[:2])
+    assert "slow" not in words.lower()
+    assert "2 other runs left out" in words
 
 
 def test_a_run_that_goes_on_is_not_called_normal():
-    running = timed("x", 5) | {"status": "running", "ended_at": None}
-    panel = fleet.why_slow(frames([running | {"_runkit": {"read_at": at(10)}}, *USUAL]), "x")
-    assert panel.sentence == "Still running: 10 s so far, 10 s work."
-    running = timed("x", 600) | {"status": "running", "ended_at": None}
-    panel = fleet.why_slow(frames([running | {"_runkit": {"read_at": at(605)}}, *USUAL]), "x")
-    assert "Slow because it worked 10 min 5 s" in panel.sentence
+    """A waiting run waits still, for nobody knows how long where its time of reading is not known."""
 
+    def running(seconds, read_s):
+        """A run that goes on, read at some second."""
+        more = {"status": "running", "ended_at": None, "_runkit": {"read_at": at(read_s)}}
+        return timed("x", seconds) | more
 
-def test_times_that_contradict_the_steps_are_no_duration():
-    """The run ends before it begins: nothing took 0 s."""
-    odd = timed("x", 400) | {"ended_at": at(-60)}
-    panel = fleet.why_slow(frames([odd, *USUAL]), "x")
-    assert panel.sentence == "Duration not known, its steps took 6 min 45 s."
-    assert "left out" in fleet.why_slow(frames([odd, *USUAL]), "a").sentence
-
-
-def test_a_failed_run_and_a_single_one_are_not_compared():
-    bad = step("e", 5, 6, type="error", status="error", label="No answer")
-    f = frames(
-        [
-            *USUAL,
-            run(step("a"), bad, run_id="bad", status="error"),
-            timed("z", 9) | {"agent": "tin"},
-        ]
-    )
-    sentence = "It failed after 1 min 40 s in “No answer”. A failed run is not compared."
-    assert fleet.why_slow(f, "bad").sentence == sentence
-    assert "no other completed run" in fleet.why_slow(f, "z").sentence
-    with pytest.raises(UsageError):
-        fleet.why_slow(f, "unknown-run")
+    words = "Still running: 10 min 5 s so far, 10 min 5 s work. Slow because it worked"
+    starts = {
+        "Still running: 10 s so far, 10 s work.": running(5, 10),
+        words: running(600, 605),
+        "Still waiting: 1 min 10 s so far": waiting(1),
+        "Still waiting: 0 s work, 10 s idle, waiting since Feb": waiting(2) | {"_runkit": {}},
+        "5 min, steps not read": run(run_id="bare", end=300),
+    }
+    sentences = {start: slowness(source, *USUAL) for start, source in starts.items()}
+    assert [start for start in starts if not sentences[start].startswith(start)] == []
+    undated = frames(waiting(2) | {"_runkit": {}})
+    assert fleet.why_slow(undated).table.loc[0, ["duration_s", "waiting_s"]].isna().all()
+    assert fleet.outcomes(undated).table[["median_s", "total_s"]].isna().to_numpy().all()
 
 
 def test_waits_are_counted_by_kind_and_class_with_a_border_at_the_sla():
@@ -255,19 +229,6 @@ def test_each_run_is_in_one_row_of_outcomes():
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
 
 
-def test_why_slow_says_what_is_not_known_yet():
-    """A waiting run waits still, and without steps nobody knows where the time went."""
-    undated = waiting(2) | {"_runkit": {}}
-    f = frames([waiting(1), undated, completed("a"), run(run_id="bare", end=300)])
-    sentences = {name: fleet.why_slow(f, name).sentence for name in ("w1", "w2", "bare")}
-    assert sentences["w1"].startswith("Still waiting: 1 min 10 s so far")
-    assert sentences["w2"].startswith("Still waiting: 0 s work, 10 s idle, waiting since Feb")
-    assert "steps not read" in sentences["bare"]
-    assert fleet.why_slow(f, "w2").table.loc[0, ["duration_s", "waiting_s"]].isna().all()
-    alone = fleet.outcomes(frames([undated])).table
-    assert alone[["median_s", "total_s"]].isna().to_numpy().all()
-
-
 def test_failures_are_grouped_by_the_error_without_its_numbers():
     """They name all runs, the newest first; groups that failed with a step in them are left out."""
 
@@ -290,10 +251,9 @@ def test_failures_are_grouped_by_the_error_without_its_numbers():
     assert same.tolist() == ["IRS timed out after 20 s"]
 
     named = {"_runkit": {"business_id": "b", "business_name": "Kestrel LLC"}}
-    for more, share in ((named, "2 of its 3 runs"), ({}, "2 runs")):
-        others = [broken("b", 20, 9) | more, run(step("a"), run_id="c") | named]
-        body = fleet.failed_steps(frames([broken("a", 20, 0) | named, *others])).body
-        assert f"Asking · Kestrel LLC, {share}: b a" in body.striptags()
+    others = [broken("b", 20, 9) | named, run(step("a"), run_id="c") | named]
+    body = fleet.failed_steps(frames([broken("a", 20, 0) | named, *others])).body
+    assert "Asking · Kestrel LLC, 2 of its 3 runs: b a" in body.striptags()
 
 
 def test_variants_are_sequences_of_steps_that_work():
