@@ -11,7 +11,7 @@ import pytest
 from runkit.charts import one_run
 from runkit.errors import UsageError
 from runkit.tables.read_frames import frames
-from support import artifact, question, run, step
+from support import artifact, at, question, run, step
 
 ALL = [getattr(one_run, name) for name in one_run.__all__ if name != "step"]
 SOURCE = {"url": "https://a.example.gov/1", "source_name": "A", "source_tier": "government"}
@@ -76,16 +76,14 @@ def logged(**more):
     """An answer log with one row, for the question `q` of run `r`."""
     row = {
         "run_id": "r",
-        "run_created_at": pd.NaT,
         "interrupt_id": "i",
         "step_id": "q",
         "answered_by": "Ana",
         "answered_by_source": "self-declared",
         "answer": json.dumps({"decision": "approve", "note": "seen"}),
         "delivery": "confirmed",
-    } | more
-    log = pd.DataFrame([row])
-    return log.assign(run_created_at=pd.to_datetime(log["run_created_at"], utc=True))
+    }
+    return pd.DataFrame([row | more])
 
 
 ANSWERED = run(question("q", 0, 60), step("n", 60, 70, label="Recording it"), end=70)
@@ -115,3 +113,24 @@ def test_steps_that_followed_an_answer_end_at_the_next_question():
     asked = question("q1", 10, 20), step("a", 20, 30, label="Recording"), question("q2", 30, 40)
     body = one_run.questions(frames(run(*asked, step("b", 40, 50, label="Writing")))).body
     assert (body.count("Recording"), body.count("Writing")) == (1, 1)
+
+
+@pytest.mark.parametrize(("read_s", "is_later"), [(100, True), (300, False)])
+def test_an_answer_after_reading_is_shown_and_the_question_stays_open(read_s, is_later):
+    item = {"id": "i", "value": {"label": "Approve?", "type": "decision"}}
+    more = {"status": "interrupted", "interrupts": [item], "_runkit": {"read_at": at(read_s)}}
+    f = frames(run(question("q", 20, None), end=None, **more))
+    panel = one_run.questions(f, logged(answered_at=at(200)))
+    assert ("Answered by Ana" in panel.body) == is_later
+    assert panel.table["outcome"].tolist() == ["pending"]
+    assert panel.table[["decision", "answer"]].isna().all(axis=None)
+    assert "confirmed" not in panel.body
+
+
+@pytest.mark.parametrize(("n", "evidence"), [(1, ["Another date of birth (no source)"]), (2, [])])
+def test_a_pending_item_without_an_id_keeps_its_evidence(n, evidence):
+    """Of two such items nobody knows whose it is."""
+    proposals = [artifact("Another date of birth")]
+    item = {"value": {"label": "Dismiss?", "type": "dismissal", "artifacts": proposals}}
+    f = frames(run(end=None, status="interrupted", interrupts=[item] * n))
+    assert one_run.questions(f).table["evidence"].dropna().tolist() == evidence

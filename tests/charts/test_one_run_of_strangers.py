@@ -65,3 +65,11 @@ def test_a_step_whose_result_is_not_in_the_data_is_not_said_to_return_nothing():
 def test_a_finding_of_a_step_without_confidence_is_unrated():
     table = one_run.step(of_form("odd_confidence"), "work").table
     assert table.loc[table["part"].eq("finding"), "value"].tolist()[0].startswith("unrated")
+
+
+def test_a_question_that_expired_does_not_wait_so_far():
+    """In the chart of a run that failed while it was open."""
+    f = runkit.frames(run(question("q", 10, None), end=7200, status="error"))
+    figure = runkit.gantt(f)
+    assert not any("so far" in item.text for item in figure.layout.annotations)
+    assert any("Expired" in text for trace in figure.data for text in trace.customdata or ())

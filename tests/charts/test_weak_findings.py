@@ -10,7 +10,7 @@ from support import artifact, run, step
 
 
 def found(
-    title: str, confidence: str, *sources: tuple[str, str], kind: str = "registration"
+    title: str, confidence: str, *sources: tuple[str, str | None], kind: str = "registration"
 ) -> dict[str, Any]:
     """A finding with sources: their addresses and tiers."""
     evidence = [
@@ -31,6 +31,7 @@ def test_each_weakness_of_evidence_is_a_row():
         found("sure", "high", register),
         found("not sure", "low", register),
         found("of another type", "low", register, kind="address"),
+        found("whose tier is not known", "high", ("https://web.example/3", None)),
     ]
     other = [found("sure as well", "high", register), found("a word", "certain", register)]
     runs = [
@@ -50,6 +51,6 @@ def test_each_weakness_of_evidence_is_a_row():
         ("high and low confidence on one source", "not sure"),
     ]
     assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1, 1]
-    assert panel.sentence.startswith("5 of 9 findings with weak evidence: 2 high")
+    assert panel.sentence.startswith("5 of 10 findings with weak evidence; 1 not known: 2 high")
     assert panel.table["best_tier"].fillna("").tolist()[2] == "commercial"
     assert "▯▯▯ commercial" in panel._repr_mimebundle_()["text/html"]

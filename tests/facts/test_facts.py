@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import random
 from typing import Any
 
@@ -85,11 +84,11 @@ def numbers_of(f: runkit.Frames) -> dict[str, Any]:
 @functools.cache
 def full(seed: int) -> tuple[Fleet, runkit.Frames]:
     """Runs of which everything is known."""
-    fleet = strangers.fleet(random.Random(seed), 20)
+    fleet = strangers.fleet(random.Random(seed), 12)
     return fleet, runkit.frames(fleet.page)
 
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -108,49 +107,30 @@ def test_on_full_data_every_count_and_pick_equals_a_loop_and_nothing_is_unknown(
         assert (cause, level) == (truth.cause, truth.weakest and truth.weakest.confidence)
 
 
-def unread_things(fleet: Fleet, page: dict[str, Any], name: str) -> int:
-    """How many things of a count the runs held whose steps were taken away."""
-    is_unread = [not raw["steps"] for raw in page["data"]]
-    lost = Fleet(
-        [made for made, gone in zip(fleet.strangers, is_unread, strict=True) if gone],
-        fleet.read_at,
-    )
-    return true_counts(lost)[name][0]
-
-
 @pytest.mark.parametrize("names", [*([name] for name in REMOVALS), list(REMOVALS)], ids=" ".join)
-@pytest.mark.parametrize("share", [0.5, 1])
-def test_with_less_information_no_count_states_what_is_not_so(names, share):
+def test_with_less_information_no_count_states_what_is_not_so(names):
     """n(reduced) <= n(full) <= n(reduced) + unknown + what the unread runs held."""
     rng = random.Random(len(" ".join(names)))
-    fleet = strangers.fleet(rng)
-    page = strangers.reduced(fleet.page, names, share, rng)
-    true = true_counts(fleet)
-    for name, count in counts_of(runkit.frames(page)).items():
-        n_lost = unread_things(fleet, page, name) if count.unread else 0
+    fleet = strangers.fleet(rng, 10)
+    page = strangers.reduced(fleet.page, names, 0.5, rng)
+    is_unread = [not raw["steps"] for raw in page["data"]]
+    unread = [made for made, gone in zip(fleet.strangers, is_unread, strict=True) if gone]
+    true, held = true_counts(fleet), true_counts(Fleet(unread, fleet.read_at))
+    f = runkit.frames(page)
+    for name, count in counts_of(f).items():
+        n_lost = held[name][0] if count.unread else 0
         n_true, _ = true[name]
         assert count.n <= n_true <= count.n + count.unknown + n_lost, (name, count, n_true)
+    numbers = {name: n for name, n in numbers_of(f).items() if pd.notna(n)}
+    assert not {name: n for name, n in numbers.items() if n > true[name][0]}
 
 
-@pytest.mark.parametrize("names", [["without_steps"], ["without_read_time"], list(REMOVALS)])
-def test_with_less_information_no_panel_counts_what_is_not_so(names):
-    fleet, _ = full(0)
-    f = runkit.frames(strangers.reduced(fleet.page, names, 0.5, random.Random(0)))
-    true, numbers = true_counts(fleet), numbers_of(f)
-    wrong = {name: n for name, n in numbers.items() if n > true[name][0]}
-    assert not wrong
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long(seed):
-    fleet, f = full(seed)
-    page = strangers.reduced(fleet.page, ["without_read_time"], 1, random.Random(seed))
-    part, whole = (run_facts(item) for item in (runkit.frames(page), f))
-    for whole_s, part_s, is_least in zip(
-        whole["wait_s"], part["wait_s"], part["is_least"], strict=True
-    ):
-        assert math.isnan(part_s) or part_s <= whole_s + 1e-6
-        assert is_least or math.isnan(whole_s)
+def test_without_a_read_time_a_wait_is_a_bound_that_is_never_too_long():
+    fleet, f = full(0)
+    page = strangers.reduced(fleet.page, ["without_read_time"], 1, random.Random(0))
+    part, whole_s = run_facts(runkit.frames(page)), run_facts(f)["wait_s"]
+    assert not (part["wait_s"] > whole_s + 1e-6).any()
+    assert (part["is_least"] | whole_s.isna()).all()
 
 
 def test_a_wait_of_at_least_an_hour_is_not_known_to_be_in_time():

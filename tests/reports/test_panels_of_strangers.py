@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
-
 import runkit
-import strangers
 from runkit.charts import report_panels
 from support import artifact, run, step
 
@@ -25,12 +22,3 @@ def test_a_list_of_findings_says_how_many_it_leaves_out():
     other = run(step("a"), run_id="other")
     panel = report_panels.different_findings(runkit.frames([READ, other]))
     assert (len(panel.table), panel.sentence) == (12, "12 of 13 shown.")
-
-
-def test_low_confidence_lists_the_runs_that_the_tile_counts():
-    """Low findings count in a run without an output, too."""
-    made = [item for seed in range(3) for item in strangers.findings_only(random.Random(seed))]
-    f = runkit.frames(strangers.raws(made))
-    table = report_panels.low_confidence(f).table
-    assert table["weakest"].tolist() == ["Finding 0"]
-    assert table["runs"].iloc[0].count(" · ") == 3
