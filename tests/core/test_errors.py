@@ -38,11 +38,3 @@ def test_a_missing_extra_names_the_pip_line():
     assert "pip install 'runkit-jupyter[scale]'" in str(
         errors.MissingExtra.of("scale", "an archive")
     )
-
-
-def test_a_refused_write_says_that_nothing_was_sent():
-    """And how to write on purpose."""
-    error = errors.ReadOnlyError.of("POST", "/runs")
-    assert isinstance(error, PermissionError)
-    assert "nothing was sent" in str(error)
-    assert "read_only=False" in str(error)

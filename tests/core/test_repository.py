@@ -2,10 +2,8 @@
 
 import ast
 import importlib
-import os
 import pkgutil
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -57,24 +55,6 @@ def test_the_page_of_a_package_lists_its_modules(package):
     assert set(re.findall(r"^(\w+)  ", page, re.MULTILINE)) == modules
 
 
-def test_each_package_is_tried_on_runs_of_other_accounts():
-    """Not only on the sandbox's, by which its own code could be right; `tables` is tried in `facts`."""
-    folders = [
-        "analysis",
-        "archive",
-        "charts",
-        "cli",
-        "client",
-        "facts",
-        "reports",
-        "server",
-        "widgets",
-    ]
-    for folder in folders:
-        files = (ROOT / "tests" / folder).glob("test_*.py")
-        assert any("strangers" in file.read_text(encoding="utf-8") for file in files), folder
-
-
 @cache
 def imports():
     """Return the modules and names that each module imports, `runkit.X` of `import runkit` included."""
@@ -121,22 +101,6 @@ def test_a_pip_line_of_a_page_installs_the_clone_with_extras_that_exist(path):
         editable = re.search(r" --editable '\.\[([\w,]+)\]'", line)
         assert editable, line
         assert set(editable[1].split(",")) <= PROJECT["optional-dependencies"].keys()
-
-
-def test_runkit_is_imported_from_a_zip_file(tmp_path):
-    copied = tmp_path / "sources" / "runkit"
-    shutil.copytree(ROOT / "runkit", copied, ignore=shutil.ignore_patterns("__pycache__"))
-    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", copied.parent)
-    example = str(ROOT / "tests" / "examples" / "run_minimal.json")
-    code = f"import runkit; print(runkit.__file__, len(runkit.frames({example!r}).runs))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": packed},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.split() == [f"{packed}/runkit/__init__.py", "1"], done.stderr
 
 
 COMMANDS_EXPLAIN = """

@@ -114,10 +114,3 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(monkeypatch):
             use()
     _drafts.save(A, TYPED)
     assert _drafts.load(A) is None
-
-
-def test_the_state_folder_is_in_the_platforms_folder(monkeypatch, tmp_path):
-    """By default it is in the platform's folder for state."""
-    monkeypatch.delenv(answer_log.DIR_NAME)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert answer_log.folder().name == "runkit"
