@@ -475,13 +475,13 @@ def actor_name(data: Mapping[str, Any]) -> str | None:
 
 # ------------------------------------------------------------------------------ kinds of questions
 
-KINDS = (
-    "decision",
+KINDS = (  # in the order of every screen
     "dismissal",
+    "decision",
     "verify_tin",
+    "document",
     "add_sources",
     "add_attributes",
-    "document",
     "mixed",
     "other",
 )

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 HOVERED = [  # the columns of a hover text
     *("run_id", "business_name", "agent_name", "status", "outcome", "is_over", "is_least"),
-    *("duration_s", "working_s", "waiting_s", "idle_s", "steps_s", "wait_s", "since"),
+    *("duration_s", "working_s", "waiting_s", "idle_s", "wait_s", "since"),
 ]
 ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens

@@ -44,12 +44,14 @@ def tables(rows: Rows, as_of: int | None) -> dict[str, pa.Table]:
     note_unknown_words("steps", steps, notes)
     runs, steps = measured(runs, steps, as_of, notes)
     steps = steps | step_columns(runs, steps)
-    artifacts = artifact_columns(runs, steps, rows)
+    artifacts = artifact_columns(steps, rows)
     sources = source_columns(artifacts)
     artifacts = artifacts | evidence_columns(sources, len(rows.artifacts))
     interrupts = interrupt_columns(runs, steps, rows)
     steps = steps | {"n_artifacts": bincount(artifacts["step"], len(rows.steps))}
     parts = {"steps": steps, "artifacts": artifacts, "sources": sources, "interrupts": interrupts}
+    for columns in parts.values():
+        columns["run_id"] = take(runs["run_id"], columns["run"])
     runs = runs | _run_columns(runs, parts, rows)
 
     frames = {"runs": runs, "reads": runs, **parts}
@@ -214,7 +216,6 @@ def step_columns(runs: Columns, steps: Columns) -> Columns:
     step_no = position_in_group(run)
     n_children = bincount(parent, len(run))
     return {
-        "run_id": take(runs["run_id"], run),
         "parent_step_id": take(steps["step_id"], parent),
         "step_no": step_no,
         "subtree_end": step_no + time_budget.subtree_sizes(parent, depth),
@@ -285,7 +286,7 @@ def _failures(steps: Columns, n_children: Ints) -> Columns:
 # ------------------------------------------------------------- artifacts, sources, interrupts, runs
 
 
-def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
+def artifact_columns(steps: Columns, rows: Rows) -> Columns:
     """Build the columns of the artifacts frame, and the rows of their runs and steps."""
     values = _by_field(rows.artifacts, ArtifactRow)
     run, step, artifacts = values["run"], values["step"], values["artifact"]
@@ -295,7 +296,6 @@ def artifact_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
         **fields,
         **values,
         "object": artifacts,
-        "run_id": take(runs["run_id"], run),
         "artifact_no": position_in_group(run),
         "is_repeat": np.array(rows.is_repeat, np.bool_),
         "step_id": take(steps["step_id"], step),
@@ -315,7 +315,6 @@ def source_columns(artifacts: Columns) -> Columns:
     return fields | {
         "artifact": owner,
         "source_tier_text": fields["source_tier"],
-        "run_id": take(artifacts["run_id"], owner),
         "step_id": take(artifacts["step_id"], owner),
         "title": take(artifacts["title"], owner),
         "origin": take(artifacts["origin"], owner),
@@ -348,7 +347,6 @@ def interrupt_columns(runs: Columns, steps: Columns, rows: Rows) -> Columns:
     is_unmeasured = is_word(outcome, PENDING) & runs["is_undated"][run]
     wait = np.where(has_step & ~is_unmeasured, until - since, NEVER)
     return values | {
-        "run_id": take(runs["run_id"], run),
         "step_id": take(steps["step_id"], step),
         "asked_at": np.where(has_step, since, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),

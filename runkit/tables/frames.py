@@ -26,7 +26,7 @@ from runkit.tables.run_rules import is_read, is_separate, lost_questions, measur
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
-MAX_WORDS = 300  # characters of all statuses in a sentence
+MAX_WORDS = 500  # characters of all statuses, or problems, in a sentence
 # what the repr offers to type next
 NEXT = (
     "f.runs, f.steps, f.interrupts …; f.schema; f.select(run_id); "
@@ -305,9 +305,8 @@ class Frames:
             lines[0] += f" ({status_counts(runs)})"
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         if n_undated := int(self.reads["is_undated"].sum()):
-            verb = "has" if n_undated == 1 else "have"
             subject = plural(n_undated, "open run")
-            lines.append(f'{subject} {verb} no time of reading; pass as_of="now" or a time')
+            lines.append(f'{subject} without a time of reading; pass as_of="now" or a time')
         return [*filter(None, [*lines, self.answers]), self._completeness()]
 
     def _counts(self) -> str:
@@ -335,7 +334,8 @@ class Frames:
         if why:
             parts.append(f"not complete: {shorten(why, 1_000)}")
         if n := int(self.problems["n"].sum()):
-            parts.append(f"{plural(n, 'problem')} ({'; '.join(problem_words(self.problems))})")
+            words = shorten(problem_words(self.problems), MAX_WORDS)
+            parts.append(f"{plural(n, 'problem')} ({words})")
         if n_listed := int((~self.runs["has_steps"]).sum()):
             parts.append(f"{plural(n_listed, 'run')} without steps; client.runs.fetch reads them")
         if not parts:

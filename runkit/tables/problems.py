@@ -25,7 +25,6 @@ REFUSED = ("bad_json", "not_a_run", "too_deep", "duplicate_run")
 # Problems that a sentence names by their detail; it names others by their word.
 NAMED_BY_DETAIL = ("unknown_value", "contradiction")
 MAX_DETAILS = 3  # different details of one row
-MAX_GROUPS = 5  # kinds of problems in a sentence
 MAX_NAME = 100  # characters of a kind
 
 
@@ -81,7 +80,7 @@ def _json_path(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
-def problem_words(problems: pd.DataFrame) -> list[str]:
+def problem_words(problems: pd.DataFrame) -> str:
     """Write the problems by kind, the most frequent first: "bad_field: 200 in 40 runs".
 
     Unknown values and contradictions are named by their detail.
@@ -90,11 +89,7 @@ def problem_words(problems: pd.DataFrame) -> list[str]:
     names = problems["problem"].astype("str").mask(is_named, problems["detail"])
     groups = problems.groupby(names, sort=False).agg(n=("n", "sum"), runs=("run_id", "nunique"))
     groups = groups.sort_values("n", ascending=False, kind="stable")
-    words = []
-    for name, n, n_runs in groups.head(MAX_GROUPS).itertuples():
-        where = f" in {plural(n_runs, 'run')}" if n_runs else ""
-        words.append(f"{shorten(name, MAX_NAME)}: {n:,}{where}")
-    others = groups["n"].iloc[MAX_GROUPS:]
-    if len(others):
-        words.append(f"{plural(len(others), 'other kind')}: {others.sum():,}")
-    return words
+    return "; ".join(
+        f"{shorten(name, MAX_NAME)}: {n:,}" + f" in {plural(n_runs, 'run')}" * (n_runs > 0)
+        for name, n, n_runs in groups.itertuples()
+    )

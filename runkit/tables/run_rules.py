@@ -16,16 +16,6 @@ from runkit.api.jsontext import returned
 from runkit.display.counts import Span, lasted
 from runkit.display.text import duration, short_id
 
-KIND_ORDER = (  # the kinds of questions in the order of every screen
-    "dismissal",
-    "decision",
-    "verify_tin",
-    "document",
-    "add_sources",
-    "add_attributes",
-    "mixed",
-    "other",
-)
 NOT_IN_THE_DATA = "The question is not in the data"
 NOT_READ = "Not known: the steps were not read"
 NO_CAUSE = {  # by whether the steps of a failed run were read
@@ -180,15 +170,6 @@ def named(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.assign(name=steps["name"].fillna(steps["label"]))
 
 
-def steps_s(f: LinkedFrames) -> pd.Series[float]:
-    """Return how long the steps of each run took in all, if its own times do not say it."""
-    starts, run_ids = f.steps["started_at"], f.steps["run_id"]
-    first = starts.groupby(run_ids).transform("min")
-    until_s = (starts - first).dt.total_seconds() + f.steps["duration_s"]
-    longest_s = until_s.groupby(run_ids).max().reindex(f.runs["run_id"]).set_axis(f.runs.index)
-    return longest_s.where(f.runs["duration_s"].isna())
-
-
 def causes_of(f: LinkedFrames) -> pd.DataFrame:
     """Return the step in which each failed run failed, with its run.
 
@@ -225,11 +206,9 @@ def open_questions(f: LinkedFrames) -> pd.DataFrame:
     A waiting run without a question has a row, too.
     """
     pending = f.interrupts[f.interrupts["outcome"].eq("pending")]
-    rank = pending["kind"].astype("str").map(KIND_ORDER.index)
-    order = ["rank", "asked_at", "wait_s"]
-    pending = pending.assign(rank=rank).sort_values(order, ascending=[True, True, False])
-
-    return pd.concat([pending.drop(columns="rank"), lost_questions(f)], ignore_index=True)
+    order = ["kind", "asked_at", "wait_s"]
+    pending = pending.sort_values(order, ascending=[True, True, False])
+    return pd.concat([pending, lost_questions(f)], ignore_index=True)
 
 
 def lost_questions(f: LinkedFrames) -> pd.DataFrame:
@@ -307,7 +286,6 @@ def with_courses(f: LinkedFrames) -> pd.DataFrame:
     | is_least | it may have waited longer |
     | since | when the first of its open questions was asked, or when it was updated |
     | is_over | it has completed or failed |
-    | steps_s | how long its steps took, where its own times do not say it; else null |
     """
     causes = causes_of(f).set_index("run_id")[["label", "error"]]
     waits = with_waits(f, open_questions(f))
@@ -318,7 +296,6 @@ def with_courses(f: LinkedFrames) -> pd.DataFrame:
     return runs.assign(
         is_over=runs["status"].isin(FINAL_STATUSES),
         is_least=runs["is_least"].eq(True),
-        steps_s=steps_s(f),
     )
 
 
@@ -339,8 +316,6 @@ def time_parts(run: dict[Any, Any]) -> TimeParts:
     `whole` is empty where nobody knows how long the run has been waiting.
     """
     total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
-    if pd.notna(run["steps_s"]):
-        return TimeParts("Duration not known", f"its steps took {duration(run['steps_s'])}")
     if pd.isna(total):
         return TimeParts("Duration not known" if run["is_over"] else "Not started")
     is_bound = run["is_least"] and not run["is_over"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runkit.api.contract import Json
 from runkit.api.models import Run
 from runkit.api.other_models import Document
-from runkit.api.validation import answerer_of, interrupt_kind, objects, proposals_of
+from runkit.api.validation import KINDS, answerer_of, interrupt_kind, objects, proposals_of
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
@@ -30,7 +30,6 @@ from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, SELF_DECLARED, Entry
 from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
-from runkit.tables.run_rules import KIND_ORDER
 from runkit.widgets import _drafts
 from runkit.widgets._questionnaire import NO_LABEL, Questionnaire
 
@@ -203,7 +202,7 @@ def in_order(questions: Iterable[Question]) -> list[Question]:
 
     def key(question: Question) -> tuple[int, float]:
         asked_at = question.asked_at
-        return KIND_ORDER.index(question.kind), asked_at.timestamp() if asked_at else math.inf
+        return KINDS.index(question.kind), asked_at.timestamp() if asked_at else math.inf
 
     return sorted(questions, key=key)
 

@@ -59,7 +59,7 @@ def test_a_run_that_ended_before_it_started_has_no_work_of_0_s():
     """Its steps took 7 min, which is all that is known."""
     chart = draw(run(step("a", 0, 300), step("b", 200, 420), start=20, end=10))
     assert "0 s work" not in chart.title
-    assert "its steps took 7 min" in chart.title
+    assert "Duration not known" in chart.title
 
 
 def test_a_failed_run_has_no_critical_path():

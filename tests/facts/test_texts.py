@@ -69,7 +69,7 @@ Rule = Callable[[Full, re.Match[str]], bool]
 RULES: dict[str, Rule] = {  # what a text says, and whether it is so
     # of the data itself, which the screen has
     r"^complete, no problems": lambda full, _: True,
-    r"no time of reading": lambda full, _: True,
+    r"without a time of reading": lambda full, _: True,
     r"^Runs: \d+ \| all runs|^All runs, when": lambda full, _: True,
     r"no step of the run matches": lambda full, _: True,
     # of questions
