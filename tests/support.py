@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent / "examples"
@@ -89,6 +91,17 @@ def run(
         "interrupts": [],
         "steps": list(steps),
     } | more
+
+
+def numbered(runs: Iterable[Json]) -> list[Json]:
+    """The runs, each with its position as its id."""
+    return [raw | {"id": str(number)} for number, raw in enumerate(runs)]
+
+
+def column(df: pd.DataFrame, name: str) -> list[Any]:
+    """The values of a column, None for null."""
+    values = df[name].astype(object)
+    return values.where(values.notna(), None).tolist()
 
 
 def artifact(title: str = "Finding", **more: Any) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -11,9 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import runkit
-from runkit.errors import UsageError
 from runkit.tables.schema import SCHEMA, TYPES
-from strategies import Case, fuzz, mangled, python_values
+from strategies import fuzz, mangled
 from support import run
 
 Json = dict[str, Any]
@@ -41,20 +39,6 @@ def check_same(left: runkit.Frames, right: runkit.Frames) -> None:
     for name, df in left.items():
         pd.testing.assert_frame_equal(df, right[name], obj=name)
     assert left.coverage == right.coverage
-
-
-# ------------------------------------------------------------------------------------------ objects
-
-
-@fuzz(12)
-@given((mangled(python_values) | python_values).map(Case))
-def test_any_document_gets_frames_or_a_usage_error(case):
-    """Parsed JSON, or what is no source at all."""
-    with suppress(UsageError):
-        sound(runkit.frames(case.value))
-
-
-# --------------------------------------------------------------------------------------------- text
 
 
 def written(value: Any, *, is_ascii: bool = True) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from support import run
+from support import column, run
 
 RUNS = [
     run(run_id="aaaaaaaa-1") | {"thread_id": "t-1"},
@@ -34,22 +34,20 @@ def table(key: str, rows: dict[str, str], name: str = "business_name") -> pd.Dat
 def test_a_table_names_businesses_by_thread_run_or_business_id(businesses, names, unmatched):
     """Rows that match no run are counted."""
     f = runkit.frames(RUNS, businesses=businesses)
-    found = f.runs["business_name"].astype(object)
-    assert found.where(found.notna(), None).tolist() == names
+    assert column(f.runs, "business_name") == names
     assert f.problems.loc[f.problems["problem"] == "unmatched_row", "n"].tolist() == unmatched
     assert f.is_complete
     assert f.runs.dtypes.equals(runkit.frames([]).runs.dtypes)
 
 
-def test_a_table_fills_in_ids_and_statuses_of_businesses():
-    """Its ids and statuses are filled in; frames that know a business keep what it lacks."""
+def test_a_table_fills_in_what_is_not_known():
     rows = table("thread_id", NAMES).assign(business_id=["b-1", "b-2", "b-9"])
     f = runkit.frames(RUNS, businesses=rows)
     later = pd.DataFrame({"business_id": ["b-1"], "name": ["Acme"], "business_status": ["open"]})
     again = runkit.frames(f, businesses=later).runs
-    assert again["business_name"].tolist()[:3] == ["Acme", "Acme", "Beta Inc"]
-    assert again["business_status"].tolist()[:2] == ["open"] * 2
-    assert again["business_id"].tolist()[:3] == ["b-1", "b-1", "b-2"]
+    assert column(again, "business_name") == ["Acme", "Acme", "Beta Inc", None]
+    assert column(again, "business_status") == ["open", "open", None, None]
+    assert column(again, "business_id") == ["b-1", "b-1", "b-2", None]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import runkit
-from support import artifact, question, run, step
+from support import artifact, column, numbered, question, run, step
 
 
 def pending(item_id: str = "int-1", **value: Any) -> dict[str, Any]:
@@ -53,124 +52,89 @@ def test_a_question_and_its_step_are_one_row(steps, items, rows, problems):
     assert frames.problems["problem"].tolist() == problems
 
 
-@pytest.mark.parametrize(
-    ("pause", "status", "outcome", "wait"),
-    [
-        (question("q", 10, 30), "completed", "answered", 20),
-        (
-            question("q", 10, 11, result={"resolution": "auto_approve"}),
-            "completed",
-            "auto_approve",
-            1,
-        ),
-        (question("q", 10, 10, result={"resolution": "skip"}), "completed", "skip", 0),
-        (question("q", 10, 11, resolution="skip"), "completed", "skip", 1),
-        (question("q", 10, None), "error", "lapsed", 90),
-    ],
-)
-def test_a_question_is_answered_settled_by_policy_or_lapsed(pause, status, outcome, wait):
+def test_a_question_is_answered_settled_by_policy_or_lapsed():
     """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
-    row = runkit.frames(run(pause, status=status)).interrupts.iloc[0]
-    assert (row["outcome"], row["wait_s"]) == (outcome, wait)
-
-
-def test_artifacts_are_numbered_over_the_run():
-    """Steps in tree order, then the output; the number joins the sources."""
-    sources = [{"url": "https://a.example/x"}, {"url": "https://b.example"}]
-    inner = step("b", artifacts=[artifact("two", sources=sources)])
-    frames = runkit.frames(
-        run(
-            step("a", artifacts=[artifact("one")], steps=[inner]),
-            output={"artifacts": [artifact("three", sources=sources[:1])]},
-        )
-    )
-    assert frames.artifacts[["artifact_no", "title", "origin", "n_sources"]].values.tolist() == [
-        [0, "one", "step", 0],
-        [1, "two", "step", 2],
-        [2, "three", "output", 1],
+    approved, skipped = ({"resolution": word} for word in ("auto_approve", "skip"))
+    runs = [
+        run(question("q", 10, 30)),
+        run(question("q", 10, 11, result=approved)),
+        run(question("q", 10, 10, result=skipped)),
+        run(question("q", 10, 11, **skipped)),
+        run(question("q", 10, None), status="error"),
     ]
-    joined = frames.sources.merge(frames.artifacts, on=["run_id", "artifact_no"])
-    assert joined["title_x"].tolist() == joined["title_y"].tolist() == ["two", "two", "three"]
-    assert frames.sources["source_no"].tolist() == [0, 1, 0]
+    f = runkit.frames(numbered(runs))
+    assert f.interrupts[["outcome", "wait_s"]].values.tolist() == [
+        *(["answered", 20], ["auto_approve", 1], ["skip", 0], ["skip", 1], ["lapsed", 90])
+    ]
 
 
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://SOS.example.gov/business/1", "sos.example.gov"),
-        ("https://user:secret@example.com:8443/x", "example.com"),
-        ("http://[::1]/x", "[::1]"),
-        ("urn:isbn:1", None),
-        ("not a url", None),
-        ("javascript:alert(1)", None),
-    ],
-)
-def test_a_source_has_its_host_in_lower_case(url, host):
+def found(*sources: tuple[str | None, str | None], title: str = "Finding") -> dict[str, Any]:
+    """A finding with sources of some URLs and tiers."""
+    return artifact(title, sources=[{"url": url, "source_tier": tier} for url, tier in sources])
+
+
+def test_a_source_has_its_host_in_lower_case():
     """In lower case, without user and port; null where there is none."""
-    found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources[
-        "host"
+    hosts = {
+        "https://SOS.example.gov/business/1": "sos.example.gov",
+        "https://user:secret@example.com:8443/x": "example.com",
+        "http://[::1]/x": "[::1]",
+        "urn:isbn:1": None,
+        "not a url": None,
+        "javascript:alert(1)": None,
+    }
+    f = runkit.frames(run(step("a", artifacts=[found(*((url, None) for url in hosts))])))
+    assert column(f.sources, "host") == [*hosts.values()]
+
+
+def test_a_finding_has_its_number_of_hosts_and_best_tier():
+    """Pages of one site are one host; the best tier is the most official one."""
+    artifacts = [
+        found(("https://a.example/1", "secondary"), ("https://a.example/2", "secondary")),
+        found(("https://a.example", "secondary"), ("https://B.example/", "primary")),
+        found(("x", "rumor"), ("x", "secondary"), ("x", "government")),
+        found((None, None), ("https://c.example", "rumor")),
+        found(("https://c.example", None)),
+        found(),
     ]
-    assert found.astype(object).where(found.notna(), None).tolist() == [host]
+    f = runkit.frames(run(step("a", artifacts=artifacts)))
+    assert f.artifacts["n_hosts"].tolist() == [1, 2, 0, 1, 1, 0]
+    tiers = ["secondary", "primary", "government", "other", None, None]
+    assert column(f.artifacts, "best_tier") == tiers
 
 
-@pytest.mark.parametrize(
-    ("sources", "n_hosts", "tier"),
-    [
-        (
-            [("https://a.example/1", "secondary"), ("https://a.example/2", "secondary")],
-            1,
-            "secondary",
-        ),
-        ([("https://a.example", "secondary"), ("https://B.example/", "primary")], 2, "primary"),
-        ([("x", "rumor"), ("x", "secondary"), ("x", "government")], 0, "government"),
-        ([(None, None), ("https://c.example", "rumor")], 1, "other"),
-        ([("https://c.example", None)], 1, None),
-        ([], 0, None),
-    ],
-)
-def test_a_finding_has_its_number_of_hosts_and_best_tier(sources, n_hosts, tier):
-    """Pages of one site are one host; the best tier is the most official one.
+def test_the_weakest_finding_and_the_confidence_of_a_run():
+    """The finding or output with the lowest rating, null if none is rated below high.
 
-    Another word is `other`.
+    The confidence is the lowest rating of the output.
     """
-    found = artifact(sources=[{"url": url, "source_tier": word} for url, word in sources])
-    [row] = runkit.frames(run(step("a", artifacts=[found]))).artifacts.to_dict("records")
-    assert row["n_hosts"] == n_hosts
-    assert row["best_tier"] == tier if tier else pd.isna(row["best_tier"])
-
-
-@pytest.mark.parametrize(
-    ("findings", "output", "weakest", "confidence"),
-    [
+    rated = [
         (["high", "low", "medium"], ["low"], "low", "low"),
         (["high", "guess", "low"], ["high"], "low", "high"),
         (["medium", None], ["high", None], "medium", "high"),
         ([None, "0.87"], ["guess"], None, None),
         (["medium"], ["high", "low", "medium"], "output", "low"),
-        ([None, "guess"], ["high", "0.87"], None, "high"),
         (["high"], ["0.87", None], None, None),
         ([], ["medium"], "output", "medium"),
-    ],
-)
-def test_the_weakest_finding_and_the_confidence_of_a_run(findings, output, weakest, confidence):
-    """The finding or output with the lowest rating, null if none is rated below high.
-
-    The confidence is the lowest rating of the output.
-    """
-    found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
-    delivered = {"artifacts": [artifact("output", confidence=label) for label in output]}
-    row = runkit.frames(run(found, output=delivered)).runs.astype(object).iloc[0]
-    columns = ["n_findings", "weakest", "confidence"]
-    assert row[columns].where(row.notna(), None).tolist() == [len(findings), weakest, confidence]
+    ]
+    runs = []
+    for findings, output, *_ in rated:
+        artifacts = [artifact(str(label), confidence=label) for label in findings]
+        delivered = [artifact("output", confidence=label) for label in output]
+        runs.append(run(step("a", artifacts=artifacts), output={"artifacts": delivered}))
+    f = runkit.frames(numbered(runs))
+    assert f.runs["n_findings"].tolist() == [len(findings) for findings, *_ in rated]
+    assert column(f.runs, "weakest") == [weakest for *_, weakest, _ in rated]
+    assert column(f.runs, "confidence") == [confidence for *_, confidence in rated]
 
 
 def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
     """Confidence and tier are ordered categories with the same words in all frames; no problem."""
     sources = [{"url": f"https://{word}.example", "source_tier": word} for word in ("web", "paid")]
-    found = artifact(confidence="0.87", sources=sources)
+    rated = artifact(confidence="0.87", sources=sources)
     known = artifact(confidence="high", sources=[*sources, sources[0] | {"source_tier": "primary"}])
     bare = artifact(confidence=None, sources=[{"url": "https://a.example"}])
-    f = runkit.frames(run(step("a", artifacts=[found, known, bare])))
+    f = runkit.frames(run(step("a", artifacts=[rated, known, bare])))
     columns = ["confidence", "confidence_text", "best_tier", "best_tier_text"]
     assert f.artifacts[columns].astype("str").fillna("").values.tolist() == [
         ["other", "0.87", "other", "web"],
@@ -184,20 +148,21 @@ def test_an_unknown_confidence_or_tier_is_other_and_kept_as_text():
     assert f.problems.empty
 
 
-@pytest.mark.parametrize("n_runs", [2, 1700])
-def test_sources_join_their_own_finding(n_runs):
-    """Each finding keeps its own evidence, in few runs and in more than are read at once."""
+def test_sources_join_their_own_finding():
+    """Each finding keeps its own evidence, in more runs than are read at once."""
 
-    def found(name: str, n: int) -> dict[str, Any]:
-        title = f"{name}-{n}"
-        return artifact(title, sources=[{"url": f"https://{title}.example/{k}"} for k in range(n)])
+    def of_run(name: str) -> list[dict[str, Any]]:
+        titles = {f"{name}-{n}": n for n in (2, 0, 3, 1)}
+        return [
+            found(*((f"https://{title}.example/{k}", None) for k in range(n)), title=title)
+            for title, n in titles.items()
+        ]
 
     f = runkit.frames(
-        run(step("a", artifacts=[found(name, n) for n in (2, 0, 3, 1)]), run_id=name)
-        for name in (f"r{number}" for number in range(n_runs))
+        run(step("a", artifacts=of_run(name)), run_id=name)
+        for name in (f"r{number}" for number in range(1_700))
     )
     joined = f.sources.drop(columns="title").merge(f.artifacts, on=["run_id", "artifact_no"])
-    assert len(joined) == len(f.sources) == 6 * n_runs
+    assert len(joined) == len(f.sources) == 6 * 1_700
     assert (joined["host"] == joined["title"] + ".example").all()
     assert (f.sources["host"] == f.sources["title"] + ".example").all()
-    assert (f.artifacts.groupby("run_id")["n_sources"].sum() == 6).all()

@@ -29,14 +29,6 @@ def test_the_same_damage_in_two_runs_is_a_row_of_each():
     assert n_of == {"a": 3, "clean": 0, "b": 2}
 
 
-def test_new_words_at_one_place_of_a_run_are_one_row():
-    """With the first three of them."""
-    f = runkit.frames(run(*(step(f"s{n}", type=f"type {n}") for n in range(200))))
-    [problem] = f.problems.to_dict("records")
-    assert (problem["n"], problem["location"]) == (200, "$.steps[0].type")
-    assert [f"type {n}" in problem["detail"] for n in range(4)] == [True, True, True, False]
-
-
 def test_a_word_of_many_runs_is_a_row_of_each_and_one_kind_in_print():
     """2,500 runs with one new word."""
     f = runkit.frames([odd(f"r{n}", 2) for n in range(2500)] + [odd("z", 1, "thought")])

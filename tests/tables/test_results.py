@@ -7,52 +7,43 @@ from typing import Any
 import pytest
 
 import runkit
-from support import artifact, question, run, step
+from support import Json, artifact, column, numbered, question, run, step
 
 
-def failed_in(result: object, **more: Any) -> runkit.Frames:
+def failed_in(result: object, **more: Any) -> Json:
     """A failed run with one failed step."""
-    failed = step("f", label="Research", status="error", result=result, **more)
-    return runkit.frames(run(failed, status="error"))
+    failed = step("f", label="Research", status="error", result=result) | more
+    return run(failed, status="error")
 
 
 # --------------------------------------------------------------------------------- why a step failed
 
 
-@pytest.mark.parametrize(
-    ("result", "reason"),
-    [
-        ({"error": "No register"}, "No register"),
-        ({"status": 500, "message": "No register"}, "No register"),
-        ({"error_message": "No register", "detail": "later"}, "No register"),
-        ({"reason": "No register", "title": "later"}, "No register"),
-        ({"title": "later", "detail": "No register", "type": "about:blank"}, "No register"),
-        ({"exception": "No register"}, "No register"),
-        ({"errors": [{"message": "No register"}, {"message": "later"}]}, "No register"),
-        ({"error": {"code": "E42", "message": "No register"}}, "No register (E42)"),
-        ({"type": "about:blank", "title": "No register", "status": 502}, "No register"),
-        ({"error": True, "message": " ", "reason": {"detail": ["No register"]}}, "No register"),
-        ({"code": 7, "errors": ["No register"]}, "No register (7)"),
-        ({"error": {"status": 500}, "value": "text"}, "Research failed"),
-        ({"errors": []}, "Research failed"),
-        ({}, "Research failed"),
-        (None, "Research failed"),
-    ],
-)
-def test_the_reason_of_a_failure_is_read_from_the_result(result, reason):
-    f = failed_in(result)
-    assert f.steps["error"].tolist() == [reason]
-    assert f.runs["outcome"].tolist() == [reason]
+REASONS = [
+    ({"error_message": "No register", "detail": "later"}, "No register"),
+    ({"title": "later", "detail": "No register", "type": "about:blank"}, "No register"),
+    ({"error": {"code": "E42", "message": "No register"}}, "No register (E42)"),
+    ({"error": True, "message": " ", "reason": {"detail": ["No register"]}}, "No register"),
+    ({"code": 7, "errors": ["No register"]}, "No register (7)"),
+    ({"error": {"status": 500}, "value": "text"}, "Research failed"),
+    ({"errors": []}, "Research failed"),
+    (None, "Research failed"),
+]
+
+
+def test_the_reason_of_a_failure_is_read_from_the_result():
+    results, reasons = zip(*REASONS, strict=True)
+    f = runkit.frames(numbered(failed_in(result) for result in results))
+    assert f.steps["error"].tolist() == f.runs["outcome"].tolist() == [*reasons]
 
 
 def test_the_reason_is_the_artifact_or_the_label_before_the_result():
     result, record = {"error": "result"}, artifact("artifact", type="error")
     of_step = failed_in(result, artifacts=[artifact("finding"), record])
     of_error = failed_in(result, artifacts=[record], type="error")
-    unlabeled = step("f", type="error", label=None, name="run_agent", result=result)
-    of_result = runkit.frames(run(unlabeled, status="error"))
-    outcomes = [f.runs["outcome"][0] for f in (of_step, of_error, of_result)]
-    assert outcomes == ["artifact", "Research", "result"]
+    of_result = failed_in(result, type="error", label=None)
+    f = runkit.frames(numbered([of_step, of_error, of_result]))
+    assert f.runs["outcome"].tolist() == ["artifact", "Research", "result"]
 
 
 @pytest.mark.parametrize(("ends", "cause"), [((40, 90), 1), ((90, 40), 0), ((90, 90), 1)])
@@ -70,20 +61,16 @@ def test_the_failed_step_that_ended_last_is_the_cause(ends, cause):
 # --------------------------------------------------------------------------------- what is delivered
 
 
-@pytest.mark.parametrize(
-    ("result", "outcome"),
-    [
-        ({"recommendation": "reject", "risk_score": 71}, "recommendation: reject, risk score: 71"),
-        ({"decision": {"verdict": "ok"}, "flags": ["pep"]}, "decision verdict: ok, flags[0]: pep"),
-        ({"a": 1, "b": 2, "c": True, "d": 4, "e": 5}, "a: 1, b: 2, c: true +2"),
-        ({}, None),
-        (None, None),
-    ],
-)
-def test_the_result_of_an_output_step_is_the_outcome(result, outcome):
-    steps = [step("w"), step("o", 10, 20, type="output", result=result)]
-    f = runkit.frames(run(*steps))
-    assert f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)[0] == outcome
+def test_the_result_of_an_output_step_is_the_outcome():
+    outcomes = {
+        "recommendation: reject, risk score: 71": {"recommendation": "reject", "risk_score": 71},
+        "decision verdict: ok, flags[0]: pep": {"decision": {"verdict": "ok"}, "flags": ["pep"]},
+        "a: 1, b: 2, c: true +2": {"a": 1, "b": 2, "c": True, "d": 4, "e": 5},
+        None: {},
+    }
+    steps = (step("o", 10, 20, type="output", result=result) for result in outcomes.values())
+    f = runkit.frames(numbered(run(step("w"), output) for output in steps))
+    assert column(f.runs, "outcome") == [*outcomes]
 
 
 def test_the_last_output_step_at_the_top_of_a_completed_run_counts():
@@ -98,9 +85,8 @@ def test_the_last_output_step_at_the_top_of_a_completed_run_counts():
         run(step("group", steps=[output(1)]), run_id="nested"),
         run(output(1), question("q", 5, None), run_id="asks", end=None, status="interrupted"),
     ]
-    f = runkit.frames(runs)
-    outcomes = f.runs["outcome"].astype("object").where(f.runs["outcome"].notna(), None)
-    assert outcomes.tolist() == ["verdict: 2", "verdict: 1", "Summary", None, "Step q"]
+    outcomes = column(runkit.frames(runs).runs, "outcome")
+    assert outcomes == ["verdict: 2", "verdict: 1", "Summary", None, "Step q"]
 
 
 def test_a_question_that_proposes_nothing_has_no_proposals():

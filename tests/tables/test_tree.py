@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import runkit
 from strategies import runs
-from support import flat, question, run, step
+from support import flat
 
 
 def unnested(steps: list[dict[str, Any]], share: float, seed: int) -> list[dict[str, Any]]:
@@ -46,19 +46,3 @@ def test_a_subtree_is_a_range_of_step_no(source):
     for item, (_, row) in zip(flat(source["steps"]), ids.iterrows(), strict=True):
         inside = ids["step_no"].between(row["step_no"], row["subtree_end"] - 1)
         assert ids.loc[inside, "step_id"].tolist() == [inner["id"] for inner in flat([item])]
-
-
-def test_a_parent_may_come_after_its_child():
-    """In flat form the order of the list does not matter for the tree."""
-    frames = runkit.frames(run(step("child", parent_step_id="parent"), step("parent")))
-    assert frames.steps[["step_id", "step_no", "depth"]].values.tolist() == [
-        ["parent", 0, 0],
-        ["child", 1, 1],
-    ]
-
-
-def test_a_wait_is_a_question_that_no_policy_resolved():
-    """Whether it is open or answered."""
-    settled = question("q2", 5, 6, result={"resolution": "auto_approve"})
-    f = runkit.frames(run(step("a"), question("q1", 1, 5), settled, question("q3", 7, None)))
-    assert f.steps.loc[f.steps["is_wait"], "step_id"].tolist() == ["q1", "q3"]
