@@ -4,7 +4,7 @@ import pytest
 
 import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
-from hostile.payloads import PAYLOADS, check_html, check_text
+from hostile.payloads import PAYLOADS, SAMPLE, check_html, check_text
 from runkit.errors import DataError, UsageError
 
 
@@ -52,7 +52,8 @@ def check_shown(shown):
 
 FEW = 3  # texts in one set of frames: of similar problems three are named
 BATCHES = [[*PAYLOADS.values()][at : at + FEW] for at in range(0, len(PAYLOADS), FEW)]
-CASES = [(surface, texts) for surface in (objects, lists_and_frames, errors) for texts in BATCHES]
+CASES = [(lists_and_frames, texts) for texts in BATCHES]
+CASES += [(objects, PAYLOADS.values()), (errors, SAMPLE.values())]
 
 
 @pytest.mark.parametrize(("surface", "texts"), CASES)

@@ -1,8 +1,5 @@
 """A key is in no traceback of an error, also where arguments and local variables are shown."""
 
-import subprocess
-import sys
-
 import pytest
 
 import runkit
@@ -46,33 +43,3 @@ def test_no_frame_of_a_failed_call_holds_the_key(name, monkeypatch):
     with pytest.raises((RunkitError, TypeError)) as caught:
         CALLS[name]()
     assert not found_in(shown_by(caught.value), CANARY, LOGIN, CANARY[8:])
-
-
-TESTS = """
-import os
-
-import runkit
-
-
-def test_environment():
-    runkit.Client()
-
-
-def test_argument():
-    runkit.Client(os.environ["MIDDESK_API_KEY"], timeout=0)
-
-
-def test_sandbox():
-    with runkit.sandbox(key=os.environ["MIDDESK_API_KEY"].strip()) as box:
-        box.end_run("unknown")
-"""
-
-
-def test_no_failure_that_pytest_prints_holds_the_key(tmp_path, monkeypatch):
-    (tmp_path / "test_key.py").write_text(TESTS)
-    monkeypatch.setenv("MIDDESK_API_KEY", BROKEN)
-    options = ["-p", "no:cacheprovider", "--tb=long", "--showlocals"]
-    command = [sys.executable, "-m", "pytest", *options, "test_key.py"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert "3 failed" in result.stdout
-    assert not found_in(result.stdout + result.stderr)

@@ -3,6 +3,7 @@
 import pytest
 
 from support import until
+from tests.end_to_end.kernels.conftest import VERSIONS
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell repeats this
@@ -68,8 +69,9 @@ def test_a_click_while_a_cell_runs_sends_one_answer(kernel, posts, code, tmp_pat
     assert (kernel.value("seen") != repr("open")) is is_heard
 
 
-def test_no_thread_or_widget_is_left_after_a_receipt(kernel):
+def test_no_thread_or_widget_is_left_after_a_receipt(kernels):
     """After the receipt no thread runs, and of the widgets only the card with its words is left."""
+    kernel = kernels(VERSIONS[-1])
     before = set(kernel.widgets)
     card = show(kernel)
     submit(kernel, "in_review")
