@@ -54,13 +54,12 @@ NOT_MASKED = "names of people and companies, and postal addresses, are not maske
 
 
 class Provenance(NamedTuple):
-    """The data and settings of a report; `facts` are the rows of its table, text by name."""
+    """Where the data of a report comes from; `facts` are the rows of its table, text by name."""
 
     run_ids: tuple[str, ...]
     digest: str
     missing: str | None
     masked: Mapping[str, int]
-    settings: tuple[str, ...]
     facts: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -189,7 +188,7 @@ def _provenance(
     f: Frames, masker: Masker, template: str, template_digest: str, digest: str
 ) -> Provenance:
     """Describe where the masked frames come from, and how many values were masked."""
-    run_ids, settings = tuple(f.runs["run_id"]), _settings(masker.policy)
+    run_ids = tuple(f.runs["run_id"])
     n_more = len(run_ids) - MAX_IDS
     more = f", and {n_more:,} more (all are in the report's notebook)" if n_more > 0 else ""
     read_at = " to ".join(dict.fromkeys(map(timestamp, f.read_at or ()))) or "at an unknown time"
@@ -202,7 +201,7 @@ def _provenance(
         "read": f"{read_at}, from {hosts}",
         "archive": archive,
         "data": masker.text(f.summary()[-1]),
-        "redaction": _redaction(masker, settings),
+        "redaction": _redaction(masker),
         "data digest": f"SHA-256 {digest} of the redacted data",
         "template": f"{template}, SHA-256 {template_digest}",
         "created": f"{timestamp(datetime.now(UTC))} with {DISTRIBUTION} {runkit.__version__}",
@@ -210,17 +209,18 @@ def _provenance(
         "If all runs have ended, the data digest is the same.",
     }
     facts = {name: text for name, text in facts.items() if text}
-    return Provenance(run_ids, digest, _missing(f), dict(masker.counts), settings, facts)
+    missing = None if f.is_complete else facts["data"]
+    return Provenance(run_ids, digest, missing, dict(masker.counts), facts)
 
 
-def _redaction(masker: Masker, settings: tuple[str, ...]) -> str:
+def _redaction(masker: Masker) -> str:
     """Describe what was masked and what was left on purpose."""
     counts = [
         f"{name}: {plural(number, 'value')} in {plural(masker.texts[name], 'text')}"
         for name, number in masker.counts.items()
     ]
     masked = f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"
-    return " ".join(map(sentence, (*settings, masked, NOT_MASKED)))
+    return " ".join(map(sentence, (*_settings(masker.policy), masked, NOT_MASKED)))
 
 
 def _settings(policy: Redaction | None) -> tuple[str, ...]:
@@ -233,14 +233,6 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
         "last digits shown of tax and social security numbers": policy.keep_last,
     }
     return tuple(f"{name}: {note}" for name, note in notes.items() if note)
-
-
-def _missing(f: Frames) -> str | None:
-    """Write what was not read; None if at most older copies of runs were left out."""
-    if f.is_complete:
-        return None
-    refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None
-    return "; ".join(filter(None, [refused, f.coverage.why]))
 
 
 def digest_of(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-import pandas as pd
-
-from runkit.api.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
+from runkit.api.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.charts.business_panels import one_business
 from runkit.charts.one_run import unfinished
 from runkit.charts.overview import Tile, fleet_tiles
-from runkit.charts.panel import records, render, when, words_of
+from runkit.charts.panel import count_words, records, render, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, is_loopback
 from runkit.display.counts import (
     NOT_KNOWN,
@@ -21,10 +19,11 @@ from runkit.display.counts import (
     sentence,
     short,
     things,
+    unread,
     waiting_words,
 )
 from runkit.display.hide_keys import TEST_KEY
-from runkit.display.status_words import MISSING, OUTCOMES
+from runkit.display.status_words import MISSING
 from runkit.display.text import (
     Markup,
     agent_title,
@@ -93,7 +92,10 @@ def head(f: Frames, labels: Labels, missing: str | None, *, is_business: bool = 
         read=_read(f),
         tags=[*_modes(f), *filter(None, [labels.classification])],
         wait_note=facts.wait_note,
-        needs_a_look=[*(_needs_a_look(facts) if is_single else []), *_gaps(f, missing)],
+        needs_a_look=[
+            *(_needs_a_look(facts) if is_single else []),
+            *([sentence(missing)] if missing else []),
+        ],
     )
 
 
@@ -128,16 +130,10 @@ def business_names(f: Frames) -> list[str]:
 
 
 def heading(f: Frames) -> str:
-    """Return what a report is about: a business or agent, two businesses, or how many runs."""
-    runs, n_runs = f.runs, plural(len(f.runs), "run")
-    names = [shorten(name) for name in runs["business_name"].dropna().unique()]
-    if len(runs) == 1:
-        return names[0] if names else f"Run {short_id(runs['run_id'].iloc[0])}"
-    if runs["business_name"].isna().any():
-        return n_runs
-    if len(names) == 1:
-        return f"{names[0]}: {n_runs}"
-    return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
+    """Return what a report is about: one or two businesses or runs, or how many runs."""
+    names = f.runs["business_name"].fillna("Run " + f.runs["run_id"].map(short_id))
+    different = dict.fromkeys(names.map(shorten))
+    return " and ".join(different) if len(names) in KINDS else plural(len(names), "run")
 
 
 def _headline(facts: Facts) -> str:
@@ -234,10 +230,7 @@ def _failure(f: LinkedFrames, run: dict[Any, Any]) -> dict[str, Any]:
 def _waiting(facts: Facts) -> dict[str, Any]:
     """Describe the first question that waits, and say how many there are."""
     [first, *others] = records(facts.waiting)
-    asked = f" on {when(first['asked_at'])}" if first["asked_at"] else ""
-    span = wait_of(first)
-    wait = f"{lasted(span)} so far" if span.is_known else "" if asked else f"waiting {lasted(span)}"
-    text = sentence(f"asked by {agent_title(first['agent'])}{asked}", wait)
+    text = sentence(f"asked by {agent_title(first['agent'])}", f"waiting {lasted(wait_of(first))}")
     if others:
         text += f" {sentence(things(facts.open_questions, 'open question'))}"
     return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
@@ -274,26 +267,27 @@ def _tiles(facts: Facts) -> list[Tile]:
 def _run_tiles(facts: Facts) -> list[Tile]:
     """Count findings, answers and sources, and the time of the first run."""
     run, *_ = records(facts.runs)
-    confidences = facts.artifacts["confidence"].astype("str").fillna("unrated").value_counts()
-    confidences = confidences.reindex([*CONFIDENCES, "unrated"]).dropna().astype(int)
-    ratings = ", ".join(f"{n:,} {word}" for word, n in confidences.items())
-
-    asked, answers, waiting = facts.questions_asked, facts.answers, facts.open_questions
-    answered, note = MISSING, NOT_KNOWN if asked.unread else "no questions asked"
-    if asked.is_whole and asked.n:
-        answered = f"{answers.n:,} of {asked.n:,}"
-        note = plural(asked.n, "question")
-    if waiting.n:
-        note = waiting_words(waiting)
+    confidences = facts.artifacts["confidence"].astype("str").fillna("unrated")
+    asked, waiting = facts.questions_asked, facts.open_questions
     value, *others = filter(None, time_parts(run))
-    sources = facts.sources
+    sources, unknown = facts.sources, NOT_KNOWN * bool(facts.n_unread)
     return [
-        Tile("Findings", number(facts.findings), ratings or NOT_KNOWN * facts.findings.unread),
-        Tile("Answered by reviewers", answered, note),
+        Tile(
+            "Findings",
+            number(facts.findings),
+            count_words(confidences) if len(confidences) else unknown,
+        ),
+        Tile(
+            "Answered by reviewers",
+            f"{facts.answers.n:,} of {asked.n:,}" if asked.n and asked.is_whole else MISSING,
+            waiting_words(waiting)
+            if waiting.of
+            else things(asked, "question asked", "questions asked"),
+        ),
         Tile(
             "Sources",
             number(sources._replace(n=sources.of)),
-            short(sources, "government or primary") if sources.of else NOT_KNOWN * sources.unread,
+            short(sources, "government or primary") if sources.of else unknown,
         ),
         Tile("Time", value, ", ".join(others)),
     ]
@@ -301,45 +295,23 @@ def _run_tiles(facts: Facts) -> list[Tile]:
 
 def _needs_a_look(facts: Facts) -> list[str]:
     """List what a reader of one run should look at and the banner does not say."""
-    f, [run], findings = facts.frames, records(facts.runs), facts.artifacts
-    questions, steps = f.interrupts, f.steps
+    f, findings, questions = facts.frames, facts.artifacts, facts.questions
     bare = findings.loc[findings["is_bare"], "title"]
-    times = " (" + f.problems["n"].astype("str") + " times)"
-    items = {
-        "Question expired": questions.loc[questions["outcome"] == "lapsed", "label"],
-        "Finding without a source": bare,
-        "Problem in the data": f.problems["detail"] + times.mask(f.problems["n"].eq(1), ""),
-    }
-    if run["status"] in FINAL_STATUSES:
-        items["Step without an end"] = steps.loc[steps["is_open"] & ~steps["is_wait"], "label"]
     weakest = f.runs["weakest"].dropna()
-    is_finding = weakest.isin(findings["title"])
-    items["Weakest finding"] = weakest[is_finding & ~weakest.isin(bare)]
-    items["Weakest output"] = weakest[~is_finding & weakest.ne(run["outcome"])]
-    artifacts = pd.concat([findings, outputs_of(f)])
-    items["Unrated"] = artifacts.loc[~is_rated(artifacts), "title"]
-    for word in RESOLUTIONS:
-        decided = questions.loc[questions["outcome"] == word, "label"]
-        items[f"{OUTCOMES[word]}, no reviewer asked"] = decided
-    if run["status"] != "error":
-        items["Step failed"] = steps.loc[steps["error"].notna(), "label"]
-
+    is_failed = f.runs["status"].eq("error").any()
+    items = {
+        "Question expired": questions.loc[questions["outcome"].eq("lapsed"), "label"],
+        "Finding without a source": bare,
+        "Problem in the data": f.problems["detail"],
+        "Weakest finding": weakest[weakest.isin(findings["title"]) & ~weakest.isin(bare)],
+        "Unrated": findings.loc[~is_rated(findings), "title"],
+        "Decided by policy": questions.loc[questions["outcome"].isin(RESOLUTIONS), "label"],
+        "Step failed": f.steps.loc[f.steps["error"].notna() & ~is_failed, "label"],
+    }
     lines = []
     for reason, titles in items.items():
-        if titles.empty:
-            continue
         names = [words_of(title, 80) for title in titles.head(MAX_TITLES)]
-        if len(titles) > MAX_TITLES:
-            names.append(f"and {len(titles) - MAX_TITLES:,} more")
-        lines.append(f"{reason}: {'; '.join(names)}")
-    if not run["has_steps"]:
-        lines.append("The steps were not delivered; times are not known.")
-    return lines
-
-
-def _gaps(f: Frames, missing: str | None) -> list[str]:
-    """Write what was not read."""
-    if missing:
-        return [f"Not complete: {missing}."]
-    n_older = f.coverage.refused
-    return [f"{plural(n_older, 'older copy', 'older copies')} of runs left out."] if n_older else []
+        if n_more := len(titles) - len(names):
+            names.append(f"and {n_more:,} more")
+        lines += [f"{reason}: {'; '.join(names)}"] * bool(names)
+    return [*lines, *filter(None, [unread(facts.unread, "Steps")])]

@@ -99,8 +99,8 @@ def report(
         masks keys only, and the report says RAW. It counts what was masked and lists what was
         revealed.
     title
-        The first heading and the title of the window. By default the heading names the business,
-        and the title also has the date.
+        The heading and the title of the window. By default the heading names the business, and the
+        title also has the date. A heading in a notebook of your own stays.
     classification
         A word at the top of each page, such as "Internal".
     prepared_by
@@ -162,11 +162,11 @@ def report(
 
     masker.page = selected.text + selected.digest + page_text()
     data = redact_source(read, masker, selected, labels)
-    about, name = data.provenance, _name(data, selected)
-    executed = _execute(data, selected, name, masker, progress=progress)
+    about = data.provenance
+    executed = _execute(data, selected, masker, progress=progress)
     html = to_html(
         nbformat.reads(executed, 4),
-        title=name or masker.text(html_path.stem),
+        title=_name(data, selected) or masker.text(html_path.stem),
         classification=data.labels.classification,
     )
     more = evidence_files(data, read.texts, masker) if folder else {}
@@ -226,11 +226,11 @@ def _name(data: ReportData, template: templates.Template) -> str:
 
 
 def _execute(
-    data: ReportData, template: templates.Template, name: str, masker: Masker, *, progress: bool
+    data: ReportData, template: templates.Template, masker: Masker, *, progress: bool
 ) -> str:
     """Return the executed template as JSON; its kernel sees the redacted data only."""
     about = data.provenance
-    notebook = template.notebook(list(about.run_ids), name, about.settings)
+    notebook = template.notebook(list(about.run_ids))
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
         templates.execute(

@@ -84,19 +84,14 @@ def report_data(
 
 
 def _examples(client: Client, n: int, *, business: bool) -> list[Run]:
-    """Read the run that waited longest and the one that waited least, or the `n` newest.
-
-    Of a business they are the runs of one that has about so many.
-    """
+    """Read `n` runs, completed ones that waited long first, or those of the busiest business."""
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
     runs = client.runs.fetch(listed, progress=False)
     table = frames(runs).runs
-    examples = table.head(n)
+    table = table.assign(is_completed=table["status"].eq("completed"))
+    ids = table["business_id"]
     if business:
-        ids = table["business_id"]
-        closest = int((ids.map(ids.value_counts()) - n).abs().argmin())
-        examples = table[ids.eq(ids.iloc[closest])]
-    elif n < 3:
-        completed = table[table["status"].eq("completed")].sort_values("waiting_s", kind="stable")
-        examples = completed.iloc[[-1, 0][:n]]
+        examples = table[ids.eq(ids.mode()[0])]
+    else:
+        examples = table.nlargest(n, ["is_completed", "waiting_s"])
     return [run for run in runs if run.id in {*examples["run_id"]}]

