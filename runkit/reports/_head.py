@@ -298,7 +298,6 @@ def _needs_a_look(facts: Facts) -> list[str]:
     f, findings, questions = facts.frames, facts.artifacts, facts.questions
     bare = findings.loc[findings["is_bare"], "title"]
     weakest = f.runs["weakest"].dropna()
-    is_failed = f.runs["status"].eq("error").any()
     items = {
         "Question expired": questions.loc[questions["outcome"].eq("lapsed"), "label"],
         "Finding without a source": bare,
@@ -306,8 +305,9 @@ def _needs_a_look(facts: Facts) -> list[str]:
         "Weakest finding": weakest[weakest.isin(findings["title"]) & ~weakest.isin(bare)],
         "Unrated": findings.loc[~is_rated(findings), "title"],
         "Decided by policy": questions.loc[questions["outcome"].isin(RESOLUTIONS), "label"],
-        "Step failed": f.steps.loc[f.steps["error"].notna() & ~is_failed, "label"],
     }
+    if not f.runs["status"].eq("error").any():
+        items["Step failed"] = f.steps.loc[f.steps["error"].notna(), "label"]
     lines = []
     for reason, titles in items.items():
         names = [words_of(title, 80) for title in titles.head(MAX_TITLES)]
