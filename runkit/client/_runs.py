@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -92,7 +93,7 @@ class Runs:
             return run
         self._known.of_run[run.id.lower()] = known_id
         self._businesses.ensure_known(business_id, NAME_TIMEOUT)
-        return self._known.named(run)
+        return self._known.named([run])[0]
 
     @checked
     def get(self, run: str | Run, steps: bool = True) -> Run:
@@ -158,40 +159,36 @@ class Runs:
         statuses = status_words(status)
         after = read_moment("since", since, self._reader.now)
         before = read_moment("until", until, self._reader.now)
-        threads = {}
-        if business_id is not None:
-            threads = self._businesses.threads_of(business_id, progress)
-        unassigned: set[str] = set()  # runs without a thread and a business
+        threads = (
+            None if business_id is None else self._businesses.threads_of(business_id, progress)
+        )
+        n_unassigned = 0  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
+            nonlocal n_unassigned
             is_early = after is not None and run.created_at < after
             is_late = before is not None and run.created_at >= before
             if is_early or is_late or (statuses is not None and run.status not in statuses):
                 return False
-            if business_id is None:
+            if threads is None:
                 return True
-            if run.thread_id is None and run.business_id is None:
-                unassigned.add(run.id)
+            n_unassigned += run.thread_id is None and run.business_id is None
             return run.business_id in threads
 
         listed = read_pages(
             self._http, "/runs", self._reader.parse, None, keep, limit, after, progress
         )
-        reasons = [f"threads: {items.why}" for items in threads.values() if items.why]
-        if unassigned:
-            reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
-        is_cut_only = listed.is_cut_only and not reasons
-        if listed.why is not None:
-            reasons.append(listed.why)
+        reasons = [f"threads: {items.why}" for items in (threads or {}).values() if items.why]
+        if n_unassigned:
+            reasons.append(f"{plural(n_unassigned, 'run')} without a thread may be missing")
         items = listed.items
         if with_businesses:
-            self._businesses.of_threads({run.thread_id for run in items if run.thread_id}, progress)
-            items = tuple(map(self._known.named, items))
+            items = self._businesses.identify(items, at_most=sys.maxsize, progress=progress).items
         return RunList(
             items,
-            "; ".join(reasons) or None,
+            "; ".join([*reasons, *filter(None, [listed.why])]) or None,
             listed.total_count,
-            is_cut_only=is_cut_only,
+            is_cut_only=listed.is_cut_only and not reasons,
             clock=self._reader.now,
             read_at=listed.read_at,
         )

@@ -87,29 +87,16 @@ class KnownBusinesses:
     def for_run(self, run_id: object, thread_id: object) -> Json:
         """Return what is known about the business of a run, and remember the id of the run."""
         self.run_ids.add(str(run_id))
-        business_id = self.of_run.get(str(run_id).lower())
-        return self._facts_of(business_id) if business_id else self.for_thread(thread_id)
+        of_thread = self.of_thread.get(str(thread_id))
+        return self.facts_of(self.of_run.get(str(run_id).lower(), of_thread))
 
-    def for_thread(self, thread_id: object) -> Json:
-        """Return what is known about the business of a thread."""
-        business_id = self.of_thread.get(str(thread_id))
-        return self._facts_of(business_id) if business_id else {}
+    def facts_of(self, business_id: str | None) -> Json:
+        """Return what is known about a business, nothing of None."""
+        return self.facts.get(business_id, {"business_id": business_id}) if business_id else {}
 
-    def _facts_of(self, business_id: str) -> Json:
-        return self.facts.get(business_id, {"business_id": business_id})
-
-    def named(self, run: Run) -> Run:
-        """Return a run with what is known about its business."""
-        facts = self.for_run(run.id, run.thread_id)
-        return run.with_local_fields(**facts) if facts else run
-
-    def unknown_threads(self, runs: Iterable[Run]) -> set[str]:
-        """Return the threads of runs whose business is not known."""
-        return {
-            run.thread_id
-            for run in runs
-            if run.thread_id and run.business_id is None and not self.for_run(run.id, run.thread_id)
-        }
+    def named(self, runs: Iterable[Run]) -> tuple[Run, ...]:
+        """Return runs with what is known about their businesses."""
+        return tuple(run.with_local_fields(**self.for_run(run.id, run.thread_id)) for run in runs)
 
 
 class Businesses:
@@ -234,14 +221,13 @@ class Businesses:
             If the threads cannot be read.
         """
         runs, business_id = runs_in("listed", listed), id_of(business)
-        unknown = self._known.unknown_threads(runs)
-        newest = max((run.created_at for run in runs if run.thread_id in unknown), default=None)
+        unknown = [run for run in self._known.named(runs) if run.business_id is None]
+        newest = max((run.created_at for run in unknown if run.thread_id), default=None)
         read_to = self._read_to.get(business_id)
         if newest is not None and (read_to is None or newest > read_to):
             self.threads_of(business_id, progress=False)
             self._read_to[business_id] = newest
-        named = map(self._known.named, runs)
-        return tuple(run for run in named if run.business_id == business_id)
+        return tuple(run for run in self._known.named(runs) if run.business_id == business_id)
 
     @checked
     def identify(
@@ -273,9 +259,16 @@ class Businesses:
         ApiError
             If the businesses or their threads cannot be read.
         """
-        runs = runs_in("runs", runs)
-        why = self._search(self._known.unknown_threads(runs), at_most, progress)
-        return RunList(tuple(map(self._known.named, runs)), why)
+        runs = self._known.named(runs_in("runs", runs))
+        threads = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
+        n_missing = len(self._search(threads, at_most, progress))
+        why = None
+        if n_missing and self._unsearched:
+            why = (
+                f"the businesses of {plural(n_missing, 'thread')} are not known, "
+                f"{len(self._unsearched):,} businesses were not searched"
+            )
+        return RunList(self._known.named(runs), why)
 
     @checked
     def of_threads(self, threads: Words, progress: bool = True) -> dict[str, Json]:
@@ -301,34 +294,28 @@ class Businesses:
         """
         wanted = one_or_several("threads", threads) or frozenset()
         self._search(wanted, sys.maxsize, progress)
-        facts = {thread_id: self._known.for_thread(thread_id) for thread_id in wanted}
-        return {thread_id: known for thread_id, known in facts.items() if known}
+        known = self._known.of_thread
+        return {item: self._known.facts_of(known[item]) for item in wanted if item in known}
 
-    def _search(self, threads: Collection[str], at_most: int, progress: bool) -> str | None:
-        """Read the threads of businesses until some threads have theirs; return what is left."""
+    def _search(self, threads: Collection[str], at_most: int, progress: bool) -> set[str]:
+        """Read the threads of businesses until some threads have theirs; return those without."""
 
-        def unknown() -> set[str]:
+        def missing() -> set[str]:
             return {*threads} - self._known.of_thread.keys() - self._foreign
 
-        if unknown() and not self._unsearched:
+        if missing() and not self._unsearched:
             listed = self.list(progress=progress)
             self._unsearched = sorted(listed, key=lambda business: business.status == "in_review")
-        n_left = at_most
-        while unknown() and self._unsearched and n_left:
-            n = min(n_left, AT_ONCE)
+        while missing() and self._unsearched and at_most > 0:
+            n = min(at_most, AT_ONCE)
             batch, self._unsearched = self._unsearched[-n:], self._unsearched[:-n]
             self.threads_of(batch, progress)
-            n_left -= n
-
-        missing = unknown()
-        if missing and self._unsearched:
-            return (
-                f"the businesses of {plural(len(missing), 'thread')} are not known, "
-                f"{len(self._unsearched):,} businesses were not searched"
-            )
-        self._foreign |= missing
-        self._unsearched = []
-        return None
+            at_most -= n
+        left = missing()
+        if not left or not self._unsearched:
+            self._foreign |= left
+            self._unsearched = []
+        return left
 
     @checked
     def ensure_known(self, business: str | Business, timeout: Seconds = OUTAGE_TIMEOUT) -> None:
