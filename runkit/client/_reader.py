@@ -46,43 +46,17 @@ QUIET_TIME = 15.0
 KEPT = 256
 
 
-class RunCache:
-    """States of runs that were read with their steps; those in use, and the last ones.
-
-    Threads share it.
-    """
-
-    def __init__(self) -> None:
-        self._in_use: WeakValueDictionary[str, Run] = WeakValueDictionary()
-        self._last: deque[Run] = deque(maxlen=KEPT)
-
-    def add(self, run: Run) -> None:
-        """Keep a run that was read with its steps."""
-        self._in_use[run.id.lower()] = run
-        self._last.append(run)
-
-    def get(self, current: Run) -> Run | None:
-        """Return the run that was read with its steps in this state, None if it may have changed.
-
-        The API does not promise that `updated_at` changes with every question.
-        """
-        known = self._in_use.get(current.id.lower())
-        if known is None or not contract.is_updated_at_reliable(current.status):
-            return None
-        state, current_state = (
-            (run.updated_at, run.status, run.to_dict().get("interrupts"))
-            for run in (known, current)
-        )
-        return known if state == current_state else None
-
-
 class RunReader:
-    """Reads runs of one client, and finds them by the first characters of their ids."""
+    """Reads runs of one client, and finds them by the first characters of their ids.
+
+    Of runs that were read with their steps it keeps those in use, and the last ones.
+    """
 
     def __init__(self, http: Http, known: KnownBusinesses) -> None:
         self.http = http
-        self.cache = RunCache()
         self._known = known
+        self._in_use: WeakValueDictionary[str, Run] = WeakValueDictionary()
+        self._last: deque[Run] = deque(maxlen=KEPT)
 
     def parse(self, raw: Json, reply: Reply) -> Run:
         """Read a run of a response."""
@@ -107,21 +81,28 @@ class RunReader:
         query = {"include": "steps"} if steps else None
         run = self.from_reply(self.http.get(path_to("runs", run_id), query, **limits), run_id)
         if steps:
-            self.cache.add(run)
+            self._in_use[run.id.lower()] = run
+            self._last.append(run)
         return run
 
     def unchanged(self, listed: Iterable[Run]) -> dict[str, Run]:
         """Return, by id, the runs with their steps that are still in the state that was listed.
 
-        They are as of the time of the list, which proves it.
+        They are as of the time of the list, which proves it. The API does not promise that
+        `updated_at` changes with every question.
         """
         unchanged: dict[str, Run] = {}
         for current in listed:
-            known = self.cache.get(current)
-            if known is not None:
-                times = filter(None, (known.read_at, current.read_at))
+            known = self._in_use.get(current.id.lower())
+            if known is None or not contract.is_updated_at_reliable(current.status):
+                continue
+            state, current_state = (
+                (run.updated_at, run.status, run.to_dict().get("interrupts"))
+                for run in (known, current)
+            )
+            if state == current_state:
                 facts = self._known.for_run(known.id, known.thread_id)
-                run = known.with_local_fields(**facts, read_at=max(times, default=None))
+                run = known.with_local_fields(**facts, read_at=current.read_at)
                 unchanged[run.id.lower()] = run
         return unchanged
 

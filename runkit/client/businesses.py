@@ -41,13 +41,9 @@ def concurrently(
     read: Callable[[Item], Result], items: Collection[Item], unit: str, progress: bool
 ) -> Iterator[Result]:
     """Read items with `WORKERS` requests at once, under a bar; yield the results in order."""
-    with (
-        Bar(total=len(items), unit=unit, disable=not progress) as bar,
-        ThreadPoolExecutor(WORKERS) as pool,
-    ):
-        for result in pool.map(read, items):
-            bar.update(1)
-            yield result
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = pool.map(read, items)
+        yield from Bar(iterable=results, total=len(items), unit=unit, disable=not progress)
 
 
 def id_of(business: str | Business) -> str:
