@@ -25,7 +25,7 @@ JOBS = tuple(
         "answer",
         "feedback",
         "refresh",
-        "open",
+        "documents",
         "read",
         "identify",
         "fetch",

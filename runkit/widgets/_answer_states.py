@@ -26,6 +26,8 @@ from typing import Any
 
 from runkit.api.contract import BUSINESS_FIELDS, Json
 from runkit.api.models import Run
+from runkit.api.other_models import Document
+from runkit.api.validation import interrupt_kind
 from runkit.client import Client
 from runkit.client.resume import TAKEN, is_stale
 from runkit.display.log import log
@@ -45,7 +47,6 @@ from runkit.widgets._question import (
     Sent,
     State,
     logged_answers,
-    questions_of,
     sent_of,
     verdict,
 )
@@ -114,7 +115,7 @@ class AnswerController:
         self.who = who or declared_name()
         self.is_login = not (who or answer_log.typed_name)  # nobody has given a name
         self.reasons = reasons or {}
-        self.form = Questionnaire(question.value, question.documents)
+        self.form = Questionnaire(question.value)
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.received({})
         self.evidence = _case.evidence_of(question)
@@ -150,9 +151,16 @@ class AnswerController:
         return self.client.runs.list(since=f"{DAYS}d", progress=False)
 
     def read_case(self) -> None:
-        """Read the other runs of the business."""
-        read = partial(_case.lines_about_others, self.client, self.question, self._list_runs)
+        """Read the other runs of the business, and its documents if one is to be chosen."""
+        question, business_id = self.question, self.question.run.business_id
+        read = partial(_case.lines_about_others, self.client, question, self._list_runs)
         self.queue.start("case", read, self._show_case, self._case_failed)
+        if business_id and "document" in map(interrupt_kind, question.proposals):
+            read_documents = partial(self.client.documents.list, business_id)
+            self.queue.start("documents", read_documents, self._offer, error_message)
+
+    def _offer(self, documents: Iterable[Document]) -> None:
+        self.form = Questionnaire(self.question.value, [*documents])
 
     def _show_case(self, lines: list[Json]) -> None:
         self.case_lines = [*self._findings, *lines]
@@ -437,11 +445,6 @@ class Forms:
         self.client, self.queue, self.options = client, queue, options
         self.forms: dict[str, AnswerController] = {}  # entries survive opening another question
         self.closed: list[AnswerController] = []
-
-    def new_questions(self, run: Run) -> list[Question]:
-        """Return the questions without a form, with the documents that they ask for."""
-        new = [question for question in questions_of([run]) if question.key not in self.forms]
-        return [question.with_documents(self.client) for question in new]
 
     def form_of(self, question: Question) -> AnswerController:
         """Return the form of a question, made once, however often it is opened."""

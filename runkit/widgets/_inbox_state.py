@@ -55,13 +55,12 @@ class InboxController(Forms):
         self.form: AnswerController | None = None  # the open one
         self.expired: list[Question] = []
         self.coverage = self.missing = self.error = self.message = self.filter = ""
-        self.is_refreshing = self.is_opening = self.is_shown = False
+        self.is_refreshing = self.is_shown = False
         self.read_at = self._full_check_at = datetime.now(UTC)  # of the server's clock
         self.read_s = time.monotonic()
         self._order: list[str] = []  # keys of the waiting questions as they were listed last
         self._following: str | None = None  # the key after the one that was closed
         self._later: list[str] = []  # put to the end of the list, for this session
-        self._wanted: str | None = None  # the question that was opened last
         self._is_reading = self._is_searching = self._is_searched = False
         self._runs: dict[str, Run] = {}  # the runs that have not ended
         self._recent: dict[str, Run] = {}  # the runs of the last 30 days
@@ -232,41 +231,15 @@ class InboxController(Forms):
 
     def open(self, key: str | None) -> None:
         """Open the form of a question, or a receipt; the form that was open keeps its entries."""
-        if key is None:
-            return
-        self.message = ""
-        receipt = next((form for form in self.closed if form.question.key == key), None)
-        if receipt is not None:
-            self.form, self.is_opening = receipt, False
-        else:
-            work, fail = partial(self._read_question, key), partial(self._not_opened, key)
-            self.queue.start("open", work, partial(self._opened, key), fail)
-            self.is_opening = True
-        self._wanted = key
-
-    def _read_question(self, key: str) -> tuple[Run, list[Question]]:
-        run_id = key.partition(" ")[0]
-        run = self.client.runs.get(self._runs.get(run_id, run_id))
-        return run, self.new_questions(run)
-
-    def _opened(self, key: str, result: tuple[Run, list[Question]]) -> None:
-        run, new = result
-        self._update([run])
-        self.update_forms([run])
-        documents = {question.key: question.documents for question in new}
-        # another check may have read a newer state meanwhile
-        questions = {question.key: question for question in self._questions.get(run.id, ())}
-        form = None
-        if key in questions:
-            form = self.form_of(replace(questions[key], documents=documents.get(key, ())))
-        if self._wanted == key:  # else another one was opened in the meantime
-            self.is_opening, self.form = False, form or self.form
-            self.message = "" if form else "This question is already closed."
-
-    def _not_opened(self, key: str, error: Exception) -> None:
-        if self._wanted == key:
-            self.is_opening = False
-            self.message = f"The question couldn't be opened. {error_message(error)}"
+        receipts = {form.question.key: form for form in self.closed}
+        waiting = {question.key: question for question in self.waiting}
+        if key in receipts:
+            self.form, self.message = receipts[key], ""
+        elif key in waiting:
+            self.form, self.message = self.form_of(waiting[key]), ""
+            self.form.check()
+        elif key is not None:
+            self.message = "This question is not in the list. ↻ reads all again."
 
     def _step(self, by: int) -> None:
         """Open the next row of the list, or the one before."""
@@ -300,7 +273,7 @@ class InboxController(Forms):
     def settle(self) -> None:
         """Move forms that have ended to the end of the list, and open the row after the open one.
 
-        The first row opens if none is open, but not one that was put off or could not be opened.
+        The first row opens if none is open, but not one that was put off.
         """
         for form in self.move_closed():
             self.message = ""
@@ -311,9 +284,8 @@ class InboxController(Forms):
                     self.form = None
                     self.open(self._following)
         listed = [question.key for question in self.listed]
-        if self.is_shown and self.form is None and not self.is_opening:
-            first = next((key for key in listed if key not in self._later), None)
-            self.open(first if first != self._wanted else None)
+        if self.is_shown and self.form is None:
+            self.open(next((key for key in listed if key not in self._later), None))
         self._order = listed[:MAX_ROWS]
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -18,14 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.api.contract import Json
 from runkit.api.models import Run
-from runkit.api.other_models import Document
 from runkit.api.validation import KINDS, answerer_of, interrupt_kind, objects, proposals_of
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.display import status_words
 from runkit.display.counts import Count, Span, waiting_words
 from runkit.display.text import moment, short_id, shorten, timestamp
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import UsageError
 from runkit.local import answer_log
 from runkit.local.answer_log import CONFIRMED, SELF_DECLARED, Entry
 from runkit.tables.frames import Frames
@@ -73,8 +71,7 @@ class Row(NamedTuple):
 class Question:
     """A question as it was when it was read.
 
-    `asked_at` is the server's time, None if no step gives it, `documents` those of its business to
-    choose from.
+    `asked_at` is the server's time, None if no step gives it.
     """
 
     run: Run
@@ -84,7 +81,6 @@ class Question:
     label: str
     step_id: str | None
     asked_at: datetime | None
-    documents: Sequence[Document] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -151,14 +147,6 @@ class Question:
         if step.completed_at is not None:
             return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
         return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
-
-    def with_documents(self, client: Client) -> Question:
-        """Return the question with the business's documents, if it asks for one."""
-        needs_documents = "document" in map(interrupt_kind, self.proposals)
-        if needs_documents and self.run.business_id is not None:
-            with suppress(RunkitError):
-                return replace(self, documents=[*client.documents.list(self.run.business_id)])
-        return self
 
 
 def asking_key(run_id: str, interrupt_id: str | None, step_id: str | None) -> str:

@@ -88,7 +88,7 @@ class InterruptForm(CellOutput):
             return
         self.controller = AnswerController(
             client,
-            question.with_documents(client),
+            question,
             self._queue,
             who=who,
             drafts=drafts,

@@ -140,8 +140,6 @@ class InterruptInbox(CellOutput):
     def _empty(self) -> dict[str, str]:
         """Describe the card when no question is open."""
         controller = self.controller
-        if controller.is_opening:
-            return {"title": "Opening the question…"}
         title = "No question is open." if controller.waiting else summary(controller)
         return {"title": title, "text": controller.coverage}
 

@@ -31,7 +31,7 @@ from runkit.widgets._card import CellOutput
 from runkit.widgets._case import describe_findings
 from runkit.widgets._event_queue import EventQueue, error_message
 from runkit.widgets._page_messages import FromPage, ToPage
-from runkit.widgets._question import UNIDENTIFIED, Question
+from runkit.widgets._question import UNIDENTIFIED, questions_of
 
 # Seconds between two polls, which grow while nothing changes, and more after errors.
 FIRST, MAXIMUM, GROWTH, RETRY_MAXIMUM = 1.0, 10.0, 1.5, 30.0
@@ -110,7 +110,7 @@ class RunMonitor(CellOutput):
         if self._box is None or self._card is None:
             self._live = w.Output()
             self._box = w.VBox([super().widget, self._live])
-            self._queue.call(partial(self._ask, self._forms.new_questions(self._run)))
+            self._queue.call(self._ask)
             self._draw_chart()
         return self._box
 
@@ -174,19 +174,15 @@ class RunMonitor(CellOutput):
     def _tick(self) -> float | None:
         """Read the run; the pause to the next time grows while nothing changes."""
         if not self._is_reading:
-            self._queue.start("read", self._read, self._take, self._failed)
+            read = partial(self._client.runs.get, self._run)
+            self._queue.start("read", read, self._take, self._failed)
             self._is_reading = True
         return self._pause
 
-    def _read(self) -> tuple[Run, list[Question]]:
-        run = self._client.runs.get(self._run)
-        return run, self._forms.new_questions(run)
-
-    def _take(self, result: tuple[Run, list[Question]]) -> None:
-        run, new = result
+    def _take(self, run: Run) -> None:
         self._is_reading = False
         if is_stale(run, self._run):
-            run, new = self._run, []
+            run = self._run
         is_new = run != self._run
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         state = status_words.status(shorten(run.status)).word
@@ -200,7 +196,7 @@ class RunMonitor(CellOutput):
             self._queue.stop()
         self._forms.update_forms([run])  # first, because it may give a receipt
         self._run = run
-        self._ask(new)
+        self._ask()
 
     def _failed(self, error: Exception) -> None:
         """Try again after an error that may pass."""
@@ -216,9 +212,9 @@ class RunMonitor(CellOutput):
         if self._queue.stop():
             self._queue.watch(pause)
 
-    def _ask(self, new: list[Question]) -> None:
+    def _ask(self) -> None:
         """Build a form for each new question."""
-        for question in new:
+        for question in questions_of([self._run]):
             self._forms.form_of(question)
 
     def _draw(self) -> None:

@@ -18,7 +18,7 @@ from runkit.widgets._question import Question, question_of
 from support import until
 from tests.faults import FaultyBox, sandbox
 
-JOBS = ("runkit-answer", "runkit-check", "runkit-case", "runkit-form")
+JOBS = ("runkit-answer", "runkit-check", "runkit-case", "runkit-documents", "runkit-form")
 
 
 class Wire(httpx.HTTPTransport):
@@ -90,9 +90,7 @@ class Asking:
     ) -> AnswerController:
         """Return a form of a question."""
         client = client or self.client
-        return AnswerController(
-            client, question.with_documents(client), EventQueue("form"), **options
-        )
+        return AnswerController(client, question, EventQueue("form"), **options)
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""
@@ -122,7 +120,7 @@ def runkit_threads() -> set[str]:
 def finish(*controllers: AnswerController) -> None:
     """Let the jobs that are under way end, and what they have found out be taken."""
     for thread in threading.enumerate():
-        if thread.name in JOBS[:3]:
+        if thread.name in JOBS[:4]:
             thread.join(20)
             assert not thread.is_alive()
     for controller in controllers:

@@ -33,8 +33,7 @@ def show(client):
         inboxes.append(inbox)
         inbox._ipython_display_()
         page = Page(inbox.widget)
-        until(lambda: not inbox.controller.is_opening, 30)
-        until(lambda: not inbox.rows or "values" in page.view, 30)
+        until(lambda: threads("case") == 0)
         return inbox, page
 
     yield show

@@ -25,8 +25,6 @@ class Inbox:
         self.inbox = runkit.InterruptInbox(client, who="Ana Ortiz", drafts=False)
         self.card = self.live.add(self.inbox.widget)
         self.filter = self.card.get_by_role("textbox", name="Filter questions")
-        self.live.until(lambda: not self.inbox.controller.is_opening)
-        self.live.until(lambda: not self.inbox.controller.form or self.open_run())
         self.live.settle()
 
     def tick(self) -> None:
