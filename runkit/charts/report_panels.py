@@ -25,7 +25,7 @@ from runkit.charts.panel import (
     words_of,
 )
 from runkit.display.counts import (
-    Count,
+    paragraph,
     sentence,
     things,
     unread,
@@ -62,6 +62,7 @@ __all__ = [
 MAX_LINES, MAX_STEPS, MAX_DIFFERENCES = 8, 5, 12
 MAX_INDENT = 12  # levels of the table of steps
 MATCHES = {"left_only": "only in A", "right_only": "only in B", "both": "other confidence"}
+NAMES = ["run_id", "business_name", "agent_name"]
 EVENT = ["at", "label", "note", "kind", "rank", "seconds"]
 Event = tuple[Any, str, str | None, str, int, float]  # a row of these columns
 
@@ -153,8 +154,6 @@ def what_happened(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     run = f.runs.iloc[0]
-    if pd.isna(run["started_at"]):
-        return Panel("What happened", "Not started.", pd.DataFrame(columns=EVENT[:3]))
     ending, kind = status(run["status"]).word, "end"
     if run["status"] == "error":
         ending, kind = "Run failed" + ": no summary was written" * has_no_output(f), "end fail"
@@ -162,6 +161,8 @@ def what_happened(f: Frames) -> Panel:
     end = (run["ended_at"], ending, None, kind, 0, 0.0)
     events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end], columns=EVENT)
     events = events.dropna(subset="at").reset_index(drop=True)  # an open run has no end
+    if events.empty:
+        return Panel("What happened", "Not started.", events[EVENT[:3]])
 
     by_weight = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
     is_first = events.index.isin(by_weight.index[:MAX_LINES])
@@ -277,11 +278,11 @@ def all_runs(f: Frames) -> Panel:
     """
     facts = Facts(f)
     figure = None if f.runs.empty else fleet_chart(facts, is_small=True)
-    columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
-    runs = f.runs.assign(waiting_s=measured_waits(f))
-    table = runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
+    columns = [*NAMES, "status", "confidence", "created_at", "working_s", "waiting_s"]
+    runs = f.runs.assign(waiting_s=measured_waits(f))[columns]
+    table = runs.sort_values("created_at", ascending=False)
     words = "When each was created, and how long it waited for a reviewer (log scale)."
-    words = f"{words} {unread(facts.unread, 'Waits')}".rstrip()
+    words = paragraph(words, unread(facts.unread, "Waits"))
     return Panel("All runs", words, table.reset_index(drop=True), figure)
 
 
@@ -308,20 +309,16 @@ def newest_actions(f: Frames, table: pd.DataFrame | None) -> Panel:
         For other arguments.
     """
     columns = ["created_at", "type", "effects", "user_name", "settled_by", "note"]
-    if table is None:
-        return Panel("Actions", "No actions.", pd.DataFrame(columns=columns))
-    _check(table, [*columns, "n_effects"], "runkit.actions()")
+    table = _checked_frame(table, [*columns, "n_effects"], "runkit.actions()")
     is_other = table["run_id"].notna() & ~table["run_id"].isin(f.runs["run_id"])
     n_other = int(is_other.sum())
-    left_out = things(Count(n_other, n_other), "action in another run", "actions in other runs")
-    words = "Newest first." + f" {sentence(f'{left_out} left out')}" * bool(n_other)
-    names = f.runs[["run_id", "business_name", "agent_name"]]
-    named = table[~is_other].merge(names, on="run_id", how="left")
-    effects = zip(named["effects"], named["n_effects"], strict=True)
-    words_of_effects = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]
-    named = named.assign(effects=pd.Series(words_of_effects, named.index, "str"))
-    named = named.sort_values("created_at", ascending=False)
-    return Panel("Actions", words, with_labels(named)[["run", *columns]])
+    left_out = f"{plural(n_other, 'action')} of other runs left out." * bool(n_other)
+    rows = table[~is_other].merge(f.runs[NAMES], on="run_id", how="left")
+    effects = zip(rows["effects"], rows["n_effects"], strict=True)
+    words = [in_words(status_after(text) or plural(n, "effect")) for text, n in effects]
+    rows = rows.assign(effects=words).sort_values("created_at", ascending=False)
+    shown = with_labels(rows)[["run", *columns]]
+    return Panel("Actions", paragraph("Newest first.", left_out), shown)
 
 
 @checked
@@ -344,18 +341,18 @@ def changed(table: pd.DataFrame | None) -> Panel:
         For other arguments.
     """
     columns = ["change", "what", "before", "after", "when"]
+    table = _checked_frame(table, columns, "runkit.changes()")
+    words = table.attrs.get("sentence", "")
+    return Panel("What changed", words, with_labels(table)[["run", *columns]])
+
+
+def _checked_frame(table: pd.DataFrame | None, columns: list[str], function: str) -> pd.DataFrame:
+    """Return the frame of a function, without rows for None. Raises `UsageError` for another."""
     if table is None:
-        return Panel("What changed", "", pd.DataFrame(columns=columns))
-    _check(table, columns, "runkit.changes()")
-    return Panel(
-        "What changed", table.attrs.get("sentence", ""), with_labels(table)[["run", *columns]]
-    )
-
-
-def _check(table: pd.DataFrame, columns: list[str], function: str) -> None:
-    """Raise `UsageError` for another frame than that of a function."""
+        return pd.DataFrame(columns=["run_id", *columns], dtype="str")
     if not {"run_id", *columns}.issubset(table):
         raise UsageError(f"table={brief(table)}; expected the frame of {function}, or None.")
+    return table
 
 
 def _sides(f: Frames) -> tuple[Frames, Frames]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 import orjson
@@ -27,7 +26,6 @@ from runkit.tables.frames import Frames
 from runkit.tables.run_rules import short_ids
 
 SHORTEST_ID = 8  # characters of an id that are enough
-NEAR = 3  # labels that an error suggests
 
 
 @checked
@@ -115,11 +113,9 @@ def _find_steps(steps: pd.DataFrame, name: str) -> pd.DataFrame:
     for is_match in (steps_by_id.eq(name), is_prefix, is_label, is_name):
         if is_match.any():
             return steps[is_match]
-    near = get_close_matches(name, [*steps["label"].unique()], NEAR, 0.4)
-    hint = f" Did you mean {' or '.join(map(brief, near))}?" if near else ""
     raise UsageError(
         f"no step is {brief(name)}; expected the id of a step, its first {SHORTEST_ID} characters, "
-        f"its name or its label.{hint}"
+        f"its name or its label, as in f.steps."
     )
 
 

@@ -92,7 +92,7 @@ def _sentences(f: Frames, row: Row, known: pd.DataFrame, n_unknown: int) -> list
         return [f"It failed{after}{where}.", "A failed run is not compared."]
     times = ", ".join(filter(None, time_parts(row)))
     if not row["is_over"]:
-        times = f"Still {status(row['status']).word.lower()}: {times}"
+        times = f"Not finished: {times}"
     note = f"{plural(n_unknown, 'other run')} left out: where the time went is {NOT_KNOWN}."
     if known.empty and not n_unknown:
         note = "There is no other completed run of its agent to compare."

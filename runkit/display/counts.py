@@ -51,7 +51,7 @@ class Count(NamedTuple):
     @property
     def is_all(self) -> bool:
         """It is known that several are so, and no other is there."""
-        return self.n == self.of > 1 and self.is_whole
+        return self.n == self.of > 2 and self.is_whole
 
 
 class Span(NamedTuple):
@@ -104,15 +104,12 @@ def phrase(count: Count, what: str, noun: str) -> str:
     """
     if not count.of:
         return things(count, noun)
-    base = plural(count.of, noun)
-    if count.is_all and count.n == 2:
-        return f"both {noun}s {what}"
-    if count.of > 1 and (count.n or count.is_whole):
-        of = "" if count.is_all else " of"
-        return f"{_quantity(count)}{of} {base} {what}{gap(count)}"
-    some = f"for {count.unknown:,} " if count.unknown < count.of else ""
-    is_so = f"{some}{NOT_KNOWN} whether " if count.unknown else "" if count.n else "not "
-    return f"{base}, {is_so}{what}{_unread(count)}"
+    base, is_one = plural(count.of, noun), count.of == 1
+    if is_one or not (count.n or count.is_whole):
+        is_so = f"{NOT_KNOWN} whether " if count.unknown else "" if count.n else "not "
+        return f"{base}, {is_so}{what}{_unread(count)}"
+    of = "" if count.is_all else " of"
+    return f"{_quantity(count)}{of} {base} {what}{gap(count)}"
 
 
 def things(count: Count, noun: str, nouns: str | None = None) -> str:

@@ -67,7 +67,7 @@ WORDS: dict[str, Callable[[str], str]] = {
     "type": lambda word: "Question" if word == "interrupt" else in_words(word),
     "url": link,
 }
-SIDES = {"a": " in A", "b": " in B", "diff": ", B − A"}  # words by the end of a comparison's column
+SIDES = {"a": " in A", "b": " in B"}  # words by the end of a column of one of two runs
 # Ids that join frames are for pandas; readers have names.
 JOINS = [
     "thread_id",
@@ -180,7 +180,7 @@ def _writer(name: str, kind: str) -> Callable[[Any], str]:
         return lambda flag: "yes" if flag else "no"
     if kind not in NUMBERS:
         return WORDS.get(re.sub("_[ab]$", "", name), str)
-    if re.search("_s(_a|_b|_diff)?$", name):
+    if name.endswith("_s"):
         return duration
     return format_percent if name.endswith("percent") else "{:,.10g}".format
 

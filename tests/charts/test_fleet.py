@@ -190,12 +190,12 @@ def test_a_run_that_goes_on_is_not_called_normal():
         more = {"status": "running", "ended_at": None, "_runkit": {"read_at": at(read_s)}}
         return timed("x", seconds) | more
 
-    words = "Still running: 10 min 5 s so far, 10 min 5 s work. Slow because it worked"
+    words = "Not finished: 10 min 5 s so far, 10 min 5 s work. Slow because it worked"
     starts = {
-        "Still running: 10 s so far, 10 s work.": running(5, 10),
+        "Not finished: 10 s so far, 10 s work.": running(5, 10),
         words: running(600, 605),
-        "Still waiting: 1 min 10 s so far": waiting(1),
-        "Still waiting: 0 s work, 10 s idle, waiting since Feb": waiting(2) | {"_runkit": {}},
+        "Not finished: 1 min 10 s so far": waiting(1),
+        "Not finished: 0 s work, 10 s idle, waiting since Feb": waiting(2) | {"_runkit": {}},
         "5 min, steps not read": run(run_id="bare", end=300),
     }
     sentences = {start: slowness(source, *USUAL) for start, source in starts.items()}

@@ -81,8 +81,6 @@ def test_steps_of_the_same_label_are_listed():
 def test_an_unknown_step_is_an_error():
     with pytest.raises(UsageError, match="no step is"):
         runkit.one_run.step(frames_of({}), "nothing like it")
-    with pytest.raises(UsageError, match="Did you mean 'Looking up the TIN'"):
-        runkit.one_run.step(frames_of({}, label="Looking up the TIN"), "looking up tin")
 
 
 SECRET = {

@@ -67,7 +67,7 @@ def failed() -> dict[str, Any]:
             waiting(),
             "attention",
             [
-                "◷ Waiting Waiting for a reviewer: Dismiss 1 potential hit?",
+                "◷ Waiting for a reviewer: Dismiss 1 potential hit?",
                 "Asked by CIP Orchestrator, waiting 1 min.",
             ],
         ),
@@ -351,4 +351,4 @@ def test_actions_say_what_was_decided_in_these_runs():
     }
     panel = report_panels.newest_actions(runkit.frames(run()), pd.DataFrame(rows))
     assert panel.table["effects"].tolist() == ["Approved", "1 effect"]
-    assert panel.sentence == "Newest first. 1 action in another run left out."
+    assert panel.sentence == "Newest first. 1 action of other runs left out."
