@@ -55,10 +55,7 @@ from runkit.tables.run_rules import short_ids, time_parts, wait_of
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-HOVERED = [  # the columns of a hover text
-    *("run_id", "business_name", "agent_name", "status", "outcome", "is_over", "is_least"),
-    *("duration_s", "working_s", "waiting_s", "idle_s", "wait_s", "since"),
-]
+WORDS = {"interrupted": "waiting", "error": "failed", "running": "running"}  # in the subtitle
 ORDER = ("error", "interrupted", "running", "completed")  # the most urgent status is first
 MAX_ROWS = 150  # a figure of more rows is taller than three screens
 MAX_NAME, MAX_OUTCOME = 28, 80  # characters
@@ -124,23 +121,20 @@ def _runs(facts: Facts, sort: str) -> pd.DataFrame:
     """
     runs, is_open = facts.runs, facts.runs["since"].notna()
     statuses, created = runs["status"].astype("str"), runs["created_at"]
-    wait_s = runs["wait_s"].where(is_open, runs["waiting_s"])
-    waits = runs[["is_least", "since"]].assign(wait_s=wait_s)
-    business = runs["business_name"].fillna(runs["agent_name"])
+    runs = runs.assign(status=statuses, wait_s=runs["wait_s"].where(is_open, runs["waiting_s"]))
     rank = pd.Index(ORDER).get_indexer(pd.Index(statuses))
+    records, business = runs.to_dict("records"), runs["business_name"].fillna(runs["agent_name"])
     runs = runs.assign(
-        status=statuses,
         rank=np.where(rank < 0, len(ORDER), rank),  # other words come last
-        wait_s=wait_s,
-        has_waited=(wait_s > 0) | is_open,
-        waited=[_waited(run) for run in waits.to_dict("records")],
+        has_waited=(runs["wait_s"] > 0) | is_open,
+        waited=[_waited(run) for run in records],
+        hover=[_hover(run) for run in records],
         business=business,
         name=[plain(name, MAX_NAME) for name in business],
         short_id=short_ids(runs["run_id"]).map(plain),
         day=(created - created.min().normalize()).dt.total_seconds() / DAY,
     )
-    runs = runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
-    return runs.assign(hover=[_hover(run) for run in runs[HOVERED].to_dict("records")])
+    return runs.iloc[np.lexsort(_sort_keys(runs, sort))].reset_index(drop=True)
 
 
 def _waited(run: dict[Any, Any]) -> str:
@@ -173,25 +167,23 @@ def _hover(run: dict[Any, Any]) -> str:
 def _title(facts: Facts, runs: pd.DataFrame, title: str | None) -> list[list[str]]:
     """Write how many runs there are, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
-    n_failed, n_waiting, n_running = (facts.statuses.get(word, 0) for word in ORDER[:3])
-    questions = things(facts.open_questions, "open question")
-    late = short(facts.late_questions, f"over {facts.limit_h:g} h")
-    counts = {
-        f"{plural(n_waiting, 'run')} waiting": n_waiting,
-        f"{questions}, oldest {lasted(facts.oldest)}, {late}": facts.open_questions.of,
-        f"{n_failed:,} failed": n_failed,
-        f"{n_running:,} running": n_running,
-        f"median work of completed runs {duration(facts.median_work_s)}": facts.timed_runs.n,
-    }
+    statuses = facts.statuses
+    counts = [f"{statuses[word]:,} {WORDS[word]}" for word in WORDS if word in statuses]
+    if facts.open_questions.of:
+        questions = things(facts.open_questions, "open question")
+        late = short(facts.late_questions, f"over {facts.limit_h:g} h")
+        counts.insert(0, f"{questions}, oldest {lasted(facts.oldest)}, {late}")
+    if facts.timed_runs.n:
+        counts.append(f"median work of completed runs {duration(facts.median_work_s)}")
+
     n_drawn, n_bare = min(is_drawn(runs).sum(), MAX_POINTS), int((~runs["has_steps"]).sum())
     notes = []
     if MAX_ROWS < len(runs) > n_drawn:
         notes.append(f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first")
     if n_bare:
-        bare = f"The steps of {plural(n_bare, 'run')} were not delivered"
-        notes.append(f"{bare}: client.runs.fetch(runs) reads them")
+        notes.append(f"The steps of {plural(n_bare, 'run')} were not delivered")
     name = plain(title or plural(len(runs), "run"), MAX_TITLE)
-    return [[name, " to ".join(created)], [text for text, n in counts.items() if n], notes]
+    return [[name, " to ".join(created)], counts, notes]
 
 
 def _in_rows(runs: pd.DataFrame, group: str) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -50,11 +52,10 @@ LEFT_PX, RIGHT_PX = 76, 24
 LABEL_EDGE_PX = 14
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 
-LISTED = {  # by status: the column that orders the runs, how many are listed at least, the order
+LISTED = {  # by status: the column that orders the runs, how many are listed, and their order
     "interrupted": ("wait_s", 13, "longest first"),
     "error": ("created_at", 7, "newest first"),
 }
-MAX_LISTED = 20  # runs; of one status more than its share if the other has fewer
 LIST_PX = 490
 COLUMNS_PX = (36, 242, LIST_PX - 16)  # where names and ids begin, and where times end
 SIDES = ("left", "left", "right")
@@ -66,9 +67,7 @@ DATES_EDGE = 0.03  # the share of the time that is free before the first and aft
 MAX_NAMES = 8  # waiting runs that are named beside their points
 NAMES_PX = 790  # about the width of the points
 LINE_PX, MARK_PX = 12, 8  # the height of a name, and its distance from the point
-# where a name may begin or end: lines below its point, at the right or the left of it
-PLACES = [(line, sign) for line in (0, -1, 1) for sign in (1, -1)]
-Box = tuple[float, float, float]  # the left end, the middle and the right end of what is drawn
+SIGNS = {"left": 1, "right": -1}  # a name begins right of its point, or ends left of it
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
@@ -104,10 +103,10 @@ def points(runs: pd.DataFrame, theme: Theme) -> tuple[list[Trace], list[str]]:
     traces: list[Trace] = []
     names: list[str] = []
     for (_, word), group in groups:
-        color, symbol, opacity, icon = styles.get(word, (OTHER_COLOR, "diamond", 0.8, "◆"))
-        edge = {"width": 2 * (symbol in ("circle-open", "x-thin")), "color": color}
+        color, symbol, opacity, icon = styles.get(word, styles["completed"])
+        edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
         mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
-        name = f"{plain(status(word), 30)} {n_of[word]:,}"
+        name = f"{plain(status(word).word, 30)} {n_of[word]:,}"
         options = hover_texts(group) | {"mode": "markers", "name": name, "marker": mark}
         traces.insert(0, line_trace(group["day"], group["y"], **options))
         names.append(entry(icon, color, f"{status(word).word} {n_of[word]:,}"))
@@ -161,67 +160,61 @@ def _dates(runs: pd.DataFrame, *, is_small: bool) -> Json:
     step = next(step for step in DATE_STEPS if (last - first) / limits[step < 1] <= step)
     days = np.arange(np.ceil((first - edge) / step) * step, last + edge / 2, step)
     times = runs["created_at"].min().normalize() + pd.to_timedelta(days, "D").round("s")
-    # The first tick of each year has it, except of one that the heading names.
-    is_first = np.diff(times.year, prepend=0) != 0
-    is_first &= is_small or runs["created_at"].dt.year.nunique() > 1
+    is_first = np.diff(times.year, prepend=0) != 0  # the first tick of each year has it
     labels = [day(time, has_year=first) for time, first in zip(times, is_first, strict=True)]
     if step < 1:
         labels = [f"{label}, {time:%H:%M}" for label, time in zip(labels, times, strict=True)]
-    ticks = array_ticks(days.tolist(), labels)
-    return {"range": [first - edge, last + edge], "tickangle": 0} | ticks
+    return {"range": [first - edge, last + edge], "tickangle": 0} | array_ticks([*days], labels)
 
 
 def _names(runs: pd.DataFrame, days: list[float], waits: list[float], theme: Theme) -> list[Json]:
     """Name the runs that wait, if they are few, beside their points where nothing else is."""
     known = runs.dropna(subset=["wait_s", "day"])
-    is_waiting = known["status"].eq("interrupted")
-    if is_waiting.sum() > MAX_NAMES:
-        return []
     log_wait = np.log10(known["wait_s"].clip(lower=MIN_WAIT))
-    x_px = (known["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX
-    y_px = (waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX
-    # what is drawn already: first the points
-    boxes: list[Box] = [(x - MARK_PX, y, x + MARK_PX) for x, y in zip(x_px, y_px, strict=True)]
-
+    known = known.assign(
+        log_wait=log_wait,
+        x_px=(known["day"] - days[0]) / (days[1] - days[0]) * NAMES_PX,
+        y_px=(waits[1] - log_wait) / (waits[1] - waits[0]) * HEIGHT_PX,
+    )
+    waiting = known[known["status"].eq("interrupted")]
+    if len(waiting) > MAX_NAMES:
+        return []
+    x, y = known["x_px"], known["y_px"]
+    taken = np.stack([x - MARK_PX, y, x + MARK_PX], 1).tolist()  # first by the points
     notes = []
-    points = zip(log_wait[is_waiting], x_px[is_waiting], y_px[is_waiting], strict=True)
-    for run, (wait, x, y) in zip(known[is_waiting].to_dict("records"), points, strict=True):
+    for run in waiting.to_dict("records"):
         text = f"{run['name']}, {lasted(Span(run['wait_s']))}"
-        width = width_px(text) + MARK_PX
-        for line, sign in PLACES:
-            left, right = sorted((x + sign * MARK_PX, x + sign * width))
-            box = left, y + line * LINE_PX, right
-            if left >= 0 and right <= NAMES_PX and _is_free(box, boxes):
-                boxes.append(box)
-                shift = {"xshift": sign * MARK_PX, "yshift": -line * LINE_PX}
-                position = {"x": run["day"], "y": wait, "xanchor": "left" if sign > 0 else "right"}
-                notes.append(annotation(text, theme.attention, **position, **shift))
+        for line, (anchor, sign) in product((0, -1, 1), SIGNS.items()):
+            near, far = (run["x_px"] + sign * px for px in (MARK_PX, MARK_PX + width_px(text)))
+            box = min(near, far), run["y_px"] + line * LINE_PX, max(near, far)
+            if box[0] >= 0 and box[2] <= NAMES_PX and _is_free(box, taken):
+                taken.append([*box])
+                position: Json = {"x": run["day"], "y": run["log_wait"], "xanchor": anchor}
+                position |= {"xshift": sign * MARK_PX, "yshift": -line * LINE_PX}
+                notes.append(annotation(text, theme.attention, **position))
                 break
     return notes
 
 
-def _is_free(box: Box, boxes: list[Box]) -> bool:
-    """Return whether a text touches none of the boxes."""
+def _is_free(box: Sequence[float], taken: list[list[float]]) -> bool:
+    """Return whether a text touches nothing; of each the left end, the middle and the right end."""
     left, y, right = box
     return not any(
         start < right and left < end and abs(middle - y) < LINE_PX - 1
-        for start, middle, end in boxes
+        for start, middle, end in taken
     )
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[Json]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
     rows: list[tuple[str, ...]] = []
-    n_of = runs["status"].value_counts().reindex([*LISTED], fill_value=0)
-    for word, (column, least, order) in LISTED.items():
-        if not n_of[word]:
-            continue
-        limit = max(least, MAX_LISTED - n_of.drop(word).sum())
+    for word, (column, limit, order) in LISTED.items():
         group, state = runs[runs["status"] == word], STATUSES[word]
         first = group.sort_values(column, ascending=False, kind="stable").head(limit)
-        head = colored(f"{state} {n_of[word]:,}, {order}", getattr(theme, state.color))
+        if len(first):
+            head = colored(f"{state} {len(group):,}, {order}", getattr(theme, state.color))
+            rows.append((bold(head), NBSP, NBSP))
         times = first["created_at"].map(moment) if word == "error" else first["waited"]
-        rows.append((bold(head), NBSP, NBSP))
         rows += zip(first["name"], first["short_id"], times, strict=True)
 
     corner = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}

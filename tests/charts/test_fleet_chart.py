@@ -113,7 +113,7 @@ def test_more_runs_than_rows_are_points():
     assert sum(len(trace.x) for trace in figure.data) == n
     assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
     notes = figure.layout.annotations[2:]  # the first ones are of the band and the legend
-    assert [len(re.findall(r"\d{8}", note.text)) for note in notes] == [0, 16, 0]
+    assert [len(re.findall(r"\d{8}", note.text)) for note in notes] == [0, 13, 0]
     figure = chart(*many(n), run(run_id="bare", steps=None), is_small=True)
     assert sum(len(trace.x) for trace in figure.data) == n  # how the other waited is not known
     assert len(figure.layout.annotations) == 2
@@ -135,7 +135,6 @@ def test_the_first_date_of_each_year_has_the_year():
     figure = chart(*(run(run_id=f"{start}", start=start, end=start + 60) for start in starts))
     dates = ["Dec 28, 2025", "Dec 30", "Jan 1, 2026", "Jan 3", "Jan 5"]
     assert [*figure.layout.xaxis.ticktext] == dates
-    assert "2026" not in "".join(chart(*many(MAX_ROWS + 1)).layout.xaxis.ticktext)
 
 
 def test_points_are_bounded_and_the_rest_is_counted():
