@@ -5,7 +5,6 @@ Whatever is drawn is a function of this frame.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from runkit.api.jsontext import leaves
+from runkit.api.jsontext import returned
 from runkit.charts._placement import (
     GROUP,
     LETTERS,
@@ -21,7 +20,6 @@ from runkit.charts._placement import (
     STEP,
     WAIT,
     Floats,
-    Fold,
     RowLayout,
     TimeAxis,
     parents,
@@ -29,7 +27,7 @@ from runkit.charts._placement import (
 from runkit.charts.theme import bold, chosen_theme, plain
 from runkit.display.colors import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, Theme
 from runkit.display.status_words import ENDING, OUTCOMES, outcome_words, status
-from runkit.display.text import agent_title, duration, plural, run_label, short_id
+from runkit.display.text import agent_title, duration, short_id
 from runkit.tables.frames import Frames
 from runkit.tables.run_rules import explanations, is_shown, with_courses
 from runkit.time_budget import (
@@ -41,11 +39,10 @@ from runkit.time_budget import (
     unions,
 )
 
-FAILING, WAITING = "✕ failing step", OUTCOMES["pending"].lower()
-MAX_RUN_LABEL = 36  # characters
+FAILING, WAITING = "✕ failing step", OUTCOMES["pending"]
 EPOCH = pd.Timestamp(0, tz="UTC")
 MAX_VALUES = 3  # values, and findings, in a hover text
-MAX_TEXT, MAX_NAME, MAX_VALUE = 60, 40, 50  # characters in a hover text
+MAX_NAME, MAX_TITLE, MAX_VALUE = 40, 50, 90  # characters in a hover text
 STEP_KEY = ["run_id", "step_id"]
 MIN_PART_PX = 3  # a shorter part of the critical path is drawn if it is half of its bar
 MIN_GAP_PX = 0.5  # slivers so close to each other are joined
@@ -62,7 +59,7 @@ class Scene(NamedTuple):
     - `note`: the error's message, what is known of an answer, or that there is no end, else empty
 
     `path` has a row of its step, cut to the critical path, for each stretch of it; `runs` are those
-    of `with_courses` with `letter`, `label` and `origin`.
+    of `with_courses` with `origin`.
     """
 
     frames: Frames
@@ -76,7 +73,7 @@ class Scene(NamedTuple):
 class Picture(NamedTuple):
     """What is drawn of a scene: all frames have a `row`, `x0` and `x1` (seconds, folded).
 
-    - `bars`: the steps with a row of their own, with their `hover` text
+    - `bars`: the steps with a row of their own, with their `length` and their `hover` text
     - `parts`: what is solid of them
     - `slivers`: the others, joined, with `color` and the `alpha` of it
 
@@ -98,38 +95,37 @@ def scene_of(f: Frames) -> Scene:
     run = pd.Index(runs["run_id"]).get_indexer(pd.Index(f.steps["run_id"]))
     order = ["run", "step_no"]
     steps = f.steps.assign(run=run).sort_values(order, kind="stable", ignore_index=True)
-    runs_of_steps = runs[["origin", "status"]].iloc[steps["run"]].set_axis(steps.index)
-    since = steps["started_at"].array - runs_of_steps["origin"].array
-    start = pd.Series(np.nan_to_num(since.total_seconds()), steps.index)
+    since = steps["started_at"] - steps["run"].map(runs["origin"])
+    start = since.dt.total_seconds().fillna(0)
 
-    is_failing = steps["error"].notna()
+    is_wait, is_failing = steps["is_wait"], steps["error"].notna()
     depth = steps.loc[is_shown(steps), "depth"]
     has_children = (depth.shift(-1) > depth).reindex(steps.index, fill_value=False)
+    is_group = has_children & steps["type"].ne("interrupt")
     agent_no, agents = _agents(runs, steps)
     colors = np.array([*AGENT_COLORS, OTHER_COLOR])[agent_no.clip(max=len(AGENT_COLORS))]
     legend = dict(zip(AGENT_COLORS, agents, strict=False))
     if len(agents) > len(AGENT_COLORS):
         legend[OTHER_COLOR] = OTHERS
 
-    notes = _notes(f, steps, runs_of_steps["status"])
+    statuses = steps["run"].map(runs["status"])
+    notes = _notes(f, steps, statuses)
     steps = steps.assign(
         # a question that expired with its run waits no longer
-        is_open=steps["is_open"] & (~steps["is_wait"] | (notes == OUTCOMES["pending"])),
+        is_open=steps["is_open"] & (~is_wait | (notes == WAITING)),
         start=start,
         end=start + steps["duration_s"].fillna(0),
-        kind=np.select(
-            [steps["is_wait"], has_children & steps["type"].ne("interrupt")], [WAIT, GROUP], STEP
-        ),
+        kind=np.select([is_wait, is_group], [WAIT, GROUP], STEP),
         is_failing=is_failing,
-        is_critical=steps["is_critical"] & runs_of_steps["status"].ne("error"),
+        is_critical=steps["is_critical"] & statuses.ne("error"),
         agent_no=agent_no,
         agent_name=np.array(agents, dtype=object)[agent_no],
-        color=np.select([steps["is_wait"], is_failing], [theme.wait, FAILED_COLOR], colors),
+        color=np.select([is_wait, is_failing], [theme.wait, FAILED_COLOR], colors),
         note=notes,
     )
     path, steps = _critical_parts(steps, runs), steps[is_shown(steps)]
     path.index = steps.index.get_indexer(path.index)
-    legend |= {FAILED_COLOR: FAILING, theme.wait: WAITING}
+    legend |= {FAILED_COLOR: FAILING, theme.wait: WAITING.lower()}
     return Scene(f, steps.reset_index(drop=True), path[path.index >= 0], runs, legend, theme)
 
 
@@ -167,14 +163,11 @@ def _notes(f: Frames, steps: pd.DataFrame, statuses: pd.Series[Any]) -> Any:
 
 
 def _runs(f: Frames) -> pd.DataFrame:
-    """Return the runs with a letter, a label, and the origin of their times."""
-    names = zip(f.runs["run_id"], f.runs["business_name"], f.runs["agent_name"], strict=True)
-    labels = [run_label(*run, MAX_RUN_LABEL) for run in names]
-    letters = [*LETTERS[: len(labels)]]
-    first_step = f.steps.groupby("run_id")["started_at"].min().reindex(f.runs["run_id"])
-    origin = f.runs["started_at"].fillna(first_step.set_axis(f.runs.index)).fillna(EPOCH)
-    runs = with_courses(f).assign(letter=letters, label=labels, origin=origin)
-    return runs.reset_index(drop=True)
+    """Return the runs with the origin of their times: their start, else that of their steps."""
+    runs = with_courses(f).reset_index(drop=True)
+    first_step = f.steps.groupby("run_id")["started_at"].min().reindex(runs["run_id"])
+    origin = runs["started_at"].fillna(first_step.set_axis(runs.index)).fillna(EPOCH)
+    return runs.assign(origin=origin)
 
 
 def picture_of(
@@ -207,7 +200,7 @@ def picture_of(
     parts = pd.concat([solid, path[path["has_row"] & is_long & path["kind"].ne(WAIT)]])
     hidden = bars[~has_row].assign(alpha=np.where(bars["kind"].eq(GROUP), PALER, PALE)[~has_row])
     slivers = _slivers(pd.concat([hidden, path[~path["has_row"]]]), axis)
-    bars = bars[has_row]
+    bars = bars[has_row].assign(length=_lengths)
     return Picture(scene, bars.assign(hover=_hovers(scene, bars)), parts, slivers, rows, axis)
 
 
@@ -221,25 +214,27 @@ def _slivers(steps: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
     return looks.size().index.to_frame(index=False).iloc[look].assign(x0=x0, x1=x1 - gap)
 
 
+def _lengths(bars: pd.DataFrame) -> Any:
+    """Write how long each step took."""
+    seconds, is_missing = bars["end"] - bars["start"], bars["duration_s"].isna()
+    is_unknown = bars["is_open"] | is_missing & bars["is_failed"]
+    texts: list[Any] = [seconds.map(duration), "unknown length", "not started"]
+    return np.select([seconds > 0, is_unknown, is_missing], texts, "instant")
+
+
 def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
     """Write the hover text of each bar: name, agent, times, findings, and what it returned."""
     findings = _findings(scene.frames, bars)
-    runs = (" · " + scene.runs["letter"] + " " + scene.runs["label"].map(plain)).tolist()
-    if len(runs) == 1:
-        runs = [""]
-
     hovers = []
     for bar in each(bars):
-        values = [
-            f"{plain(path, MAX_NAME)}: {plain(value, MAX_VALUE)}"
-            for path, value in leaves(bar.result)
-        ]
+        run = f" · {LETTERS[bar.run]}" if len(scene.runs) > 1 else ""
+        values = [plain(value, MAX_VALUE) for value in returned(bar.result)]
         lines = [
-            bold(plain(bar.label, MAX_TEXT)),
-            f"{plain(bar.agent_name, MAX_NAME)}{runs[bar.run]} · {_state(bar)}",
+            bold(plain(bar.label)),
+            f"{plain(bar.agent_name, MAX_NAME)}{run} · {_state(bar)}",
             f"{_times(bar)} · step {plain(short_id(bar.step_id))}",
-            *_first(findings.get((bar.run_id, bar.step_id), []), "finding"),
-            *_first(values, "value"),
+            *_first(findings.get((bar.run_id, bar.step_id), [])),
+            *_first(values),
         ]
         hovers.append("<br>".join(lines))
     return hovers
@@ -248,43 +243,33 @@ def _hovers(scene: Scene, bars: pd.DataFrame) -> list[str]:
 def _findings(f: Frames, bars: pd.DataFrame) -> dict[Any, list[str]]:
     """Return the titles of the findings of bars with their confidence, by run and step."""
     artifacts = f.artifacts[f.artifacts["step_id"].isin(bars["step_id"])]
-    findings = defaultdict(list)
+    findings: dict[Any, list[str]] = {}
     for artifact in each(artifacts[[*STEP_KEY, "title", "confidence_text"]]):
-        confidence = ""
-        if isinstance(artifact.confidence_text, str):
-            confidence = f" ({plain(artifact.confidence_text, 20)} confidence)"
-        line = f"◆ {plain(artifact.title, MAX_VALUE)}{confidence}"
-        findings[artifact.run_id, artifact.step_id].append(line)
+        word = artifact.confidence_text
+        confidence = f" ({plain(word)} confidence)" if isinstance(word, str) else ""
+        line = f"◆ {plain(artifact.title, MAX_TITLE)}{confidence}"
+        findings.setdefault((artifact.run_id, artifact.step_id), []).append(line)
     return findings
 
 
-def _first(lines: list[str], noun: str) -> list[str]:
-    """Return the first lines, and how many more there are."""
-    n_more = len(lines) - MAX_VALUES
-    if n_more <= 0:
-        return lines
-    return [*lines[:MAX_VALUES], f"and {plural(n_more, f'more {noun}')}"]
+def _first(lines: list[str]) -> list[str]:
+    """Return the first lines, and a sign that there are more."""
+    return [*lines[:MAX_VALUES], "…"] if len(lines) > MAX_VALUES else lines
 
 
 def _times(bar: Any) -> str:
     """Write how long a step took, and from when on."""
-    seconds, length = bar.end - bar.start, "instant"
-    if pd.isna(bar.duration_s):
-        return "not started"
-    if seconds > 0:
-        is_own = abs(seconds - bar.self_s) < 0.05
-        length = duration(seconds) + ("" if is_own else f" (own time {duration(bar.self_s)})")
-    elif bar.kind == WAIT and bar.is_open:
-        length = "unknown length"
-    return f"{length} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
+    if pd.isna(bar.started_at):
+        return str(bar.length)
+    is_own = abs(bar.end - bar.start - bar.self_s) < 0.05
+    own = "" if is_own else f" (own time {duration(bar.self_s)})"
+    return f"{bar.length}{own} from {duration(bar.start)} ({bar.started_at:%H:%M:%S} UTC)"
 
 
 def _state(bar: Any) -> str:
     """Write the status of a step, or how its question ended."""
-    if bar.kind == WAIT:
-        return WAITING if bar.is_open else plain(bar.note)
-    if bar.is_open:
-        return str(bar.note)
+    if bar.kind == WAIT or bar.is_open:
+        return plain(bar.note)
     state = plain(status(str(bar.status)), MAX_NAME)
     return f"{state}: {plain(bar.note)}" if bar.note else state
 
@@ -295,10 +280,9 @@ def each(bars: pd.DataFrame) -> Iterator[Any]:
     return (SimpleNamespace(**row) for row in rows)
 
 
-def blocked(bars: pd.DataFrame) -> list[Fold]:
+def blocked(bars: pd.DataFrame) -> Floats:
     """Return the ranges of time in which a question is open and no step works beside it."""
     *times, is_wait, kind = (
         bars[name].to_numpy() for name in ("run", "start", "end", "is_wait", "kind")
     )
-    first, last = blocked_ranges(*times, is_waiting=is_wait, is_leaf=kind == STEP)
-    return list(zip(first.tolist(), last.tolist(), strict=True))
+    return np.stack(blocked_ranges(*times, is_waiting=is_wait, is_leaf=kind == STEP), axis=1)

@@ -30,7 +30,7 @@ from runkit.charts.theme import (
     text_trace,
     width_px,
 )
-from runkit.display.text import duration, plural
+from runkit.display.text import plural
 from runkit.time_budget import unions
 
 MANY_BARS = 59  # with more bars, short ones are drawn `MIN_BAR_PX` long to be seen
@@ -173,11 +173,9 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
 def _end_texts(bar: Any, picture: Picture, room_px: float) -> list[str]:
     """Write the text at the end of a bar, long and short; an error is cut to fit into the room."""
     if bar.kind == WAIT:  # the band over an open one says how long it has waited, if known
-        text = "" if bar.is_open and bar.end > bar.start else plain(bar.note)
-        return [NBSP * 2 + (WAITING if bar.is_open else text)] if text else []
-    text, more, theme = duration(bar.end - bar.start), "", picture.scene.theme
-    if bar.end <= bar.start:
-        text = "not started" if pd.isna(bar.duration_s) and not bar.is_failed else "instant"
+        is_in_band = bar.is_open and bar.end > bar.start
+        return [] if is_in_band else [NBSP * 2 + plain(bar.note)]
+    text, more, theme = bar.length, "", picture.scene.theme
     if bar.is_open:
         text += f" · {bar.note}"
     elif bar.is_failed:
@@ -249,13 +247,13 @@ def wait_labels(picture: Picture, waits: pd.DataFrame, top: float) -> list[Json]
     axis, middles = picture.axis, list[float]()
     end, half = axis.start + axis.length, WAIT_LABEL_PX / 2 / axis.scale
     for wait in each(waits):
-        length = duration(wait.end - wait.start) + " so far" * wait.is_open
+        length = wait.length + " so far" * wait.is_open
         middle = (wait.x0 + wait.x1) / 2
         x = min(middle, end - half)
         if all(abs(x - other) >= 2 * half for other in middles):
             middles.append(x)
             position = {"x": end, "xanchor": "right", "align": "right"} if x < middle else {"x": x}
-            text = f"{bold(length)}<br>{WAITING}"
+            text = f"{bold(length)}<br>{WAITING.lower()}"
             labels.append(
                 annotation(text, picture.scene.theme.attention, y=top, **BELOW | position)
             )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from runkit.charts._bars import Picture, Scene, blocked, picture_of
 from runkit.charts._placement import (
@@ -37,9 +35,7 @@ from runkit.display.colors import Theme
 from runkit.display.text import duration, plural
 from runkit.tables.compare import first_difference
 from runkit.tables.run_rules import named
-
-# shape (rows, 2): positions among the steps for A and B, -1 where there is none
-Pairs = NDArray[np.int64]
+from runkit.time_budget import Ints
 
 COMPARED = ["depth", "agent", "name", "type"]  # two steps in one row agree in these columns
 PAIR_PX, BAR_PX = 27.0, 9.0  # the height of a row and of a bar
@@ -75,33 +71,35 @@ def pair_chart(
     """
     theme, steps = scene.theme, scene.steps
     sides = [steps[steps["run"] == run] for run in (0, 1)]
-    pairs = _matched(*sides)
-    tree = _tree(steps, pairs)
+    length = steps["end"] - steps["start"]
+    is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
+    steps = steps.assign(pair=_matched(*sides), seconds=length.mask(is_unknown))
+    tree = _tree(steps)
     has_row = steps_with_rows(tree, depth, PAIR_PX)
-    pairs = pairs[has_row]
 
     n_same = first_difference(*sides)
-    different = [
-        np.inf if n_same is None or n_same >= len(side) else side.index[n_same] for side in sides
-    ]
-    is_after = np.logical_or.accumulate((pairs >= different).any(axis=1))
-    row = np.arange(len(pairs)) + is_after  # the label of the first difference has a row of its own
-    rows = _rows(tree_rows(tree, has_row, row), pairs, theme)
-    if n_same is not None and is_after.any():
-        rows = _with_label(rows, int(np.argmax(is_after)), n_same)
+    different = [side.index[n_same] for side in sides if n_same is not None and n_same < len(side)]
+    first = steps["pair"][different].min()
+    pair = np.flatnonzero(has_row)
+    row = np.arange(len(pair)) + (pair >= first)  # the label of the difference has a row of its own
+    rows = _rows(tree[has_row], tree_rows(tree, has_row, row), theme)
+    if n_same is not None and (pair >= first).any():
+        ticks = [*rows.ticks, int(np.argmax(pair >= first))]
+        rows = rows._replace(ticks=ticks, texts=[*rows.texts, _label(n_same)])
 
-    own_row = np.full(len(steps) + 1, np.nan)  # the last one is that of missing steps
-    own_row[pairs] = row[:, None] + OFFSETS
-    own_row = own_row[:-1]
-    last_row = rows.n - 1 + OFFSETS[steps["run"]]
-    layout = rows, rows_of_all(steps, own_row, last_row), ~np.isnan(own_row)
-    axes = _axes(sides, fold=fold)
+    row_of_pair = pd.Series(row, pair).reindex(steps["pair"]).to_numpy()
+    offsets = OFFSETS[steps["run"]]
+    own_row = row_of_pair + offsets
+    layout = rows, rows_of_all(steps, own_row, rows.n - 1 + offsets), ~np.isnan(own_row)
+    start = min([0.0, *steps["start"]])
+    ends = [float(side["end"].max()) for side in sides]
+    axes = axes_of(start, ends, [blocked(side)[: len(side) * fold] for side in sides])
     longest = max(axes, key=lambda axis: axis.length)
-    ends = longest.positions[[0, -1]]
+    edges = longest.positions[[0, -1]]
     scene = scene._replace(path=scene.path[:0])  # A is solid
     is_a = steps["run"].eq(0).to_numpy()
-    picture = picture_of(scene, layout, axes, TimeAxis(ends, ends, []), is_a)
-    columns, numbers_px = _columns(steps, pairs, row, theme)
+    picture = picture_of(scene, layout, axes, TimeAxis(edges, edges), is_a)
+    columns, numbers_px = _columns(steps, pair, row, theme)
     marks = _diamonds(picture.bars[picture.bars.index.isin(different)], theme)
     names = [("■", "A, above"), ("□", "B, below"), ("◆", "first difference")][: 2 + len(marks)]
     entries = tuple(entry(mark, theme.muted, name) for mark, name in names)
@@ -109,86 +107,74 @@ def pair_chart(
     return picture._replace(entries=entries), [*columns, *marks], more
 
 
-def _of_pairs(column: pd.Series[Any], pairs: Pairs, missing: float) -> Any:
-    """Return the values of both steps of each pair."""
-    return np.append(column, missing)[pairs]  # a step at -1 is the last one
+def _matched(a: pd.DataFrame, b: pd.DataFrame) -> list[int]:
+    """Match the steps of two runs, in tree order: return the number of the pair of each step.
 
-
-def _seconds(steps: pd.DataFrame, pairs: Pairs) -> NDArray[np.float64]:
-    """Return the durations of both steps of each pair, NaN where there is none or none is known."""
-    length = steps["end"] - steps["start"]
-    is_unknown = steps["duration_s"].isna() | (steps["is_open"] & length.le(0))
-    seconds: NDArray[np.float64] = _of_pairs(length.mask(is_unknown), pairs, np.nan)
-    return seconds
-
-
-def _matched(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
-    """Match the steps of two runs, in tree order; one without a partner is a pair with -1."""
+    A step without a partner has a number of its own.
+    """
     keys = [
         list(side[COMPARED].astype(str).itertuples(index=False, name=None))
         for side in map(named, (a, b))
     ]
+    pairs: tuple[list[int], list[int]] = [], []
+    n = 0
     matcher = SequenceMatcher(a=keys[0], b=keys[1], autojunk=False)
-    pairs: list[tuple[int, int]] = []
     for operation, a0, a1, b0, b1 in matcher.get_opcodes():
-        in_a, in_b = a.index[a0:a1], b.index[b0:b1]
-        if operation == "equal":
-            pairs += zip(in_a, in_b, strict=True)
-        else:
-            pairs += [(step, -1) for step in in_a] + [(-1, step) for step in in_b]
-    return np.array(pairs)
+        of_a = range(n, n + a1 - a0)
+        of_b = of_a if operation == "equal" else range(of_a.stop, of_a.stop + b1 - b0)
+        pairs[0].extend(of_a)
+        pairs[1].extend(of_b)
+        n = of_b.stop
+    return pairs[0] + pairs[1]
 
 
-def _tree(steps: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def _tree(steps: pd.DataFrame) -> pd.DataFrame:
     """Return a step for each pair: that of A if it has one, as long as the longer of both."""
-    first = steps.iloc[np.where(pairs[:, 0] < 0, pairs[:, 1], pairs[:, 0])]
-    return first.reset_index(drop=True).assign(
-        start=0.0,
-        end=np.nan_to_num(_seconds(steps, pairs)).max(axis=1),
-        is_failing=_of_pairs(steps["is_failing"], pairs, missing=False).any(axis=1),
+    pairs = steps.groupby("pair")
+    return (
+        pairs.head(1)
+        .set_index("pair")
+        .sort_index()
+        .assign(
+            start=0.0,
+            end=pairs["seconds"].max().fillna(0),
+            is_failing=pairs["is_failing"].any(),
+            n_runs=pairs.size(),
+        )
     )
 
 
-def _axes(sides: list[pd.DataFrame], *, fold: bool) -> list[TimeAxis]:
-    """Build the axis of each run, on one scale."""
-    start = min(0.0, *(float(side["start"].min()) for side in sides))
-    ends = [float(side["end"].max()) for side in sides]
-    return axes_of(start, ends, [blocked(side) if fold else [] for side in sides])
-
-
-def _rows(rows: RowLayout, pairs: Pairs, theme: Theme) -> RowLayout:
+def _rows(tree: pd.DataFrame, rows: RowLayout, theme: Theme) -> RowLayout:
     """Write of which run each step is that has no partner."""
-    notes = np.select([pairs[:, 0] < 0, pairs[:, 1] < 0], [" · only B", " · only A"], "").tolist()
+    notes = np.select([tree["n_runs"] > 1, tree["run"] > 0], ["", " · only B"], " · only A")
     texts = [
         text + colored(note, theme.muted) if note else text
-        for text, note in zip_longest(rows.texts, notes)
+        for text, note in zip_longest(rows.texts, notes.tolist())
     ]
     return rows._replace(px=PAIR_PX, bar_px=BAR_PX, texts=texts, above=ABOVE)
 
 
-def _with_label(rows: RowLayout, row: int, n_same: int) -> RowLayout:
-    """Return the rows with one more, which names the first difference."""
+def _label(n_same: int) -> str:
+    """Name the first difference."""
     text = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
-    texts = [*rows.texts, bold(f"◆ {text}")]
-    return rows._replace(ticks=[*rows.ticks, row], texts=texts)
+    return bold(f"◆ {text}")
 
 
-def _columns(
-    steps: pd.DataFrame, pairs: Pairs, row: Pairs, theme: Theme
-) -> tuple[list[Trace], float]:
+def _columns(steps: pd.DataFrame, pair: Ints, row: Ints, theme: Theme) -> tuple[list[Trace], float]:
     """Write the durations in A and B and their difference; return their width, too."""
-    seconds = _seconds(steps, pairs)
-    has_failed = _of_pairs(steps["is_failed"], pairs, missing=False)
-    lengths = pd.DataFrame(seconds, columns=["A", "B"]).map(_signed, plus="").mask(pairs < 0, "")
-    lengths += np.where(has_failed, f" {cross(theme)}", "")
+    crosses = np.where(steps["is_failed"], f" {cross(theme)}", "")
+    texts = steps["seconds"].map(lambda seconds: _signed(seconds, plus="")) + crosses
+    by_run = steps.assign(text=texts).pivot(index="pair", columns="run", values="text")
+    lengths, more_s = by_run.fillna("").loc[pair], np.zeros(len(by_run))
+    np.add.at(more_s, steps["pair"], steps["seconds"].where(steps["run"] > 0, -steps["seconds"]))
     differences = [
         bold(_signed(more)) if abs(more) >= BIG_S else _signed(more)
-        for more in np.diff(np.where(pairs < 0, 0, seconds))[:, 0].tolist()
+        for more in more_s[pair].tolist()
     ]
     y = [HEAD_ROW, *row.tolist()]
     columns = (
-        ("A", lengths["A"], theme.muted),
-        ("B", lengths["B"], theme.muted),
+        ("A", lengths[0], theme.muted),
+        ("B", lengths[1], theme.muted),
         ("B − A", differences, theme.text),
     )
     traces, x = [], 0.0
@@ -217,10 +203,10 @@ def _diamonds(bars: pd.DataFrame, theme: Theme) -> list[Trace]:
 def _layout(axes: list[TimeAxis], longest: TimeAxis, theme: Theme, numbers_px: float) -> Json:
     """Return what the layout of two runs has beside that of other charts."""
     # The ticks hold for both runs, so they end where the first fold begins.
-    until = min((axis.folds[0][0] for axis in axes if axis.folds), default=np.inf)
+    until = min((axis.times[1] for axis in axes if axis.is_folded), default=np.inf)
     share = 1 - min(MAX_SHARE, numbers_px / NARROW_PX)
     ticks = relative_axis(longest._replace(px=share * longest.px), until)
-    head = "Time since start" + "; each wait is folded" * (until < np.inf)
+    head = "Time since start; each wait is folded" if until < np.inf else "Time since start"
     at_left = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD_ROW}
     return {
         "xaxis": {"domain": [0, share]} | ticks,

@@ -25,7 +25,6 @@ from runkit.errors import UsageError
 from runkit.time_budget import Flags
 
 Floats = NDArray[np.float64]
-Fold = tuple[float, float]  # a range of time [from, to)
 
 PLOT_PX = 600  # the width that labels are laid out for; they also fit in wider figures
 MAX_TICKS = 12
@@ -63,18 +62,22 @@ BAR_SHARE = 14 / 22  # the height of a bar, as a share of its row
 class TimeAxis(NamedTuple):
     """The map from seconds since the origin to positions: linear between `times` and `positions`.
 
-    `folds` are the time ranges that were folded: every second one of the ranges between `times`.
-    `px` is the width in a figure of usual width.
+    Every second one of the ranges between them is a wait that is folded. `px` is the width in a
+    figure of usual width.
     """
 
     times: Floats
     positions: Floats
-    folds: list[Fold]
     px: float = PLOT_PX
 
     def at(self, seconds: Floats) -> Floats:
         """Return positions of times; exact where nothing is folded."""
-        return np.interp(seconds, self.times, self.positions) if self.folds else seconds
+        return np.interp(seconds, self.times, self.positions) if self.is_folded else seconds
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether a wait is folded."""
+        return len(self.times) > 2
 
     @property
     def start(self) -> float:
@@ -92,26 +95,25 @@ class TimeAxis(NamedTuple):
         return self.px / self.length
 
 
-def axes_of(first: float, ends: Sequence[float], folds: Sequence[Sequence[Fold]]) -> list[TimeAxis]:
+def axes_of(first: float, ends: Sequence[float], folds: Sequence[Floats]) -> list[TimeAxis]:
     """Build an axis for each of some ends; the time ranges of `folds` get one width on all axes.
 
     Ranges that are shorter than that stay as they are.
     """
     ends = [max(end, first + MIN_LENGTH) for end in ends]
     n_folds = max(map(len, folds))
-    folded_s = [sum(stop - start for start, stop in axis_folds) for axis_folds in folds]
-    open_s = [end - first - seconds for end, seconds in zip(ends, folded_s, strict=True)]
+    work = zip(ends, folds, strict=True)
+    open_s = max(end - first - float(np.diff(ranges).sum()) for end, ranges in work)
     share = min(FOLD_PX / PLOT_PX, MAX_FOLDED / max(n_folds, 1))
-    width = (max(open_s) or 1.0) * share / (1 - share * n_folds)
+    width = (open_s or 1.0) * share / (1 - share * n_folds)
 
     axes = []
-    for end, axis_folds in zip(ends, folds, strict=True):
-        long_folds = [(start, stop) for start, stop in axis_folds if stop - start > width]
-        edges = [edge for fold in long_folds for edge in fold]
-        times = np.array([first, *edges, end])
+    for end, ranges in zip(ends, folds, strict=True):
+        long_ranges = ranges[np.diff(ranges)[:, 0] > width]
+        times = np.array([first, *long_ranges.ravel(), end])
         lengths = np.diff(times)
         lengths[1::2] = width
-        axes.append(TimeAxis(times, np.cumsum([first, *lengths]), long_folds))
+        axes.append(TimeAxis(times, np.cumsum([first, *lengths])))
     return axes
 
 
@@ -121,16 +123,12 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
     Up to `REFINED` seconds plotly sets its own, which become finer when a reader zooms; these here
     are then for the static picture only. plotly knows no multiples of 60.
     """
-    pieces = axis.times.reshape(-1, 2)  # the ranges that are not folded
+    is_cut = until < axis.times[-1]
+    pieces = np.minimum(axis.times, until).reshape(-1, 2)  # the ranges that are not folded
     interval = _interval(axis, float(np.diff(pieces).sum()))
-    if interval > until:  # a shorter one, as there is only the label at 0 beside it
-        fitting = (step for step in reversed(INTERVALS) if step <= until)
-        shorter = next(fitting, interval)
-        if shorter * axis.scale >= width_px(_tick(shorter)):
-            interval = shorter
     # A label may reach into a fold as far as the words in the middle of the fold.
-    fold_length = np.diff(axis.positions)[1] if axis.folds else 0.0
-    free = (fold_length - NOTE_PX / axis.scale) / 2
+    fold_length = np.diff(axis.positions)[1] if axis.is_folded else 0.0
+    free = np.inf if is_cut else (fold_length - NOTE_PX / axis.scale) / 2
 
     ticks = {}
     for number, (start, stop) in enumerate(pieces.tolist()):
@@ -142,12 +140,11 @@ def relative_axis(axis: TimeAxis, until: float = np.inf) -> Json:
             text = "+" * bool(number) + (_tick(count * interval) if count else "0")
             position = shift + count * interval
             edge = position + width_px(text) / 2 / axis.scale
-            has_room = until < np.inf or stop == axis.times[-1] or edge <= end + free
-            if position <= until and has_room:
+            if stop == axis.times[-1] or edge <= end + free:
                 ticks[position] = text
 
     options = array_ticks([*ticks], [*ticks.values()])
-    if axis.folds or until < np.inf or not 4 < axis.length <= REFINED or interval > MAX_FINE:
+    if axis.is_folded or is_cut or not 4 < axis.length <= REFINED or interval > MAX_FINE:
         return options
     aliases = {f"{seconds} s": _tick(seconds) for seconds in range(60, REFINED + 1)}
     return options | {

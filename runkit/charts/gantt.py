@@ -62,7 +62,6 @@ from runkit.display.colors import Theme
 from runkit.display.text import duration, moment, plural
 from runkit.errors import UsageError
 from runkit.facts import LIMIT_H, Facts
-from runkit.tables.frames import Frames
 from runkit.tables.read_frames import frames
 from runkit.tables.run_rules import short_ids, time_parts
 from runkit.tables.sources import Source
@@ -71,7 +70,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FOLDED_SHARE = 0.5  # `compress_waits="auto"` folds waits that take more than this share of the time
-MAX_NAME = 30  # characters of a name in the line of one of a few runs
+MAX_NAME, MAX_LINE = 60, 30  # characters of a name in the title, and in the line of a run
 MIN_BAND_PX = 1  # a narrower wait would not be seen
 STRIP = 1.6  # rows above the first one, for the labels of waits
 
@@ -132,7 +131,7 @@ def gantt(
     """
     from runkit.charts.figure import RunFigure
 
-    f = source if isinstance(source, Frames) else frames(source)
+    f = frames(source)
     n_runs = len(f.runs)
     if not n_runs:
         raise UsageError(
@@ -142,9 +141,8 @@ def gantt(
     if n_runs > len(LETTERS):
         few = f"1 to {len(LETTERS)} runs"
         _refuse("auto", n_runs, few, depth=depth, compress_waits=compress_waits)
-        hours = LIMIT_H if sla_h is None else sla_h
-        sort, group = sort or "attention", group or "status"
-        return fleet_chart(Facts(f, hours), sort=sort, group=group, title=title)
+        facts, group = Facts(f, sla_h or LIMIT_H), group or "status"
+        return fleet_chart(facts, sort=sort or "attention", group=group, title=title)
     many = f"more than {len(LETTERS)} runs"
     _refuse(None, n_runs, many, sort=sort, group=group, sla_h=sla_h)
 
@@ -185,11 +183,10 @@ def _axis(steps: pd.DataFrame, runs: pd.DataFrame, compress_waits: bool | str) -
     """Return the time axis, with its waits folded where the argument says so."""
     start = min([0.0, *steps["start"]])
     end = max([0.0, *steps["end"], *runs["duration_s"].fillna(0)])
-    folds = blocked(steps) if compress_waits else []
-    folded_s = sum(stop - start for start, stop in folds)
-    if compress_waits == "auto" and folded_s <= FOLDED_SHARE * (end - start):
-        folds = []
-    [axis] = axes_of(start, [end], [folds])
+    folds = blocked(steps)
+    is_long = float(np.diff(folds).sum()) > FOLDED_SHARE * (end - start)
+    is_folded = is_long if compress_waits == "auto" else compress_waits
+    [axis] = axes_of(start, [end], [folds if is_folded else folds[:0]])
     return axis
 
 
@@ -221,43 +218,37 @@ def run_heading(
 
     The title names the business and the agent that all runs share.
     """
-    businesses = _names(*runs["business_name"].unique())
-    agents = _names(*runs["agent_name"].unique())
-    shared = [names[0] for names in (businesses, agents) if len(names) == 1]
-    names = [plain(name, MAX_TITLE) for name in _names(title) or shared]
-    runs = runs.assign(short_id=short_ids(runs["run_id"]))
+    businesses, agents = (_names(*runs[name].unique()) for name in ("business_name", "agent_name"))
+    shared = [plain(names[0], MAX_NAME) for names in (businesses, agents) if len(names) == 1]
+    names = [plain(name, MAX_TITLE) for name in _names(title)] or shared
+    # a line has no room for both
+    created = runs["created_at"].map(moment, na_action="ignore")
+    about = created if len(businesses) == 1 else runs["business_name"]
+    runs = runs.assign(run="run " + short_ids(runs["run_id"]).map(plain), about=about)
     first, *others = records = runs.to_dict("records")
     if others:
-        number, has_names = f"{len(runs)} runs compared", len(businesses) != 1
-        head = [*names, number] if names and len(businesses) < 2 else [number, *names]
-        lines = [_run_line(run, theme, has_name=has_names) for run in records]
+        head = [*names, f"{len(runs)} runs compared"]
+        letters = zip(LETTERS, records, strict=False)
+        lines = [_run_line(letter, run, theme) for letter, run in letters]
     else:
         failed = [f"Failed in {bold(plain(step))}" for step in _names(first["cause"])]
         head = [*(names or ["Unknown agent"]), pill(first["status"], theme)]
-        lines = [[". ".join([time_words(first), *failed]), _run_id(first)]]
+        lines = [[". ".join([time_words(first), *failed]), first["run"]]]
     return heading_of(theme, head, *lines, *([note] for note in notes))
 
 
-def _run_line(run: dict[Any, Any], theme: Theme, *, has_name: bool) -> list[str]:
-    """Write the line of a run: its name or its time, its id, its status, where its time went."""
-    letter = colored(bold(run["letter"]), theme.text)
-    names = [plain(name, MAX_NAME) for name in _names(run["business_name"])] if has_name else []
-    created = ""
-    if pd.notna(run["created_at"]) and not has_name:  # a line has no room for both
-        created = moment(run["created_at"])
-    first, *others = [*names, _run_id(run), created]
+def _run_line(letter: str, run: dict[Any, Any], theme: Theme) -> list[str]:
+    """Write the line of a run: its id, its name or its time, its status, where its time went."""
+    head = f"{colored(bold(letter), theme.text)}  {run['run']}"
     confidence = [level(word, theme, " confidence") for word in _names(run["confidence"])]
-    state = [pill(run["status"], theme), *confidence, time_words(run, has_total=False)]
-    return [f"{letter}  {first}", *others, *state]
+    words = time_words(run, has_total=False)
+    about = [plain(text, MAX_LINE) for text in _names(run["about"])]
+    return [head, *about, pill(run["status"], theme), *confidence, words]
 
 
 def _names(*values: object) -> list[str]:
     """Return the names that are not missing."""
     return [value for value in values if isinstance(value, str) and value.strip()]
-
-
-def _run_id(run: dict[Any, Any]) -> str:
-    return f"run {plain(run['short_id'])}"
 
 
 def time_words(run: Any, emphasize: Callable[[str], str] = bold, *, has_total: bool = True) -> str:

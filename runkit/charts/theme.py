@@ -49,7 +49,7 @@ LINE_PX = 22  # the height of a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # the space over the title
 AXIS_PX = 30  # the height of the ticks below the rows
-HEADING_PX = 820  # so wide is a line of 13 px in a narrow output
+TITLE_PX, HEADING_PX = 600, 800  # as `width_px` counts, of lines of 17 and 13 px: 848 px at most
 LEGEND_PX = 880  # of the widest fonts, so that the legend fits into a narrow output
 LEGEND_LINE_PX = 16  # the height of a line of it
 NBSP = "\u00a0"  # plotly leaves out empty lines and folds spaces
@@ -116,19 +116,18 @@ class Heading(NamedTuple):
 
 
 def heading_of(theme: Theme, title: Iterable[str], *others: Sequence[str]) -> Heading:
-    """Set a title with its first part in bold, and other lines smaller below.
+    """Set a title with its first part in bold, and other lines smaller below; long ones wrap.
 
     Lines are parts in plotly's markup, of which the empty ones are left out.
     """
     name, *parts = title
-    first = bold(name) + colored("".join(f" · {part}" for part in parts if part), theme.muted)
-    smaller = [line for parts in others for line in packed(parts, " · ", HEADING_PX)]
-    lines = [
-        f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in smaller
-    ]
-    whole = [first, *filter(None, (" · ".join(filter(None, parts)) for parts in others))]
+    head = packed([colored(bold(name), theme.text), *parts], " · ", TITLE_PX)
+    rest = [line for parts in others for line in packed(parts, " · ", HEADING_PX)]
+    lines = [colored(line, theme.muted) for line in head]
+    lines += [f'<span style="font-size:13px">{colored(line, theme.muted)}</span>' for line in rest]
+    whole = filter(None, (" · ".join(filter(None, parts)) for parts in ([name, *parts], *others)))
     alt = ". ".join(shorten(unmarked(line), 2 * MAX_TITLE) for line in whole)
-    return Heading([first, *lines], alt)
+    return Heading(lines, alt)
 
 
 def packed(parts: Iterable[str], gap: str, px: float) -> list[str]:

@@ -140,6 +140,14 @@ def test_two_runs_are_compared_step_under_step():
     assert "first difference" not in chart.legend
 
 
+def test_a_title_that_would_be_wider_than_a_notebook_wraps():
+    """Of two runs of a business with a long name: its parts take two lines."""
+    known = {"business_name": "Consolidated Pacific Northwest Harbor Imports and Logistics"}
+    pair = [run(step("a"), run_id=name, _runkit=known) for name in "rs"]
+    first, second, *_ = map(words, draw(pair).layout["title"]["text"].split("<br>"))
+    assert (first.rpartition(" · ")[2], second) == ("CIP Orchestrator", "2 runs compared")
+
+
 def test_the_length_of_a_wait_that_is_not_known_is_in_no_difference():
     first = run(step("a", 0, 10), question("q", 10, 60), end=60)
     steps = step("b", 0, 10), question("r", 10, None)
