@@ -6,6 +6,7 @@ Handlers do not wait for anything, so requests are served one at a time, in orde
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
@@ -19,15 +20,12 @@ from runkit.local.secret import Secret
 from runkit.server import _web
 from runkit.server._accounts import ACCOUNT, Json, iso
 from runkit.server._answer_effects import read_answer
-from runkit.server._business_actions import status_and_actions
-from runkit.server._recordings import SeededBusiness
+from runkit.server._business_actions import business_now, status_and_actions
 from runkit.server._replay import pending, status_at
 from runkit.server._store import Store, get_or_404
 from runkit.server._stream import stream
 from runkit.server._web import AccessMiddleware, RequestError, error_response, or_list
 
-# [A] 9: a run can be streamed for this many virtual milliseconds after its end
-STREAM_KEPT = 3_600_000
 Item = TypeVar("Item")
 
 
@@ -180,11 +178,7 @@ async def submit_agent_run_feedback(store: Db, run_id: Id, body: _web.NewFeedbac
 @router.get("/runs/{id}/stream")
 async def stream_agent_run_events(store: Db, run_id: Id) -> Response:
     """Stream a run's events from its start."""
-    if store.clock.now() > store.placed(run_id).ended + STREAM_KEPT:
-        message = "the stream of this run is no longer available; get the run instead"
-        raise RequestError(404, message)
-    headers = {"cache-control": "no-cache"}
-    return StreamingResponse(stream(store, run_id), 200, headers, "text/event-stream")
+    return StreamingResponse(stream(store, store.placed(run_id)), media_type="text/event-stream")
 
 
 # -- actions, businesses and documents
@@ -202,18 +196,13 @@ async def list_actions(store: Db, object_type: _web.ObjectType, object_id: Busin
 @router.get("/businesses")
 async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
-
-    def business_now(business: SeededBusiness) -> Json:
-        return business.body | {"status": status_and_actions(store, business)[0]}
-
-    return paged(store.businesses, page, per_page, business_now)
+    return paged(store.businesses, page, per_page, partial(business_now, store))
 
 
 @router.get("/businesses/{id}")
 async def get_business(store: Db, business_id: Id) -> Json:
     """Get a seeded business."""
-    business = get_or_404(store.by_id, "business", business_id)
-    return business.body | {"status": status_and_actions(store, business)[0]}
+    return business_now(store, get_or_404(store.by_id, "business", business_id))
 
 
 @router.get("/businesses/{id}/documents")

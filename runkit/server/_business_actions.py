@@ -17,6 +17,11 @@ CHANGES: dict[str, Json] = {
 TARGETS = {"verify_tin": "tin", "dismissal": "watchlist_result", "decision": "business"}
 
 
+def business_now(store: Store, business: SeededBusiness) -> Json:
+    """Return the JSON of a business."""
+    return business.body | {"status": status_and_actions(store, business)[0]}
+
+
 def status_and_actions(store: Store, business: SeededBusiness) -> tuple[str, list[Json]]:
     """Return the status of a business now, and the actions on it and its hit, in order."""
     status, now = str(business.body["status"]), store.clock.now()

@@ -13,43 +13,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
-
-
-class ClockState(NamedTuple):
-    """Virtual time since an anchor (`virtual`, `real`).
-
-    It runs at `speed` until `busy_until`, then at real speed.
-    """
-
-    virtual: int
-    real: float
-    busy_until: int
-    speed: float
-
-    def at(self, real: float) -> int:
-        """Return the virtual time in milliseconds at a real time, at least the anchor's."""
-        elapsed = max(0.0, (real - self.real) * 1000)
-        busy = max(0, self.busy_until - self.virtual)
-        if elapsed * self.speed < busy:
-            return self.virtual + math.floor(elapsed * self.speed)
-        return self.virtual + busy + math.floor(max(0.0, elapsed - busy / self.speed))
 
 
 class Clock:
     """The server's clock. It can be read from any thread, and never runs backward."""
 
-    def __init__(self, state: ClockState, real_time: Callable[[], float] = time.time) -> None:
-        self.state = state
-        self._real_time = real_time
-        self._latest = state.virtual
+    def __init__(
+        self, start: int, speed: float, real_time: Callable[[], float] = time.time
+    ) -> None:
+        self.speed, self._real_time = speed, real_time
+        self._anchor = (start, real_time(), 0)  # virtual, real, busy_until
+        self._latest = start
 
     def now(self) -> int:
         """Return the virtual time in milliseconds."""
-        self._latest = max(self._latest, self.state.at(self._real_time()))
+        virtual, real, busy_until = self._anchor
+        passed = max(0.0, (self._real_time() - real) * 1000)
+        busy = max(0, busy_until - virtual)
+        fast, slow = min(passed * self.speed, busy), max(0.0, passed - busy / self.speed)
+        self._latest = max(self._latest, virtual + math.floor(fast + slow))
         return self._latest
 
     def expect(self, stop: int | None) -> None:
         """Run at `speed` at least until `stop`, when a run next stops (None: it waits)."""
-        busy_until = max(self.state.busy_until, stop or 0)
-        self.state = ClockState(self.now(), self._real_time(), busy_until, self.state.speed)
+        self._anchor = (self.now(), self._real_time(), max(self._anchor[2], stop or 0))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import threading
 import time
 from typing import Annotated, Any
@@ -14,7 +12,7 @@ from pydantic import Field
 from starlette.types import ASGIApp
 
 from runkit.arguments import checked
-from runkit.errors import Unavailable, UsageError
+from runkit.errors import UsageError
 from runkit.local.secret import Secret
 from runkit.server._app import create_app
 from runkit.server._store import Store
@@ -43,11 +41,10 @@ class SandboxServer:
     ) -> None:
         self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
         self.store = Store(**store_options)
-        self.socket = bind(port)
-        self.port = self.socket.getsockname()[1]
-        self.url = f"http://{HOST}:{self.port}/v1"
         self.config = uvicorn.Config(
             self.make_app(latency=latency, limit=limit),
+            host=HOST,
+            port=port,
             http="h11",
             ws="none",
             lifespan="off",
@@ -59,41 +56,23 @@ class SandboxServer:
             timeout_graceful_shutdown=2,
         )
         self.server = uvicorn.Server(self.config)
-        self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
+        self.thread = threading.Thread(target=self.server.run, name="runkit-sandbox", daemon=True)
         self.thread.start()
         while not self.server.started:
             if not self.thread.is_alive():
-                self.close()
-                raise Unavailable(f"the sandbox did not start at {self.url}; see the log above")
+                raise UsageError(
+                    f"port={port} of {HOST} cannot be used; give another, or 0 for any free one"
+                )
             time.sleep(0.002)
+        [listening] = self.server.servers[0].sockets
+        self.url = f"http://{HOST}:{listening.getsockname()[1]}/v1"
 
     def make_app(self, **options: Any) -> ASGIApp:
         """Build the app that is served."""
         return create_app(self.store, self.key, **options)
-
-    def _serve(self) -> None:
-        self.server.run(sockets=[self.socket])
 
     def close(self) -> None:
         """Stop the server and wait for open requests."""
         self.store.is_closing = True
         self.server.should_exit = True
         self.thread.join(60)  # it stops within seconds, unless the machine is very busy
-        self.socket.close()
-
-
-def bind(port: int) -> socket.socket:
-    """Return a bound socket that does not listen yet."""
-    # asyncio sets TCP_NODELAY only for an explicit protocol; without, a response takes 40 ms
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if os.name == "posix":  # elsewhere the option would let two servers share a port
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        bound.close()
-        raise UsageError(
-            f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 "
-            "for any free one"
-        ) from error
-    return bound

@@ -36,38 +36,12 @@ FOLDER = Path(__file__).with_name("recordings")
 PLACES = ("Abilene", "Boise", "Duluth", "Laredo", "Mesa")  # first words of further names
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
-# [A] 15: the fourth is invented
-DESCRIPTIONS = {
-    ORCHESTRATOR: (
-        "CIP Orchestrator",
-        "Plans a review, delegates to specialists and writes the summary.",
-    ),
-    "address_verification": (
-        "Address Verification",
-        "Finds evidence that a business operates at its address.",
-    ),
-    "watchlist_resolution": (
-        "Watchlist Resolution",
-        "Screens a business and its people, and resolves hits.",
-    ),
-    "tin_verification": (
-        "TIN Verification",
-        "Checks a TIN against IRS records. Exists only in this sandbox.",
-    ),
-}
 
 
 def agent_json(kind: str) -> Json:
     """Return the JSON of an agent, by its type."""
-    name, description = DESCRIPTIONS.get(kind, (agent_title(kind), "The agent of recorded runs."))
-    return {
-        "object": "agent",
-        "id": id_in(SPACE, f"agent/{kind}"),
-        "type": kind,
-        "name": name,
-        "description": description,
-        **SEEDED_AT,
-    }
+    named = {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind}
+    return named | {"name": agent_title(kind)} | SEEDED_AT
 
 
 class Recording(NamedTuple):
@@ -96,11 +70,6 @@ class SeededBusiness:
     recordings: list[Recording] = field(repr=False)
     weight: int = field(default=1, repr=False)
     is_form: bool = field(default=False, repr=False)
-
-    @property
-    def status(self) -> str:
-        """Return its status before any action."""
-        return str(self.body["status"])
 
     @property
     def hit_id(self) -> str:

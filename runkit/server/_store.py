@@ -14,9 +14,9 @@ from pydantic import Field
 from runkit.arguments import Moment, checked, read_moment
 from runkit.errors import UsageError
 from runkit.server._accounts import ACCOUNT, SPACE, Json, id_in, iso
-from runkit.server._clock import Clock, ClockState
+from runkit.server._clock import Clock
 from runkit.server._recorded_files import read_recordings
-from runkit.server._recordings import DESCRIPTIONS, Recording, agent_json, packaged, renamed
+from runkit.server._recordings import Recording, agent_json, packaged, renamed
 from runkit.server._replay import (
     Answer,
     PlacedInterrupt,
@@ -65,17 +65,16 @@ class Store:
             self.businesses = read_recordings(replay)
         self.by_id = {business.id: business for business in self.businesses}
         recorded = {item.agent for business in self.businesses for item in business.recordings}
-        kinds = [*DESCRIPTIONS] if replay is None else sorted(recorded)
-        self.agents = {kind: agent_json(kind) for kind in kinds}
+        self.agents = {kind: agent_json(kind) for kind in sorted(recorded)}
         self.spread = SPREAD if replay is None else 0.0
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, PlacedRun] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.rated: set[tuple[str, str]] = set()  # runs and artifacts
-        real, self.seed, moment = real_time(), seed, read_moment("now", now)
-        start = round(1000 * (real if moment is None else moment.timestamp()))
-        self.clock = Clock(ClockState(start, real, 0, speed), real_time)
+        self.seed, moment = seed, read_moment("now", now)
+        start = real_time() if moment is None else moment.timestamp()
+        self.clock = Clock(round(start * 1000), speed, real_time)
         _add_history(self, history)
 
     def new_id(self, kind: str) -> str:

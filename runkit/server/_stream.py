@@ -15,17 +15,16 @@ MAX_SNAPSHOTS = 500  # of a replayed stream; of more changes they are an even se
 POLL_S = 0.05  # real seconds after which a live stream looks again
 
 
-async def stream(store: Store, run_id: str) -> AsyncIterator[bytes]:
+async def stream(store: Store, run: PlacedRun) -> AsyncIterator[bytes]:
     """Yield a run's events from its start, then live until it waits or ends.
 
     [A] 7, 8, 10. Each iteration looks at the run again, so that a new answer takes effect.
     """
-    run = store.placed(run_id)
-    ids = {"run_id": run_id, "thread_id": run.spec.thread_id}
+    ids = {"run_id": run.spec.id, "thread_id": run.spec.thread_id}
     sent = run.spec.created
     yield _encode({"type": "RUN_STARTED", **ids, "timestamp": sent})
     while not store.is_closing:
-        run, now = store.placed(run_id), store.clock.now()
+        run, now = store.placed(run.spec.id), store.clock.now()
         changes = [at for at in run.changes if sent < at <= now]
         for at in changes[:: -1 - len(changes) // MAX_SNAPSHOTS][::-1]:
             snapshot = {"timestamp": at, "snapshot": cut(run, at)}

@@ -188,8 +188,6 @@ def sandbox(
         Without the extra `[sandbox]`.
     UsageError
         For an invalid argument, a port in use, and a file without a run that can be played.
-    Unavailable
-        If the server does not start.
     """
     server = _start(
         speed=speed,

@@ -1,6 +1,6 @@
 """Virtual time."""
 
-from runkit.server._clock import Clock, ClockState
+from runkit.server._clock import Clock
 from tests.server.conftest import RealTime
 
 
@@ -10,7 +10,7 @@ def test_clock_is_fast_while_a_run_works_and_slow_after():
     A real clock that is set back stops virtual time and does not turn it.
     """
     time = RealTime(100.0)
-    clock = Clock(ClockState(0, 100.0, 0, 60), time)
+    clock = Clock(0, 60, time)
     clock.expect(90_000)
     seen = []
     for passed in (1, 1, 10, -9):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runkit
-from runkit.server._recordings import DESCRIPTIONS, ORCHESTRATOR, packaged, walk
+from runkit.server._recordings import ORCHESTRATOR, packaged, walk
 from runkit.server._replay import Answer, RunSpec, cut, place
 
 CREATED = 1_770_000_000_000
@@ -67,5 +67,4 @@ def test_the_long_run_has_200_steps():
     [business] = [item for item in ANSWERED if item.scenario == "long_200"]
     run = placed(business, 0)
     frame = runkit.frames(cut(run, int(run.ended))).steps
-    assert (len(frame), frame["depth"].max()) == (200, 2)
-    assert set(frame["agent"]) == set(DESCRIPTIONS)
+    assert (len(frame), frame["depth"].max(), frame["agent"].nunique()) == (200, 2, 4)
