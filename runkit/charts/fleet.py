@@ -197,15 +197,11 @@ def waits(f: Frames, *, sla_h: Hours = LIMIT_H) -> Panel:
 
 def _waits_sentence(facts: Facts) -> str:
     """Write how many answers came soon, how many questions wait, and what is left out."""
-    asked, policy = facts.questions_asked, facts.questions_by_policy
-    if asked.of:
-        soon = phrase(facts.answers_soon, "within 30 min", "answer")
-        parts = [sentence(soon, things(facts.open_questions, "open question"))]
-    else:
-        parts = [sentence(things(asked, "question to a reviewer", "questions to reviewers"))]
-    if policy.n:
-        parts.append(f"{plural(policy.n, 'question')} decided by policy left out.")
-    return paragraph(*parts, facts.wait_note)
+    soon = phrase(facts.answers_soon, "within 30 min", "answer")
+    words = sentence(soon, things(facts.open_questions, "open question"))
+    policy = facts.questions_by_policy
+    left_out = f"{plural(policy.n, 'question')} decided by policy left out." * bool(policy.n)
+    return paragraph(words, left_out, facts.wait_note)
 
 
 def _waits_body(

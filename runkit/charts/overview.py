@@ -110,15 +110,17 @@ def fleet_tiles(facts: Facts, n_all: int | None = None) -> dict[str, Tile]:
     if (businesses := businesses_of(facts.frames)).n:
         scope += f", {things(businesses, 'business', 'businesses')}"
     n_waiting, n_failed = (facts.statuses.get(word, 0) for word in ("interrupted", "error"))
-    waiting_color, failed_color = "attention" * bool(n_waiting), "fail" * bool(n_failed)
     over = "question answered or waiting", "questions answered or waiting"
     return {
         "runs": Tile("Runs", f"{n_runs:,}", scope),
         "waiting": Tile(
-            str(STATUSES["interrupted"]), f"{n_waiting:,}", _waits(facts), waiting_color or "text"
+            str(STATUSES["interrupted"]),
+            f"{n_waiting:,}",
+            _waits(facts),
+            "attention" if n_waiting else "text",
         ),
         "failed": Tile(
-            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), failed_color or "text"
+            str(STATUSES["error"]), f"{n_failed:,}", _causes(facts), "fail" if n_failed else "text"
         ),
         "low": Tile("Low confidence", number(facts.low_runs), base(facts.low_runs, COMPLETED)),
         "work": Tile(

@@ -190,14 +190,12 @@ def _step_events(f: Frames) -> Iterator[Event]:
     is_of_level = steps["depth"].eq(level) & steps["type"].ne("interrupt")
     listed = steps[is_of_level | steps["error"].notna()]
     for step in records(listed.dropna(subset="started_at")):
-        time, label, note = step["started_at"], step["label"], lasting(step["duration_s"])
-        if step["error"]:
-            time = step["completed_at"] or time
-            verb = "" if step["type"] == "error" else " failed"
-            label, note = f"✕ {label}{verb}", f"after {note}"
-        elif step["is_failed"]:
-            label, note = f"✕ {label}", f"{note}, did not finish"
-        yield time, label, note, "fail" if step["is_failed"] else "", 2, step["duration_s"]
+        label, length = step["label"], lasting(step["duration_s"])
+        if step["is_failed"]:
+            failed_at = step["completed_at"] or step["started_at"]
+            yield failed_at, f"✕ {label}", f"after {length}", "fail", 2, step["duration_s"]
+        else:
+            yield step["started_at"], label, length, "", 2, step["duration_s"]
 
 
 def _question_events(f: Frames) -> Iterator[Event]:

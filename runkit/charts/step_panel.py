@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 import pandas as pd
 
@@ -11,6 +9,7 @@ from runkit.api import jsontext
 from runkit.arguments import NonBlank, checked
 from runkit.charts.panel import (
     Panel,
+    Row,
     lasting,
     records,
     render,
@@ -18,8 +17,9 @@ from runkit.charts.panel import (
     when,
     words_of,
 )
+from runkit.display.counts import paragraph
 from runkit.display.status_words import MISSING, TIERS, UNKNOWN_TIER
-from runkit.display.text import agent_title, brief, duration, plural, short_id
+from runkit.display.text import agent_title, brief, plural, short_id
 from runkit.errors import UsageError
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
@@ -67,13 +67,12 @@ def step(f: Frames, name: NonBlank) -> Panel:
     parts = {
         "result": values,
         "time": _times(f, row),
-        "finding": [(item["title"] or MISSING, _finding_text(item)) for item in findings],
-        "source": [
-            (item["source_name"] or item["host"] or MISSING, _source_text(item))
-            for item in records(sources)
-        ],
+        "finding": [(item["title"], _finding_text(item)) for item in findings],
+        "source": [(item["source_name"], _source_text(item)) for item in records(sources)],
     }
-    rows = [(part, *pair) for part, pairs in parts.items() for pair in pairs]
+    rows = [
+        (part, path or MISSING, value) for part, pairs in parts.items() for path, value in pairs
+    ]
     table = pd.DataFrame(rows, columns=["part", "path", "value"], dtype="str")
     sections = {
         "Result": table_html(pd.DataFrame(values, columns=["path", "value"])),
@@ -81,20 +80,20 @@ def step(f: Frames, name: NonBlank) -> Panel:
         "Times": table_html(pd.DataFrame(parts["time"], columns=["time", "value"])),
     }
 
-    run = f.runs.iloc[0]
-    ids = [f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"]
-    names = [run["business_name"], agent_title(row["agent"]), *ids]
+    [run] = records(f.runs)
+    ids = f"run {short_id(run['run_id'])}", f"step {short_id(row['step_id'])}"
+    names = filter(None, [run["business_name"], agent_title(row["agent"]), *ids])
     body = render(
         "step",
         row=row,
-        where=" · ".join(name for name in names if isinstance(name, str)),
+        where=" · ".join(names),
         tables=[(title, html) for title, html in sections.items() if html],
         raw=_readable(row["result"]) if values else "",
     )
     return Panel(row["label"], _sentence(f, row, len(values), len(findings)), table, body=body)
 
 
-def rows_with_sources(findings: pd.DataFrame, sources: pd.DataFrame) -> list[dict[Any, Any]]:
+def rows_with_sources(findings: pd.DataFrame, sources: pd.DataFrame) -> list[Row]:
     """Return the rows of findings, each with the rows of its `sources`."""
     sources_of = {number: records(group) for number, group in sources.groupby("artifact_no")}
     rows = records(findings)
@@ -128,41 +127,36 @@ def _list_of(f: Frames, steps: pd.DataFrame, name: str) -> Panel:
     return Panel(words_of(name), sentence, table)
 
 
-def _sentence(f: Frames, row: dict[Any, Any], n_values: int, n_findings: int) -> str:
+def _sentence(f: Frames, row: Row, n_values: int, n_findings: int) -> str:
     """Write how long a step took, of how long a run, and what it returned."""
     length = f"{lasting(row['duration_s'])} of the run's {lasting(f.runs['duration_s'].iloc[0])}"
     path = ", on the critical path" if row["is_critical"] and row["critical_s"] > 0 else ""
     counts = {"value": n_values, "finding": n_findings}
     returned = " and ".join(plural(n, word) for word, n in counts.items() if n)
-    sentences = [f"{length}{path}.", returned and f"It returned {returned}.", row["error"]]
-    return " ".join(filter(None, sentences))
+    returned = f"It returned {returned}." * bool(returned)
+    return paragraph(f"{length}{path}.", returned, row["error"])
 
 
-def _times(f: Frames, row: dict[Any, Any]) -> list[jsontext.Leaf]:
-    run_start, start = f.runs["started_at"].iloc[0], row["started_at"]
-    started, length = when(start), lasting(row["duration_s"])
-    if pd.notna(run_start) and start is not None:
-        started += f", {duration((start - run_start).total_seconds())} after the run started"
-    if row["n_children"]:
-        children = plural(row["n_children"], "step")
-        length += f", own time {lasting(row['self_s'])}, {children} inside"
+def _times(f: Frames, row: Row) -> list[jsontext.Leaf]:
+    after = pd.Timestamp(row["started_at"]) - f.runs["started_at"].iloc[0]
     return [
-        ("Started", started),
+        ("Started", when(row["started_at"])),
+        ("After the run started", lasting(after.total_seconds())),
         ("Completed", when(row["completed_at"])),
-        ("Duration", length),
+        ("Duration", lasting(row["duration_s"])),
+        ("Own time", lasting(row["self_s"])),
         ("Type, name", f"{row['type']} · {words_of(row['name'])}"),
         ("Id", row["step_id"]),
     ]
 
 
-def _finding_text(finding: dict[Any, Any]) -> str:
-    summary = f": {finding['summary']}" if finding["summary"] else ""
-    rating, kind = finding["confidence_text"], finding["type"]
-    kind = f", {kind}" if kind else ""
-    return f"{f'{rating} confidence' if rating else 'unrated'}{kind}{summary}"
+def _finding_text(finding: Row) -> str:
+    rating = finding["confidence_text"]
+    words = f"{rating} confidence" if rating else "unrated"
+    return " · ".join(filter(None, [words, finding["type"], finding["summary"]]))
 
 
-def _source_text(item: dict[Any, Any]) -> str:
+def _source_text(item: Row) -> str:
     tier = item["source_tier_text"]
     mark = f"{TIERS.get(tier, UNKNOWN_TIER)} {words_of(tier, 20)}"
     return " · ".join(filter(None, [mark, item["source_type"], item["url"]]))
