@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from runkit.api.models import Run
-from runkit.client import Client
 from runkit.widgets.feedback_form import FeedbackForm
 from support import until
 
@@ -39,18 +38,6 @@ class Row:
 
 def html(form: FeedbackForm) -> str:
     return str(form._static()["text/html"])
-
-
-def run_with(artifacts: list[dict[str, Any]], run: Run) -> Run:
-    return Run.from_json({**run.to_dict(), "output": {"artifacts": artifacts}, "steps": []})
-
-
-def form_with(
-    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, *artifacts: Any
-) -> FeedbackForm:
-    """Return a form of a run that has these artifacts only."""
-    monkeypatch.setattr(client.runs, "get", lambda _run: run_with([*artifacts], run))
-    return FeedbackForm(client, run)
 
 
 def test_another_rating_replaces_the_first(client, run):
@@ -104,7 +91,9 @@ def test_a_read_only_client_has_no_controls(box, run):
 
 
 def test_artifacts_without_an_id_have_no_controls(client, run, monkeypatch):
-    item = {"title": "A finding", "type": "x"}
-    form = form_with(client, run, monkeypatch, item, item)
+    found = [{"title": "A finding", "type": "x"}] * 2
+    given = Run.from_json({**run.to_dict(), "output": {"artifacts": found}, "steps": []})
+    monkeypatch.setattr(client.runs, "get", lambda _run: given)
+    form = FeedbackForm(client, run)
     assert [len(Row(form, number).line.children) for number in range(2)] == [0, 0]
     assert html(form).count("the API gave it no ID") == 2

@@ -8,7 +8,7 @@ import pytest
 from comm import get_comm_manager
 
 import runkit
-from runkit import FeedbackForm, InterruptForm, InterruptInbox, RunMonitor
+from runkit import InterruptForm, InterruptInbox, RunMonitor
 from runkit.errors import UsageError
 from support import question, until
 from tests.client.conftest import Answer
@@ -162,16 +162,6 @@ def test_a_displayed_form_notices_an_answer_from_elsewhere(asking, shown, monkey
     until(lambda: "by Priya Raman" in shown.outputs()[1]["text/html"])
     form._on_views(1)
     form.close()
-
-
-def test_widgets_take_the_start_of_a_run_id(asking):
-    run = asking.run()
-    widgets = [
-        kind(asking.client, run.id[:8]) for kind in (InterruptForm, RunMonitor, FeedbackForm)
-    ]
-    for widget in widgets:
-        assert run.id[:8] in repr(widget)
-        assert run.id not in repr(widget)
 
 
 def test_one_of_several_questions_must_be_named(server, scripted_client, run_json, question):

@@ -78,18 +78,6 @@ def test_a_run_is_followed_answered_and_found(begin, watch, shown):
     assert PLOTLY in shown.outputs()[1]
 
 
-def test_an_answer_of_somebody_else_closes_the_form(box, client, begin, watch, shown):
-    """The form goes, and the receipt names who answered."""
-    run = client.runs.wait(begin("watchlist_hit"))
-    monitor, page = watch(run, until_waiting=True)
-    answer = {"decision": "reject", "answered_by": "Priya Raman"}
-    body = {"interrupt_id": run.interrupts[0].id, "input": answer}
-    client._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
-    until(lambda: not monitor._forms.forms, 20)
-    until(lambda: "Already answered by Priya Raman" in shown.html())
-    until(lambda: "question" not in page.view)
-
-
 def test_the_run_ends_while_an_answer_is_being_sent(box, begin, watch, shown):
     """The form stays until the verdict, which is shown although live updates are off."""
     run = begin("watchlist_hit")

@@ -41,44 +41,33 @@ def both(**second: Any) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("value", "entries", "receipt"),
+    ("kind", "decision", "receipt"),
     [
-        (asks("decision"), {"decision": "approved"}, "Approved"),
-        (asks("decision"), {"decision": "rejected", "note": "no"}, "Rejected"),
-        (asks("decision"), {"decision": "in_review"}, "Kept in review"),
-        (asks("dismissal"), {"decision": "approve", "note": "not him"}, "Hit dismissed"),
-        (asks("dismissal"), {"decision": "reject"}, "Hit kept"),
-        (asks("verify_tin"), {"decision": "approve"}, "TIN verified"),
-        (asks("verify_tin"), {"decision": "reject"}, "TIN not verified"),
-        (
-            asks("document"),
-            {"decision": "approve", "document_id": "d"},
-            "Document provided",
-        ),
-        (asks("document"), {"decision": "reject"}, "Continued without a document"),
-        (asks("add_sources"), {"decision": "approve"}, "Sources added"),
-        (
-            asks("add_sources", payload={"sources": [SOURCE]}),
-            {"decision": "approve"},
-            "Source added",
-        ),
-        (asks("add_sources"), {"decision": "reject", "note": "no"}, "Sources not added"),
-        (asks("add_attributes"), {"decision": "approve"}, "Added to the business"),
-        (asks("else"), {"decision": "approve"}, "Approved"),
-        (asks("else"), {"decision": "reject"}, "Rejected"),
+        ("decision", "approved", "Approved"),
+        ("decision", "rejected", "Rejected"),
+        ("decision", "in_review", "Kept in review"),
+        ("dismissal", "approve", "Hit dismissed"),
+        ("dismissal", "reject", "Hit kept"),
+        ("verify_tin", "approve", "TIN verified"),
+        ("verify_tin", "reject", "TIN not verified"),
+        ("document", "reject", "Continued without a document"),
+        ("add_sources", "approve", "Sources added"),
+        ("add_sources", "reject", "Sources not added"),
+        ("add_attributes", "approve", "Added to the business"),
+        ("else", "approve", "Approved"),
     ],
 )
-def test_the_answer_and_receipt_of_each_kind(value, entries, receipt):
+def test_the_answer_and_receipt_of_each_kind(kind, decision, receipt):
     """The decision is sent with what was typed, and the receipt says what it did."""
-    assert answer(value, **entries) == (entries, {})
-    assert Questionnaire(value).receipt(entries) == receipt
+    entries = {"decision": decision, "note": "not him"}
+    assert answer(asks(kind), **entries) == (entries, {})
+    assert Questionnaire(asks(kind)).receipt(entries) == receipt
 
 
 @pytest.mark.parametrize(
     ("value", "entries", "field", "error"),
     [
         (asks("dismissal"), {"decision": "approve"}, "note", "A reason is required to dismiss."),
-        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "A reason is required"),
         (
             asks("dismissal"),
             {"decision": "approve", "note": "half \ud83d"},
@@ -95,11 +84,8 @@ def test_the_answer_and_receipt_of_each_kind(value, entries, receipt):
         (asks("document"), {"decision": "approve"}, "document_id", "Choose a document"),
         (asks("decision"), {"decision": "approve"}, "decision", "Choose an answer."),
         (asks("else"), {"decision": "raw"}, "raw", "Type the answer as JSON."),
-        (asks("else"), {"decision": "raw", "raw": "{"}, "raw", "is not JSON"),
         (asks("else"), {"decision": "raw", "raw": "[1]"}, "raw", "must be an object"),
         (asks("else"), {"decision": "raw", "raw": '{"a": NaN}'}, "raw", "is not JSON"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": -1e999}'}, "raw", "is not JSON"),
-        (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "is not JSON"),
     ],
 )
 def test_a_wrong_entry_has_an_error_at_its_field(value, entries, field, error):
@@ -154,9 +140,7 @@ def test_a_chosen_document_is_sent():
 # ----------------------------------------------------------------------------------- several in one
 
 
-@pytest.mark.parametrize(
-    "decisions", [("approve", "approve"), ("approve", "reject"), ("approve", ""), ("", "")]
-)
+@pytest.mark.parametrize("decisions", [("approve", "reject"), ("approve", "")])
 def test_each_part_of_a_combined_proposal_has_its_answer(decisions):
     """Each proposal is answered on its own; the whole is sent when all are."""
     entries = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
@@ -172,11 +156,8 @@ def test_each_part_of_a_combined_proposal_has_its_answer(decisions):
     ]
 
 
-@pytest.mark.parametrize("name", ["response_schema", "responseSchema", "schema"])
-def test_a_question_with_a_schema_is_answered_as_json(name):
-    value = asks(
-        "decision", **{name: {"type": "object", "properties": {"risk": {"type": "integer"}}}}
-    )
+def test_a_question_with_a_schema_is_answered_as_json():
+    value = asks("decision", responseSchema={"type": "object"})
     [section] = Questionnaire(value).sections.values()
     assert [field.name for field in section.fields] == ["note", "raw"]
     assert answer(value, decision="raw", raw='{"risk": 4}')[0] == {"risk": 4}
