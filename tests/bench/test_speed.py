@@ -66,15 +66,6 @@ def drawing(folder):
     }
 
 
-def writing(folder):
-    """Return a masked export beside `frames` of the same runs."""
-    f = runkit.frames(TEXT, progress=False)
-    return {
-        "frames": lambda: runkit.frames(TEXT, progress=False),
-        "masked export": lambda: runkit.to_otlp(f, folder / "trace.json", include_open=True),
-    }
-
-
 def searching(folder):
     """Return a search without and with many hits beside a loop over all cells without any."""
     f = runkit.frames(TEXT, progress=False)
@@ -91,7 +82,6 @@ CASES = {
     reading: ["orjson.loads", "json_normalize of the steps", "frames(bytes)", "frames(runs)"],
     storing: ["frames", "add", "add again", "read"],
     drawing: ["2,000 steps", "20,000 steps", f"{N_RUNS:,} runs"],
-    writing: ["frames", "masked export"],
     searching: ["loop", "no hit", "10,000 hits"],
 }
 
