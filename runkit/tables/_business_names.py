@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from runkit.api.contract import BUSINESS_FIELDS
 from runkit.display.text import brief, shorten
 from runkit.errors import UsageError
-from runkit.tables.arrow_columns import cast
+from runkit.tables.arrow_columns import cast, with_warnings
 from runkit.tables.frames import Frames
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def _read_table(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 def _joined(f: Frames, key: str, table: pd.DataFrame) -> Frames:
     """Return frames with the businesses of a table; what is not in the table stays."""
     fields = [name for name in BUSINESS_FIELDS if name in table]
-    new = pd.DataFrame({name: f.runs[key].map(table[name]) for name in fields}, dtype=object)
-    runs = f.runs.assign(**new.where(new.notna(), f.runs[fields].astype(object)))
-    return replace(f, runs=cast(runs, "runs"))
+    new = {name: f.runs[key].map(table[name]) for name in fields}
+    new = {name: values.where(values.notna(), f.runs[name]) for name, values in new.items()}
+    return replace(f, runs=cast(f.runs.assign(**new), "runs"))
 
 
 def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -73,12 +73,6 @@ def _problems(f: Frames, key: str, table: pd.DataFrame) -> pd.DataFrame:
     unmatched = table.index[~table.index.isin(f.runs[key])]
     if unmatched.empty:
         return f.problems
-    row: dict[str, Any] = {
-        "location": "businesses",
-        "problem": "unmatched_row",
-        "n": len(unmatched),
-        "detail": f"no run has the {key} {brief(unmatched[0])}",
-        "severity": "warning",
-    }
-    problems = [f.problems, cast(pd.DataFrame([row]), "problems")]
-    return cast(pd.concat(problems, ignore_index=True), "problems")
+    row = pd.DataFrame({"location": ["businesses"], "problem": "unmatched_row"})
+    row = row.assign(n=len(unmatched), detail=f"no run has the {key} {brief(unmatched[0])}")
+    return with_warnings(f.problems, row)

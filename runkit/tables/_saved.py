@@ -17,7 +17,7 @@ import pydantic
 from runkit.display.text import brief, shorten
 from runkit.errors import DataError, UsageError
 from runkit.local import files
-from runkit.tables.arrow_columns import cast
+from runkit.tables.arrow_columns import cast, with_warnings
 from runkit.tables.schema import COLUMNS, TEXT_OF
 
 COVERAGE_FILE = "coverage.json"
@@ -92,12 +92,10 @@ def _of_0_3(tables: Tables) -> Tables:
     runs = tables["runs"]
     has_steps = runs["n_steps"] > 0
     known = {name: runs[name].where(has_steps) for name in OF_STEPS}
-    row = {"problem": "contradiction", "n": 1, "detail": OLD_RULES, "severity": "warning"}
-    notes = cast(runs[["run_id"]].assign(**row), "problems")
-    problems = pd.concat([tables["problems"], notes], ignore_index=True)
+    notes = runs[["run_id"]].assign(problem="contradiction", n=1, detail=OLD_RULES)
     return {
         "runs": runs.assign(has_steps=has_steps, **known),
-        "problems": cast(problems, "problems"),
+        "problems": with_warnings(tables["problems"], notes),
     }
 
 

@@ -38,11 +38,14 @@ def empty(frame: str) -> pd.DataFrame:
 def to_arrow(frame: str, columns: Columns) -> pa.Table:
     """Build the Arrow table of a frame.
 
-    Times and durations are int64 microseconds, `NEVER` for null.
+    Times and durations are int64 microseconds, `NEVER` for null. What a batch does not know yet is
+    left out.
     """
     arrays = dict(columns)
     fields = []
     for column in COLUMNS[frame]:
+        if column.name not in columns:
+            continue
         values = columns[column.name]
         if column.kind == "time":
             values = values.view("M8[us]")
@@ -67,6 +70,12 @@ def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
             values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
         columns[column.name] = _categorical(values, column) if column.words else values
     return pd.DataFrame(columns, df.index)
+
+
+def with_warnings(problems: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the problems frame with rows more."""
+    rows = cast(rows.assign(severity="warning"), "problems")
+    return cast(pd.concat([problems, rows], ignore_index=True), "problems")
 
 
 def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:

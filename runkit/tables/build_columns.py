@@ -19,7 +19,7 @@ from runkit import time_budget
 from runkit.api import contract, jsontext
 from runkit.api.contract import Json
 from runkit.api.models import Artifact, Run, Source, Step
-from runkit.api.validation import Note, fields, reason_of
+from runkit.api.validation import Note, fields, reason_of, resolution_of
 from runkit.display.text import agent_title, brief
 from runkit.tables.arrow_columns import NEVER, Columns, Notes, to_arrow
 from runkit.tables.flatten import ArtifactRow, InterruptRow, Rows
@@ -116,15 +116,13 @@ def _note_outside(runs: Columns, steps: Columns, notes: Notes) -> None:
     """Check that steps are inside their parent, or at the top inside their run; note the others."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     is_inner = parent >= 0  # the parent of a top step is -1, which is no position
-    is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
+    first = np.where(is_inner, start[parent], runs["start"][run])
+    last = np.where(is_inner, end[parent], runs["end"][run])
+    has_ended = is_inner | (runs["ended_at"] != NEVER)[run]  # an open run has no end yet
+    is_outside = (start < first) | (has_ended & (end > last))
     detail = "runs outside its parent step; clipped for self time and critical path"
-    note_rows(notes, steps, is_outside, "outside_parent", detail)
-
-    is_started = (runs["started_at"] != NEVER)[run]
-    has_ended = (runs["ended_at"] != NEVER)[run]  # an open run has no end yet
-    is_early = start < runs["start"][run]
-    is_late = has_ended & (end > runs["end"][run])
-    is_outside = ~is_inner & is_started & (is_early | is_late)
+    note_rows(notes, steps, is_outside & is_inner, "outside_parent", detail)
+    is_outside &= ~is_inner & (runs["started_at"] != NEVER)[run]
     detail = "runs outside its run; clipped for the time budget and the critical path"
     note_rows(notes, steps, is_outside, "outside_run", detail)
 
@@ -563,16 +561,16 @@ def run_fields(rows: Rows) -> Columns:
         "agent": text(rows.agents),
         # A list of runs shows an empty list of steps.
         "has_steps": np.array([bool(raw.get("steps")) for raw in raws], np.bool_),
-        # What the whole document proves is added later, as it may be in several batches.
-        "newest_at": np.full(len(raws), NEVER),
-        "has_lines": np.zeros(len(raws), np.bool_),
     }
 
 
 def step_fields(rows: Rows) -> Columns:
     """Return the columns of a step that are fields of the checked JSON, or of the tree."""
     columns = object_columns(rows.steps, Step)
-    is_question, resolved = is_word(columns["type"], "interrupt"), text(rows.resolutions)
+    is_question = is_word(columns["type"], "interrupt")
+    questions = np.flatnonzero(is_question)
+    words = text(resolution_of(rows.steps[row]) for row in questions.tolist())
+    resolved = scatter(questions, words, len(rows.steps))
     labels = _not_blank(columns["label"]), _not_blank(columns["name"]), columns["type"]
     return columns | {
         "object": rows.steps,

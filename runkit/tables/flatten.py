@@ -86,13 +86,11 @@ class Rows:
     runs: list[Json] = field(default_factory=list)
     paths: list[dict[int, Path]] = field(default_factory=list)
     agents: list[str | None] = field(default_factory=list)
-    # of each step: its JSON, the number of its run, the row of its parent (-1 at the top), how the
-    # policy settled it if it is a question
+    # of each step: its JSON, the number of its run, the row of its parent (-1 at the top)
     steps: list[Json] = field(default_factory=list)
     run: list[int] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
-    resolutions: list[str | None] = field(default_factory=list)
     artifacts: list[ArtifactRow] = field(default_factory=list)
     is_repeat: list[bool] = field(default_factory=list)  # of each artifact
     interrupts: list[InterruptRow] = field(default_factory=list)
@@ -259,10 +257,8 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
     """Return the questions of a run in order of their steps; those without a step come last."""
     steps = enumerate(rows.steps[first:], first)
     questions = {row: step for row, step in steps if step["type"] == "interrupt"}
+    status = rows.runs[run]["status"]
     items = [_pending(item) for item in rows.runs[run].get("interrupts") or []]
-    rows.resolutions += [
-        resolution_of(step) if step["type"] == "interrupt" else None for step in rows.steps[first:]
-    ]
     matched, unmatched = _match_items(items, questions)
     if len(rows.steps) > first:
         for pending in unmatched:
@@ -270,13 +266,12 @@ def _interrupts(rows: Rows, run: int, first: int) -> list[InterruptRow]:
             name = brief(interrupt_id) if interrupt_id else "without an id"
             detail = f"no step of the run matches interrupt {name}"
             rows.notes.append((run, Note("unpaired_interrupt", detail, ("interrupts",))))
-    elif not items and rows.runs[run]["status"] == "interrupted":
+    elif not items and status == "interrupted":
         detail = "interrupted, but neither interrupts nor steps say by what"
         rows.notes.append((run, Note("contradiction", detail)))
-    of_steps = [
-        _interrupt(rows, run, row, step, matched.get(row)) for row, step in questions.items()
-    ]
-    return of_steps + [_interrupt(rows, run, -1, {}, pending) for pending in unmatched]
+    of_steps = [(row, step, matched.get(row)) for row, step in questions.items()]
+    others: list[tuple[int, Json, Pending | None]] = [(-1, {}, pending) for pending in unmatched]
+    return [_interrupt(run, status, *parts) for parts in of_steps + others]
 
 
 def _pending(item: Json) -> Pending:
@@ -290,12 +285,14 @@ def _pending(item: Json) -> Pending:
     )
 
 
-def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | None) -> InterruptRow:
+def _interrupt(
+    run: int, status: str, row: int, step: Json, pending: Pending | None
+) -> InterruptRow:
     """Build the row of a step, of an item (then the step is -1), or of both."""
     artifacts = step.get("artifacts") or []
     value = pending.value if pending else {}
     value = value or {"proposals": [{"artifacts": [artifact]} for artifact in artifacts]}
-    outcome = _outcome(rows, run, row, step, pending)
+    outcome = _outcome(status, step, pending)
     return InterruptRow(
         run=run,
         step=row,
@@ -311,14 +308,13 @@ def _interrupt(rows: Rows, run: int, row: int, step: Json, pending: Pending | No
     )
 
 
-def _outcome(rows: Rows, run: int, row: int, step: Json, pending: Pending | None) -> str:
-    resolution = rows.resolutions[row] if step else None
+def _outcome(status: str, step: Json, pending: Pending | None) -> str:
+    resolution = resolution_of(step)
     if resolution in contract.RESOLUTIONS:
         return str(resolution)
     has_failed = step.get("status") == "error"
     if not pending and (has_failed or step.get("completed_at")):
         return LAPSED if has_failed else ANSWERED
-    status = rows.runs[run]["status"]
     return LAPSED if status in contract.FINAL_STATUSES else PENDING
 
 
@@ -434,20 +430,15 @@ def _repeats(
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     What an output step has may repeat the run's output: same title and type.
     """
-    findings: set[tuple[object, ...]] = set()
-    outputs: set[tuple[object, ...]] = set()
-    for row in artifacts:
-        key = row.artifact["title"], row.artifact["type"]
-        if row.origin == STEP:
-            findings |= {(row.agent, *key), (agent, *key)}
-        elif row.origin == OUTPUT:
-            outputs.add(key)
-
-    def is_repeat(row: ArtifactRow) -> bool:
-        key = row.artifact["title"], row.artifact["type"]
-        if row.origin == PROPOSAL:
-            return (row.agent, *key) in findings
-        is_output_step = row.origin == STEP and steps[row.step]["type"] == "output"
-        return is_output_step and key in outputs
-
-    return list(map(is_repeat, artifacts))
+    keys = [(row.artifact["title"], row.artifact["type"]) for row in artifacts]
+    rows = list(zip(artifacts, keys, strict=True))
+    outputs = {key for row, key in rows if row.origin == OUTPUT}
+    findings = {
+        (name, *key) for row, key in rows if row.origin == STEP for name in (row.agent, agent)
+    }
+    return [
+        (row.agent, *key) in findings
+        if row.origin == PROPOSAL
+        else row.origin == STEP and steps[row.step]["type"] == "output" and key in outputs
+        for row, key in rows
+    ]

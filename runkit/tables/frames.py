@@ -22,7 +22,7 @@ from runkit.tables._saved import write_saved
 from runkit.tables.arrow_columns import empty
 from runkit.tables.audit_trail import audit_trail
 from runkit.tables.problems import problem_words
-from runkit.tables.run_rules import is_read, is_separate, lost_questions, measured_waits
+from runkit.tables.run_rules import is_separate, measured_waits
 from runkit.tables.schema import SCHEMA, schema_frame
 
 COUNTED = {"steps": "step", "artifacts": "artifact", "sources": "source", "interrupts": "question"}
@@ -310,19 +310,17 @@ class Frames:
         return [*filter(None, [*lines, self.answers]), self._completeness()]
 
     def _counts(self) -> str:
-        """Write how many rows each frame has; 0 is left out where some are not known.
+        """Write how many rows each frame has; 0 is left out, as some may not be known.
 
         An item and a step that could not be paired are perhaps one question.
         """
-        n_twice = int(is_separate(self.interrupts).isna().sum())
-        n_waiting = int(self.runs["n_pending"].sum()) - n_twice
-        is_whole = is_read(self).all() and lost_questions(self).empty
         n_rows = {name: len(self[name]) for name in COUNTED}
+        n_twice = int(is_separate(self.interrupts).isna().sum())
         n_rows["interrupts"] -= n_twice
-        parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n or is_whole]
+        parts = [plural(n, COUNTED[name]) for name, n in n_rows.items() if n]
         if n_twice:
             parts[-1] = f"at least {parts[-1]}"
-        if n_waiting or is_whole:
+        if n_waiting := int(self.runs["n_pending"].sum()) - n_twice:
             parts[-1] += f" ({n_waiting:,} waiting)"
         return ", ".join(parts)
 

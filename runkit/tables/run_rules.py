@@ -117,13 +117,10 @@ def is_strong(f: LinkedFrames, artifacts: pd.DataFrame) -> pd.Series[Any]:
 
     Null where no source is, but the tier of one is missing.
     """
-    tiers = f.sources["source_tier"]
-    sources = f.sources[ARTIFACT].assign(is_strong=tiers.isin(STRONG_TIERS), is_known=tiers.notna())
-    by_artifact = sources.groupby(ARTIFACT)
-    flags = by_artifact["is_strong"].any().to_frame().assign(is_known=by_artifact["is_known"].all())
-    rows = artifacts[ARTIFACT].join(flags, on=ARTIFACT)
-    has_strong = rows["is_strong"].eq(True)
-    return flag(has_strong, has_strong | rows["is_known"].ne(False))
+    unknown = f.sources.loc[f.sources["source_tier"].isna(), ARTIFACT].drop_duplicates()
+    is_unknown = artifacts[ARTIFACT].merge(unknown, "left", indicator=True)["_merge"].eq("both")
+    has_strong = artifacts["best_tier"].isin(STRONG_TIERS)
+    return flag(has_strong, has_strong | ~is_unknown.set_axis(artifacts.index))
 
 
 def is_read(f: LinkedFrames) -> pd.Series[bool]:

@@ -11,7 +11,7 @@ LOST = run(step("work"), run_id="lost", status="interrupted", end=None)
 
 def test_the_print_of_runs_that_were_read_counts_every_row():
     lines = runkit.frames([READ]).summary()
-    assert lines[1] == "2 steps, 0 artifacts, 0 sources, 1 question (0 waiting)"
+    assert lines[1] == "2 steps, 1 question"
     assert lines[-1] == "complete, no problems"
 
 
