@@ -8,8 +8,6 @@ not shown; their text alternative is. A picture in Markdown is shown as its alt 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ MIME_TYPES = [
     "text/latex",
     "text/plain",
 ]
+HIDDEN = "remove-cell"  # the tag of a cell that is not in the report
 _TAGS = nh3.ALLOWED_TAGS - {"area", "img", "map"} | {"tfoot"}
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
@@ -52,7 +51,6 @@ _STYLES = {
     "color",
     "background-color",
 }
-_PICTURE = Markup('<img class="output" alt="{}" src="data:{};base64,{}">')
 _INTERACTIVE = Markup(
     '<p class="output">{} <small>(interactive: open the notebook beside this file)</small></p>'
 )
@@ -77,10 +75,10 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """Convert an executed notebook (an nbformat node) to one HTML page.
 
     The page's title is `title`, else the notebook's first heading. Cells with the tag "remove-cell"
-    are left out, and so is a heading above cells that show nothing. What follows a cell with the
-    tag "wide-screen" is not shown on a phone.
+    are left out. What follows a cell with the tag "wide-screen" is not shown on a phone.
     """
-    parts = [_cell(cell) for cell in _visible_cells(notebook.cells)]
+    cells = [cell for cell in notebook.cells if HIDDEN not in cell.metadata.get("tags", ())]
+    parts = [_cell(cell) for cell in cells]
     has_heading = any("<h1" in part for part in parts)
     running_head = " · ".join(filter(None, (title, classification)))
     body = _TEMPLATE.page(
@@ -113,41 +111,14 @@ def _markdown(source: str) -> Markup:
     return clean(reader.render(source))
 
 
-def _is_heading(cell: Any) -> bool:
-    return cell.cell_type == "markdown" and str(cell.source).startswith("#")
-
-
-def _visible_cells(cells: Sequence[Any]) -> list[Any]:
-    """Leave out cells with the tag "remove-cell", and headings above cells that show nothing."""
-    cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
-    kept = []
-    for position, cell in enumerate(cells):
-        below = list(takewhile(lambda other: not _is_heading(other), cells[position + 1 :]))
-        is_empty = below and all(other.cell_type == "code" and not other.outputs for other in below)
-        if not (is_empty and _is_heading(cell) and "\n" not in cell.source):
-            kept.append(cell)
-    return kept
-
-
 def _figure(output: Any) -> Markup:
-    """Draw a figure; one with parts that ours do not have is its picture, else its sentence."""
-    parts, picture = output.data[PLOTLY], output.data.get("image/png")
+    """Draw a figure; one with parts that ours do not have is named by its title."""
+    parts = output.data[PLOTLY]
     try:
         return figure_div(parts)
     except Unsupported:
-        alt = _alt(parts.get("layout", {}))
-    if picture:
-        return _PICTURE.format(alt, "image/png", picture.strip())
-    return _INTERACTIVE.format(alt)
-
-
-def _alt(layout: dict[str, Any]) -> str:
-    """Return the sentence of a figure, else its title."""
-    meta, title = layout.get("meta"), layout.get("title")
-    if isinstance(meta, dict) and meta.get("alt"):
-        return unmarked(str(meta["alt"]))
-    text = title.get("text") if isinstance(title, dict) else title
-    return unmarked(str(text or "A figure without a title"))
+        title = parts.get("layout", {}).get("title") or {}
+        return _INTERACTIVE.format(unmarked(str(title.get("text") or "A figure without a title")))
 
 
 def clean(html: str) -> Markup:

@@ -31,7 +31,6 @@ from runkit.display.status_words import (
 )
 from runkit.display.text import (
     agent_title,
-    duration,
     first_text,
     live_moment,
     plural,
@@ -39,12 +38,11 @@ from runkit.display.text import (
     visible,
 )
 from runkit.facts import Facts, run_facts
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, status_counts
 from runkit.tables.run_rules import (
     NO_CAUSE,
     explanations,
     findings_of,
-    has_no_output,
     is_shown,
     wait_of,
 )
@@ -65,8 +63,6 @@ CUT = ("Business", "Agent", "Question", "Outcome", "Step")
 RIGHT = ("Work", "Waiting", "Age", "Time")  # columns of durations
 MAX_VALUE = 200  # characters
 MORE_OF_ERROR = r"(?s)(?::| \().*"  # what a table leaves out of an error
-# heads of `one_run.step` by its column `part`
-PARTS = {"result": "Result", "time": "Step", "finding": "Findings", "source": "Sources"}
 # The order of runs by status, or by the confidence of a completed one.
 RANKS = {
     "interrupted": 0,
@@ -155,7 +151,8 @@ def run_table(f: Frames, *, has_all: bool = True) -> Iterator[Table | Text]:
     facts = Facts(f)
     ranked = _ranked(facts)
     runs = ranked if has_all else ranked[ranked["rank"] < LAST]
-    yield _totals(facts)
+    as_of = styled(f"  as of {live_moment(facts.as_of)}", "muted")
+    yield styled(f"{plural(len(f.runs), 'run')}: {status_counts(f.runs)}") + as_of
     yield Text()
     if len(runs):
         yield _rows(runs, "Outcome", {"sure": "Confidence", "work": "Work", "wait": "Waiting"})
@@ -197,16 +194,6 @@ def _ranked(facts: Facts) -> pd.DataFrame:
     return runs.sort_values([*order], ascending=[*order.values()])
 
 
-def _totals(facts: Facts) -> Text:
-    """Count runs by status, what needs somebody first."""
-    counts = []
-    for word, n in sorted(facts.statuses.items(), key=lambda item: RANKS.get(item[0], LAST)):
-        state = status(word)
-        counts.append(styled(f"{n:,} {state.word.lower()}", state.color))
-    as_of = styled(f"  as of {live_moment(facts.as_of)}", "muted")
-    return Text(f"{plural(len(facts.runs), 'run')}: ") + Text(", ").join(counts) + as_of
-
-
 def inbox(f: Frames, source: str, missing: str | None = None) -> Iterator[Table | Text]:
     """Yield the questions that wait for a reviewer, by kind, then the oldest first.
 
@@ -235,7 +222,7 @@ def run_tree(f: Frames) -> Iterator[Table | Text | str]:
     ◆ marks the critical path.
     """
     [run] = run_facts(f).to_dict("records")
-    yield from _run_head(run, "No result: the" if has_no_output(f) else "The")
+    yield from _run_head(run)
     if run["status"] == "error" and len(agents := one_run.unfinished(f)["title"]):
         yield styled("Not checked: ") + styled(", ".join(agents), "bold")
     yield Text()
@@ -290,14 +277,10 @@ def step_lines(f: Frames, name: str) -> Iterator[Table | Text]:
     yield styled(f"{name_of(run)} ", "bold") + styled(short_id(run["run_id"]), "muted")
     yield from (styled(panel.title, "bold"), styled(panel.sentence))
     rows = panel.table.rename(columns={"duration_s": "duration"})
-    if "part" not in rows:
-        yield from (Text(), _cells(rows, has_heads=True))
-        return
-    for part, values in rows.groupby("part", sort=False):
-        yield from (Text(), styled(PARTS[str(part)], "muted"), _cells(values.drop(columns="part")))
+    yield from (Text(), _cells(rows, has_heads="part" not in rows))
 
 
-def _cells(rows: pd.DataFrame, *, has_heads: bool = False) -> Table:
+def _cells(rows: pd.DataFrame, *, has_heads: bool) -> Table:
     """Build a table whose texts are not cut: they break between words."""
     table = _grid(has_heads=has_heads)
     for name in rows:
@@ -310,11 +293,8 @@ def _cells(rows: pd.DataFrame, *, has_heads: bool = False) -> Table:
     return table
 
 
-def _run_head(run: dict[Any, Any], start: str) -> Iterator[Text]:
-    """Describe a run: whose it is, how it ended, and where its time went.
-
-    The sentence of a failed one begins with `start`.
-    """
+def _run_head(run: dict[Any, Any]) -> Iterator[Text]:
+    """Describe a run: whose it is, how it ended, and where its time went."""
     name, agent = name_of(run), agent_title(None, run["agent_name"])
     state = status(run["status"])
     parts = [styled(name, "bold"), styled(short_id(run["run_id"]), "muted")]
@@ -325,15 +305,11 @@ def _run_head(run: dict[Any, Any], start: str) -> Iterator[Text]:
         parts.append(styled(str(run["confidence"]).capitalize()))
     yield Text(" ").join(parts)
 
-    created = f"created {live_moment(run['created_at'])}"
-    if run["status"] == "error":
-        took = f" after {duration(run['duration_s'])}" if pd.notna(run["duration_s"]) else ""
-        yield styled(f"{start} review failed{took}, {created}")
-        yield styled(first_text(run["outcome"]) or NO_CAUSE[run["has_steps"]], "fail")
-        return
-    if isinstance(run["outcome"], str):
-        yield styled(run["outcome"])
-    yield styled(f"{time_words(run, str)} · {created}")
+    is_failed = run["status"] == "error"
+    outcome = first_text(run["outcome"]) or (NO_CAUSE[run["has_steps"]] if is_failed else "")
+    if outcome:
+        yield styled(outcome, "fail" if is_failed else "")
+    yield styled(f"{time_words(run, str)} · created {live_moment(run['created_at'])}")
 
 
 def _stems(steps: pd.DataFrame) -> list[str]:

@@ -6,10 +6,7 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -40,8 +37,6 @@ def test_every_command_explains_itself(name, capsys, monkeypatch):
     for action in COMMANDS[name]._actions:
         assert action.help not in (None, "", argparse.SUPPRESS), action.dest
         assert " ".join(action.help.split()) in text
-        for option in action.option_strings:
-            assert option in text
         if action.default not in (None, False, 0, [], argparse.SUPPRESS):
             assert f"({action.default})" in action.help, action.dest
 
@@ -78,7 +73,7 @@ def test_the_demo_shows_runs_and_writes_a_page(demo):
     """Six runs: one answered, one failed, one approved by policy, one waiting; for their owner only."""
     done, folder = demo
     assert re.search("^✕ Gulf Coast Cable Inc +[0-9a-f]{8} IRS TIN Matching", done.stdout, re.M)
-    assert re.search(r"6 runs: 1 waiting, 1 failed, 4 completed  as of \w+ \d+, ", done.stdout)
+    assert re.search(r"6 runs: 4 completed, 1 failed, 1 waiting  as of \w+ \d+, ", done.stdout)
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
@@ -149,13 +144,6 @@ def test_a_message_on_a_terminal_breaks_between_words(monkeypatch, capsys):
     assert (" ".join(lines), code) == (words, f"  {words}")
 
 
-@pytest.mark.parametrize(("year", "shown"), [(2020, ", 2020"), (datetime.now(UTC).year, "")])
-def test_a_terminal_leaves_out_this_year(year, shown, tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps(raw(step("a"))).replace("2026-", f"{year}-"))
-    done = run("show", "run.json", cwd=tmp_path)
-    assert f" · created Feb 3{shown}, 09:59 UTC" in done.stdout
-
-
 def test_several_runs_are_shown_as_a_table(tmp_path):
     """An id after the file picks one of them, by its first characters."""
     ids = ["aaaaaaaa-1111", "bbbbbbbb-1111"]
@@ -169,17 +157,6 @@ def test_several_runs_are_shown_as_a_table(tmp_path):
     entry = run("show", "runs.ndjson", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in entry
     assert "└─ Step a" in entry
-
-
-def test_a_wait_of_unknown_length_is_not_shown_as_a_number(tmp_path):
-    item = {"id": "i", "value": {"label": "Approve?"}}
-    open_run = {"end": None, "status": "interrupted", "interrupts": [item]}
-    waiting = raw(step("a"), question("q", 10, None, label="Approve?"), run_id="asked", **open_run)
-    unpaired = raw(step("a"), run_id="unpaired", **open_run)
-    (tmp_path / "runs.ndjson").write_text(f"{json.dumps(waiting)}\n{json.dumps(unpaired)}\n")
-    table = run("show", "runs.ndjson", cwd=tmp_path).stdout
-    waits = re.findall(r"^◷.* (\w+) +Approve\? +– +10 s +(.+?) +–$", table, re.MULTILINE)
-    assert waits == [("asked", "since Feb 3, 2026"), ("unpaired", "since Feb 3, 2026")]
 
 
 def test_show_says_which_records_could_not_be_read(tmp_path):
@@ -268,26 +245,6 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path, served):
     archive = runkit.Archive(tmp_path / "runs")
     assert archive.frames().runs["has_steps"].all()
     assert archive.version == 1
-
-
-@pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
-)
-def test_a_full_disk_is_one_line(tmp_path, served):
-    """What the system refuses is said in words, without a traceback."""
-    command = [sys.executable, "-m", "runkit", "fetch", "-o", "-"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment(**served),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert done.returncode == 1
-    assert "runkit fetch: failed: No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_table_marks_what_is_not_high(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -36,8 +35,6 @@ class SlowApi:
             return self.list
         if call.path in ("/businesses", "/threads"):
             return self.empty
-        if call.path.startswith("/businesses/"):
-            return Answer({"errors": [{"message": "no such business"}]}, status=404)
         number = int(call.path.rpartition("-")[2])
         if number > AT_ONCE:
             self.release.wait(60)
@@ -79,14 +76,6 @@ def test_an_interrupted_fetch_leaves_the_file_as_it_was(server, api, tmp_path):
     assert [*tmp_path.iterdir()] == [target]
 
 
-def test_the_runs_of_an_unknown_business_are_not_fetched(server, api, tmp_path):
-    process = start_fetch(server, tmp_path, "--business", "nope")
-    _, message = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert message.startswith("runkit fetch: GET /v1/businesses/nope: ")
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.fixture(scope="module")
 def past():
     """A sandbox with five past runs."""
@@ -104,15 +93,6 @@ def command(past, tmp_path):
 
     yield command_
     past.clear_faults()
-
-
-def test_a_fetch_that_has_everything_is_done(command, tmp_path):
-    """All runs with their steps, in a file for its owner only."""
-    done = command("fetch", "-o", "runs.ndjson")
-    assert done.returncode == DONE, done.stderr
-    f = runkit.frames(tmp_path / "runs.ndjson")
-    assert (len(f.runs), f.is_complete, f.runs["has_steps"].all()) == (5, True, True)
-    assert stat.S_IMODE((tmp_path / "runs.ndjson").stat().st_mode) == 0o600
 
 
 def test_a_fetch_that_lacks_a_run_says_so(command, past, tmp_path):

@@ -95,7 +95,7 @@ TEXTS = {
             "Querying the register",
         ),
         *("Feb 3, 2026, 10:00 UTC", "30 s", "entries[0].state", "1 finding", "TIN is on file"),
-        *("medium confidence", "tin_verification", "Sources", SOURCE["url"], "Register of TINs"),
+        *("medium confidence", "tin_verification", SOURCE["url"], "Register of TINs"),
         *("▮▮▮ government", "tin_register", "child-01"),
     ],
 }

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import runkit
 from runkit.api.models import Run
 from runkit.charts import report_panels
 from runkit.reports._bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -316,39 +315,22 @@ def test_changes_are_masked():
     assert EIN not in data.changes.to_csv()
 
 
-def test_actions_are_listed():
-    """What was done and who settled it, masked; without `actions=` there is nothing to show."""
-    known = {
-        "created_at": pd.Timestamp("2026-02-03T10:00Z"),
-        "run_id": "r",
-        "n_effects": 1,
-        "user_name": None,
-    }
-    known |= {
-        "type": "dismissal",
-        "settled_by": "reviewer",
-        "note": f"of {EIN}",
-        "effects": f'{{"tin": "{EIN}"}}',
-    }
-    table = pd.DataFrame([known]).astype(dict.fromkeys(("note", "effects", "user_name"), "str"))
-    data = redact_source(read_source([run(step("a"))], table), make_masker())
-    assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
-    [row] = report_panels.newest_actions(data.frames, data.actions).table.to_dict("records")
-    assert (row["type"], row["settled_by"], row["note"]) == ("dismissal", "reviewer", "of [ein 1]")
-    assert len(report_panels.newest_actions(data.frames, None)) == 0
-
-
-def test_actions_say_what_was_decided_in_these_runs():
-    """Those of other runs are counted; those that name no run stay."""
+def test_actions_say_what_was_done_in_these_runs():
+    """What was decided and who settled it, masked; those of other runs are counted."""
     decided = [("r", "approved"), ("s", "rejected"), (None, None)]
-    diffs = [{"status": {"after": status}} if status else {} for _, status in decided]
+    diffs = [{"status": {"after": status}} if status else {"tin": EIN} for _, status in decided]
     rows = {
         "created_at": pd.Timestamp("2026-02-03T10:00Z"),
         "run_id": [run_id for run_id, _ in decided],
         "effects": [json.dumps([{"diff": diff}]) for diff in diffs],
-        **dict.fromkeys(("type", "user_name", "settled_by", "note"), "x"),
+        **dict.fromkeys(("type", "user_name", "settled_by"), "x"),
+        "note": f"of {EIN}",
         "n_effects": 1,
     }
-    panel = report_panels.newest_actions(runkit.frames(run()), pd.DataFrame(rows))
+    data = redact_source(read_source([run()], pd.DataFrame(rows)), make_masker())
+    panel = report_panels.newest_actions(data.frames, data.actions)
     assert panel.table["effects"].tolist() == ["Approved", "1 effect"]
+    assert panel.table["note"].tolist() == ["of [ein 1]"] * 2
     assert panel.sentence == "Newest first. 1 action of other runs left out."
+    assert EIN not in data.actions.to_csv()
+    assert len(report_panels.newest_actions(data.frames, None)) == 0

@@ -75,24 +75,17 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        (
-            f'key = "{KEY}"\nraise ValueError("x" * 480 + key)',
-            "failed: ValueError: xxx.*\n    key = ",
-        ),
-        ("import os\nos._exit(3)", "failed: Kernel died"),
-    ],
-)
 @pytest.mark.usefixtures("leaves_nothing")
-def test_a_failing_template_leaves_the_earlier_report(completed, tmp_path, cell, reason):
+def test_a_failing_template_leaves_the_earlier_report(completed, tmp_path):
     """The error names the cell and the reason, without keys; an earlier report stays as it was."""
+    cell = f'key = "{KEY}"\nraise ValueError("x" * 480 + key)'
     template = write_template(tmp_path / "own.ipynb", READ, cell, "data.provenance")
     earlier = {"a.html": "earlier", "a.ipynb": '{"metadata": {"runkit_report": {}}}'}
     for name, text in earlier.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(ReportError, match=f"cell 2 of own.ipynb {reason}") as caught:
+    with pytest.raises(
+        ReportError, match=r"cell 2 of own.ipynb failed: ValueError: xxx.*\n    key = "
+    ) as caught:
         make(completed[0], tmp_path / "a.html", template=template)
     assert KEY[:12] not in str(caught.value)
     assert {
