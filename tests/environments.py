@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ VERSIONS = [
 ]
 LITTER = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
 HIDDEN = ("PYTHON", "PIP_REQUIRE", "VIRTUAL_ENV", "RUNKIT_", "MIDDESK_", "COVERAGE", "PYTEST_")
-_CAN = "import sys, ensurepip, venv; print('%d.%d' % sys.version_info[:2])"
 
 
 class Built(NamedTuple):
@@ -115,28 +113,16 @@ def build_both(source: Path, to: Path) -> Built:
     return Built(wheel, sdist)
 
 
-def pythons() -> dict[str, Path | None]:
-    """For each version that runkit is for, an interpreter that can make environments, or None."""
-    return {version: next(_working(version), None) for version in VERSIONS}
-
-
-def _working(version: str) -> Iterator[Path]:
-    for candidate in _candidates(version):
-        try:
-            done = subprocess.run(
-                [candidate, "-c", _CAN], capture_output=True, text=True, timeout=20
-            )
-        except OSError:
-            continue
-        if done.stdout.strip() == version:
-            yield candidate
-
-
-def _candidates(version: str) -> Iterator[Path]:
-    """The one that runs this, those on the PATH, those of pyenv."""
-    yield Path(sys.executable)
-    for folder in os.get_exec_path():
-        if found := shutil.which(f"python{version}", path=folder):
-            yield Path(found)
+def pythons() -> dict[str, str]:
+    """For each version that runkit is for, an interpreter on the PATH or of pyenv, where one works."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    found = {}
+    for version in VERSIONS:
+        for candidate in [
+            shutil.which(f"python{version}"),
+            *pyenv.glob(f"versions/{version}.*/bin/python"),
+        ]:
+            command = [candidate or "", "-c", "import ensurepip, venv"]
+            if candidate and subprocess.run(command, capture_output=True).returncode == 0:
+                found[version] = str(candidate)
+    return found

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,11 +21,11 @@ KINDS = ("hold", "slow", "refuse", "drop", "lose_reply")
 class Fault:
     """A failure of the next `times` requests to a path of the API that contains `on`; None is without end.
 
-    `on` may begin with a method or ANY; the default is POST. All seconds are real ones.
+    `on` may begin with a method; the default is POST.
 
         hold        waits for `clear_faults` before handling the request
-        slow        waits for `seconds` before handling the request
-        refuse      answers with `status`; Retry-After is `seconds`, if given
+        slow        waits for 0.1 s before handling the request
+        refuse      answers with `status`
         drop        closes the connection (FIN) without handling the request
         lose_reply  handles the request and closes the connection
     """
@@ -34,21 +33,16 @@ class Fault:
     kind: str
     on: str = "/resume"
     times: float | None = 1
-    chance: float = 1
-    seconds: float | None = None
     status: int = 503
-    random: Random = field(default_factory=lambda: Random(0))
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS
         self.times = math.inf if self.times is None else self.times
 
     def applies(self, scope: Scope) -> bool:
-        """Draw whether it applies to a request."""
+        """Return whether it applies to a request."""
         method, _, fragment = self.on.rpartition(" ")
-        is_path = scope["path"].startswith("/v1/") and fragment in scope["path"]
-        is_method = method == "ANY" or scope["method"] == (method or "POST")
-        return is_path and is_method and self.random.random() < self.chance
+        return fragment in scope["path"] and scope["method"] == (method or "POST")
 
 
 class FaultyServer(SandboxServer):
@@ -79,17 +73,13 @@ class FaultyServer(SandboxServer):
             receive = await _read(receive)
             while any(fault is hold for fault in self.faults):
                 await asyncio.sleep(0.01)
-        if slow := self._next(scope, "slow"):
-            receive = await _read(receive)
-            await asyncio.sleep(3 if slow.seconds is None else slow.seconds)
+        if self._next(scope, "slow"):
+            await asyncio.sleep(0.1)
         fault = self._next(scope, *KINDS[2:])
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.kind == "refuse":
-            headers = (
-                None if fault.seconds is None else {"Retry-After": str(math.ceil(fault.seconds))}
-            )
-            await error_response(fault.status, "refused", headers=headers)(scope, receive, send)
+            await error_response(fault.status, "refused")(scope, receive, send)
         else:
             if fault.kind == "lose_reply":
                 await self.app(scope, receive, _discard)
