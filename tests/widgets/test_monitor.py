@@ -108,7 +108,7 @@ def test_a_lasting_refusal_stops_updates_and_keeps_the_entries(box, begin, watch
 
 
 def test_a_run_is_followed_through_faults(box, begin, watch, shown):
-    box.fault("refuse", on="GET /runs", times=5)
+    box.fault("refuse", on="GET /runs", times=2)
     monitor, _ = watch(begin("clean_pass"))
     until(lambda: monitor.run.is_finished, 60)
     until(lambda: threads("watch") == 0)
