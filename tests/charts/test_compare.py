@@ -11,12 +11,11 @@ from support import question, run, step
 
 
 def test_the_first_difference_is_marked_in_both_rows():
-    a = run(step("1"), step("2", 10, 20, name="left", label="Going left"))
-    b = run(step("1"), step("2", 10, 20, name="right", label="Going right"))
+    a, b = (run(step("1"), step("2", 10, name=name, label=name.title())) for name in ("l", "r"))
     table = compare(a, b)
-    assert table.loc[table["is_first_difference"], "name"].tolist() == ["left", "right"]
-    assert "step 2, Going left" in table.attrs["sentence"]
-    assert "step 2, Going right" in table.attrs["sentence"]
+    assert table.loc[table["is_first_difference"], "name"].tolist() == ["l", "r"]
+    assert "a: step 2, L (" in table.attrs["sentence"]
+    assert "b: step 2, R (" in table.attrs["sentence"]
 
 
 @pytest.mark.parametrize(
@@ -30,16 +29,13 @@ def test_the_first_difference_is_marked_in_both_rows():
     ],
 )
 def test_a_step_of_another_outcome_type_agent_or_name_is_a_difference(change, is_different):
-    assert (
-        compare(run(step("1")), run(step("1", **change)))["is_first_difference"].any()
-        == is_different
-    )
+    table = compare(run(step("1")), run(step("1", **change)))
+    assert table["is_first_difference"].any() == is_different
 
 
 def test_steps_without_agent_are_one_row():
     table = compare(run(step("1", agent=None)), run(step("1", agent=None), step("2", agent=None)))
-    assert table["n_b"].tolist() == [2]
-    assert table["is_first_difference"].all()
+    assert table[["n_b", "is_first_difference"]].values.tolist() == [[2, True]]
 
 
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])

@@ -84,20 +84,18 @@ def runs(n: int) -> list[dict[str, Any]]:
     """Runs with a group, a question, and a last step that ended, is missing, failed or has no end."""
     sources = []
     for number in range(n):
-        state = ("completed", "interrupted", "error", "running")[number % 4]
+        status = ("completed", "interrupted", "error", "running")[number % 4]
+        is_over, is_answered = status in ("completed", "error"), status != "interrupted"
         start = 4_000.0 * number
-        pending, answered = start + 40 + number, start + 5_000
+        asked, answered = start + 40 + number, start + 5_000
         inner = [step("a", start, start + 10), step("b", start + 10, start + 30, agent="tin")]
-        steps = [step("g", start, pending, label="Group", steps=inner)]
-        if state == "interrupted":
-            steps += [question("q", pending, None)]
-        else:
-            end = None if state == "running" else answered + 30
-            steps += [question("q", pending, answered), step("i", answered, answered)]
-            steps += [step("o", answered, end, status=state)]
-        end = answered + 40 if state in ("completed", "error") else None
+        steps = [step("g", start, asked, label="Group", steps=inner)]
+        steps.append(question("q", asked, answered if is_answered else None))
+        last = step("o", answered, answered + 30 if is_over else None, status=status)
+        steps += [step("i", answered, answered), last] * is_answered
+        end = answered + 40 if is_over else None
         run_id = f"{number:08d}-0000-4000-8000-000000000000"
-        sources.append(run(*steps, run_id=run_id, status=state, start=start, end=end))
+        sources.append(run(*steps, run_id=run_id, status=status, start=start, end=end))
     return sources
 
 
@@ -123,16 +121,15 @@ def figure(original):
     return copy.deepcopy(original)
 
 
-def partners(box: list[Any], others: list[list[Any]]) -> list[list[Any]]:
-    """The boxes of one kind and name whose edges are at most 2 px from those of `box`."""
+def has_partner(box: list[Any], others: list[list[Any]]) -> bool:
+    """Whether a box of that kind and name has edges that are at most 2 px away."""
     kind, name, edges = box
-    return [
-        other
-        for other in others
-        if (other[0], (kind == "bar" and "pattern" in (name, other[1])) or other[1] == name)
-        == (kind, True)
-        and max(abs(a - b) for a, b in zip(edges, other[2], strict=True)) <= 2
-    ]
+    return any(
+        kind == other_kind
+        and (name == other_name or (kind == "bar" and "pattern" in (name, other_name)))
+        and max(abs(a - b) for a, b in zip(edges, other_edges, strict=True)) <= 2
+        for other_kind, other_name, other_edges in others
+    )
 
 
 def test_the_svg_is_what_plotly_draws(browser):
@@ -145,7 +142,7 @@ def test_the_svg_is_what_plotly_draws(browser):
         theirs, ours = page.evaluate(MEASURE, [svg(figure), figure.to_json()])
         assert len(theirs) == len(ours) > 4, kind
         for boxes, others in ((theirs, ours), (ours, theirs)):
-            assert [box for box in boxes if not partners(box, others)] == [], kind
+            assert [box for box in boxes if not has_partner(box, others)] == [], kind
     page.close()
 
 
@@ -161,7 +158,7 @@ def test_an_svg_follows_the_theme_of_its_page(browser, figure):
 def test_an_svg_has_a_label_and_titles():
     """Its label is the figure's sentence, and each bar says what plotly's hover says."""
     figure = runkit.gantt(run(step("a", 0, 30, label="Looking"), end=30))
-    root = root_of(figure)
+    root = root_of(json.loads(figure.to_json()))  # as a notebook keeps it
     assert root.attrib["aria-label"] == figure.layout.meta["alt"]
     titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
     assert [title.split("\n")[0] for title in titles if title] == ["Looking"]
@@ -173,22 +170,10 @@ def test_an_svg_has_a_label_and_titles():
 def test_hostile_text_stays_text(n_runs):
     """In labels, agents, statuses and names: well-formed XML of our own elements only."""
     texts = [*PAYLOADS.values()]
-    steps = [
-        step(f"{n}", n, n + 1, label=text, agent=text, error=text, status="error")
-        for n, text in enumerate(texts)
-    ]
-    sources = [
-        run(*steps, status=text, agent=text, run_id=f"{n}{text}")
-        for n, text in enumerate(texts[:n_runs])
-    ]
+    steps = [step(text, label=text, agent=text, error=text, status="error") for text in texts]
+    sources = [run(*steps, status=text, agent=text, run_id=text) for text in texts[:n_runs]]
     names = {element.tag.split("}")[1] for element in root_of(runkit.gantt(sources)).iter()}
     assert names <= {"svg", "g", "style", "rect", "path", "circle", "text", "tspan", "title"}
-
-
-def test_json_of_a_figure_gives_the_same_picture():
-    """A saved figure gives the same picture."""
-    figure = runkit.gantt(runs(5))
-    assert svg(json.loads(figure.to_json())) == svg(figure)
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
@@ -211,10 +196,10 @@ def test_an_everyday_edit_is_in_the_picture(figure, edit):
     ],
 )  # fmt: skip
 def test_parts_that_the_picture_lacks_are_named_in_it(figure, edit, name):
-    n_parts = len(list(root_of(figure).iter()))
+    n_parts = svg(figure).count("<")
     edit(figure)
     assert f"Not in this picture: {name}" in svg(figure)
-    assert len(list(root_of(figure).iter())) >= n_parts
+    assert svg(figure).count("<") >= n_parts
 
 
 @pytest.mark.parametrize(
